@@ -355,6 +355,47 @@ fn comparisons() {
     }
 }
 
+// AVX512-FP16; denormals are never flushed there.
+binary! {
+    vaddsh "vaddsh xmm0, xmm0, xmm1"; vsubsh "vsubsh xmm0, xmm0, xmm1";
+    vmulsh "vmulsh xmm0, xmm0, xmm1"; vdivsh "vdivsh xmm0, xmm0, xmm1";
+}
+unary! { vsqrtsh "vsqrtsh xmm0, xmm0, xmm1"; }
+ternary! { vfmaddsh "vfmadd213sh xmm0, xmm1, xmm2"; vfnmsubsh "vfnmsub213sh xmm0, xmm1, xmm2"; }
+
+/// Runs only on hosts with AVX512-FP16; elsewhere f16 rests on `narrow.rs`.
+#[test]
+fn half_precision() {
+    if !is_x86_feature_detected!("avx512fp16") {
+        eprintln!("no AVX512-FP16: f16 not compared with the host");
+        return;
+    }
+    let fmt = Fmt::F16;
+    let rows: [(&str, Soft2, Host2); 4] = [
+        ("add", crate::add, vaddsh),
+        ("sub", crate::sub, vsubsh),
+        ("mul", crate::mul, vmulsh),
+        ("div", crate::div, vdivsh),
+    ];
+    let mut random = Random(10);
+    for env in environments().into_iter().filter(|(env, _)| !env.flush_in && !env.flush_out) {
+        let list = corners(fmt);
+        let mut pairs: Vec<(u64, u64)> = list.iter().flat_map(|&a| list.iter().map(move |&b| (a, b))).collect();
+        pairs.extend((0..50_000).map(|_| (random.float(fmt), random.float(fmt))));
+        for &(a, b) in &pairs {
+            for (what, soft, host) in rows {
+                check2(what, fmt, soft, host, a, b, env);
+            }
+            let c = random.float(fmt);
+            check3(fmt, 0, vfmaddsh, [a, b, c], env);
+            check3(fmt, 3, vfnmsubsh, [a, b, c], env);
+            let mut used = env.0;
+            let got = crate::sqrt(fmt, a, &mut used);
+            expect("sqrt", &[a], &env.0, (got, used.flags.bits()), vsqrtsh(env.1, a));
+        }
+    }
+}
+
 /// The flags' order is MXCSR's: what the comparisons above rest on.
 #[test]
 fn flag_bits() {
