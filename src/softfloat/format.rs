@@ -107,8 +107,8 @@ impl Format for F64 {
     const FRAC: u32 = 52;
 }
 
-/// Calls the body compiled for a run-time format: `dispatch!(fmt, add_body(a, b, env))` with `u64` operands first in
-/// square brackets: `dispatch!(fmt, add_body[a, b](env))`.
+/// Calls the body compiled for a run-time format. Raw operands stand in square brackets, the rest in round ones:
+/// `dispatch!(fmt, add_body[a, b](env))`.
 macro_rules! dispatch {
     ($fmt:expr, $body:ident [$($bits:expr),*] ($($rest:expr),*)) => {
         match $fmt {

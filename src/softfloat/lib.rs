@@ -1,7 +1,7 @@
 //! IEEE 754 arithmetic for guests: exact results and exact flags, computed with integers only.
 //!
 //! Every function takes raw bits in the low bits of a `u64` (higher bits of operands are ignored, those of results are
-//! zero), the format as a [`Fmt`], and an [`Env`] by value semantics: rounding, flushing, NaN rule in, flags ORed out.
+//! zero), the format as a [`Fmt`], and an [`Env`]: rounding, flushing and NaN rule go in, flags are ORed in on the way out.
 //! The interpreter uses it as the oracle; generated code calls it where no host instruction can be made exact.
 //!
 //! It keeps no global state and never touches the host's floating-point unit, so it may run under any MXCSR.

@@ -3,6 +3,7 @@
 
 mod arm;
 mod narrow;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use crate::{Env, Fmt, Round};
@@ -114,4 +115,21 @@ fn expect(what: &str, operands: &[u64], env: &Env, got: (u64, u8), wanted: (u64,
         wanted.0,
         crate::Flags(wanted.1)
     );
+}
+
+/// Callers hand over whole registers.
+#[test]
+fn upper_bits_do_not_count() {
+    let junk = 0xdead_beef_cafe << 16;
+    let env = &mut { Env::ARM };
+    let (one, nan) = (0x3c00 | junk, 0x7c01 | junk);
+    assert_eq!(crate::add(Fmt::F16, one, one, env), 0x4000);
+    assert_eq!(crate::max(Fmt::F16, one, one, env), 0x3c00);
+    assert_eq!(crate::recip_step(Fmt::F16, one, nan, env), 0x7e01);
+    assert_eq!(crate::mul_add(Fmt::F16, nan, one, one, crate::Negate::PRODUCT, env), 0xfe01);
+    assert_eq!(crate::compare(Fmt::F16, one, 0x3c00, false, env), crate::Ordering::Equal);
+    assert_eq!(crate::convert(Fmt::F16, Fmt::F32, nan, env), 0x7fc0_2000);
+    assert_eq!(crate::from_int(Fmt::F32, 0xffff | junk, crate::Int::I16, 0, env), 0xbf80_0000);
+    assert_eq!(crate::recip_exponent(Fmt::F16, one, env), 0x4000);
+    assert_eq!(crate::round_to_int(Fmt::F16, nan, Round::Zero, false, env), 0x7e01);
 }
