@@ -99,6 +99,12 @@ impl Enc {
         Enc { byte_reg: byte, byte_rm: byte, ..Enc::new(Op { code, ..op }, size) }
     }
 
+    /// [`Enc::sized`] where the reg field is part of the opcode.
+    #[inline(always)]
+    fn group(op: Op, size: Size) -> Enc {
+        Enc { byte_reg: false, ..Enc::sized(op, size) }
+    }
+
     #[inline(always)]
     pub(super) fn imm8(self, imm: u8) -> Enc {
         Enc { imm: imm.into(), imm_len: 1, ..self }
@@ -234,9 +240,9 @@ impl Asm {
 
     /// Opcode with the register in its low bits.
     #[inline(always)]
-    fn short_reg(&mut self, p66: bool, w: bool, escape: bool, code: u8, r: Reg, imm: u64, imm_len: u32) {
+    fn short_reg(&mut self, w: bool, escape: bool, code: u8, r: Reg, imm: u64, imm_len: u32) {
         let rex = 0x40 | u8::from(w) << 3 | r.0 >> 3;
-        let head = Head::EMPTY.byte_if(p66, 0x66).byte_if(rex != 0x40, rex).byte_if(escape, 0x0f).byte(code | r.0 & 7);
+        let head = Head::EMPTY.byte_if(rex != 0x40, rex).byte_if(escape, 0x0f).byte(code | r.0 & 7);
         self.put(head, imm, imm_len);
     }
 
@@ -263,23 +269,23 @@ impl Asm {
     /// Sets all 64 bits of a register; leaves the flags alone.
     pub fn mov_ri(&mut self, dst: Reg, imm: u64) {
         if imm <= u32::MAX.into() {
-            self.short_reg(false, false, false, 0xb8, dst, imm, 4);
+            self.short_reg(false, false, 0xb8, dst, imm, 4);
         } else if imm as i64 == i64::from(imm as i32) {
             self.legacy(Enc::new(op(0, 0, 0xc7), Size::Q).imm(imm as i32, Size::D), 0, dst);
         } else {
-            self.short_reg(false, true, false, 0xb8, dst, imm, 8);
+            self.short_reg(true, false, 0xb8, dst, imm, 8);
         }
     }
 
     /// Sets all 64 bits of a register in ten bytes, the last eight of which are the value.
     pub fn mov_ri64(&mut self, dst: Reg, imm: u64) {
-        self.short_reg(false, true, false, 0xb8, dst, imm, 8);
+        self.short_reg(true, false, 0xb8, dst, imm, 8);
     }
 
     /// Stores a constant, sign-extended for Q.
     #[inline]
     pub fn mov_mi(&mut self, size: Size, dst: Mem, imm: i32) {
-        self.legacy(Enc::sized(op(0, 0, 0xc6), size).imm(imm, size), 0, dst);
+        self.legacy(Enc::group(op(0, 0, 0xc6), size).imm(imm, size), 0, dst);
     }
 
     /// Zeroes a register in two bytes; changes the flags.
@@ -326,13 +332,13 @@ impl Asm {
     #[inline]
     pub fn bswap(&mut self, size: Size, dst: Reg) {
         debug_assert!(size >= Size::D);
-        self.short_reg(false, size == Size::Q, true, 0xc8, dst, 0, 0);
+        self.short_reg(size == Size::Q, true, 0xc8, dst, 0, 0);
     }
 
-    /// The address of `src`; it may be rip-relative. D clears the upper half.
+    /// The address of `src`, without its segment; it may be rip-relative. D clears the upper half.
     #[inline]
     pub fn lea(&mut self, size: Size, dst: Reg, src: Mem) {
-        self.legacy(Enc::new(op(0, 0, 0x8d), size), dst.0, src);
+        self.legacy(Enc::new(op(0, 0, 0x8d), size), dst.0, Mem { seg: 0, ..src });
     }
 
     /// Exchanges; with memory it is locked in any case.
@@ -344,7 +350,7 @@ impl Asm {
     /// Pushes 64 bits.
     #[inline]
     pub fn push(&mut self, r: Reg) {
-        self.short_reg(false, false, false, 0x50, r, 0, 0);
+        self.short_reg(false, false, 0x50, r, 0, 0);
     }
 
     /// Pushes 64 bits.
@@ -363,7 +369,7 @@ impl Asm {
     /// Pops 64 bits.
     #[inline]
     pub fn pop(&mut self, r: Reg) {
-        self.short_reg(false, false, false, 0x58, r, 0, 0);
+        self.short_reg(false, false, 0x58, r, 0, 0);
     }
 
     /// Pops 64 bits.
@@ -400,7 +406,7 @@ impl Asm {
         let e = if size != Size::B && fits8(imm) {
             Enc::new(op(0, 0, 0x83), size).imm8(imm as u8)
         } else {
-            Enc::sized(op(0, 0, 0x80), size).imm(imm, size)
+            Enc::group(op(0, 0, 0x80), size).imm(imm, size)
         };
         self.legacy(e, alu as u8, dst);
     }
@@ -430,25 +436,25 @@ impl Asm {
         if let Place::Reg(0) = a.place() {
             return self.accumulator(0xa8, size, imm);
         }
-        self.legacy(Enc::sized(op(0, 0, 0xf6), size).imm(imm, size), 0, a);
+        self.legacy(Enc::group(op(0, 0, 0xf6), size).imm(imm, size), 0, a);
     }
 
     /// `not`, `neg`, and the multiplications and divisions of `rdx:rax`.
     #[inline]
     pub fn unary(&mut self, unary: Unary, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xf6), size), unary as u8, rm);
+        self.legacy(Enc::group(op(0, 0, 0xf6), size), unary as u8, rm);
     }
 
     /// Adds 1; CF stays.
     #[inline]
     pub fn inc(&mut self, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xfe), size), 0, rm);
+        self.legacy(Enc::group(op(0, 0, 0xfe), size), 0, rm);
     }
 
     /// Subtracts 1; CF stays.
     #[inline]
     pub fn dec(&mut self, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xfe), size), 1, rm);
+        self.legacy(Enc::group(op(0, 0, 0xfe), size), 1, rm);
     }
 
     /// dst = src * imm; W, D, Q.
@@ -465,8 +471,8 @@ impl Asm {
     /// Shifts or rotates by a constant, taken modulo the register's width as the processor does.
     pub fn shift_i(&mut self, shift: Shift, size: Size, rm: impl RegMem, by: u8) {
         let e = match by {
-            1 => Enc::sized(op(0, 0, 0xd0), size),
-            _ => Enc::sized(op(0, 0, 0xc0), size).imm8(by),
+            1 => Enc::group(op(0, 0, 0xd0), size),
+            _ => Enc::group(op(0, 0, 0xc0), size).imm8(by),
         };
         self.legacy(e, shift as u8, rm);
     }
@@ -474,7 +480,7 @@ impl Asm {
     /// Shifts or rotates by `cl`.
     #[inline]
     pub fn shift_cl(&mut self, shift: Shift, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xd2), size), shift as u8, rm);
+        self.legacy(Enc::group(op(0, 0, 0xd2), size), shift as u8, rm);
     }
 
     /// Shifts dst left by a constant, bits of `src` coming in; W, D, Q.

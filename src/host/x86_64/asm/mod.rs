@@ -305,3 +305,6 @@ fn refer_rip(asm: &mut Asm, m: &Mem, imm_len: u32) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

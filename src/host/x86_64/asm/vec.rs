@@ -142,12 +142,16 @@ impl Asm {
         self.vop(op, l, src.number(), 0, dst.place(), imm, 1);
     }
 
-    /// `op dst, src, imm`, dst in vvvv: shifts by a constant. From memory only in EVEX.
+    /// `op dst, src, imm`, dst in vvvv: shifts by a constant. From memory it is EVEX.
     #[inline]
     pub fn vshift_i(&mut self, op: VOp, l: L, dst: Xmm, src: impl Operand, imm: u8) {
-        self.vop(op, l, op.ext, dst.0, src.place(), imm, 1);
+        match src.place() {
+            place @ Place::Reg(_) => self.vop(op, l, op.ext, dst.0, place, imm, 1),
+            place @ Place::Mem(_) => self.evex(op, l, op.ext, dst.0, place, imm, 1),
+        }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
     fn vop(&mut self, op: VOp, l: L, reg: u8, vvvv: u8, rm: Place, imm: u8, imm_len: u32) {
         let mut high = reg | vvvv;
         if let Place::Reg(r) = rm {
@@ -248,7 +252,7 @@ impl Asm {
 impl Tuple {
     /// The binary logarithm of what an 8-bit displacement counts: the size of the memory operand.
     #[inline(always)]
-    fn unit(self, ll: u8) -> u32 {
+    pub(super) fn unit(self, ll: u8) -> u32 {
         let fixed = u32::from(self.0 & 7);
         if self.0 & Tuple::SCALED != 0 {
             fixed + u32::from(ll)
@@ -264,7 +268,7 @@ impl Tuple {
         self == Tuple::KL1
     }
 
-    fn bcast(self) -> bool {
+    pub(super) fn bcast(self) -> bool {
         self.0 & Tuple::BCAST != 0
     }
 }
