@@ -74,7 +74,7 @@ fn moves() {
         mem_forms("mov", [s, s], true, |a, s, r, m| a.mov_mr(s, mem(m), r));
         rm_forms("xchg", [s, s], true, |a, s, r, m| a.xchg(s, m, r));
         for m in mems() {
-            let i = check("mov", &[Want::Mem(m), imm(s, -0x1234_567)], |a| a.mov_mi(s, m, -0x1234_567));
+            let i = check("mov", &[Want::Mem(m), imm(s, -0x0123_4567)], |a| a.mov_mi(s, m, -0x0123_4567));
             assert_eq!(i.memory_size().size(), s.bytes() as usize);
         }
     }
