@@ -184,21 +184,21 @@ impl Asm {
         let prefix = |start: Head, x: u8, b: u8| {
             let r = !reg >> 3 & 1;
             if x | b == 0 && map == 1 && !w {
-                start.byte(0xc5).byte(r << 7 | low)
+                start.bits(u32::from_le_bytes([0xc5, r << 7 | low, code, 0]), 24)
             } else {
                 let p0 = r << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map;
-                start.byte(0xc4).byte(p0).byte(u8::from(w) << 7 | low)
+                start.bits(u32::from_le_bytes([0xc4, p0, u8::from(w) << 7 | low, code]), 32)
             }
         };
         match rm {
             Place::Reg(rm) => {
-                let head = prefix(Head::EMPTY, 0, rm >> 3).byte(code).byte(0xc0 | (reg & 7) << 3 | rm & 7);
+                let head = prefix(Head::EMPTY, 0, rm >> 3).byte(0xc0 | (reg & 7) << 3 | rm & 7);
                 self.put(head, imm.into(), imm_len);
             }
             Place::Mem(m) => {
-                let start = self.prefixes(m);
+                self.segment(m);
                 let a = Addr::new(m, 0);
-                let head = prefix(start, a.x, a.b).byte(code).bytes(a.with_reg(reg), a.n);
+                let head = prefix(Head::EMPTY.byte_if(m.addr32, 0x67), a.x, a.b).bits(a.with_reg(reg), a.n * 8);
                 self.put_mem(head, m, a, imm, imm_len);
             }
         }
@@ -208,35 +208,30 @@ impl Asm {
     fn evex(&mut self, op: VOp, l: L, reg: u8, vvvv: u8, rm: Place, imm: u8, imm_len: u32) {
         debug_assert!(op.evex_w != NO, "no EVEX form");
         // All register bits of the prefix are stored inverted.
-        let prefix = |start: Head, x: u8, b: u8| {
+        let prefix = |x: u8, b: u8| {
             let (r, v) = (!reg, !vvvv);
             let p0 = (r >> 3 & 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (r >> 4 & 1) << 4 | op.map;
             let p1 = op.evex_w << 7 | (v & 15) << 3 | 4 | op.pp;
             let p2 = l.p2 | (v >> 4 & 1) << 3;
-            start.byte(0x62).byte(p0).byte(p1).byte(p2).byte(op.code)
+            Head::EMPTY.bits(u32::from_le_bytes([0x62, p0, p1, p2]), 32).byte(op.code)
         };
         match rm {
             Place::Reg(rm) => {
-                let head = prefix(Head::EMPTY, rm >> 4, rm >> 3 & 1).byte(0xc0 | (reg & 7) << 3 | rm & 7);
+                let head = prefix(rm >> 4, rm >> 3 & 1).byte(0xc0 | (reg & 7) << 3 | rm & 7);
                 self.put(head, imm.into(), imm_len);
             }
             Place::Mem(m) => {
-                let start = self.prefixes(m);
+                self.segment(m);
+                if m.addr32 {
+                    self.buf.push(0x67);
+                }
                 let bcast = l.p2 & BROADCAST != 0;
                 debug_assert!(!bcast || op.tuple.bcast(), "no broadcast");
                 let unit = if bcast { 2 + u32::from(op.evex_w) } else { op.tuple.unit(l.ll) };
                 let a = Addr::new(m, unit);
-                self.put_mem(prefix(start, a.x, a.b).bytes(a.with_reg(reg), a.n), m, a, imm.into(), imm_len);
+                self.put_mem(prefix(a.x, a.b).bits(a.with_reg(reg), a.n * 8), m, a, imm.into(), imm_len);
             }
         }
-    }
-
-    #[inline(always)]
-    fn prefixes(&mut self, m: &Mem) -> Head {
-        if m.seg != 0 {
-            self.buf.push(m.seg);
-        }
-        Head::EMPTY.byte_if(m.addr32, 0x67)
     }
 
     #[inline(always)]
