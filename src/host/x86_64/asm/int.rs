@@ -236,7 +236,7 @@ impl Asm {
 
     fn legacy_reg(&mut self, e: Enc, reg: u8, rm: u8) {
         if e.prefix | e.flags & P66 != 0 {
-            self.legacy_prefixes(e);
+            self.legacy_prefixes(e, 0);
         }
         let rex = 0x40 | e.flags & W | reg >> 3 << 2 | rm >> 3;
         let modrm = 0xc0 | (reg & 7) << 3 | rm & 7;
@@ -247,8 +247,7 @@ impl Asm {
 
     fn legacy_mem(&mut self, e: Enc, reg: u8, m: &Mem) {
         if e.prefix | e.flags & P66 | m.seg != 0 {
-            self.segment(m);
-            self.legacy_prefixes(e);
+            self.legacy_prefixes(e, m.seg);
         }
         let a = Addr::new(m, 0);
         let rex = 0x40 | e.flags & W | reg >> 3 << 2 | a.x << 1 | a.b;
@@ -265,7 +264,12 @@ impl Asm {
     }
 
     /// The prefixes that few instructions have. They go ahead so that the rest fits into [`Head`].
-    fn legacy_prefixes(&mut self, e: Enc) {
+    #[cold]
+    #[inline(never)]
+    fn legacy_prefixes(&mut self, e: Enc, seg: u8) {
+        if seg != 0 {
+            self.buf.push(seg);
+        }
         if e.flags & P66 != 0 {
             self.buf.push(0x66);
         }
@@ -787,6 +791,8 @@ impl Asm {
         xgetbv = [0x0f, 0x01, 0xd0];
         syscall = [0x0f, 0x05];
         endbr64 = [0xf3, 0x0f, 0x1e, 0xfa];
+        /// Zeroes the upper parts of ymm0 to ymm15.
+        vzeroupper = [0xc5, 0xf8, 0x77];
     }
 
     /// A random number, CF if there was one; W, D, Q.

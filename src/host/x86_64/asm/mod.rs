@@ -5,6 +5,8 @@
 //! It does not choose instructions, allocate registers or know where the code will run: references to absolute addresses are listed and
 //! filled in by [`Asm::relocate`].
 
+#![forbid(unsafe_code)]
+
 mod int;
 mod operand;
 mod vec;
@@ -238,7 +240,7 @@ const NONE: u8 = 5;
 
 impl Addr {
     /// Encodes `m`; an 8-bit displacement counts units of `1 << unit` bytes (EVEX), 0 elsewhere.
-    #[inline]
+    #[inline(always)]
     fn new(m: &Mem, unit: u32) -> Addr {
         if m.rip.is_some() {
             return Addr { bytes: NONE.into(), n: 1, x: 0, b: 0, disp: 0, disp_len: 4 };

@@ -142,6 +142,30 @@ impl Asm {
         self.vop(op, l, src.number(), 0, dst.place(), imm, 1);
     }
 
+    /// `op [dst], mask, src`: stores under a mask in a vector register.
+    #[inline]
+    pub fn vst3(&mut self, op: VOp, l: L, dst: Mem, mask: Xmm, src: Xmm) {
+        self.vop(op, l, src.0, mask.0, Place::Mem(&dst), 0, 0);
+    }
+
+    /// Copies a vector register, in as few bytes as it takes; the rest of dst becomes zero.
+    #[inline]
+    pub fn vmov(&mut self, l: L, dst: Xmm, src: Xmm) {
+        // The 2-byte VEX prefix can extend reg, not r/m.
+        if src.0 >= 8 && dst.0 < 8 {
+            self.vst(super::vop::VMOVAPS_ST, l, dst, src);
+        } else {
+            self.v2(super::vop::VMOVAPS, l, dst, src);
+        }
+    }
+
+    /// Zeroes a whole vector register.
+    #[inline]
+    pub fn vzero(&mut self, dst: Xmm) {
+        let any = Xmm(dst.0 & 7); // the same twice: known to be zero whatever it holds
+        self.v3(super::vop::VPXOR, L128, dst, any, any);
+    }
+
     /// `op dst, src, imm`, dst in vvvv: shifts by a constant. From memory it is EVEX.
     #[inline]
     pub fn vshift_i(&mut self, op: VOp, l: L, dst: Xmm, src: impl Operand, imm: u8) {

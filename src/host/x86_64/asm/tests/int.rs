@@ -395,7 +395,8 @@ fn stack_and_indirect_branches() {
 #[test]
 fn without_operands() {
     type Plain = fn(&mut Asm);
-    let rows: [(&str, Plain); 22] = [
+    let rows: [(&str, Plain); 23] = [
+        ("vzeroupper", Asm::vzeroupper),
         ("ret", Asm::ret),
         ("lahf", Asm::lahf),
         ("sahf", Asm::sahf),

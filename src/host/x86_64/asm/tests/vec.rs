@@ -112,6 +112,10 @@ fn emit(a: &mut Asm, op: VOp, shape: Shape, l: L, r: u8, v: u8, m: Any) {
         RM | RM_M | RE | RG | GM | GX | RK | KX | KK | KKR | KG | GK => a.v2(op, l, x, m),
         RMI | KMI | GXI | KKI => a.v2i(op, l, x, m, 0x12),
         MR | MR_M | ER | MK => a.vst(op, l, m, x),
+        MVR => {
+            let Any::Mem(m) = m else { unreachable!() };
+            a.vst3(op, l, m, y, x);
+        }
         MRI | ERI => a.vsti(op, l, m, x, 0x12),
         VMI0 | VMI1 | VMI2 | VMI3 | VMI4 | VMI6 | VMI7 => a.vshift_i(op, l, y, m, 0x12),
     }
@@ -148,6 +152,7 @@ fn expected(shape: Shape, r: u8, v: u8, m: Any) -> Vec<Want> {
         MR | MR_M => vec![rm(Want::Vec), reg],
         ER => vec![rm(Gpr), reg],
         MK => vec![rm(Mask), Mask(r)],
+        MVR => vec![rm(Want::Vec), vec, reg],
         MRI => vec![rm(Want::Vec), reg, imm],
         ERI => vec![rm(Gpr), reg, imm],
         VMI0 | VMI1 | VMI2 | VMI3 | VMI4 | VMI6 | VMI7 => vec![vec, rm(Want::Vec), imm],
@@ -160,7 +165,7 @@ fn limits(shape: Shape, evex: bool) -> ([u8; 3], bool, bool) {
     let x = if evex { 32 } else { 16 };
     match shape {
         RVM | RVMI | RVMR | RM | RMI | MR | MRI => ([x, x, x], true, true),
-        RVM_M | RM_M | MR_M => ([x, x, 0], false, true),
+        RVM_M | RM_M | MR_M | MVR => ([x, x, 0], false, true),
         RVX => ([x, x, x], true, false),
         RVE | RVEI | RE | ER | ERI => ([x, x, 16], true, true),
         RG => ([x, x, 16], true, false),
@@ -197,7 +202,7 @@ fn is_shift(shape: Shape) -> bool {
 
 fn has_vvvv(shape: Shape) -> bool {
     use Shape::*;
-    is_shift(shape) || matches!(shape, RVM | RVM_M | RVX | RVE | RVMI | RVEI | RVMR | KVM | KVMI | KVK)
+    is_shift(shape) || matches!(shape, RVM | RVM_M | RVX | RVE | RVMI | RVEI | RVMR | KVM | KVMI | KVK | MVR)
 }
 
 /// A row at one length in one encoding.
@@ -359,6 +364,17 @@ fn rounding() {
         a.v3(vop::VMAXPS, L512.sae(), Xmm(1), Xmm(2), Xmm(3));
     });
     assert!(i.suppress_all_exceptions());
+}
+
+#[test]
+fn copies_and_zeroes() {
+    for (d, s) in [(0, 1), (7, 8), (8, 7), (8, 9), (16, 3)] {
+        check("vmovaps", &[Want::Vec(d), Want::Vec(s)], |a| a.vmov(L256, Xmm(d), Xmm(s)));
+        let n = if d < 16 { "vpxor" } else { "vpxord" };
+        check(n, &[Want::Vec(d), Want::Vec(d & 7), Want::Vec(d & 7)], |a| a.vzero(Xmm(d)));
+    }
+    assert_eq!(code(|a| a.vmov(L128, Xmm(7), Xmm(8))).len(), 4);
+    assert_eq!(code(|a| a.vzero(Xmm(15))).len(), 4);
 }
 
 #[test]
