@@ -2,7 +2,7 @@
 
 use crate::index::{self, Index};
 use crate::overlap;
-use crate::parse::{self, Condition, HOLE, Line, Named, Section, Text};
+use crate::parse::{self, Condition, Line, Named, Section, Text};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -50,10 +50,6 @@ fn camel(name: &str) -> String {
     name.split('_').filter(|p| !p.is_empty()).map(part).collect()
 }
 
-fn is_hole(line: &&Line) -> bool {
-    line.name == HOLE
-}
-
 /// The fields of a row in the order of its struct: by name, so that rows with the same fields are alike.
 fn sorted(line: &Line) -> Vec<&Named> {
     let mut fields: Vec<&Named> = line.fields.iter().collect();
@@ -63,7 +59,7 @@ fn sorted(line: &Line) -> Vec<&Named> {
 
 fn structs(out: &mut String, sections: &[Section]) -> Result<(), String> {
     let mut seen: BTreeMap<&str, &Line> = BTreeMap::new();
-    for line in sections.iter().flat_map(|s| &s.lines).filter(|l| !is_hole(l)) {
+    for line in sections.iter().flat_map(|s| &s.lines).filter(|l| !l.is_hole()) {
         let names = |l: &Line| sorted(l).iter().map(|f| f.name.clone()).collect::<Vec<_>>();
         if let Some(first) = seen.get(line.name.as_str()) {
             if names(first) != names(line) {
@@ -83,7 +79,7 @@ fn structs(out: &mut String, sections: &[Section]) -> Result<(), String> {
 
 fn table(out: &mut String, section: &Section) -> Result<(), String> {
     // Holes come last: their numbers follow the rows'.
-    let (holes, rows): (Vec<&Line>, Vec<&Line>) = section.lines.iter().partition(is_hole);
+    let (holes, rows): (Vec<&Line>, Vec<&Line>) = section.lines.iter().partition(|l| l.is_hole());
     let lines: Vec<Line> = rows.iter().chain(&holes).map(|&l| l.clone()).collect();
     if lines.len() > usize::from(u16::MAX) {
         return Err(format!("section {}: too many rows", section.name));

@@ -21,13 +21,14 @@
 //! * The pattern has exactly N positions, most significant first, spaces free: `0` `1` fixed; a letter is a field (a letter
 //!   that occurs in separate runs is their concatenation, high part first); `.` is ignored; `-` and `+` are ignored too but
 //!   should be zero or one (random encodings have them so).
-//! * The format is for reading. `{d}` prints a field in decimal, `{d:x}` in hexadecimal, `{d:rsp}` through the guest's
+//! * The format is for reading. `{d}` prints a field in decimal, `{d:#}` in hexadecimal, `{d:rsp}` through the guest's
 //!   `crate::print::rsp: fn(&At, u32) -> String`, `{:mem}` likewise without a field; `{s?text}` prints the text when the
 //!   field is not zero, `{z?b|h|w|x}` the alternative that the field selects. `{{` and `}}` are braces.
 //! * Constraints: `?f=3` `?f!=1|31` `?f<12` `?f>=4` `?f=g` `?f!=g`; all must hold.
 //! * `k=1` gives the struct a field that is constant in this row.
 //!
-//! Where rows overlap, the one that matches a strict subset of the other wins; any other overlap is a build error.
+//! Where rows overlap, the one that matches a strict subset of the other wins, and a hole wins over all; any other overlap is
+//! a build error.
 
 mod emit;
 mod index;

@@ -6,14 +6,15 @@ use crate::parse::Line;
 /// Bits that are tried exhaustively; above it an answer would cost too much in a build script.
 const MOST: u32 = 18;
 
-/// For each row the number of rows that strictly contain it: a row with a greater depth is tried first.
+/// For each row the number of rows that strictly contain it: a row with a greater depth is tried first. Holes win over
+/// all rows.
 ///
 /// Errors: two rows that overlap without one containing the other, or that are the same set.
 pub(crate) fn depths(lines: &[Line]) -> Result<Vec<usize>, String> {
-    let mut depths = vec![0; lines.len()];
+    let mut depths: Vec<usize> = lines.iter().map(|l| if l.is_hole() { usize::MAX } else { 0 }).collect();
     for (i, a) in lines.iter().enumerate() {
         for (j, b) in lines.iter().enumerate().skip(i + 1) {
-            if !overlap(a, b)? {
+            if a.is_hole() || b.is_hole() || !overlap(a, b)? {
                 continue;
             }
             match (inside(a, b)?, inside(b, a)?) {
@@ -89,6 +90,11 @@ mod tests {
         let error = depths_of("a 0000 nn00 \"\"\nb 0000 00nn \"\"").unwrap_err();
         assert!(error.contains("test:2: `a`") && error.contains("test:3: `b`"), "{error}");
         assert!(depths_of("a 0000 nnnn \"\"\nb 0000 mmmm \"\"").unwrap_err().contains("same words"));
+    }
+
+    #[test]
+    fn a_hole_wins_over_all() {
+        assert_eq!(depths_of("a 0000 nn00 \"\"\nundefined 0000 00nn").unwrap(), [0, usize::MAX]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) enum Text {
 }
 
 /// The row name that makes a hole.
-pub(crate) const HOLE: &str = "undefined";
+const HOLE: &str = "undefined";
 
 /// Adds one file's rows to the sections.
 pub(crate) fn file(name: &str, text: &str, sections: &mut Vec<Section>) -> Result<(), String> {
@@ -244,7 +244,7 @@ fn piece(text: &str, fields: &[Named]) -> Result<Text, String> {
     }
     Ok(match text.split_once(':') {
         None => Text::Decimal(lookup(text, fields)?),
-        Some((name, "x")) => Text::Hex(lookup(name, fields)?),
+        Some((name, "#")) => Text::Hex(lookup(name, fields)?),
         Some(("", kind)) => Text::Kind(None, kind.into()),
         Some((name, kind)) => Text::Kind(Some(lookup(name, fields)?), kind.into()),
     })
@@ -253,7 +253,7 @@ fn piece(text: &str, fields: &[Named]) -> Result<Text, String> {
 impl Named {
     /// The field's bits in the word.
     pub(crate) fn bits(&self) -> u32 {
-        self.parts.iter().fold(0, |m, &(lsb, width)| m | ((1u64 << width) - 1) as u32 * (1 << lsb))
+        self.parts.iter().fold(0, |m, &(lsb, width)| m | (((1u64 << width) - 1) << lsb) as u32)
     }
 
     /// The field's value in a word.
@@ -293,6 +293,11 @@ impl Line {
         fields.fold(0, |m, f| m | self.fields[f].bits())
     }
 
+    /// Whether it takes words away instead of giving them a meaning.
+    pub(crate) fn is_hole(&self) -> bool {
+        self.name == HOLE
+    }
+
     /// Whether a word is one of its encodings.
     pub(crate) fn matches(&self, word: u32) -> bool {
         word & self.mask == self.value && self.constraints.iter().all(|c| c.holds(word, &self.fields))
@@ -315,7 +320,7 @@ mod tests {
         let s = section_of("[t width=8]\nrow ii 1 nn iii \"{i} {n}\"").unwrap();
         let row = &s.lines[0];
         assert_eq!(row.fields[0].parts, [(6, 2), (0, 3)]);
-        assert_eq!(row.fields[0].of(0b10_1_01_011), 0b10_011);
+        assert_eq!(row.fields[0].of(0b1010_1011), 0b1_0011);
         assert_eq!((row.mask, row.value), (0x20, 0x20));
     }
 
@@ -339,7 +344,7 @@ mod tests {
 
     #[test]
     fn formats_and_comments() {
-        let s = section_of("[t width=4]\nrow s1nn \"a{s?s} #{n:x}, {:m}{{{s?x|y}}}\" ?n!=1|2 k=3 # text").unwrap();
+        let s = section_of("[t width=4]\nrow s1nn \"a{s?s} #{n:#}, {:m}{{{s?x|y}}}\" ?n!=1|2 k=3 # text").unwrap();
         let row = &s.lines[0];
         let expected = [
             Text::Literal("a".into()),
