@@ -107,7 +107,7 @@ const EXTENDS: [&str; 8] = ["uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxt
 /// The extended second source of an addition.
 pub fn extend(at: &At<'_>, _: u32) -> String {
     let (m, e, i) = (at.field("m"), at.field("e"), at.field("i"));
-    let register = if e & 3 == 3 { x(at, m) } else { w(at, m) };
+    let register = if e & 3 == 3 && at.field("f") == 1 { x(at, m) } else { w(at, m) };
     format!("{register}, {} #{i}", EXTENDS[e as usize & 7])
 }
 
