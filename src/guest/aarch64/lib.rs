@@ -10,6 +10,8 @@ pub mod linux;
 mod print;
 pub mod state;
 mod sysreg;
+#[cfg(test)]
+mod tests;
 mod translate;
 
 pub use insn::A64;

@@ -42,7 +42,7 @@ pub struct Cx<'a> {
 const FETCH: usize = 32;
 
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
-pub fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
+pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
     let mut cx = Cx { b: &mut *t.b, pc, mode, unimplemented: &mut t.unimplemented };
     let mut buffer = [0; 4 * FETCH];
@@ -205,11 +205,11 @@ fn x_or_sp(n: u32) -> Slot {
 }
 
 /// The type of an operation: `f` 1 is 64 bits.
-pub fn width(f: u32) -> Ty {
+pub(super) fn width(f: u32) -> Ty {
     if f == 1 { Ty::I64 } else { Ty::I32 }
 }
 
 /// The low `width` bits as a signed number.
-pub fn signed(value: u32, width: u32) -> i64 {
+pub(super) fn signed(value: u32, width: u32) -> i64 {
     i64::from(value) << (64 - width) >> (64 - width)
 }
