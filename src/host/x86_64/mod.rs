@@ -4,12 +4,12 @@
 //! operation, rcx, rdx, r14 and xmm12–xmm14 hold values, the rest are the homes of guest registers.
 
 pub mod asm;
-mod alloc;
-mod emit;
-mod plan;
-pub mod thunks;
 
-pub use emit::Compiler;
+
+
+
+
+
 
 use crate::StateMap;
 use asm::{Mem, Reg, Xmm};
