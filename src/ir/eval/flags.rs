@@ -8,6 +8,11 @@ pub(super) const C: u32 = 1 << 8;
 pub(super) const V: u32 = 1;
 pub(super) const ALL: u32 = N | Z | C | V;
 
+/// The bit, if it holds.
+pub(super) fn when(holds: bool, bit: u32) -> u32 {
+    if holds { bit } else { 0 }
+}
+
 /// The carry in a flags value.
 pub(super) fn carry(flags: u128) -> bool {
     flags & u128::from(C) != 0
@@ -16,8 +21,7 @@ pub(super) fn carry(flags: u128) -> bool {
 /// N and Z of a value.
 pub(super) fn nz(v: u64, ty: Ty) -> u32 {
     let v = v & ty.mask();
-    let negative = v >> (ty.bits() - 1) & 1;
-    N * negative as u32 | Z * u32::from(v == 0)
+    when(v & sign(ty) != 0, N) | when(v == 0, Z)
 }
 
 /// a + b + carry, and its flags.
@@ -25,7 +29,7 @@ pub(super) fn add(a: u64, b: u64, carry: bool, ty: Ty) -> (u64, u32) {
     let wide = u128::from(a) + u128::from(b) + u128::from(carry);
     let sum = wide as u64 & ty.mask();
     let overflow = (a ^ sum) & (b ^ sum) & sign(ty) != 0;
-    (sum, nz(sum, ty) | C * u32::from(wide >> ty.bits() != 0) | V * u32::from(overflow))
+    (sum, nz(sum, ty) | when(wide >> ty.bits() != 0, C) | when(overflow, V))
 }
 
 /// a - b - !carry, and its flags; C is "no borrow".
@@ -39,10 +43,10 @@ fn sign(ty: Ty) -> u64 {
 
 /// The four bits N=8, Z=4, C=2, V=1.
 pub(super) fn to_nzcv(flags: u32) -> u32 {
-    (flags >> 15 & 1) << 3 | (flags >> 14 & 1) << 2 | (flags >> 8 & 1) << 1 | flags & 1
+    when(flags & N != 0, 8) | when(flags & Z != 0, 4) | when(flags & C != 0, 2) | when(flags & V != 0, 1)
 }
 
 /// From the four bits N=8, Z=4, C=2, V=1.
 pub(super) fn from_nzcv(nzcv: u32) -> u32 {
-    N * (nzcv >> 3 & 1) | Z * (nzcv >> 2 & 1) | C * (nzcv >> 1 & 1) | V * (nzcv & 1)
+    when(nzcv & 8 != 0, N) | when(nzcv & 4 != 0, Z) | when(nzcv & 2 != 0, C) | when(nzcv & 1 != 0, V)
 }
