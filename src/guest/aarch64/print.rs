@@ -1,5 +1,6 @@
 //! The operand kinds that the formats in insn.decode name: for reading dumps, not for assembling again.
 
+pub(crate) use crate::print_simd::*;
 use decode::At;
 
 fn sign(value: u32, width: u32) -> i64 {

@@ -40,22 +40,22 @@ fn type_size(t: u32) -> u32 {
 }
 
 /// A scalar register of the row's type.
-pub fn fs(at: &At<'_>, n: u32) -> String {
+pub(crate) fn fs(at: &At<'_>, n: u32) -> String {
     scalar(n, type_size(at.field("t")))
 }
 
 /// A scalar register of FCVT's target type.
-pub fn fo(at: &At<'_>, n: u32) -> String {
+pub(crate) fn fo(at: &At<'_>, n: u32) -> String {
     scalar(n, type_size(at.field("o")))
 }
 
 /// A 64-bit register or xzr.
-pub fn x64(at: &At<'_>, n: u32) -> String {
+pub(crate) fn x64(at: &At<'_>, n: u32) -> String {
     crate::print::x(at, n)
 }
 
 /// An 8-bit floating-point immediate.
-pub fn fimm(_: &At<'_>, i: u32) -> String {
+pub(crate) fn fimm(_: &At<'_>, i: u32) -> String {
     let exponent = (i >> 4 & 7 ^ 4) as i32 - 3;
     let size = f64::from(16 + (i & 15)) / 16.0 * f64::from(exponent).exp2();
     let value = if i & 0x80 == 0 { size } else { -size };
@@ -67,20 +67,20 @@ pub fn fimm(_: &At<'_>, i: u32) -> String {
 }
 
 /// The fraction bits of a scalar conversion.
-pub fn fbits(_: &At<'_>, i: u32) -> String {
+pub(crate) fn fbits(_: &At<'_>, i: u32) -> String {
     (64 - i).to_string()
 }
 
 // ---- arrangements ----
 
 /// A register in the row's arrangement.
-pub fn va(at: &At<'_>, n: u32) -> String {
+pub(crate) fn va(at: &At<'_>, n: u32) -> String {
     let e = at.field("e");
     if is_scalar(at) { scalar(n, e & 3) } else { vector(n, e & 3, e >> 2) }
 }
 
 /// A register of 128 bits in lanes twice as wide.
-pub fn vw(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vw(at: &At<'_>, n: u32) -> String {
     let size = (at.field("e") & 3) + 1;
     match (is_scalar(at), size) {
         (true, _) => scalar(n, size),
@@ -90,83 +90,83 @@ pub fn vw(at: &At<'_>, n: u32) -> String {
 }
 
 /// A register in lanes twice as wide, as many bits.
-pub fn vp(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vp(at: &At<'_>, n: u32) -> String {
     let e = at.field("e");
     vector(n, (e & 3) + 1, e >> 2)
 }
 
 /// A scalar of the lane's size.
-pub fn vl(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vl(at: &At<'_>, n: u32) -> String {
     scalar(n, at.field("e") & 3)
 }
 
 /// A scalar of twice the lane's size.
-pub fn vlw(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vlw(at: &At<'_>, n: u32) -> String {
     scalar(n, (at.field("e") & 3) + 1)
 }
 
 /// A register in the row's floating-point arrangement.
-pub fn vf(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vf(at: &At<'_>, n: u32) -> String {
     let size = fp_size(at);
     if is_scalar(at) { scalar(n, size) } else { vector(n, size, fp_q(at)) }
 }
 
 /// The pair that a scalar instruction adds up.
-pub fn vpair(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vpair(at: &At<'_>, n: u32) -> String {
     let size = fp_size(at);
     format!("v{n}.2{}", LANES[size as usize & 3])
 }
 
 /// A register in bytes, halfwords, words, by field q.
-pub fn vb(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vb(at: &At<'_>, n: u32) -> String {
     vector(n, 0, at.field("q") | at.field("e"))
 }
 /// See [`vb`].
-pub fn vh(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vh(at: &At<'_>, n: u32) -> String {
     vector(n, 1, at.field("q"))
 }
 /// See [`vb`].
-pub fn vs(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vs(at: &At<'_>, n: u32) -> String {
     vector(n, 2, at.field("q"))
 }
 
 /// Half of a register in halfwords.
-pub fn vhh(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vhh(at: &At<'_>, n: u32) -> String {
     if at.field("q") == 1 { format!("v{n}.4h") } else { format!("v{n}.2h") }
 }
 
 /// `2` where the instruction works on upper halves.
-pub fn two(at: &At<'_>, e: u32) -> String {
+pub(crate) fn two(at: &At<'_>, e: u32) -> String {
     if e & 4 != 0 && !is_scalar(at) { "2".into() } else { String::new() }
 }
 
 /// The same for the rows where `e` has one size bit.
-pub fn two_f(at: &At<'_>, _: u32) -> String {
+pub(crate) fn two_f(at: &At<'_>, _: u32) -> String {
     if at.field("e") & 2 != 0 { "2".into() } else { String::new() }
 }
 
 /// The narrow side of a conversion between formats.
-pub fn vfn(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vfn(at: &At<'_>, n: u32) -> String {
     let e = at.field("e");
     vector(n, 1 + (e & 1), e >> 1)
 }
 
 /// The wide side.
-pub fn vfw(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vfw(at: &At<'_>, n: u32) -> String {
     vector(n, 2 + (at.field("e") & 1), 1)
 }
 
 /// SHLL's shift.
-pub fn lanebits(_: &At<'_>, e: u32) -> String {
+pub(crate) fn lanebits(_: &At<'_>, e: u32) -> String {
     (8 << (e & 3)).to_string()
 }
 
 /// Rotations of FCMLA and FCADD.
-pub fn rot(_: &At<'_>, r: u32) -> String {
+pub(crate) fn rot(_: &At<'_>, r: u32) -> String {
     format!("#{}", r * 90)
 }
 /// See [`rot`].
-pub fn rotadd(_: &At<'_>, r: u32) -> String {
+pub(crate) fn rotadd(_: &At<'_>, r: u32) -> String {
     format!("#{}", 90 + r * 180)
 }
 
@@ -178,35 +178,35 @@ fn copy_size(i: u32) -> u32 {
 }
 
 /// The target of DUP.
-pub fn vi(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vi(at: &At<'_>, n: u32) -> String {
     let size = copy_size(at.field("i"));
     if is_scalar(at) { scalar(n, size) } else { vector(n, size, at.field("q")) }
 }
 
 /// The lane that `i` selects.
-pub fn vx(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vx(at: &At<'_>, n: u32) -> String {
     let i = at.field("i");
     lane(n, copy_size(i), i >> (copy_size(i) + 1))
 }
 
 /// INS's source lane.
-pub fn vj(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vj(at: &At<'_>, n: u32) -> String {
     let size = copy_size(at.field("i"));
     lane(n, size, at.field("j") >> size)
 }
 
 /// The integer register of a copy.
-pub fn ri(at: &At<'_>, n: u32) -> String {
+pub(crate) fn ri(at: &At<'_>, n: u32) -> String {
     if copy_size(at.field("i")) == 3 { crate::print::x(at, n) } else { crate::print::w(at, n) }
 }
 
 /// The integer register of SMOV and UMOV.
-pub fn rq(at: &At<'_>, n: u32) -> String {
+pub(crate) fn rq(at: &At<'_>, n: u32) -> String {
     if at.field("q") == 1 { crate::print::x(at, n) } else { crate::print::w(at, n) }
 }
 
 /// The registers of a table.
-pub fn vlist(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vlist(at: &At<'_>, n: u32) -> String {
     match at.field("l") {
         0 => format!("v{n}.16b"),
         1 => format!("v{n}.16b, v{}.16b", (n + 1) % 32),
@@ -217,7 +217,7 @@ pub fn vlist(at: &At<'_>, n: u32) -> String {
 // ---- immediates ----
 
 /// The target of a modified immediate.
-pub fn vimm(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vimm(at: &At<'_>, n: u32) -> String {
     let (c, q) = (at.field("c"), at.field("q"));
     match (c, at.field("o")) {
         (14, 0) => vector(n, 0, q),
@@ -229,7 +229,7 @@ pub fn vimm(at: &At<'_>, n: u32) -> String {
 }
 
 /// A modified immediate with its shift.
-pub fn imm(at: &At<'_>, i: u32) -> String {
+pub(crate) fn imm(at: &At<'_>, i: u32) -> String {
     match at.field("c") {
         14 if at.field("o") == 1 => format!("#{:#x}", crate::translate::modified_immediate(14, 1, i)),
         14 => format!("#{i:#x}"),
@@ -247,37 +247,37 @@ fn shift_size(i: u32) -> u32 {
 }
 
 /// A register in the arrangement of a shift.
-pub fn vsh(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vsh(at: &At<'_>, n: u32) -> String {
     let size = shift_size(at.field("i"));
     if is_scalar(at) { scalar(n, size) } else { vector(n, size, at.field("q")) }
 }
 
 /// The wide side of a narrowing or widening shift.
-pub fn vshw(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vshw(at: &At<'_>, n: u32) -> String {
     let size = shift_size(at.field("i")) + 1;
     if is_scalar(at) { scalar(n, size) } else { vector(n, size, 1) }
 }
 
 /// A left shift's amount.
-pub fn left(_: &At<'_>, i: u32) -> String {
+pub(crate) fn left(_: &At<'_>, i: u32) -> String {
     (i - (8 << shift_size(i))).to_string()
 }
 
 /// A right shift's amount.
-pub fn right(_: &At<'_>, i: u32) -> String {
+pub(crate) fn right(_: &At<'_>, i: u32) -> String {
     ((16 << shift_size(i)) - i).to_string()
 }
 
 // ---- elements ----
 
 /// The indexed lane of an integer row.
-pub fn vel(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vel(at: &At<'_>, n: u32) -> String {
     let size = at.field("e") & 3;
     lane(n, size, index(at, size))
 }
 
 /// The indexed lane of a floating-point row.
-pub fn vfel(at: &At<'_>, n: u32) -> String {
+pub(crate) fn vfel(at: &At<'_>, n: u32) -> String {
     let size = fp_size(at);
     lane(n, size, index(at, size))
 }
@@ -288,14 +288,14 @@ fn index(at: &At<'_>, size: u32) -> u32 {
 }
 
 /// The index of a halfword, of a word, of a complex pair.
-pub fn ixh(at: &At<'_>, _: u32) -> String {
+pub(crate) fn ixh(at: &At<'_>, _: u32) -> String {
     index(at, 1).to_string()
 }
 /// See [`ixh`].
-pub fn ixs(at: &At<'_>, _: u32) -> String {
+pub(crate) fn ixs(at: &At<'_>, _: u32) -> String {
     index(at, 2).to_string()
 }
 /// See [`ixh`].
-pub fn ixc(at: &At<'_>, _: u32) -> String {
+pub(crate) fn ixc(at: &At<'_>, _: u32) -> String {
     index(at, (at.field("e") & 3) + 1).to_string()
 }

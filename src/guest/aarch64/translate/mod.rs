@@ -5,19 +5,37 @@
 
 mod atomic;
 mod branch;
+mod crypto;
+mod fp;
 mod immediate;
 mod memory;
 mod pointer;
 mod register;
+mod simd;
+mod simd_element;
+mod simd_float;
+mod simd_integer;
+mod simd_move;
+mod simd_shift;
+mod simd_wide;
 mod structure;
 mod system;
 
 pub(crate) use atomic::*;
 pub(crate) use branch::*;
+pub(crate) use crypto::*;
+pub(crate) use fp::*;
 pub(crate) use immediate::*;
 pub(crate) use memory::*;
 pub(crate) use pointer::*;
 pub(crate) use register::*;
+pub(crate) use simd::*;
+pub(crate) use simd_element::*;
+pub(crate) use simd_float::*;
+pub(crate) use simd_integer::*;
+pub(crate) use simd_move::*;
+pub(crate) use simd_shift::*;
+pub(crate) use simd_wide::*;
 pub(crate) use structure::*;
 pub(crate) use system::*;
 

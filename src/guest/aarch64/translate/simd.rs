@@ -10,10 +10,13 @@ use ir::{Env, Fmt, Lane, NanRule, Round, Shape, Ty, V1, V2, Val};
 
 /// `family(fields): name Row(parameters); …` makes `fn name(cx, i: Row)`, which calls `family(cx, [fields], parameters)`.
 macro_rules! rows {
-    ($family:ident($($field:ident)*): $($name:ident $Row:ident($($arg:expr),*);)*) => {
-        $(pub(crate) fn $name(cx: &mut Cx, i: $Row) {
+    (@one $family:ident ($($field:ident)*) $name:ident $Row:ident ($($arg:expr),*)) => {
+        pub(crate) fn $name(cx: &mut Cx, i: $Row) {
             $family(cx, [$(i.$field),*] $(, $arg)*);
-        })*
+        }
+    };
+    ($family:ident $fields:tt: $($name:ident $Row:ident $args:tt;)*) => {
+        $(rows!(@one $family $fields $name $Row $args);)*
     };
 }
 pub(crate) use rows;

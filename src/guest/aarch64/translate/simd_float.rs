@@ -277,7 +277,7 @@ fn negate_lanes(cx: &mut Cx, lane: Lane, even: bool, odd: bool, v: Val) -> Val {
         return v;
     }
     let sign = 1u128 << (lane.bits() - 1);
-    let pair = u128::from(even) * sign | (u128::from(odd) * sign) << lane.bits();
+    let pair = (u128::from(even) * sign) | ((u128::from(odd) * sign) << lane.bits());
     let mut mask = pair;
     let mut width = 2 * lane.bits();
     while width < 128 {

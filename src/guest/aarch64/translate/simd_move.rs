@@ -200,7 +200,10 @@ pub(super) fn expand_fp_immediate(ty: Ty, imm: u32) -> u64 {
     let (sign, high, low) = (u64::from(imm >> 7 & 1), u64::from(imm >> 6 & 1), u64::from(imm & 0x3f));
     // NOT(b6), then b6 repeated, then the lowest two bits of exponent and the fraction.
     let repeated = if high == 1 { (1 << (exponent - 3)) - 1 } else { 0 };
-    sign << (exponent + fraction) | (high ^ 1) << (exponent + fraction - 1) | repeated << (fraction + 2) | low << (fraction - 4)
+    sign << (exponent + fraction)
+        | (high ^ 1) << (exponent + fraction - 1)
+        | repeated << (fraction + 2)
+        | low << (fraction - 4)
 }
 
 /// FMOV (vector, immediate).
