@@ -82,3 +82,47 @@ fn long_runs_are_fetched_in_parts() {
     assert_eq!(region.guest_insns, 100);
     assert_eq!(region.blocks[0].term, Term::Goto { pc: 0x1000 + 400 });
 }
+
+/// How the region of one word at 0x1000 ends, block by block.
+fn ends(word: u32) -> Vec<Term> {
+    translate(&[word], 0).0.blocks.iter().map(|b| b.term).collect()
+}
+
+#[test]
+fn direct_branches() {
+    let (next, there) = (Term::Goto { pc: 0x1004 }, Term::Goto { pc: 0x1008 });
+    // B .+8; B.AL .+8.
+    assert_eq!(ends(0x1400_0002), [there]);
+    assert_eq!(ends(0x5400_004e), [there]);
+    // BL .-4.
+    assert_eq!(ends(0x97ff_ffff), [Term::Call { pc: 0xffc, ret: 0x1004 }]);
+    // B.EQ, CBZ X0, CBNZ W1, TBZ W2 #3, TBNZ X3 #35, all to .+8.
+    for word in [0x5400_0040, 0xb400_0040, 0x3500_0041, 0x3618_0042, 0xb718_0043] {
+        let ends = ends(word);
+        assert!(matches!(ends[0], Term::Branch { then: ir::BlockId(1), other: ir::BlockId(2), .. }), "{word:#x}");
+        assert_eq!(ends[1..], [there, next], "{word:#x}");
+    }
+    // CBZ XZR is always taken.
+    assert!(matches!(ends(0xb400_005f)[0], Term::Jump(ir::BlockId(1))));
+}
+
+#[test]
+fn a_call_through_the_link_register_reads_it_first() {
+    // BLR X30.
+    let (region, _) = translate(&[0xd63f_03c0], 0);
+    let Term::CallIndirect { pc, ret } = region.blocks[0].term else { panic!("{:?}", region.blocks[0].term) };
+    assert_eq!(*region.op(pc), Op::Get(crate::state::X30));
+    assert_eq!(ret, 0x1004);
+    assert!(matches!(ends(0xd65f_03c0)[..], [Term::Return { .. }]));
+    assert!(matches!(ends(0xd61f_0200)[..], [Term::Indirect { .. }]));
+}
+
+#[test]
+fn system_instructions_leave_as_they_should() {
+    // SVC #0; BRK #1; UDF #0; MSR FPCR, X0; IC IVAU, X0.
+    assert_eq!(ends(0xd400_0001), [Term::Syscall { next: 0x1004 }]);
+    assert_eq!(ends(0xd420_0020), [Term::Trap(ir::Trap::Breakpoint)]);
+    assert_eq!(ends(0), [Term::Trap(ir::Trap::Undefined)]);
+    assert_eq!(ends(0xd51b_4400), [Term::Resume { pc: 0x1004 }]);
+    assert!(matches!(ends(0xd50b_7520)[..], [Term::FlushCode { len: 64, next: 0x1004, .. }]));
+}

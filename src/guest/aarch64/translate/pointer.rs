@@ -21,14 +21,22 @@ pub(super) fn code(cx: &mut Cx, v: Val, modifier: Val, key: Val) -> Val {
 }
 
 /// The pointer with copies of bit 55 in place of the code.
-fn strip(cx: &mut Cx, v: Val) -> Val {
+fn plain(cx: &mut Cx, v: Val) -> Val {
     let sign = cx.b.extract(v, 55, 1, true);
     cx.b.deposit(v, sign, LSB, BITS)
 }
 
+/// XPAC. Addresses with bit 55 set are the kernel's, where the top byte is not ignored: there it is part of the code.
+fn strip(cx: &mut Cx, v: Val) -> Val {
+    let sign = cx.b.extract(v, 55, 1, true);
+    let top = cx.b.shift_imm(Bin::Shl, sign, LSB);
+    let low = cx.b.and_imm(v, !(((1 << BITS) - 1) << LSB));
+    cx.b.or(low, top)
+}
+
 /// Adds the code to a pointer or, the same operation, takes it off.
 fn toggle(cx: &mut Cx, v: Val, modifier: Val, key: usize) -> Val {
-    let plain = strip(cx, v);
+    let plain = plain(cx, v);
     let key = cx.b.get(state::KEYS[key]);
     let code = code(cx, plain, modifier, key);
     let code = cx.b.and_imm(code, (1 << BITS) - 1);
