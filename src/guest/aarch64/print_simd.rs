@@ -49,11 +49,6 @@ pub(crate) fn fo(at: &At<'_>, n: u32) -> String {
     scalar(n, type_size(at.field("o")))
 }
 
-/// A 64-bit register or xzr.
-pub(crate) fn x64(at: &At<'_>, n: u32) -> String {
-    crate::print::x(at, n)
-}
-
 /// An 8-bit floating-point immediate.
 pub(crate) fn fimm(_: &At<'_>, i: u32) -> String {
     let exponent = (i >> 4 & 7 ^ 4) as i32 - 3;
@@ -207,11 +202,12 @@ pub(crate) fn rq(at: &At<'_>, n: u32) -> String {
 
 /// The registers of a table.
 pub(crate) fn vlist(at: &At<'_>, n: u32) -> String {
-    match at.field("l") {
-        0 => format!("v{n}.16b"),
-        1 => format!("v{n}.16b, v{}.16b", (n + 1) % 32),
-        l => format!("v{n}.16b-v{}.16b", (n + l) % 32),
+    let last = n + at.field("l");
+    if at.field("l") > 1 && last < 32 {
+        return format!("v{n}.16b-v{last}.16b");
     }
+    let names: Vec<String> = (n..=last).map(|n| format!("v{}.16b", n % 32)).collect();
+    names.join(", ")
 }
 
 // ---- immediates ----

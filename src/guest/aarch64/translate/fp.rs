@@ -207,7 +207,8 @@ rows! { from_fixed(t f d n i):
 pub(crate) fn fjcvtzs(cx: &mut Cx, i: Fjcvtzs) {
     let a = cx.fp(Fmt::F64, i.n);
     let env = cx.env(Fmt::F64);
-    let v = cx.b.fp_to_int_js(a);
+    let operand = if env.flush_in { flushed(cx, a) } else { a };
+    let v = cx.b.fp_to_int_js(operand);
     let back = cx.b.fp_from_int(Shape::scalar(Fmt::F64), env, true, 0, v);
     let (a, back) = (cx.b.bitcast(Ty::I64, a), cx.b.bitcast(Ty::I64, back));
     let exact = cx.b.cmp(IntCc::Eq, a, back);
@@ -216,6 +217,13 @@ pub(crate) fn fjcvtzs(cx: &mut Cx, i: Fjcvtzs) {
     let flags = cx.b.flags_from_bits(bits);
     cx.set_flags(flags);
     cx.set_r(i.d, v);
+}
+
+/// A double with a denormal flushed, as FPUnpack does: adding -0 changes nothing else.
+fn flushed(cx: &mut Cx, a: Val) -> Val {
+    let env = cx.env(Fmt::F64).round(Round::NearestEven);
+    let minus_zero = cx.b.constant(Ty::F64, 1 << 63);
+    cx.b.fp2(Fp2::Add, Shape::scalar(Fmt::F64), env, a, minus_zero)
 }
 
 pub(crate) fn fmov_to_gpr(cx: &mut Cx, i: FmovToGpr) {
