@@ -29,17 +29,36 @@ pub struct StateMap {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
     /// On to this guest address; `link` is the index of the region's link slot to be patched.
-    Goto { pc: u64, link: u32 },
+    Goto {
+        pc: u64,
+        link: u32,
+    },
     /// A poll found work; the guest goes on at pc.
-    Poll { pc: u64 },
-    Syscall { next: u64 },
-    Resume { pc: u64 },
+    Poll {
+        pc: u64,
+    },
+    Syscall {
+        next: u64,
+    },
+    Resume {
+        pc: u64,
+    },
     /// The address is in `Cpu::exit_value`.
-    FlushCode { len: u32, next: u64 },
+    FlushCode {
+        len: u32,
+        next: u64,
+    },
     /// `Cpu::exit_value` is the address of a misaligned access.
-    Trap { trap: ir::Trap, pc: u64, extra: u32 },
+    Trap {
+        trap: ir::Trap,
+        pc: u64,
+        extra: u32,
+    },
     /// A helper asked for it; the trap is in `Cpu::helper_trap`.
-    HelperTrap { pc: u64, extra: u32 },
+    HelperTrap {
+        pc: u64,
+        extra: u32,
+    },
 }
 
 /// Where the flags of guest state are at a faulting access.
