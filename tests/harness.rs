@@ -245,8 +245,9 @@ pub(crate) fn compile(compiler: &Path, flags: &[&str], source: &Path, output: &P
     if age(output).is_some_and(|built| age(source).is_some_and(|written| built > written)) {
         return Ok(());
     }
-    let partial = output.with_extension("partial");
-    let libraries = ["-lm", "-lpthread", "-lrt"];
+    let partial = output.with_extension(format!("{:?}.partial", thread::current().id()));
+    // the 8-byte atomics of an ARMv5 are a library's
+    let libraries = ["-lm", "-lpthread", "-lrt", "-Wl,--as-needed", "-latomic"];
     let done = run(
         Command::new(compiler).arg(source).args(flags).arg("-o").arg(&partial).args(libraries),
         Duration::from_secs(120),

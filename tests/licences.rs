@@ -26,9 +26,8 @@ const PERMISSIVE: &[&str] = &[
 fn permissive(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     // Parentheses only ever group an OR inside an AND in practice; "(A OR B) AND C" is read from the AND outwards.
-    let all = |text: &str| {
-        text.split(" AND ").all(|part| part.split(" OR ").any(|name| PERMISSIVE.contains(&name.trim())))
-    };
+    let all =
+        |text: &str| text.split(" AND ").all(|part| part.split(" OR ").any(|name| PERMISSIVE.contains(&name.trim())));
     if expression.contains('(') {
         all(&plain)
     } else {
@@ -40,10 +39,13 @@ fn permissive(expression: &str) -> bool {
 fn every_dependency_is_permissive() {
     let tree = ["tree", "--workspace", "--offline", "--locked", "--edges", "all", "--target", "all"];
     let done = harness::run(
-        Command::new(env!("CARGO"))
-            .current_dir(harness::repository())
-            .args(tree)
-            .args(["--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"]),
+        Command::new(env!("CARGO")).current_dir(harness::repository()).args(tree).args([
+            "--prefix",
+            "none",
+            "--no-dedupe",
+            "--format",
+            "{p}\t{l}",
+        ]),
         Duration::from_secs(120),
     );
     let stderr = String::from_utf8_lossy(&done.stderr);

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest, Outcome};
 
-const FLAGS: &[&str] = &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wno-unused-result", "-pthread"];
+const FLAGS: &[&str] =
+    &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wno-unused-result", "-pthread"];
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Case {
@@ -72,10 +73,15 @@ fn behaviours() {
     for guest in GUESTS {
         for triplet in guest.triplets {
             match harness::find_program(&format!("{triplet}-gcc")) {
-                None => harness::leave_out(&format!("tests/linux for {triplet}"), "no cross compiler (tests/setup host)"),
-                Some(compiler) => cases.extend(
-                    sources().into_iter().map(|source| Case { guest, triplet, compiler: compiler.clone(), source }),
-                ),
+                None => {
+                    harness::leave_out(&format!("tests/linux for {triplet}"), "no cross compiler (tests/setup host)")
+                }
+                Some(compiler) => cases.extend(sources().into_iter().map(|source| Case {
+                    guest,
+                    triplet,
+                    compiler: compiler.clone(),
+                    source,
+                })),
             }
         }
     }

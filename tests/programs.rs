@@ -3,6 +3,7 @@
 //! A case is a bash script. Its first lines may say `# needs: PROGRAM...` (left out where a root lacks one),
 //! `# seconds: N` (its time limit), `# handlers: registered alone` (how children are started, see `programs/enter`; the
 //! default is `alone`), `# long` (not in the quick suite). What it prints and its exit status must be the reference's.
+//! `RQEMU_TEST_HANDLER=registered` overrides the handler: QEMU as the emulator under test cannot look after children.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,9 @@ pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
                     continue;
                 }
                 let seconds = directive(&text, "seconds:").map_or(60, |n| n.parse().expect("seconds"));
+                let forced = std::env::var("RQEMU_TEST_HANDLER").ok();
                 let handlers = match directive(&text, "handlers:") {
+                    _ if forced.is_some() => forced.as_deref().unwrap_or_default(),
                     _ if long => "alone registered",
                     Some(handlers) => handlers,
                     None => "alone",
@@ -104,8 +107,9 @@ fn usable_root(guest: &Guest, arch: &str) -> Option<PathBuf> {
         return None;
     };
     static PROBED: OnceLock<Outcome> = OnceLock::new();
-    let probe =
-        PROBED.get_or_init(|| harness::run(&mut enter(&root, guest, "registered", &reference, "exit 7"), Duration::from_secs(30)));
+    let probe = PROBED.get_or_init(|| {
+        harness::run(&mut enter(&root, guest, "registered", &reference, "exit 7"), Duration::from_secs(30))
+    });
     if probe.end != "exit 7" {
         let why = String::from_utf8_lossy(&probe.stderr);
         harness::leave_out(&what, &format!("no user namespace with its own binfmt_misc: {}", why.trim()));

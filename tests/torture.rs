@@ -85,7 +85,9 @@ fn sources() -> Option<PathBuf> {
         return Some(folder);
     }
     let packed = fs::read_dir("/usr/src/gcc-12").ok()?.flatten().map(|entry| entry.path());
-    let archive = packed.into_iter().find(|p| p.to_string_lossy().contains("/gcc-12.") && p.extension().is_some_and(|e| e == "xz"))?;
+    let archive = packed
+        .into_iter()
+        .find(|p| p.to_string_lossy().contains("/gcc-12.") && p.extension().is_some_and(|e| e == "xz"))?;
     let partial = harness::cache().join("torture/partial");
     fs::create_dir_all(&partial).expect("torture folder");
     let tar = Command::new("tar")
@@ -114,8 +116,12 @@ pub(crate) fn cases(step: usize) -> Vec<Case> {
     names.sort();
     let mut cases = Vec::new();
     for guest in GUESTS {
-        if harness::find_program(&format!("{}-gcc", guest.triplets[0])).is_none() || harness::reference(guest).is_none() {
-            harness::leave_out(&format!("gcc's execution tests for {}", guest.name), "no cross compiler or no reference");
+        if harness::find_program(&format!("{}-gcc", guest.triplets[0])).is_none() || harness::reference(guest).is_none()
+        {
+            harness::leave_out(
+                &format!("gcc's execution tests for {}", guest.name),
+                "no cross compiler or no reference",
+            );
             continue;
         }
         for level in LEVELS {

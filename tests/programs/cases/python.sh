@@ -3,7 +3,7 @@
 cat >t.py <<'EOF'
 import asyncio, bz2, collections, concurrent.futures, ctypes, decimal, fractions, functools, hashlib, heapq, itertools, json, lzma, math, mmap, multiprocessing, os, pickle, queue, random, re, select, signal, socket, sqlite3, statistics, struct, subprocess, sys, tempfile, threading, time, zlib
 print(sys.byteorder, sys.maxsize > 2**32, sys.float_info.max, 2**200 // 3**50, divmod(-7, 3), 0.1 + 0.2, round(2.675, 2), 1e16 + 1, float("nan") != float("nan"))
-print([f(0.7).hex() for f in (math.sin, math.cos, math.exp, math.log1p, math.tgamma, math.erf, math.sqrt)], math.fsum([0.1] * 10), math.comb(50, 25))
+print([f(0.7).hex() for f in (math.sin, math.cos, math.exp, math.log1p, math.gamma, math.erf, math.sqrt)], math.fsum([0.1] * 10), math.comb(50, 25))
 print(struct.pack("<bhiqfd", -1, -2, -3, -4, 1.5, -2.5).hex(), struct.unpack(">HI", bytes(range(6))), json.dumps({"a": [1, 2.5, None, "é"]}, sort_keys=True))
 random.seed(7); print([random.random() for _ in range(3)], random.sample(range(100), 5), random.gauss(0, 1))
 for h in ("md5", "sha1", "sha256", "sha3_256", "blake2b", "blake2s"): print(h, hashlib.new(h, b"abc" * 1000).hexdigest())
@@ -34,9 +34,8 @@ signal.setitimer(signal.ITIMER_REAL, 0); print("alarms", len(hits) >= 5)
 libc = ctypes.CDLL(None); cb = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))(lambda x, y: x[0] - y[0]); arr = (ctypes.c_int * 6)(5, 3, 9, 1, 7, 2); libc.qsort(arr, 6, 4, cb); print(list(arr)); libc.strtod.restype = ctypes.c_double; print(libc.strtod(b"2.5e3", None))
 db = sqlite3.connect(":memory:"); db.execute("create table t(a, b)"); db.executemany("insert into t values(?, ?)", [(i, i * i) for i in range(100)]); print(db.execute("select sum(b), avg(a) from t where a % 3 = 0").fetchone())
 with tempfile.TemporaryFile() as f: f.write(b"\0" * 8192); f.flush(); m = mmap.mmap(f.fileno(), 8192); m[100:105] = b"hello"; print(m.find(b"hello"), os.fstat(f.fileno()).st_size)
-print(os.fork() and os.waitpid(-1, 0)[1] >> 8 if (p := 1) else 0) if not os.environ.get("CHILD") else None
 def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
 sys.setrecursionlimit(20000); print(deep(5000), sum(1 for _ in itertools.permutations(range(7))), sorted(os.environ)[:3], os.uname().sysname, sys.argv)
 sys.exit(7)
 EOF
-sed -i '/os.fork() and/d' t.py; python3 t.py one two; echo "status $?"; echo 'raise KeyError("x")' | python3 - 2>&1 | tail -n 1; python3 -c 'import faulthandler, os; os.kill(os.getpid(), 11)'; echo "signal $?"
+python3 t.py one two; echo "status $?"; echo 'raise KeyError("x")' | python3 - 2>&1 | tail -n 1; python3 -c 'import faulthandler, os; os.kill(os.getpid(), 11)'; echo "signal $?"
