@@ -5,6 +5,7 @@
 //!
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
+mod decode;
 mod fuzz;
 mod harness;
 mod hello;

@@ -1,6 +1,6 @@
 //! Helpers: what IR cannot say.
 
-use crate::sysreg::FREQUENCY;
+use crate::translate::sysreg::FREQUENCY;
 use ir::{Frame, Helper, Touches};
 use std::sync::OnceLock;
 use std::time::Instant;

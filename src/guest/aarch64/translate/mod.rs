@@ -4,12 +4,14 @@
 //! writes guest state after the last of its operations that can fault.
 
 mod atomic;
+pub(crate) mod bitmask;
 mod branch;
 mod immediate;
 mod memory;
 mod pointer;
 mod register;
 mod structure;
+pub(crate) mod sysreg;
 mod system;
 
 pub(crate) use atomic::*;
