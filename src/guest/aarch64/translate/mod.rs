@@ -1,9 +1,11 @@
 //! Translates A64 to IR: the loop over instructions, and what the instruction functions share ([`Cx`]).
 //!
-//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of insn.decode. An instruction
+//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of insn.decode and simd.decode. An instruction
 //! writes guest state after the last of its operations that can fault.
 
 mod atomic;
+pub(crate) mod bf16;
+pub(crate) mod bitmask;
 mod branch;
 mod crypto;
 mod fp;
@@ -19,6 +21,7 @@ mod simd_move;
 mod simd_shift;
 mod simd_wide;
 mod structure;
+pub(crate) mod sysreg;
 mod system;
 
 pub(crate) use atomic::*;

@@ -1,9 +1,10 @@
 //! Hints, barriers, system registers, cache maintenance (Arm ARM C4.1.93, C5).
 
 use super::Cx;
+use super::sysreg;
 use crate::helper;
 use crate::insn::*;
-use crate::{state, sysreg};
+use crate::state;
 use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Ty, Val, fpflag};
 
 // ---- hints: nothing to do for one thread of a process ----
