@@ -3,6 +3,7 @@
 
 mod crypto;
 mod float;
+mod folding;
 mod scalar;
 mod vector;
 

@@ -1,43 +1,8 @@
-//! Integers and flags; and that folding agrees.
+//! Integers and flags.
 
 use super::{A, B, C, run};
-use crate::builder::Builder;
 use crate::op::{Bin, Op, Un};
-use crate::region::FpControl;
-use crate::types::{Cc, IntCc, Round, Ty};
-
-const BINS: [Bin; 17] = [
-    Bin::Add,
-    Bin::Sub,
-    Bin::Mul,
-    Bin::And,
-    Bin::Or,
-    Bin::Xor,
-    Bin::AndNot,
-    Bin::Shl,
-    Bin::Shr,
-    Bin::Sar,
-    Bin::Rotr,
-    Bin::MulHiU,
-    Bin::MulHiS,
-    Bin::DivU,
-    Bin::DivS,
-    Bin::RemU,
-    Bin::RemS,
-];
-const UNS: [Un; 7] = [Un::Neg, Un::Not, Un::Clz, Un::Ctz, Un::Popcnt, Un::Bswap, Un::Bitrev];
-const CMPS: [IntCc; 10] = [
-    IntCc::Eq,
-    IntCc::Ne,
-    IntCc::Ult,
-    IntCc::Ule,
-    IntCc::Ugt,
-    IntCc::Uge,
-    IntCc::Slt,
-    IntCc::Sle,
-    IntCc::Sgt,
-    IntCc::Sge,
-];
+use crate::types::{Cc, IntCc, Ty};
 
 #[test]
 fn binary() {
@@ -214,81 +179,6 @@ fn conditions_are_comparisons() {
                 let direct = run(Op::Cmp(int_cc, A, B), Ty::I1, &[(Ty::I8, a), (Ty::I8, b)]).0;
                 assert_eq!(by_flags, direct, "{cc:?} {a} {b}");
             }
-        }
-    }
-}
-
-/// xorshift64*, and small or extreme numbers among its output.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let v = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D);
-        match v >> 60 {
-            0 => v & 3,
-            1 => !(v & 3),
-            2 => 1 << (v & 63),
-            3 => (1 << (v & 63)) - 1,
-            4 => v & 0x8080_8080_8080_8080,
-            _ => v,
-        }
-    }
-    fn below(&mut self, n: u32) -> u32 {
-        (self.next() >> 7) as u32 % n
-    }
-}
-
-/// What the builder makes of constants is what `eval` computes.
-#[test]
-fn folding_agrees() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let mut b = Builder::new(&[]);
-    for _ in 0..3000 {
-        b.start(0, 0, FpControl { round: Round::NearestEven });
-        let ty = [Ty::I1, Ty::I8, Ty::I16, Ty::I32, Ty::I64][random.below(5) as usize];
-        let (x, y) = (random.next() & ty.mask(), random.next() & ty.mask());
-        let (lsb, width) = {
-            let lsb = random.below(ty.bits());
-            (lsb, 1 + random.below(ty.bits() - lsb))
-        };
-        let (vx, vy) = (b.constant(ty, x), b.constant(ty, y));
-        let mut cases = Vec::new();
-        for op in BINS {
-            cases.push((Op::Bin(op, A, B), ty, b.bin(op, vx, vy)));
-        }
-        // The bytes of a single bit do not turn.
-        for op in UNS.into_iter().filter(|op| *op != Un::Bswap || ty != Ty::I1) {
-            cases.push((Op::Un(op, A), ty, b.un(op, vx)));
-        }
-        for cc in CMPS {
-            cases.push((Op::Cmp(cc, A, B), Ty::I1, b.cmp(cc, vx, vy)));
-        }
-        for signed in [false, true] {
-            let op = Op::Extract { v: A, lsb: lsb as u8, width: width as u8, signed };
-            cases.push((op, ty, b.extract(vx, lsb, width, signed)));
-        }
-        let op = Op::Deposit { into: A, v: B, lsb: lsb as u8, width: width as u8 };
-        cases.push((op, ty, b.deposit(vx, vy, lsb, width)));
-        for to in [Ty::I8, Ty::I16, Ty::I32, Ty::I64] {
-            if to.bits() > ty.bits() {
-                cases.push((Op::Zext(A), to, b.zext(to, vx)));
-                cases.push((Op::Sext(A), to, b.sext(to, vx)));
-            } else if to.bits() < ty.bits() {
-                cases.push((Op::Trunc(A), to, b.trunc(to, vx)));
-            }
-        }
-        if ty.bits() >= 32 {
-            let op = Op::Funnel { hi: A, lo: A, amount: lsb as u8 };
-            cases.push((op, ty, b.funnel(vx, vx, lsb)));
-        }
-        for (op, to, folded) in cases {
-            let second = if matches!(op, Op::Funnel { .. }) { x } else { y };
-            let expect = run(op, to, &[(ty, x.into()), (ty, second.into())]).0;
-            let folded = b.const_of(folded).map(u128::from);
-            assert_eq!(folded, Some(expect), "{op:?} {ty:?}→{to:?} {x:#x} {y:#x}");
         }
     }
 }
