@@ -46,8 +46,8 @@ pub struct Cpu {
     pub owners: u64,
     /// For the engine: whom this belongs to.
     pub owner: u64,
-    /// What `lahf`'s bits CF, PF, ZF (as a number of 3 bits) after a floating-point comparison are as guest flags; the second for swapped operands.
-    pub fcmp: [[u16; 8]; 2],
+    /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
+    pub fcmp: [[u16; 0x46]; 2],
     pub args: [[u64; 2]; 4],
     pub ret: [u64; 2],
     /// Values that generated code spills.
@@ -115,13 +115,12 @@ displacement! {
 pub const STATE_OFFSET: u64 = offset_of!(Cpu, guest) as u64 + BIAS as u64;
 
 /// Values of [`Cpu::fcmp`].
-pub const FCMP: [[u16; 8]; 2] = {
-    const LESS: u16 = 0x8000;
-    const EQUAL: u16 = 0x4100;
-    const GREATER: u16 = 0x0100;
-    const UNORDERED: u16 = 0x0101;
-    [
-        [GREATER, LESS, 0, 0, EQUAL, 0, 0, UNORDERED],
-        [LESS, GREATER, 0, 0, EQUAL, 0, 0, UNORDERED],
-    ]
+pub const FCMP: [[u16; 0x46]; 2] = {
+    let mut t = [[0; 0x46]; 2];
+    let (less, equal, greater, unordered) = (0x8000, 0x4100, 0x0100, 0x0101);
+    (t[0][0], t[1][0]) = (greater, less);
+    (t[0][1], t[1][1]) = (less, greater);
+    (t[0][0x40], t[1][0x40]) = (equal, equal);
+    (t[0][0x45], t[1][0x45]) = (unordered, unordered);
+    t
 };

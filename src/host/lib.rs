@@ -28,18 +28,37 @@ pub struct StateMap {
 /// How generated code is left, by a number that it hands over.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the index of the region's link slot to be patched.
-    Goto { pc: u64, link: u32 },
+    /// On to this guest address; `link` is the address of the link slot to be patched.
+    Goto {
+        pc: u64,
+        link: u64,
+    },
     /// A poll found work; the guest goes on at pc.
-    Poll { pc: u64 },
-    Syscall { next: u64 },
-    Resume { pc: u64 },
+    Poll {
+        pc: u64,
+    },
+    Syscall {
+        next: u64,
+    },
+    Resume {
+        pc: u64,
+    },
     /// The address is in `Cpu::exit_value`.
-    FlushCode { len: u32, next: u64 },
+    FlushCode {
+        len: u32,
+        next: u64,
+    },
     /// `Cpu::exit_value` is the address of a misaligned access.
-    Trap { trap: ir::Trap, pc: u64, extra: u32 },
+    Trap {
+        trap: ir::Trap,
+        pc: u64,
+        extra: u32,
+    },
     /// A helper asked for it; the trap is in `Cpu::helper_trap`.
-    HelperTrap { pc: u64, extra: u32 },
+    HelperTrap {
+        pc: u64,
+        extra: u32,
+    },
 }
 
 /// Where the flags of guest state are at a faulting access.
@@ -94,7 +113,7 @@ pub struct Thunks {
 #[derive(Debug, Default)]
 pub struct Code {
     pub exits: Vec<Exit>,
-    /// Guest addresses of the link slots, in their order.
-    pub links: Vec<u64>,
+    /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
+    pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
 }

@@ -24,13 +24,11 @@ pub(super) enum Loc {
     None,
     Reg(Reg),
     Xmm(Xmm),
-    /// In memory: a slot without a home that still holds it, or a spill.
+    /// In memory: a slot without a home that still holds it, or a spill. Flags in the host's flags are known to `flags.rs`.
     Slot(u16),
     Spill(u8),
     /// A truth value in the host's flags.
     Cc(HostCc),
-    /// Flags in their slot in memory, or in a spill; flags in the host's flags are known to `flags.rs`.
-    Host,
 }
 
 /// Size of an integer type's operations.
@@ -99,7 +97,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn spill_mem(n: u8) -> Mem {
+    pub(super) fn spill_mem(n: u8) -> Mem {
         field(at::SPILL + i32::from(n) * 16)
     }
 
@@ -112,7 +110,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn take_spill(&mut self) -> u8 {
+    pub(super) fn take_spill(&mut self) -> u8 {
         let n = self.spills.trailing_ones();
         assert!(n < 64, "out of spill slots");
         self.spills |= 1 << n;
@@ -150,7 +148,8 @@ impl Emitter<'_> {
 
     /// A free value register, spilling another value if none is.
     pub(super) fn temp(&mut self) -> Reg {
-        let free = TEMPS.into_iter().find(|r| self.gpr.locked & 1 << r.0 == 0 && self.gpr.holds[r.0 as usize].is_none());
+        let free =
+            TEMPS.into_iter().find(|r| self.gpr.locked & 1 << r.0 == 0 && self.gpr.holds[r.0 as usize].is_none());
         let r = free.unwrap_or_else(|| {
             let victim = TEMPS
                 .into_iter()
@@ -227,7 +226,7 @@ impl Emitter<'_> {
         let root = self.root(v);
         match self.locs[root.0 as usize] {
             Loc::Reg(r) if r == to => {}
-            Loc::Reg(r) => self.a.mov(wide(self.r.ty(root)), to, r),
+            Loc::Reg(r) => self.a.mov(wide(self.r.ty(v)), to, r),
             Loc::Cc(cc) => self.set_bool(cc, to),
             _ => self.load_into(root, to),
         }
@@ -256,7 +255,9 @@ impl Emitter<'_> {
     pub(super) fn rm(&mut self, v: Val) -> Rm {
         match self.mem_of(v) {
             // A narrow value in memory may have other bits above it.
-            Some(m) if matches!(self.r.ty(self.root(v)), Ty::I32 | Ty::I64) => Rm::Mem(m),
+            Some(m) if self.r.ty(v).bytes() <= self.r.ty(self.root(v)).bytes() && self.r.ty(v).bytes() >= 4 => {
+                Rm::Mem(m)
+            }
             _ => Rm::Reg(self.reg(v)),
         }
     }
@@ -314,7 +315,8 @@ impl Emitter<'_> {
     // ---- vector registers ----
 
     pub(super) fn xtemp(&mut self) -> Xmm {
-        let free = XTEMPS.into_iter().find(|x| self.xmm.locked & 1 << x.0 == 0 && self.xmm.holds[x.0 as usize].is_none());
+        let free =
+            XTEMPS.into_iter().find(|x| self.xmm.locked & 1 << x.0 == 0 && self.xmm.holds[x.0 as usize].is_none());
         let x = free.unwrap_or_else(|| {
             let victim = XTEMPS
                 .into_iter()

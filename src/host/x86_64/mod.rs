@@ -3,13 +3,13 @@
 //! Registers in generated code: r15 points into the [`Cpu`](crate::Cpu), rsp is the shadow stack, rax and xmm15 are scratch for one
 //! operation, rcx, rdx, r14 and xmm12–xmm14 hold values, the rest are the homes of guest registers.
 
+mod alloc;
 pub mod asm;
+mod emit;
+mod plan;
+pub mod thunks;
 
-
-
-
-
-
+pub use emit::{Compiler, Request};
 
 use crate::StateMap;
 use asm::{Mem, Reg, Xmm};
@@ -23,18 +23,8 @@ pub(crate) const XSCRATCH: Xmm = Xmm(15);
 pub(crate) const TEMPS: [Reg; 3] = [Reg::RCX, Reg::RDX, Reg::R14];
 pub(crate) const XTEMPS: [Xmm; 3] = [Xmm(12), Xmm(13), Xmm(14)];
 /// Registers for guest registers.
-pub(crate) const HOMES: [Reg; 10] = [
-    Reg::RBX,
-    Reg::RBP,
-    Reg::RSI,
-    Reg::RDI,
-    Reg::R8,
-    Reg::R9,
-    Reg::R10,
-    Reg::R11,
-    Reg::R12,
-    Reg::R13,
-];
+pub(crate) const HOMES: [Reg; 10] =
+    [Reg::RBX, Reg::RBP, Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::R12, Reg::R13];
 pub(crate) const XHOMES: usize = 12;
 
 /// Where the slots of a guest are while its code runs.

@@ -111,6 +111,12 @@ impl Plan {
             self.all_seen(i);
         }
         op.for_each_arg(|v| self.note_use(v, i));
+        if let (Op::Select(_, x, y), Ty::Flags) = (op, r.insts[at].ty) {
+            // The comparison that a conditional comparison selects is emitted at the selection: its operands must last until then.
+            for f in [*x, *y] {
+                r.op(f).for_each_arg(|v| self.note_use(v, i));
+            }
+        }
     }
 
     /// Guest state can be seen before instruction `i` is done: every slot must stand.
@@ -155,7 +161,11 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::Zext(v) if r.ty(v) == Ty::I1 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::VGet(_, v, 0) if ty.is_float() => Some(v),
         // A scalar load zeroes the rest of the register, as a move from a general register does.
-        Op::VFromScalar(v) if r.ty(v).is_float() && r.ty(v) != Ty::F16 && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_)) => Some(v),
+        Op::VFromScalar(v)
+            if r.ty(v).is_float() && r.ty(v) != Ty::F16 && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_)) =>
+        {
+            Some(v)
+        }
         Op::V1(V1::ZeroHi, _, v) if matches!(r.op(v), Op::Load(m) if m.size <= 8) => Some(v),
         _ => None,
     }

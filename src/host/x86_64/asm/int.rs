@@ -65,30 +65,45 @@ pub(super) const fn op(prefix: u8, map: u8, code: u8) -> Op {
     Op { prefix, map, code }
 }
 
-/// The escape bytes of a map and their number.
-const ESCAPE: [(u32, u32); 4] = [(0, 0), (0x0f, 1), (0x380f, 2), (0x3a0f, 2)];
-
-/// An instruction in the old encoding, but for its registers.
+/// An instruction in the old encoding, but for its registers. Small enough to be passed in two registers.
 #[derive(Clone, Copy)]
 pub(super) struct Enc {
-    op: Op,
-    /// Prefix 0x66 for the operand size.
-    p66: bool,
-    /// REX.W
-    w: bool,
-    /// Whether the reg field, or rm, is a byte register: 4 to 7 then need REX.
-    byte_reg: bool,
-    byte_rm: bool,
+    /// The opcode with its escape bytes, `n` bits.
+    code: u32,
+    n: u8,
+    /// The mandatory prefix or 0.
+    prefix: u8,
+    /// [`P66`], [`W`], [`BYTE_REG`], [`BYTE_RM`].
+    flags: u8,
+    imm_len: u8,
     imm: u32,
-    imm_len: u32,
 }
+
+/// Prefix 0x66 for the operand size.
+const P66: u8 = 1;
+/// The reg field, or rm, is a byte register: 4 to 7 then need REX.
+const BYTE_REG: u8 = 2;
+const BYTE_RM: u8 = 4;
+/// REX.W, at its place in REX.
+const W: u8 = 8;
 
 impl Enc {
     /// An operation of size W, D or Q whose opcode does not depend on it.
     #[inline(always)]
     pub(super) fn new(op: Op, size: Size) -> Enc {
-        let (p66, w) = (size == Size::W, size == Size::Q);
-        Enc { op, p66, w, byte_reg: false, byte_rm: false, imm: 0, imm_len: 0 }
+        let code = u32::from(op.code);
+        let (code, n) = match op.map {
+            0 => (code, 8),
+            1 => (code << 8 | 0x0f, 16),
+            2 => (code << 16 | 0x380f, 24),
+            _ => (code << 16 | 0x3a0f, 24),
+        };
+        let flags = match size {
+            Size::W => P66,
+            Size::Q => W,
+            Size::B | Size::D => 0,
+        };
+        Enc { code, n, prefix: op.prefix, flags, imm_len: 0, imm: 0 }
     }
 
     /// An operation of any size; the opcode given is the one for bytes, the next is for the others.
@@ -96,7 +111,23 @@ impl Enc {
     fn sized(op: Op, size: Size) -> Enc {
         let byte = size == Size::B;
         let code = op.code + u8::from(!byte);
-        Enc { byte_reg: byte, byte_rm: byte, ..Enc::new(Op { code, ..op }, size) }
+        Enc::new(Op { code, ..op }, size).flag(if byte { BYTE_REG | BYTE_RM } else { 0 })
+    }
+
+    /// [`Enc::sized`] where the reg field is part of the opcode.
+    #[inline(always)]
+    fn group(op: Op, size: Size) -> Enc {
+        Enc::sized(op, size).without(BYTE_REG)
+    }
+
+    #[inline(always)]
+    fn flag(self, flag: u8) -> Enc {
+        Enc { flags: self.flags | flag, ..self }
+    }
+
+    #[inline(always)]
+    fn without(self, flag: u8) -> Enc {
+        Enc { flags: self.flags & !flag, ..self }
     }
 
     #[inline(always)]
@@ -107,7 +138,15 @@ impl Enc {
     /// An immediate of the operation's size, of four bytes for Q.
     #[inline(always)]
     fn imm(self, imm: i32, size: Size) -> Enc {
-        Enc { imm: imm as u32, imm_len: size.bytes().min(4), ..self }
+        Enc { imm: imm as u32, imm_len: size.bytes().min(4) as u8, ..self }
+    }
+
+    /// Whether REX is needed: `rex`, or else a byte register among these.
+    #[inline(always)]
+    fn needs(self, rex: u8, reg: u8, rm: u8) -> bool {
+        let byte_reg = (self.flags & BYTE_REG != 0) & (reg >= 4);
+        let byte_rm = (self.flags & BYTE_RM != 0) & (rm >= 4);
+        (rex != 0x40) | byte_reg | byte_rm
     }
 }
 
@@ -196,47 +235,54 @@ impl Asm {
     }
 
     fn legacy_reg(&mut self, e: Enc, reg: u8, rm: u8) {
-        let rex = 0x40 | u8::from(e.w) << 3 | reg >> 3 << 2 | rm >> 3;
-        let needed = rex != 0x40 || e.byte_reg && reg >= 4 || e.byte_rm && rm >= 4;
-        let (escape, n) = ESCAPE[usize::from(e.op.map)];
-        let head = Head::EMPTY
-            .byte_if(e.p66, 0x66)
-            .byte_if(e.op.prefix != 0, e.op.prefix)
-            .byte_if(needed, rex)
-            .bytes(escape, n)
-            .byte(e.op.code)
-            .byte(0xc0 | (reg & 7) << 3 | rm & 7);
-        self.put(head, e.imm.into(), e.imm_len);
+        if e.prefix | e.flags & P66 != 0 {
+            self.legacy_prefixes(e, 0);
+        }
+        let rex = 0x40 | e.flags & W | reg >> 3 << 2 | rm >> 3;
+        let modrm = 0xc0 | (reg & 7) << 3 | rm & 7;
+        let head =
+            Head::EMPTY.byte_if(e.needs(rex, reg, rm), rex).bits(e.code | u32::from(modrm) << e.n, u32::from(e.n) + 8);
+        self.put(head, e.imm.into(), e.imm_len.into());
     }
 
     fn legacy_mem(&mut self, e: Enc, reg: u8, m: &Mem) {
-        if m.seg != 0 {
-            self.buf.push(m.seg);
+        if e.prefix | e.flags & P66 | m.seg != 0 {
+            self.legacy_prefixes(e, m.seg);
         }
         let a = Addr::new(m, 0);
-        let rex = 0x40 | u8::from(e.w) << 3 | reg >> 3 << 2 | a.x << 1 | a.b;
-        let needed = rex != 0x40 || e.byte_reg && reg >= 4;
-        let (escape, n) = ESCAPE[usize::from(e.op.map)];
+        let rex = 0x40 | e.flags & W | reg >> 3 << 2 | a.x << 1 | a.b;
         let head = Head::EMPTY
             .byte_if(m.addr32, 0x67)
-            .byte_if(e.p66, 0x66)
-            .byte_if(e.op.prefix != 0, e.op.prefix)
-            .byte_if(needed, rex)
-            .bytes(escape, n)
-            .byte(e.op.code)
-            .bytes(a.with_reg(reg), a.n);
-        let (tail, n) = a.tail(e.imm, e.imm_len);
+            .byte_if(e.needs(rex, reg, 0), rex)
+            .bits(e.code, e.n.into())
+            .bits(a.with_reg(reg), a.n * 8);
+        let (tail, n) = a.tail(e.imm, e.imm_len.into());
         self.put(head, tail, n);
         if m.rip.is_some() {
-            refer_rip(self, m, e.imm_len);
+            refer_rip(self, m, e.imm_len.into());
+        }
+    }
+
+    /// The prefixes that few instructions have. They go ahead so that the rest fits into [`Head`].
+    #[cold]
+    #[inline(never)]
+    fn legacy_prefixes(&mut self, e: Enc, seg: u8) {
+        if seg != 0 {
+            self.buf.push(seg);
+        }
+        if e.flags & P66 != 0 {
+            self.buf.push(0x66);
+        }
+        if e.prefix != 0 {
+            self.buf.push(e.prefix);
         }
     }
 
     /// Opcode with the register in its low bits.
     #[inline(always)]
-    fn short_reg(&mut self, p66: bool, w: bool, escape: bool, code: u8, r: Reg, imm: u64, imm_len: u32) {
+    fn short_reg(&mut self, w: bool, escape: bool, code: u8, r: Reg, imm: u64, imm_len: u32) {
         let rex = 0x40 | u8::from(w) << 3 | r.0 >> 3;
-        let head = Head::EMPTY.byte_if(p66, 0x66).byte_if(rex != 0x40, rex).byte_if(escape, 0x0f).byte(code | r.0 & 7);
+        let head = Head::EMPTY.byte_if(rex != 0x40, rex).byte_if(escape, 0x0f).byte(code | r.0 & 7);
         self.put(head, imm, imm_len);
     }
 
@@ -263,23 +309,23 @@ impl Asm {
     /// Sets all 64 bits of a register; leaves the flags alone.
     pub fn mov_ri(&mut self, dst: Reg, imm: u64) {
         if imm <= u32::MAX.into() {
-            self.short_reg(false, false, false, 0xb8, dst, imm, 4);
+            self.short_reg(false, false, 0xb8, dst, imm, 4);
         } else if imm as i64 == i64::from(imm as i32) {
             self.legacy(Enc::new(op(0, 0, 0xc7), Size::Q).imm(imm as i32, Size::D), 0, dst);
         } else {
-            self.short_reg(false, true, false, 0xb8, dst, imm, 8);
+            self.short_reg(true, false, 0xb8, dst, imm, 8);
         }
     }
 
     /// Sets all 64 bits of a register in ten bytes, the last eight of which are the value.
     pub fn mov_ri64(&mut self, dst: Reg, imm: u64) {
-        self.short_reg(false, true, false, 0xb8, dst, imm, 8);
+        self.short_reg(true, false, 0xb8, dst, imm, 8);
     }
 
     /// Stores a constant, sign-extended for Q.
     #[inline]
     pub fn mov_mi(&mut self, size: Size, dst: Mem, imm: i32) {
-        self.legacy(Enc::sized(op(0, 0, 0xc6), size).imm(imm, size), 0, dst);
+        self.legacy(Enc::group(op(0, 0, 0xc6), size).imm(imm, size), 0, dst);
     }
 
     /// Zeroes a register in two bytes; changes the flags.
@@ -292,7 +338,7 @@ impl Asm {
     #[inline]
     pub fn movzx(&mut self, from: Size, dst: Reg, src: impl RegMem) {
         match from {
-            Size::B => self.legacy(Enc { byte_rm: true, ..Enc::new(op(0, 1, 0xb6), Size::D) }, dst.0, src),
+            Size::B => self.legacy(Enc::new(op(0, 1, 0xb6), Size::D).flag(BYTE_RM), dst.0, src),
             Size::W => self.legacy(Enc::new(op(0, 1, 0xb7), Size::D), dst.0, src),
             Size::D | Size::Q => self.mov(from, dst, src),
         }
@@ -303,7 +349,7 @@ impl Asm {
     pub fn movsx(&mut self, to: Size, from: Size, dst: Reg, src: impl RegMem) {
         debug_assert!(from <= to && to >= Size::W);
         match from {
-            Size::B => self.legacy(Enc { byte_rm: true, ..Enc::new(op(0, 1, 0xbe), to) }, dst.0, src),
+            Size::B => self.legacy(Enc::new(op(0, 1, 0xbe), to).flag(BYTE_RM), dst.0, src),
             Size::W if to > from => self.legacy(Enc::new(op(0, 1, 0xbf), to), dst.0, src),
             Size::D if to > from => self.legacy(Enc::new(op(0, 0, 0x63), to), dst.0, src),
             _ => self.mov(from, dst, src),
@@ -326,13 +372,13 @@ impl Asm {
     #[inline]
     pub fn bswap(&mut self, size: Size, dst: Reg) {
         debug_assert!(size >= Size::D);
-        self.short_reg(false, size == Size::Q, true, 0xc8, dst, 0, 0);
+        self.short_reg(size == Size::Q, true, 0xc8, dst, 0, 0);
     }
 
-    /// The address of `src`; it may be rip-relative. D clears the upper half.
+    /// The address of `src`, without its segment; it may be rip-relative. D clears the upper half.
     #[inline]
     pub fn lea(&mut self, size: Size, dst: Reg, src: Mem) {
-        self.legacy(Enc::new(op(0, 0, 0x8d), size), dst.0, src);
+        self.legacy(Enc::new(op(0, 0, 0x8d), size), dst.0, Mem { seg: 0, ..src });
     }
 
     /// Exchanges; with memory it is locked in any case.
@@ -344,7 +390,7 @@ impl Asm {
     /// Pushes 64 bits.
     #[inline]
     pub fn push(&mut self, r: Reg) {
-        self.short_reg(false, false, false, 0x50, r, 0, 0);
+        self.short_reg(false, false, 0x50, r, 0, 0);
     }
 
     /// Pushes 64 bits.
@@ -363,7 +409,7 @@ impl Asm {
     /// Pops 64 bits.
     #[inline]
     pub fn pop(&mut self, r: Reg) {
-        self.short_reg(false, false, false, 0x58, r, 0, 0);
+        self.short_reg(false, false, 0x58, r, 0, 0);
     }
 
     /// Pops 64 bits.
@@ -400,7 +446,7 @@ impl Asm {
         let e = if size != Size::B && fits8(imm) {
             Enc::new(op(0, 0, 0x83), size).imm8(imm as u8)
         } else {
-            Enc::sized(op(0, 0, 0x80), size).imm(imm, size)
+            Enc::group(op(0, 0, 0x80), size).imm(imm, size)
         };
         self.legacy(e, alu as u8, dst);
     }
@@ -430,25 +476,25 @@ impl Asm {
         if let Place::Reg(0) = a.place() {
             return self.accumulator(0xa8, size, imm);
         }
-        self.legacy(Enc::sized(op(0, 0, 0xf6), size).imm(imm, size), 0, a);
+        self.legacy(Enc::group(op(0, 0, 0xf6), size).imm(imm, size), 0, a);
     }
 
     /// `not`, `neg`, and the multiplications and divisions of `rdx:rax`.
     #[inline]
     pub fn unary(&mut self, unary: Unary, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xf6), size), unary as u8, rm);
+        self.legacy(Enc::group(op(0, 0, 0xf6), size), unary as u8, rm);
     }
 
     /// Adds 1; CF stays.
     #[inline]
     pub fn inc(&mut self, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xfe), size), 0, rm);
+        self.legacy(Enc::group(op(0, 0, 0xfe), size), 0, rm);
     }
 
     /// Subtracts 1; CF stays.
     #[inline]
     pub fn dec(&mut self, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xfe), size), 1, rm);
+        self.legacy(Enc::group(op(0, 0, 0xfe), size), 1, rm);
     }
 
     /// dst = src * imm; W, D, Q.
@@ -465,8 +511,8 @@ impl Asm {
     /// Shifts or rotates by a constant, taken modulo the register's width as the processor does.
     pub fn shift_i(&mut self, shift: Shift, size: Size, rm: impl RegMem, by: u8) {
         let e = match by {
-            1 => Enc::sized(op(0, 0, 0xd0), size),
-            _ => Enc::sized(op(0, 0, 0xc0), size).imm8(by),
+            1 => Enc::group(op(0, 0, 0xd0), size),
+            _ => Enc::group(op(0, 0, 0xc0), size).imm8(by),
         };
         self.legacy(e, shift as u8, rm);
     }
@@ -474,7 +520,7 @@ impl Asm {
     /// Shifts or rotates by `cl`.
     #[inline]
     pub fn shift_cl(&mut self, shift: Shift, size: Size, rm: impl RegMem) {
-        self.legacy(Enc::sized(op(0, 0, 0xd2), size), shift as u8, rm);
+        self.legacy(Enc::group(op(0, 0, 0xd2), size), shift as u8, rm);
     }
 
     /// Shifts dst left by a constant, bits of `src` coming in; W, D, Q.
@@ -574,11 +620,7 @@ impl Asm {
 
     /// Adds `size` bits of `src` to a CRC-32C.
     pub fn crc32(&mut self, size: Size, dst: Reg, src: impl RegMem) {
-        let e = Enc::sized(op(0xf2, 2, 0xf0), size);
-        if e.p66 {
-            self.buf.push(0x66); // with 0x67 one byte more than Head holds
-        }
-        self.legacy(Enc { p66: false, byte_reg: false, ..e }, dst.0, src);
+        self.legacy(Enc::sized(op(0xf2, 2, 0xf0), size).without(BYTE_REG), dst.0, src);
     }
 
     // Conditions.
@@ -586,7 +628,7 @@ impl Asm {
     /// dst = 1 if `cc`, else 0; eight bits.
     #[inline]
     pub fn setcc(&mut self, cc: Cc, dst: impl RegMem) {
-        self.legacy(Enc { byte_rm: true, ..Enc::new(op(0, 1, 0x90 | cc as u8), Size::D) }, 0, dst);
+        self.legacy(Enc::new(op(0, 1, 0x90 | cc as u8), Size::D).flag(BYTE_RM), 0, dst);
     }
 
     /// dst = src if `cc`; D clears the upper half in any case. W, D, Q.
@@ -749,6 +791,8 @@ impl Asm {
         xgetbv = [0x0f, 0x01, 0xd0];
         syscall = [0x0f, 0x05];
         endbr64 = [0xf3, 0x0f, 0x1e, 0xfa];
+        /// Zeroes the upper parts of ymm0 to ymm15.
+        vzeroupper = [0xc5, 0xf8, 0x77];
     }
 
     /// A random number, CF if there was one; W, D, Q.

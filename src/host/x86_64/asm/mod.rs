@@ -5,6 +5,8 @@
 //! It does not choose instructions, allocate registers or know where the code will run: references to absolute addresses are listed and
 //! filled in by [`Asm::relocate`].
 
+#![forbid(unsafe_code)]
+
 mod int;
 mod operand;
 mod vec;
@@ -167,18 +169,30 @@ impl Asm {
     #[inline(always)]
     fn put(&mut self, head: Head, tail: u64, n: u32) {
         // One 16-byte store and a shorter length: cheaper than a capacity check for each byte.
-        let all = u128::from(head.bits) | u128::from(tail) << head.n;
+        let low = head.bits | tail << head.n;
+        let high = tail >> 8 >> (56 - head.n);
         let end = self.buf.len() + ((head.n >> 3) + n) as usize;
-        self.buf.extend_from_slice(&all.to_le_bytes());
+        let [low, high] = [low, high].map(u64::to_le_bytes);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&low);
+        bytes[8..].copy_from_slice(&high);
+        self.buf.extend_from_slice(&bytes);
         self.buf.truncate(end);
+    }
+
+    #[inline(always)]
+    fn segment(&mut self, m: &Mem) {
+        if m.seg != 0 {
+            self.buf.push(m.seg);
+        }
     }
 }
 
-/// The bytes of an instruction up to its SIB byte: eight at most, since a prefix that would make nine is appended ahead of it.
+/// The bytes of an instruction up to its SIB byte: one to seven. Prefixes that would make more are appended ahead of it.
 #[derive(Clone, Copy)]
 struct Head {
     bits: u64,
-    /// In bits.
+    /// How many.
     n: u32,
 }
 
@@ -187,19 +201,19 @@ impl Head {
 
     #[inline(always)]
     fn byte(self, b: u8) -> Head {
-        Head { bits: self.bits | u64::from(b) << self.n, n: self.n + 8 }
+        self.bits(b.into(), 8)
     }
 
     #[inline(always)]
     fn byte_if(self, wanted: bool, b: u8) -> Head {
-        let b = if wanted { b } else { 0 };
-        Head { bits: self.bits | u64::from(b) << self.n, n: self.n + 8 * u32::from(wanted) }
+        let (b, n) = if wanted { (b, 8) } else { (0, 0) };
+        self.bits(b.into(), n)
     }
 
-    /// Appends `n` bytes.
+    /// Appends `n` bits.
     #[inline(always)]
-    fn bytes(self, b: u32, n: u32) -> Head {
-        Head { bits: self.bits | u64::from(b) << self.n, n: self.n + 8 * n }
+    fn bits(self, b: u32, n: u32) -> Head {
+        Head { bits: self.bits | u64::from(b) << self.n, n: self.n + n }
     }
 }
 
@@ -226,7 +240,7 @@ const NONE: u8 = 5;
 
 impl Addr {
     /// Encodes `m`; an 8-bit displacement counts units of `1 << unit` bytes (EVEX), 0 elsewhere.
-    #[inline]
+    #[inline(always)]
     fn new(m: &Mem, unit: u32) -> Addr {
         if m.rip.is_some() {
             return Addr { bytes: NONE.into(), n: 1, x: 0, b: 0, disp: 0, disp_len: 4 };
@@ -305,3 +319,6 @@ fn refer_rip(asm: &mut Asm, m: &Mem, imm_len: u32) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

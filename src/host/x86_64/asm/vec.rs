@@ -142,12 +142,40 @@ impl Asm {
         self.vop(op, l, src.number(), 0, dst.place(), imm, 1);
     }
 
-    /// `op dst, src, imm`, dst in vvvv: shifts by a constant. From memory only in EVEX.
+    /// `op [dst], mask, src`: stores under a mask in a vector register.
     #[inline]
-    pub fn vshift_i(&mut self, op: VOp, l: L, dst: Xmm, src: impl Operand, imm: u8) {
-        self.vop(op, l, op.ext, dst.0, src.place(), imm, 1);
+    pub fn vst3(&mut self, op: VOp, l: L, dst: Mem, mask: Xmm, src: Xmm) {
+        self.vop(op, l, src.0, mask.0, Place::Mem(&dst), 0, 0);
     }
 
+    /// Copies a vector register, in as few bytes as it takes; the rest of dst becomes zero.
+    #[inline]
+    pub fn vmov(&mut self, l: L, dst: Xmm, src: Xmm) {
+        // The 2-byte VEX prefix can extend reg, not r/m.
+        if src.0 >= 8 && dst.0 < 8 {
+            self.vst(super::vop::VMOVAPS_ST, l, dst, src);
+        } else {
+            self.v2(super::vop::VMOVAPS, l, dst, src);
+        }
+    }
+
+    /// Zeroes a whole vector register.
+    #[inline]
+    pub fn vzero(&mut self, dst: Xmm) {
+        let any = Xmm(dst.0 & 7); // the same twice: known to be zero whatever it holds
+        self.v3(super::vop::VPXOR, L128, dst, any, any);
+    }
+
+    /// `op dst, src, imm`, dst in vvvv: shifts by a constant. From memory it is EVEX.
+    #[inline]
+    pub fn vshift_i(&mut self, op: VOp, l: L, dst: Xmm, src: impl Operand, imm: u8) {
+        match src.place() {
+            place @ Place::Reg(_) => self.vop(op, l, op.ext, dst.0, place, imm, 1),
+            place @ Place::Mem(_) => self.evex(op, l, op.ext, dst.0, place, imm, 1),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
     fn vop(&mut self, op: VOp, l: L, reg: u8, vvvv: u8, rm: Place, imm: u8, imm_len: u32) {
         let mut high = reg | vvvv;
         if let Place::Reg(r) = rm {
@@ -180,21 +208,21 @@ impl Asm {
         let prefix = |start: Head, x: u8, b: u8| {
             let r = !reg >> 3 & 1;
             if x | b == 0 && map == 1 && !w {
-                start.byte(0xc5).byte(r << 7 | low)
+                start.bits(u32::from_le_bytes([0xc5, r << 7 | low, code, 0]), 24)
             } else {
                 let p0 = r << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map;
-                start.byte(0xc4).byte(p0).byte(u8::from(w) << 7 | low)
+                start.bits(u32::from_le_bytes([0xc4, p0, u8::from(w) << 7 | low, code]), 32)
             }
         };
         match rm {
             Place::Reg(rm) => {
-                let head = prefix(Head::EMPTY, 0, rm >> 3).byte(code).byte(0xc0 | (reg & 7) << 3 | rm & 7);
+                let head = prefix(Head::EMPTY, 0, rm >> 3).byte(0xc0 | (reg & 7) << 3 | rm & 7);
                 self.put(head, imm.into(), imm_len);
             }
             Place::Mem(m) => {
-                let start = self.prefixes(m);
+                self.segment(m);
                 let a = Addr::new(m, 0);
-                let head = prefix(start, a.x, a.b).byte(code).bytes(a.with_reg(reg), a.n);
+                let head = prefix(Head::EMPTY.byte_if(m.addr32, 0x67), a.x, a.b).bits(a.with_reg(reg), a.n * 8);
                 self.put_mem(head, m, a, imm, imm_len);
             }
         }
@@ -204,35 +232,30 @@ impl Asm {
     fn evex(&mut self, op: VOp, l: L, reg: u8, vvvv: u8, rm: Place, imm: u8, imm_len: u32) {
         debug_assert!(op.evex_w != NO, "no EVEX form");
         // All register bits of the prefix are stored inverted.
-        let prefix = |start: Head, x: u8, b: u8| {
+        let prefix = |x: u8, b: u8| {
             let (r, v) = (!reg, !vvvv);
             let p0 = (r >> 3 & 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (r >> 4 & 1) << 4 | op.map;
             let p1 = op.evex_w << 7 | (v & 15) << 3 | 4 | op.pp;
             let p2 = l.p2 | (v >> 4 & 1) << 3;
-            start.byte(0x62).byte(p0).byte(p1).byte(p2).byte(op.code)
+            Head::EMPTY.bits(u32::from_le_bytes([0x62, p0, p1, p2]), 32).byte(op.code)
         };
         match rm {
             Place::Reg(rm) => {
-                let head = prefix(Head::EMPTY, rm >> 4, rm >> 3 & 1).byte(0xc0 | (reg & 7) << 3 | rm & 7);
+                let head = prefix(rm >> 4, rm >> 3 & 1).byte(0xc0 | (reg & 7) << 3 | rm & 7);
                 self.put(head, imm.into(), imm_len);
             }
             Place::Mem(m) => {
-                let start = self.prefixes(m);
+                self.segment(m);
+                if m.addr32 {
+                    self.buf.push(0x67);
+                }
                 let bcast = l.p2 & BROADCAST != 0;
                 debug_assert!(!bcast || op.tuple.bcast(), "no broadcast");
                 let unit = if bcast { 2 + u32::from(op.evex_w) } else { op.tuple.unit(l.ll) };
                 let a = Addr::new(m, unit);
-                self.put_mem(prefix(start, a.x, a.b).bytes(a.with_reg(reg), a.n), m, a, imm.into(), imm_len);
+                self.put_mem(prefix(a.x, a.b).bits(a.with_reg(reg), a.n * 8), m, a, imm.into(), imm_len);
             }
         }
-    }
-
-    #[inline(always)]
-    fn prefixes(&mut self, m: &Mem) -> Head {
-        if m.seg != 0 {
-            self.buf.push(m.seg);
-        }
-        Head::EMPTY.byte_if(m.addr32, 0x67)
     }
 
     #[inline(always)]
@@ -248,7 +271,7 @@ impl Asm {
 impl Tuple {
     /// The binary logarithm of what an 8-bit displacement counts: the size of the memory operand.
     #[inline(always)]
-    fn unit(self, ll: u8) -> u32 {
+    pub(super) fn unit(self, ll: u8) -> u32 {
         let fixed = u32::from(self.0 & 7);
         if self.0 & Tuple::SCALED != 0 {
             fixed + u32::from(ll)
@@ -264,7 +287,7 @@ impl Tuple {
         self == Tuple::KL1
     }
 
-    fn bcast(self) -> bool {
+    pub(super) fn bcast(self) -> bool {
         self.0 & Tuple::BCAST != 0
     }
 }

@@ -89,6 +89,8 @@ pub(super) enum Shape {
     RM, RM_M, RE, RG, GM, GX, RK, KX, KK, KKR, KG, GK, RMI, KMI, GXI, KKI,
     // vst, vsti
     MR, MR_M, ER, MK, MRI, ERI,
+    // vst3
+    MVR,
     // vshift_i
     VMI0, VMI1, VMI2, VMI3, VMI4, VMI6, VMI7,
 }
@@ -173,6 +175,14 @@ rows! {
     VMOVMSKPS          = NP  M0F 0x50 V0 E_ FVM GX;
     VMOVMSKPD          = P66 M0F 0x50 V0 E_ FVM GX;
     VPMOVMSKB          = P66 M0F 0xd7 V0 E_ FVM GX;
+    VMASKMOVPS         = P66 M38 0x2c V0 E_ FVM RVM_M;
+    VMASKMOVPS_ST      = P66 M38 0x2e V0 E_ FVM MVR;
+    VMASKMOVPD         = P66 M38 0x2d V0 E_ FVM RVM_M;
+    VMASKMOVPD_ST      = P66 M38 0x2f V0 E_ FVM MVR;
+    VPMASKMOVD         = P66 M38 0x8c V0 E_ FVM RVM_M;
+    VPMASKMOVD_ST      = P66 M38 0x8e V0 E_ FVM MVR;
+    VPMASKMOVQ         = P66 M38 0x8c V1 E_ FVM RVM_M;
+    VPMASKMOVQ_ST      = P66 M38 0x8e V1 E_ FVM MVR;
 
     // Logic
     VANDPS             = NP  M0F 0x54 V0 E0 FV  RVM;
