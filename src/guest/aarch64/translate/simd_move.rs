@@ -167,25 +167,30 @@ pub(crate) fn modified_immediate(cmode: u32, op: u32, imm: u32) -> u64 {
     }
 }
 
-fn expanded(cx: &mut Cx, c: u32, o: u32, i: u32, invert: bool) -> Val {
+/// The immediate in every doubleword.
+fn expanded(cx: &mut Cx, c: u32, o: u32, i: u32) -> Val {
     let value = modified_immediate(c, o, i);
-    cx.splat(Lane::D, if invert { !value } else { value })
+    cx.splat(Lane::D, value)
 }
 
-/// MOVI, MVNI.
 pub(crate) fn movi(cx: &mut Cx, i: Movi) {
-    let v = expanded(cx, i.c, i.o, i.i, i.o == 1 && i.c != 14);
+    let v = expanded(cx, i.c, i.o, i.i);
+    cx.set_v(i.q, i.d, v);
+}
+
+pub(crate) fn mvni(cx: &mut Cx, i: Mvni) {
+    let v = cx.splat(Lane::D, !modified_immediate(i.c, 1, i.i));
     cx.set_v(i.q, i.d, v);
 }
 
 pub(crate) fn orr_vimm(cx: &mut Cx, i: OrrVimm) {
-    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i, false));
+    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i));
     let v = cx.b.v2(V2::Or, Lane::D, c, v);
     cx.set_v(i.q, i.d, v);
 }
 
 pub(crate) fn bic_vimm(cx: &mut Cx, i: BicVimm) {
-    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i, false));
+    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i));
     let v = cx.b.v2(V2::AndNot, Lane::D, c, v);
     cx.set_v(i.q, i.d, v);
 }
