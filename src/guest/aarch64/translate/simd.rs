@@ -31,6 +31,15 @@ pub(super) fn lane(e: u32) -> Lane {
     Lane::log2(e & 3)
 }
 
+/// The type in which a lane is moved from vector to vector: a float where the host keeps those in its vector unit.
+pub(super) fn moved(lane: Lane) -> Ty {
+    match lane {
+        Lane::S => Ty::F32,
+        Lane::D => Ty::F64,
+        lane => lane.ty(),
+    }
+}
+
 /// The lane in a shift's immediate: its highest one.
 pub(super) fn shift_lane(i: u32) -> Lane {
     Lane::log2(i.ilog2() - 3)
@@ -109,7 +118,7 @@ impl Cx<'_> {
             (false, _) if e >> 2 == 1 => v,
             (false, _) | (true, Lane::D) => self.b.v1(V1::ZeroHi, Lane::D, v),
             (true, lane) => {
-                let low = self.b.vget(lane.ty(), v, 0);
+                let low = self.b.vget(moved(lane), v, 0);
                 self.b.v_from_scalar(low)
             }
         }

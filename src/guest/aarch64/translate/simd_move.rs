@@ -1,7 +1,7 @@
 //! Advanced SIMD that moves lanes: copy, table lookup, permute, extract, modified immediate (Arm ARM C4.1.96).
 
 use super::Cx;
-use super::simd::{lane, rows};
+use super::simd::{is_scalar, lane, moved, rows};
 use crate::insn::*;
 use ir::{Lane, Ty, V1, V2, V3, Val};
 
@@ -19,8 +19,8 @@ fn copy_index(i: u32) -> u32 {
 
 pub(crate) fn dup_elem(cx: &mut Cx, i: DupElem) {
     let (a, lane) = (cx.v(i.n), copy_lane(i.i));
-    if super::simd::is_scalar(i.k) {
-        let low = cx.b.vget(lane.ty(), a, copy_index(i.i));
+    if is_scalar(i.k) {
+        let low = cx.b.vget(moved(lane), a, copy_index(i.i));
         return cx.set_fp(i.d, low);
     }
     let v = cx.b.vsplat_lane(lane, a, copy_index(i.i));
@@ -62,8 +62,15 @@ pub(crate) fn ins_gen(cx: &mut Cx, i: InsGen) {
 
 pub(crate) fn ins_elem(cx: &mut Cx, i: InsElem) {
     let (c, a, lane) = (cx.v(i.d), cx.v(i.n), copy_lane(i.i));
-    let from = cx.b.vget(lane.ty(), a, i.j >> lane as u32);
-    let v = cx.b.vset(lane, c, from, copy_index(i.i));
+    let from = i.j >> lane as u32;
+    let v = match (lane, from, copy_index(i.i)) {
+        (Lane::D, 0, 1) => cx.b.v2(V2::ConcatLo, Lane::D, c, a),
+        (Lane::D, 1, 0) => cx.b.v2(V2::ConcatHi, Lane::D, a, c),
+        (_, from, to) => {
+            let v = cx.b.vget(moved(lane), a, from);
+            cx.b.vset(lane, c, v, to)
+        }
+    };
     cx.set_whole(i.d, v);
 }
 
