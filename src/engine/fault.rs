@@ -70,7 +70,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         }
     }
     if let Some(flags) = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32) {
-        let slot = guest.state.slots.iter().find(|s| s.ty == ir::Ty::Flags).expect("flags need a slot");
+        let slot = &guest.state.slots[record.flags_slot as usize];
         cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
     }
     engine.set_position(cpu, record.pc, record.extra);

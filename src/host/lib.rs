@@ -80,6 +80,8 @@ pub struct FaultRecord {
     pub pc: u64,
     pub extra: u32,
     pub flags: FlagsAt,
+    /// The slot those flags belong to, if they are not in it.
+    pub flags_slot: u16,
 }
 
 /// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to

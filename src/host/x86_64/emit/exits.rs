@@ -37,10 +37,9 @@ impl Emitter<'_> {
 
     /// Goes to a block, by falling into it if it is not written yet.
     fn jump_to(&mut self, b: BlockId) {
-        if self.emitted[b.0 as usize] || self.is_stub(b) {
-            let label = self.labels[b.0 as usize];
-            self.a.jmp(label);
-        } else if !self.is_next(b) {
+        if self.is_stub(b) && !self.emitted[b.0 as usize] {
+            self.stub(b);
+        } else if self.emitted[b.0 as usize] || !self.is_next(b) {
             let label = self.labels[b.0 as usize];
             self.a.jmp(label);
         }
