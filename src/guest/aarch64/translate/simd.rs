@@ -141,13 +141,13 @@ impl Cx<'_> {
         if q == 1 { self.b.v1(V1::MoveHi, Lane::D, v) } else { v }
     }
 
-    /// Writes a narrowed result: the low half of Vd with zeros above, or with `q` the high half alone.
+    /// Writes a narrowed result, which has zeros above: the whole of Vd, or with `q` the high half alone.
     pub(super) fn set_half(&mut self, q: u32, d: u32, v: Val) {
         let v = if q == 1 {
             let low = self.v(d);
             self.b.v2(V2::ConcatLo, Lane::D, low, v)
         } else {
-            self.b.v1(V1::ZeroHi, Lane::D, v)
+            v
         };
         self.set_whole(d, v);
     }
