@@ -308,6 +308,8 @@ impl Emitter<'_> {
 
     /// cmpxchg16b wants rdx:rax, rcx:rbx and an address outside them: rbx, a home, is put aside. ZF tells whether it stored.
     fn cmpxchg16(&mut self, v: Option<Val>, addr: Val, expected: Val, new: Val) {
+        let mem = self.atomic_address(addr);
+        self.check_aligned(mem, 16);
         let xe = self.x(expected);
         let xn = self.x(new);
         let base = self.reg(addr);
