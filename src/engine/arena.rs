@@ -78,7 +78,8 @@ impl Arena {
     /// Whether so much more fits.
     pub(crate) fn has_room(&self, code: usize, links: usize, exits: usize) -> bool {
         let in_segment = self.next + code <= self.segment_end;
-        let in_next = self.segment_end.max(self.next.next_multiple_of(SEGMENT)) + SEGMENT <= self.base + self.size && code <= SEGMENT;
+        let in_next = self.segment_end.max(self.next.next_multiple_of(SEGMENT)) + SEGMENT <= self.base + self.size
+            && code <= SEGMENT;
         (in_segment || in_next)
             && self.link_next + 8 * links <= self.links_end
             && self.exits_at + (self.exit_count + exits) * EXIT_BYTES <= self.exits_end
@@ -112,7 +113,8 @@ impl Arena {
         let sized = unsafe { libc::ftruncate(fd, SEGMENT as i64) };
         assert!(sized == 0, "no memory for code");
         let shared = libc::MAP_SHARED;
-        map(at, SEGMENT, libc::PROT_READ | libc::PROT_EXEC, shared | libc::MAP_FIXED, fd, 0).expect("no memory for code");
+        map(at, SEGMENT, libc::PROT_READ | libc::PROT_EXEC, shared | libc::MAP_FIXED, fd, 0)
+            .expect("no memory for code");
         let rw = map(0, SEGMENT, libc::PROT_READ | libc::PROT_WRITE, shared, fd, 0).expect("no memory for code");
         // SAFETY: the mappings keep the file.
         unsafe { libc::close(fd) };

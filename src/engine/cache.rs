@@ -10,6 +10,7 @@ use host::{FaultRecord, Place, Site, StateMap};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 /// A region's identity: guest address (with the guest's low mode bits) and mode word.
 pub(crate) type Key = (u64, u32);
@@ -66,6 +67,8 @@ pub(crate) struct Cache {
     table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
+    /// Regions for the interpreter.
+    interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
     /// Link slots that are not linked: slot → (exit code it points to).
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
@@ -102,6 +105,7 @@ impl Cache {
             regions: Vec::new(),
             table: HashMap::default(),
             pages: BTreeMap::new(),
+            interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
         }
@@ -110,6 +114,17 @@ impl Cache {
     /// Writes the thunks anew, after the arena was cleared.
     fn restart(&mut self, serve: u64) {
         self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
+    }
+
+    /// The IR of the region at `key`, for the interpreter.
+    pub(crate) fn region(&mut self, key: Key, code: &dyn CodeSource) -> Arc<ir::Region> {
+        if let Some(r) = self.interpreted.get(&key) {
+            return Arc::clone(r);
+        }
+        self.front_end(key, code);
+        let region = Arc::new(self.builder.region.clone());
+        self.interpreted.insert(key, Arc::clone(&region));
+        region
     }
 
     /// The code of a region that is there.
@@ -123,17 +138,8 @@ impl Cache {
         if !self.arena.has_room(256 << 10, 1024, 4096) {
             return None;
         }
-        let log = self.options.log;
-        let (pc, mode) = key;
-        let mut reader = Reader(code);
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns: self.options.max_insns, unimplemented: Vec::new() };
-        (self.guest.translate)(&mut t, pc, mode);
-        if log.unimp {
-            for (pc, text) in &t.unimplemented {
-                code.log(&format!("unimplemented instruction at {pc:#x}: {text}\n"));
-            }
-        }
-        self.log_translation(key, code);
+        let (log, pc) = (self.options.log, key.0);
+        self.front_end(key, code);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let sites = &mut self.sites;
@@ -162,6 +168,21 @@ impl Cache {
         Some(at)
     }
 
+    /// Guest code to IR, in the builder.
+    fn front_end(&mut self, key: Key, code: &dyn CodeSource) {
+        let (pc, mode) = key;
+        let mut reader = Reader(code);
+        let max_insns = self.options.max_insns;
+        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        (self.guest.translate)(&mut t, pc, mode);
+        debug_assert_eq!(
+            ir::verify::check(&self.builder.region, self.guest.state.types),
+            Ok(()),
+            "translation at {pc:#x}"
+        );
+        self.log_translation(key, code);
+    }
+
     fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>) {
         let n = self.regions.len() as u32;
         let start = key.0 & !1;
@@ -188,6 +209,7 @@ impl Cache {
         if start >= end {
             return false;
         }
+        self.interpreted.retain(|_, r| r.end <= start || end <= r.pc & !1);
         let hit: Vec<u32> = self
             .pages
             .range(start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
@@ -226,6 +248,7 @@ impl Cache {
     pub(crate) fn clear(&mut self, serve: u64) {
         self.regions.clear();
         self.table.clear();
+        self.interpreted.clear();
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
@@ -281,6 +304,6 @@ fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

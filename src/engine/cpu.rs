@@ -2,9 +2,10 @@
 
 use crate::{Engine, Fault};
 use host::cpu::{FCMP, JumpEntry, OWNERS};
+use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 const PAGE: usize = 4096;
 const SHADOW: usize = 256 << 10;
@@ -16,7 +17,12 @@ pub(crate) const EMPTY: JumpEntry = JumpEntry { pc: u64::MAX, code: 0 };
 const MASKED: u32 = 0x1f80;
 
 /// The owners of exclusive monitors, for all guest threads of this address space.
-static mut OWNER_TABLE: [u64; OWNERS] = [0; OWNERS];
+static OWNER_TABLE: [AtomicU64; OWNERS] = [const { AtomicU64::new(0) }; OWNERS];
+
+/// The word that says who claims the granule of `addr`; generated code finds it the same way.
+pub(crate) fn owner_word(addr: u64) -> &'static AtomicU64 {
+    &OWNER_TABLE[(addr >> 4) as usize & (OWNERS - 1)]
+}
 
 /// See the module. Made by [`Cpu::new`], never moved.
 #[repr(C)]
@@ -30,6 +36,8 @@ pub struct Cpu {
     /// 1 while generated code runs (or an exit of it is being read).
     pub(crate) in_code: AtomicU32,
     pub(crate) fault: Fault,
+    /// The interpreter's exclusive monitor.
+    pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.
     pub(crate) trap: ir::Trap,
 }
@@ -53,6 +61,7 @@ impl Cpu {
         let this = unsafe {
             (&raw mut (*cpu).guest).write(engine.guest());
             (&raw mut (*cpu).engine).write(engine);
+            (&raw mut (*cpu).monitor).write(None);
             (&raw mut (*cpu).trap).write(ir::Trap::Undefined);
             &mut *cpu
         };

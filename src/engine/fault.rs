@@ -37,13 +37,19 @@ const MXCSR_FLAGS: u32 = 0x3f;
 pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut ucontext_t, cpu: *mut Cpu) -> bool {
     // SAFETY: the caller's promise.
     let (info, context, cpu) = unsafe { (&*info, &mut *context, &mut *cpu) };
-    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
-        return false;
-    }
     // SAFETY: these signals carry an address.
     let addr = unsafe { info.si_addr() } as u64;
     let gregs = &mut context.uc_mcontext.gregs;
     let rip = gregs[libc::REG_RIP as usize] as u64;
+    if let Some(to) = crate::memory::recovery(rip) {
+        cpu.fault =
+            Fault { signo: sig, code: info.si_code, addr, write: gregs[libc::REG_ERR as usize] & PF_WRITE != 0 };
+        gregs[libc::REG_RIP as usize] = to as i64;
+        return true;
+    }
+    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        return false;
+    }
     if cpu.guards(addr) {
         // The shadow stack is full: its callers are forgotten, the instruction is done again.
         cpu.reset_shadow();

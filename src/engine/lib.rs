@@ -5,7 +5,9 @@ mod arena;
 mod cache;
 mod cpu;
 pub mod fault;
+mod interpret;
 pub mod lock;
+mod memory;
 mod run;
 mod serve;
 
@@ -68,10 +70,12 @@ pub struct Options {
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
     pub log: Log,
+    /// Run by the interpreter instead of generated code.
+    pub interpret: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default() }
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false }
     }
 }

@@ -22,6 +22,8 @@ pub struct Engine {
     enter: AtomicU64,
     exits: u64,
     range: (u64, u64),
+    interpreting: bool,
+    log: crate::Log,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
 }
@@ -35,7 +37,7 @@ unsafe impl Send for CpuPtr {}
 // SAFETY: the compiler's scratch and the regions are plain data behind the lock; raw addresses in them are to memory of the process.
 unsafe impl Send for Engine {}
 
-enum Next {
+pub(crate) enum Next {
     Go(u64),
     Leave(Exit),
 }
@@ -51,12 +53,18 @@ impl Engine {
             range: cache.arena.range(),
             cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
+            interpreting: options.interpret,
+            log: options.log,
             generation: AtomicU32::new(0),
         }
     }
 
     pub fn guest(&self) -> &'static Guest {
         self.guest
+    }
+
+    pub(crate) fn source(&self) -> &'static dyn CodeSource {
+        self.code
     }
 
     /// The host addresses that the engine's code takes: guests must keep out of them.
@@ -73,6 +81,9 @@ impl Engine {
 
     /// Runs guest code from the Cpu's state until something needs the caller.
     pub fn run(&self, cpu: &mut Cpu) -> Exit {
+        if self.interpreting {
+            return self.interpret(cpu);
+        }
         let mode = (self.guest.mode)(&cpu.raw.guest);
         self.set_mode(cpu, mode);
         let mut pc = cpu.pc();
@@ -172,14 +183,25 @@ impl Engine {
         }
     }
 
-    fn trap(&self, cpu: &mut Cpu, trap: ir::Trap, pc: u64, extra: u32) -> Next {
+    pub(crate) fn trap(&self, cpu: &mut Cpu, trap: ir::Trap, pc: u64, extra: u32) -> Next {
         self.set_position(cpu, pc, extra);
         if trap == ir::Trap::Align {
             let addr = cpu.raw.exit_value;
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
+        if self.log.unimp && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
+            self.log_undefined(pc, cpu.mode);
+        }
         Next::Leave(Exit::Trap(trap))
+    }
+
+    /// A guest program has come to an instruction that it does not have with us.
+    fn log_undefined(&self, pc: u64, mode: u32) {
+        let mut buf = [0; 4];
+        let n = self.code.fetch(pc, &mut buf);
+        let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
+        self.code.log(&format!("undefined instruction at {pc:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
     }
 
     pub(crate) fn set_position(&self, cpu: &mut Cpu, pc: u64, extra: u32) {

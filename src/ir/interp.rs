@@ -54,6 +54,14 @@ pub trait Memory {
         }
     }
 
+    /// An exclusive load of `addr` begins: whatever another thread stores there exclusively from now on, `give_up` tells.
+    fn claim(&mut self, _addr: u64) {}
+
+    /// Whether nobody has stored there exclusively since `claim`; the claim ends.
+    fn give_up(&mut self, _addr: u64) -> bool {
+        true
+    }
+
     /// Orders accesses before it against accesses after it. Memory that only one thread sees needs nothing.
     fn fence(&mut self, _kind: Fence) {}
 }
@@ -370,6 +378,7 @@ impl Run<'_, '_, '_> {
     fn load_exclusive(&mut self, addr: u64, ty: Ty, order: Order) -> Result<u128, Stop> {
         let size = ty.bytes();
         check_aligned(addr, size)?;
+        self.machine.memory.claim(addr);
         let value = self.machine.memory.load(addr, size)?;
         self.order_after(order);
         self.machine.monitor = Some(Monitor { addr, size, value });
@@ -380,7 +389,7 @@ impl Run<'_, '_, '_> {
     fn store_exclusive(&mut self, addr: u64, size: usize, v: u128) -> Result<u128, Stop> {
         check_aligned(addr, size)?;
         match self.machine.monitor {
-            Some(m) if (m.addr, m.size) == (addr, size) => {
+            Some(m) if (m.addr, m.size) == (addr, size) && self.machine.memory.give_up(addr) => {
                 let old = self.machine.memory.cmpxchg(addr, size, m.value, v)?;
                 self.machine.monitor = None;
                 Ok((old != m.value).into())

@@ -527,7 +527,9 @@ impl Emitter<'_> {
             Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
             _ => return self.select_flags_in_memory(v, c, x, y),
         };
-        if self.host.pending.is_some() || self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name)) {
+        if self.host.pending.is_some()
+            || self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name))
+        {
             // The flags before are needed still: the condition moves to a register.
             self.clobber();
         }
