@@ -1,5 +1,5 @@
-//! The operand kinds that the formats in insn.decode name, for reading dumps, not for assembling again. Those of simd.decode are in
-//! print_simd.rs.
+//! The operand kinds that the formats in insn.decode name, for reading dumps, not for assembling again.
+//! Those of simd.decode are in print_simd.rs.
 
 pub(crate) use crate::print_simd::*;
 use decode::At;
