@@ -7,6 +7,7 @@ mod helper;
 mod insn;
 pub mod linux;
 mod print;
+mod print_simd;
 pub mod state;
 #[cfg(test)]
 mod tests;
