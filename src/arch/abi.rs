@@ -52,6 +52,8 @@ pub struct Signals {
     pub breakpoint: fn(insn: &[u8]) -> (u32, i32),
     /// SA_RESTORER exists in this ABI.
     pub has_restorer: bool,
+    /// The vDSO's function to which handlers return, if they do.
+    pub return_symbol: Option<&'static str>,
 }
 
 /// Which of the two calls that end a handler.
@@ -98,9 +100,9 @@ pub struct Delivery<'a> {
     pub fault: Option<FaultFacts>,
     /// Below here the frame goes: the stack pointer, or the top of the alternative stack.
     pub stack: u64,
-    /// Address of the vDSO's image, for its return code.
-    pub vdso: u64,
-    /// Address of the ABI's first fixed page, if it has one.
+    /// Address of the vDSO's [`Signals::return_symbol`].
+    pub return_code: u64,
+    /// Address of the ABI's first further page, if it has one.
     pub page: u64,
 }
 

@@ -315,6 +315,19 @@ impl Mm {
         if result.is_ok() && at < end { Err(Errno::ENOMEM) } else { result }
     }
 
+    /// mprotect of memory that no code has seen yet.
+    pub fn protect_new(&self, addr: u64, len: u64, prot: u32) -> Result<(), Errno> {
+        let len = round_up(len).ok_or(Errno::ENOMEM)?;
+        let mut s = self.state.lock();
+        if !s.map.is_whole(addr, addr + len) {
+            return Err(Errno::ENOMEM);
+        }
+        // SAFETY: the range is the guest's.
+        unsafe { call!(libc::SYS_mprotect, addr, len, host_prot(prot)) }?;
+        s.map.protect(addr, addr + len, prot);
+        Ok(())
+    }
+
     /// brk(2): the new end of the heap, or the old one if it cannot be had.
     pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
         let s = self.state.lock();

@@ -45,6 +45,8 @@ pub struct Image {
     /// Addresses of the vDSO and of the ABI's first further page (arm's sigpage).
     pub vdso: u64,
     pub page: u64,
+    /// Where handlers return to.
+    pub return_code: u64,
 }
 
 impl Process {

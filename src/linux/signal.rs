@@ -394,7 +394,7 @@ impl Task {
             altstack: AltStack { flags: self.altstack_flags(sp), ..alt },
             fault,
             stack,
-            vdso: self.process.image.vdso,
+            return_code: self.process.image.return_code,
             page: self.process.image.page,
         };
         let mut state = self.cpu().state().to_vec();
