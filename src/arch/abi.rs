@@ -19,6 +19,8 @@ pub struct Abi {
     pub stack_pointer: Slot,
     /// The register that holds the thread pointer (CLONE_SETTLS).
     pub thread_pointer: Slot,
+    /// Slots that a new program gets filled with random numbers (keys of pointer authentication).
+    pub random: &'static [Slot],
     /// First address beyond user space; the top of the stack lies below.
     pub task_size: u64,
     pub page_size: u64,
@@ -27,6 +29,8 @@ pub struct Abi {
     pub signals: Signals,
     /// The code that the kernel lends to every program.
     pub vdso: Vdso,
+    /// A program without PT_GNU_STACK may execute all that it can read.
+    pub old_programs_execute_data: bool,
     /// AT_MINSIGSTKSZ, if the kernel of this ABI gives it.
     pub min_signal_stack: Option<u64>,
 }
@@ -98,6 +102,8 @@ pub struct Delivery<'a> {
     pub mask: u64,
     pub altstack: AltStack,
     pub fault: Option<FaultFacts>,
+    /// Sticky FP flags ([`ir::fpflag`]).
+    pub fp_flags: u32,
     /// Below here the frame goes: the stack pointer, or the top of the alternative stack.
     pub stack: u64,
     /// Address of the vDSO's [`Signals::return_symbol`].
@@ -117,6 +123,8 @@ pub struct SignalFrame {
 #[derive(Debug)]
 pub struct Restored {
     pub mask: u64,
+    /// Sticky FP flags ([`ir::fpflag`]).
+    pub fp_flags: u32,
     /// Only rt frames have it.
     pub altstack: Option<AltStack>,
 }

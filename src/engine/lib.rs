@@ -44,6 +44,12 @@ impl Cpu {
     pub fn new(_engine: &Engine, guest: &'static arch::Guest) -> NonNull<Cpu> {
         NonNull::from(Box::leak(Box::new(Cpu { guest, state: vec![0; guest.state.size] })))
     }
+    /// # Safety
+    /// (placeholder)
+    pub unsafe fn free(cpu: NonNull<Cpu>, _engine: &Engine) {
+        // SAFETY: made by `new`.
+        drop(unsafe { Box::from_raw(cpu.as_ptr()) });
+    }
     pub fn state(&self) -> &[u8] {
         &self.state
     }
@@ -56,6 +62,10 @@ impl Cpu {
     pub fn set(&mut self, slot: ir::Slot, v: u64) {
         self.guest.state.set(&mut self.state, slot, v)
     }
+    pub fn fp_flags(&self) -> u32 {
+        0
+    }
+    pub fn set_fp_flags(&mut self, _v: u32) {}
     pub fn interrupt(&self) {}
     pub fn clear_interrupt(&self) -> bool {
         false

@@ -4,7 +4,11 @@
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
 pub mod alloc;
+pub mod cli;
+pub mod elf;
+pub mod exec;
 pub mod host;
+pub mod loader;
 pub mod lock;
 pub mod map;
 pub mod memory;
@@ -12,7 +16,12 @@ pub mod mm;
 pub mod options;
 pub mod proc;
 pub mod process;
+pub mod random;
 pub mod siginfo;
 pub mod signal;
+pub mod stack;
+pub mod start;
 pub mod sys;
 pub mod task;
+pub mod thread;
+pub mod vdso;

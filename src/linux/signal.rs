@@ -169,6 +169,12 @@ impl Inbox {
         self.update();
     }
 
+    /// A forked child has no pending signals.
+    pub(crate) fn forget(&self) {
+        self.sent.store(0, Ordering::Relaxed);
+        self.pending.store(0, Ordering::Relaxed);
+    }
+
     /// Signals that were sent and wait for the guest to unblock them (for sigpending).
     pub(crate) fn sent_set(&self) -> u64 {
         let sent = self.sent.load(Ordering::Relaxed);
@@ -393,6 +399,7 @@ impl Task {
             mask: self.mask,
             altstack: AltStack { flags: self.altstack_flags(sp), ..alt },
             fault,
+            fp_flags: self.cpu().fp_flags(),
             stack,
             return_code: self.process.image.return_code,
             page: self.process.image.page,

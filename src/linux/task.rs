@@ -30,6 +30,8 @@ pub struct Task {
     pub(crate) suspended: Option<u64>,
     /// The mapping with this thread's host stack and signal stack (address, length).
     pub(crate) host_stack: (u64, u64),
+    /// A vfork child in its parent's memory: the parent frees what hangs on this.
+    pub(crate) vforked: bool,
 }
 
 impl Task {

@@ -85,7 +85,7 @@ pub fn image(elf: &Elf, abi: &Abi) -> Image {
     let count = vdso.symbols.len();
     let (table, names, soname, version) = strings(vdso);
     // The order of the parts; each at a multiple of 8.
-    let mut at = ehsize + 2 * phsize;
+    let mut at: usize = ehsize + 2 * phsize;
     let mut part = |len: usize, align: usize| {
         let start = at.next_multiple_of(align);
         at = start + len;

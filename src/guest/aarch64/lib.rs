@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bitmask;
+mod frame;
 mod helper;
 mod insn;
 pub mod linux;
