@@ -1,88 +1,77 @@
-//! (placeholder with the engine's interface, until the engine is here)
-use std::ptr::NonNull;
-#[derive(Debug)]
-pub struct Engine;
-#[derive(Debug, Default)]
-pub struct Options;
-pub trait CodeSource: Sync + std::fmt::Debug {
-    fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
-}
-#[derive(Debug)]
-pub struct Cpu {
-    guest: &'static arch::Guest,
-    state: Vec<u8>,
-}
-#[derive(Debug)]
+//! The engine: runs guest code. It has regions translated on demand, keeps them, links them, and brings faults back to exact guest state.
+//! It knows no guest by name and nothing of Linux guests; what needs the system leaves [`Engine::run`] as an [`Exit`].
+
+mod arena;
+mod cache;
+mod cpu;
+pub mod fault;
+pub mod lock;
+mod run;
+mod serve;
+
+pub use cpu::Cpu;
+pub use run::Engine;
+
+use std::fmt::Debug;
+
+/// Why guest code stopped. Guest state is exact, with pc as said.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
+    /// A system call; pc is the instruction after it.
     Syscall,
+    /// Somebody called [`Cpu::interrupt`]; pc is the next instruction.
     Interrupted,
+    /// The instruction at pc traps.
     Trap(ir::Trap),
+    /// The access of the instruction at pc faulted.
     Fault(Fault),
+    /// Code in the range may have been changed by stores: the caller finds its aliases and invalidates them. pc is the next instruction.
     FlushCode { addr: u64, len: u64 },
 }
-#[derive(Clone, Copy, Debug)]
+
+/// A fault of the host while it did the guest's access.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Fault {
+    /// Host signal number, si_code, si_addr.
     pub signo: i32,
     pub code: i32,
     pub addr: u64,
+    /// Whether it was a write.
     pub write: bool,
-    pub trapno: u64,
-    pub err: u64,
 }
-impl Engine {
-    pub fn new(_guest: &'static arch::Guest, _options: Options, _code: &'static dyn CodeSource) -> Engine {
-        Engine
-    }
-    pub fn run(&self, _cpu: &mut Cpu) -> Exit {
-        Exit::Trap(ir::Trap::Unimplemented)
-    }
-    pub fn invalidate(&self, _start: u64, _end: u64) {}
-    pub fn before_fork(&self) {}
-    pub fn after_fork(&self, _child: bool) {}
+
+/// Where guest code is read from.
+pub trait CodeSource: Sync + Debug {
+    /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
+    fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Takes text for the log (`-d`).
+    fn log(&self, text: &str);
 }
-impl Cpu {
-    pub fn new(_engine: &Engine, guest: &'static arch::Guest) -> NonNull<Cpu> {
-        NonNull::from(Box::leak(Box::new(Cpu { guest, state: vec![0; guest.state.size] })))
-    }
-    /// # Safety
-    /// (placeholder)
-    pub unsafe fn free(cpu: NonNull<Cpu>, _engine: &Engine) {
-        // SAFETY: made by `new`.
-        drop(unsafe { Box::from_raw(cpu.as_ptr()) });
-    }
-    pub fn state(&self) -> &[u8] {
-        &self.state
-    }
-    pub fn state_mut(&mut self) -> &mut [u8] {
-        &mut self.state
-    }
-    pub fn get(&self, slot: ir::Slot) -> u64 {
-        self.guest.state.get(&self.state, slot)
-    }
-    pub fn set(&mut self, slot: ir::Slot, v: u64) {
-        self.guest.state.set(&mut self.state, slot, v)
-    }
-    pub fn fp_flags(&self) -> u32 {
-        0
-    }
-    pub fn set_fp_flags(&mut self, _v: u32) {}
-    pub fn interrupt(&self) {}
-    pub fn clear_interrupt(&self) -> bool {
-        false
-    }
-    pub fn fork_state_from(&mut self, other: &Cpu) {
-        self.state.clone_from(&other.state);
-    }
+
+/// What the engine writes to the log (`-d`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Log {
+    pub in_asm: bool,
+    pub op: bool,
+    pub out_asm: bool,
+    pub unimp: bool,
+    pub exec: bool,
+    /// Only guest addresses in these ranges; empty: all.
+    pub filter: &'static [(u64, u64)],
 }
-pub mod fault {
-    /// # Safety
-    /// (placeholder)
-    pub unsafe fn on_signal(
-        _sig: i32,
-        _info: *const libc::siginfo_t,
-        _context: *mut libc::ucontext_t,
-        _cpu: *mut crate::Cpu,
-    ) -> bool {
-        false
+
+/// How the engine is to work.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Guest instructions to a region at most.
+    pub max_insns: u32,
+    /// Bytes of generated code before all is dropped.
+    pub code_size: usize,
+    pub log: Log,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default() }
     }
 }

@@ -28,10 +28,10 @@ pub struct StateMap {
 /// How generated code is left, by a number that it hands over.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the index of the region's link slot to be patched.
+    /// On to this guest address; `link` is the address of the link slot to be patched.
     Goto {
         pc: u64,
-        link: u32,
+        link: u64,
     },
     /// A poll found work; the guest goes on at pc.
     Poll {
@@ -113,7 +113,7 @@ pub struct Thunks {
 #[derive(Debug, Default)]
 pub struct Code {
     pub exits: Vec<Exit>,
-    /// Guest addresses of the link slots, in their order.
-    pub links: Vec<u64>,
+    /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
+    pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
 }

@@ -10,6 +10,7 @@ use crate::memory;
 use engine::{CodeSource, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -33,6 +34,8 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Mm {
     limits: Limits,
+    /// Where the engine's log lines go.
+    log_fd: AtomicI32,
     state: Lock<State>,
 }
 
@@ -134,7 +137,12 @@ pub struct Request {
 impl Mm {
     pub fn new(limits: Limits) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
-        Mm { limits, state: Lock::new(state) }
+        Mm { limits, log_fd: AtomicI32::new(2), state: Lock::new(state) }
+    }
+
+    /// Sets where the engine's log goes.
+    pub fn set_log(&self, fd: i32) {
+        self.log_fd.store(fd, Ordering::Relaxed);
     }
 
     /// The first address beyond the guest's user space.
@@ -592,8 +600,8 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
         if r.flags & libc::MAP_TYPE == libc::MAP_PRIVATE {
             return Ok(Backing::Anonymous(r.name));
         }
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-        let inode = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let inode = NEXT.fetch_add(1, Ordering::Relaxed);
         return Ok(Backing::Object(Arc::new(Object { dev: 1, inode, path: b"/dev/zero (deleted)".to_vec() })));
     }
     // SAFETY: all zero is a stat.
@@ -618,5 +626,9 @@ impl CodeSource for Mm {
         drop(s);
         // It may vanish meanwhile, or lie beyond its file's end.
         memory::read_some(pc, &mut buf[..len])
+    }
+
+    fn log(&self, text: &str) {
+        host::write_all(self.log_fd.load(Ordering::Relaxed), text.as_bytes());
     }
 }

@@ -4,8 +4,9 @@ use crate::host;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
 use arch::Guest;
-use engine::Engine;
+use engine::{Cpu, Engine};
 use std::fmt;
+use std::ptr::NonNull;
 
 /// A guest process. There is one in each host process; it lives as long as that.
 #[derive(Debug)]
@@ -69,10 +70,10 @@ impl Process {
         crate::alloc::hold();
     }
 
-    /// Gives them back, in the parent and in the child.
-    pub fn after_fork(&self, child: bool) {
+    /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
+    pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
         self.mm.release();
-        self.engine.after_fork(child);
+        self.engine.after_fork(child, Some(keep));
     }
 }

@@ -181,12 +181,13 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     set_comm(&image.comm);
 
     let log_fd = open_log(&plan.options)?;
+    mm.set_log(log_fd);
     let process: &'static Process = Box::leak(Box::new(Process {
         guest,
         guests,
         cpu,
         mm,
-        engine: Engine::new(guest, engine_options(&plan.options, log_fd), mm),
+        engine: Engine::new(guest, engine_options(&plan.options), mm),
         image,
         log_fd,
         inherited: plan.inherited,
@@ -208,8 +209,20 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     Ok(task)
 }
 
-fn engine_options(_options: &Options, _log_fd: i32) -> engine::Options {
-    engine::Options::default()
+fn engine_options(options: &Options) -> engine::Options {
+    let default = engine::Options::default();
+    engine::Options {
+        max_insns: if options.one_insn { 1 } else { default.max_insns },
+        code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
+        log: engine::Log {
+            in_asm: options.log.has(Log::IN_ASM),
+            op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
+            out_asm: options.log.has(Log::OUT_ASM),
+            unimp: options.log.has(Log::UNIMP),
+            exec: options.log.has(Log::EXEC),
+            filter: Vec::leak(options.log_filter.clone()),
+        },
+    }
 }
 
 fn open_log(options: &Options) -> Result<i32, LoadError> {

@@ -51,7 +51,7 @@ impl Task {
     /// The first task of a process, on the calling thread. `mask`: the guest's signal mask.
     pub(crate) fn first(process: &'static Process, actions: Actions, mask: u64) -> Result<Box<Task>, Errno> {
         let stacks = map_stacks(false)?;
-        let cpu = Cpu::new(&process.engine, process.guest);
+        let cpu = Cpu::new(&process.engine);
         let inbox = new_inbox(cpu, mask);
         signal::use_stack(stacks.0, inbox);
         Ok(Box::new(Task {
@@ -74,7 +74,7 @@ impl Task {
     /// changed it. `prepare` runs in the parent, before the child exists.
     pub(crate) fn spawn(&mut self, args: &CloneArgs, prepare: &dyn Fn(&mut Task)) -> Res {
         let stacks = map_stacks(true)?;
-        let cpu = Cpu::new(&self.process.engine, self.process.guest);
+        let cpu = Cpu::new(&self.process.engine);
         let sighand = args.flags & libc::CLONE_SIGHAND as u64 != 0;
         let vfork = args.flags & libc::CLONE_VFORK as u64 != 0;
         let mut child = Box::new(Task {
@@ -121,7 +121,7 @@ impl Task {
         // SAFETY: all locks are held, and the engine is ready for two owners.
         let result = unsafe { host::fork_with(args) };
         self.actions.release();
-        self.process.after_fork(result == Ok(0));
+        self.process.after_fork(result == Ok(0), self.cpu);
         if result == Ok(0) {
             self.tid = host::gettid();
             self.inbox.forget();
@@ -155,7 +155,7 @@ impl Task {
 /// Frees what hangs on a task; not its stacks.
 fn drop_task(task: Box<Task>) {
     // SAFETY: the Cpu was made for this task.
-    unsafe { Cpu::free(task.cpu, &task.process.engine) };
+    unsafe { Cpu::free(task.cpu) };
     // SAFETY: the inbox was leaked by `new_inbox`; no signal reaches it any more.
     drop(unsafe { Box::from_raw(std::ptr::from_ref(task.inbox).cast_mut()) });
 }

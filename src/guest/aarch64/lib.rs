@@ -3,14 +3,12 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
-mod bitmask;
 mod frame;
 mod helper;
 mod insn;
 pub mod linux;
 mod print;
 pub mod state;
-mod sysreg;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -168,8 +168,17 @@ impl Emitter<'_> {
     /// The address of a new link slot for a guest address.
     fn link(&mut self, pc: u64) -> u64 {
         let n = self.out.links.len() as u64;
-        self.out.links.push(pc);
+        self.out.links.push((pc, 0));
         self.first_link + 8 * n
+    }
+
+    /// What link slots point to until they are linked.
+    pub(super) fn link_stubs(&mut self) {
+        for n in 0..self.out.links.len() {
+            self.out.links[n].1 = self.a.here();
+            let pc = self.out.links[n].0;
+            self.leave(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+        }
     }
 
     fn goto(&mut self, pc: u64) {

@@ -139,6 +139,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.link_stubs();
         self.place_constants();
     }
 
