@@ -1,5 +1,6 @@
 //! A guest's Linux ABI as data: what the `linux` crate needs to know of it.
 
+use crate::layout::Struct;
 use ir::Slot;
 
 /// The C data model and the calling convention of system calls.
@@ -14,6 +15,10 @@ pub struct Abi {
     pub even_pairs: bool,
     /// Where the number and the arguments of a system call stand, and its result.
     pub syscall: SyscallRegs,
+    /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way).
+    pub structs: &'static [Struct],
+    /// Constants whose value is not asm-generic's: (`O_DIRECT`, 0o200000).
+    pub values: &'static [(&'static str, u64)],
     /// Name of its table in `syscall-tables/` (without `.tbl`).
     pub table: &'static str,
     pub stack_pointer: Slot,
