@@ -287,14 +287,14 @@ pub trait CStruct: Sized + Copy {
 
     /// Reads the guest's struct at `addr`.
     fn read(t: &Task, addr: u64) -> Result<Self, Errno> {
-        let mut bytes = vec![0; Self::layout().of(t.abi).size];
+        let mut bytes = vec![0; Self::layout().of(t.abi()).size];
         memory::read(addr, &mut bytes)?;
-        Ok(Self::from_bytes(t.abi, &bytes))
+        Ok(Self::from_bytes(t.abi(), &bytes))
     }
 
     /// Writes the guest's struct at `addr`.
     fn write(self, t: &Task, addr: u64) -> Result<(), Errno> {
-        memory::write(addr, &self.to_bytes(t.abi)?)
+        memory::write(addr, &self.to_bytes(t.abi())?)
     }
 
     /// Its size in the guest.

@@ -3,7 +3,6 @@
 
 use crate::host::{self, Errno, Res};
 use crate::layout::{Layout, Place, load};
-use crate::log;
 use crate::memory;
 use crate::sys::flags::{Flags, value};
 use crate::sys::types::{Ret, Ty, Values};
@@ -11,21 +10,16 @@ use crate::sys::{Call, Param};
 use crate::task::Task;
 use arch::layout::C;
 use std::fmt::Write;
-use std::sync::atomic::Ordering;
 
 /// How much of a buffer is shown, and how many elements of an array.
 const SHOWN: usize = 32;
-
-pub fn enabled() -> bool {
-    log::STRACE.load(Ordering::Relaxed)
-}
 
 /// Prints what is known when a call begins. The unwritten arguments come with [`leave`].
 pub fn enter(t: &Task, call: &Call, values: &Values) -> Vec<Option<String>> {
     let texts: Vec<_> = call.row.params.iter().enumerate().map(|(i, p)| argument(t, p, i, values, None)).collect();
     if call.row.result == Ret::Never {
         let shown: Vec<_> = texts.iter().map(|s| s.as_deref().unwrap_or("?")).collect();
-        log::line(&format!("{} {}({}) = ?", host::gettid(), call.name, shown.join(", ")));
+        t.log(format_args!("{} {}({}) = ?", host::gettid(), call.name, shown.join(", ")));
     }
     texts
 }
@@ -46,7 +40,7 @@ pub fn leave(t: &Task, call: &Call, values: &Values, texts: Vec<Option<String>>,
     // strace aligns results at column 40.
     let pad = 40usize.saturating_sub(line.len() + 1);
     let _ = write!(line, "){:pad$} = {}", "", result_text(call.row.result, result));
-    log::line(&line);
+    t.log(format_args!("{line}"));
 }
 
 fn result_text(ret: Ret, result: Res) -> String {
@@ -117,7 +111,7 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
         names.push(zero.to_string());
     }
     for (name, host) in f.rows {
-        let bits = value(t.abi, name, *host);
+        let bits = value(t.abi(), name, *host);
         if bits != 0 && rest & bits == bits {
             names.push((*name).to_string());
             rest &= !bits;
@@ -130,7 +124,7 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
 }
 
 fn number(t: &Task, f: &Flags, v: u64) -> String {
-    let row = f.rows.iter().find(|(name, host)| value(t.abi, name, *host) == v);
+    let row = f.rows.iter().find(|(name, host)| value(t.abi(), name, *host) == v);
     row.map_or_else(|| format!("{v:#x}"), |(name, _)| (*name).to_string())
 }
 
@@ -183,13 +177,13 @@ fn string(addr: u64) -> String {
 
 fn strings(t: &Task, addr: u64) -> String {
     let mut shown = Vec::new();
-    let mut word = vec![0; t.abi.long];
+    let mut word = vec![0; t.abi().long];
     for n in 0..=SHOWN as u64 {
-        let at = addr.wrapping_add(n * t.abi.long as u64);
+        let at = addr.wrapping_add(n * t.abi().long as u64);
         if addr == 0 || memory::read(at, &mut word).is_err() {
             return address(addr);
         }
-        match crate::layout::number(t.abi, &word) {
+        match crate::layout::number(t.abi(), &word) {
             0 => break,
             _ if n == SHOWN as u64 => shown.push("...".to_string()),
             s => shown.push(string(s)),
@@ -199,7 +193,7 @@ fn strings(t: &Task, addr: u64) -> String {
 }
 
 fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
-    let Ok(words) = crate::sys::plain::iovecs(t, addr, count) else { return address(addr) };
+    let Ok(words) = crate::sys::plain::iovecs(t.abi(), addr, count) else { return address(addr) };
     let mut shown = Vec::new();
     for pair in words[..count * 2].chunks(2).take(SHOWN) {
         let len = usize::try_from(pair[1]).unwrap_or(usize::MAX);
@@ -211,7 +205,7 @@ fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
 
 /// A struct `{tv_sec=1, tv_nsec=0}`, a lone member `[5]`, or an array of structs.
 fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String {
-    let size = layout.of(t.abi).size;
+    let size = layout.of(t.abi()).size;
     let shown = count.unwrap_or(1).min(SHOWN);
     let mut bytes = vec![0; size * shown];
     if addr == 0 || memory::read(addr, &mut bytes).is_err() {
@@ -231,7 +225,7 @@ fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String
 }
 
 fn one_struct(t: &Task, layout: &Layout, bytes: &[u8]) -> String {
-    let members = layout.declared.fields.iter().zip(&layout.of(t.abi).guest);
+    let members = layout.declared.fields.iter().zip(&layout.of(t.abi()).guest);
     let shown: Vec<_> = members
         .filter(|(f, _)| !f.name.starts_with("__"))
         .filter_map(|(f, place)| Some((f.name, member(t, place.as_ref()?, bytes))))
@@ -252,7 +246,7 @@ fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
         return quoted(&all[..len.min(SHOWN)], len > SHOWN);
     }
     let one = |i| {
-        let v = load(t.abi, bytes, p, i);
+        let v = load(t.abi(), bytes, p, i);
         match p.c {
             C::Ptr => address(v),
             C::SigSet => format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" ")),

@@ -1,23 +1,42 @@
 //! A guest thread, as system calls see it.
 
 use crate::host::{self, Res};
-use crate::sys::Table;
+use crate::process::Process;
 use arch::Abi;
+use ir::Slot;
+use std::fmt;
 
 /// A guest thread.
 #[derive(Debug)]
 pub struct Task {
-    pub abi: &'static Abi,
-    /// Its ABI's system calls: [`crate::sys::table`].
-    pub table: &'static Table,
-    /// Set by the signal handler: a restartable call is not to be entered.
-    pub pending: u32,
+    pub process: &'static Process,
+    pub tid: i32,
+    pub(crate) mask: u64,
 }
 
 impl Task {
-    /// A host call on the guest's behalf: restartable, so a signal that arrives before it is entered aborts it.
-    pub fn call(&mut self, nr: u32, args: [u64; 6]) -> Res {
-        // SAFETY: what the call reads and writes is guest memory or a buffer of its caller.
-        unsafe { host::safe_syscall(&raw const self.pending, i64::from(nr), &args) }
+    pub fn abi(&self) -> &'static Abi {
+        self.process.guest.abi
+    }
+    pub fn get(&self, _slot: Slot) -> u64 {
+        0
+    }
+    pub fn set(&mut self, _slot: Slot, _v: u64) {}
+    /// A guest's signal mask as it may be given to the host: without the signals that rqemu itself lives by.
+    pub fn host_sigset(&self, guest: u64) -> u64 {
+        guest
+    }
+    /// A line under `-d unimp`.
+    pub fn unimp(&self, text: fmt::Arguments) {
+        self.log(text);
+    }
+    /// A line of the log.
+    pub fn log(&self, text: fmt::Arguments) {
+        host::write_all(2, format!("{text}\n").as_bytes());
+    }
+    /// A host call on the guest's behalf that may block.
+    pub fn host_call(&self, nr: i64, args: [u64; 6]) -> Res {
+        // SAFETY: the call's pointers are the guest's own addresses or were made by the body from live buffers.
+        unsafe { host::syscall(nr, args) }
     }
 }

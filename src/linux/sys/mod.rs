@@ -14,9 +14,10 @@ pub mod types;
 pub mod fd;
 
 use crate::host::{Errno, Res};
-use crate::log;
 use crate::strace;
 use crate::task::Task;
+use arch::Abi;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use types::{Ret, Ty, Values};
 
 /// A parameter.
@@ -125,27 +126,48 @@ pub fn table(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|t| t.name == name).copied()
 }
 
-/// Carries out the call with that number, whose arguments are in `regs` as the guest's registers hold them (6 words or more).
-/// The caller writes the result to the guest's registers as its ABI has it, except after `Errno::JUST_RETURN`, and begins again after
-/// `RESTARTSYS` and `RESTARTNOINTR`.
-pub fn call(t: &mut Task, number: u64, regs: &[u64]) -> Res {
-    let Some(call) = t.table.get(number) else {
-        log::unimplemented(format_args!("system call {number}: no such number"));
+/// The table of an ABI, looked up by name once.
+fn table_of(abi: &'static Abi) -> Option<&'static Table> {
+    static KNOWN: AtomicPtr<Table> = AtomicPtr::new(std::ptr::null_mut());
+    // SAFETY: only tables, which are statics, are ever stored.
+    match unsafe { KNOWN.load(Ordering::Relaxed).as_ref() } {
+        Some(table) if table.name == abi.table => Some(table),
+        _ => {
+            let found = table(abi.table)?;
+            KNOWN.store(std::ptr::from_ref(found).cast_mut(), Ordering::Relaxed);
+            Some(found)
+        }
+    }
+}
+
+/// Carries out the call that the guest's registers ask for. The caller writes the result to the guest's registers as its ABI has it, except
+/// after `Errno::JUST_RETURN`, and makes the call again after `RESTARTSYS` and `RESTARTNOINTR`.
+pub fn dispatch(t: &mut Task) -> Res {
+    let regs = &t.abi().syscall;
+    let words = regs.args.map(|slot| t.get(slot));
+    // The number is an int: aarch64 reads w8, arm r7.
+    call(t, t.get(regs.number) & 0xffff_ffff, &words)
+}
+
+/// Carries out the call with that number, whose arguments' words are in `words` as the guest's registers hold them.
+pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
+    let Some(call) = table_of(t.abi()).and_then(|table| table.get(number)) else {
+        t.unimp(format_args!("system call {number}: no such number"));
         return Err(Errno::ENOSYS);
     };
     let row = call.row;
-    let values = types::fetch(t.abi, row.params.iter().map(|p| p.ty), regs);
-    let line = strace::enabled().then(|| strace::enter(t, call, &values));
+    let values = types::fetch(t.abi(), row.params.iter().map(|p| p.ty), words);
+    let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
     let result = match row.act {
         Act::Host(nr) => plain::call(t, row.params, nr, &values),
         Act::Body(body) => body(t, &values),
         Act::Lacking(why) => {
-            log::unimplemented(format_args!("{}: {why}", call.name));
+            t.unimp(format_args!("{}: {why}", call.name));
             Err(Errno::ENOSYS)
         }
     };
-    if let Some(line) = line {
-        strace::leave(t, call, &values, line, result);
+    if let Some(texts) = texts {
+        strace::leave(t, call, &values, texts, result);
     }
     result
 }

@@ -4,147 +4,157 @@
 //! cannot be read also goes through as it is: the kernel then gives EFAULT, or an error that it finds earlier.
 
 use crate::host::{Errno, Res};
-use crate::layout::{Layout, Resolved};
+use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
 use crate::sys::Param;
 use crate::sys::types::{Ty, Values};
 use crate::task::Task;
+use arch::Abi;
 
-/// More than this is not converted at once: ENOMEM.
+/// More bytes than this are not converted at once: ENOMEM.
 const MOST: usize = 1 << 24;
 
 /// A converted argument.
+#[derive(Debug)]
 struct Staged {
     param: usize,
-    bytes: Vec<u64>,
+    words: Vec<u64>,
     /// Elements.
     count: usize,
 }
 
-impl Staged {
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the words are bytes.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.bytes.len() * 8) }
-    }
+/// The arguments of a host call, and what they point to.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    pub args: [u64; 6],
+    staged: Vec<Staged>,
+}
+
+fn bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: words are bytes.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 8) }
 }
 
 fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
-    // SAFETY: the words are bytes.
+    // SAFETY: words are bytes, and any bytes are words.
     unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len() * 8) }
 }
 
 /// Makes host call `nr` with a row's arguments.
 pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
-    let mut staged = Vec::new();
-    let mut args = [0u64; 6];
-    let mut next = args.iter_mut();
-    let mut dir = libc::AT_FDCWD;
+    let mut prepared = prepare(t.abi(), params, values, &|dir, addr, lookup| proc::path(t, dir, addr, lookup))?;
+    let result = t.host_call(i64::from(nr), prepared.args);
+    prepared.finish(t.abi(), params, values, result)
+}
+
+/// Converts a row's arguments for the host. `path` gives what stands for a path: see [`proc::path`].
+pub fn prepare(
+    abi: &'static Abi,
+    params: &[Param],
+    values: &Values,
+    path: &dyn Fn(i32, u64, bool) -> Option<Vec<u8>>,
+) -> Result<Prepared, Errno> {
+    let mut prepared = Prepared::default();
+    let (mut next, mut dir) = (0, libc::AT_FDCWD);
     for (i, p) in params.iter().enumerate() {
+        let v = values[i];
+        let length = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
+        let passed = match p.ty {
+            Ty::Flags(f) => f.to_host(abi, v),
+            Ty::Enum(f) => f.number_to_host(abi, v),
+            Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(abi), i, v, 1)?,
+            Ty::InArray(l, n) | Ty::OutArray(l, n) => prepared.structs(l().of(abi), i, v, length(n))?,
+            Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(abi, i, v, length(n)),
+            Ty::Path | Ty::NewPath => match path(dir, v, matches!(p.ty, Ty::Path)) {
+                Some(other) => prepared.keep(i, words(&other), 1),
+                None => v,
+            },
+            _ => v,
+        };
         if let Ty::DirFd = p.ty {
-            dir = values[i] as i32;
+            dir = v as i32;
         }
-        let passed = pass(t, p.ty, i, values, dir, &mut staged)?;
-        if let Some(a) = next.next() {
-            *a = passed;
+        if next < prepared.args.len() {
+            prepared.args[next] = passed;
         }
-        if let Ty::LowHigh = p.ty {
-            // The high half, which a 64-bit kernel ignores.
-            next.next();
+        // The high half of a LowHigh is a second argument, which a 64-bit kernel ignores.
+        next += if let Ty::LowHigh = p.ty { 2 } else { 1 };
+    }
+    Ok(prepared)
+}
+
+/// Bytes as words, filled up with zeros.
+fn words(from: &[u8]) -> Vec<u64> {
+    let mut words = vec![0; from.len() / 8 + 1];
+    bytes_mut(&mut words)[..from.len()].copy_from_slice(from);
+    words
+}
+
+impl Prepared {
+    fn keep(&mut self, param: usize, words: Vec<u64>, count: usize) -> u64 {
+        let addr = words.as_ptr() as u64;
+        self.staged.push(Staged { param, words, count });
+        addr
+    }
+
+    /// Converts `count` structs at `addr`, whatever the direction: so what the kernel leaves alone stays as it was.
+    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize) -> Result<u64, Errno> {
+        if addr == 0 || r.same {
+            return Ok(addr);
+        }
+        let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::ENOMEM)?;
+        let mut guest = vec![0; count * r.size];
+        if memory::read(addr, &mut guest).is_err() {
+            return Ok(addr);
+        }
+        let mut host = vec![0u64; size / 8 + 1];
+        let to = bytes_mut(&mut host);
+        for n in 0..count {
+            r.to_host(&guest[n * r.size..][..r.size], &mut to[n * r.host_size..][..r.host_size]);
+        }
+        Ok(self.keep(param, host, count))
+    }
+
+    fn iov(&mut self, abi: &'static Abi, param: usize, addr: u64, count: usize) -> u64 {
+        if abi.long == 8 && !abi.big_endian {
+            return addr;
+        }
+        match iovecs(abi, addr, count) {
+            Ok(words) => self.keep(param, words, count),
+            Err(_) => addr,
         }
     }
-    let result = t.call(nr, args);
-    for s in &staged {
-        give_back(t, params[s.param].ty, values[s.param], s, result)?;
-    }
-    result
-}
 
-/// What the host gets for a parameter.
-fn pass(t: &Task, ty: Ty, i: usize, values: &Values, dir: i32, staged: &mut Vec<Staged>) -> Result<u64, Errno> {
-    let v = values[i];
-    let length = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
-    Ok(match ty {
-        Ty::Flags(f) => f.to_host(t.abi, v),
-        Ty::Enum(f) => f.number_to_host(t.abi, v),
-        Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => stage(t, l(), i, v, 1, staged)?,
-        Ty::InArray(l, n) | Ty::OutArray(l, n) => stage(t, l(), i, v, length(n), staged)?,
-        Ty::InIov(n) | Ty::OutIov(n) if !same_words(t) => stage_iov(t, i, v, length(n), staged),
-        Ty::Path | Ty::NewPath => match proc::path(t, dir, v, matches!(ty, Ty::Path)) {
-            Some(path) => {
-                let mut words = vec![0u64; path.len() / 8 + 1];
-                bytes_mut(&mut words)[..path.len()].copy_from_slice(&path);
-                keep(staged, i, words, 1)
-            }
-            None => v,
-        },
-        _ => v,
-    })
-}
-
-fn same_words(t: &Task) -> bool {
-    t.abi.long == 8 && !t.abi.big_endian
-}
-
-fn keep(staged: &mut Vec<Staged>, param: usize, bytes: Vec<u64>, count: usize) -> u64 {
-    let addr = bytes.as_ptr() as u64;
-    staged.push(Staged { param, bytes, count });
-    addr
-}
-
-/// Converts `count` structs at `addr`, whatever the direction: so what the kernel leaves alone stays as it was.
-fn stage(t: &Task, layout: &Layout, i: usize, addr: u64, count: usize, staged: &mut Vec<Staged>) -> Result<u64, Errno> {
-    let r = layout.of(t.abi);
-    if addr == 0 || r.same {
-        return Ok(addr);
-    }
-    let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::ENOMEM)?;
-    let mut guest = vec![0; count * r.size];
-    if memory::read(addr, &mut guest).is_err() {
-        return Ok(addr);
-    }
-    let mut host = vec![0u64; size.div_ceil(8).max(1)];
-    let to = bytes_mut(&mut host);
-    for n in 0..count {
-        r.to_host(&guest[n * r.size..][..r.size], &mut to[n * r.host_size..][..r.host_size]);
-    }
-    Ok(keep(staged, i, host, count))
-}
-
-/// Converts an array of `struct iovec`.
-fn stage_iov(t: &Task, i: usize, addr: u64, count: usize, staged: &mut Vec<Staged>) -> u64 {
-    match iovecs(t, addr, count) {
-        Ok(words) => keep(staged, i, words, count),
-        Err(_) => addr,
+    /// Converts back what the host wrote.
+    pub fn finish(&mut self, abi: &'static Abi, params: &[Param], values: &Values, result: Res) -> Res {
+        for s in &self.staged {
+            let (layout, count) = match (params[s.param].ty, result) {
+                (Ty::Out(l) | Ty::InOut(l), Ok(_)) => (l(), 1),
+                (Ty::Rest(l), Err(Errno::EINTR)) => (l(), 1),
+                (Ty::OutArray(l, _), Ok(n)) => (l(), s.count.min(usize::try_from(n).unwrap_or(usize::MAX))),
+                _ => continue,
+            };
+            write_structs(layout.of(abi), values[s.param], bytes(&s.words), count)?;
+        }
+        result
     }
 }
 
-/// The host's form of `count` iovecs at `addr`: pairs of address and length. EINVAL beyond UIO_MAXIOV.
-pub fn iovecs(t: &Task, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
+/// The host's form of `count` iovecs at `addr`: pairs of address and length, and a word more. EINVAL beyond UIO_MAXIOV.
+pub fn iovecs(abi: &Abi, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
     if count > 1024 {
         return Err(Errno::EINVAL);
     }
-    let long = t.abi.long;
-    let mut guest = vec![0; count * 2 * long];
+    let mut guest = vec![0; count * 2 * abi.long];
     memory::read(addr, &mut guest)?;
-    let mut words: Vec<u64> = guest.chunks(long).map(|w| crate::layout::number(t.abi, w)).collect();
+    let mut words: Vec<u64> = guest.chunks(abi.long).map(|w| number(abi, w)).collect();
     words.push(0);
     Ok(words)
 }
 
-/// Converts back what the host wrote.
-fn give_back(t: &Task, ty: Ty, addr: u64, s: &Staged, result: Res) -> Result<(), Errno> {
-    let (layout, count) = match (ty, result) {
-        (Ty::Out(l) | Ty::InOut(l), Ok(_)) => (l(), 1),
-        (Ty::Rest(l), Err(Errno::EINTR)) => (l(), 1),
-        (Ty::OutArray(l, _), Ok(n)) => (l(), s.count.min(usize::try_from(n).unwrap_or(usize::MAX))),
-        _ => return Ok(()),
-    };
-    write_structs(layout.of(t.abi), addr, s.bytes(), count)
-}
-
 /// Writes `count` of the host's structs in `host` to the guest's array at `addr`.
-pub fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
+fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
     let mut guest = vec![0; count * r.size];
     for n in 0..count {
         r.to_guest(&host[n * r.host_size..][..r.host_size], &mut guest[n * r.size..][..r.size])?;
@@ -152,14 +162,34 @@ pub fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Resu
     memory::write(addr, &guest)
 }
 
-/// Makes host call `nr` with one struct of C at position `at` of `args`, written back after success: for bodies. Null passes as null.
-pub fn call_with_struct(t: &mut Task, nr: u32, mut args: [u64; 6], at: usize, layout: &Layout) -> Res {
-    let mut staged = Vec::new();
-    let addr = args[at];
-    args[at] = stage(t, layout, at, addr, 1, &mut staged)?;
-    let result = t.call(nr, args);
-    if let (Ok(_), Some(s)) = (result, staged.first()) {
-        write_structs(layout.of(t.abi), addr, s.bytes(), 1)?;
+/// A struct for a host call that a body makes: the address to pass, and how to bring the struct back.
+#[derive(Debug)]
+pub struct HostStruct {
+    prepared: Prepared,
+    layout: &'static Layout,
+    addr: u64,
+    /// What the host gets: the guest's own pointer where nothing needs converting.
+    pub host: u64,
+}
+
+impl HostStruct {
+    /// The host's form of the `T` at `addr`.
+    pub fn new<T: CStruct>(abi: &'static Abi, addr: u64) -> Result<HostStruct, Errno> {
+        HostStruct::of(abi, T::layout(), addr)
     }
-    result
+
+    /// The same for a layout that is known as data only.
+    pub fn of(abi: &'static Abi, layout: &'static Layout, addr: u64) -> Result<HostStruct, Errno> {
+        let mut prepared = Prepared::default();
+        let host = prepared.structs(layout.of(abi), 0, addr, 1)?;
+        Ok(HostStruct { prepared, layout, addr, host })
+    }
+
+    /// Writes back what the host made of it.
+    pub fn write_back(&self, abi: &'static Abi) -> Result<(), Errno> {
+        match self.prepared.staged.first() {
+            Some(s) => write_structs(self.layout.of(abi), self.addr, bytes(&s.words), 1),
+            None => Ok(()),
+        }
+    }
 }

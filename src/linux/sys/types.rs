@@ -185,7 +185,7 @@ impl<T: CStruct> Pointer<T> {
 
     /// The element at `index` of an array.
     pub fn at(self, t: &Task, index: u64) -> Self {
-        Self::from_raw(self.addr.wrapping_add(index.wrapping_mul(T::size(t.abi) as u64)))
+        Self::from_raw(self.addr.wrapping_add(index.wrapping_mul(T::size(t.abi()) as u64)))
     }
 }
 
