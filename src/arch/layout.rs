@@ -26,6 +26,8 @@ pub enum C {
     ULongFit,
     /// `unsigned int` likewise.
     U32Fit,
+    /// A 16-bit user or group id: what does not fit is 65534, and 65535 stands for -1.
+    Uid16,
     /// `long long` of which 32-bit ABIs leave the high half undefined: `tv_nsec` of `struct __kernel_timespec`.
     I64Low,
     /// `sigset_t` of 64 signals: an array of `unsigned long`, low signals in the first.
@@ -67,4 +69,51 @@ macro_rules! structs {
     (@ $field:ident $c:ident) => {
         $crate::layout::Field { name: stringify!($field), c: $crate::layout::C::$c, count: 1 }
     };
+}
+
+/// What of an [`Abi`](crate::Abi) decides about C types and arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// Size of `long` and of pointers, in bytes.
+    pub long: usize,
+    pub big_endian: bool,
+    /// Largest alignment that a struct's member has.
+    pub max_align: usize,
+    /// 64-bit arguments of 32-bit ABIs begin in an even register.
+    pub even_pairs: bool,
+    pub structs: &'static [Struct],
+    pub values: &'static [(&'static str, u64)],
+}
+
+impl PartialEq for Model {
+    fn eq(&self, other: &Model) -> bool {
+        let facts = |m: &Model| (m.long, m.big_endian, m.max_align, m.even_pairs, m.structs.as_ptr(), m.values.as_ptr());
+        facts(self) == facts(other)
+    }
+}
+
+impl crate::Abi {
+    /// The C data model.
+    pub fn model(&self) -> Model {
+        Model {
+            long: self.long,
+            big_endian: self.big_endian,
+            max_align: self.max_align,
+            even_pairs: self.even_pairs,
+            structs: self.structs,
+            values: self.values,
+        }
+    }
+}
+
+impl Model {
+    /// The value of a constant, if it is not asm-generic's.
+    pub fn value(&self, name: &str) -> Option<u64> {
+        self.values.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
+    }
+
+    /// Whether words and byte order are x86-64's, so that structs without oddities are.
+    pub fn like_host(&self) -> bool {
+        self.long == 8 && !self.big_endian
+    }
 }

@@ -1,57 +1,46 @@
-//! C structs between guest and host: declared once by [`layout!`](crate::layout!), laid out for an [`Abi`], converted member by member by name.
+//! C structs between guest and host: declared once by [`layout!`](crate::layout!), laid out for a guest's [`Model`], converted member by member by name.
 //!
-//! Sizes, offsets, byte order and whether anything needs converting at all follow from the declaration, the guest's `Abi` and [`HOST`].
+//! Sizes, offsets, byte order and whether anything needs converting at all follow from the declaration, the guest's model and [`HOST`].
 //! The declarations themselves stand with the system calls that use them (`sys/structs.rs`). Not here: argument types (`sys/types.rs`).
 
 use crate::host::Errno;
 use crate::memory;
 use crate::task::Task;
-use arch::abi::SyscallRegs;
-use arch::layout::{C, Field, Struct};
-use arch::{Abi, structs};
-use ir::Slot;
+use arch::layout::{C, Field, Model, Struct};
+use arch::structs;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The host as an ABI: x86-64 Linux. Its registers mean nothing here.
-pub static HOST: Abi = Abi {
-    long: 8,
-    big_endian: false,
-    max_align: 8,
-    even_pairs: false,
-    structs: HOST_STRUCTS,
-    values: &[],
-    syscall: SyscallRegs { number: Slot(0), args: [Slot(0); 6], result: Slot(0) },
-    table: "x86_64",
-    stack_pointer: Slot(0),
-    thread_pointer: Slot(0),
-    task_size: 0x7fff_ffff_f000,
-    page_size: 4096,
-};
+/// The host: x86-64 Linux.
+pub static HOST: Model =
+    Model { long: 8, big_endian: false, max_align: 8, even_pairs: false, structs: HOST_STRUCTS, values: &[] };
 
 /// Where x86-64 is not as asm-generic has it.
 static HOST_STRUCTS: &[Struct] = structs! {
     // uapi/linux/eventpoll.h: packed on x86-64 alone.
     epoll_event(1) { events: U32, data: U64 }
-    // asm/stat.h
+    // asm/stat.h. It has no stat64: its stat is what that is for.
     stat { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
         st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
         st_ctime_nsec: ULong, __unused: [Long; 3] }
+    stat64 { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
+        st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
+        st_ctime_nsec: ULong, __unused: [Long; 3] }
     // asm/sembuf.h
-    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __unused1: ULong, __unused2: ULong,
-        sem_otime: Long, __unused3: ULong, sem_ctime: Long, __unused4: ULong, sem_nsems: ULong, __unused5: ULong, __unused6: ULong }
+    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        sem_otime: Long, __unused1: ULong, sem_ctime: Long, __unused2: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
 };
 
 /// Size and alignment of a member's type.
-fn measure(c: C, abi: &Abi) -> (usize, usize) {
+fn measure(c: C, m: Model) -> (usize, usize) {
     let size = match c {
         C::I8 | C::U8 => 1,
-        C::I16 | C::U16 => 2,
+        C::I16 | C::U16 | C::Uid16 => 2,
         C::I32 | C::U32 | C::U32Fit => 4,
         C::I64 | C::U64 | C::I64Low => 8,
-        C::SigSet => return (8, abi.long),
-        C::Long | C::ULong | C::Ptr | C::LongFit | C::ULongFit => abi.long,
+        C::SigSet => return (8, m.long),
+        C::Long | C::ULong | C::Ptr | C::LongFit | C::ULongFit => m.long,
     };
-    (size, size.min(abi.max_align))
+    (size, size.min(m.max_align))
 }
 
 fn is_signed(c: C) -> bool {
@@ -73,12 +62,12 @@ pub struct Place {
 }
 
 /// Offsets of a struct's members in an ABI, in the struct's own order, and its size.
-pub fn lay_out(s: &Struct, abi: &Abi) -> (Vec<(&'static str, Place)>, usize) {
+pub fn lay_out(s: &Struct, m: Model) -> (Vec<(&'static str, Place)>, usize) {
     let cap = if s.pack == 0 { usize::MAX } else { s.pack as usize };
     let (mut at, mut align) = (0usize, 1usize);
     let mut places = Vec::with_capacity(s.fields.len());
     for Field { name, c, count } in s.fields {
-        let (size, natural) = measure(*c, abi);
+        let (size, natural) = measure(*c, m);
         let a = natural.min(cap);
         at = at.next_multiple_of(a);
         places.push((*name, Place { offset: at, size, c: *c, count: *count as usize }));
@@ -98,7 +87,7 @@ pub struct Layout {
 /// A layout for one guest ABI.
 #[derive(Debug)]
 pub struct Resolved {
-    abi: &'static Abi,
+    model: Model,
     /// By the declaration's order; None: this ABI lacks the member.
     pub guest: Vec<Option<Place>>,
     pub host: Vec<Option<Place>>,
@@ -113,42 +102,42 @@ impl Layout {
         Layout { declared, resolved: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
-    /// The layout in `abi`, computed at its first use.
-    pub fn of(&self, abi: &'static Abi) -> &'static Resolved {
+    /// The layout in `m`, computed at its first use.
+    pub fn of(&self, m: Model) -> &'static Resolved {
         let known = self.resolved.load(Ordering::Acquire);
         // SAFETY: only leaked boxes are ever stored.
         if let Some(r) = unsafe { known.as_ref() }
-            && std::ptr::eq(r.abi, abi)
+            && r.model == m
         {
             return r;
         }
-        let fresh: &'static Resolved = Box::leak(Box::new(self.resolve(abi)));
+        let fresh: &'static Resolved = Box::leak(Box::new(self.resolve(m)));
         self.resolved.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
         fresh
     }
 
-    /// The rows that `abi` has for this struct.
-    pub fn variant(&self, abi: &Abi) -> Struct {
-        abi.structs.iter().find(|s| s.name == self.declared.name).copied().unwrap_or(self.declared)
+    /// The rows that `m` has for this struct.
+    pub fn variant(&self, m: Model) -> Struct {
+        m.structs.iter().find(|s| s.name == self.declared.name).copied().unwrap_or(self.declared)
     }
 
-    fn resolve(&self, abi: &'static Abi) -> Resolved {
-        let by_declaration = |abi: &Abi| {
-            let (places, size) = lay_out(&self.variant(abi), abi);
+    fn resolve(&self, m: Model) -> Resolved {
+        let by_declaration = |m: Model| {
+            let (places, size) = lay_out(&self.variant(m), m);
             let place = |f: &Field| places.iter().find(|p| p.0 == f.name).map(|p| p.1);
             (self.declared.fields.iter().map(place).collect::<Vec<_>>(), size)
         };
-        let (guest, size) = by_declaration(abi);
-        let (host, host_size) = by_declaration(&HOST);
+        let (guest, size) = by_declaration(m);
+        let (host, host_size) = by_declaration(HOST);
         let alike = |g: &Option<Place>, h: &Option<Place>| match (g, h) {
             (Some(g), Some(h)) => {
-                (g.offset, g.size, g.count) == (h.offset, h.size, h.count) && (g.c != C::I64Low || abi.long == HOST.long)
+                (g.offset, g.size, g.count) == (h.offset, h.size, h.count) && (g.c != C::I64Low || m.long == HOST.long)
             }
             (None, None) => true,
             _ => false,
         };
-        let same = size == host_size && !abi.big_endian && guest.iter().zip(&host).all(|(g, h)| alike(g, h));
-        Resolved { abi, guest, host, size, host_size, same }
+        let same = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| alike(g, h));
+        Resolved { model: m, guest, host, size, host_size, same }
     }
 }
 
@@ -157,9 +146,9 @@ impl Resolved {
     pub fn to_host(&self, from: &[u8], to: &mut [u8]) {
         for (g, h) in self.pairs() {
             for i in 0..g.count.min(h.count) {
-                let v = load(self.abi, from, g, i);
+                let v = load(self.model, from, g, i);
                 // A guest's value always fits the host's wider member.
-                let _ = store(&HOST, to, h, i, v);
+                let _ = store(HOST, to, h, i, v);
             }
         }
     }
@@ -167,7 +156,7 @@ impl Resolved {
     /// Converts the host's bytes to the guest's. EOVERFLOW as the kernel's compat code gives it.
     pub fn to_guest(&self, from: &[u8], to: &mut [u8]) -> Result<(), Errno> {
         self.pairs().try_for_each(|(g, h)| {
-            (0..g.count.min(h.count)).try_for_each(|i| store(self.abi, to, g, i, load(&HOST, from, h, i)))
+            (0..g.count.min(h.count)).try_for_each(|i| store(self.model, to, g, i, load(HOST, from, h, i)))
         })
     }
 
@@ -177,13 +166,14 @@ impl Resolved {
 }
 
 /// Reads element `i` of a member, extended to 64 bits.
-pub fn load(abi: &Abi, bytes: &[u8], p: &Place, i: usize) -> u64 {
+pub fn load(m: Model, bytes: &[u8], p: &Place, i: usize) -> u64 {
     let from = &bytes[p.offset + i * p.size..][..p.size];
-    let v = number(abi, from);
+    let v = number(m, from);
     match p.c {
         // The words of a set have the low signals first, whatever the byte order.
-        C::SigSet if abi.big_endian && abi.long == 4 => v.rotate_left(32),
-        C::I64Low if abi.long == 4 => v & 0xffff_ffff,
+        C::SigSet if m.big_endian && m.long == 4 => v.rotate_left(32),
+        C::I64Low if m.long == 4 => v & 0xffff_ffff,
+        C::Uid16 if v == 0xffff => 0xffff_ffff,
         c if is_signed(c) => {
             let shift = 64 - p.size * 8;
             ((v << shift).cast_signed() >> shift).cast_unsigned()
@@ -193,7 +183,7 @@ pub fn load(abi: &Abi, bytes: &[u8], p: &Place, i: usize) -> u64 {
 }
 
 /// Writes the low bytes of `v` as element `i` of a member.
-pub fn store(abi: &Abi, bytes: &mut [u8], p: &Place, i: usize, v: u64) -> Result<(), Errno> {
+pub fn store(m: Model, bytes: &mut [u8], p: &Place, i: usize, v: u64) -> Result<(), Errno> {
     if must_fit(p.c) && p.size < 8 {
         let (bits, value) = (p.size * 8, v.cast_signed());
         let fits = if is_signed(p.c) { value >> (bits - 1) == 0 || value >> (bits - 1) == -1 } else { v >> bits == 0 };
@@ -201,26 +191,30 @@ pub fn store(abi: &Abi, bytes: &mut [u8], p: &Place, i: usize, v: u64) -> Result
             return Err(Errno::EOVERFLOW);
         }
     }
-    let v = if p.c == C::SigSet && abi.big_endian && abi.long == 4 { v.rotate_left(32) } else { v };
-    put_number(abi, &mut bytes[p.offset + i * p.size..][..p.size], v);
+    let v = match p.c {
+        C::SigSet if m.big_endian && m.long == 4 => v.rotate_left(32),
+        C::Uid16 if v & 0xffff_ffff > 0xffff => 65534,
+        _ => v,
+    };
+    put_number(m, &mut bytes[p.offset + i * p.size..][..p.size], v);
     Ok(())
 }
 
 /// An unsigned number of up to 8 bytes in the ABI's byte order.
-pub fn number(abi: &Abi, bytes: &[u8]) -> u64 {
+pub fn number(m: Model, bytes: &[u8]) -> u64 {
     let mut b = [0u8; 8];
     b[..bytes.len()].copy_from_slice(bytes);
-    if abi.big_endian {
+    if m.big_endian {
         b[..bytes.len()].reverse();
     }
     u64::from_le_bytes(b)
 }
 
 /// Writes the low bytes of a number in the ABI's byte order.
-pub fn put_number(abi: &Abi, bytes: &mut [u8], v: u64) {
+pub fn put_number(m: Model, bytes: &mut [u8], v: u64) {
     let n = bytes.len();
     bytes.copy_from_slice(&v.to_le_bytes()[..n]);
-    if abi.big_endian {
+    if m.big_endian {
         bytes.reverse();
     }
 }
@@ -258,26 +252,26 @@ pub trait CStruct: Sized + Copy {
     fn visit(&mut self, f: &mut dyn FnMut(usize, &mut dyn DynMember));
 
     /// Reads the guest's struct from its bytes.
-    fn from_bytes(abi: &'static Abi, bytes: &[u8]) -> Self {
-        let r = Self::layout().of(abi);
+    fn from_bytes(m: Model, bytes: &[u8]) -> Self {
+        let r = Self::layout().of(m);
         let mut value = Self::zeroed();
         value.visit(&mut |n, m| {
             if let Some(p) = &r.guest[n] {
-                (0..p.count).for_each(|i| m.set(i, load(abi, bytes, p, i)));
+                (0..p.count).for_each(|i| m.set(i, load(m, bytes, p, i)));
             }
         });
         value
     }
 
     /// The guest's struct as bytes.
-    fn to_bytes(mut self, abi: &'static Abi) -> Result<Vec<u8>, Errno> {
-        let r = Self::layout().of(abi);
+    fn to_bytes(mut self, m: Model) -> Result<Vec<u8>, Errno> {
+        let r = Self::layout().of(m);
         let mut bytes = vec![0; r.size];
         let mut result = Ok(());
         self.visit(&mut |n, m| {
             if let Some(p) = &r.guest[n] {
                 for i in 0..p.count {
-                    let stored = store(abi, &mut bytes, p, i, m.get(i));
+                    let stored = store(m, &mut bytes, p, i, m.get(i));
                     result = result.and(stored);
                 }
             }
@@ -287,19 +281,19 @@ pub trait CStruct: Sized + Copy {
 
     /// Reads the guest's struct at `addr`.
     fn read(t: &Task, addr: u64) -> Result<Self, Errno> {
-        let mut bytes = vec![0; Self::layout().of(t.abi()).size];
+        let mut bytes = vec![0; Self::layout().of(t.abi().model()).size];
         memory::read(addr, &mut bytes)?;
-        Ok(Self::from_bytes(t.abi(), &bytes))
+        Ok(Self::from_bytes(t.abi().model(), &bytes))
     }
 
     /// Writes the guest's struct at `addr`.
     fn write(self, t: &Task, addr: u64) -> Result<(), Errno> {
-        memory::write(addr, &self.to_bytes(t.abi())?)
+        memory::write(addr, &self.to_bytes(t.abi().model())?)
     }
 
     /// Its size in the guest.
-    fn size(abi: &'static Abi) -> usize {
-        Self::layout().of(abi).size
+    fn size(m: Model) -> usize {
+        Self::layout().of(m).size
     }
 }
 

@@ -1,5 +1,6 @@
 //! Linux for guests: (being written)
 
+pub mod calls;
 pub mod host;
 pub mod layout;
 pub mod lock;

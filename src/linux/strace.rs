@@ -72,7 +72,7 @@ fn argument(t: &Task, p: &Param, i: usize, values: &Values, result: Option<Res>)
         Ty::Int | Ty::Fd | Ty::Pid | Ty::Long | Ty::I64 | Ty::LowHigh => Some(v.cast_signed().to_string()),
         Ty::UInt | Ty::Size => Some(v.to_string()),
         Ty::ULong => Some(if v < 4096 { v.to_string() } else { format!("{v:#x}") }),
-        Ty::Addr => Some(address(v)),
+        Ty::Addr | Ty::SockAddrOut => Some(address(v)),
         Ty::DirFd if v as i32 == libc::AT_FDCWD => Some("AT_FDCWD".to_string()),
         Ty::DirFd => Some(v.cast_signed().to_string()),
         Ty::Mode => Some(format!("{v:#05o}").replace("0o", "0")),
@@ -87,8 +87,9 @@ fn argument(t: &Task, p: &Param, i: usize, values: &Values, result: Option<Res>)
             Some(Err(Errno::EINTR)) => Some(structs(t, l(), v, None)),
             Some(_) => Some(address(v)),
         },
-        Ty::InArray(l, n) => Some(structs(t, l(), v, Some(count(n)))),
+        Ty::InArray(l, n) | Ty::InOutArray(l, n) => Some(structs(t, l(), v, Some(count(n)))),
         Ty::OutArray(l, n) => written(&|r| structs(t, l(), v, Some(count(n).min(r)))),
+        Ty::SockAddr(n) => Some(crate::sys::net::describe(t, v, count(n))),
         Ty::InBuf(n) => Some(buffer(v, count(n))),
         Ty::OutBuf(n) => written(&|r| buffer(v, count(n).min(r))),
         Ty::InIov(n) => Some(iov(t, v, count(n), usize::MAX)),
@@ -111,7 +112,7 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
         names.push(zero.to_string());
     }
     for (name, host) in f.rows {
-        let bits = value(t.abi(), name, *host);
+        let bits = value(t.abi().model(), name, *host);
         if bits != 0 && rest & bits == bits {
             names.push((*name).to_string());
             rest &= !bits;
@@ -124,7 +125,7 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
 }
 
 fn number(t: &Task, f: &Flags, v: u64) -> String {
-    let row = f.rows.iter().find(|(name, host)| value(t.abi(), name, *host) == v);
+    let row = f.rows.iter().find(|(name, host)| value(t.abi().model(), name, *host) == v);
     row.map_or_else(|| format!("{v:#x}"), |(name, _)| (*name).to_string())
 }
 
@@ -177,13 +178,13 @@ fn string(addr: u64) -> String {
 
 fn strings(t: &Task, addr: u64) -> String {
     let mut shown = Vec::new();
-    let mut word = vec![0; t.abi().long];
+    let mut word = vec![0; t.abi().model().long];
     for n in 0..=SHOWN as u64 {
-        let at = addr.wrapping_add(n * t.abi().long as u64);
+        let at = addr.wrapping_add(n * t.abi().model().long as u64);
         if addr == 0 || memory::read(at, &mut word).is_err() {
             return address(addr);
         }
-        match crate::layout::number(t.abi(), &word) {
+        match crate::layout::number(t.abi().model(), &word) {
             0 => break,
             _ if n == SHOWN as u64 => shown.push("...".to_string()),
             s => shown.push(string(s)),
@@ -193,7 +194,7 @@ fn strings(t: &Task, addr: u64) -> String {
 }
 
 fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
-    let Ok(words) = crate::sys::plain::iovecs(t.abi(), addr, count) else { return address(addr) };
+    let Ok(words) = crate::sys::plain::iovecs(t.abi().model(), addr, count) else { return address(addr) };
     let mut shown = Vec::new();
     for pair in words[..count * 2].chunks(2).take(SHOWN) {
         let len = usize::try_from(pair[1]).unwrap_or(usize::MAX);
@@ -205,7 +206,7 @@ fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
 
 /// A struct `{tv_sec=1, tv_nsec=0}`, a lone member `[5]`, or an array of structs.
 fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String {
-    let size = layout.of(t.abi()).size;
+    let size = layout.of(t.abi().model()).size;
     let shown = count.unwrap_or(1).min(SHOWN);
     let mut bytes = vec![0; size * shown];
     if addr == 0 || memory::read(addr, &mut bytes).is_err() {
@@ -225,7 +226,7 @@ fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String
 }
 
 fn one_struct(t: &Task, layout: &Layout, bytes: &[u8]) -> String {
-    let members = layout.declared.fields.iter().zip(&layout.of(t.abi()).guest);
+    let members = layout.declared.fields.iter().zip(&layout.of(t.abi().model()).guest);
     let shown: Vec<_> = members
         .filter(|(f, _)| !f.name.starts_with("__"))
         .filter_map(|(f, place)| Some((f.name, member(t, place.as_ref()?, bytes))))
@@ -246,7 +247,7 @@ fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
         return quoted(&all[..len.min(SHOWN)], len > SHOWN);
     }
     let one = |i| {
-        let v = load(t.abi(), bytes, p, i);
+        let v = load(t.abi().model(), bytes, p, i);
         match p.c {
             C::Ptr => address(v),
             C::SigSet => format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" ")),

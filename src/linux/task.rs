@@ -12,6 +12,7 @@ pub struct Task {
     pub process: &'static Process,
     pub tid: i32,
     pub(crate) mask: u64,
+    pub(crate) suspended: Option<u64>,
 }
 
 impl Task {

@@ -1,7 +1,7 @@
-//! Sets of bits and lists of numbers that calls take, by name. The value here is the host's; where a guest's differs, `Abi::values` has it.
+//! Sets of bits and lists of numbers that calls take, by name. The value here is the host's; where a guest's differs, `arch::Abi::values` has it.
 
 use crate::layout::HOST;
-use arch::Abi;
+use arch::layout::Model;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The names of a set of bits, or of a list of numbers.
@@ -17,7 +17,7 @@ pub struct Flags {
 /// The pairs (guest, host) that differ in an ABI.
 #[derive(Debug)]
 struct Resolved {
-    abi: &'static Abi,
+    model: Model,
     differing: Vec<(u64, u64)>,
 }
 
@@ -26,34 +26,34 @@ impl Flags {
         Flags { rows, zero, resolved: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
-    fn of(&self, abi: &'static Abi) -> &'static Resolved {
+    fn of(&self, m: Model) -> &'static Resolved {
         let known = self.resolved.load(Ordering::Acquire);
         // SAFETY: only leaked boxes are ever stored.
         if let Some(r) = unsafe { known.as_ref() }
-            && std::ptr::eq(r.abi, abi)
+            && r.model == m
         {
             return r;
         }
         let differing =
-            self.rows.iter().map(|(name, host)| (value(abi, name, *host), *host)).filter(|(g, h)| g != h).collect();
-        let fresh: &'static Resolved = Box::leak(Box::new(Resolved { abi, differing }));
+            self.rows.iter().map(|(name, host)| (value(m, name, *host), *host)).filter(|(g, h)| g != h).collect();
+        let fresh: &'static Resolved = Box::leak(Box::new(Resolved { model: m, differing }));
         self.resolved.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
         fresh
     }
 
     /// The host's bits for the guest's. Bits without a row stay.
-    pub fn to_host(&self, abi: &'static Abi, guest: u64) -> u64 {
-        convert(self.of(abi).differing.iter().copied(), guest)
+    pub fn to_host(&self, m: Model, guest: u64) -> u64 {
+        convert(self.of(m).differing.iter().copied(), guest)
     }
 
     /// The guest's bits for the host's.
-    pub fn to_guest(&self, abi: &'static Abi, host: u64) -> u64 {
-        convert(self.of(abi).differing.iter().map(|(g, h)| (*h, *g)), host)
+    pub fn to_guest(&self, m: Model, host: u64) -> u64 {
+        convert(self.of(m).differing.iter().map(|(g, h)| (*h, *g)), host)
     }
 
     /// The host's number for the guest's, where the rows are numbers and not bits.
-    pub fn number_to_host(&self, abi: &'static Abi, guest: u64) -> u64 {
-        self.of(abi).differing.iter().find(|(g, _)| *g == guest).map_or(guest, |(_, h)| *h)
+    pub fn number_to_host(&self, m: Model, guest: u64) -> u64 {
+        self.of(m).differing.iter().find(|(g, _)| *g == guest).map_or(guest, |(_, h)| *h)
     }
 }
 
@@ -63,11 +63,8 @@ fn convert(pairs: impl Iterator<Item = (u64, u64)> + Clone, from: u64) -> u64 {
 }
 
 /// The guest's value of a constant whose host value is given.
-pub fn value(abi: &Abi, name: &str, host: u64) -> u64 {
-    if std::ptr::eq(abi, &HOST) {
-        return host;
-    }
-    abi.values.iter().find(|(n, _)| *n == name).map_or(host, |(_, v)| *v)
+pub fn value(m: Model, name: &str, host: u64) -> u64 {
+    if m == HOST { host } else { m.value(name).unwrap_or(host) }
 }
 
 /// `flags! { Open, zero O_RDONLY of 3 { O_CREAT = 0o100, … } }`.

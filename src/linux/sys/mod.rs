@@ -11,7 +11,37 @@ pub mod structs;
 #[macro_use]
 pub mod types;
 
+pub mod admin;
+pub mod fcntl;
 pub mod fd;
+pub mod fs;
+pub mod futex;
+pub mod ids;
+pub mod ioctl;
+pub mod ipc;
+pub mod mm;
+pub mod net;
+pub mod poll;
+pub mod prctl;
+pub mod process;
+pub mod sched;
+pub mod signal;
+pub mod sockopt;
+pub mod stat;
+pub mod time;
+
+/// What the files of a family need for their rows and bodies.
+mod prelude {
+    pub(super) use super::plain::HostStruct;
+    pub(super) use super::structs::*;
+    pub(super) use super::types::*;
+    pub(super) use super::{flags, nr, plain};
+    pub(super) use crate::host::{Errno, Res};
+    pub(super) use crate::layout::CStruct;
+    pub(super) use crate::memory;
+    pub(super) use crate::syscalls;
+    pub(super) use crate::task::Task;
+}
 
 use crate::host::{Errno, Res};
 use crate::strace;
@@ -116,7 +146,10 @@ macro_rules! act {
 
 /// Every entry, for the tables.
 mod rows {
-    pub(super) use super::fd::*;
+    pub(super) use super::{
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*, signal::*, stat::*, time::*,
+    };
+    pub(super) use super::{fcntl::*, ioctl::*, sockopt::*};
 }
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
@@ -156,7 +189,7 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
         return Err(Errno::ENOSYS);
     };
     let row = call.row;
-    let values = types::fetch(t.abi(), row.params.iter().map(|p| p.ty), words);
+    let values = types::fetch(t.abi().model(), row.params.iter().map(|p| p.ty), words);
     let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
     let result = match row.act {
         Act::Host(nr) => plain::call(t, row.params, nr, &values),

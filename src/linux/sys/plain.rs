@@ -10,9 +10,9 @@ use crate::proc;
 use crate::sys::Param;
 use crate::sys::types::{Ty, Values};
 use crate::task::Task;
-use arch::Abi;
+use arch::layout::Model;
 
-/// More bytes than this are not converted at once: ENOMEM.
+/// More bytes than this are not converted at once: EINVAL.
 const MOST: usize = 1 << 24;
 
 /// A converted argument.
@@ -31,7 +31,8 @@ pub struct Prepared {
     staged: Vec<Staged>,
 }
 
-fn bytes(words: &[u64]) -> &[u8] {
+/// Words as bytes.
+pub fn bytes(words: &[u64]) -> &[u8] {
     // SAFETY: words are bytes.
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 8) }
 }
@@ -43,14 +44,25 @@ fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
 
 /// Makes host call `nr` with a row's arguments.
 pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
-    let mut prepared = prepare(t.abi(), params, values, &|dir, addr, lookup| proc::path(t, dir, addr, lookup))?;
+    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| if lookup { resolve(t, dir, addr) } else { None })?;
     let result = t.host_call(i64::from(nr), prepared.args);
-    prepared.finish(t.abi(), params, values, result)
+    prepared.finish(t.abi().model(), params, values, result)
 }
 
-/// Converts a row's arguments for the host. `path` gives what stands for a path: see [`proc::path`].
+/// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
+fn resolve(t: &Task, dir: i32, addr: u64) -> Option<Vec<u8>> {
+    let path = memory::read_cstr(addr, 4095).ok()?;
+    let mut other = proc::resolve(t, dir, path.clone());
+    (other != path).then(|| {
+        other.push(0);
+        other
+    })
+}
+
+/// Converts a row's arguments for the host. `path(dir, addr, lookup)` gives what stands for a path, if not the path itself; `lookup` is true
+/// for [`Ty::Path`].
 pub fn prepare(
-    abi: &'static Abi,
+    m: Model,
     params: &[Param],
     values: &Values,
     path: &dyn Fn(i32, u64, bool) -> Option<Vec<u8>>,
@@ -61,11 +73,14 @@ pub fn prepare(
         let v = values[i];
         let length = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
         let passed = match p.ty {
-            Ty::Flags(f) => f.to_host(abi, v),
-            Ty::Enum(f) => f.number_to_host(abi, v),
-            Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(abi), i, v, 1)?,
-            Ty::InArray(l, n) | Ty::OutArray(l, n) => prepared.structs(l().of(abi), i, v, length(n))?,
-            Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(abi, i, v, length(n)),
+            Ty::Flags(f) => f.to_host(m, v),
+            Ty::Enum(f) => f.number_to_host(m, v),
+            Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(m), i, v, 1, true)?,
+            Ty::InArray(l, n) | Ty::InOutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), true)?,
+            // The guest's array may be shorter than it says, as long as no more is written.
+            Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), false)?,
+            Ty::SockAddr(n) if m.big_endian => prepared.sockaddr(i, v, length(n)),
+            Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(m, i, v, length(n)),
             Ty::Path | Ty::NewPath => match path(dir, v, matches!(p.ty, Ty::Path)) {
                 Some(other) => prepared.keep(i, words(&other), 1),
                 None => v,
@@ -99,13 +114,13 @@ impl Prepared {
     }
 
     /// Converts `count` structs at `addr`, whatever the direction: so what the kernel leaves alone stays as it was.
-    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize) -> Result<u64, Errno> {
+    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize, read: bool) -> Result<u64, Errno> {
         if addr == 0 || r.same {
             return Ok(addr);
         }
-        let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::ENOMEM)?;
+        let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::EINVAL)?;
         let mut guest = vec![0; count * r.size];
-        if memory::read(addr, &mut guest).is_err() {
+        if read && memory::read(addr, &mut guest).is_err() {
             return Ok(addr);
         }
         let mut host = vec![0u64; size / 8 + 1];
@@ -116,45 +131,65 @@ impl Prepared {
         Ok(self.keep(param, host, count))
     }
 
-    fn iov(&mut self, abi: &'static Abi, param: usize, addr: u64, count: usize) -> u64 {
-        if abi.long == 8 && !abi.big_endian {
+    fn iov(&mut self, m: Model, param: usize, addr: u64, count: usize) -> u64 {
+        if m.like_host() {
             return addr;
         }
-        match iovecs(abi, addr, count) {
+        match iovecs(m, addr, count) {
             Ok(words) => self.keep(param, words, count),
             Err(_) => addr,
         }
     }
 
+    /// A socket address whose family is in the other byte order.
+    fn sockaddr(&mut self, param: usize, addr: u64, len: usize) -> u64 {
+        let mut address = vec![0; len.min(256)];
+        if address.len() < 2 || len > 256 || memory::read(addr, &mut address).is_err() {
+            return addr;
+        }
+        address.swap(0, 1);
+        self.keep(param, words(&address), 1)
+    }
+
     /// Converts back what the host wrote.
-    pub fn finish(&mut self, abi: &'static Abi, params: &[Param], values: &Values, result: Res) -> Res {
+    pub fn finish(&mut self, m: Model, params: &[Param], values: &Values, result: Res) -> Res {
         for s in &self.staged {
             let (layout, count) = match (params[s.param].ty, result) {
                 (Ty::Out(l) | Ty::InOut(l), Ok(_)) => (l(), 1),
+                (Ty::InOutArray(l, _), Ok(_)) => (l(), s.count),
                 (Ty::Rest(l), Err(Errno::EINTR)) => (l(), 1),
                 (Ty::OutArray(l, _), Ok(n)) => (l(), s.count.min(usize::try_from(n).unwrap_or(usize::MAX))),
                 _ => continue,
             };
-            write_structs(layout.of(abi), values[s.param], bytes(&s.words), count)?;
+            write_structs(layout.of(m), values[s.param], bytes(&s.words), count)?;
+        }
+        for (p, addr) in params.iter().zip(values).filter(|_| m.big_endian && result.is_ok()) {
+            if let Ty::SockAddrOut = p.ty
+                && *addr != 0
+            {
+                let mut family = [0; 2];
+                memory::read(*addr, &mut family)?;
+                memory::write(*addr, &[family[1], family[0]])?;
+            }
         }
         result
     }
 }
 
 /// The host's form of `count` iovecs at `addr`: pairs of address and length, and a word more. EINVAL beyond UIO_MAXIOV.
-pub fn iovecs(abi: &Abi, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
+pub fn iovecs(m: Model, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
     if count > 1024 {
         return Err(Errno::EINVAL);
     }
-    let mut guest = vec![0; count * 2 * abi.long];
+    let mut guest = vec![0; count * 2 * m.long];
     memory::read(addr, &mut guest)?;
-    let mut words: Vec<u64> = guest.chunks(abi.long).map(|w| number(abi, w)).collect();
+    let mut words: Vec<u64> = guest.chunks(m.long).map(|w| number(m, w)).collect();
     words.push(0);
     Ok(words)
 }
 
 /// Writes `count` of the host's structs in `host` to the guest's array at `addr`.
-fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
+pub fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
     let mut guest = vec![0; count * r.size];
     for n in 0..count {
         r.to_guest(&host[n * r.host_size..][..r.host_size], &mut guest[n * r.size..][..r.size])?;
@@ -174,21 +209,32 @@ pub struct HostStruct {
 
 impl HostStruct {
     /// The host's form of the `T` at `addr`.
-    pub fn new<T: CStruct>(abi: &'static Abi, addr: u64) -> Result<HostStruct, Errno> {
-        HostStruct::of(abi, T::layout(), addr)
+    pub fn new<T: CStruct>(m: Model, addr: u64) -> Result<HostStruct, Errno> {
+        HostStruct::of(m, T::layout(), addr)
     }
 
     /// The same for a layout that is known as data only.
-    pub fn of(abi: &'static Abi, layout: &'static Layout, addr: u64) -> Result<HostStruct, Errno> {
+    pub fn of(m: Model, layout: &'static Layout, addr: u64) -> Result<HostStruct, Errno> {
+        HostStruct::array(m, layout, addr, 1)
+    }
+
+    /// An argument that turns out to be no pointer.
+    pub fn raw(layout: &'static Layout, value: u64) -> HostStruct {
+        HostStruct { prepared: Prepared::default(), layout, addr: value, host: value }
+    }
+
+    /// An array.
+    pub fn array(m: Model, layout: &'static Layout, addr: u64, count: u64) -> Result<HostStruct, Errno> {
         let mut prepared = Prepared::default();
-        let host = prepared.structs(layout.of(abi), 0, addr, 1)?;
+        let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+        let host = prepared.structs(layout.of(m), 0, addr, count, true)?;
         Ok(HostStruct { prepared, layout, addr, host })
     }
 
     /// Writes back what the host made of it.
-    pub fn write_back(&self, abi: &'static Abi) -> Result<(), Errno> {
+    pub fn write_back(&self, m: Model) -> Result<(), Errno> {
         match self.prepared.staged.first() {
-            Some(s) => write_structs(self.layout.of(abi), self.addr, bytes(&s.words), 1),
+            Some(s) => write_structs(self.layout.of(m), self.addr, bytes(&s.words), s.count),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use crate::layout::{CStruct, Layout};
 use crate::memory;
 use crate::sys::flags::Flags as FlagTable;
 use crate::task::Task;
-use arch::Abi;
+use arch::layout::Model;
 use std::marker::PhantomData;
 
 /// The type of a parameter.
@@ -46,6 +46,11 @@ pub enum Ty {
     /// Arrays; the parameter with that index has the number of elements. Of an output array the call's result tells how many were written.
     InArray(fn() -> &'static Layout, u8),
     OutArray(fn() -> &'static Layout, u8),
+    InOutArray(fn() -> &'static Layout, u8),
+    /// A socket address that the kernel reads, as long as the parameter with that index says.
+    SockAddr(u8),
+    /// One that it writes.
+    SockAddrOut,
     /// Bytes, as many as the parameter with that index says.
     InBuf(u8),
     OutBuf(u8),
@@ -81,7 +86,7 @@ pub type Values = [u64; 8];
 
 /// Walks the words of one call.
 struct Words<'a> {
-    abi: &'a Abi,
+    model: Model,
     regs: &'a [u64],
     next: usize,
 }
@@ -90,36 +95,36 @@ impl Words<'_> {
     fn word(&mut self) -> u64 {
         let v = self.regs.get(self.next).copied().unwrap_or(0);
         self.next += 1;
-        if self.abi.long == 4 { v & 0xffff_ffff } else { v }
+        if self.model.long == 4 { v & 0xffff_ffff } else { v }
     }
 
     fn pair(&mut self) -> u64 {
-        if self.abi.long == 8 {
+        if self.model.long == 8 {
             return self.word();
         }
-        if self.abi.even_pairs {
+        if self.model.even_pairs {
             self.next += self.next & 1;
         }
         let (a, b) = (self.word(), self.word());
-        if self.abi.big_endian { a << 32 | b } else { b << 32 | a }
+        if self.model.big_endian { a << 32 | b } else { b << 32 | a }
     }
 
     fn low_high(&mut self) -> u64 {
         let (low, high) = (self.word(), self.word());
         // A 64-bit kernel shifts the high half out (pos_from_hilo).
-        if self.abi.long == 8 { low } else { high << 32 | low }
+        if self.model.long == 8 { low } else { high << 32 | low }
     }
 }
 
 /// Fetches the arguments of a call from the words that the guest's registers hold.
-pub fn fetch(abi: &Abi, types: impl Iterator<Item = Ty>, regs: &[u64]) -> Values {
-    let mut words = Words { abi, regs, next: 0 };
+pub fn fetch(model: Model, types: impl Iterator<Item = Ty>, regs: &[u64]) -> Values {
+    let mut words = Words { model, regs, next: 0 };
     let mut values = [0; 8];
     for (ty, value) in types.zip(&mut values) {
         *value = match ty {
             Ty::Int | Ty::Fd | Ty::DirFd | Ty::Pid | Ty::Sig | Ty::Clock => sign_extend(words.word(), 4),
             Ty::UInt | Ty::Mode | Ty::Flags(_) | Ty::Enum(_) => words.word() & 0xffff_ffff,
-            Ty::Long => sign_extend(words.word(), abi.long),
+            Ty::Long => sign_extend(words.word(), model.long),
             Ty::I64 => words.pair(),
             Ty::LowHigh => words.low_high(),
             _ => words.word(),
@@ -185,7 +190,7 @@ impl<T: CStruct> Pointer<T> {
 
     /// The element at `index` of an array.
     pub fn at(self, t: &Task, index: u64) -> Self {
-        Self::from_raw(self.addr.wrapping_add(index.wrapping_mul(T::size(t.abi()) as u64)))
+        Self::from_raw(self.addr.wrapping_add(index.wrapping_mul(T::size(t.abi().model()) as u64)))
     }
 }
 
@@ -222,6 +227,8 @@ macro_rules! ty {
     ($p:ident Rest $t:ident) => { Ty::Rest(<$t as CStruct>::layout) };
     ($p:ident InArray $t:ident $n:ident) => { Ty::InArray(<$t as CStruct>::layout, $p::$n as u8) };
     ($p:ident OutArray $t:ident $n:ident) => { Ty::OutArray(<$t as CStruct>::layout, $p::$n as u8) };
+    ($p:ident InOutArray $t:ident $n:ident) => { Ty::InOutArray(<$t as CStruct>::layout, $p::$n as u8) };
+    ($p:ident SockAddr $n:ident) => { Ty::SockAddr($p::$n as u8) };
     ($p:ident InBuf $n:ident) => { Ty::InBuf($p::$n as u8) };
     ($p:ident OutBuf $n:ident) => { Ty::OutBuf($p::$n as u8) };
     ($p:ident InIov $n:ident) => { Ty::InIov($p::$n as u8) };
@@ -256,5 +263,6 @@ macro_rules! rust_type {
     (Rest $t:ident) => { Pointer<$t> };
     (InArray $t:ident $n:ident) => { Pointer<$t> };
     (OutArray $t:ident $n:ident) => { Pointer<$t> };
+    (InOutArray $t:ident $n:ident) => { Pointer<$t> };
     ($($other:ident)+) => { u64 };
 }
