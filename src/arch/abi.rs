@@ -1,5 +1,6 @@
 //! A guest's Linux ABI as data: what the `linux` crate needs to know of it.
 
+use crate::layout::Struct;
 use ir::Slot;
 
 /// The C data model and the calling convention of system calls.
@@ -14,6 +15,10 @@ pub struct Abi {
     pub even_pairs: bool,
     /// Where the number and the arguments of a system call stand, and its result.
     pub syscall: SyscallRegs,
+    /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way).
+    pub structs: &'static [Struct],
+    /// Constants whose value is not asm-generic's: (`O_DIRECT`, 0o200000).
+    pub values: &'static [(&'static str, u64)],
     /// Name of its table in `syscall-tables/` (without `.tbl`).
     pub table: &'static str,
     pub stack_pointer: Slot,
@@ -54,6 +59,8 @@ pub struct Signals {
     pub restore: fn(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored>,
     /// What `Exit::Trap(Breakpoint)` means: (signal, si_code), from the instruction's bytes.
     pub breakpoint: fn(insn: &[u8]) -> (u32, i32),
+    /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
+    pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.
     pub has_restorer: bool,
     /// The vDSO's function to which handlers return, if they do.

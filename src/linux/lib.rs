@@ -4,10 +4,12 @@
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
 pub mod alloc;
+pub mod calls;
 pub mod cli;
 pub mod elf;
 pub mod exec;
 pub mod host;
+pub mod layout;
 pub mod loader;
 pub mod lock;
 pub mod map;
@@ -21,6 +23,9 @@ pub mod siginfo;
 pub mod signal;
 pub mod stack;
 pub mod start;
+
+pub mod strace;
+
 pub mod sys;
 pub mod task;
 pub mod thread;

@@ -260,6 +260,24 @@ pub(crate) fn set_host_mask(mask: u64) -> u64 {
     old
 }
 
+/// A program that is about to be started finds the synchronous signals ignored if the guest ignores them, and the guest's mask.
+pub(crate) fn before_exec(actions: &Actions, mask: u64) {
+    for signo in SYNCHRONOUS_LIST {
+        if actions.get(signo).handler == SIG_IGN {
+            let _ = host_action(signo, Some(&HostAction { handler: SIG_IGN, ..HostAction::default() }));
+        }
+    }
+    set_host_mask(mask);
+}
+
+/// It was not started: as before, but for the mask, which the run loop sets.
+pub(crate) fn after_exec(actions: &Actions) {
+    set_host_mask(!SYNCHRONOUS);
+    for signo in SYNCHRONOUS_LIST {
+        install(signo, &actions.get(signo));
+    }
+}
+
 /// Makes `base` (of [`STACK_SIZE`], aligned to it) this thread's signal stack.
 pub(crate) fn use_stack(base: u64, inbox: &'static Inbox) {
     // SAFETY: the memory was mapped for this.
@@ -278,7 +296,7 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
     let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
-        if let Some(to) = memory::fault_fixup(rip) {
+        if let Some(to) = memory::fault_fixup(rip).or_else(|| host::compat_fixup(rip)) {
             context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
             return;
         }
@@ -346,6 +364,9 @@ impl Task {
             if self.host_call(libc::SYS_rt_sigprocmask, args).is_ok() {
                 self.masked = false;
             }
+        }
+        if self.suspended.take().is_some() {
+            self.inbox.set_mask(self.mask);
         }
         if self.restart.take().is_some() {
             (self.abi().syscall.rewind)(self.cpu_mut().state_mut());

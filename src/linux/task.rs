@@ -30,6 +30,12 @@ pub struct Task {
     pub(crate) suspended: Option<u64>,
     /// The mapping with this thread's host stack and signal stack (address, length).
     pub(crate) host_stack: (u64, u64),
+    /// The guest's list of robust futexes: address, length of its head.
+    pub(crate) robust_list: (u64, u64),
+    /// All handlers are to be reset when the task begins (CLONE_CLEAR_SIGHAND).
+    pub(crate) clear_handlers: bool,
+    /// What an execve in progress has allocated: a vfork child cannot free it, its parent does.
+    pub(crate) exec: Option<crate::exec::Buffers>,
     /// A vfork child in its parent's memory: the parent frees what hangs on this.
     pub(crate) vforked: bool,
 }

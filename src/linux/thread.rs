@@ -66,6 +66,9 @@ impl Task {
             masked: true,
             suspended: None,
             host_stack: stacks,
+            robust_list: (0, 0),
+            clear_handlers: false,
+            exec: None,
             vforked: false,
         }))
     }
@@ -90,6 +93,9 @@ impl Task {
             masked: true,
             suspended: None,
             host_stack: stacks,
+            robust_list: (0, 0),
+            clear_handlers: false,
+            exec: None,
             vforked: vfork,
         });
         child.cpu_mut().fork_state_from(self.cpu());
@@ -132,6 +138,14 @@ impl Task {
         result
     }
 
+    /// Does what CLONE_CLEAR_SIGHAND asks, in the child.
+    pub(crate) fn begin_clear(&mut self) {
+        if std::mem::take(&mut self.clear_handlers) {
+            self.actions.clear_handlers();
+            (1..=64).for_each(|signo| signal::install(signo, &self.actions.get(signo)));
+        }
+    }
+
     /// The end of this thread alone.
     pub(crate) fn exit(&mut self, status: i32) -> ! {
         signal::set_host_mask(!0);
@@ -166,5 +180,6 @@ extern "C" fn begin(task: u64) -> ! {
     let task = unsafe { &mut *(task as *mut Task) };
     task.tid = host::gettid();
     signal::use_stack(task.host_stack.0, task.inbox);
+    task.begin_clear();
     task.run()
 }

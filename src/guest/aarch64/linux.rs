@@ -12,6 +12,8 @@ pub static ABI: Abi = Abi {
     max_align: 16,
     even_pairs: false,
     syscall: SyscallRegs { number: x(8), args: [x(0), x(1), x(2), x(3), x(4), x(5)], result: x(0), rewind },
+    structs: &[],
+    values: &[],
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
@@ -24,6 +26,7 @@ pub static ABI: Abi = Abi {
         restore: frame::restore,
         // BRK: SIGTRAP, TRAP_BRKPT.
         breakpoint: |_| (5, 1),
+        min_altstack: 5120,
         has_restorer: true,
         return_symbol: Some("__kernel_rt_sigreturn"),
     },
