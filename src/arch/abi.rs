@@ -15,8 +15,9 @@ pub struct Abi {
     pub even_pairs: bool,
     /// Where the number and the arguments of a system call stand, and its result.
     pub syscall: SyscallRegs,
-    /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way).
-    pub structs: &'static [Struct],
+    /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way with 64 bits). The first list that has a
+    /// struct counts: `&[STRUCTS, layout::ILP32]` for 32-bit ABIs.
+    pub structs: &'static [&'static [Struct]],
     /// Constants whose value is not asm-generic's: (`O_DIRECT`, 0o200000).
     pub values: &'static [(&'static str, u64)],
     /// Name of its table in `syscall-tables/` (without `.tbl`).

@@ -3,6 +3,7 @@
 //! `linux` declares every struct once, as most ABIs have it; a guest's `linux.rs` lists, in `Abi::structs`, those that its kernel headers lay out
 //! differently. Not for guest state, whose slots are in [`crate::state`].
 
+
 /// The type of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum C {
@@ -81,7 +82,7 @@ pub struct Model {
     pub max_align: usize,
     /// 64-bit arguments of 32-bit ABIs begin in an even register.
     pub even_pairs: bool,
-    pub structs: &'static [Struct],
+    pub structs: &'static [&'static [Struct]],
     pub values: &'static [(&'static str, u64)],
 }
 
@@ -106,7 +107,33 @@ impl crate::Abi {
     }
 }
 
+/// What 32-bit ABIs have in common beyond the size of `long`: for `Abi::structs`, behind the ABI's own.
+pub static ILP32: &[Struct] = structs! {
+    ifreq { ifr_name: [U8; 16], family: U16, data: [U8; 14] }
+    ifreq_name { ifr_name: [U8; 16], ifr_newname: [U8; 16] }
+    ifreq_short { ifr_name: [U8; 16], ifr_flags: I16, __pad: [U8; 14] }
+    ifreq_int { ifr_name: [U8; 16], ifr_ivalue: I32, __pad: [U8; 12] }
+    ifreq_data { ifr_name: [U8; 16], ifr_data: Ptr, __pad: [U8; 12] }
+    sigevent { sigev_value: Ptr, sigev_signo: I32, sigev_notify: I32, sigev_notify_thread_id: I32, __pad: [I32; 12] }
+    sysinfo { uptime: Long, loads: [ULong; 3], totalram: ULong, freeram: ULong, sharedram: ULong, bufferram: ULong, totalswap: ULong,
+        freeswap: ULong, procs: U16, __pad: U16, totalhigh: ULong, freehigh: ULong, mem_unit: U32, _f: [U8; 8] }
+    // The high halves of times are words of their own, zero until 2106.
+    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        sem_otime: ULong, sem_otime_high: ULong, sem_ctime: ULong, sem_ctime_high: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
+    shmid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        shm_segsz: ULong, shm_atime: ULong, shm_atime_high: ULong, shm_dtime: ULong, shm_dtime_high: ULong, shm_ctime: ULong, shm_ctime_high: ULong,
+        shm_cpid: I32, shm_lpid: I32, shm_nattch: ULong, __unused4: ULong, __unused5: ULong }
+    msqid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        msg_stime: ULong, msg_stime_high: ULong, msg_rtime: ULong, msg_rtime_high: ULong, msg_ctime: ULong, msg_ctime_high: ULong,
+        msg_cbytes: ULong, msg_qnum: ULong, msg_qbytes: ULong, msg_lspid: I32, msg_lrpid: I32, __unused4: ULong, __unused5: ULong }
+};
+
 impl Model {
+    /// This ABI's own rows for a struct, if it has any.
+    pub fn own(&self, name: &str) -> Option<Struct> {
+        self.structs.iter().flat_map(|list| list.iter()).find(|s| s.name == name).copied()
+    }
+
     /// The value of a constant, if it is not asm-generic's.
     pub fn value(&self, name: &str) -> Option<u64> {
         self.values.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The host: x86-64 Linux.
 pub static HOST: Model =
-    Model { long: 8, big_endian: false, max_align: 8, even_pairs: false, structs: HOST_STRUCTS, values: &[] };
+    Model { long: 8, big_endian: false, max_align: 8, even_pairs: false, structs: &[HOST_STRUCTS], values: &[] };
 
 /// Where x86-64 is not as asm-generic has it.
 static HOST_STRUCTS: &[Struct] = structs! {
@@ -25,6 +25,8 @@ static HOST_STRUCTS: &[Struct] = structs! {
     stat64 { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
         st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
         st_ctime_nsec: ULong, __unused: [Long; 3] }
+    // Calls with 16-bit ids are made with the host's 32-bit ones.
+    uid16 { id: U32 }
     // asm/sembuf.h
     semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
         sem_otime: Long, __unused1: ULong, sem_ctime: Long, __unused2: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
@@ -118,7 +120,7 @@ impl Layout {
 
     /// The rows that `m` has for this struct.
     pub fn variant(&self, m: Model) -> Struct {
-        m.structs.iter().find(|s| s.name == self.declared.name).copied().unwrap_or(self.declared)
+        m.own(self.declared.name).unwrap_or(self.declared)
     }
 
     fn resolve(&self, m: Model) -> Resolved {
@@ -255,9 +257,9 @@ pub trait CStruct: Sized + Copy {
     fn from_bytes(m: Model, bytes: &[u8]) -> Self {
         let r = Self::layout().of(m);
         let mut value = Self::zeroed();
-        value.visit(&mut |n, m| {
+        value.visit(&mut |n, member| {
             if let Some(p) = &r.guest[n] {
-                (0..p.count).for_each(|i| m.set(i, load(m, bytes, p, i)));
+                (0..p.count).for_each(|i| member.set(i, load(m, bytes, p, i)));
             }
         });
         value
@@ -268,10 +270,10 @@ pub trait CStruct: Sized + Copy {
         let r = Self::layout().of(m);
         let mut bytes = vec![0; r.size];
         let mut result = Ok(());
-        self.visit(&mut |n, m| {
+        self.visit(&mut |n, member| {
             if let Some(p) = &r.guest[n] {
                 for i in 0..p.count {
-                    let stored = store(m, &mut bytes, p, i, m.get(i));
+                    let stored = store(m, &mut bytes, p, i, member.get(i));
                     result = result.and(stored);
                 }
             }

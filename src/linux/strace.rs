@@ -46,7 +46,7 @@ pub fn leave(t: &Task, call: &Call, values: &Values, texts: Vec<Option<String>>,
 fn result_text(ret: Ret, result: Res) -> String {
     match result {
         Ok(v) => match ret {
-            Ret::Addr | Ret::Flags => format!("{v:#x}"),
+            Ret::Addr => format!("{v:#x}"),
             Ret::Int | Ret::Fd | Ret::Pid => (v as i32).to_string(),
             _ => v.cast_signed().to_string(),
         },
@@ -75,6 +75,7 @@ fn argument(t: &Task, p: &Param, i: usize, values: &Values, result: Option<Res>)
         Ty::Addr | Ty::SockAddrOut => Some(address(v)),
         Ty::DirFd if v as i32 == libc::AT_FDCWD => Some("AT_FDCWD".to_string()),
         Ty::DirFd => Some(v.cast_signed().to_string()),
+        Ty::Request => Some(crate::sys::ioctl::name(t.abi().model(), v as u32)),
         Ty::Mode => Some(format!("{v:#05o}").replace("0o", "0")),
         Ty::Sig => Some(signal(v)),
         Ty::Clock => Some(CLOCKS.get(v as usize).map_or_else(|| v.cast_signed().to_string(), |s| (*s).to_string())),

@@ -18,6 +18,7 @@ pub mod fs;
 pub mod futex;
 pub mod ids;
 pub mod ioctl;
+mod ioctl_table;
 pub mod ipc;
 pub mod mm;
 pub mod net;
@@ -149,7 +150,7 @@ mod rows {
     pub(super) use super::{
         admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*, signal::*, stat::*, time::*,
     };
-    pub(super) use super::{fcntl::*, ioctl::*, sockopt::*};
+    pub(super) use super::{fcntl::*, ioctl::*};
 }
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));

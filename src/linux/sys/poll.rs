@@ -26,13 +26,13 @@ syscalls! { |t|
     sys_epoll_create1(flags: Flags<Open>) -> Fd;
     sys_epoll_ctl(epoll: Fd, op: Enum<EpollOp>, fd: Fd, event: In<EpollEvent>) -> Zero;
     sys_epoll_wait(epoll: Fd, events: OutArray<EpollEvent, max>, max: Int, timeout: Int) -> Int {
-        epoll(t, events, max, |t, host, max| {
+        wait_epoll(t, events, max, |t, host, max| {
             t.host_call(i64::from(nr::sys_epoll_wait), [epoll as u64, host, max, timeout as u64, 0, 0])
         })
     }
     sys_epoll_pwait(epoll: Fd, events: OutArray<EpollEvent, max>, max: Int, timeout: Int, mask: In<SigSet>, size: Size) -> Int {
         let mask = read_mask(t, mask, size)?;
-        epoll(t, events, max, |t, host, max| {
+        wait_epoll(t, events, max, |t, host, max| {
             under_mask(t, mask, |t, set| {
                 t.host_call(i64::from(nr::sys_epoll_pwait), [epoll as u64, host, max, timeout as u64, set, 8])
             })
@@ -41,7 +41,7 @@ syscalls! { |t|
     sys_epoll_pwait2(epoll: Fd, events: OutArray<EpollEvent, max>, max: Int, timeout: In<Timespec>, mask: In<SigSet>, size: Size) -> Int {
         let mask = read_mask(t, mask, size)?;
         let timeout = HostStruct::new::<Timespec>(t.abi().model(), timeout.addr)?;
-        epoll(t, events, max, |t, host, max| {
+        wait_epoll(t, events, max, |t, host, max| {
             under_mask(t, mask, |t, set| {
                 t.host_call(i64::from(nr::sys_epoll_pwait2), [epoll as u64, host, max, timeout.host, set, 8])
             })
@@ -142,7 +142,7 @@ pub fn write_set(m: arch::layout::Model, addr: u64, count: usize, host: &[u64]) 
 const MOST_EVENTS: i32 = 1024;
 
 /// epoll_wait with events of the guest's layout: `call(t, host's array, its length)`.
-fn epoll(t: &mut Task, events: Pointer<EpollEvent>, max: i32, call: impl FnOnce(&mut Task, u64, u64) -> Res) -> Res {
+fn wait_epoll(t: &mut Task, events: Pointer<EpollEvent>, max: i32, call: impl FnOnce(&mut Task, u64, u64) -> Res) -> Res {
     let r = EpollEvent::layout().of(t.abi().model());
     if r.same || max <= 0 {
         return call(t, events.addr, max as u64);

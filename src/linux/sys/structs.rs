@@ -11,7 +11,7 @@ layout! {
     LongWord = "long" { value: Long }
     ULongWord = "unsigned long" { value: ULong }
     FdPair = "int[2]" { fds: [I32; 2] }
-    Id16 = "unsigned short" { id: Uid16 }
+    Id16 = "uid16" { id: Uid16 }
 
     // Time.
     Timespec = "__kernel_timespec" { tv_sec: I64, tv_nsec: I64Low }
@@ -105,12 +105,13 @@ layout! {
     }
     Cmsghdr = "cmsghdr" { cmsg_len: ULong, cmsg_level: I32, cmsg_type: I32 }
     SockFprog = "sock_fprog" { len: U16, filter: Ptr }
-    GroupReq = "group_req" { gr_interface: U32, gr_group: [ULong; 0] }
     Linger = "linger" { l_onoff: I32, l_linger: I32 }
-    Ifreq = "ifreq" { ifr_name: [U8; 16], ifr_ifru: [U8; 16] }
-    IfreqInt = "ifreq.ifr_flags" { ifr_name: [U8; 16], ifr_ivalue: I32, __pad: [U8; 12] }
-    IfreqMap = "ifreq.ifr_map" { ifr_name: [U8; 16], mem_start: ULong, mem_end: ULong, base_addr: U16, irq: U8, dma: U8, port: U8 }
-    IfreqData = "ifreq.ifr_data" { ifr_name: [U8; 16], ifr_data: Ptr, __pad: [U8; 12] }
+    Ifreq = "ifreq" { ifr_name: [U8; 16], family: U16, data: [U8; 14], __pad: [U8; 8] }
+    IfreqName = "ifreq_name" { ifr_name: [U8; 16], ifr_newname: [U8; 16], __pad: [U8; 8] }
+    IfreqShort = "ifreq_short" { ifr_name: [U8; 16], ifr_flags: I16, __pad: [U8; 22] }
+    IfreqInt = "ifreq_int" { ifr_name: [U8; 16], ifr_ivalue: I32, __pad: [U8; 20] }
+    IfreqMap = "ifreq_map" { ifr_name: [U8; 16], mem_start: ULong, mem_end: ULong, base_addr: U16, irq: U8, dma: U8, port: U8, __pad: [U8; 3] }
+    IfreqData = "ifreq_data" { ifr_name: [U8; 16], ifr_data: Ptr, __pad: [U8; 16] }
     Ifconf = "ifconf" { ifc_len: I32, ifc_buf: Ptr }
     Arpreq = "arpreq" {
         pa_family: U16, pa_data: [U8; 14], ha_family: U16, ha_data: [U8; 14], arp_flags: I32, mask_family: U16, mask_data: [U8; 14], arp_dev: [U8; 16],
@@ -153,6 +154,7 @@ layout! {
     }
     Termio = "termio" { c_iflag: U16, c_oflag: U16, c_cflag: U16, c_lflag: U16, c_line: U8, c_cc: [U8; 8] }
     Winsize = "winsize" { ws_row: U16, ws_col: U16, ws_xpixel: U16, ws_ypixel: U16 }
+    BlkpgIoctlArg = "blkpg_ioctl_arg" { op: I32, flags: I32, datalen: I32, data: Ptr }
     HdGeometry = "hd_geometry" { heads: U8, sectors: U8, cylinders: U16, start: ULong }
     Fsxattr = "fsxattr" { fsx_xflags: U32, fsx_extsize: U32, fsx_nextents: U32, fsx_projid: U32, fsx_cowextsize: U32, fsx_pad: [U8; 8] }
     FileCloneRange = "file_clone_range" { src_fd: I64, src_offset: U64, src_length: U64, dest_offset: U64 }

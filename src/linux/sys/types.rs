@@ -51,6 +51,8 @@ pub enum Ty {
     SockAddr(u8),
     /// One that it writes.
     SockAddrOut,
+    /// An ioctl's number.
+    Request,
     /// Bytes, as many as the parameter with that index says.
     InBuf(u8),
     OutBuf(u8),
@@ -75,8 +77,8 @@ pub enum Ret {
     Fd,
     Pid,
     Size,
+    Long,
     Addr,
-    Flags,
     /// It does not return where it was called.
     Never,
 }
@@ -123,7 +125,7 @@ pub fn fetch(model: Model, types: impl Iterator<Item = Ty>, regs: &[u64]) -> Val
     for (ty, value) in types.zip(&mut values) {
         *value = match ty {
             Ty::Int | Ty::Fd | Ty::DirFd | Ty::Pid | Ty::Sig | Ty::Clock => sign_extend(words.word(), 4),
-            Ty::UInt | Ty::Mode | Ty::Flags(_) | Ty::Enum(_) => words.word() & 0xffff_ffff,
+            Ty::UInt | Ty::Request | Ty::Mode | Ty::Flags(_) | Ty::Enum(_) => words.word() & 0xffff_ffff,
             Ty::Long => sign_extend(words.word(), model.long),
             Ty::I64 => words.pair(),
             Ty::LowHigh => words.low_high(),
