@@ -6,6 +6,7 @@
 mod frame;
 mod helper;
 mod insn;
+mod layouts;
 pub mod linux;
 mod print;
 pub mod state;

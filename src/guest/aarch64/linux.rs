@@ -1,6 +1,6 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
-use crate::frame;
+use crate::{frame, layouts};
 use crate::state::{KEYS, PC, SP, STATE, TPIDR_EL0, x};
 use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
@@ -12,8 +12,8 @@ pub static ABI: Abi = Abi {
     max_align: 16,
     even_pairs: false,
     syscall: SyscallRegs { number: x(8), args: [x(0), x(1), x(2), x(3), x(4), x(5)], result: x(0), rewind },
-    structs: &[],
-    values: &[],
+    structs: &[layouts::STRUCTS],
+    values: layouts::VALUES,
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
