@@ -10,7 +10,7 @@ use std::path::Path;
 /// Reads the row files (relative to the package) and writes `$OUT_DIR/insn.rs`. For a guest's `build.rs`.
 ///
 /// The guest's module that includes the text must have in scope: `Cx`, and the function of each row name. It gets, per
-/// section, `pub static NAME: decode::Table<Translate>` in upper case, with `pub type Translate = fn(&mut Cx, u32)`.
+/// section, `pub static NAME: decode::Table<Translate>` in upper case, with `type Translate = fn(&mut Cx, u32)`.
 /// A mistake in a row file ends the build with file, line and reason.
 pub fn generate(files: &[&str]) {
     let mut sections = vec![];
@@ -37,7 +37,7 @@ fn emit_line(line: &str) {
 
 /// The whole text.
 pub(crate) fn rust(sections: &[Section]) -> Result<String, String> {
-    let mut out = String::from("/// The type of a row's thunk.\npub type Translate = fn(&mut Cx, u32);\n\n");
+    let mut out = String::from("/// The type of a row's thunk.\npub(crate) type Translate = fn(&mut Cx, u32);\n\n");
     structs(&mut out, sections)?;
     for section in sections {
         table(&mut out, section)?;
@@ -70,9 +70,9 @@ fn structs(out: &mut String, sections: &[Section]) -> Result<(), String> {
             continue;
         }
         seen.insert(&line.name, line);
-        let fields: String = sorted(line).iter().map(|f| format!(" pub {}: u32,", f.name)).collect();
-        let _ = writeln!(out, "#[derive(Clone, Copy, Debug)]\n#[allow(non_snake_case, dead_code, missing_docs)]");
-        let _ = writeln!(out, "pub struct {} {{{fields} }}", camel(&line.name));
+        let fields: String = sorted(line).iter().map(|f| format!(" pub(crate) {}: u32,", f.name)).collect();
+        let _ = writeln!(out, "#[derive(Clone, Copy, Debug)]\n#[allow(non_snake_case, dead_code)]");
+        let _ = writeln!(out, "pub(crate) struct {} {{{fields} }}", camel(&line.name));
     }
     Ok(())
 }

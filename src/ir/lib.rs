@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builder;
+pub mod eval;
 pub mod fold;
 pub mod helper;
 pub mod op;
@@ -10,6 +11,7 @@ pub mod region;
 pub mod types;
 
 pub use builder::Builder;
+pub use eval::eval;
 pub use helper::{Frame, Helper, Touches};
 pub use op::{Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};

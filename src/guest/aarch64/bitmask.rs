@@ -3,7 +3,7 @@
 
 /// The immediate of AND, ORR, EOR, ANDS: field N, rotation, and the field that gives the element's size and its run. The
 /// encodings that are not allocated give some value; a decode row's constraints keep them out.
-pub fn immediate(n: u32, r: u32, s: u32) -> u64 {
+pub(crate) fn immediate(n: u32, r: u32, s: u32) -> u64 {
     let size = 32u32.checked_shr((n << 6 | !s & 0x3f).leading_zeros().wrapping_sub(26)).unwrap_or(0).max(1);
     let size = if n == 1 { 64 } else { size };
     let levels = size - 1;
