@@ -3,13 +3,11 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
-mod bitmask;
 mod helper;
 mod insn;
 pub mod linux;
 mod print;
 pub mod state;
-mod sysreg;
 #[cfg(test)]
 mod tests;
 mod translate;

@@ -109,7 +109,7 @@ pub(super) struct Emitter<'a> {
     extra: u32,
     pub(super) host: HostFlags,
     /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<Option<flags::Kind>>,
+    entry: Vec<Option<(u16, flags::Kind)>>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -139,6 +139,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.link_stubs();
         self.place_constants();
     }
 
@@ -206,7 +207,7 @@ impl Emitter<'_> {
         } else if let Some(x) = self.map.xmm[s] {
             self.xhold(v, x);
         } else if self.r.ty(v) == Ty::Flags {
-            self.get_flags(v);
+            self.get_flags(slot, v);
         } else {
             self.slot_holds[s] = v;
             self.set_loc(v, Loc::Slot(slot));
@@ -312,9 +313,9 @@ impl Emitter<'_> {
 
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
-        let flags = self.flags_at();
+        let (flags, flags_slot) = self.flags_at();
         let at = self.a.here();
-        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags });
+        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
     }
 
     /// The value's bits in the scratch register.
