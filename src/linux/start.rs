@@ -223,6 +223,7 @@ fn engine_options(options: &Options) -> engine::Options {
             exec: options.log.has(Log::EXEC),
             filter: Vec::leak(options.log_filter.clone()),
         },
+        interpret: options.interpret,
     }
 }
 

@@ -441,8 +441,10 @@ impl Emitter<'_> {
             return cc;
         }
         self.clobber();
+        let locked = self.gpr.locked;
         let r = self.reg(v);
         self.a.test(Size::B, r, r);
+        self.gpr.locked = locked;
         HostCc::One(X::Ne)
     }
 

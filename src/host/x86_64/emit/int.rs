@@ -365,6 +365,8 @@ impl Emitter<'_> {
         self.save_if_live(Reg::RDX);
         self.a.mov(size, SCRATCH, multiplier);
         self.a.unary(if signed { Unary::Imul } else { Unary::Mul }, size, other);
+        // All operands have been read.
+        self.gpr.locked = 0;
         let d = self.def(v, None);
         self.a.mov(size, d, Reg::RDX);
     }
@@ -420,6 +422,7 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.mov_ri(Reg::RDX, 0);
         self.a.bind(done);
+        self.gpr.locked = 0;
         let d = self.def(v, None);
         self.a.mov(size, d, if remainder { Reg::RDX } else { SCRATCH });
     }
