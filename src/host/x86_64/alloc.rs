@@ -330,7 +330,7 @@ impl Emitter<'_> {
         x
     }
 
-    fn xevict(&mut self, x: Xmm) {
+    pub(super) fn xevict(&mut self, x: Xmm) {
         let v = std::mem::replace(&mut self.xmm.holds[x.0 as usize], Val::NONE);
         if v.is_none() || !self.live_now(v) {
             return;
