@@ -423,6 +423,7 @@ impl Emitter<'_> {
                 let bits = self.r.vectors[i as usize];
                 return Xm::Mem(self.pool(bits));
             }
+            Op::Const(c) if self.locs[root.0 as usize] == Loc::None => return Xm::Mem(self.pool(u128::from(c))),
             _ => {}
         }
         match self.mem_of(v) {

@@ -4,10 +4,10 @@ use ir::{Bin, Cc, Crypto, Env, Fmt, Fp1, Fp2, FpCc, IntCc, Lane, NanRule, Op, Ro
 
 /// An operation, its result's type, and its operands' types.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub op: Op,
-    pub ty: Ty,
-    pub args: Vec<Ty>,
+pub(crate) struct Case {
+    pub(crate) op: Op,
+    pub(crate) ty: Ty,
+    pub(crate) args: Vec<Ty>,
 }
 
 const N: Val = Val::NONE;
@@ -18,7 +18,7 @@ fn case(op: Op, ty: Ty, args: &[Ty]) -> Case {
     Case { op, ty, args: args.to_vec() }
 }
 
-pub const ROUNDS: [Round; 4] = [Round::NearestEven, Round::Down, Round::Up, Round::Zero];
+pub(crate) const ROUNDS: [Round; 4] = [Round::NearestEven, Round::Down, Round::Up, Round::Zero];
 
 fn shapes(fmt: Fmt) -> Vec<Shape> {
     let full = 16 / fmt.lane().bytes() as u8;
@@ -27,7 +27,7 @@ fn shapes(fmt: Fmt) -> Vec<Shape> {
     s
 }
 
-pub fn vector() -> Vec<Case> {
+pub(crate) fn vector() -> Vec<Case> {
     use V1::*;
     use V2::*;
     let mut c = Vec::new();
@@ -144,7 +144,7 @@ fn moves(c: &mut Vec<Case>) {
 }
 
 /// Floating-point operations in an environment; those that ignore its rounding too.
-pub fn float(env: Env) -> Vec<Case> {
+pub(crate) fn float(env: Env) -> Vec<Case> {
     let mut c = Vec::new();
     for fmt in [Fmt::F16, Fmt::F32, Fmt::F64] {
         for shape in shapes(fmt) {
@@ -231,7 +231,7 @@ fn integers(c: &mut Vec<Case>, shape: Shape, env: Env, t: Ty) {
 }
 
 /// Integer operations and flags.
-pub fn integer() -> Vec<Case> {
+pub(crate) fn integer() -> Vec<Case> {
     let mut c = Vec::new();
     for ty in [Ty::I32, Ty::I64] {
         for op in [
@@ -304,7 +304,7 @@ pub fn integer() -> Vec<Case> {
 }
 
 /// Environments that the guests have.
-pub fn environments() -> Vec<Env> {
+pub(crate) fn environments() -> Vec<Env> {
     let arm = Env::IEEE_ARM;
     let flush = Env { flush_in: true, flush_out: true, ..arm };
     vec![arm, Env { nan: NanRule::Default, ..arm }, flush, Env { nan: NanRule::Default, ..flush }]

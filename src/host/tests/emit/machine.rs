@@ -6,13 +6,13 @@ use host::x86_64::{Compiler, Map, Request, thunks};
 use host::{Place, Site, StateMap, Thunks};
 use ir::{Op, Region, Round, Slot, Ty, Val};
 
-pub const I64S: std::ops::Range<u16> = 0..8;
-pub const I32S: std::ops::Range<u16> = 8..12;
-pub const FLAGS: u16 = 12;
-pub const V128S: std::ops::Range<u16> = 13..25;
+pub(crate) const I64S: std::ops::Range<u16> = 0..8;
+pub(crate) const I32S: std::ops::Range<u16> = 8..12;
+pub(crate) const FLAGS: u16 = 12;
+pub(crate) const V128S: std::ops::Range<u16> = 13..25;
 const SLOTS: usize = 25;
 
-pub static TYPES: [Ty; SLOTS] = {
+pub(crate) static TYPES: [Ty; SLOTS] = {
     let mut t = [Ty::V128; SLOTS];
     let mut i = 0;
     while i <= FLAGS as usize {
@@ -29,14 +29,14 @@ pub static TYPES: [Ty; SLOTS] = {
 /// The bits of packed flags that mean something.
 const FLAG_BITS: u128 = 0xc101;
 /// Guest memory that loads and stores of random regions go to.
-pub const MEMORY: usize = 256;
+pub(crate) const MEMORY: usize = 256;
 
 /// Guest state by slot, sticky flags, memory.
 #[derive(Clone, PartialEq, Debug)]
-pub struct State {
-    pub slots: [u128; SLOTS],
-    pub fp_flags: u32,
-    pub memory: [u8; MEMORY],
+pub(crate) struct State {
+    pub(crate) slots: [u128; SLOTS],
+    pub(crate) fp_flags: u32,
+    pub(crate) memory: [u8; MEMORY],
 }
 
 impl Default for State {
@@ -45,7 +45,7 @@ impl Default for State {
     }
 }
 
-pub struct Machine {
+pub(crate) struct Machine {
     code: *mut u8,
     free: usize,
     thunks: Thunks,
@@ -54,7 +54,7 @@ pub struct Machine {
     shadow: Vec<u64>,
     sites: Vec<Box<Site>>,
     entry: u64,
-    pub memory: Box<[u8; MEMORY]>,
+    pub(crate) memory: Box<[u8; MEMORY]>,
     mxcsr: u32,
 }
 
@@ -74,7 +74,7 @@ fn place(slot: usize) -> usize {
 }
 
 impl Machine {
-    pub fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
         let vec_homes = (13..19).map(Slot).collect();
@@ -113,7 +113,7 @@ impl Machine {
     }
 
     /// Compiles a region in place of the one before. It leaves by exits only.
-    pub fn load(&mut self, region: &Region) {
+    pub(crate) fn load(&mut self, region: &Region) {
         self.sites.clear();
         let sites = &mut self.sites;
         let mut keep = |site: Site| {
@@ -136,7 +136,7 @@ impl Machine {
     }
 
     /// Runs the loaded region from `state`: the state afterwards, and how many operations were done by a call.
-    pub fn run(&mut self, state: &State) -> (State, u64) {
+    pub(crate) fn run(&mut self, state: &State) -> (State, u64) {
         let cpu = &mut *self.cpu;
         cpu.guest = [0; GUEST_SIZE];
         for (s, bits) in state.slots.iter().enumerate() {
@@ -162,7 +162,7 @@ impl Machine {
         (after, cpu.owner)
     }
 
-    pub fn code_bytes(&self) -> &[u8] {
+    pub(crate) fn code_bytes(&self) -> &[u8] {
         // SAFETY: within the mapping; nothing writes it while the slice lives.
         unsafe { std::slice::from_raw_parts(self.entry as *const u8, 4096) }
     }
@@ -182,7 +182,7 @@ fn mask(ty: Ty) -> u128 {
 }
 
 /// Runs block 0 by `ir::eval`. Memory is at address `memory` for the region.
-pub fn interpret(r: &Region, state: &State, memory: u64) -> State {
+pub(crate) fn interpret(r: &Region, state: &State, memory: u64) -> State {
     let mut s = state.clone();
     for (slot, bits) in s.slots.iter_mut().enumerate() {
         *bits &= mask(TYPES[slot]);

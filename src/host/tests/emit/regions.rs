@@ -5,7 +5,7 @@ use crate::machine::{FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val};
 
-pub struct Maker {
+pub(crate) struct Maker {
     b: Builder,
     /// Values made so far, for random regions.
     pool: Vec<Val>,
@@ -15,7 +15,7 @@ fn slot(rng: &mut Rng, range: std::ops::Range<u16>) -> Slot {
     Slot(range.start + rng.below(range.len()) as u16)
 }
 
-pub fn env_of(op: &Op) -> Option<Env> {
+pub(crate) fn env_of(op: &Op) -> Option<Env> {
     match *op {
         Op::Fp1(_, _, env, _)
         | Op::Fp2(_, _, env, ..)
@@ -30,21 +30,21 @@ pub fn env_of(op: &Op) -> Option<Env> {
 }
 
 impl Maker {
-    pub fn new() -> Maker {
+    pub(crate) fn new() -> Maker {
         Maker { b: Builder::new(&TYPES), pool: Vec::new() }
     }
 
-    pub fn region(&self) -> &Region {
+    pub(crate) fn region(&self) -> &Region {
         &self.b.region
     }
 
-    pub fn start(&mut self, round: Round) {
+    pub(crate) fn start(&mut self, round: Round) {
         self.b.start(0x1000, 0, FpControl { round });
         self.b.insn(0x1000, 0, 0x1004);
         self.pool.clear();
     }
 
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.b.end(Term::Resume { pc: 0x2000 });
     }
 
@@ -173,7 +173,7 @@ impl Maker {
     }
 
     /// One operation. Later variants keep other values in registers across it.
-    pub fn single(&mut self, case: &Case, rng: &mut Rng, variant: usize) {
+    pub(crate) fn single(&mut self, case: &Case, rng: &mut Rng, variant: usize) {
         let mut held = Vec::new();
         for _ in 0..variant % 4 {
             let v = self.b.get(slot(rng, V128S));
@@ -194,7 +194,7 @@ impl Maker {
         }
     }
 
-    pub fn random(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
+    pub(crate) fn random(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
         for _ in 0..4 + rng.below(20) {
             match rng.below(12) {
                 0 => self.load(rng, memory),

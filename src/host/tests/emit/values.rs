@@ -1,22 +1,22 @@
 //! Operands: random ones, and those at the corners of the formats.
 
 /// xorshift64*: the same numbers in every run.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub u64);
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() >> 33) as usize % n
     }
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }
@@ -43,12 +43,12 @@ const F64: [u64; 40] = [
     0x3810_0000_0000_0000, 0x380f_ffff_ffff_ffff, 0x47ef_ffff_e000_0000, 0x36a0_0000_0000_0000, 0x41e0_0000_0010_0000,
 ];
 
-pub fn f16(r: &mut Rng) -> u16 {
+pub(crate) fn f16(r: &mut Rng) -> u16 {
     let bits = if r.one_in(3) { r.next() as u16 } else { r.pick(&F16) };
     bits ^ (r.below(2) as u16) << 15
 }
 
-pub fn f32(r: &mut Rng) -> u32 {
+pub(crate) fn f32(r: &mut Rng) -> u32 {
     let bits = match r.below(8) {
         0 => r.next() as u32,
         // Exponents whose products and quotients are near the smallest normal number, and usual ones.
@@ -60,7 +60,7 @@ pub fn f32(r: &mut Rng) -> u32 {
     bits ^ (r.below(2) as u32) << 31
 }
 
-pub fn f64(r: &mut Rng) -> u64 {
+pub(crate) fn f64(r: &mut Rng) -> u64 {
     let bits = match r.below(8) {
         0 => r.next(),
         1 => (r.below(4) as u64 + 510) << 52 | r.next() & 0xf_ffff_ffff_ffff,
@@ -77,7 +77,7 @@ const INTS: [u64; 16] = [
     0, 1, 2, 3, 7, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, i64::MAX as u64, i64::MIN as u64, u64::MAX,
 ];
 
-pub fn int(r: &mut Rng) -> u64 {
+pub(crate) fn int(r: &mut Rng) -> u64 {
     match r.below(4) {
         0 => r.next(),
         1 => r.next() >> r.below(64),
@@ -87,7 +87,7 @@ pub fn int(r: &mut Rng) -> u64 {
 }
 
 /// A vector of floats, of integers at the corners of some width, or of anything.
-pub fn vector(r: &mut Rng) -> u128 {
+pub(crate) fn vector(r: &mut Rng) -> u128 {
     let lanes = |n: u32, f: &mut dyn FnMut() -> u64| {
         (0..128 / n).fold(0u128, |v, i| v | u128::from(f() & u64::MAX >> (64 - n)) << (i * n))
     };
