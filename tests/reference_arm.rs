@@ -64,6 +64,13 @@ struct Code {
     insns: u32,
 }
 
+impl Code {
+    /// In an IT block, or an A32 word with a condition.
+    fn is_conditional(&self) -> bool {
+        self.insns == 2 || !self.thumb && self.bytes[3] >> 4 < 14
+    }
+}
+
 /// The code of one test, to stand at `at`: state from its record, the instructions, state into the record. Returns the place of the
 /// instructions too.
 fn test_code(code: &Code, at: u64) -> (Vec<u8>, u64) {
@@ -477,6 +484,10 @@ fn check_row(
         memory.clone_from(&ours.data.0);
         let theirs = world(record, &ours);
         ran.read.push(state::FPSCR);
+        if case.code.is_conditional() {
+            // What is written may also stay.
+            ran.read.extend_from_slice(&ran.written);
+        }
         let next = (case.place + u64::from(case.code.size)) | thumb;
         let goes_on = matches!(ran.outcome, Outcome::Goto(pc) | Outcome::Resume { pc } if pc == next);
         let line = line_of(&ARM, &words_text(&case.code), &before, &ran, &theirs);
