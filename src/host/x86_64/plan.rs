@@ -140,7 +140,12 @@ impl Plan {
         let root = self.root[v.0 as usize];
         let fits = match r.op(root) {
             Op::Const(_) | Op::ConstV(_) | Op::Get(_) => false,
-            _ => self.home[root.0 as usize] == NO_HOME && (r.ty(root) == Ty::V128) == (r.ty(v) == Ty::V128),
+            // A home holds as much as its slot: a wider value would lose its upper bits in it.
+            _ => {
+                self.home[root.0 as usize] == NO_HOME
+                    && (r.ty(root) == Ty::V128) == (r.ty(v) == Ty::V128)
+                    && r.ty(root).bytes() <= r.ty(v).bytes()
+            }
         };
         let s = slot.0 as usize;
         // A value defined before this write, for a later write of the same slot, may not take the home early.
