@@ -70,9 +70,12 @@ impl Emitter<'_> {
 
     /// Before an instruction that changes the host's flags: what is needed of them is saved.
     pub(in super::super) fn clobber(&mut self) {
+        // Truth values saved so are no operands of the current operation: they are not locked.
+        let locked = self.gpr.locked;
         for v in std::mem::take(&mut self.host.conds) {
             if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
                 self.reg(v);
+                self.gpr.locked = locked;
             }
         }
         let Some((v, kind)) = self.host.cur else { return };
@@ -571,7 +574,10 @@ impl Emitter<'_> {
             self.reg(c);
         }
         let mx = self.flags_mem(x);
+        // What it was made of may leave its registers for what the other is made of.
+        self.gpr.locked = 0;
         let my = self.flags_mem(y);
+        self.gpr.locked = 0;
         self.clobber();
         let r: Reg = self.reg(c);
         self.a.test(Size::B, r, r);
