@@ -98,7 +98,7 @@ fn table(out: &mut String, section: &Section) -> Result<(), String> {
         let _ = writeln!(out, "    {},", pattern(line));
     }
     let _ = writeln!(out, "];");
-    lookup(out, section, &name, &index);
+    lookup(out, section, &name, &index, &lines);
     Ok(())
 }
 
@@ -184,7 +184,7 @@ fn piece(text: &Text, fields: &[Named]) -> String {
 }
 
 /// The index's statics and the table itself.
-fn lookup(out: &mut String, section: &Section, name: &str, index: &Index) {
+fn lookup(out: &mut String, section: &Section, name: &str, index: &Index, lines: &[Line]) {
     let (mut roots, mut slots, mut candidates) = (String::new(), String::new(), vec![]);
     let mut slot_count = 0;
     // Equal lists are stored once.
@@ -207,7 +207,16 @@ fn lookup(out: &mut String, section: &Section, name: &str, index: &Index) {
     let _ = writeln!(out, "fn {}_root({word}: u32) -> usize {{ {root} }}", section.name);
     let _ = writeln!(out, "static {name}_ROOTS: [decode::Root; {n}] = [\n{roots}];");
     let _ = writeln!(out, "static {name}_SLOTS: [decode::Slot; {slot_count}] = [\n{slots}];");
-    let _ = writeln!(out, "static {name}_CANDIDATES: [u16; {m}] = {candidates:?};");
+    let _ = writeln!(out, "static {name}_CANDIDATES: [decode::Candidate; {m}] = [");
+    for &row in &candidates {
+        let Line { mask, value, constraints, .. } = &lines[row];
+        let constrained = !constraints.is_empty();
+        let _ = writeln!(
+            out,
+            "    decode::Candidate {{ mask: {mask:#x}, value: {value:#x}, row: {row}, constrained: {constrained} }},"
+        );
+    }
+    let _ = writeln!(out, "];");
     let _ = writeln!(out, "/// The section `{}`.", section.name);
     let _ = writeln!(
         out,

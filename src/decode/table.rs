@@ -148,7 +148,7 @@ pub struct Table<F: 'static> {
     pub width: u32,
     /// The rows, in the file's order.
     pub rows: &'static [Row<F>],
-    /// Patterns that are not allocated though a row's pattern contains them. Candidate `rows.len() + i` is `holes[i]`.
+    /// Patterns that are not allocated though a row's pattern contains them.
     pub holes: &'static [Pattern],
     /// First level: gathers the root's index bits of a word.
     pub root: fn(u32) -> usize,
@@ -157,7 +157,20 @@ pub struct Table<F: 'static> {
     /// What a bucket's index selects: a list of candidates.
     pub slots: &'static [Slot],
     /// The candidate lists, more specific rows first.
-    pub candidates: &'static [u16],
+    pub candidates: &'static [Candidate],
+}
+
+/// A row that a word may decode to; its mask and value stand here too, so that the search stays in one place of memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// The pattern's mask.
+    pub mask: u32,
+    /// The pattern's value.
+    pub value: u32,
+    /// The row's index; a number from `rows.len()` on is a hole's.
+    pub row: u16,
+    /// Whether the pattern has constraints.
+    pub constrained: bool,
 }
 
 /// One bucket of the first level: which bits index its slots, and where they begin.
@@ -186,15 +199,15 @@ impl<F> Table<F> {
         let index = gather(root.bits[0]) | gather(root.bits[1]) | gather(root.bits[2]);
         let slot = self.slots[root.first as usize + index];
         let list = &self.candidates[slot.first as usize..][..usize::from(slot.len)];
-        list.iter().find_map(|&i| self.candidate(usize::from(i), bits)).flatten()
+        let matches = |c: &&Candidate| bits & c.mask == c.value && (!c.constrained || self.holds(c, bits));
+        list.iter().find(matches).and_then(|c| self.rows.get(usize::from(c.row)))
     }
 
-    /// Inner `None`: a hole matches.
-    fn candidate(&self, i: usize, bits: u32) -> Option<Option<&'static Row<F>>> {
-        match self.rows.get(i) {
-            Some(row) => row.pattern.matches(bits).then_some(Some(row)),
-            None => self.holes[i - self.rows.len()].matches(bits).then_some(None),
-        }
+    /// Whether the word satisfies the candidate's constraints.
+    fn holds(&self, c: &Candidate, bits: u32) -> bool {
+        let i = usize::from(c.row);
+        let pattern = self.rows.get(i).map_or_else(|| &self.holes[i - self.rows.len()], |row| &row.pattern);
+        pattern.constraints.iter().all(|c| c.holds(bits))
     }
 
     /// The instruction as text; a word that is not allocated as data.
@@ -315,6 +328,9 @@ mod tests {
             index: 1,
         },
     ];
+    const NARROW: Candidate = Candidate { mask: 0xc0, value: 0x40, row: 0, constrained: false };
+    const WIDE: Candidate = Candidate { mask: 0x80, value: 0, row: 1, constrained: true };
+    const HOLE: Candidate = Candidate { mask: 0xff, value: 0x3f, row: 2, constrained: false };
     static TABLE: Table<()> = Table {
         name: "t",
         width: 8,
@@ -323,7 +339,7 @@ mod tests {
         root: |w| w as usize >> 6 & 1,
         roots: &[Root { bits: [(0, 0); 3], first: 0 }, Root { bits: [(0, 0); 3], first: 1 }],
         slots: &[Slot { first: 0, len: 2 }, Slot { first: 2, len: 2 }],
-        candidates: &[2, 1, 0, 1],
+        candidates: &[HOLE, WIDE, NARROW, WIDE],
     };
 
     #[test]

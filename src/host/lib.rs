@@ -28,10 +28,10 @@ pub struct StateMap {
 /// How generated code is left, by a number that it hands over.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the index of the region's link slot to be patched.
+    /// On to this guest address; `link` is the address of the link slot to be patched.
     Goto {
         pc: u64,
-        link: u32,
+        link: u64,
     },
     /// A poll found work; the guest goes on at pc.
     Poll {
@@ -80,6 +80,8 @@ pub struct FaultRecord {
     pub pc: u64,
     pub extra: u32,
     pub flags: FlagsAt,
+    /// The slot those flags belong to, if they are not in it.
+    pub flags_slot: u16,
 }
 
 /// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to
@@ -113,7 +115,7 @@ pub struct Thunks {
 #[derive(Debug, Default)]
 pub struct Code {
     pub exits: Vec<Exit>,
-    /// Guest addresses of the link slots, in their order.
-    pub links: Vec<u64>,
+    /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
+    pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
 }

@@ -11,6 +11,9 @@ mod float;
 mod int;
 mod vector;
 
+#[cfg(test)]
+mod tests;
+
 use crate::op::Op;
 use crate::types::Ty;
 

@@ -6,9 +6,12 @@ pub mod builder;
 pub mod eval;
 pub mod fold;
 pub mod helper;
+pub mod interp;
 pub mod op;
 pub mod region;
+pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use builder::Builder;
 pub use eval::eval;

@@ -3,13 +3,14 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
-mod bitmask;
+mod frame;
 mod helper;
 mod insn;
+mod layouts;
 pub mod linux;
 mod print;
+mod print_simd;
 pub mod state;
-mod sysreg;
 #[cfg(test)]
 mod tests;
 mod translate;

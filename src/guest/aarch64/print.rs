@@ -1,5 +1,7 @@
-//! The operand kinds that the formats in insn.decode name: for reading dumps, not for assembling again.
+//! The operand kinds that the formats in insn.decode name, for reading dumps, not for assembling again.
+//! Those of simd.decode are in print_simd.rs.
 
+pub(crate) use crate::print_simd::*;
 use decode::At;
 
 fn sign(value: u32, width: u32) -> i64 {
@@ -90,7 +92,7 @@ pub(crate) fn tbit(at: &At<'_>, _: u32) -> String {
 
 /// The immediate of a logical instruction.
 pub(crate) fn bitmask(at: &At<'_>, _: u32) -> String {
-    let value = crate::bitmask::immediate(at.field("z"), at.field("r"), at.field("s"));
+    let value = crate::translate::bitmask::immediate(at.field("z"), at.field("r"), at.field("s"));
     format!("#{:#x}", if at.field("f") == 1 { value } else { value & 0xffff_ffff })
 }
 
@@ -146,7 +148,7 @@ pub(crate) fn bti(at: &At<'_>, _: u32) -> String {
 
 /// A system register as s<op0>_<op1>_c<n>_c<m>_<op2>.
 pub(crate) fn sysreg(_: &At<'_>, r: u32) -> String {
-    crate::sysreg::name(r)
+    crate::translate::sysreg::name(r)
 }
 
 fn based(at: &At<'_>, mode: u32, offset: i64) -> String {

@@ -17,7 +17,7 @@ pub const PC: Slot = Slot(32);
 pub const TPIDR_EL0: Slot = Slot(33);
 /// FPCR: the bits of [`FPCR_BITS`]. They are the mode word too.
 pub const FPCR: Slot = Slot(34);
-/// FPSR.QC, in its place (bit 27), the rest zero.
+/// FPSR.QC: set if any bit of the vector is. Saturating instructions OR into it where their result differs from the plain one.
 pub const QC: Slot = Slot(35);
 /// PSTATE.DIT in its place in the DIT register (bit 24).
 pub const DIT: Slot = Slot(36);
@@ -55,7 +55,7 @@ const SLOT_LIST: [(&str, Ty); COUNT] = {
         ("x8", I64), ("x9", I64), ("x10", I64), ("x11", I64), ("x12", I64), ("x13", I64), ("x14", I64), ("x15", I64),
         ("x16", I64), ("x17", I64), ("x18", I64), ("x19", I64), ("x20", I64), ("x21", I64), ("x22", I64), ("x23", I64),
         ("x24", I64), ("x25", I64), ("x26", I64), ("x27", I64), ("x28", I64), ("x29", I64), ("x30", I64), ("sp", I64),
-        ("pc", I64), ("tpidr_el0", I64), ("fpcr", I32), ("qc", I32), ("dit", I32), ("ssbs", I32),
+        ("pc", I64), ("tpidr_el0", I64), ("fpcr", I32), ("qc", V128), ("dit", I32), ("ssbs", I32),
         ("apia", I64), ("apib", I64), ("apda", I64), ("apdb", I64), ("apga", I64), ("nzcv", Flags),
         ("v0", V128), ("v1", V128), ("v2", V128), ("v3", V128), ("v4", V128), ("v5", V128), ("v6", V128), ("v7", V128),
         ("v8", V128), ("v9", V128), ("v10", V128), ("v11", V128), ("v12", V128), ("v13", V128), ("v14", V128), ("v15", V128),
@@ -103,7 +103,7 @@ const fn numbered<const N: usize>(first: Slot, numbers: [u16; N]) -> [Slot; N] {
 static INT_HOMES: [Slot; 32] = numbered(
     X0,
     [
-        0, 1, 31, 2, 19, 3, 20, 8, 4, 21, 30, 5, 22, 29, 9, 10, 23, 6, 11, 24, 7, 12, 16, 17, 25, 13, 26, 14, 27, 28,
+        0, 1, 31, 2, 19, 3, 30, 4, 20, 29, 5, 8, 21, 22, 9, 10, 23, 6, 11, 24, 7, 12, 16, 17, 25, 13, 26, 14, 27, 28,
         15, 18,
     ],
 );

@@ -1,5 +1,7 @@
 //! What holds for each row: it decodes and translates, and the order of its operations is exact.
 
+mod sound;
+
 use crate::{A64, AARCH64};
 use arch::{Code, Translation};
 use decode::Random;

@@ -36,8 +36,6 @@ pub struct Map {
     pub xmm: Vec<Option<Xmm>>,
     /// By slot: whether it has a home of either kind.
     pub(crate) homed: Vec<bool>,
-    /// The slot of type Flags.
-    pub(crate) flags: Option<u16>,
 }
 
 impl Map {
@@ -52,8 +50,7 @@ impl Map {
             xmm[slot.0 as usize] = Some(Xmm(reg));
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
-        let flags = state.slots.iter().position(|s| s.ty == ir::Ty::Flags).map(|i| i as u16);
-        Map { state, gpr, xmm, homed, flags }
+        Map { state, gpr, xmm, homed }
     }
 
     /// The slot's place in memory.

@@ -1,7 +1,7 @@
 //! Data processing, immediate (Arm ARM C4.1.92).
 
+use super::bitmask;
 use super::{Cx, signed};
-use crate::bitmask;
 use crate::insn::*;
 use ir::{Bin, Val};
 

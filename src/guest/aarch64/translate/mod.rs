@@ -1,23 +1,44 @@
 //! Translates A64 to IR: the loop over instructions, and what the instruction functions share ([`Cx`]).
 //!
-//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of insn.decode. An instruction
-//! writes guest state after the last of its operations that can fault.
+//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of the decode files. An
+//! instruction writes guest state after the last of its operations that can fault.
 
 mod atomic;
+pub(crate) mod bf16;
+pub(crate) mod bitmask;
 mod branch;
+mod crypto;
+mod fp;
 mod immediate;
 mod memory;
 mod pointer;
 mod register;
+mod simd;
+mod simd_element;
+mod simd_float;
+mod simd_integer;
+mod simd_move;
+mod simd_shift;
+mod simd_wide;
 mod structure;
+pub(crate) mod sysreg;
 mod system;
 
 pub(crate) use atomic::*;
 pub(crate) use branch::*;
+pub(crate) use crypto::*;
+pub(crate) use fp::*;
 pub(crate) use immediate::*;
 pub(crate) use memory::*;
 pub(crate) use pointer::*;
 pub(crate) use register::*;
+pub(crate) use simd::*;
+pub(crate) use simd_element::*;
+pub(crate) use simd_float::*;
+pub(crate) use simd_integer::*;
+pub(crate) use simd_move::*;
+pub(crate) use simd_shift::*;
+pub(crate) use simd_wide::*;
 pub(crate) use structure::*;
 pub(crate) use system::*;
 

@@ -1,10 +1,11 @@
 //! Hints, barriers, system registers, cache maintenance (Arm ARM C4.1.93, C5).
 
 use super::Cx;
+use super::sysreg;
 use crate::helper;
 use crate::insn::*;
-use crate::{state, sysreg};
-use ir::{Bin, Fence, Mem, Slot, Term, Ty, Val, fpflag};
+use crate::state;
+use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Ty, Val, fpflag};
 
 // ---- hints: nothing to do for one thread of a process ----
 
@@ -133,7 +134,7 @@ const FLAGS: [(u32, u32); 6] = [
 /// FPSR from the sticky flags and QC.
 fn fpsr(cx: &mut Cx) -> Val {
     let flags = cx.b.fp_flags();
-    let mut all = cx.b.get(state::QC);
+    let mut all = qc(cx);
     for (place, flag) in FLAGS {
         let bit = cx.b.extract(flags, flag.trailing_zeros(), 1, false);
         let bit = cx.b.shift_imm(Bin::Shl, bit, place);
@@ -150,7 +151,23 @@ fn set_fpsr(cx: &mut Cx, v: Val) {
         flags = cx.b.or(flags, bit);
     }
     cx.b.set_fp_flags(flags);
-    masked(cx, state::QC, v, 27);
+    let bit = cx.b.extract(v, QC_BIT, 1, false);
+    let bit = cx.b.v_from_scalar(bit);
+    cx.b.set(state::QC, bit);
+}
+
+/// FPSR.QC's place.
+const QC_BIT: u32 = 27;
+
+/// FPSR.QC in its place: whether the slot has a bit set.
+fn qc(cx: &mut Cx) -> Val {
+    let v = cx.b.get(state::QC);
+    let (low, high) = (cx.b.vget(Ty::I64, v, 0), cx.b.vget(Ty::I64, v, 1));
+    let any = cx.b.or(low, high);
+    let zero = cx.b.i64(0);
+    let set = cx.b.cmp(IntCc::Ne, any, zero);
+    let bit = cx.b.zext(Ty::I32, set);
+    cx.b.shift_imm(Bin::Shl, bit, QC_BIT)
 }
 
 // ---- cache maintenance by address ----

@@ -223,7 +223,7 @@ impl Emitter<'_> {
             self.free_home(r);
         } else if let Some(x) = self.map.xmm[s] {
             self.free_xhome(x);
-        } else if Some(s as u16) == self.map.flags {
+        } else if self.map.state.slots[s].ty == Ty::Flags {
             let v = self.slot_holds[s];
             if !v.is_none() && self.live_after(v) && self.loc(v) == Loc::Slot(s as u16) {
                 let m = self.map.mem(s);

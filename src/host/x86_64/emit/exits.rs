@@ -37,10 +37,9 @@ impl Emitter<'_> {
 
     /// Goes to a block, by falling into it if it is not written yet.
     fn jump_to(&mut self, b: BlockId) {
-        if self.emitted[b.0 as usize] || self.is_stub(b) {
-            let label = self.labels[b.0 as usize];
-            self.a.jmp(label);
-        } else if !self.is_next(b) {
+        if self.is_stub(b) && !self.emitted[b.0 as usize] {
+            self.stub(b);
+        } else if self.emitted[b.0 as usize] || !self.is_next(b) {
             let label = self.labels[b.0 as usize];
             self.a.jmp(label);
         }
@@ -168,8 +167,17 @@ impl Emitter<'_> {
     /// The address of a new link slot for a guest address.
     fn link(&mut self, pc: u64) -> u64 {
         let n = self.out.links.len() as u64;
-        self.out.links.push(pc);
+        self.out.links.push((pc, 0));
         self.first_link + 8 * n
+    }
+
+    /// What link slots point to until they are linked.
+    pub(super) fn link_stubs(&mut self) {
+        for n in 0..self.out.links.len() {
+            self.out.links[n].1 = self.a.here();
+            let pc = self.out.links[n].0;
+            self.leave(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+        }
     }
 
     fn goto(&mut self, pc: u64) {

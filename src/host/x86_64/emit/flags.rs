@@ -27,15 +27,15 @@ pub(in super::super) enum Kind {
 pub(in super::super) struct HostFlags {
     /// They hold guest flags of this kind: the value, or NONE if it has no name in this block.
     cur: Option<(Val, Kind)>,
-    /// They are the guest's flags, and the slot in memory is stale.
-    pending: bool,
+    /// They are what this slot of guest state holds, and it is stale in memory.
+    pending: Option<u16>,
     /// Truth values that are conditions on them.
     conds: Vec<Val>,
 }
 
 impl HostFlags {
-    pub(super) fn at_entry(kind: Option<Kind>) -> HostFlags {
-        HostFlags { cur: kind.map(|k| (Val::NONE, k)), pending: kind.is_some(), conds: Vec::new() }
+    pub(super) fn at_entry(pending: Option<(u16, Kind)>) -> HostFlags {
+        HostFlags { cur: pending.map(|(_, k)| (Val::NONE, k)), pending: pending.map(|(s, _)| s), conds: Vec::new() }
     }
 
     /// They mean nothing any more; what was needed has been saved.
@@ -51,21 +51,18 @@ fn packed(nzcv: u64) -> u32 {
 }
 
 impl Emitter<'_> {
-    fn flags_slot(&self) -> Mem {
-        self.map.mem(self.map.flags.expect("the guest has flags") as usize)
-    }
-
-    pub(super) fn flags_at(&self) -> FlagsAt {
-        match self.host.cur {
-            Some((_, Kind::Int { inverted })) if self.host.pending => FlagsAt::Host { inverted },
-            Some((_, Kind::Fcmp { swapped })) if self.host.pending => FlagsAt::HostFcmp { swapped },
-            _ => FlagsAt::Slot,
+    /// For a fault record: where flags are, and whose they are.
+    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
+        match (self.host.cur, self.host.pending) {
+            (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
+            (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
+            _ => (FlagsAt::Slot, 0),
         }
     }
 
-    /// The kind of the guest's flags if they stand in the host's only.
-    pub(super) fn pending_kind(&self) -> Option<Kind> {
-        self.host.cur.filter(|_| self.host.pending).map(|(_, k)| k)
+    /// The slot whose flags stand in the host's only, and their kind.
+    pub(super) fn pending_kind(&self) -> Option<(u16, Kind)> {
+        Some((self.host.pending?, self.host.cur?.1))
     }
 
     /// Before an instruction that changes the host's flags: what is needed of them is saved.
@@ -80,16 +77,16 @@ impl Emitter<'_> {
         }
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        if self.host.pending || named {
-            self.pack(kind);
-            if self.host.pending {
-                self.store_flags_slot();
+        if self.host.pending.is_some() || named {
+            self.pack(kind, true);
+            if let Some(slot) = self.host.pending {
+                self.store_flags_slot(slot);
             }
             if named {
                 self.spill_scratch_flags(v);
             }
         }
-        (self.host.cur, self.host.pending) = (None, false);
+        (self.host.cur, self.host.pending) = (None, None);
     }
 
     /// Whether `clobber` would have anything to save.
@@ -102,11 +99,11 @@ impl Emitter<'_> {
         let named = self.host.cur.is_some_and(|(v, _)| {
             !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None
         });
-        conds || named || self.host.pending
+        conds || named || self.host.pending.is_some()
     }
 
-    fn store_flags_slot(&mut self) {
-        let m = self.flags_slot();
+    fn store_flags_slot(&mut self, slot: u16) {
+        let m = self.map.mem(slot as usize);
         self.a.mov_mr(Size::W, m, SCRATCH);
     }
 
@@ -114,11 +111,11 @@ impl Emitter<'_> {
     pub(super) fn spill_scratch_flags(&mut self, v: Val) {
         let n = self.take_spill();
         self.a.mov_mr(Size::D, Self::spill_mem(n), SCRATCH);
-        self.set_loc(v, Loc::Spill(n));
+        self.now_spilled(v, n);
     }
 
-    /// The host's flags in memory form in scratch; conditions on them stay valid only for `Int` kinds.
-    fn pack(&mut self, kind: Kind) {
+    /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
+    fn pack(&mut self, kind: Kind, keep: bool) {
         match kind {
             Kind::Int { inverted } => {
                 if inverted {
@@ -126,7 +123,7 @@ impl Emitter<'_> {
                 }
                 self.a.lahf();
                 self.a.setcc(X::O, SCRATCH);
-                if inverted {
+                if inverted && keep {
                     self.a.cmc();
                 }
             }
@@ -142,7 +139,7 @@ impl Emitter<'_> {
 
     /// Guest flags that stand in the host's only go to their slot; `keep` if conditions on the host's flags are still to be read.
     pub(super) fn save_pending(&mut self, keep: bool) {
-        let Some(kind) = self.pending_kind() else { return };
+        let Some((slot, kind)) = self.pending_kind() else { return };
         if keep && matches!(kind, Kind::Fcmp { .. }) {
             // The packing destroys the host's flags: save them whole.
             let conds: Vec<Val> = self.host.conds.clone();
@@ -152,22 +149,21 @@ impl Emitter<'_> {
                 }
             }
         }
-        self.pack(kind);
-        self.store_flags_slot();
-        self.host.pending = false;
-        if matches!(kind, Kind::Fcmp { .. }) {
+        self.pack(kind, keep);
+        self.store_flags_slot(slot);
+        self.host.pending = None;
+        if !keep || matches!(kind, Kind::Fcmp { .. }) {
             self.host.cur = None;
         }
     }
 
-    pub(super) fn get_flags(&mut self, v: Val) {
+    pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
         match &mut self.host.cur {
-            Some((name, _)) if self.host.pending => {
+            Some((name, _)) if self.host.pending == Some(slot) => {
                 *name = v;
                 self.set_loc(v, Loc::None);
             }
             _ => {
-                let slot = self.map.flags.expect("the guest has flags");
                 self.slot_holds[slot as usize] = v;
                 self.set_loc(v, Loc::Slot(slot));
             }
@@ -177,16 +173,21 @@ impl Emitter<'_> {
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
         let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
-            let m = self.flags_slot();
+            let m = self.map.mem(slot as usize);
             self.a.mov(Size::D, SCRATCH, m);
             self.spill_scratch_flags(old);
         }
         if self.host.cur.is_some_and(|(name, _)| name == v) {
-            self.host.pending = true;
+            match self.host.pending {
+                Some(other) if other != slot => self.save_in_both(v, other, slot),
+                _ => self.host.pending = Some(slot),
+            }
             return;
         }
-        self.host.pending = false;
-        let m = self.flags_slot();
+        if self.host.pending == Some(slot) {
+            self.host.pending = None;
+        }
+        let m = self.map.mem(slot as usize);
         if let Some(bits) = self.const_flags(v) {
             self.a.mov_mi(Size::D, m, bits as i32);
         } else if self.loc(v) != Loc::Slot(slot) {
@@ -194,6 +195,18 @@ impl Emitter<'_> {
             self.a.mov(Size::D, SCRATCH, from);
             self.a.mov_mr(Size::D, m, SCRATCH);
         }
+    }
+
+    /// The value in the host's flags becomes that of two slots: both are written.
+    fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
+        let live = self.live_after(v);
+        self.pack(self.host.cur.expect("it is there").1, false);
+        self.store_flags_slot(a);
+        self.store_flags_slot(b);
+        if live {
+            self.spill_scratch_flags(v);
+        }
+        self.host.forget();
     }
 
     /// The memory form of flags that are a constant.
@@ -246,7 +259,7 @@ impl Emitter<'_> {
     /// Names what the host's flags now are. They must have been saved (`clobber`).
     pub(super) fn now_hold(&mut self, v: Val, kind: Kind) {
         self.host.cur = Some((v, kind));
-        self.host.pending = false;
+        self.host.pending = None;
     }
 
     /// A truth value that is now a condition of the host's flags.
@@ -400,10 +413,6 @@ impl Emitter<'_> {
             }
             Kind::Fcmp { .. } => {
                 self.clobber();
-                if self.loc(f) == Loc::None {
-                    let slot = self.map.flags.expect("the guest has flags");
-                    self.set_loc(f, Loc::Slot(slot));
-                }
                 self.flags_host(f);
             }
         }
@@ -435,8 +444,10 @@ impl Emitter<'_> {
             return cc;
         }
         self.clobber();
+        let locked = self.gpr.locked;
         let r = self.reg(v);
         self.a.test(Size::B, r, r);
+        self.gpr.locked = locked;
         HostCc::One(X::Ne)
     }
 
@@ -521,7 +532,9 @@ impl Emitter<'_> {
             Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
             _ => return self.select_flags_in_memory(v, c, x, y),
         };
-        if self.host.pending || self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name)) {
+        if self.host.pending.is_some()
+            || self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name))
+        {
             // The flags before are needed still: the condition moves to a register.
             self.clobber();
         }

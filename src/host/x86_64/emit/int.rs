@@ -452,13 +452,17 @@ impl Emitter<'_> {
                     Op::FlagsSub(x, y) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
                     _ => false,
                 });
-                if un == Un::Neg {
+                if un == Un::Neg || ty == Ty::I1 {
                     self.clobber();
                 }
                 let ra = self.reg(a);
                 let d = self.def(v, Some(a));
                 if d != ra {
                     self.a.mov(size, d, ra);
+                }
+                if ty == Ty::I1 {
+                    self.a.alu_i(Alu::Xor, Size::D, d, 1);
+                    return true;
                 }
                 self.a.unary(if un == Un::Neg { Unary::Neg } else { Unary::Not }, size, d);
                 if let Some(f) = flags {

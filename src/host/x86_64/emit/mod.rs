@@ -14,7 +14,7 @@ mod vector_shift;
 mod vector_shuffle;
 
 use super::alloc::{File, Loc};
-use super::asm::{Asm, L128, Label, Reg, Size, vop};
+use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
 use super::{Map, SCRATCH};
 use crate::{Code, FaultRecord, Site, Thunks};
@@ -69,6 +69,7 @@ impl Compiler {
             gpr: File::EMPTY,
             xmm: File::EMPTY,
             spills: 0,
+            spilled: [Val::NONE; 64],
             now: 0,
             done: u32::MAX,
             pc: request.region.pc,
@@ -105,6 +106,8 @@ pub(super) struct Emitter<'a> {
     pub(super) xmm: File,
     /// Spill slots in use.
     pub(super) spills: u64,
+    /// The value in each.
+    pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
     /// An instruction further on that has been emitted together with an earlier one.
@@ -114,7 +117,7 @@ pub(super) struct Emitter<'a> {
     extra: u32,
     pub(super) host: HostFlags,
     /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<Option<flags::Kind>>,
+    entry: Vec<Option<(u16, flags::Kind)>>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -144,6 +147,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.link_stubs();
         self.place_constants();
     }
 
@@ -211,7 +215,7 @@ impl Emitter<'_> {
         } else if let Some(x) = self.map.xmm[s] {
             self.xhold(v, x);
         } else if self.r.ty(v) == Ty::Flags {
-            self.get_flags(v);
+            self.get_flags(slot, v);
         } else {
             self.slot_holds[s] = v;
             self.set_loc(v, Loc::Slot(slot));
@@ -317,20 +321,14 @@ impl Emitter<'_> {
 
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
-        let flags = self.flags_at();
+        let (flags, flags_slot) = self.flags_at();
         let at = self.a.here();
-        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags });
+        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
     }
 
     /// The value's bits in the scratch register.
     pub(super) fn to_scratch(&mut self, v: Val) -> Reg {
         self.copy_to(v, SCRATCH);
         SCRATCH
-    }
-
-    /// Truth value 0 or 1 in its own register, from the byte in `from`.
-    pub(super) fn bool_from(&mut self, v: Val, from: Reg) {
-        let d = self.def(v, None);
-        self.a.movzx(Size::B, d, from);
     }
 }
