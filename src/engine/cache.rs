@@ -175,11 +175,6 @@ impl Cache {
         let max_insns = self.options.max_insns;
         let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
         (self.guest.translate)(&mut t, pc, mode);
-        if self.options.log.unimp {
-            for (pc, text) in &t.unimplemented {
-                code.log(&format!("unimplemented instruction at {pc:#x}: {text}\n"));
-            }
-        }
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),
@@ -309,6 +304,6 @@ fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

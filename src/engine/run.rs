@@ -23,6 +23,7 @@ pub struct Engine {
     exits: u64,
     range: (u64, u64),
     interpreting: bool,
+    log: crate::Log,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
 }
@@ -53,6 +54,7 @@ impl Engine {
             cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
+            log: options.log,
             generation: AtomicU32::new(0),
         }
     }
@@ -188,7 +190,18 @@ impl Engine {
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
+        if self.log.unimp && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
+            self.log_undefined(pc, cpu.mode);
+        }
         Next::Leave(Exit::Trap(trap))
+    }
+
+    /// A guest program has come to an instruction that it does not have with us.
+    fn log_undefined(&self, pc: u64, mode: u32) {
+        let mut buf = [0; 4];
+        let n = self.code.fetch(pc, &mut buf);
+        let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
+        self.code.log(&format!("undefined instruction at {pc:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
     }
 
     pub(crate) fn set_position(&self, cpu: &mut Cpu, pc: u64, extra: u32) {

@@ -31,6 +31,15 @@ pub(super) fn lane(e: u32) -> Lane {
     Lane::log2(e & 3)
 }
 
+/// The type in which a lane is moved from vector to vector: a float where the host keeps those in its vector unit.
+pub(super) fn moved(lane: Lane) -> Ty {
+    match lane {
+        Lane::S => Ty::F32,
+        Lane::D => Ty::F64,
+        lane => lane.ty(),
+    }
+}
+
 /// The lane in a shift's immediate: its highest one.
 pub(super) fn shift_lane(i: u32) -> Lane {
     Lane::log2(i.ilog2() - 3)
@@ -109,7 +118,7 @@ impl Cx<'_> {
             (false, _) if e >> 2 == 1 => v,
             (false, _) | (true, Lane::D) => self.b.v1(V1::ZeroHi, Lane::D, v),
             (true, lane) => {
-                let low = self.b.vget(lane.ty(), v, 0);
+                let low = self.b.vget(moved(lane), v, 0);
                 self.b.v_from_scalar(low)
             }
         }
@@ -132,13 +141,13 @@ impl Cx<'_> {
         if q == 1 { self.b.v1(V1::MoveHi, Lane::D, v) } else { v }
     }
 
-    /// Writes a narrowed result: the low half of Vd with zeros above, or with `q` the high half alone.
+    /// Writes a narrowed result, which has zeros above: the whole of Vd, or with `q` the high half alone.
     pub(super) fn set_half(&mut self, q: u32, d: u32, v: Val) {
         let v = if q == 1 {
             let low = self.v(d);
             self.b.v2(V2::ConcatLo, Lane::D, low, v)
         } else {
-            self.b.v1(V1::ZeroHi, Lane::D, v)
+            v
         };
         self.set_whole(d, v);
     }

@@ -354,6 +354,21 @@ fn fold(cx: &mut Cx, q: u32, lane: Lane, mut v: Val, op: V2) -> Val {
     v
 }
 
+/// The same for sums, of which the lane's bits alone count: narrow lanes are added in pairs as long as that is one operation.
+fn sum(cx: &mut Cx, q: u32, mut lane: Lane, mut v: Val) -> Val {
+    while lane < Lane::S {
+        v = cx.b.v1(V1::PairAddU, lane, v);
+        lane = lane.wider();
+    }
+    fold(cx, q, lane, v, V2::Add)
+}
+
+pub(crate) fn addv(cx: &mut Cx, i: Addv) {
+    let a = cx.v(i.n);
+    let v = sum(cx, i.e >> 2, lane(i.e), a);
+    cx.set_lanes(i.e, 2, i.d, v);
+}
+
 fn across(cx: &mut Cx, [e, d, n]: [u32; 3], op: V2) {
     let a = cx.v(n);
     let v = fold(cx, e >> 2, lane(e), a, op);
@@ -361,7 +376,6 @@ fn across(cx: &mut Cx, [e, d, n]: [u32; 3], op: V2) {
 }
 
 rows! { across(e d n):
-    addv Addv(V2::Add);
     smaxv Smaxv(V2::MaxS);
     umaxv Umaxv(V2::MaxU);
     sminv Sminv(V2::MinS);
@@ -373,7 +387,7 @@ fn across_long(cx: &mut Cx, [e, d, n]: [u32; 3], op: V1) {
     let a = cx.v(n);
     let wide = lane(e).wider();
     let v = cx.b.v1(op, lane(e), a);
-    let v = fold(cx, e >> 2, wide, v, V2::Add);
+    let v = sum(cx, e >> 2, wide, v);
     cx.set_lanes(wide as u32, 2, d, v);
 }
 

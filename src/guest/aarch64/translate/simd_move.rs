@@ -1,7 +1,7 @@
 //! Advanced SIMD that moves lanes: copy, table lookup, permute, extract, modified immediate (Arm ARM C4.1.96).
 
 use super::Cx;
-use super::simd::{lane, rows};
+use super::simd::{is_scalar, lane, moved, rows};
 use crate::insn::*;
 use ir::{Lane, Ty, V1, V2, V3, Val};
 
@@ -19,8 +19,8 @@ fn copy_index(i: u32) -> u32 {
 
 pub(crate) fn dup_elem(cx: &mut Cx, i: DupElem) {
     let (a, lane) = (cx.v(i.n), copy_lane(i.i));
-    if super::simd::is_scalar(i.k) {
-        let low = cx.b.vget(lane.ty(), a, copy_index(i.i));
+    if is_scalar(i.k) {
+        let low = cx.b.vget(moved(lane), a, copy_index(i.i));
         return cx.set_fp(i.d, low);
     }
     let v = cx.b.vsplat_lane(lane, a, copy_index(i.i));
@@ -62,8 +62,15 @@ pub(crate) fn ins_gen(cx: &mut Cx, i: InsGen) {
 
 pub(crate) fn ins_elem(cx: &mut Cx, i: InsElem) {
     let (c, a, lane) = (cx.v(i.d), cx.v(i.n), copy_lane(i.i));
-    let from = cx.b.vget(lane.ty(), a, i.j >> lane as u32);
-    let v = cx.b.vset(lane, c, from, copy_index(i.i));
+    let from = i.j >> lane as u32;
+    let v = match (lane, from, copy_index(i.i)) {
+        (Lane::D, 0, 1) => cx.b.v2(V2::ConcatLo, Lane::D, c, a),
+        (Lane::D, 1, 0) => cx.b.v2(V2::ConcatHi, Lane::D, a, c),
+        (_, from, to) => {
+            let v = cx.b.vget(moved(lane), a, from);
+            cx.b.vset(lane, c, v, to)
+        }
+    };
     cx.set_whole(i.d, v);
 }
 
@@ -167,25 +174,30 @@ pub(crate) fn modified_immediate(cmode: u32, op: u32, imm: u32) -> u64 {
     }
 }
 
-fn expanded(cx: &mut Cx, c: u32, o: u32, i: u32, invert: bool) -> Val {
+/// The immediate in every doubleword.
+fn expanded(cx: &mut Cx, c: u32, o: u32, i: u32) -> Val {
     let value = modified_immediate(c, o, i);
-    cx.splat(Lane::D, if invert { !value } else { value })
+    cx.splat(Lane::D, value)
 }
 
-/// MOVI, MVNI.
 pub(crate) fn movi(cx: &mut Cx, i: Movi) {
-    let v = expanded(cx, i.c, i.o, i.i, i.o == 1 && i.c != 14);
+    let v = expanded(cx, i.c, i.o, i.i);
+    cx.set_v(i.q, i.d, v);
+}
+
+pub(crate) fn mvni(cx: &mut Cx, i: Mvni) {
+    let v = cx.splat(Lane::D, !modified_immediate(i.c, 1, i.i));
     cx.set_v(i.q, i.d, v);
 }
 
 pub(crate) fn orr_vimm(cx: &mut Cx, i: OrrVimm) {
-    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i, false));
+    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i));
     let v = cx.b.v2(V2::Or, Lane::D, c, v);
     cx.set_v(i.q, i.d, v);
 }
 
 pub(crate) fn bic_vimm(cx: &mut Cx, i: BicVimm) {
-    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i, false));
+    let (c, v) = (cx.v(i.d), expanded(cx, i.c, i.o, i.i));
     let v = cx.b.v2(V2::AndNot, Lane::D, c, v);
     cx.set_v(i.q, i.d, v);
 }

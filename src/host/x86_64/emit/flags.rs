@@ -108,7 +108,7 @@ impl Emitter<'_> {
     pub(super) fn spill_scratch_flags(&mut self, v: Val) {
         let n = self.take_spill();
         self.a.mov_mr(Size::D, Self::spill_mem(n), SCRATCH);
-        self.set_loc(v, Loc::Spill(n));
+        self.now_spilled(v, n);
     }
 
     /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
@@ -441,8 +441,10 @@ impl Emitter<'_> {
             return cc;
         }
         self.clobber();
+        let locked = self.gpr.locked;
         let r = self.reg(v);
         self.a.test(Size::B, r, r);
+        self.gpr.locked = locked;
         HostCc::One(X::Ne)
     }
 

@@ -365,6 +365,8 @@ impl Emitter<'_> {
         self.save_if_live(Reg::RDX);
         self.a.mov(size, SCRATCH, multiplier);
         self.a.unary(if signed { Unary::Imul } else { Unary::Mul }, size, other);
+        // All operands have been read.
+        self.gpr.locked = 0;
         let d = self.def(v, None);
         self.a.mov(size, d, Reg::RDX);
     }
@@ -420,6 +422,7 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.mov_ri(Reg::RDX, 0);
         self.a.bind(done);
+        self.gpr.locked = 0;
         let d = self.def(v, None);
         self.a.mov(size, d, if remainder { Reg::RDX } else { SCRATCH });
     }
@@ -439,13 +442,17 @@ impl Emitter<'_> {
                     Op::FlagsSub(x, y) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
                     _ => false,
                 });
-                if un == Un::Neg {
+                if un == Un::Neg || ty == Ty::I1 {
                     self.clobber();
                 }
                 let ra = self.reg(a);
                 let d = self.def(v, Some(a));
                 if d != ra {
                     self.a.mov(size, d, ra);
+                }
+                if ty == Ty::I1 {
+                    self.a.alu_i(Alu::Xor, Size::D, d, 1);
+                    return true;
                 }
                 self.a.unary(if un == Un::Neg { Unary::Neg } else { Unary::Not }, size, d);
                 if let Some(f) = flags {
