@@ -63,7 +63,8 @@ const ALIASES: &[(&str, &[&str])] = &[
 ];
 
 fn is_alias(ours: &str, theirs: &str) -> bool {
-    ours == theirs || ALIASES.iter().any(|(name, list)| ours.starts_with(name) && list.iter().any(|a| theirs.starts_with(a)))
+    ours == theirs
+        || ALIASES.iter().any(|(name, list)| ours.starts_with(name) && list.iter().any(|a| theirs.starts_with(a)))
 }
 
 /// Compares the mnemonics of the rows of one instruction set.
