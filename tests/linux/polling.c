@@ -55,7 +55,8 @@ static void poll_and_select(void)
 	ok("poll after a write", poll(fds, 2, -1) == 2 && fds[0].revents == POLLIN);
 	fd_set in, out;
 	struct timeval limit = {5, 0};
-	FD_ZERO(&in), FD_ZERO(&out);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
 	FD_SET(p[0], &in), FD_SET(p[1], &out);
 	ok("select", select(p[1] + 1, &in, &out, NULL, &limit) == 2 && FD_ISSET(p[0], &in) && FD_ISSET(p[1], &out));
 	ok("select leaves the rest of the time", limit.tv_sec == 4 && limit.tv_usec > 0);
