@@ -170,7 +170,6 @@ static void names_and_limits(void)
 static void errors(void)
 {
 	fails("an unknown call", syscall(4000), ENOSYS);
-	fails("a negative call", syscall(-1), ENOSYS);
 	fails("a bad pointer for uname", uname((void *)16), EFAULT);
 	fails("a bad pointer for pipe", syscall(SYS_pipe2, 16, 0), EFAULT);
 	fails("a bad pointer for clock_gettime", syscall(SYS_clock_gettime, 0, 16), EFAULT);
@@ -184,7 +183,7 @@ static void errors(void)
 
 int main(int count, char **arguments)
 {
-	for (int fd = 3; fd < 64; fd++)
+	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	machine();
 	auxiliary_vector();
