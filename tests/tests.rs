@@ -5,12 +5,16 @@
 //!
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
+mod decode;
 mod fuzz;
 mod harness;
 mod hello;
+mod insn;
 mod licences;
 mod linux;
 mod long;
 mod programs;
+mod reference;
+mod reference_arm;
 mod tidy;
 mod torture;

@@ -1,1 +1,74 @@
-//! (being written)
+//! What a guest is: a value of [`Guest`], made of data and a few plain functions. No code of any guest.
+//!
+//! `engine` and `linux` are compiled once and read these values; they have no type parameter for the guest and never match on its name.
+#![forbid(unsafe_code)]
+
+pub mod abi;
+pub mod layout;
+pub mod state;
+
+pub use abi::Abi;
+pub use state::{SlotInfo, State};
+
+/// A guest processor with its Linux ABI.
+#[derive(Debug)]
+pub struct Guest {
+    /// As in `qemu-<name>` and in binfmt_misc.
+    pub name: &'static str,
+    /// What `uname -m` says.
+    pub machine: &'static str,
+    pub elf: Elf,
+    pub state: State,
+    /// Translates guest code at `pc` (with the guest's low mode bits) under a mode word.
+    pub translate: fn(&mut Translation, pc: u64, mode: u32),
+    /// The mode word that guest state asks for: what of it the translation depends on beside pc (FPCR bits, ITSTATE, …).
+    pub mode: fn(state: &[u8]) -> u32,
+    /// Disassembly of one instruction at the start of the bytes: text and length. For `-d in_asm`.
+    pub disassemble: fn(bytes: &[u8], pc: u64, mode: u32) -> (String, usize),
+    pub abi: &'static Abi,
+    /// Reset state for a new program: applied on zeroed bytes, before the ABI's entry registers.
+    pub reset: fn(state: &mut [u8], cpu: &Cpu),
+    /// CPU models for `-cpu`, the default first.
+    pub cpus: &'static [Cpu],
+}
+
+/// A CPU model.
+#[derive(Debug)]
+pub struct Cpu {
+    pub name: &'static str,
+    /// AT_HWCAP, AT_HWCAP2, AT_HWCAP3.
+    pub hwcap: [u64; 3],
+    /// AT_PLATFORM.
+    pub platform: &'static str,
+    /// The text of /proc/cpuinfo for processor `n`.
+    pub cpuinfo: fn(n: usize) -> String,
+}
+
+/// How to recognise a guest's executables.
+#[derive(Debug)]
+pub struct Elf {
+    /// e_machine.
+    pub machine: u16,
+    /// 32 or 64.
+    pub class: u8,
+    pub big_endian: bool,
+    /// Further conditions on e_flags: (mask, value).
+    pub flags: Option<(u32, u32)>,
+}
+
+/// A translation under way: what the front end reads and writes.
+#[derive(Debug)]
+pub struct Translation<'a> {
+    pub b: &'a mut ir::Builder,
+    pub code: &'a mut dyn Code,
+    /// At most so many guest instructions.
+    pub max_insns: u32,
+    /// Instructions met that we know of but lack, for `-d unimp`: the front end adds (pc, text).
+    pub unimplemented: Vec<(u64, String)>,
+}
+
+/// Guest code, as the front end may read it.
+pub trait Code: std::fmt::Debug {
+    /// Copies the code at `pc` into `buf`; returns how many bytes there were (fewer where executable memory ends).
+    fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize;
+}

@@ -1,1 +1,21 @@
-//! (being written)
+//! The intermediate representation: typed SSA values in a control-flow graph, built by the guests' front ends, run by the
+//! interpreter, compiled by the host's back end. It knows no guest and no host.
+#![forbid(unsafe_code)]
+
+pub mod builder;
+pub mod eval;
+pub mod fold;
+pub mod helper;
+pub mod interp;
+pub mod op;
+pub mod region;
+pub mod text;
+pub mod types;
+pub mod verify;
+
+pub use builder::Builder;
+pub use eval::eval;
+pub use helper::{Frame, Helper, Touches};
+pub use op::{Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
+pub use region::{Block, BlockId, FpControl, Region, Term, Trap};
+pub use types::{Cc, Env, Fence, Fmt, IntCc, Lane, NanRule, Order, Round, Shape, Ty, fpflag};

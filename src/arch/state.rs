@@ -1,0 +1,53 @@
+//! Guest state: a block of bytes, described by a table of slots.
+
+use ir::{Slot, Ty};
+
+/// A slot: a part of guest state that translated code reads and writes as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotInfo {
+    /// As the manual names it: `x0`, `v31`, `nzcv`.
+    pub name: &'static str,
+    pub ty: Ty,
+    /// Byte offset in state, aligned to the type's size. Host byte order.
+    pub offset: u16,
+}
+
+/// The layout of guest state.
+#[derive(Debug)]
+pub struct State {
+    /// Size in bytes, a multiple of 16.
+    pub size: usize,
+    pub slots: &'static [SlotInfo],
+    /// The slots' types, in their order (what [`ir::Builder::new`] takes).
+    pub types: &'static [Ty],
+    /// The program counter, with the guest's low mode bits where it has such (Arm's T).
+    pub pc: Slot,
+    /// The second word of position ([`ir::Op::Insn`]'s `extra`), if the guest has one.
+    pub extra: Option<Slot>,
+    /// Integer registers in the order in which they deserve a host register, at every block boundary; the host takes as many as it has.
+    pub int_homes: &'static [Slot],
+    /// Vector registers likewise.
+    pub vec_homes: &'static [Slot],
+    /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
+    pub fp_control: fn(mode: u32) -> ir::FpControl,
+}
+
+impl State {
+    pub fn offset(&self, slot: Slot) -> usize {
+        self.slots[slot.0 as usize].offset as usize
+    }
+    /// Reads a slot of up to 8 bytes, zero-extended.
+    pub fn get(&self, state: &[u8], slot: Slot) -> u64 {
+        let s = &self.slots[slot.0 as usize];
+        let mut b = [0; 8];
+        let n = s.ty.bytes().min(8);
+        b[..n].copy_from_slice(&state[s.offset as usize..][..n]);
+        u64::from_le_bytes(b)
+    }
+    /// Writes the low bytes of `v` to a slot of up to 8 bytes.
+    pub fn set(&self, state: &mut [u8], slot: Slot, v: u64) {
+        let s = &self.slots[slot.0 as usize];
+        let n = s.ty.bytes().min(8);
+        state[s.offset as usize..][..n].copy_from_slice(&v.to_le_bytes()[..n]);
+    }
+}

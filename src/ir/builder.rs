@@ -1,0 +1,473 @@
+//! Builds a region. Front ends call nothing else. It folds constants and forwards slots while it builds, so that front ends
+//! can be plain: `b.get(X1)` twice in a block costs nothing.
+//!
+//! Methods are not inlined: a front end is thousands of such calls, and inlining them costs four times the build.
+
+use crate::fold;
+use crate::helper::{Helper, Touches};
+use crate::op::{Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
+use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
+use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
+
+/// The builder of one region; reused for the next by [`Builder::start`].
+#[derive(Debug)]
+pub struct Builder {
+    pub region: Region,
+    slot_types: &'static [Ty],
+    /// What each slot is known to hold in the current block.
+    known: Vec<Val>,
+    current: BlockId,
+    /// Constants of the current block, for reuse.
+    consts: Vec<Val>,
+}
+
+impl Builder {
+    /// A builder for a guest whose slots have these types.
+    pub fn new(slot_types: &'static [Ty]) -> Builder {
+        Builder {
+            region: Region::default(),
+            slot_types,
+            known: vec![Val::NONE; slot_types.len()],
+            current: BlockId(0),
+            consts: Vec::new(),
+        }
+    }
+
+    /// Begins a new region, in its entry block.
+    pub fn start(&mut self, pc: u64, mode: u32, fp: FpControl) {
+        let r = &mut self.region;
+        r.insts.clear();
+        r.blocks.clear();
+        r.vectors.clear();
+        (r.pc, r.mode, r.end, r.fp, r.guest_insns) = (pc, mode, pc, fp, 0);
+        let entry = self.block();
+        self.enter(entry);
+    }
+
+    /// A new block, to be entered once.
+    #[inline(never)]
+    pub fn block(&mut self) -> BlockId {
+        let at = self.region.insts.len() as u32;
+        self.region.blocks.push(Block { start: at, end: at, term: Term::None, params: Vec::new(), args: Vec::new() });
+        BlockId(self.region.blocks.len() as u32 - 1)
+    }
+
+    /// Goes on in `block`. The block before it must have been ended.
+    ///
+    /// # Panics
+    /// If the block that was being built has no terminator.
+    #[inline(never)]
+    pub fn enter(&mut self, block: BlockId) {
+        assert!(
+            block == self.current || block.0 == 0 || self.region.blocks[self.current.0 as usize].term != Term::None,
+            "a block was left without its end"
+        );
+        self.current = block;
+        let at = self.region.insts.len() as u32;
+        let b = &mut self.region.blocks[block.0 as usize];
+        (b.start, b.end) = (at, at);
+        self.known.fill(Val::NONE);
+        self.consts.clear();
+    }
+
+    /// Whether the current block has its end.
+    pub fn ended(&self) -> bool {
+        self.region.blocks[self.current.0 as usize].term != Term::None
+    }
+
+    /// Ends the current block.
+    ///
+    /// # Panics
+    /// If it has an end.
+    #[inline(never)]
+    pub fn end(&mut self, term: Term) {
+        assert!(!self.ended(), "a block has one end");
+        let b = &mut self.region.blocks[self.current.0 as usize];
+        (b.end, b.term) = (self.region.insts.len() as u32, term);
+    }
+
+    /// Ends the block with a branch on an I1, folded if that is a constant.
+    #[inline(never)]
+    pub fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
+        match self.region.const_of(cond) {
+            Some(0) => self.end(Term::Jump(other)),
+            Some(_) => self.end(Term::Jump(then)),
+            None => self.end(Term::Branch { cond, then, other }),
+        }
+    }
+
+    /// Ends the block by a trap of the current instruction.
+    pub fn trap(&mut self, trap: Trap) {
+        self.end(Term::Trap(trap));
+    }
+
+    pub fn ty(&self, v: Val) -> Ty {
+        self.region.ty(v)
+    }
+
+    /// The bits of a scalar constant, if `v` is one.
+    pub fn const_of(&self, v: Val) -> Option<u64> {
+        self.region.const_of(v)
+    }
+
+    /// Appends an operation as it is. Front ends use the named methods.
+    #[inline(never)]
+    pub fn push(&mut self, op: Op, ty: Ty) -> Val {
+        debug_assert!(!self.ended(), "the block has ended");
+        self.region.insts.push(Inst { op, ty });
+        Val(self.region.insts.len() as u32 - 1)
+    }
+
+    /// Appends a pure operation, or what it folds to.
+    #[inline(never)]
+    fn pure(&mut self, op: Op, ty: Ty) -> Val {
+        match fold::fold(&self.region, &op, ty) {
+            fold::Folded::No => self.push(op, ty),
+            fold::Folded::Val(v) => v,
+            fold::Folded::Const(c) => self.constant(ty, c),
+            fold::Folded::Op(op) => self.pure(op, ty),
+        }
+    }
+
+    /// The start of a guest instruction: see [`Op::Insn`]. `next` is the address after it.
+    #[inline(never)]
+    pub fn insn(&mut self, pc: u64, extra: u32, next: u64) {
+        self.push(Op::Insn { pc, extra }, Ty::Void);
+        self.region.guest_insns += 1;
+        self.region.end = self.region.end.max(next);
+    }
+
+    // ---- constants and state ----
+
+    /// A scalar constant of type `ty`; the bits above its width are dropped.
+    #[inline(never)]
+    pub fn constant(&mut self, ty: Ty, bits: u64) -> Val {
+        let bits = bits & ty.mask();
+        for &v in &self.consts {
+            let i = &self.region.insts[v.0 as usize];
+            if i.ty == ty && i.op == Op::Const(bits) {
+                return v;
+            }
+        }
+        let v = self.push(Op::Const(bits), ty);
+        self.consts.push(v);
+        v
+    }
+    pub fn i64(&mut self, c: u64) -> Val {
+        self.constant(Ty::I64, c)
+    }
+    pub fn i32(&mut self, c: u32) -> Val {
+        self.constant(Ty::I32, c as u64)
+    }
+    pub fn i1(&mut self, c: bool) -> Val {
+        self.constant(Ty::I1, c as u64)
+    }
+    /// A V128 constant.
+    #[inline(never)]
+    pub fn v128(&mut self, bits: u128) -> Val {
+        let r = &mut self.region;
+        let at = r.vectors.iter().position(|v| *v == bits).unwrap_or_else(|| {
+            r.vectors.push(bits);
+            r.vectors.len() - 1
+        });
+        self.push(Op::ConstV(at as u32), Ty::V128)
+    }
+    /// Reads a slot.
+    #[inline(never)]
+    pub fn get(&mut self, slot: Slot) -> Val {
+        let at = slot.0 as usize;
+        if self.known[at].is_none() {
+            self.known[at] = self.push(Op::Get(slot), self.slot_types[at]);
+        }
+        self.known[at]
+    }
+    /// Writes a slot. Only after the last operation of the guest instruction that can fault.
+    ///
+    /// # Panics
+    /// If the value has another type than the slot.
+    #[inline(never)]
+    pub fn set(&mut self, slot: Slot, v: Val) {
+        let at = slot.0 as usize;
+        assert_eq!(self.ty(v), self.slot_types[at], "type of slot {at}");
+        if self.known[at] != v {
+            self.push(Op::Set(slot, v), Ty::Void);
+            self.known[at] = v;
+        }
+    }
+    pub fn fp_flags(&mut self) -> Val {
+        self.push(Op::FpFlagsGet, Ty::I32)
+    }
+    pub fn set_fp_flags(&mut self, v: Val) {
+        self.push(Op::FpFlagsSet(v), Ty::Void);
+    }
+
+    // ---- integers ----
+
+    #[inline(never)]
+    pub fn bin(&mut self, op: Bin, a: Val, b: Val) -> Val {
+        let ty = self.ty(a);
+        self.pure(Op::Bin(op, a, b), ty)
+    }
+    pub fn add(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::Add, a, b)
+    }
+    pub fn sub(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::Sub, a, b)
+    }
+    pub fn mul(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::Mul, a, b)
+    }
+    pub fn and(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::And, a, b)
+    }
+    pub fn or(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::Or, a, b)
+    }
+    pub fn xor(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::Xor, a, b)
+    }
+    /// a & !b
+    pub fn and_not(&mut self, a: Val, b: Val) -> Val {
+        self.bin(Bin::AndNot, a, b)
+    }
+    /// a + constant (its low bits, at a's width).
+    pub fn add_imm(&mut self, a: Val, imm: i64) -> Val {
+        let ty = self.ty(a);
+        let c = self.constant(ty, imm as u64);
+        self.bin(Bin::Add, a, c)
+    }
+    pub fn and_imm(&mut self, a: Val, imm: u64) -> Val {
+        let ty = self.ty(a);
+        let c = self.constant(ty, imm);
+        self.bin(Bin::And, a, c)
+    }
+    /// Shift or rotate by a constant below the width.
+    pub fn shift_imm(&mut self, op: Bin, a: Val, amount: u32) -> Val {
+        let ty = self.ty(a);
+        let c = self.constant(ty, amount as u64);
+        self.bin(op, a, c)
+    }
+    pub fn un(&mut self, op: Un, a: Val) -> Val {
+        let ty = self.ty(a);
+        self.pure(Op::Un(op, a), ty)
+    }
+    pub fn neg(&mut self, a: Val) -> Val {
+        self.un(Un::Neg, a)
+    }
+    pub fn not(&mut self, a: Val) -> Val {
+        self.un(Un::Not, a)
+    }
+    /// To a wider integer type (or the same: nothing), zeros above.
+    pub fn zext(&mut self, ty: Ty, v: Val) -> Val {
+        if self.ty(v) == ty { v } else { self.pure(Op::Zext(v), ty) }
+    }
+    pub fn sext(&mut self, ty: Ty, v: Val) -> Val {
+        if self.ty(v) == ty { v } else { self.pure(Op::Sext(v), ty) }
+    }
+    pub fn trunc(&mut self, ty: Ty, v: Val) -> Val {
+        if self.ty(v) == ty { v } else { self.pure(Op::Trunc(v), ty) }
+    }
+    /// Bits lsb .. lsb+width, zero- or sign-extended to v's type.
+    pub fn extract(&mut self, v: Val, lsb: u32, width: u32, signed: bool) -> Val {
+        let ty = self.ty(v);
+        self.pure(Op::Extract { v, lsb: lsb as u8, width: width as u8, signed }, ty)
+    }
+    pub fn deposit(&mut self, into: Val, v: Val, lsb: u32, width: u32) -> Val {
+        let ty = self.ty(into);
+        self.pure(Op::Deposit { into, v, lsb: lsb as u8, width: width as u8 }, ty)
+    }
+    pub fn funnel(&mut self, hi: Val, lo: Val, amount: u32) -> Val {
+        let ty = self.ty(lo);
+        self.pure(Op::Funnel { hi, lo, amount: amount as u8 }, ty)
+    }
+    pub fn cmp(&mut self, cc: IntCc, a: Val, b: Val) -> Val {
+        self.pure(Op::Cmp(cc, a, b), Ty::I1)
+    }
+    pub fn select(&mut self, cond: Val, a: Val, b: Val) -> Val {
+        let ty = self.ty(a);
+        self.pure(Op::Select(cond, a, b), ty)
+    }
+    /// a + b + C
+    pub fn add_c(&mut self, a: Val, b: Val, flags: Val) -> Val {
+        let ty = self.ty(a);
+        self.push(Op::AddC(a, b, flags), ty)
+    }
+    /// a - b - !C
+    pub fn sub_c(&mut self, a: Val, b: Val, flags: Val) -> Val {
+        let ty = self.ty(a);
+        self.push(Op::SubC(a, b, flags), ty)
+    }
+    pub fn crc32(&mut self, acc: Val, v: Val, bytes: u32, c: bool) -> Val {
+        self.push(Op::Crc32 { acc, v, bytes: bytes as u8, c }, Ty::I32)
+    }
+
+    // ---- flags ----
+
+    pub fn flags_add(&mut self, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsAdd(a, b), Ty::Flags)
+    }
+    pub fn flags_sub(&mut self, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsSub(a, b), Ty::Flags)
+    }
+    pub fn flags_adc(&mut self, a: Val, b: Val, flags: Val) -> Val {
+        self.push(Op::FlagsAdc(a, b, flags), Ty::Flags)
+    }
+    pub fn flags_sbc(&mut self, a: Val, b: Val, flags: Val) -> Val {
+        self.push(Op::FlagsSbc(a, b, flags), Ty::Flags)
+    }
+    pub fn flags_logic(&mut self, v: Val) -> Val {
+        self.push(Op::FlagsLogic(v), Ty::Flags)
+    }
+    pub fn flags_nz(&mut self, v: Val, cv: Val) -> Val {
+        self.push(Op::FlagsNz(v, cv), Ty::Flags)
+    }
+    pub fn flags_set_c(&mut self, flags: Val, c: Val) -> Val {
+        self.push(Op::FlagsSetC(flags, c), Ty::Flags)
+    }
+    pub fn flags_fcmp(&mut self, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsFcmp { fmt, signalling, env, a, b }, Ty::Flags)
+    }
+    pub fn flags_to_bits(&mut self, flags: Val) -> Val {
+        self.push(Op::FlagsToBits(flags), Ty::I32)
+    }
+    pub fn flags_from_bits(&mut self, bits: Val) -> Val {
+        self.push(Op::FlagsFromBits(bits), Ty::Flags)
+    }
+    pub fn cond(&mut self, cc: Cc, flags: Val) -> Val {
+        self.push(Op::Cond(cc, flags), Ty::I1)
+    }
+
+    // ---- floating point ----
+
+    pub fn bitcast(&mut self, ty: Ty, v: Val) -> Val {
+        if self.ty(v) == ty { v } else { self.pure(Op::Bitcast(v), ty) }
+    }
+    pub fn fp1(&mut self, op: Fp1, shape: Shape, env: Env, a: Val) -> Val {
+        self.push(Op::Fp1(op, shape, env, a), shape.ty())
+    }
+    pub fn fp2(&mut self, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> Val {
+        self.push(Op::Fp2(op, shape, env, a, b), shape.ty())
+    }
+    /// (±a*b) ± c
+    #[allow(clippy::too_many_arguments, reason = "the operation has them")]
+    pub fn fma(&mut self, shape: Shape, env: Env, neg_product: bool, neg_addend: bool, a: Val, b: Val, c: Val) -> Val {
+        self.push(Op::Fma { shape, env, neg_product, neg_addend, a, b, c }, shape.ty())
+    }
+    /// Scalar conversion between formats (BF16 is an I16).
+    pub fn fp_cvt(&mut self, from: Fmt, to: Fmt, env: Env, v: Val) -> Val {
+        self.push(Op::FpCvt { from, to, lanes: 0, env, v }, to.ty())
+    }
+    /// The low `lanes` lanes converted.
+    pub fn fp_cvt_lanes(&mut self, from: Fmt, to: Fmt, lanes: u32, env: Env, v: Val) -> Val {
+        self.push(Op::FpCvt { from, to, lanes: lanes as u8, env, v }, Ty::V128)
+    }
+    /// Scalar to an integer of type `ty`.
+    pub fn fp_to_int(&mut self, fmt: Fmt, env: Env, signed: bool, ty: Ty, fbits: u32, v: Val) -> Val {
+        let op = Op::FpToInt { shape: Shape::scalar(fmt), env, signed, bits: ty.bits() as u8, fbits: fbits as u8, v };
+        self.push(op, ty)
+    }
+    /// Lanes to integers of the same width.
+    pub fn fp_to_int_lanes(&mut self, shape: Shape, env: Env, signed: bool, fbits: u32, v: Val) -> Val {
+        let bits = shape.fmt.lane().bits() as u8;
+        self.push(Op::FpToInt { shape, env, signed, bits, fbits: fbits as u8, v }, Ty::V128)
+    }
+    /// From an integer scalar (I32, I64) or lanes of the same width.
+    pub fn fp_from_int(&mut self, shape: Shape, env: Env, signed: bool, fbits: u32, v: Val) -> Val {
+        self.push(Op::FpFromInt { shape, env, signed, fbits: fbits as u8, v }, shape.ty())
+    }
+    pub fn fp_to_int_js(&mut self, v: Val) -> Val {
+        self.push(Op::FpToIntJs(v), Ty::I32)
+    }
+    pub fn fp_cmp(&mut self, cc: FpCc, shape: Shape, env: Env, a: Val, b: Val) -> Val {
+        self.push(Op::FpCmp(cc, shape, env, a, b), Ty::V128)
+    }
+
+    // ---- vectors ----
+
+    pub fn v1(&mut self, op: V1, lane: Lane, a: Val) -> Val {
+        self.pure(Op::V1(op, lane, a), Ty::V128)
+    }
+    pub fn v2(&mut self, op: V2, lane: Lane, a: Val, b: Val) -> Val {
+        self.pure(Op::V2(op, lane, a, b), Ty::V128)
+    }
+    pub fn v3(&mut self, op: V3, lane: Lane, a: Val, b: Val, c: Val) -> Val {
+        self.push(Op::V3(op, lane, a, b, c), Ty::V128)
+    }
+    pub fn vshift(&mut self, op: VShift, lane: Lane, a: Val, amount: u32) -> Val {
+        self.push(Op::VShift(op, lane, a, amount as u8), Ty::V128)
+    }
+    pub fn crypto(&mut self, op: crate::op::Crypto, a: Val, b: Val) -> Val {
+        self.push(Op::Crypto(op, a, b), Ty::V128)
+    }
+    /// Bytes n .. n+16 of hi:lo.
+    pub fn vext(&mut self, lo: Val, hi: Val, n: u32) -> Val {
+        self.push(Op::VExt(lo, hi, n as u8), Ty::V128)
+    }
+    pub fn v_from_scalar(&mut self, v: Val) -> Val {
+        self.pure(Op::VFromScalar(v), Ty::V128)
+    }
+    pub fn vsplat(&mut self, lane: Lane, v: Val) -> Val {
+        self.push(Op::VSplat(lane, v), Ty::V128)
+    }
+    pub fn vsplat_lane(&mut self, lane: Lane, v: Val, n: u32) -> Val {
+        self.push(Op::VSplatLane(lane, v, n as u8), Ty::V128)
+    }
+    /// A lane as a scalar of type `ty` (its size is the lane's).
+    pub fn vget(&mut self, ty: Ty, v: Val, n: u32) -> Val {
+        let lane = Lane::log2(ty.bytes().trailing_zeros());
+        self.pure(Op::VGet(lane, v, n as u8), ty)
+    }
+    pub fn vset(&mut self, lane: Lane, v: Val, scalar: Val, n: u32) -> Val {
+        self.push(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
+    }
+
+    // ---- memory ----
+
+    /// A load; `ty` is at least `mem.size` wide.
+    #[inline(never)]
+    pub fn load(&mut self, ty: Ty, mem: Mem) -> Val {
+        let mem = fold::address(&self.region, mem);
+        self.push(Op::Load(mem), ty)
+    }
+    #[inline(never)]
+    pub fn store(&mut self, mem: Mem, v: Val) {
+        let mem = fold::address(&self.region, mem);
+        self.push(Op::Store(mem, v), Ty::Void);
+    }
+    pub fn rmw(&mut self, op: Rmw, order: Order, addr: Val, v: Val) -> Val {
+        let ty = self.ty(v);
+        self.push(Op::AtomicRmw(op, order, addr, v), ty)
+    }
+    pub fn cmpxchg(&mut self, addr: Val, expected: Val, new: Val) -> Val {
+        let ty = self.ty(new);
+        self.push(Op::CmpXchg { addr, expected, new }, ty)
+    }
+    pub fn load_excl(&mut self, ty: Ty, addr: Val, order: Order) -> Val {
+        self.push(Op::LoadExcl(addr, order), ty)
+    }
+    pub fn store_excl(&mut self, addr: Val, v: Val, order: Order) -> Val {
+        self.push(Op::StoreExcl(addr, v, order), Ty::I32)
+    }
+    pub fn clear_excl(&mut self) {
+        self.push(Op::ClearExcl, Ty::Void);
+    }
+    pub fn fence(&mut self, kind: Fence) {
+        self.push(Op::Fence(kind), Ty::Void);
+    }
+    pub fn prefetch(&mut self, addr: Val) {
+        self.push(Op::Prefetch(addr), Ty::Void);
+    }
+    /// Calls a helper with up to four arguments; the result has type `ty` (Void: none).
+    #[inline(never)]
+    pub fn call(&mut self, helper: &'static Helper, ty: Ty, args: &[Val]) -> Val {
+        let mut a = [Val::NONE; 4];
+        a[..args.len()].copy_from_slice(args);
+        let v = self.push(Op::Call(helper, a), ty);
+        match helper.touches {
+            Touches::Nothing | Touches::Reads(_) => {}
+            Touches::Writes(slots) => slots.iter().for_each(|s| self.known[s.0 as usize] = Val::NONE),
+            Touches::All => self.known.fill(Val::NONE),
+        }
+        v
+    }
+}

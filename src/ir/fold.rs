@@ -1,0 +1,237 @@
+//! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
+
+use crate::op::{Bin, Mem, Op, Un, V1, Val};
+use crate::region::Region;
+use crate::types::{IntCc, Ty};
+
+/// What an operation folds to.
+#[derive(Debug)]
+pub(crate) enum Folded {
+    No,
+    Val(Val),
+    Const(u64),
+    Op(Op),
+}
+
+/// Folds a pure operation of result type `ty`.
+pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
+    match *op {
+        Op::Bin(bin, a, b) => fold_bin(r, bin, a, b, ty),
+        Op::Un(un, a) => r.const_of(a).map_or(Folded::No, |c| Folded::Const(eval_un(un, c, ty))),
+        Op::Zext(a) => match r.const_of(a) {
+            Some(c) => Folded::Const(c),
+            None => match *r.op(a) {
+                Op::Zext(inner) => Folded::Op(Op::Zext(inner)),
+                Op::Trunc(inner) if r.ty(inner) == ty && r.ty(a).bits() < 32 => {
+                    Folded::Op(Op::Extract { v: inner, lsb: 0, width: r.ty(a).bits() as u8, signed: false })
+                }
+                _ => Folded::No,
+            },
+        },
+        Op::Sext(a) => r.const_of(a).map_or(Folded::No, |c| Folded::Const(sign_extend(c, r.ty(a).bits()))),
+        Op::Trunc(a) => match r.const_of(a) {
+            Some(c) => Folded::Const(c),
+            None => match *r.op(a) {
+                Op::Zext(inner) | Op::Sext(inner) if r.ty(inner) == ty => Folded::Val(inner),
+                Op::Zext(inner) | Op::Trunc(inner) if r.ty(inner).bits() > ty.bits() => Folded::Op(Op::Trunc(inner)),
+                _ => Folded::No,
+            },
+        },
+        Op::Extract { v, lsb, width, signed } => fold_extract(r, v, lsb, width, signed, ty),
+        Op::Deposit { into, v, lsb, width } => fold_deposit(r, into, v, lsb, width, ty),
+        Op::Funnel { lo, amount: 0, .. } => Folded::Val(lo),
+        Op::Funnel { hi, lo, amount } if hi == lo => rotate(r, lo, amount),
+        Op::Cmp(cc, a, b) => match (r.const_of(a), r.const_of(b)) {
+            (Some(x), Some(y)) => Folded::Const(eval_cmp(cc, x, y, r.ty(a).bits()) as u64),
+            _ => Folded::No,
+        },
+        Op::Select(c, a, b) => match r.const_of(c) {
+            Some(0) => Folded::Val(b),
+            Some(_) => Folded::Val(a),
+            None if a == b => Folded::Val(a),
+            None => Folded::No,
+        },
+        Op::Bitcast(a) => match *r.op(a) {
+            Op::Bitcast(inner) if r.ty(inner) == ty => Folded::Val(inner),
+            Op::Const(c) => Folded::Const(c),
+            _ => Folded::No,
+        },
+        Op::VGet(_, a, 0) => match *r.op(a) {
+            Op::VFromScalar(s) if r.ty(s) == ty => Folded::Val(s),
+            _ => Folded::No,
+        },
+        Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {
+            Op::VFromScalar(_) | Op::V1(V1::ZeroHi | V1::MoveHi, ..) => Folded::Val(a),
+            _ => Folded::No,
+        },
+        _ => Folded::No,
+    }
+}
+
+fn rotate(r: &Region, v: Val, amount: u8) -> Folded {
+    // The amount would be a constant of its own; leave the funnel, the host knows it as a rotate.
+    match r.const_of(v) {
+        Some(c) if r.ty(v) == Ty::I64 => Folded::Const(c.rotate_right(amount as u32)),
+        Some(c) => Folded::Const((c as u32).rotate_right(amount as u32) as u64),
+        None => Folded::No,
+    }
+}
+
+fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
+    let (ca, cb) = (r.const_of(a), r.const_of(b));
+    if let (Some(x), Some(y)) = (ca, cb) {
+        return Folded::Const(eval_bin(bin, x, y, ty));
+    }
+    let commutes = matches!(bin, Bin::Add | Bin::Mul | Bin::And | Bin::Or | Bin::Xor);
+    if ca.is_some() && commutes {
+        return Folded::Op(Op::Bin(bin, b, a));
+    }
+    let Some(c) = cb else {
+        return match bin {
+            Bin::And | Bin::Or if a == b => Folded::Val(a),
+            Bin::Xor | Bin::Sub | Bin::AndNot if a == b => Folded::Const(0),
+            Bin::Sub if ca == Some(0) => Folded::Op(Op::Un(Un::Neg, b)),
+            Bin::Or | Bin::Xor if ca == Some(0) => Folded::Val(b),
+            _ => Folded::No,
+        };
+    };
+    let all = ty.mask();
+    match (bin, c) {
+        (Bin::Add | Bin::Sub | Bin::Or | Bin::Xor | Bin::AndNot, 0) => Folded::Val(a),
+        (Bin::Shl | Bin::Shr | Bin::Sar | Bin::Rotr, c) if c & (ty.bits() as u64 - 1) == 0 => Folded::Val(a),
+        (Bin::And | Bin::Mul, 0) => Folded::Const(0),
+        (Bin::Mul, 1) => Folded::Val(a),
+        (Bin::And, c) if c == all => Folded::Val(a),
+        (Bin::AndNot, c) if c == all => Folded::Const(0),
+        (Bin::Or, c) if c == all => Folded::Const(all),
+        (Bin::Xor, c) if c == all => Folded::Op(Op::Un(Un::Not, a)),
+        _ => Folded::No,
+    }
+}
+
+fn fold_extract(r: &Region, v: Val, lsb: u8, width: u8, signed: bool, ty: Ty) -> Folded {
+    if lsb == 0 && width as u32 == ty.bits() {
+        return Folded::Val(v);
+    }
+    let Some(c) = r.const_of(v) else { return Folded::No };
+    let field = (c >> lsb) & low_mask(width as u32);
+    Folded::Const(if signed { sign_extend(field, width as u32) & ty.mask() } else { field })
+}
+
+fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Folded {
+    if lsb == 0 && width as u32 == ty.bits() {
+        return Folded::Val(v);
+    }
+    match (r.const_of(into), r.const_of(v)) {
+        (Some(i), Some(c)) => {
+            let m = low_mask(width as u32) << lsb;
+            Folded::Const(i & !m | c << lsb & m)
+        }
+        _ => Folded::No,
+    }
+}
+
+fn low_mask(width: u32) -> u64 {
+    u64::MAX >> (64 - width)
+}
+
+/// The low `bits` bits of `v`, sign-extended to 64.
+pub fn sign_extend(v: u64, bits: u32) -> u64 {
+    ((v << (64 - bits)) as i64 >> (64 - bits)) as u64
+}
+
+/// An integer operation on constants, at the width of `ty`.
+pub fn eval_bin(bin: Bin, a: u64, b: u64, ty: Ty) -> u64 {
+    let bits = ty.bits();
+    let (sa, sb) = (sign_extend(a, bits) as i64, sign_extend(b, bits) as i64);
+    let amount = (b & (bits as u64 - 1)) as u32;
+    let v = match bin {
+        Bin::Add => a.wrapping_add(b),
+        Bin::Sub => a.wrapping_sub(b),
+        Bin::Mul => a.wrapping_mul(b),
+        Bin::And => a & b,
+        Bin::Or => a | b,
+        Bin::Xor => a ^ b,
+        Bin::AndNot => a & !b,
+        Bin::Shl => a << amount,
+        Bin::Shr => a >> amount,
+        Bin::Sar => (sa >> amount) as u64,
+        Bin::Rotr if amount == 0 => a,
+        Bin::Rotr => a >> amount | a << (bits - amount),
+        Bin::MulHiU => ((u128::from(a) * u128::from(b)) >> bits) as u64,
+        Bin::MulHiS => ((i128::from(sa) * i128::from(sb)) >> bits) as u64,
+        Bin::DivU => a.checked_div(b).unwrap_or(0),
+        Bin::DivS if b == 0 => 0,
+        Bin::DivS => sa.wrapping_div(sb) as u64,
+        Bin::RemU => a.checked_rem(b).unwrap_or(0),
+        Bin::RemS if b == 0 => 0,
+        Bin::RemS => sa.wrapping_rem(sb) as u64,
+    };
+    v & ty.mask()
+}
+
+/// An operation on one constant, at the width of `ty`.
+pub fn eval_un(un: Un, a: u64, ty: Ty) -> u64 {
+    let bits = ty.bits();
+    let v = match un {
+        Un::Neg => a.wrapping_neg(),
+        Un::Not => !a,
+        Un::Clz => (a << (64 - bits)).leading_zeros().min(bits) as u64,
+        Un::Ctz => a.trailing_zeros().min(bits) as u64,
+        Un::Popcnt => a.count_ones() as u64,
+        Un::Bswap => a.swap_bytes() >> (64 - bits),
+        Un::Bitrev => a.reverse_bits() >> (64 - bits),
+    };
+    v & ty.mask()
+}
+
+/// A comparison of constants of `bits` bits.
+pub fn eval_cmp(cc: IntCc, a: u64, b: u64, bits: u32) -> bool {
+    let (sa, sb) = (sign_extend(a, bits) as i64, sign_extend(b, bits) as i64);
+    match cc {
+        IntCc::Eq => a == b,
+        IntCc::Ne => a != b,
+        IntCc::Ult => a < b,
+        IntCc::Ule => a <= b,
+        IntCc::Ugt => a > b,
+        IntCc::Uge => a >= b,
+        IntCc::Slt => sa < sb,
+        IntCc::Sle => sa <= sb,
+        IntCc::Sgt => sa > sb,
+        IntCc::Sge => sa >= sb,
+    }
+}
+
+/// Folds additions and shifts of the base into the address mode.
+pub(crate) fn address(r: &Region, mut m: Mem) -> Mem {
+    let ty = r.ty(m.base);
+    loop {
+        match *r.op(m.base) {
+            Op::Bin(Bin::Add, a, b) => match r.const_of(b) {
+                Some(c) => match m.disp.checked_add(sign_extend(c, ty.bits()) as i32) {
+                    Some(d) if sign_extend(c, ty.bits()) as i64 == i64::from(sign_extend(c, ty.bits()) as i32) => {
+                        (m.base, m.disp) = (a, d);
+                    }
+                    _ => return m,
+                },
+                None if m.index.is_none() => {
+                    (m.base, m.index, m.scale) = match *r.op(b) {
+                        Op::Bin(Bin::Shl, x, n) if r.const_of(n).is_some_and(|n| n <= 3) => {
+                            (a, x, r.const_of(n).unwrap_or(0) as u8)
+                        }
+                        _ => (a, b, 0),
+                    };
+                }
+                None => return m,
+            },
+            Op::Bin(Bin::Sub, a, b) => match r.const_of(b) {
+                Some(c) if c <= 0x4000_0000 => match m.disp.checked_sub(c as i32) {
+                    Some(d) => (m.base, m.disp) = (a, d),
+                    None => return m,
+                },
+                _ => return m,
+            },
+            _ => return m,
+        }
+    }
+}

@@ -1,0 +1,714 @@
+//! The operations. One table of what there is; what each computes is said here, done in `eval.rs`, typed in `verify.rs`.
+//!
+//! Rules that hold for all:
+//! - An operation with a result has it as its own number: [`Val`] is the index of the defining instruction.
+//! - Integer operations work at the width of their type. Both operands have the result's type unless said otherwise.
+//! - Nothing here traps but memory operations, helper calls that say so, and the exits in `region.rs`. Division by zero gives 0 and the most negative
+//!   number divided by -1 gives itself; a guest that wants something else selects it.
+
+use crate::helper::Helper;
+use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
+
+/// A value: the number of the instruction that defines it, in its region.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Val(pub u32);
+
+impl Val {
+    /// "No value", where an operand is optional.
+    pub const NONE: Val = Val(u32::MAX);
+    pub const fn is_none(self) -> bool {
+        self.0 == u32::MAX
+    }
+}
+
+impl std::fmt::Debug for Val {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        if self.is_none() { write!(f, "-") } else { write!(f, "v{}", self.0) }
+    }
+}
+
+/// A slot of guest state: an index into the guest's slot table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Slot(pub u16);
+
+/// Integer operations on two values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Bin {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    /// a & !b
+    AndNot,
+    /// Shifts and rotates take the amount (same type) modulo the width.
+    Shl,
+    Shr,
+    Sar,
+    Rotr,
+    /// The upper half of the double-width product.
+    MulHiU,
+    MulHiS,
+    DivU,
+    DivS,
+    RemU,
+    RemS,
+}
+
+/// Integer operations on one value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Un {
+    Neg,
+    Not,
+    /// Leading zeros; the width for 0.
+    Clz,
+    /// Trailing zeros; the width for 0.
+    Ctz,
+    Popcnt,
+    Bswap,
+    Bitrev,
+}
+
+/// Floating-point operations on two values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Fp2 {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// NaN if either is; -0 is below +0.
+    Min,
+    Max,
+    /// The number if the other is a quiet NaN (IEEE 754-2008 minNum).
+    MinNum,
+    MaxNum,
+    /// Arm FMULX: 0 times infinity is 2 with the sign of the product.
+    MulX,
+    /// Arm FRECPS, fused: 2 - a*b.
+    RecipStep,
+    /// Arm FRSQRTS, fused: (3 - a*b) / 2.
+    RsqrtStep,
+}
+
+/// Floating-point operations on one value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Fp1 {
+    /// Sign bit only: no flags, NaNs as any other value.
+    Neg,
+    Abs,
+    Sqrt,
+    /// Arm FRECPE, FRSQRTE, FRECPX.
+    RecipEstimate,
+    RsqrtEstimate,
+    RecipExponent,
+    /// To an integral value in the environment's rounding; no inexact flag.
+    RoundInt,
+    /// The same, with the inexact flag (Arm FRINTX).
+    RoundIntExact,
+    /// Arm FRINT32x, FRINT64x: out of range gives the most negative integer and the invalid flag.
+    RoundInt32,
+    RoundInt64,
+}
+
+/// Floating-point comparison of lanes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum FpCc {
+    /// Quiet: invalid for signalling NaNs only.
+    Eq,
+    /// Signalling: invalid for any NaN.
+    Ge,
+    Gt,
+    /// On absolute values (Arm FACGE, FACGT), signalling.
+    AbsGe,
+    AbsGt,
+}
+
+/// Vector operations on two V128 values, by integer lane.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum V2 {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    /// a & !b
+    AndNot,
+    /// a | !b
+    OrNot,
+    MinS,
+    MinU,
+    MaxS,
+    MaxU,
+    /// |a - b| without overflow.
+    AbdS,
+    AbdU,
+    /// All ones where true.
+    CmpEq,
+    CmpGtS,
+    CmpGeS,
+    CmpGtU,
+    CmpGeU,
+    /// a & b is not zero.
+    CmpTst,
+    /// Saturating.
+    SatAddS,
+    SatAddU,
+    SatSubS,
+    SatSubU,
+    /// Arm SUQADD: a signed + b unsigned, saturated as signed.
+    SatAddSU,
+    /// Arm USQADD: a unsigned + b signed, saturated as unsigned.
+    SatAddUS,
+    /// (a + b) >> 1 without overflow, and with rounding; (a - b) >> 1.
+    HalfAddS,
+    HalfAddU,
+    HalfAddRoundS,
+    HalfAddRoundU,
+    HalfSubS,
+    HalfSubU,
+    /// Shift by the signed low byte of b's lane, left if positive (Arm SSHL …): plain, rounding, saturating, both.
+    ShiftS,
+    ShiftU,
+    ShiftRoundS,
+    ShiftRoundU,
+    ShiftSatS,
+    ShiftSatU,
+    ShiftSatRoundS,
+    ShiftSatRoundU,
+    /// Upper half of 2*a*b, saturated (Arm SQDMULH), and with rounding (SQRDMULH). Lanes H, S.
+    SatDoubleMulHi,
+    SatDoubleMulHiRound,
+    /// Carry-less product of lanes, low half (lane B: Arm PMUL).
+    PMul,
+    /// Interleave: low halves, high halves.
+    ZipLo,
+    ZipHi,
+    /// Even lanes of a then of b; odd lanes.
+    UnzipEven,
+    UnzipOdd,
+    /// Even lanes of a and b side by side; odd.
+    TrnEven,
+    TrnOdd,
+    /// Lane b of a: bytes of a chosen by the bytes of b, 0 where that is 16 or more. Lane B.
+    Tbl,
+    /// Products of the low halves' lanes, twice as wide (`lane` is the narrow one); PMulWide carry-less (B, or D giving 128 bits).
+    MulWideS,
+    MulWideU,
+    PMulWide,
+    /// 2*a*b of the low halves, saturated to the wide lane (Arm SQDMULL). Lanes H, S.
+    SatDoubleMulWide,
+    /// The low half of a, then the low half of b above it. `lane` is D.
+    ConcatLo,
+    /// The high half of a, then the high half of b above it. `lane` is D.
+    ConcatHi,
+}
+
+/// Vector operations on one V128 value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum V1 {
+    Not,
+    Neg,
+    Abs,
+    /// Saturating.
+    SatAbs,
+    SatNeg,
+    Clz,
+    /// Leading bits equal to the sign bit, less that one.
+    Cls,
+    /// Ones in each byte. Lane B.
+    Popcnt,
+    /// Bits of each byte reversed. Lane B.
+    Bitrev,
+    /// Bytes of each lane reversed.
+    Bswap,
+    /// The low half's lanes, twice as wide (`lane` is the narrow one).
+    WidenS,
+    WidenU,
+    /// Lanes cut to half their width into the low half, zero above (`lane` is the wide one): plain, signed→signed saturated, signed→unsigned, unsigned→unsigned.
+    Narrow,
+    NarrowSatS,
+    NarrowSatSU,
+    NarrowSatU,
+    /// Adjacent lanes added into the lane twice as wide (`lane` is the narrow one; Arm SADDLP).
+    PairAddS,
+    PairAddU,
+    /// The low 64 bits, zero above. `lane` is D.
+    ZeroHi,
+    /// The high 64 bits moved low, zero above. `lane` is D.
+    MoveHi,
+    /// Arm URECPE, URSQRTE. Lane S.
+    RecipEstimateU,
+    RsqrtEstimateU,
+}
+
+/// Vector shifts by an immediate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum VShift {
+    Shl,
+    /// 1 ..= width
+    ShrU,
+    ShrS,
+    ShrRoundU,
+    ShrRoundS,
+    /// Saturating left: signed, unsigned, signed→unsigned.
+    ShlSatS,
+    ShlSatU,
+    ShlSatSU,
+}
+
+/// Vector operations on three V128 values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum V3 {
+    /// Bits of b where a has ones, of c elsewhere. `lane` is ignored.
+    BitSelect,
+    /// a + dot products of four bytes of b and c in each S lane: both signed, both unsigned, b unsigned and c signed.
+    DotS,
+    DotU,
+    DotUS,
+    /// a + 2x8 by 8x2 matrix product (Arm SMMLA …), S lanes.
+    MatMulS,
+    MatMulU,
+    MatMulUS,
+    /// Saturating rounding doubling multiply-add high (Arm SQRDMLAH), and subtract. Lanes H, S.
+    SatDoubleMulAddHi,
+    SatDoubleMulSubHi,
+    // Arm's SHA instructions, whole: state and schedule words as the manual has them.
+    Sha1C,
+    Sha1P,
+    Sha1M,
+    Sha1Su0,
+    Sha256H,
+    Sha256H2,
+    Sha256Su1,
+    Sha512H,
+    Sha512H2,
+    Sha512Su1,
+    /// SM3PARTW1, SM3PARTW2, SM3SS1.
+    Sm3PartW1,
+    Sm3PartW2,
+    Sm3Ss1,
+}
+
+/// Cryptographic steps on two V128 values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Crypto {
+    /// ShiftRows and SubBytes of a (b unused), the inverse, MixColumns, its inverse.
+    AesSubShift,
+    AesInvSubShift,
+    AesMix,
+    AesInvMix,
+    Sha1H,
+    Sha1Su1,
+    Sha256Su0,
+    Sha512Su0,
+    Sm4E,
+    Sm4Ekey,
+}
+
+/// Read-modify-write operations; `And` clears nothing by itself (Arm LDCLR passes the complement).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Rmw {
+    Swap,
+    Add,
+    And,
+    Or,
+    Xor,
+    MinS,
+    MaxS,
+    MinU,
+    MaxU,
+}
+
+/// How a loaded value of `size` bytes becomes the result's type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Ext {
+    /// As it is, or zero-extended (a V128 result: zero above).
+    Zero,
+    Sign,
+}
+
+/// Where and how a load or store goes: address = base + (index << scale) + disp, computed at the width of `base`'s type
+/// (I32 wraps at 4 GiB). Both address values have the same type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Mem {
+    pub base: Val,
+    /// [`Val::NONE`] if there is no index.
+    pub index: Val,
+    pub disp: i32,
+    pub scale: u8,
+    /// Bytes: 1, 2, 4, 8, 16.
+    pub size: u8,
+    pub ext: Ext,
+    pub order: Order,
+    /// Big-endian data.
+    pub big: bool,
+    /// Address space (0 is the only one in user mode).
+    pub space: u8,
+    /// Traps (as a bus error) if the address is not a multiple of `size`.
+    pub aligned: bool,
+}
+
+impl Mem {
+    /// Plain little-endian access of `size` bytes at `base`.
+    pub const fn at(base: Val, size: u8) -> Mem {
+        Mem {
+            base,
+            index: Val::NONE,
+            disp: 0,
+            scale: 0,
+            size,
+            ext: Ext::Zero,
+            order: Order::Plain,
+            big: false,
+            space: 0,
+            aligned: false,
+        }
+    }
+    pub const fn disp(self, disp: i32) -> Mem {
+        Mem { disp, ..self }
+    }
+    pub const fn index(self, index: Val, scale: u8) -> Mem {
+        Mem { index, scale, ..self }
+    }
+    pub const fn order(self, order: Order) -> Mem {
+        Mem { order, ..self }
+    }
+    pub const fn signed(self) -> Mem {
+        Mem { ext: Ext::Sign, ..self }
+    }
+    pub const fn aligned(self) -> Mem {
+        Mem { aligned: true, ..self }
+    }
+}
+
+/// An operation with its operands. The result's type stands in [`Inst`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Op {
+    /// An integer or float constant's bits.
+    Const(u64),
+    /// A V128 constant: an index into the region's `vectors`.
+    ConstV(u32),
+    /// The start of the guest instruction at `pc`. `extra` is the guest's second word of position (ITSTATE, branch delay): what a
+    /// fault record gives back beside pc.
+    Insn {
+        pc: u64,
+        extra: u32,
+    },
+    /// Guest state.
+    Get(Slot),
+    Set(Slot, Val),
+    /// Sticky floating-point flags as bits of [`crate::types::fpflag`] (I32).
+    FpFlagsGet,
+    FpFlagsSet(Val),
+
+    Bin(Bin, Val, Val),
+    Un(Un, Val),
+    /// Integer width changes.
+    Zext(Val),
+    Sext(Val),
+    Trunc(Val),
+    /// Bits lsb .. lsb+width of the value, zero- or sign-extended.
+    Extract {
+        v: Val,
+        lsb: u8,
+        width: u8,
+        signed: bool,
+    },
+    /// `into` with its bits lsb .. lsb+width replaced by the low bits of v.
+    Deposit {
+        into: Val,
+        v: Val,
+        lsb: u8,
+        width: u8,
+    },
+    /// The low half of (hi:lo) >> amount; amount below the width.
+    Funnel {
+        hi: Val,
+        lo: Val,
+        amount: u8,
+    },
+    /// I1.
+    Cmp(IntCc, Val, Val),
+    /// cond ? a : b, of any type.
+    Select(Val, Val, Val),
+    /// a + b + C; a - b - !C.
+    AddC(Val, Val, Val),
+    SubC(Val, Val, Val),
+    /// CRC of the value's low `bytes` bytes into acc (I32): CRC-32 (0x04C11DB7) or CRC-32C, bit-reflected.
+    Crc32 {
+        acc: Val,
+        v: Val,
+        bytes: u8,
+        c: bool,
+    },
+
+    /// Flags of a + b, a - b, a + b + C, a - b - !C (the last operand: flags).
+    FlagsAdd(Val, Val),
+    FlagsSub(Val, Val),
+    FlagsAdc(Val, Val, Val),
+    FlagsSbc(Val, Val, Val),
+    /// N and Z of the value, C and V clear.
+    FlagsLogic(Val),
+    /// N and Z of the value, C and V from the flags.
+    FlagsNz(Val, Val),
+    /// The flags with C set to an I1.
+    FlagsSetC(Val, Val),
+    /// Arm's flags of a floating-point comparison (scalar): less N, equal ZC, greater C, unordered CV. `signalling`: invalid for any NaN.
+    FlagsFcmp {
+        fmt: Fmt,
+        signalling: bool,
+        env: Env,
+        a: Val,
+        b: Val,
+    },
+    /// To and from bits 31..28 of an I32 (NZCV, the rest zero / ignored).
+    FlagsToBits(Val),
+    FlagsFromBits(Val),
+    /// I1.
+    Cond(Cc, Val),
+
+    /// Same-size reinterpretation between integer and float scalars.
+    Bitcast(Val),
+    Fp1(Fp1, Shape, Env, Val),
+    Fp2(Fp2, Shape, Env, Val, Val),
+    /// (±a*b) ± c with one rounding.
+    Fma {
+        shape: Shape,
+        env: Env,
+        neg_product: bool,
+        neg_addend: bool,
+        a: Val,
+        b: Val,
+        c: Val,
+    },
+    /// Between formats. Scalar: `lanes` 0. Vector: the low `lanes` lanes of the source, to the low lanes of the result, zero above.
+    FpCvt {
+        from: Fmt,
+        to: Fmt,
+        lanes: u8,
+        env: Env,
+        v: Val,
+    },
+    /// To an integer of `bits` 16, 32 or 64 with `fbits` fraction bits, saturating, NaN gives 0 (both invalid); rounded by env.round.
+    /// Scalar: integer result of type I32 or I64 (the result's type is at least `bits` wide, zero-extended); vector: lanes of the same width.
+    FpToInt {
+        shape: Shape,
+        env: Env,
+        signed: bool,
+        bits: u8,
+        fbits: u8,
+        v: Val,
+    },
+    /// From an integer value (scalar: the type of v tells its width) with `fbits` fraction bits.
+    FpFromInt {
+        shape: Shape,
+        env: Env,
+        signed: bool,
+        fbits: u8,
+        v: Val,
+    },
+    /// Arm FJCVTZS: F64 to I32 modulo 2^32, rounded to zero.
+    FpToIntJs(Val),
+    /// All ones in each lane where it holds. Shape is a vector (a scalar comparison is one lane).
+    FpCmp(FpCc, Shape, Env, Val, Val),
+
+    V1(V1, Lane, Val),
+    V2(V2, Lane, Val, Val),
+    V3(V3, Lane, Val, Val, Val),
+    VShift(VShift, Lane, Val, u8),
+    Crypto(Crypto, Val, Val),
+    /// Bytes imm .. imm+16 of b:a (a low), 0 ≤ imm ≤ 16.
+    VExt(Val, Val, u8),
+    /// A scalar into lane 0, zero above.
+    VFromScalar(Val),
+    /// A scalar in every lane.
+    VSplat(Lane, Val),
+    /// Lane `n` in every lane.
+    VSplatLane(Lane, Val, u8),
+    /// A lane as a scalar of the result's type (integer or float of the lane's size).
+    VGet(Lane, Val, u8),
+    /// The vector (first) with lane `n` replaced by a scalar.
+    VSet(Lane, Val, Val, u8),
+
+    Load(Mem),
+    /// The value's low `size` bytes.
+    Store(Mem, Val),
+    /// The old value. `size` as in the result's type (I8 … I64).
+    AtomicRmw(Rmw, Order, Val, Val),
+    /// Compares memory with expected, stores new if equal; the old value. I8 … I64, V128 (16-byte aligned or it faults).
+    CmpXchg {
+        addr: Val,
+        expected: Val,
+        new: Val,
+    },
+    /// Load that arms the exclusive monitor (I8 … I64, V128); aligned or it faults.
+    LoadExcl(Val, Order),
+    /// I32: 0 stored, 1 not (the monitor was lost). The value's type tells the size.
+    StoreExcl(Val, Val, Order),
+    ClearExcl,
+    Fence(Fence),
+    /// Touches the cache line for reading: may be dropped.
+    Prefetch(Val),
+    /// A helper, for rare work. Up to four arguments.
+    Call(&'static Helper, [Val; 4]),
+}
+
+/// An instruction: an operation and its result's type.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Inst {
+    pub op: Op,
+    pub ty: Ty,
+}
+
+impl Op {
+    /// Calls `f` for each value operand, in order.
+    pub fn for_each_arg(&self, mut f: impl FnMut(Val)) {
+        let mut copy = *self;
+        copy.map_args(|v| {
+            f(v);
+            v
+        });
+    }
+
+    /// Replaces each value operand by `f` of it.
+    pub fn map_args(&mut self, mut f: impl FnMut(Val) -> Val) {
+        use Op::*;
+        match self {
+            Const(_) | ConstV(_) | Insn { .. } | Get(_) | FpFlagsGet | ClearExcl | Fence(_) => {}
+            Set(_, a)
+            | FpFlagsSet(a)
+            | Un(_, a)
+            | Zext(a)
+            | Sext(a)
+            | Trunc(a)
+            | Extract { v: a, .. }
+            | FlagsLogic(a)
+            | FlagsToBits(a)
+            | FlagsFromBits(a)
+            | Cond(_, a)
+            | Bitcast(a)
+            | Fp1(_, _, _, a)
+            | FpCvt { v: a, .. }
+            | FpToInt { v: a, .. }
+            | FpFromInt { v: a, .. }
+            | FpToIntJs(a)
+            | V1(_, _, a)
+            | VShift(_, _, a, _)
+            | VFromScalar(a)
+            | VSplat(_, a)
+            | VSplatLane(_, a, _)
+            | VGet(_, a, _)
+            | LoadExcl(a, _)
+            | Prefetch(a) => *a = f(*a),
+            Bin(_, a, b)
+            | Deposit { into: a, v: b, .. }
+            | Funnel { hi: a, lo: b, .. }
+            | Cmp(_, a, b)
+            | Crc32 { acc: a, v: b, .. }
+            | FlagsAdd(a, b)
+            | FlagsSub(a, b)
+            | FlagsNz(a, b)
+            | FlagsSetC(a, b)
+            | FlagsFcmp { a, b, .. }
+            | Fp2(_, _, _, a, b)
+            | FpCmp(_, _, _, a, b)
+            | V2(_, _, a, b)
+            | Crypto(_, a, b)
+            | VExt(a, b, _)
+            | VSet(_, a, b, _)
+            | AtomicRmw(_, _, a, b)
+            | StoreExcl(a, b, _) => {
+                *a = f(*a);
+                *b = f(*b);
+            }
+            Select(a, b, c)
+            | AddC(a, b, c)
+            | SubC(a, b, c)
+            | FlagsAdc(a, b, c)
+            | FlagsSbc(a, b, c)
+            | Fma { a, b, c, .. }
+            | V3(_, _, a, b, c)
+            | CmpXchg { addr: a, expected: b, new: c } => {
+                *a = f(*a);
+                *b = f(*b);
+                *c = f(*c);
+            }
+            Load(m) => Self::map_mem(m, &mut f),
+            Store(m, v) => {
+                Self::map_mem(m, &mut f);
+                *v = f(*v);
+            }
+            Call(_, args) => {
+                for a in args.iter_mut().filter(|a| !a.is_none()) {
+                    *a = f(*a);
+                }
+            }
+        }
+    }
+
+    fn map_mem(m: &mut Mem, f: &mut impl FnMut(Val) -> Val) {
+        m.base = f(m.base);
+        if !m.index.is_none() {
+            m.index = f(m.index);
+        }
+    }
+
+    /// Whether the operation can leave the generated code in the middle: what a guest's handler can then see must be exact.
+    pub fn can_fault(&self) -> bool {
+        match self {
+            Op::Load(_)
+            | Op::Store(..)
+            | Op::AtomicRmw(..)
+            | Op::CmpXchg { .. }
+            | Op::LoadExcl(..)
+            | Op::StoreExcl(..) => true,
+            Op::Call(h, _) => h.can_exit,
+            _ => false,
+        }
+    }
+
+    /// Whether the operation does something besides giving its value, so that it stays though nobody reads it.
+    /// Floating-point arithmetic sets sticky flags: it stays.
+    pub fn has_effect(&self) -> bool {
+        use Op::*;
+        match self {
+            Set(..)
+            | FpFlagsSet(_)
+            | Store(..)
+            | AtomicRmw(..)
+            | CmpXchg { .. }
+            | LoadExcl(..)
+            | StoreExcl(..)
+            | ClearExcl
+            | Fence(_)
+            | Load(_)
+            | Insn { .. }
+            | Prefetch(_)
+            | FlagsFcmp { .. }
+            | Fma { .. }
+            | FpCvt { .. }
+            | FpToInt { .. }
+            | FpFromInt { .. }
+            | FpToIntJs(_)
+            | FpCmp(..)
+            | Fp2(..) => true,
+            Fp1(op, ..) => !matches!(op, self::Fp1::Neg | self::Fp1::Abs),
+            Call(h, _) => !h.pure,
+            _ => false,
+        }
+    }
+}
