@@ -251,7 +251,9 @@ fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
         let v = load(t.abi().model(), bytes, p, i);
         match p.c {
             C::Ptr => address(v),
-            C::SigSet => format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" ")),
+            C::SigSet => {
+                format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" "))
+            }
             C::I8 | C::I16 | C::I32 | C::I64 | C::Long | C::LongFit | C::I64Low => v.cast_signed().to_string(),
             _ if v >= 1 << 20 => format!("{v:#x}"),
             _ => v.to_string(),
@@ -262,18 +264,30 @@ fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
 
 /// clock_gettime(2), by number.
 static CLOCKS: &[&str] = &[
-    "CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW", "CLOCK_REALTIME_COARSE",
-    "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME", "CLOCK_REALTIME_ALARM", "CLOCK_BOOTTIME_ALARM", "CLOCK_SGI_CYCLE", "CLOCK_TAI",
+    "CLOCK_REALTIME",
+    "CLOCK_MONOTONIC",
+    "CLOCK_PROCESS_CPUTIME_ID",
+    "CLOCK_THREAD_CPUTIME_ID",
+    "CLOCK_MONOTONIC_RAW",
+    "CLOCK_REALTIME_COARSE",
+    "CLOCK_MONOTONIC_COARSE",
+    "CLOCK_BOOTTIME",
+    "CLOCK_REALTIME_ALARM",
+    "CLOCK_BOOTTIME_ALARM",
+    "CLOCK_SGI_CYCLE",
+    "CLOCK_TAI",
 ];
 
 /// signal(7), by number.
+#[rustfmt::skip]
 pub static SIGNALS: &[&str] = &[
-    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",
-    "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM",
-    "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",
+    "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
+    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
 ];
 
 /// What strerror(3) says, from error 1.
+#[rustfmt::skip]
 static MESSAGES: &[&str] = &[
     "Operation not permitted", "No such file or directory", "No such process", "Interrupted system call", "Input/output error",
     "No such device or address", "Argument list too long", "Exec format error", "Bad file descriptor", "No child processes",
