@@ -1,1 +1,81 @@
-//! (being written)
+//! The engine: runs guest code. It has regions translated on demand, keeps them, links them, and brings faults back to exact guest state.
+//! It knows no guest by name and nothing of Linux guests; what needs the system leaves [`Engine::run`] as an [`Exit`].
+
+mod arena;
+mod cache;
+mod cpu;
+pub mod fault;
+mod interpret;
+pub mod lock;
+mod memory;
+mod run;
+mod serve;
+
+pub use cpu::Cpu;
+pub use run::Engine;
+
+use std::fmt::Debug;
+
+/// Why guest code stopped. Guest state is exact, with pc as said.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Exit {
+    /// A system call; pc is the instruction after it.
+    Syscall,
+    /// Somebody called [`Cpu::interrupt`]; pc is the next instruction.
+    Interrupted,
+    /// The instruction at pc traps.
+    Trap(ir::Trap),
+    /// The access of the instruction at pc faulted.
+    Fault(Fault),
+    /// Code in the range may have been changed by stores: the caller finds its aliases and invalidates them. pc is the next instruction.
+    FlushCode { addr: u64, len: u64 },
+}
+
+/// A fault of the host while it did the guest's access.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Fault {
+    /// Host signal number, si_code, si_addr.
+    pub signo: i32,
+    pub code: i32,
+    pub addr: u64,
+    /// Whether it was a write.
+    pub write: bool,
+}
+
+/// Where guest code is read from.
+pub trait CodeSource: Sync + Debug {
+    /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
+    fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Takes text for the log (`-d`).
+    fn log(&self, text: &str);
+}
+
+/// What the engine writes to the log (`-d`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Log {
+    pub in_asm: bool,
+    pub op: bool,
+    pub out_asm: bool,
+    pub unimp: bool,
+    pub exec: bool,
+    /// Only guest addresses in these ranges; empty: all.
+    pub filter: &'static [(u64, u64)],
+}
+
+/// How the engine is to work.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Guest instructions to a region at most.
+    pub max_insns: u32,
+    /// Bytes of generated code before all is dropped.
+    pub code_size: usize,
+    pub log: Log,
+    /// Run by the interpreter instead of generated code.
+    pub interpret: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false }
+    }
+}

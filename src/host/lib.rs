@@ -1,1 +1,121 @@
-//! (being written)
+//! The back end: IR to machine code. What is common to all hosts is here, each host in a folder of its own.
+#![forbid(unsafe_code)]
+
+pub mod cpu;
+pub mod x86_64;
+
+pub use cpu::Cpu;
+
+use ir::{Helper, Op, Slot, Ty};
+
+/// Where a slot of guest state lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Offset in [`Cpu::guest`].
+    pub offset: u16,
+    pub ty: Ty,
+}
+
+/// A guest's state as the back end sees it.
+#[derive(Clone, Debug)]
+pub struct StateMap {
+    pub slots: Vec<Place>,
+    /// Slots that deserve a host register, best first.
+    pub int_homes: Vec<Slot>,
+    pub vec_homes: Vec<Slot>,
+}
+
+/// How generated code is left, by a number that it hands over.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Exit {
+    /// On to this guest address; `link` is the address of the link slot to be patched.
+    Goto {
+        pc: u64,
+        link: u64,
+    },
+    /// A poll found work; the guest goes on at pc.
+    Poll {
+        pc: u64,
+    },
+    Syscall {
+        next: u64,
+    },
+    Resume {
+        pc: u64,
+    },
+    /// The address is in `Cpu::exit_value`.
+    FlushCode {
+        len: u32,
+        next: u64,
+    },
+    /// `Cpu::exit_value` is the address of a misaligned access.
+    Trap {
+        trap: ir::Trap,
+        pc: u64,
+        extra: u32,
+    },
+    /// A helper asked for it; the trap is in `Cpu::helper_trap`.
+    HelperTrap {
+        pc: u64,
+        extra: u32,
+    },
+}
+
+/// Where the flags of guest state are at a faulting access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagsAt {
+    /// In their slot.
+    Slot,
+    /// In the host's flags; C inverted or not.
+    Host { inverted: bool },
+    /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
+    HostFcmp { swapped: bool },
+}
+
+/// What an access that can fault needs, for guest state to be exact when it does.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultRecord {
+    /// Offset of the host instruction in the region's code.
+    pub at: u32,
+    pub pc: u64,
+    pub extra: u32,
+    pub flags: FlagsAt,
+    /// The slot those flags belong to, if they are not in it.
+    pub flags_slot: u16,
+}
+
+/// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to
+/// [`ir::eval`].
+#[derive(Debug)]
+pub struct Site {
+    pub op: Op,
+    pub ty: Ty,
+    pub arg_types: [Ty; 4],
+    pub helper: Option<&'static Helper>,
+}
+
+/// Addresses that generated code refers to; all within 2 GiB of it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Thunks {
+    /// Called from Rust: `extern "C" fn(cpu, code)`.
+    pub enter: u64,
+    /// Leaves with the exit number in eax.
+    pub exit: u64,
+    /// Goes to the guest address in rax.
+    pub indirect: u64,
+    /// A return whose address (rax) does not match the top of the shadow stack.
+    pub return_miss: u64,
+    /// Calls the site in rax.
+    pub site: u64,
+    /// Leaves after a fault: guest state is saved already.
+    pub fault: u64,
+}
+
+/// A region's code, to be placed.
+#[derive(Debug, Default)]
+pub struct Code {
+    pub exits: Vec<Exit>,
+    /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
+    pub links: Vec<(u64, u32)>,
+    pub faults: Vec<FaultRecord>,
+}

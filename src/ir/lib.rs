@@ -3,13 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod builder;
+pub mod eval;
 pub mod fold;
 pub mod helper;
+pub mod interp;
 pub mod op;
 pub mod region;
+pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use builder::Builder;
+pub use eval::eval;
 pub use helper::{Frame, Helper, Touches};
 pub use op::{Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};

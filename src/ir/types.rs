@@ -18,8 +18,8 @@ pub enum Ty {
     /// 128 bits; the lane type is the operation's. Lane 0 is the low bits.
     V128,
     /// The four conditions N, Z, C, V that an arithmetic operation leaves. C after a subtraction is "no borrow".
-    /// In guest state (a slot of this type, 4 bytes) they stand as bit 15 N, bit 14 Z, bit 8 C, bit 0 V, the rest zero:
-    /// what x86's `lahf; seto al` leaves, masked.
+    /// In guest state (a slot of this type, 4 bytes) they stand as bit 15 N, bit 14 Z, bit 8 C, bit 0 V, the rest undefined:
+    /// what x86's `lahf; seto al` leaves.
     Flags,
 }
 

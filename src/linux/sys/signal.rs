@@ -10,7 +10,7 @@ syscalls! { |t|
         check_size(size)?;
         let before = signal::mask(t);
         if let Some(set) = new.read_if(t)? {
-            signal::set_mask(t, changed(how, before, set.sig)?);
+            signal::set_mask(t, changed(how, before, set.sig)?)?;
         }
         old.write_if(t, SigSet { sig: before })?;
         Ok(0)
@@ -21,7 +21,7 @@ syscalls! { |t|
         let word = word_mask(t);
         if let Some(set) = new.read_if(t)? {
             let after = changed(how, before & word, set.value)?;
-            signal::set_mask(t, before & !word | after & word);
+            signal::set_mask(t, before & !word | after & word)?;
         }
         old.write_if(t, ULongWord { value: before & word })?;
         Ok(0)

@@ -1,0 +1,309 @@
+//! The regions there are: where their code is, how they are linked, which guest bytes they come from.
+//!
+//! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
+
+use crate::arena::Arena;
+use crate::{CodeSource, Options};
+use arch::{Code, Guest, Translation};
+use host::x86_64::{Compiler, Map, Request, thunks};
+use host::{FaultRecord, Place, Site, StateMap};
+use ir::Builder;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+/// A region's identity: guest address (with the guest's low mode bits) and mode word.
+pub(crate) type Key = (u64, u32);
+
+/// A hasher for keys: addresses are spread well enough by one multiplication.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.write_u64(u64::from(*b));
+        }
+    }
+    fn write_u32(&mut self, v: u32) {
+        self.write_u64(u64::from(v));
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 32;
+    }
+}
+
+/// A translated region.
+#[derive(Debug)]
+pub(crate) struct RegionInfo {
+    pub(crate) key: Key,
+    /// Guest bytes [start, end) it was made from.
+    start: u64,
+    end: u64,
+    /// Host code [code, code_end).
+    code: u64,
+    code_end: u64,
+    faults: Vec<FaultRecord>,
+    /// Link slots that lead here, with what they point to when they do not.
+    incoming: Vec<(u64, u64)>,
+    live: bool,
+}
+
+const PAGE_BITS: u32 = 12;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    guest: &'static Guest,
+    options: Options,
+    pub(crate) arena: Arena,
+    pub(crate) compiler: Compiler,
+    builder: Builder,
+    regions: Vec<RegionInfo>,
+    table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
+    /// Regions by guest page.
+    pages: BTreeMap<u64, Vec<u32>>,
+    /// Regions for the interpreter.
+    interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
+    /// Link slots that are not linked: slot → (exit code it points to).
+    unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
+    #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
+    sites: Vec<Box<Site>>,
+}
+
+/// Guest code for the front end.
+#[derive(Debug)]
+struct Reader<'a>(&'a dyn CodeSource);
+
+impl Code for Reader<'_> {
+    fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        self.0.fetch(pc, buf)
+    }
+}
+
+impl Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64) -> Cache {
+        let state = StateMap {
+            slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
+            int_homes: guest.state.int_homes.to_vec(),
+            vec_homes: guest.state.vec_homes.to_vec(),
+        };
+        assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
+        let map = Map::new(state);
+        let mut arena = Arena::new(options.code_size);
+        let thunks = write_thunks(&mut arena, &map, serve);
+        Cache {
+            guest,
+            options,
+            arena,
+            compiler: Compiler::new(map, thunks),
+            builder: Builder::new(guest.state.types),
+            regions: Vec::new(),
+            table: HashMap::default(),
+            pages: BTreeMap::new(),
+            interpreted: HashMap::default(),
+            unlinked: HashMap::default(),
+            sites: Vec::new(),
+        }
+    }
+
+    /// Writes the thunks anew, after the arena was cleared.
+    fn restart(&mut self, serve: u64) {
+        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
+    }
+
+    /// The IR of the region at `key`, for the interpreter.
+    pub(crate) fn region(&mut self, key: Key, code: &dyn CodeSource) -> Arc<ir::Region> {
+        if let Some(r) = self.interpreted.get(&key) {
+            return Arc::clone(r);
+        }
+        self.front_end(key, code);
+        let region = Arc::new(self.builder.region.clone());
+        self.interpreted.insert(key, Arc::clone(&region));
+        region
+    }
+
+    /// The code of a region that is there.
+    pub(crate) fn find(&self, key: Key) -> Option<u64> {
+        self.table.get(&key).map(|&i| self.regions[i as usize].code)
+    }
+
+    /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
+    pub(crate) fn translate(&mut self, key: Key, code: &dyn CodeSource) -> Option<u64> {
+        // More than any region needs, checked before so that nothing is lost.
+        if !self.arena.has_room(256 << 10, 1024, 4096) {
+            return None;
+        }
+        let (log, pc) = (self.options.log, key.0);
+        self.front_end(key, code);
+        let first_link = self.arena.next_link();
+        let first_exit = self.arena.next_exit();
+        let sites = &mut self.sites;
+        let mut keep = |site: Site| {
+            sites.push(Box::new(site));
+            std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
+        };
+        let request = Request { region: &self.builder.region, first_exit, first_link, keep: &mut keep };
+        let (asm, out) = self.compiler.compile(request);
+        let at = self.arena.place(asm.buf.len());
+        asm.relocate(at).expect("everything is within reach in the arena");
+        self.arena.write(&asm.buf);
+        if log.out_asm && in_filter(log.filter, pc) {
+            code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+        }
+        let len = asm.buf.len() as u64;
+        for exit in out.exits {
+            self.arena.add_exit(exit);
+        }
+        for (n, (_, stub)) in out.links.iter().enumerate() {
+            let target = at + u64::from(*stub);
+            self.arena.add_link(target);
+            self.unlinked.insert(first_link + 8 * n as u64, target);
+        }
+        self.add(key, at, len, out.faults);
+        Some(at)
+    }
+
+    /// Guest code to IR, in the builder.
+    fn front_end(&mut self, key: Key, code: &dyn CodeSource) {
+        let (pc, mode) = key;
+        let mut reader = Reader(code);
+        let max_insns = self.options.max_insns;
+        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        (self.guest.translate)(&mut t, pc, mode);
+        debug_assert_eq!(
+            ir::verify::check(&self.builder.region, self.guest.state.types),
+            Ok(()),
+            "translation at {pc:#x}"
+        );
+        self.log_translation(key, code);
+    }
+
+    fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>) {
+        let n = self.regions.len() as u32;
+        let start = key.0 & !1;
+        let end = self.builder.region.end.max(start + 1);
+        for page in start >> PAGE_BITS..=(end - 1) >> PAGE_BITS {
+            self.pages.entry(page).or_default().push(n);
+        }
+        let info = RegionInfo { key, start, end, code, code_end: code + len, faults, incoming: Vec::new(), live: true };
+        self.regions.push(info);
+        self.table.insert(key, n);
+    }
+
+    /// Points the link slot at the region of `key`, which must be there.
+    pub(crate) fn link(&mut self, slot: u64, key: Key) {
+        let Some(&n) = self.table.get(&key) else { return };
+        let Some(stub) = self.unlinked.remove(&slot) else { return };
+        let region = &mut self.regions[n as usize];
+        region.incoming.push((slot, stub));
+        self.arena.set_link(slot, region.code);
+    }
+
+    /// Forgets regions made from guest bytes in [start, end); whether there were any.
+    pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> bool {
+        if start >= end {
+            return false;
+        }
+        self.interpreted.retain(|_, r| r.end <= start || end <= r.pc & !1);
+        let hit: Vec<u32> = self
+            .pages
+            .range(start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
+            .flat_map(|(_, list)| list.iter().copied())
+            .filter(|&n| {
+                let r = &self.regions[n as usize];
+                r.live && r.start < end && start < r.end
+            })
+            .collect();
+        for &n in &hit {
+            self.drop_region(n);
+        }
+        !hit.is_empty()
+    }
+
+    fn drop_region(&mut self, n: u32) {
+        let r = &mut self.regions[n as usize];
+        if !std::mem::replace(&mut r.live, false) {
+            return;
+        }
+        if self.table.get(&r.key) == Some(&n) {
+            self.table.remove(&r.key);
+        }
+        for (slot, stub) in std::mem::take(&mut r.incoming) {
+            self.arena.set_link(slot, stub);
+            self.unlinked.insert(slot, stub);
+        }
+        for page in r.start >> PAGE_BITS..=(r.end - 1) >> PAGE_BITS {
+            if let Some(list) = self.pages.get_mut(&page) {
+                list.retain(|&m| m != n);
+            }
+        }
+    }
+
+    /// Forgets everything. Nobody may be running code.
+    pub(crate) fn clear(&mut self, serve: u64) {
+        self.regions.clear();
+        self.table.clear();
+        self.interpreted.clear();
+        self.pages.clear();
+        self.unlinked.clear();
+        self.sites.clear();
+        self.arena.clear();
+        self.restart(serve);
+    }
+
+    /// The fault record for a host address, if an access that can fault stands there.
+    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+        // Regions are placed in rising order.
+        let n = self.regions.partition_point(|r| r.code <= host).checked_sub(1)?;
+        let r = &self.regions[n];
+        if host >= r.code_end {
+            return None;
+        }
+        let at = (host - r.code) as u32;
+        r.faults.iter().find(|f| f.at == at).copied()
+    }
+
+    fn log_translation(&self, key: Key, code: &dyn CodeSource) {
+        let log = self.options.log;
+        if !(log.in_asm || log.op) || !in_filter(log.filter, key.0) {
+            return;
+        }
+        let region = &self.builder.region;
+        if log.in_asm {
+            let mut text = format!("IN {:#x} mode {:#x}\n", key.0, key.1);
+            for inst in &region.insts {
+                if let ir::Op::Insn { pc, .. } = inst.op {
+                    let mut buf = [0; 16];
+                    let n = code.fetch(pc, &mut buf);
+                    let (line, _) = (self.guest.disassemble)(&buf[..n], pc, key.1);
+                    text += &format!("{pc:#x}: {line}\n");
+                }
+            }
+            code.log(&text);
+        }
+        if log.op {
+            code.log(&format!("OP {:#x}\n{:#?}\n", key.0, region.insts));
+        }
+    }
+}
+
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+    let (mut asm, offsets) = thunks::write(map, serve);
+    let at = arena.place(asm.buf.len());
+    asm.relocate(at).expect("thunks refer to nothing outside");
+    arena.write(&asm.buf);
+    offsets.at(at)
+}
+
+fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+    filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

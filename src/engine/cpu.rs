@@ -1,0 +1,191 @@
+//! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
+
+use crate::{Engine, Fault};
+use host::cpu::{FCMP, JumpEntry, OWNERS};
+use ir::interp::Monitor;
+use ir::{Round, Slot};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+const PAGE: usize = 4096;
+const SHADOW: usize = 256 << 10;
+/// Entries below which the shadow stack is empty: they match no guest address.
+const SENTINELS: usize = 8;
+/// A jump cache entry that is empty.
+pub(crate) const EMPTY: JumpEntry = JumpEntry { pc: u64::MAX, code: 0 };
+/// MXCSR with all exceptions masked.
+const MASKED: u32 = 0x1f80;
+
+/// The owners of exclusive monitors, for all guest threads of this address space.
+static OWNER_TABLE: [AtomicU64; OWNERS] = [const { AtomicU64::new(0) }; OWNERS];
+
+/// The word that says who claims the granule of `addr`; generated code finds it the same way.
+pub(crate) fn owner_word(addr: u64) -> &'static AtomicU64 {
+    &OWNER_TABLE[(addr >> 4) as usize & (OWNERS - 1)]
+}
+
+/// See the module. Made by [`Cpu::new`], never moved.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Cpu {
+    pub(crate) raw: host::Cpu,
+    engine: *const Engine,
+    guest: &'static arch::Guest,
+    /// The mode word that `raw` is set up for.
+    pub(crate) mode: u32,
+    /// 1 while generated code runs (or an exit of it is being read).
+    pub(crate) in_code: AtomicU32,
+    pub(crate) fault: Fault,
+    /// The interpreter's exclusive monitor.
+    pub(crate) monitor: Option<Monitor>,
+    /// What a helper that left asked for.
+    pub(crate) trap: ir::Trap,
+}
+
+impl Cpu {
+    /// A Cpu with zeroed guest state, known to the engine until [`Cpu::drop`].
+    ///
+    /// # Panics
+    /// If the host has no memory.
+    pub fn new(engine: &Engine) -> NonNull<Cpu> {
+        let len = Self::mapping_len();
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping, whose first page (the guard) is made inaccessible.
+        let cpu = unsafe {
+            let base = libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+            assert!(base != libc::MAP_FAILED, "no memory for a thread");
+            libc::mprotect(base, PAGE, libc::PROT_NONE);
+            base.cast::<u8>().add(PAGE + SHADOW).cast::<Cpu>()
+        };
+        // SAFETY: zeroed memory of the right size and alignment; the fields that may not be zero are set here.
+        let this = unsafe {
+            (&raw mut (*cpu).guest).write(engine.guest());
+            (&raw mut (*cpu).engine).write(engine);
+            (&raw mut (*cpu).monitor).write(None);
+            (&raw mut (*cpu).trap).write(ir::Trap::Undefined);
+            &mut *cpu
+        };
+        let r = &mut this.raw;
+        r.fcmp = FCMP;
+        r.excl_addr = u64::MAX;
+        r.owners = (&raw const OWNER_TABLE) as u64;
+        (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
+        r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
+        this.clear_jumps();
+        this.reset_shadow();
+        let cpu = NonNull::from(this);
+        engine.add_cpu(cpu);
+        cpu
+    }
+
+    /// Ends a Cpu: the engine forgets it and its memory goes.
+    ///
+    /// # Safety
+    /// It came from [`Cpu::new`] and nobody uses it afterwards.
+    pub unsafe fn free(cpu: NonNull<Cpu>) {
+        // SAFETY: the caller's promise; the engine outlives its Cpus.
+        unsafe {
+            (*(*cpu.as_ptr()).engine).remove_cpu(cpu);
+            Self::unmap(cpu);
+        }
+    }
+
+    /// # Safety
+    /// As [`Cpu::free`], and the engine does not know it (any more).
+    pub(crate) unsafe fn unmap(cpu: NonNull<Cpu>) {
+        let base = cpu.as_ptr() as usize - PAGE - SHADOW;
+        // SAFETY: the mapping that `new` made.
+        unsafe { libc::munmap(base as *mut _, Self::mapping_len()) };
+    }
+
+    fn mapping_len() -> usize {
+        PAGE + SHADOW + size_of::<Cpu>().next_multiple_of(PAGE)
+    }
+
+    pub(crate) fn engine(&self) -> &'static Engine {
+        // SAFETY: the engine outlives its Cpus.
+        unsafe { &*self.engine }
+    }
+
+    /// The guard page under the shadow stack.
+    pub(crate) fn guards(&self, addr: u64) -> bool {
+        let base = ptr::from_ref(self) as u64 - (PAGE + SHADOW) as u64;
+        (base..base + PAGE as u64).contains(&addr)
+    }
+
+    /// Guest state as bytes, laid out by the guest's slot table.
+    pub fn state(&self) -> &[u8] {
+        &self.raw.guest[..self.guest.state.size]
+    }
+    pub fn state_mut(&mut self) -> &mut [u8] {
+        &mut self.raw.guest[..self.guest.state.size]
+    }
+    /// A slot of up to 8 bytes.
+    pub fn get(&self, slot: Slot) -> u64 {
+        self.guest.state.get(&self.raw.guest, slot)
+    }
+    pub fn set(&mut self, slot: Slot, v: u64) {
+        self.guest.state.set(&mut self.raw.guest, slot, v);
+    }
+    /// The program counter, with the guest's low mode bits.
+    pub fn pc(&self) -> u64 {
+        self.get(self.guest.state.pc)
+    }
+    pub fn set_pc(&mut self, pc: u64) {
+        self.set(self.guest.state.pc, pc);
+    }
+    /// Sticky floating-point flags of [`ir::fpflag`].
+    pub fn fp_flags(&self) -> u32 {
+        self.raw.fp_flags | self.raw.mxcsr & 0x3d
+    }
+    pub fn set_fp_flags(&mut self, flags: u32) {
+        self.raw.fp_flags = flags;
+        self.raw.mxcsr &= !0x3f;
+    }
+
+    /// Makes [`Engine::run`] return at the next poll. May be called from a signal handler and from other threads.
+    pub fn interrupt(&self) {
+        self.raw.pending.store(1, Ordering::SeqCst);
+    }
+    /// Takes an interrupt back; whether there was one.
+    pub fn clear_interrupt(&self) -> bool {
+        self.raw.pending.swap(0, Ordering::SeqCst) != 0
+    }
+
+    /// Guest state of another Cpu (of the same engine): for clone(2).
+    pub fn fork_state_from(&mut self, other: &Cpu) {
+        self.raw.guest = other.raw.guest;
+        self.raw.fp_flags = other.fp_flags();
+        self.raw.mxcsr = other.raw.mxcsr & !0x3f;
+        self.mode = other.mode;
+    }
+
+    /// Forgets where guest addresses have their code.
+    pub(crate) fn clear_jumps(&mut self) {
+        self.raw.jumps.fill(EMPTY);
+    }
+
+    /// Empties the shadow stack.
+    pub(crate) fn reset_shadow(&mut self) {
+        self.raw.shadow = self.raw.shadow_top;
+        for n in 0..SENTINELS as u64 {
+            let at = (self.raw.shadow_top + 16 * n) as *mut u64;
+            // SAFETY: the sentinels' place, between the shadow stack and this Cpu.
+            unsafe {
+                at.write(0);
+                at.add(1).write(u64::MAX);
+            }
+        }
+    }
+
+    /// Sets the host's floating-point control for a mode.
+    pub(crate) fn set_rounding(&mut self, round: Round) {
+        let rc = match round {
+            Round::Down => 1,
+            Round::Up => 2,
+            Round::Zero => 3,
+            _ => 0,
+        };
+        self.raw.mxcsr = self.raw.mxcsr & 0x3f | MASKED | rc << 13;
+    }
+}

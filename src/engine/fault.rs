@@ -1,0 +1,103 @@
+//! Faults of the host in generated code, brought back to guest state.
+
+use crate::{Cpu, Fault};
+use host::FlagsAt;
+use host::x86_64::asm::Reg;
+use libc::{c_int, siginfo_t, ucontext_t};
+
+/// Where `ucontext_t` has a general register, by its number in instructions.
+const GREGS: [c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+/// Page fault error code: a write.
+const PF_WRITE: i64 = 2;
+/// MXCSR's flags.
+const MXCSR_FLAGS: u32 = 0x3f;
+
+/// To be called first in the handler of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP. If the fault is generated code's, guest state is saved, the
+/// host context is changed so that `run` returns [`crate::Exit::Fault`] when the handler returns, and the answer is true.
+///
+/// # Safety
+/// In a signal handler, with what the kernel gave it, and the Cpu of the interrupted thread.
+pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut ucontext_t, cpu: *mut Cpu) -> bool {
+    // SAFETY: the caller's promise.
+    let (info, context, cpu) = unsafe { (&*info, &mut *context, &mut *cpu) };
+    // SAFETY: these signals carry an address.
+    let addr = unsafe { info.si_addr() } as u64;
+    let gregs = &mut context.uc_mcontext.gregs;
+    let rip = gregs[libc::REG_RIP as usize] as u64;
+    if let Some(to) = crate::memory::recovery(rip) {
+        cpu.fault =
+            Fault { signo: sig, code: info.si_code, addr, write: gregs[libc::REG_ERR as usize] & PF_WRITE != 0 };
+        gregs[libc::REG_RIP as usize] = to as i64;
+        return true;
+    }
+    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        return false;
+    }
+    if cpu.guards(addr) {
+        // The shadow stack is full: its callers are forgotten, the instruction is done again.
+        cpu.reset_shadow();
+        gregs[libc::REG_RSP as usize] = cpu.raw.shadow_top as i64;
+        return true;
+    }
+    let engine = cpu.engine();
+    let cache = engine.cache.lock();
+    let Some(record) = cache.fault_at(rip) else { return false };
+    // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
+    let fp = unsafe { &*context.uc_mcontext.fpregs };
+    let map = &cache.compiler.map;
+    let guest = engine.guest();
+    for (s, slot) in guest.state.slots.iter().enumerate() {
+        let at = slot.offset as usize;
+        if let Some(Reg(r)) = map.gpr[s] {
+            let v = gregs[GREGS[r as usize] as usize] as u64;
+            let n = slot.ty.bytes();
+            cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
+        } else if let Some(x) = map.xmm[s] {
+            for (i, word) in fp._xmm[x.0 as usize].element.iter().enumerate() {
+                cpu.raw.guest[at + 4 * i..at + 4 * i + 4].copy_from_slice(&word.to_le_bytes());
+            }
+        }
+    }
+    if let Some(flags) = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32) {
+        let slot = &guest.state.slots[record.flags_slot as usize];
+        cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
+    }
+    engine.set_position(cpu, record.pc, record.extra);
+    cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
+    cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | fp.mxcsr & MXCSR_FLAGS;
+    let write = gregs[libc::REG_ERR as usize] & PF_WRITE != 0;
+    cpu.fault = Fault { signo: sig, code: info.si_code, addr, write };
+    gregs[libc::REG_RIP as usize] = cache.compiler.thunks.fault as i64;
+    true
+}
+
+/// Guest flags that stood in the host's when the access faulted, in the form of [`ir::Ty::Flags`].
+fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
+    let bit = |n: u32| eflags >> n & 1;
+    let (c, p, z, s, o) = (bit(0), bit(2), bit(6), bit(7), bit(11));
+    match at {
+        FlagsAt::Slot => None,
+        FlagsAt::Host { inverted } => Some(s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o),
+        FlagsAt::HostFcmp { swapped } => {
+            let index = z << 6 | p << 2 | c;
+            Some(u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize]))
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Running guest code by the IR's interpreter: slow, simple, and what the back end is tested against (`RQEMU_INTERPRET=1`).
+
+use crate::memory::Direct;
+use crate::run::Next;
+use crate::{Cpu, Engine, Exit, Fault};
+use ir::Ty;
+use ir::interp::{Machine, Outcome};
+use std::sync::atomic::Ordering;
+
+impl Engine {
+    /// [`Engine::run`], interpreted.
+    pub(crate) fn interpret(&self, cpu: &mut Cpu) -> Exit {
+        let slots: Vec<(usize, Ty)> = self.guest().state.slots.iter().map(|s| (s.offset as usize, s.ty)).collect();
+        loop {
+            if cpu.raw.pending.load(Ordering::SeqCst) != 0 {
+                return Exit::Interrupted;
+            }
+            let mode = (self.guest().mode)(&cpu.raw.guest);
+            let region = self.cache.lock().region((cpu.pc(), mode), self.source());
+            let mut memory = Direct { me: std::ptr::from_ref(cpu) as u64 };
+            let mut machine = Machine {
+                state: &mut cpu.raw.guest,
+                slots: &slots,
+                memory: &mut memory,
+                fp_flags: cpu.raw.fp_flags,
+                monitor: cpu.monitor,
+            };
+            let outcome = ir::interp::run(&region, &mut machine);
+            let (flags, monitor) = (machine.fp_flags, machine.monitor);
+            (cpu.raw.fp_flags, cpu.monitor) = (flags, monitor);
+            match self.outcome(cpu, outcome) {
+                Next::Go(pc) => cpu.set_pc(pc),
+                Next::Leave(exit) => return exit,
+            }
+        }
+    }
+
+    fn outcome(&self, cpu: &mut Cpu, outcome: Outcome) -> Next {
+        match outcome {
+            Outcome::Goto(pc)
+            | Outcome::Call { pc, .. }
+            | Outcome::Return(pc)
+            | Outcome::Indirect(pc)
+            | Outcome::Resume { pc } => Next::Go(pc),
+            Outcome::Syscall { next } => {
+                cpu.set_pc(next);
+                Next::Leave(Exit::Syscall)
+            }
+            Outcome::FlushCode { addr, len, next } => {
+                cpu.set_pc(next);
+                Next::Leave(Exit::FlushCode { addr, len: u64::from(len) })
+            }
+            Outcome::Trap { trap, pc, extra, addr } => {
+                cpu.raw.exit_value = addr;
+                self.trap(cpu, trap, pc, extra)
+            }
+            Outcome::Fault { fault, pc, extra } => {
+                self.set_position(cpu, pc, extra);
+                // The handler has noted what the kernel said of it.
+                let Fault { signo, code, addr, .. } = cpu.fault;
+                Next::Leave(Exit::Fault(Fault { signo, code, addr, write: fault.write }))
+            }
+        }
+    }
+}

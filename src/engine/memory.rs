@@ -1,0 +1,126 @@
+//! Guest memory for Rust code: single accesses that report a fault instead of dying of it. The handler of the fault finds its address in the
+//! routines' range and goes on at their end ([`crate::fault::on_signal`]).
+
+use crate::cpu::owner_word;
+use ir::interp::{MemFault, Memory};
+use std::arch::global_asm;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+// rdi: address, rsi: value in and out. Returns 0, or 1 after a fault. The two parts differ in what a fault has to restore.
+global_asm!(
+    ".globl rqemu_access_start, rqemu_access_end, rqemu_access_fault, rqemu_pair_start, rqemu_pair_end, rqemu_pair_fault",
+    ".globl rqemu_load1, rqemu_load2, rqemu_load4, rqemu_load8, rqemu_load16",
+    ".globl rqemu_store1, rqemu_store2, rqemu_store4, rqemu_store8, rqemu_store16",
+    ".globl rqemu_cas1, rqemu_cas2, rqemu_cas4, rqemu_cas8, rqemu_cas16",
+    "rqemu_access_start:",
+    "rqemu_load1: movzx eax, byte ptr [rdi]; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_load2: movzx eax, word ptr [rdi]; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_load4: mov eax, [rdi]; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_load8: mov rax, [rdi]; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_load16: movdqu xmm0, [rdi]; movdqu [rsi], xmm0; xor eax, eax; ret",
+    "rqemu_store1: mov rax, [rsi]; mov [rdi], al; xor eax, eax; ret",
+    "rqemu_store2: mov rax, [rsi]; mov [rdi], ax; xor eax, eax; ret",
+    "rqemu_store4: mov rax, [rsi]; mov [rdi], eax; xor eax, eax; ret",
+    "rqemu_store8: mov rax, [rsi]; mov [rdi], rax; xor eax, eax; ret",
+    "rqemu_store16: movdqu xmm0, [rsi]; movdqu [rdi], xmm0; xor eax, eax; ret",
+    "rqemu_cas1: mov rax, [rsi]; mov rdx, [rsi + 16]; lock cmpxchg [rdi], dl; movzx eax, al; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_cas2: mov rax, [rsi]; mov rdx, [rsi + 16]; lock cmpxchg [rdi], dx; movzx eax, ax; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_cas4: mov rax, [rsi]; mov rdx, [rsi + 16]; lock cmpxchg [rdi], edx; mov eax, eax; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_cas8: mov rax, [rsi]; mov rdx, [rsi + 16]; lock cmpxchg [rdi], rdx; mov [rsi], rax; xor eax, eax; ret",
+    "rqemu_access_end:",
+    "rqemu_access_fault: mov eax, 1; ret",
+    "rqemu_pair_start:",
+    "rqemu_cas16: mov r8, rbx; mov rax, [rsi]; mov rdx, [rsi + 8]; mov rbx, [rsi + 16]; mov rcx, [rsi + 24]",
+    "lock cmpxchg16b [rdi]; mov [rsi], rax; mov [rsi + 8], rdx; mov rbx, r8; xor eax, eax; ret",
+    "rqemu_pair_end:",
+    "rqemu_pair_fault: mov rbx, r8; mov eax, 1; ret",
+);
+
+type Access = unsafe extern "C" fn(u64, *mut [u128; 2]) -> u32;
+
+unsafe extern "C" {
+    static rqemu_access_start: u8;
+    static rqemu_access_end: u8;
+    static rqemu_access_fault: u8;
+    static rqemu_pair_start: u8;
+    static rqemu_pair_end: u8;
+    static rqemu_pair_fault: u8;
+    fn rqemu_load1(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_load2(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_load4(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_load8(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_load16(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_store1(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_store2(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_store4(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_store8(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_store16(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_cas1(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_cas2(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_cas4(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_cas8(addr: u64, v: *mut [u128; 2]) -> u32;
+    fn rqemu_cas16(addr: u64, v: *mut [u128; 2]) -> u32;
+}
+
+const LOADS: [Access; 5] = [rqemu_load1, rqemu_load2, rqemu_load4, rqemu_load8, rqemu_load16];
+const STORES: [Access; 5] = [rqemu_store1, rqemu_store2, rqemu_store4, rqemu_store8, rqemu_store16];
+const EXCHANGES: [Access; 5] = [rqemu_cas1, rqemu_cas2, rqemu_cas4, rqemu_cas8, rqemu_cas16];
+
+/// Where an access that faulted at host address `rip` goes on, if it is one of these routines'.
+pub(crate) fn recovery(rip: u64) -> Option<u64> {
+    let parts = [
+        (&raw const rqemu_access_start, &raw const rqemu_access_end, &raw const rqemu_access_fault),
+        (&raw const rqemu_pair_start, &raw const rqemu_pair_end, &raw const rqemu_pair_fault),
+    ];
+    parts.into_iter().find(|(start, end, _)| (*start as u64..*end as u64).contains(&rip)).map(|(_, _, to)| to as u64)
+}
+
+/// The guest's memory, at its own addresses.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    /// Who claims exclusive access: this Cpu's word in the table of owners.
+    pub(crate) me: u64,
+}
+
+fn access(list: &[Access; 5], addr: u64, size: usize, v: &mut [u128; 2], write: bool) -> Result<(), MemFault> {
+    // SAFETY: the routine touches guest memory only, whose faults it survives, and `v`.
+    match unsafe { list[size.trailing_zeros() as usize](addr, v) } {
+        0 => Ok(()),
+        _ => Err(MemFault { addr, write }),
+    }
+}
+
+fn cut(v: u128, size: usize) -> u128 {
+    v & u128::MAX >> (128 - 8 * size)
+}
+
+impl Memory for Direct {
+    fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
+        let mut v = [0; 2];
+        access(&LOADS, addr, size, &mut v, false)?;
+        Ok(cut(v[0], size))
+    }
+
+    fn store(&mut self, addr: u64, size: usize, v: u128) -> Result<(), MemFault> {
+        access(&STORES, addr, size, &mut [v, 0], true)
+    }
+
+    fn cmpxchg(&mut self, addr: u64, size: usize, expected: u128, new: u128) -> Result<u128, MemFault> {
+        let mut v = [expected, new];
+        access(&EXCHANGES, addr, size, &mut v, true)?;
+        Ok(cut(v[0], size))
+    }
+
+    fn claim(&mut self, addr: u64) {
+        owner_word(addr).store(self.me, Ordering::SeqCst);
+    }
+
+    fn give_up(&mut self, addr: u64) -> bool {
+        let word: &AtomicU64 = owner_word(addr);
+        word.compare_exchange(self.me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    fn fence(&mut self, _: ir::Fence) {
+        std::sync::atomic::fence(Ordering::SeqCst);
+    }
+}

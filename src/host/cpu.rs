@@ -1,0 +1,126 @@
+//! What generated code finds through its state register: guest state, and the engine's fields beside it.
+
+use std::mem::offset_of;
+use std::sync::atomic::AtomicU32;
+
+/// Bytes of guest state that there is room for.
+pub const GUEST_SIZE: usize = 1536;
+/// Entries of the jump cache, a power of two.
+pub const JUMP_CACHE: usize = 4096;
+
+/// An entry of the jump cache: guest address (with mode bits) and its code. `pc` of an empty entry is never a guest address.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct JumpEntry {
+    pub pc: u64,
+    pub code: u64,
+}
+
+/// One guest thread's state. The state register points `BIAS` bytes into `guest`.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct Cpu {
+    /// The host's stack pointer while generated code runs.
+    pub host_rsp: u64,
+    /// The shadow stack pointer while it does not; where the stack begins when empty.
+    pub shadow: u64,
+    pub shadow_top: u64,
+    /// How generated code was left: an [`ExitKind`], and what it says.
+    pub exit_kind: u32,
+    pub exit_index: u32,
+    pub exit_value: u64,
+    /// Not 0: leave at the next poll.
+    pub pending: AtomicU32,
+    /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
+    pub mxcsr: u32,
+    pub host_mxcsr: u32,
+    /// Sticky floating-point flags, beside those in MXCSR.
+    pub fp_flags: u32,
+    /// Set by a helper that wants to leave: 1 + trap.
+    pub helper_trap: u32,
+    pub scratch: u32,
+    /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
+    pub excl_addr: u64,
+    pub excl_value: [u64; 2],
+    /// The table of exclusive owners: `OWNERS` words.
+    pub owners: u64,
+    /// For the engine: whom this belongs to.
+    pub owner: u64,
+    /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
+    pub fcmp: [[u16; 0x46]; 2],
+    pub args: [[u64; 2]; 4],
+    pub ret: [u64; 2],
+    /// Values that generated code spills.
+    pub spill: [[u64; 2]; 64],
+    /// Registers that the site thunk saves beside the homes.
+    pub save: [[u64; 2]; 8],
+    pub guest: [u8; GUEST_SIZE],
+    pub jumps: [JumpEntry; JUMP_CACHE],
+}
+
+/// Words of the table of exclusive owners; a power of two.
+pub const OWNERS: usize = 4096;
+
+/// The state register points so far into `guest`, to reach most of it with short displacements.
+pub const BIAS: i32 = 128;
+
+/// How generated code was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum ExitKind {
+    /// By exit `exit_index`.
+    Static,
+    /// To the guest address in `exit_value`, which the jump cache did not know.
+    Indirect,
+    /// A fault; state is saved.
+    Fault,
+}
+
+macro_rules! displacement {
+    ($($(#[$doc:meta])* $name:ident = $($field:tt).+;)*) => {
+        /// Displacements of fields from the state register.
+        pub mod at {
+            use super::*;
+            $($(#[$doc])* pub const $name: i32 = offset_of!(Cpu, $($field).+) as i32 - (offset_of!(Cpu, guest) as i32 + BIAS);)*
+        }
+    };
+}
+
+displacement! {
+    HOST_RSP = host_rsp;
+    SHADOW = shadow;
+    SHADOW_TOP = shadow_top;
+    EXIT_KIND = exit_kind;
+    EXIT_INDEX = exit_index;
+    EXIT_VALUE = exit_value;
+    PENDING = pending;
+    MXCSR = mxcsr;
+    HOST_MXCSR = host_mxcsr;
+    FP_FLAGS = fp_flags;
+    HELPER_TRAP = helper_trap;
+    SCRATCH = scratch;
+    EXCL_ADDR = excl_addr;
+    EXCL_VALUE = excl_value;
+    OWNERS_PTR = owners;
+    FCMP = fcmp;
+    ARGS = args;
+    RET = ret;
+    SPILL = spill;
+    SAVE = save;
+    GUEST = guest;
+    JUMPS = jumps;
+}
+
+/// What the state register holds, from the address of a [`Cpu`].
+pub const STATE_OFFSET: u64 = offset_of!(Cpu, guest) as u64 + BIAS as u64;
+
+/// Values of [`Cpu::fcmp`].
+pub const FCMP: [[u16; 0x46]; 2] = {
+    let mut t = [[0; 0x46]; 2];
+    let (less, equal, greater, unordered) = (0x8000, 0x4100, 0x0100, 0x0101);
+    (t[0][0], t[1][0]) = (greater, less);
+    (t[0][1], t[1][1]) = (less, greater);
+    (t[0][0x40], t[1][0x40]) = (equal, equal);
+    (t[0][0x45], t[1][0x45]) = (unordered, unordered);
+    t
+};

@@ -1,0 +1,243 @@
+//! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
+
+use super::super::SCRATCH;
+use super::super::alloc::Loc;
+use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
+use super::super::field;
+use super::Emitter;
+use crate::cpu::at;
+use crate::{Exit, Site};
+use ir::{BlockId, Helper, Ty, Val};
+
+/// An operand of a slow path, where it stands when the path is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arg {
+    Reg(Reg),
+    Xmm(Xmm),
+    /// 16 bytes of memory.
+    Mem(Mem),
+}
+
+/// A piece of code to be written behind the region.
+#[derive(Clone, Debug)]
+pub(super) enum Cold {
+    /// Leave; `value` if scratch holds what goes to `Cpu::exit_value`.
+    Leave { label: Label, exit: Exit, value: bool },
+    /// Flags in packed form in scratch to the host's flags.
+    Unpack { label: Label, back: Label },
+    /// Scratch = 1 (an exclusive store that failed).
+    One { label: Label, back: Label },
+    /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
+    Eval { label: Label, back: Label, v: Val, args: Vec<Arg>, to: Arg },
+}
+
+impl Emitter<'_> {
+    pub(super) fn cold_paths(&mut self) {
+        for i in 0..self.r.blocks.len() {
+            if self.predecessors[i] > 0 && !self.emitted[i] {
+                self.stub(BlockId(i as u32));
+            }
+        }
+        let mut i = 0;
+        // Slow paths may add others.
+        while i < self.cold.len() {
+            let cold = self.cold[i].clone();
+            self.cold_path(&cold);
+            i += 1;
+        }
+    }
+
+    fn cold_path(&mut self, cold: &Cold) {
+        match cold {
+            Cold::Leave { label, exit, value } => {
+                self.a.bind(*label);
+                if *value {
+                    self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
+                }
+                self.leave(*exit);
+            }
+            Cold::Unpack { label, back } => {
+                self.a.bind(*label);
+                self.unpack_here();
+                self.a.jmp(*back);
+            }
+            Cold::One { label, back } => {
+                self.a.bind(*label);
+                self.a.mov_ri(SCRATCH, 1);
+                self.a.jmp(*back);
+            }
+            Cold::Eval { label, back, v, args, to } => {
+                self.a.bind(*label);
+                for (i, arg) in args.iter().enumerate() {
+                    self.store_arg(i, *arg);
+                }
+                let site = self.site(*v, None);
+                self.call_site(site);
+                match *to {
+                    Arg::Reg(r) => self.a.mov(Size::Q, r, field(at::RET)),
+                    Arg::Xmm(x) => self.a.v2(vop::VMOVDQU, L128, x, field(at::RET)),
+                    Arg::Mem(_) => unreachable!("results go to registers"),
+                }
+                self.a.jmp(*back);
+            }
+        }
+    }
+
+    pub(super) fn place_constants(&mut self) {
+        if self.constants.is_empty() {
+            return;
+        }
+        self.a.align(16);
+        for (bits, label) in std::mem::take(&mut self.constants) {
+            self.a.bind(label);
+            self.a.buf.extend_from_slice(&bits.to_le_bytes());
+        }
+    }
+
+    fn store_arg(&mut self, n: usize, arg: Arg) {
+        let to = |half: i32| field(at::ARGS + n as i32 * 16 + half);
+        match arg {
+            Arg::Reg(r) => {
+                self.a.mov_mr(Size::Q, to(0), r);
+                self.a.mov_mi(Size::Q, to(8), 0);
+            }
+            Arg::Xmm(x) => self.a.vst(vop::VMOVDQU_ST, L128, to(0), x),
+            Arg::Mem(m) => {
+                for half in [0, 8] {
+                    self.a.mov(Size::Q, SCRATCH, m.offset(half).expect("small displacements"));
+                    self.a.mov_mr(Size::Q, to(half), SCRATCH);
+                }
+            }
+        }
+    }
+
+    /// Keeps what a call of the helper site needs to know; its address.
+    fn site(&mut self, v: Val, helper: Option<&'static Helper>) -> u64 {
+        let inst = self.r.insts[v.0 as usize];
+        let mut arg_types = [Ty::Void; 4];
+        let mut n = 0;
+        inst.op.for_each_arg(|a| {
+            arg_types[n] = self.r.ty(a);
+            n += 1;
+        });
+        (self.keep)(Site { op: inst.op, ty: inst.ty, arg_types, helper })
+    }
+
+    /// All registers but scratch survive; homes pass through guest state.
+    fn call_site(&mut self, site: u64) {
+        self.a.mov_ri(SCRATCH, site);
+        self.a.call_extern(self.thunks.site);
+    }
+
+    /// Stores the operands of `v` as a site's arguments.
+    fn store_args(&mut self, args: &[Val]) {
+        for (i, a) in args.iter().enumerate() {
+            let ty = self.r.ty(*a);
+            let to = |half: i32| field(at::ARGS + i as i32 * 16 + half);
+            if ty == Ty::Flags {
+                let m = self.flags_place(*a);
+                self.a.mov(Size::D, SCRATCH, m);
+                self.a.mov_mr(Size::Q, to(0), SCRATCH);
+            } else if ty.is_int() {
+                match self.const_of(*a).map(|c| i32::try_from(c as i64)) {
+                    Some(Ok(imm)) => self.a.mov_mi(Size::Q, to(0), imm),
+                    _ => {
+                        self.copy_to(*a, SCRATCH);
+                        self.a.mov_mr(Size::Q, to(0), SCRATCH);
+                    }
+                }
+                self.a.mov_mi(Size::Q, to(8), 0);
+            } else {
+                let x = self.x(*a);
+                self.a.vst(vop::VMOVDQU_ST, L128, to(0), x);
+                self.xmm.locked = 0;
+            }
+        }
+    }
+
+    fn operands(&self, v: Val) -> Vec<Val> {
+        let mut args = Vec::new();
+        self.r.op(v).for_each_arg(|a| args.push(a));
+        args
+    }
+
+    fn take_result(&mut self, v: Val) {
+        let ty = self.r.ty(v);
+        if ty == Ty::Void || self.plan.uses[v.0 as usize] == 0 {
+        } else if ty == Ty::Flags {
+            self.flags_from_ret(v);
+        } else if ty.is_int() {
+            let d = self.def(v, None);
+            self.a.mov(Size::Q, d, field(at::RET));
+        } else {
+            let x = self.xdef(v, None);
+            self.a.v2(vop::VMOVDQU, L128, x, field(at::RET));
+        }
+    }
+
+    /// The operation by [`ir::eval`]: what this back end does not do itself.
+    pub(super) fn eval(&mut self, v: Val) {
+        let args = self.operands(v);
+        self.prepare_flags_args(&args);
+        self.clobber();
+        self.store_args(&args);
+        let site = self.site(v, None);
+        self.call_site(site);
+        self.take_result(v);
+    }
+
+    pub(super) fn call_helper(&mut self, v: Val, helper: &'static Helper, args: &[Val; 4]) {
+        let args: Vec<Val> = args.iter().copied().filter(|a| !a.is_none()).collect();
+        self.prepare_flags_args(&args);
+        self.clobber();
+        self.store_args(&args);
+        self.release();
+        match helper.touches {
+            ir::Touches::Nothing | ir::Touches::Reads(_) => {}
+            ir::Touches::Writes(slots) => {
+                for s in slots {
+                    self.leave_slot(s.0 as usize);
+                }
+            }
+            ir::Touches::All => {
+                for s in 0..self.map.homed.len() {
+                    self.leave_slot(s);
+                }
+            }
+        }
+        let site = self.site(v, Some(helper));
+        self.call_site(site);
+        if helper.can_exit {
+            self.a.alu_i(Alu::Cmp, Size::D, field(at::HELPER_TRAP), 0);
+            let label = self.a.label();
+            self.a.jcc(X::Ne, label);
+            let exit = Exit::HelperTrap { pc: self.pc, extra: self.extra };
+            self.cold.push(Cold::Leave { label, exit, value: false });
+        }
+        self.take_result(v);
+    }
+
+    /// A slot is going to be written behind our back: values in it that are still needed move out.
+    fn leave_slot(&mut self, s: usize) {
+        if let Some(r) = self.map.gpr[s] {
+            self.free_home(r);
+        } else if let Some(x) = self.map.xmm[s] {
+            self.free_xhome(x);
+        } else if self.map.state.slots[s].ty == Ty::Flags {
+            let v = self.slot_holds[s];
+            if !v.is_none() && self.live_after(v) && self.loc(v) == Loc::Slot(s as u16) {
+                let m = self.map.mem(s);
+                self.a.mov(Size::D, SCRATCH, m);
+                self.spill_scratch_flags(v);
+            }
+        } else {
+            self.rescue(s as u16, Val::NONE);
+        }
+        self.release_locks();
+    }
+
+    fn release_locks(&mut self) {
+        self.gpr.locked = 0;
+        self.xmm.locked = 0;
+    }
+}

@@ -1,0 +1,654 @@
+//! Flags: kept in the host's own flags as long as nothing destroys them, saved as two instructions leave them (`lahf; seto al`).
+//!
+//! Arm's C after a subtraction is the opposite of x86's; [`Kind`] says which way the host's C stands, so that nothing is inverted before
+//! somebody asks.
+
+use super::super::SCRATCH;
+use super::super::alloc::{HostCc, Loc};
+use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, vop};
+use super::super::field;
+use super::Emitter;
+use super::cold::Cold;
+use crate::FlagsAt;
+use crate::cpu::at;
+use ir::{Cc, Fmt, Op, Ty, Val};
+
+/// What the host's flags mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Kind {
+    /// N, Z, V as they are; C inverted or not.
+    Int { inverted: bool },
+    /// A floating-point comparison, its operands swapped or not.
+    Fcmp { swapped: bool },
+}
+
+/// What is known of the host's flags.
+#[derive(Clone, Default, Debug)]
+pub(in super::super) struct HostFlags {
+    /// They hold guest flags of this kind: the value, or NONE if it has no name in this block.
+    cur: Option<(Val, Kind)>,
+    /// They are what this slot of guest state holds, and it is stale in memory.
+    pending: Option<u16>,
+    /// Truth values that are conditions on them.
+    conds: Vec<Val>,
+}
+
+impl HostFlags {
+    pub(super) fn at_entry(pending: Option<(u16, Kind)>) -> HostFlags {
+        HostFlags { cur: pending.map(|(_, k)| (Val::NONE, k)), pending: pending.map(|(s, _)| s), conds: Vec::new() }
+    }
+
+    /// They mean nothing any more; what was needed has been saved.
+    pub(super) fn forget(&mut self) {
+        *self = HostFlags::default();
+    }
+}
+
+/// Guest flags NZCV (N = 8) as they stand in memory.
+fn packed(nzcv: u64) -> u32 {
+    let b = |n: u64, at: u32| (((nzcv >> n) & 1) as u32) << at;
+    b(3, 15) | b(2, 14) | b(1, 8) | b(0, 0)
+}
+
+impl Emitter<'_> {
+    /// For a fault record: where flags are, and whose they are.
+    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
+        match (self.host.cur, self.host.pending) {
+            (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
+            (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
+            _ => (FlagsAt::Slot, 0),
+        }
+    }
+
+    /// The slot whose flags stand in the host's only, and their kind.
+    pub(super) fn pending_kind(&self) -> Option<(u16, Kind)> {
+        Some((self.host.pending?, self.host.cur?.1))
+    }
+
+    /// Before an instruction that changes the host's flags: what is needed of them is saved.
+    pub(in super::super) fn clobber(&mut self) {
+        for v in std::mem::take(&mut self.host.conds) {
+            if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
+                self.reg(v);
+            }
+        }
+        let Some((v, kind)) = self.host.cur else { return };
+        let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
+        if self.host.pending.is_some() || named {
+            self.pack(kind, true);
+            if let Some(slot) = self.host.pending {
+                self.store_flags_slot(slot);
+            }
+            if named {
+                self.spill_scratch_flags(v);
+            }
+        }
+        (self.host.cur, self.host.pending) = (None, None);
+    }
+
+    /// Whether `clobber` would have anything to save.
+    pub(super) fn host_flags_live(&self) -> bool {
+        let conds = self
+            .host
+            .conds
+            .iter()
+            .any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.plan.last_use[v.0 as usize] >= self.now);
+        let named = self.host.cur.is_some_and(|(v, _)| {
+            !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None
+        });
+        conds || named || self.host.pending.is_some()
+    }
+
+    fn store_flags_slot(&mut self, slot: u16) {
+        let m = self.map.mem(slot as usize);
+        self.a.mov_mr(Size::W, m, SCRATCH);
+    }
+
+    /// The packed flags in scratch become the place of flags value `v`.
+    pub(super) fn spill_scratch_flags(&mut self, v: Val) {
+        let n = self.take_spill();
+        self.a.mov_mr(Size::D, Self::spill_mem(n), SCRATCH);
+        self.now_spilled(v, n);
+    }
+
+    /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
+    fn pack(&mut self, kind: Kind, keep: bool) {
+        match kind {
+            Kind::Int { inverted } => {
+                if inverted {
+                    self.a.cmc();
+                }
+                self.a.lahf();
+                self.a.setcc(X::O, SCRATCH);
+                if inverted && keep {
+                    self.a.cmc();
+                }
+            }
+            Kind::Fcmp { swapped } => {
+                self.a.lahf();
+                self.a.alu_i(Alu::And, Size::D, SCRATCH, 0x4500);
+                self.a.shift_i(Shift::Shr, Size::D, SCRATCH, 8);
+                let table = at::FCMP + if swapped { 0x46 * 2 } else { 0 };
+                self.a.movzx(Size::W, SCRATCH, Mem::sib(super::super::STATE, SCRATCH, 1, table));
+            }
+        }
+    }
+
+    /// Guest flags that stand in the host's only go to their slot; `keep` if conditions on the host's flags are still to be read.
+    pub(super) fn save_pending(&mut self, keep: bool) {
+        let Some((slot, kind)) = self.pending_kind() else { return };
+        if keep && matches!(kind, Kind::Fcmp { .. }) {
+            // The packing destroys the host's flags: save them whole.
+            let conds: Vec<Val> = self.host.conds.clone();
+            for v in conds {
+                if matches!(self.loc(v), Loc::Cc(_)) {
+                    self.reg(v);
+                }
+            }
+        }
+        self.pack(kind, keep);
+        self.store_flags_slot(slot);
+        self.host.pending = None;
+        if !keep || matches!(kind, Kind::Fcmp { .. }) {
+            self.host.cur = None;
+        }
+    }
+
+    pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
+        match &mut self.host.cur {
+            Some((name, _)) if self.host.pending == Some(slot) => {
+                *name = v;
+                self.set_loc(v, Loc::None);
+            }
+            _ => {
+                self.slot_holds[slot as usize] = v;
+                self.set_loc(v, Loc::Slot(slot));
+            }
+        }
+    }
+
+    pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
+        let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
+        if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
+            let m = self.map.mem(slot as usize);
+            self.a.mov(Size::D, SCRATCH, m);
+            self.spill_scratch_flags(old);
+        }
+        if self.host.cur.is_some_and(|(name, _)| name == v) {
+            match self.host.pending {
+                Some(other) if other != slot => self.save_in_both(v, other, slot),
+                _ => self.host.pending = Some(slot),
+            }
+            return;
+        }
+        if self.host.pending == Some(slot) {
+            self.host.pending = None;
+        }
+        let m = self.map.mem(slot as usize);
+        if let Some(bits) = self.const_flags(v) {
+            self.a.mov_mi(Size::D, m, bits as i32);
+        } else if self.loc(v) != Loc::Slot(slot) {
+            let from = self.flags_mem(v);
+            self.a.mov(Size::D, SCRATCH, from);
+            self.a.mov_mr(Size::D, m, SCRATCH);
+        }
+    }
+
+    /// The value in the host's flags becomes that of two slots: both are written.
+    fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
+        let live = self.live_after(v);
+        self.pack(self.host.cur.expect("it is there").1, false);
+        self.store_flags_slot(a);
+        self.store_flags_slot(b);
+        if live {
+            self.spill_scratch_flags(v);
+        }
+        self.host.forget();
+    }
+
+    /// The memory form of flags that are a constant.
+    fn const_flags(&self, v: Val) -> Option<u32> {
+        match *self.r.op(v) {
+            Op::FlagsFromBits(b) => self.const_of(b).map(|c| packed(c >> 28)),
+            _ => None,
+        }
+    }
+
+    /// Memory that holds the flags value. Those in the host's flags are saved first.
+    fn flags_mem(&mut self, v: Val) -> Mem {
+        if self.host.cur.is_some_and(|(name, _)| name == v) && self.loc(v) == Loc::None {
+            self.clobber();
+            if self.loc(v) == Loc::None {
+                panic!("flags {v:?} are nowhere");
+            }
+        }
+        if let Some(bits) = self.const_flags(v) {
+            return self.pool(u128::from(bits));
+        }
+        if self.loc(v) == Loc::None {
+            self.produce(v);
+            self.clobber();
+        }
+        self.mem_of(v).unwrap_or_else(|| panic!("flags {v:?} {:?} are nowhere", self.r.op(v)))
+    }
+
+    /// The flags value in the host's flags.
+    fn flags_host(&mut self, v: Val) -> Kind {
+        if let Some((name, kind)) = self.host.cur {
+            if name == v {
+                return kind;
+            }
+        }
+        let m = self.flags_mem(v);
+        self.clobber();
+        self.a.mov(Size::D, SCRATCH, m);
+        self.unpack();
+        self.host.cur = Some((v, Kind::Int { inverted: false }));
+        Kind::Int { inverted: false }
+    }
+
+    /// Packed flags in scratch to the host's flags.
+    fn unpack(&mut self) {
+        self.a.alu_i(Alu::Add, Size::B, SCRATCH, 127);
+        self.a.sahf();
+    }
+
+    /// Names what the host's flags now are. They must have been saved (`clobber`).
+    pub(super) fn now_hold(&mut self, v: Val, kind: Kind) {
+        self.host.cur = Some((v, kind));
+        self.host.pending = None;
+    }
+
+    /// A truth value that is now a condition of the host's flags.
+    pub(super) fn now_cond(&mut self, v: Val, cc: HostCc) {
+        self.set_loc(v, Loc::Cc(cc));
+        self.host.conds.push(v);
+    }
+
+    /// After `clobber` and an instruction that left only a condition.
+    pub(super) fn flags_op(&mut self, v: Val) {
+        match *self.r.op(v) {
+            Op::FlagsSub(..) | Op::FlagsAdd(..) | Op::FlagsLogic(_) if self.is_deferred(v) => {}
+            Op::FlagsFromBits(b) => {
+                if self.const_of(b).is_none() {
+                    self.from_bits(v, b);
+                }
+            }
+            Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
+            Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
+            Op::Select(c, x, y) => self.select_flags(v, c, x, y),
+            _ => self.produce(v),
+        }
+    }
+
+    /// Whether a comparison waits for the selection it is for (a conditional comparison).
+    fn is_deferred(&self, v: Val) -> bool {
+        self.plan.uses[v.0 as usize] == 1
+            && (v.0 + 1..(v.0 + 8).min(self.r.insts.len() as u32)).any(|i| {
+                self.r.insts[i as usize].ty == Ty::Flags
+                    && matches!(self.r.insts[i as usize].op, Op::Select(_, x, y) if x == v || y == v)
+            })
+    }
+
+    /// Emits the operation that makes flags, into the host's flags.
+    fn produce(&mut self, v: Val) {
+        match *self.r.op(v) {
+            Op::FlagsSub(a, b) => {
+                self.clobber();
+                self.compare(a, b);
+                self.now_hold(v, Kind::Int { inverted: true });
+            }
+            Op::FlagsAdd(a, b) => {
+                self.clobber();
+                let size = super::super::alloc::size(self.r.ty(a));
+                let r = self.to_scratch(a);
+                match self.imm32(b) {
+                    Some(imm) => self.a.alu_i(Alu::Add, size, r, imm),
+                    None => {
+                        let b = self.rm(b);
+                        self.a.alu(Alu::Add, size, r, b);
+                    }
+                }
+                self.now_hold(v, Kind::Int { inverted: false });
+            }
+            Op::FlagsLogic(x) => self.flags_logic(v, x),
+            Op::FlagsAdc(a, b, f) => self.with_carry(v, None, Alu::Adc, a, b, f),
+            Op::FlagsSbc(a, b, f) => self.with_carry(v, None, Alu::Sbb, a, b, f),
+            Op::FlagsFcmp { fmt, signalling, env, a, b } if matches!(fmt, Fmt::F32 | Fmt::F64) && !env.flush_in => {
+                self.fcmp(v, fmt, signalling, a, b);
+            }
+            _ => self.eval(v),
+        }
+    }
+
+    fn flags_logic(&mut self, v: Val, x: Val) {
+        self.clobber();
+        let size = super::super::alloc::size(self.r.ty(x));
+        let r = self.reg(x);
+        self.a.test(size, r, r);
+        self.now_hold(v, Kind::Int { inverted: false });
+    }
+
+    /// cmp a, b. The host's flags must have been saved.
+    pub(super) fn compare(&mut self, a: Val, b: Val) {
+        let size = super::super::alloc::size(self.r.ty(a));
+        match self.imm32(b) {
+            Some(0) => {
+                if let Some(m) = self.mem_of(a).filter(|_| {
+                    matches!(size, Size::D | Size::Q) && self.r.ty(self.root(a)).bytes() >= size.bytes() as usize
+                }) {
+                    self.a.alu_i(Alu::Cmp, size, m, 0);
+                } else {
+                    // cmp with 0 and test agree in all flags.
+                    let r = self.reg(a);
+                    self.a.test(size, r, r);
+                }
+            }
+            Some(imm) => match self.rm(a) {
+                Rm::Reg(r) => self.a.alu_i(Alu::Cmp, size, r, imm),
+                Rm::Mem(m) => self.a.alu_i(Alu::Cmp, size, m, imm),
+            },
+            None => {
+                let r = self.reg(a);
+                let b = self.rm(b);
+                self.a.alu(Alu::Cmp, size, r, b);
+            }
+        }
+    }
+
+    fn fcmp(&mut self, v: Val, fmt: Fmt, signalling: bool, a: Val, b: Val) {
+        self.clobber();
+        // The first condition asked decides which way round compares best.
+        let swapped =
+            self.first_cond(v).is_some_and(|cc| matches!(cc, Cc::Mi | Cc::Pl | Cc::Ls | Cc::Hi | Cc::Cs | Cc::Cc));
+        let (x, y) = if swapped { (b, a) } else { (a, b) };
+        let x = self.x(x);
+        let y = self.xm(y);
+        let op = match (fmt, signalling) {
+            (Fmt::F32, false) => vop::VUCOMISS,
+            (Fmt::F32, true) => vop::VCOMISS,
+            (_, false) => vop::VUCOMISD,
+            (_, true) => vop::VCOMISD,
+        };
+        self.a.v2(op, L128, x, y);
+        self.now_hold(v, Kind::Fcmp { swapped });
+    }
+
+    fn first_cond(&self, f: Val) -> Option<Cc> {
+        (f.0 + 1..(f.0 + 8).min(self.r.insts.len() as u32)).find_map(|i| match self.r.insts[i as usize].op {
+            Op::Cond(cc, x) if x == f => Some(cc),
+            _ => None,
+        })
+    }
+
+    /// A condition on flags: left in the host's flags if it can be.
+    pub(super) fn cond(&mut self, v: Val, cc: Cc, f: Val) {
+        if let Some(bits) = self.const_flags(f) {
+            let nzcv = (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
+            let d = self.def(v, None);
+            self.a.mov_ri(d, u64::from(cc.holds(nzcv)));
+            return;
+        }
+        let in_host = self.host.cur.is_some_and(|(name, _)| name == f);
+        if !in_host && self.cond_in_memory(v, cc, f) {
+            return;
+        }
+        let kind = self.flags_host(f);
+        if let Some(host) = host_cc(cc, kind) {
+            return self.now_cond(v, host);
+        }
+        match kind {
+            Kind::Int { inverted } => {
+                // Hi and Ls need C inverted; other conditions read so far would change their meaning.
+                for c in std::mem::take(&mut self.host.conds) {
+                    if matches!(self.loc(c), Loc::Cc(_)) && self.plan.last_use[c.0 as usize] >= self.now {
+                        self.reg(c);
+                    }
+                }
+                self.a.cmc();
+                self.host.cur = Some((f, Kind::Int { inverted: !inverted }));
+            }
+            Kind::Fcmp { .. } => {
+                self.clobber();
+                self.flags_host(f);
+            }
+        }
+        let kind = self.flags_host(f);
+        let host = host_cc(cc, kind).expect("every condition exists with C either way");
+        self.now_cond(v, host);
+    }
+
+    /// Conditions that are one bit of the flags in memory.
+    fn cond_in_memory(&mut self, v: Val, cc: Cc, f: Val) -> bool {
+        let (byte, mask) = match cc {
+            Cc::Eq | Cc::Ne => (1, 0x40),
+            Cc::Mi | Cc::Pl => (1, 0x80),
+            Cc::Cs | Cc::Cc => (1, 0x01),
+            Cc::Vs | Cc::Vc => (0, 0x01),
+            _ => return false,
+        };
+        let m = self.flags_mem(f);
+        self.clobber();
+        self.a.test_i(Size::B, Mem { disp: m.disp + byte, ..m }, mask);
+        let set = matches!(cc, Cc::Eq | Cc::Mi | Cc::Cs | Cc::Vs);
+        self.now_cond(v, HostCc::One(if set { X::Ne } else { X::E }));
+        true
+    }
+
+    /// The host condition for a truth value, for an instruction that follows at once.
+    pub(super) fn host_cond(&mut self, v: Val) -> HostCc {
+        if let Loc::Cc(cc) = self.loc(v) {
+            return cc;
+        }
+        self.clobber();
+        let locked = self.gpr.locked;
+        let r = self.reg(v);
+        self.a.test(Size::B, r, r);
+        self.gpr.locked = locked;
+        HostCc::One(X::Ne)
+    }
+
+    /// The guest's C of flags `f` in the host's, inverted if asked. Everything else in the host's flags is lost.
+    pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool) {
+        let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
+        if let Some(Kind::Int { inverted }) = in_host {
+            // Saving integer flags leaves the host's as they are.
+            self.clobber();
+            if inverted != want_inverted {
+                self.a.cmc();
+            }
+            return;
+        }
+        let m = self.flags_mem(f);
+        self.clobber();
+        self.a.bit_i(Bit::Bt, Size::D, m, 8);
+        if want_inverted {
+            self.a.cmc();
+        }
+    }
+
+    fn from_bits(&mut self, v: Val, bits: Val) {
+        self.clobber();
+        let t = self.temp();
+        self.a.mov_ri(t, 0xc101);
+        let r = self.to_scratch(bits);
+        self.a.shift_i(Shift::Shr, Size::D, r, 28);
+        self.a.pdep(Size::D, r, r, t);
+        self.spill_scratch_flags(v);
+    }
+
+    pub(super) fn to_bits(&mut self, v: Val, f: Val) {
+        let m = self.flags_mem(f);
+        self.clobber();
+        let d = self.def(v, None);
+        self.a.mov_ri(d, 0xc101);
+        self.a.mov(Size::D, SCRATCH, m);
+        self.a.pext(Size::D, d, SCRATCH, d);
+        self.a.shift_i(Shift::Shl, Size::D, d, 28);
+    }
+
+    fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
+        let m = self.flags_mem(f);
+        let r = self.reg(x);
+        self.clobber();
+        let t = self.temp();
+        self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
+        self.a.lahf();
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc000);
+        self.a.mov(Size::D, t, m);
+        self.a.alu_i(Alu::And, Size::D, t, 0x101);
+        self.a.alu(Alu::Or, Size::D, SCRATCH, t);
+        self.spill_scratch_flags(v);
+    }
+
+    fn flags_set_c(&mut self, v: Val, f: Val, c: Val) {
+        let m = self.flags_mem(f);
+        let c = self.reg(c);
+        self.clobber();
+        let t = self.temp();
+        self.a.mov(Size::D, t, c);
+        self.a.shift_i(Shift::Shl, Size::D, t, 8);
+        self.a.mov(Size::D, SCRATCH, m);
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc001);
+        self.a.alu(Alu::Or, Size::D, SCRATCH, t);
+        self.spill_scratch_flags(v);
+    }
+
+    /// A conditional comparison: c ? (flags of a comparison) : constant, or any two flags.
+    fn select_flags(&mut self, v: Val, c: Val, x: Val, y: Val) {
+        let (cmp, constant, on) = if self.const_flags(y).is_some() && self.is_deferred(x) {
+            (x, y, true)
+        } else if self.const_flags(x).is_some() && self.is_deferred(y) {
+            (y, x, false)
+        } else {
+            return self.select_flags_in_memory(v, c, x, y);
+        };
+        let bits = self.const_flags(constant).expect("it was asked just now");
+        let (op, a, b, inverted) = match *self.r.op(cmp) {
+            Op::FlagsSub(a, b) => (Alu::Cmp, a, b, true),
+            Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
+            _ => return self.select_flags_in_memory(v, c, x, y),
+        };
+        if self.host.pending.is_some()
+            || self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name))
+        {
+            // The flags before are needed still: the condition moves to a register.
+            self.clobber();
+        }
+        let size = super::super::alloc::size(self.r.ty(a));
+        let left = self.reg(a);
+        let right = if self.imm32(b).is_some() { None } else { Some(self.rm(b)) };
+        let HostCc::One(cc) = self.host_cond_simple(c) else { unreachable!("made simple") };
+        let skip_if = if on { cc.invert() } else { cc };
+        let bits = if inverted { bits ^ 0x100 } else { bits };
+        let left = if op == Alu::Add {
+            let t = self.temp();
+            self.a.mov(Size::Q, t, left);
+            t
+        } else {
+            left
+        };
+        self.a.mov_ri(SCRATCH, u64::from(bits));
+        let (cold, back) = (self.a.label(), self.a.label());
+        self.a.jcc(skip_if, cold);
+        match (self.imm32(b), right) {
+            (Some(imm), _) => self.a.alu_i(op, size, left, imm),
+            (None, Some(rm)) => self.a.alu(op, size, left, rm),
+            _ => unreachable!("one of the two"),
+        }
+        self.a.bind(back);
+        self.cold.push(Cold::Unpack { label: cold, back });
+        self.host.conds.clear();
+        self.now_hold(v, Kind::Int { inverted });
+    }
+
+    /// A condition that is one host condition.
+    fn host_cond_simple(&mut self, c: Val) -> HostCc {
+        match self.host_cond(c) {
+            HostCc::One(cc) => HostCc::One(cc),
+            _ => {
+                let r = self.reg(c);
+                self.clobber();
+                self.a.test(Size::B, r, r);
+                HostCc::One(X::Ne)
+            }
+        }
+    }
+
+    pub(super) fn unpack_here(&mut self) {
+        self.unpack();
+    }
+
+    fn select_flags_in_memory(&mut self, v: Val, c: Val, x: Val, y: Val) {
+        if matches!(self.loc(c), Loc::Cc(_)) {
+            self.reg(c);
+        }
+        let mx = self.flags_mem(x);
+        let my = self.flags_mem(y);
+        self.clobber();
+        let r: Reg = self.reg(c);
+        self.a.test(Size::B, r, r);
+        self.a.mov(Size::D, SCRATCH, mx);
+        self.a.cmov(X::E, Size::D, SCRATCH, my);
+        self.spill_scratch_flags(v);
+    }
+
+    /// Flags operands of a helper site to memory.
+    pub(super) fn prepare_flags_args(&mut self, args: &[Val]) {
+        for a in args {
+            if self.r.ty(*a) == Ty::Flags {
+                self.flags_mem(*a);
+            }
+        }
+    }
+
+    /// Where `prepare_flags_args` left them.
+    pub(super) fn flags_place(&mut self, v: Val) -> Mem {
+        match self.const_flags(v) {
+            Some(bits) => self.pool(u128::from(bits)),
+            None => self.mem_of(v).expect("flags operands are in memory"),
+        }
+    }
+
+    /// The result of a helper site is flags: they stand in `Cpu::ret`.
+    pub(super) fn flags_from_ret(&mut self, v: Val) {
+        self.a.mov(Size::D, SCRATCH, field(at::RET));
+        self.spill_scratch_flags(v);
+    }
+}
+
+/// The host's condition for a guest's, if one instruction can test it.
+fn host_cc(cc: Cc, kind: Kind) -> Option<HostCc> {
+    use HostCc::One;
+    Some(match kind {
+        Kind::Int { inverted } => One(match (cc, inverted) {
+            (Cc::Eq, _) => X::E,
+            (Cc::Ne, _) => X::Ne,
+            (Cc::Mi, _) => X::S,
+            (Cc::Pl, _) => X::Ns,
+            (Cc::Vs, _) => X::O,
+            (Cc::Vc, _) => X::No,
+            (Cc::Ge, _) => X::Ge,
+            (Cc::Lt, _) => X::L,
+            (Cc::Gt, _) => X::G,
+            (Cc::Le, _) => X::Le,
+            (Cc::Cs, true) | (Cc::Cc, false) => X::Ae,
+            (Cc::Cs, false) | (Cc::Cc, true) => X::B,
+            (Cc::Hi, true) => X::A,
+            (Cc::Ls, true) => X::Be,
+            (Cc::Hi | Cc::Ls, false) => return None,
+        }),
+        // ucomis a, b leaves Z P C: greater 000, less 001, equal 100, unordered 111.
+        Kind::Fcmp { swapped } => match (cc, swapped) {
+            (Cc::Eq, _) => HostCc::FpEq,
+            (Cc::Ne, _) => HostCc::FpNe,
+            (Cc::Vs, _) => One(X::P),
+            (Cc::Vc, _) => One(X::Np),
+            (Cc::Gt, false) | (Cc::Mi | Cc::Cc, true) => One(X::A),
+            (Cc::Ge, false) | (Cc::Ls, true) => One(X::Ae),
+            (Cc::Lt, false) | (Cc::Hi, true) => One(X::B),
+            (Cc::Le, false) | (Cc::Cs | Cc::Pl, true) => One(X::Be),
+            _ => return None,
+        },
+    })
+}

@@ -1,0 +1,747 @@
+//! Integer operations.
+
+use super::super::SCRATCH;
+use super::super::alloc::{HostCc, Loc, size, wide};
+use super::super::asm::{Alu, Cc as X, Mem, Reg, Rm, Shift, Size, Unary};
+use super::Emitter;
+use super::flags::Kind;
+use ir::{Bin, IntCc, Op, Ty, Un, Val};
+
+impl Emitter<'_> {
+    /// Emits `v` if it is an integer operation done here.
+    pub(super) fn int_op(&mut self, v: Val) -> bool {
+        let ty = self.r.ty(v);
+        match *self.r.op(v) {
+            Op::Bin(bin, a, b) => return self.bin(v, bin, a, b, ty),
+            Op::Un(un, a) => return self.un(v, un, a, ty),
+            Op::Zext(a) => self.zext(v, a),
+            Op::Sext(a) => self.sext(v, a, ty),
+            Op::Trunc(a) => {
+                // To a truth value: bit 0.
+                let r = self.to_scratch(a);
+                self.clobber_for_scratch();
+                self.a.alu_i(Alu::And, Size::D, r, 1);
+                let d = self.def(v, None);
+                self.a.mov(Size::D, d, r);
+            }
+            Op::Extract { v: a, lsb, width, signed } if matches!(ty, Ty::I32 | Ty::I64) => {
+                self.extract(v, a, u32::from(lsb), u32::from(width), signed, ty);
+            }
+            Op::Deposit { into, v: a, lsb, width } if matches!(ty, Ty::I32 | Ty::I64) => {
+                self.deposit(v, into, a, u32::from(lsb), u32::from(width), ty);
+            }
+            Op::Funnel { hi, lo, amount } if matches!(ty, Ty::I32 | Ty::I64) => self.funnel(v, hi, lo, amount, ty),
+            Op::Cmp(cc, a, b) => {
+                self.clobber();
+                self.compare(a, b);
+                self.now_cond(v, HostCc::One(int_cc(cc)));
+            }
+            Op::Cond(cc, f) => self.cond(v, cc, f),
+            Op::FlagsToBits(f) => self.to_bits(v, f),
+            Op::Select(c, a, b) if ty.is_int() => self.select(v, c, a, b, ty),
+            Op::AddC(a, b, f) => self.value_with_carry(v, Alu::Adc, a, b, f),
+            Op::SubC(a, b, f) => self.value_with_carry(v, Alu::Sbb, a, b, f),
+            Op::Crc32 { acc, v: x, bytes, c: true } => {
+                let acc = self.to_scratch(acc);
+                let x = self.reg(x);
+                self.a.crc32([Size::B, Size::W, Size::D, Size::Q][bytes.trailing_zeros() as usize], acc, x);
+                let d = self.def(v, None);
+                self.a.mov(Size::D, d, acc);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Saves the host's flags while a value is in scratch.
+    fn clobber_for_scratch(&mut self) {
+        if self.pending_kind().is_some() || self.host_flags_live() {
+            let t = self.temp();
+            self.a.mov(Size::Q, t, SCRATCH);
+            self.clobber();
+            self.a.mov(Size::Q, SCRATCH, t);
+        }
+    }
+
+    /// The operation that makes the flags of the same operands, if it follows at once: both are one host instruction.
+    fn flags_after(&self, v: Val, is: impl Fn(&Op) -> bool) -> Option<Val> {
+        for i in v.0 + 1..(v.0 + 6).min(self.r.insts.len() as u32) {
+            let inst = &self.r.insts[i as usize];
+            if self.plan.skip[i as usize] {
+                continue;
+            }
+            if is(&inst.op) {
+                return Some(Val(i));
+            }
+            let quiet = matches!(inst.op, Op::Const(_) | Op::Get(_)) || self.root(Val(i)) != Val(i);
+            if !quiet {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn bin(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
+        let alu = match bin {
+            Bin::Add => Alu::Add,
+            Bin::Sub => Alu::Sub,
+            Bin::And => Alu::And,
+            Bin::Or => Alu::Or,
+            Bin::Xor => Alu::Xor,
+            Bin::AndNot => {
+                self.and_not(v, a, b, ty);
+                return true;
+            }
+            Bin::Shl | Bin::Shr | Bin::Sar | Bin::Rotr => return self.shift(v, bin, a, b, ty),
+            Bin::Mul => {
+                self.mul(v, a, b, ty);
+                return true;
+            }
+            Bin::MulHiU | Bin::MulHiS if matches!(ty, Ty::I32 | Ty::I64) => {
+                self.mul_hi(v, a, b, bin == Bin::MulHiS, ty);
+                return true;
+            }
+            Bin::DivU | Bin::DivS | Bin::RemU | Bin::RemS if matches!(ty, Ty::I32 | Ty::I64) => {
+                self.divide(v, bin, a, b, ty);
+                return true;
+            }
+            _ => return false,
+        };
+        let flags = self.flags_after(v, |op| match (*op, bin) {
+            (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
+            (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
+            _ => false,
+        });
+        if let Some(f) = flags {
+            self.clobber();
+            self.alu(v, alu, a, b, ty);
+            self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
+            self.done = f.0;
+        } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else {
+            self.clobber();
+            self.alu(v, alu, a, b, ty);
+        }
+        true
+    }
+
+    /// v = a op b, two-operand arithmetic. The host's flags are those of the operation afterwards.
+    fn alu(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty) {
+        let size = wide(ty);
+        let commutes = !matches!(alu, Alu::Sub | Alu::Sbb);
+        if let Some(imm) = self.imm32(b) {
+            let before = self.loc_reg(a);
+            let d = self.def(v, Some(a));
+            if before != Loc::Reg(d) {
+                self.copy_from(before, a, d, ty);
+            }
+            self.a.alu_i(alu, size, d, imm);
+            return;
+        }
+        let rb = self.rm(b);
+        let before_a = self.loc_reg(a);
+        let d = self.def(v, Some(a));
+        if before_a == Loc::Reg(d) {
+            self.a.alu(alu, size, d, rb);
+        } else if rb == Rm::Reg(d) {
+            match before_a {
+                Loc::Reg(ra) if commutes => self.a.alu(alu, size, d, ra),
+                _ => {
+                    // d - the subtrahend - is overwritten last.
+                    self.copy_from(before_a, a, SCRATCH, ty);
+                    self.a.alu(alu, size, SCRATCH, d);
+                    self.a.mov(size, d, SCRATCH);
+                }
+            }
+        } else {
+            self.copy_from(before_a, a, d, ty);
+            self.a.alu(alu, size, d, rb);
+        }
+    }
+
+    /// The operand `a` into a register, from where it was before the result got its own.
+    fn copy_from(&mut self, before: Loc, a: Val, to: Reg, ty: Ty) {
+        match before {
+            Loc::Reg(r) if r == to => {}
+            Loc::Reg(r) => self.a.mov(wide(ty), to, r),
+            _ => self.copy_to(a, to),
+        }
+    }
+
+    /// Addition and subtraction by lea, where the flags do not matter: it saves a move, or the flags.
+    fn lea(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty) -> bool {
+        let size = wide(ty);
+        let imm = self.imm32(b);
+        if alu == Alu::Sub && imm.is_none_or(|i| i == i32::MIN) {
+            return false;
+        }
+        let Loc::Reg(ra) = self.loc(a) else { return false };
+        let wants_flags = self.host_flags_live();
+        if !wants_flags {
+            self.clobber();
+        }
+        match imm {
+            Some(imm) => {
+                self.reg(a);
+                let d = self.def(v, Some(a));
+                let disp = if alu == Alu::Sub { -imm } else { imm };
+                if d == ra && !wants_flags {
+                    self.a.alu_i(alu, size, d, imm);
+                } else {
+                    self.a.lea(size, d, Mem::base(ra, disp));
+                }
+            }
+            None => {
+                let Loc::Reg(rb) = self.loc(b) else {
+                    if wants_flags {
+                        self.reg(b);
+                        return self.lea(v, alu, a, b, ty);
+                    }
+                    return false;
+                };
+                self.reg(a);
+                self.reg(b);
+                let d = self.def(v, Some(a));
+                if d == ra && !wants_flags {
+                    self.a.alu(Alu::Add, size, d, rb);
+                } else if d == rb && !wants_flags {
+                    self.a.alu(Alu::Add, size, d, ra);
+                } else {
+                    self.a.lea(size, d, Mem::sib(ra, rb, 0, 0));
+                }
+            }
+        }
+        true
+    }
+
+    fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
+        let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
+        self.clobber();
+        if let Some(imm) = self.imm32(b) {
+            let ra = self.reg(a);
+            let d = self.def(v, Some(a));
+            if d != ra {
+                self.a.mov(wide(ty), d, ra);
+            }
+            self.a.alu_i(Alu::And, wide(ty), d, !imm);
+        } else {
+            let rb = self.reg(b);
+            let ra = self.rm(a);
+            let d = self.def(v, Some(a));
+            self.a.andn(wide(ty), d, rb, ra);
+        }
+        if let Some(f) = flags {
+            self.now_hold(f, Kind::Int { inverted: false });
+            self.done = f.0;
+        }
+    }
+
+    fn shift(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
+        if !matches!(ty, Ty::I32 | Ty::I64) {
+            if bin != Bin::Shl {
+                return false;
+            }
+            if self.const_of(b).is_none() {
+                return false;
+            }
+        }
+        let size = wide(ty);
+        if let Some(n) = self.const_of(b) {
+            self.shift_const(v, bin, a, (n & (u64::from(ty.bits()) - 1)) as u8, ty);
+            return true;
+        }
+        let rb = self.reg(b);
+        if bin == Bin::Rotr {
+            // No rotate takes its amount but in cl.
+            self.clobber();
+            let ra = self.to_scratch(a);
+            if rb != Reg::RCX {
+                let t = self.temp_at(Reg::RCX);
+                self.a.mov(Size::D, t, rb);
+            }
+            self.a.shift_cl(Shift::Ror, size, ra);
+            let d = self.def(v, None);
+            self.a.mov(size, d, ra);
+            return true;
+        }
+        let ra = self.rm(a);
+        let d = self.def(v, Some(a));
+        match bin {
+            Bin::Shl => self.a.shlx(size, d, ra, rb),
+            Bin::Shr => self.a.shrx(size, d, ra, rb),
+            _ => self.a.sarx(size, d, ra, rb),
+        }
+        true
+    }
+
+    fn shift_const(&mut self, v: Val, bin: Bin, a: Val, n: u8, ty: Ty) {
+        let size = wide(ty);
+        if bin == Bin::Rotr {
+            let ra = self.rm(a);
+            let d = self.def(v, Some(a));
+            self.a.rorx(size, d, ra, n);
+            return;
+        }
+        if self.host_flags_live() {
+            let ra = self.rm(a);
+            let d = self.def(v, None);
+            self.a.mov_ri(SCRATCH, u64::from(n));
+            match bin {
+                Bin::Shl => self.a.shlx(size, d, ra, SCRATCH),
+                Bin::Shr => self.a.shrx(size, d, ra, SCRATCH),
+                _ => self.a.sarx(size, d, ra, SCRATCH),
+            }
+            return;
+        }
+        self.clobber();
+        let ra = self.reg(a);
+        let d = self.def(v, Some(a));
+        if bin == Bin::Shl && n <= 3 && d != ra {
+            if n == 1 {
+                self.a.lea(size, d, Mem::sib(ra, ra, 0, 0));
+            } else {
+                self.a.lea(size, d, Mem::index(ra, n, 0));
+            }
+            return;
+        }
+        if d != ra {
+            self.a.mov(size, d, ra);
+        }
+        let op = match bin {
+            Bin::Shl => Shift::Shl,
+            Bin::Shr => Shift::Shr,
+            _ => Shift::Sar,
+        };
+        self.a.shift_i(op, size, d, n);
+    }
+
+    fn mul(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
+        self.clobber();
+        let size = wide(ty);
+        if let Some(imm) = self.imm32(b) {
+            let ra = self.rm(a);
+            let d = self.def(v, Some(a));
+            self.a.imul_i(size, d, ra, imm);
+            return;
+        }
+        let rb = self.rm(b);
+        let before = self.loc_reg(a);
+        let d = self.def(v, Some(a));
+        if before == Loc::Reg(d) {
+            self.a.imul(size, d, rb);
+        } else if rb == Rm::Reg(d) {
+            match before {
+                Loc::Reg(ra) => self.a.imul(size, d, ra),
+                _ => {
+                    self.copy_from(before, a, SCRATCH, ty);
+                    self.a.imul(size, d, SCRATCH);
+                }
+            }
+        } else {
+            self.copy_from(before, a, d, ty);
+            self.a.imul(size, d, rb);
+        }
+    }
+
+    /// Where `a` is, and if that is a register, locks it.
+    fn loc_reg(&mut self, a: Val) -> Loc {
+        if matches!(self.loc(a), Loc::Reg(_)) {
+            self.reg(a);
+        }
+        self.loc(a)
+    }
+
+    fn mul_hi(&mut self, v: Val, a: Val, b: Val, signed: bool, ty: Ty) {
+        self.clobber();
+        let size = wide(ty);
+        let rb = self.reg(b);
+        let ra = self.reg(a);
+        if rb != Reg::RDX && ra != Reg::RDX {
+            self.temp_at(Reg::RDX);
+        }
+        let other = if ra == Reg::RDX { rb } else { ra };
+        let multiplier = if ra == Reg::RDX { ra } else { rb };
+        // rdx is overwritten: an operand in it that lives on moves away.
+        self.save_if_live(Reg::RDX);
+        self.a.mov(size, SCRATCH, multiplier);
+        self.a.unary(if signed { Unary::Imul } else { Unary::Mul }, size, other);
+        // All operands have been read.
+        self.gpr.locked = 0;
+        let d = self.def(v, None);
+        self.a.mov(size, d, Reg::RDX);
+    }
+
+    /// If the register holds a value needed after this operation, that value moves elsewhere; the bits stay where they are too.
+    fn save_if_live(&mut self, r: Reg) {
+        let held = self.gpr.holds[r.0 as usize];
+        if !held.is_none() && self.live_after(held) {
+            self.temp_at(r);
+        } else if !held.is_none() {
+            self.gpr.holds[r.0 as usize] = Val::NONE;
+            self.set_loc(held, Loc::None);
+        }
+        self.gpr.locked |= 1 << r.0;
+    }
+
+    /// Division as [`ir::Bin`] has it: by zero 0 (and 0 as the remainder), no overflow.
+    fn divide(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) {
+        self.clobber();
+        let size = wide(ty);
+        let signed = matches!(bin, Bin::DivS | Bin::RemS);
+        let remainder = matches!(bin, Bin::RemU | Bin::RemS);
+        self.copy_to_early(a);
+        let mut rb = self.reg(b);
+        if rb == Reg::RDX {
+            let t = self.temp();
+            self.a.mov(size, t, rb);
+            rb = t;
+        }
+        let a_reg = self.loc(a);
+        self.copy_from(a_reg, a, SCRATCH, ty);
+        self.save_if_live(Reg::RDX);
+        let (zero, done) = (self.a.label(), self.a.label());
+        self.a.test(size, rb, rb);
+        self.a.jcc(X::E, zero);
+        if signed {
+            let (minus, divide) = (self.a.label(), self.a.label());
+            self.a.alu_i(Alu::Cmp, size, rb, -1);
+            self.a.jcc(X::E, minus);
+            self.a.bind(divide);
+            self.a.cdq(size);
+            self.a.unary(Unary::Idiv, size, rb);
+            self.a.jmp(done);
+            self.a.bind(minus);
+            self.a.unary(Unary::Neg, size, SCRATCH);
+            self.a.mov_ri(Reg::RDX, 0);
+        } else {
+            self.a.mov_ri(Reg::RDX, 0);
+            self.a.unary(Unary::Div, size, rb);
+        }
+        self.a.jmp(done);
+        self.a.bind(zero);
+        self.a.mov_ri(SCRATCH, 0);
+        self.a.mov_ri(Reg::RDX, 0);
+        self.a.bind(done);
+        self.gpr.locked = 0;
+        let d = self.def(v, None);
+        self.a.mov(size, d, if remainder { Reg::RDX } else { SCRATCH });
+    }
+
+    /// Makes sure that reading `a` later needs no register.
+    fn copy_to_early(&mut self, a: Val) {
+        if matches!(self.loc(a), Loc::Cc(_)) {
+            self.reg(a);
+        }
+    }
+
+    fn un(&mut self, v: Val, un: Un, a: Val, ty: Ty) -> bool {
+        let size = wide(ty);
+        match un {
+            Un::Neg | Un::Not => {
+                let flags = self.flags_after(v, |op| match *op {
+                    Op::FlagsSub(x, y) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
+                    _ => false,
+                });
+                if un == Un::Neg || ty == Ty::I1 {
+                    self.clobber();
+                }
+                let ra = self.reg(a);
+                let d = self.def(v, Some(a));
+                if d != ra {
+                    self.a.mov(size, d, ra);
+                }
+                if ty == Ty::I1 {
+                    self.a.alu_i(Alu::Xor, Size::D, d, 1);
+                    return true;
+                }
+                self.a.unary(if un == Un::Neg { Unary::Neg } else { Unary::Not }, size, d);
+                if let Some(f) = flags {
+                    self.now_hold(f, Kind::Int { inverted: true });
+                    self.done = f.0;
+                }
+            }
+            Un::Clz | Un::Ctz | Un::Popcnt if matches!(ty, Ty::I32 | Ty::I64) => {
+                self.clobber();
+                let ra = self.rm(a);
+                let d = self.def(v, Some(a));
+                match un {
+                    Un::Clz => self.a.lzcnt(size, d, ra),
+                    Un::Ctz => self.a.tzcnt(size, d, ra),
+                    _ => self.a.popcnt(size, d, ra),
+                }
+            }
+            Un::Bswap if matches!(ty, Ty::I32 | Ty::I64) => {
+                let ra = self.reg(a);
+                let d = self.def(v, Some(a));
+                if d != ra {
+                    self.a.mov(size, d, ra);
+                }
+                self.a.bswap(size, d);
+            }
+            Un::Bitrev if matches!(ty, Ty::I32 | Ty::I64) => self.bit_reverse(v, a, size),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Bytes swapped, then the bits of each byte by halves: nibbles, pairs, neighbours.
+    fn bit_reverse(&mut self, v: Val, a: Val, size: Size) {
+        self.clobber();
+        let x = self.temp();
+        self.copy_to(a, x);
+        self.a.bswap(size, x);
+        let t = self.temp();
+        for (n, mask) in [(4, 0x0f0f_0f0f_0f0f_0f0f_u64), (2, 0x3333_3333_3333_3333), (1, 0x5555_5555_5555_5555)] {
+            self.a.mov_ri(SCRATCH, if size == Size::Q { mask } else { mask & 0xffff_ffff });
+            self.a.mov(size, t, x);
+            self.a.shift_i(Shift::Shr, size, t, n);
+            self.a.alu(Alu::And, size, t, SCRATCH);
+            self.a.alu(Alu::And, size, x, SCRATCH);
+            self.a.shift_i(Shift::Shl, size, x, n);
+            self.a.alu(Alu::Or, size, x, t);
+        }
+        self.gpr.locked &= !(1 << t.0);
+        let d = self.def(v, None);
+        self.a.mov(size, d, x);
+    }
+
+    fn zext(&mut self, v: Val, a: Val) {
+        let from = self.r.ty(a);
+        if from == Ty::I1 {
+            let r = self.reg(a);
+            let d = self.def(v, Some(a));
+            self.a.mov(Size::D, d, r);
+            self.a.alu_i(Alu::And, Size::D, d, 1);
+            return;
+        }
+        let root = self.root(a);
+        let src = match self.mem_of(a) {
+            Some(m) if self.r.ty(root).bytes() >= from.bytes() => Rm::Mem(m),
+            _ => Rm::Reg(self.reg(a)),
+        };
+        let d = self.def(v, Some(a));
+        match from {
+            Ty::I8 => self.a.movzx(Size::B, d, src),
+            Ty::I16 => self.a.movzx(Size::W, d, src),
+            _ => self.a.mov(Size::D, d, src),
+        }
+    }
+
+    fn sext(&mut self, v: Val, a: Val, ty: Ty) {
+        let from = self.r.ty(a);
+        if from == Ty::I1 {
+            self.clobber();
+            let r = self.reg(a);
+            let d = self.def(v, Some(a));
+            if d != r {
+                self.a.mov(Size::D, d, r);
+            }
+            self.a.unary(Unary::Neg, wide(ty), d);
+            return;
+        }
+        let root = self.root(a);
+        let src = match self.mem_of(a) {
+            Some(m) if self.r.ty(root).bytes() >= from.bytes() => Rm::Mem(m),
+            _ => Rm::Reg(self.reg(a)),
+        };
+        let d = self.def(v, Some(a));
+        self.a.movsx(wide(ty), size(from), d, src);
+    }
+
+    fn extract(&mut self, v: Val, a: Val, lsb: u32, width: u32, signed: bool, ty: Ty) {
+        let size = wide(ty);
+        let narrow = match width {
+            8 => Some(Size::B),
+            16 => Some(Size::W),
+            32 => Some(Size::D),
+            _ => None,
+        };
+        if let (0, Some(n)) = (lsb, narrow) {
+            let r = self.reg(a);
+            let d = self.def(v, Some(a));
+            match (signed, n) {
+                (false, Size::D) => self.a.mov(Size::D, d, r),
+                (false, n) => self.a.movzx(n, d, r),
+                (true, n) => self.a.movsx(size, n, d, r),
+            }
+            return;
+        }
+        self.clobber();
+        let bits = ty.bits();
+        let r = self.reg(a);
+        let d = self.def(v, Some(a));
+        if lsb == 0 && !signed && width < 32 {
+            if d != r {
+                self.a.mov(Size::D, d, r);
+            }
+            self.a.alu_i(Alu::And, Size::D, d, ((1u64 << width) - 1) as i32);
+            return;
+        }
+        if d != r {
+            self.a.mov(size, d, r);
+        }
+        if !signed && lsb + width < bits && width < 32 {
+            self.a.shift_i(Shift::Shr, size, d, lsb as u8);
+            self.a.alu_i(Alu::And, Size::D, d, ((1u64 << width) - 1) as i32);
+            return;
+        }
+        if lsb + width < bits {
+            self.a.shift_i(Shift::Shl, size, d, (bits - lsb - width) as u8);
+        }
+        self.a.shift_i(if signed { Shift::Sar } else { Shift::Shr }, size, d, (bits - width) as u8);
+    }
+
+    fn deposit(&mut self, v: Val, into: Val, a: Val, lsb: u32, width: u32, ty: Ty) {
+        self.clobber();
+        let size = wide(ty);
+        let field = (u64::MAX >> (64 - width)) << lsb;
+        let keep = !field & ty.mask();
+        // The new bits in scratch.
+        if let Some(c) = self.const_of(a) {
+            self.a.mov_ri(SCRATCH, c << lsb & field);
+        } else {
+            self.copy_to(a, SCRATCH);
+            if lsb + width == ty.bits() {
+                self.a.shift_i(Shift::Shl, size, SCRATCH, lsb as u8);
+            } else if width < 32 {
+                self.a.alu_i(Alu::And, Size::D, SCRATCH, ((1u64 << width) - 1) as i32);
+                if lsb > 0 {
+                    self.a.shift_i(Shift::Shl, size, SCRATCH, lsb as u8);
+                }
+            } else {
+                let up = 64 - width;
+                self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, up as u8);
+                if up > lsb {
+                    self.a.shift_i(Shift::Shr, Size::Q, SCRATCH, (up - lsb) as u8);
+                }
+            }
+        }
+        if self.const_of(into) == Some(0) {
+            let d = self.def(v, None);
+            self.a.mov(size, d, SCRATCH);
+            return;
+        }
+        let old = self.reg(into);
+        let d = self.def(v, Some(into));
+        if d != old {
+            self.a.mov(size, d, old);
+        }
+        match i32::try_from(if ty == Ty::I64 { keep as i64 } else { i64::from(keep as i32) }) {
+            Ok(imm) => self.a.alu_i(Alu::And, size, d, imm),
+            Err(_) => {
+                // Cleared by rotating the field to the top: shifts need no register for the mask.
+                self.a.shift_i(Shift::Ror, size, d, ((lsb + width) % 64) as u8);
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+                self.a.shift_i(Shift::Ror, size, d, ((64 - lsb) % 64) as u8);
+                // After shifting, the kept bits stand one field higher.
+            }
+        }
+        self.a.alu(Alu::Or, size, d, SCRATCH);
+    }
+
+    fn funnel(&mut self, v: Val, hi: Val, lo: Val, amount: u8, ty: Ty) {
+        let size = wide(ty);
+        if hi == lo {
+            let r = self.rm(lo);
+            let d = self.def(v, Some(lo));
+            self.a.rorx(size, d, r, amount);
+            return;
+        }
+        self.clobber();
+        let h = self.reg(hi);
+        self.copy_to(lo, SCRATCH);
+        self.a.shrd_i(size, SCRATCH, h, amount);
+        let d = self.def(v, Some(hi));
+        self.a.mov(size, d, SCRATCH);
+    }
+
+    fn select(&mut self, v: Val, c: Val, a: Val, b: Val, ty: Ty) {
+        let size = wide(ty);
+        // 0 and 1: the condition itself.
+        if let (Some(x), Some(y)) = (self.const_of(a), self.const_of(b)) {
+            if (x == 1 && y == 0) || (x == 0 && y == 1) {
+                if let HostCc::One(cc) = self.host_cond(c) {
+                    self.a.setcc(if x == 1 { cc } else { cc.invert() }, SCRATCH);
+                    let d = self.def(v, None);
+                    self.a.movzx(Size::B, d, SCRATCH);
+                    return;
+                }
+            }
+        }
+        if !matches!(self.loc(c), Loc::Cc(_)) {
+            self.clobber();
+        }
+        let ra = self.reg(a);
+        let rb = self.reg(b);
+        let cc = self.host_cond(c);
+        let d = self.def(v, Some(b));
+        match cc {
+            HostCc::One(cc) if d == ra => self.a.cmov(cc.invert(), size, d, rb),
+            HostCc::One(cc) => {
+                if d != rb {
+                    self.a.mov(size, d, rb);
+                } else {
+                    // cmov of 32 bits clears the rest; nothing to do.
+                }
+                self.a.cmov(cc, size, d, ra);
+            }
+            HostCc::FpEq | HostCc::FpNe => {
+                let (x, y) = if cc == HostCc::FpEq { (ra, rb) } else { (rb, ra) };
+                self.a.mov(size, SCRATCH, x);
+                self.a.cmov(X::Ne, size, SCRATCH, y);
+                self.a.cmov(X::P, size, SCRATCH, y);
+                self.a.mov(size, d, SCRATCH);
+            }
+        }
+    }
+
+    /// a + b + C, a - b - !C, with their flags if those follow.
+    fn value_with_carry(&mut self, v: Val, alu: Alu, a: Val, b: Val, f: Val) {
+        let flags = self.flags_after(v, |op| match (*op, alu) {
+            (Op::FlagsAdc(x, y, g), Alu::Adc) | (Op::FlagsSbc(x, y, g), Alu::Sbb) => x == a && y == b && g == f,
+            _ => false,
+        });
+        if let Some(flags) = flags {
+            self.with_carry(flags, Some(v), alu, a, b, f);
+            self.done = flags.0;
+        } else {
+            self.carry_arithmetic(Some(v), alu, a, b, f);
+        }
+    }
+
+    /// The flags `flags` of a ± b ± C, and the value too if asked.
+    pub(super) fn with_carry(&mut self, flags: Val, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val) {
+        self.carry_arithmetic(value, alu, a, b, f);
+        self.now_hold(flags, Kind::Int { inverted: alu == Alu::Sbb });
+    }
+
+    fn carry_arithmetic(&mut self, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val) {
+        let ty = self.r.ty(a);
+        let size = wide(ty);
+        let rb = self.reg(b);
+        self.copy_to_early(a);
+        self.carry_in(f, alu == Alu::Sbb);
+        let from = self.loc(a);
+        self.copy_from(from, a, SCRATCH, ty);
+        self.a.alu(alu, size, SCRATCH, rb);
+        if let Some(v) = value {
+            let d = self.def(v, None);
+            self.a.mov(size, d, SCRATCH);
+        }
+    }
+}
+
+fn int_cc(cc: IntCc) -> X {
+    match cc {
+        IntCc::Eq => X::E,
+        IntCc::Ne => X::Ne,
+        IntCc::Ult => X::B,
+        IntCc::Ule => X::Be,
+        IntCc::Ugt => X::A,
+        IntCc::Uge => X::Ae,
+        IntCc::Slt => X::L,
+        IntCc::Sle => X::Le,
+        IntCc::Sgt => X::G,
+        IntCc::Sge => X::Ge,
+    }
+}

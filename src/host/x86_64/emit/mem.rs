@@ -1,0 +1,488 @@
+//! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
+
+use super::super::alloc::{Loc, size};
+use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Size, vop};
+use super::super::{SCRATCH, XSCRATCH, field};
+use super::Emitter;
+use super::cold::Cold;
+use crate::Exit;
+use crate::cpu::{OWNERS, at};
+use ir::{Ext, Fence, Order, Rmw, Trap, Ty, Val};
+
+impl Emitter<'_> {
+    /// The host's operand for a guest address.
+    fn address(&mut self, m: &ir::Mem) -> Mem {
+        let addr32 = self.r.ty(m.base) == Ty::I32;
+        let wrap = |mem: Mem| if addr32 { mem.addr32() } else { mem };
+        if let Some(c) = self.const_of(m.base) {
+            // A constant address within reach of a displacement.
+            let sum = c.wrapping_add(m.disp as i64 as u64);
+            let fits = if addr32 { true } else { i32::try_from(sum as i64).is_ok() };
+            if fits && (m.index.is_none() || !addr32 || sum < 0x8000_0000) {
+                if m.index.is_none() {
+                    return wrap(Mem::abs32(sum as u32 as i32));
+                }
+                let index = self.reg(m.index);
+                return wrap(Mem::index(index, m.scale, sum as u32 as i32));
+            }
+        }
+        let base = self.reg(m.base);
+        if m.index.is_none() {
+            return wrap(Mem::base(base, m.disp));
+        }
+        let index = self.reg(m.index);
+        wrap(Mem::sib(base, index, m.scale, m.disp))
+    }
+
+    /// Traps if the address is not a multiple of `size`.
+    fn check_aligned(&mut self, m: Mem, bytes: u8) {
+        if bytes == 1 {
+            return;
+        }
+        self.clobber();
+        self.a.lea(Size::Q, SCRATCH, m);
+        self.a.test_i(Size::B, SCRATCH, i32::from(bytes) - 1);
+        let label = self.a.label();
+        self.a.jcc(X::Ne, label);
+        let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
+        self.cold.push(Cold::Leave { label, exit, value: true });
+    }
+
+    fn operand(&mut self, m: &ir::Mem) -> Mem {
+        let mem = self.address(m);
+        if m.aligned {
+            self.check_aligned(mem, m.size);
+        }
+        mem
+    }
+
+    pub(super) fn load(&mut self, v: Val, m: &ir::Mem) {
+        let mem = self.operand(m);
+        let ty = self.r.ty(v);
+        if ty == Ty::V128 || ty.is_float() {
+            return self.load_vector(v, m, mem);
+        }
+        let unused = self.plan.uses[v.0 as usize] == 0;
+        let d = if unused { SCRATCH } else { self.def(v, None) };
+        self.fault_here();
+        match (m.size, m.big) {
+            (1, _) if m.ext == Ext::Sign => self.a.movsx(size(ty), Size::B, d, mem),
+            (1, _) => self.a.movzx(Size::B, d, mem),
+            (2, false) if m.ext == Ext::Sign => self.a.movsx(size(ty), Size::W, d, mem),
+            (2, false) => self.a.movzx(Size::W, d, mem),
+            (4, false) if m.ext == Ext::Sign && ty == Ty::I64 => self.a.movsx(Size::Q, Size::D, d, mem),
+            (4, false) => self.a.mov(Size::D, d, mem),
+            (8, false) => self.a.mov(Size::Q, d, mem),
+            (2, true) => {
+                self.a.movbe(Size::W, d, mem);
+                if m.ext == Ext::Sign {
+                    self.a.movsx(size(ty), Size::W, d, d);
+                } else {
+                    self.a.movzx(Size::W, d, d);
+                }
+            }
+            (4, true) => {
+                self.a.movbe(Size::D, d, mem);
+                if m.ext == Ext::Sign && ty == Ty::I64 {
+                    self.a.movsx(Size::Q, Size::D, d, d);
+                }
+            }
+            _ => self.a.movbe(Size::Q, d, mem),
+        }
+    }
+
+    fn load_vector(&mut self, v: Val, m: &ir::Mem, mem: Mem) {
+        if m.big && m.size < 16 {
+            // Through scratch, as an integer.
+            self.fault_here();
+            self.a.movbe(
+                if m.size == 8 {
+                    Size::Q
+                } else if m.size == 4 {
+                    Size::D
+                } else {
+                    Size::W
+                },
+                SCRATCH,
+                mem,
+            );
+            if m.size == 2 {
+                self.a.movzx(Size::W, SCRATCH, SCRATCH);
+            }
+            let x = self.xdef(v, None);
+            self.a.v2(vop::VMOVQ_G, L128, x, SCRATCH);
+            return;
+        }
+        let x = self.xdef(v, None);
+        self.fault_here();
+        match m.size {
+            16 => self.a.v2(vop::VMOVDQU, L128, x, mem),
+            8 => self.a.v2(vop::VMOVSD, L128, x, mem),
+            4 => self.a.v2(vop::VMOVSS, L128, x, mem),
+            n => {
+                if n == 2 {
+                    self.a.movzx(Size::W, SCRATCH, mem);
+                } else {
+                    self.a.movzx(Size::B, SCRATCH, mem);
+                }
+                self.a.v2(vop::VMOVD, L128, x, SCRATCH);
+            }
+        }
+        if m.big {
+            let swap = self.pool(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+            self.a.v3(vop::VPSHUFB, L128, x, x, swap);
+        }
+    }
+
+    pub(super) fn store(&mut self, m: &ir::Mem, v: Val) {
+        let mem = self.operand(m);
+        let ty = self.r.ty(v);
+        let ordered = matches!(m.order, Order::Release | Order::AcqRel);
+        if ty == Ty::V128 || ty.is_float() {
+            self.store_vector(m, mem, v);
+            if ordered {
+                self.full_fence();
+            }
+            return;
+        }
+        let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
+        if ordered {
+            let r = self.to_scratch(v);
+            if m.big && m.size > 1 {
+                self.clobber_for_swap(r, bytes);
+            }
+            self.fault_here();
+            self.a.xchg(bytes, mem, r);
+            return;
+        }
+        if let (Some(imm), false) = (self.imm32(v), m.big) {
+            self.fault_here();
+            self.a.mov_mi(bytes, mem, imm);
+            return;
+        }
+        let r = self.reg(v);
+        self.fault_here();
+        if m.big && m.size > 1 {
+            self.a.movbe_mr(bytes, mem, r);
+        } else {
+            self.a.mov_mr(bytes, mem, r);
+        }
+    }
+
+    fn clobber_for_swap(&mut self, r: Reg, bytes: Size) {
+        match bytes {
+            Size::W => {
+                self.a.bswap(Size::D, r);
+                // The two bytes are at the top now; rorx leaves the flags alone.
+                self.a.rorx(Size::D, r, r, 16);
+            }
+            s => self.a.bswap(s, r),
+        }
+    }
+
+    fn store_vector(&mut self, m: &ir::Mem, mem: Mem, v: Val) {
+        let x = self.x(v);
+        if m.big {
+            let x2 = if m.size == 16 { Some(XSCRATCH) } else { None };
+            if let Some(t) = x2 {
+                let swap = self.pool(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+                self.a.v3(vop::VPSHUFB, L128, t, x, swap);
+                self.fault_here();
+                self.a.vst(vop::VMOVDQU_ST, L128, mem, t);
+            } else {
+                self.a.vst(vop::VMOVQ_GST, L128, SCRATCH, x);
+                self.fault_here();
+                self.a.movbe_mr([Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize], mem, SCRATCH);
+            }
+            return;
+        }
+        self.fault_here();
+        match m.size {
+            16 => self.a.vst(vop::VMOVDQU_ST, L128, mem, x),
+            8 => self.a.vst(vop::VMOVSD_ST, L128, mem, x),
+            4 => self.a.vst(vop::VMOVSS_ST, L128, mem, x),
+            2 => self.a.vsti(vop::VPEXTRW_ST, L128, mem, x, 0),
+            _ => self.a.vsti(vop::VPEXTRB_ST, L128, mem, x, 0),
+        }
+    }
+
+    pub(super) fn fence(&mut self, kind: Fence) {
+        // x86 keeps loads in order, and stores; only a load may pass an earlier store.
+        if kind == Fence::Full {
+            self.full_fence();
+        }
+    }
+
+    fn full_fence(&mut self) {
+        self.clobber();
+        self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+    }
+
+    pub(super) fn prefetch(&mut self, addr: Val) {
+        let r = self.reg(addr);
+        self.a.prefetcht0(Mem::base(r, 0));
+    }
+
+    fn atomic_address(&mut self, addr: Val) -> Mem {
+        self.address(&ir::Mem::at(addr, 8))
+    }
+
+    pub(super) fn atomic_rmw(&mut self, v: Val, op: Rmw, addr: Val, x: Val) {
+        self.clobber();
+        let ty = self.r.ty(v);
+        let bytes = size(ty);
+        let mem = self.atomic_address(addr);
+        match op {
+            Rmw::Swap | Rmw::Add => {
+                let r = self.to_scratch(x);
+                self.fault_here();
+                if op == Rmw::Swap {
+                    self.a.xchg(bytes, mem, r);
+                } else {
+                    self.a.lock().xadd(bytes, mem, r);
+                }
+            }
+            _ => self.rmw_loop(op, mem, x, ty),
+        }
+        if self.plan.uses[v.0 as usize] > 0 {
+            self.gpr.locked = 0;
+            let d = self.def(v, None);
+            match ty {
+                Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
+                Ty::I16 => self.a.movzx(Size::W, d, SCRATCH),
+                _ => self.a.mov(bytes, d, SCRATCH),
+            }
+        }
+    }
+
+    /// Compare-and-exchange until it succeeds; the old value is in scratch.
+    fn rmw_loop(&mut self, op: Rmw, mem: Mem, x: Val, ty: Ty) {
+        let bytes = size(ty);
+        let x = self.reg(x);
+        let t = self.temp();
+        self.fault_here();
+        match bytes {
+            Size::B => self.a.movzx(Size::B, SCRATCH, mem),
+            Size::W => self.a.movzx(Size::W, SCRATCH, mem),
+            s => self.a.mov(s, SCRATCH, mem),
+        }
+        let again = self.a.label_here();
+        self.a.mov(Size::Q, t, SCRATCH);
+        match op {
+            Rmw::And => self.a.alu(Alu::And, Size::Q, t, x),
+            Rmw::Or => self.a.alu(Alu::Or, Size::Q, t, x),
+            Rmw::Xor => self.a.alu(Alu::Xor, Size::Q, t, x),
+            _ => {
+                let keep = match op {
+                    Rmw::MinS => X::Le,
+                    Rmw::MaxS => X::Ge,
+                    Rmw::MinU => X::Be,
+                    _ => X::Ae,
+                };
+                self.a.alu(Alu::Cmp, bytes, t, x);
+                self.a.cmov(keep.invert(), Size::Q, t, x);
+            }
+        }
+        self.fault_here();
+        self.a.lock().cmpxchg(bytes, mem, t);
+        self.a.jcc(X::Ne, again);
+    }
+
+    pub(super) fn cmpxchg(&mut self, v: Val, addr: Val, expected: Val, new: Val) {
+        self.clobber();
+        let ty = self.r.ty(v);
+        if ty == Ty::V128 {
+            return self.cmpxchg16(Some(v), addr, expected, new);
+        }
+        let mem = self.atomic_address(addr);
+        let new = self.reg(new);
+        self.to_scratch(expected);
+        self.fault_here();
+        self.a.lock().cmpxchg(size(ty), mem, new);
+        let d = self.def(v, None);
+        match ty {
+            Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
+            Ty::I16 => self.a.movzx(Size::W, d, SCRATCH),
+            _ => self.a.mov(size(ty), d, SCRATCH),
+        }
+    }
+
+    /// cmpxchg16b wants rdx:rax, rcx:rbx and an address outside them: rbx, a home, is put aside. ZF tells whether it stored.
+    fn cmpxchg16(&mut self, v: Option<Val>, addr: Val, expected: Val, new: Val) {
+        let mem = self.atomic_address(addr);
+        self.check_aligned(mem, 16);
+        let xe = self.x(expected);
+        let xn = self.x(new);
+        let base = self.reg(addr);
+        // The address to r14, all value registers for us; a fault leaves rbx changed, so the access is tried by a load first.
+        if base != Reg::R14 {
+            self.temp_at(Reg::R14);
+            self.a.mov(if self.r.ty(addr) == Ty::I32 { Size::D } else { Size::Q }, Reg::R14, base);
+        } else if self.live_after(addr) {
+            self.temp_at(Reg::R14);
+        }
+        self.gpr.locked |= 1 << Reg::R14.0;
+        self.temp_at(Reg::RCX);
+        self.temp_at(Reg::RDX);
+        let mem = Mem::base(Reg::R14, 0);
+        // Writable, or it faults here with everything in place; the value does not change.
+        self.fault_here();
+        self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
+        self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
+        self.a.vst(vop::VMOVQ_GST, L128, SCRATCH, xe);
+        self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RDX, xe, 1);
+        self.a.vst(vop::VMOVQ_GST, L128, Reg::RBX, xn);
+        self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RCX, xn, 1);
+        self.a.lock().cmpxchg16b(mem);
+        self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
+        if let Some(v) = v {
+            self.a.v2(vop::VMOVQ_G, L128, XSCRATCH, SCRATCH);
+            let d = self.xdef(v, None);
+            self.a.v3i(vop::VPINSRQ, L128, d, XSCRATCH, Reg::RDX, 1);
+        }
+    }
+
+    // ---- exclusives: the monitor remembers address and value; a table of owners tells another thread's exclusive store to the same place ----
+
+    /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
+    fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
+        self.a.mov(Size::D, SCRATCH, addr);
+        self.a.shift_i(super::super::asm::Shift::Shr, Size::D, SCRATCH, 4);
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, OWNERS as i32 - 1);
+        self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
+        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 3, 0));
+        Mem::base(t, 0)
+    }
+
+    pub(super) fn load_excl(&mut self, v: Val, addr: Val) {
+        self.clobber();
+        let ty = self.r.ty(v);
+        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let mem = self.operand(&m);
+        let base = self.reg(addr);
+        // Claimed before the value is read: a store by another between the two is seen as a lost claim.
+        let t = self.temp();
+        let owner = self.owner_word(base, t);
+        self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        self.gpr.locked &= !(1 << t.0);
+        if ty == Ty::V128 {
+            let x = self.xdef(v, None);
+            self.fault_here();
+            self.a.v2(vop::VMOVDQU, L128, x, mem);
+            self.a.vst(vop::VMOVDQU_ST, L128, field(at::EXCL_VALUE), x);
+        } else {
+            self.fault_here();
+            match size(ty) {
+                Size::B => self.a.movzx(Size::B, SCRATCH, mem),
+                Size::W => self.a.movzx(Size::W, SCRATCH, mem),
+                s => self.a.mov(s, SCRATCH, mem),
+            }
+            self.a.mov_mr(Size::Q, field(at::EXCL_VALUE), SCRATCH);
+        }
+        let addr_size = if self.r.ty(addr) == Ty::I32 { Size::D } else { Size::Q };
+        if ty == Ty::V128 {
+            self.a.mov(addr_size, SCRATCH, base);
+            self.a.mov_mr(Size::Q, field(at::EXCL_ADDR), SCRATCH);
+        } else {
+            let d = self.temp();
+            self.a.mov(addr_size, d, base);
+            self.a.mov_mr(Size::Q, field(at::EXCL_ADDR), d);
+            self.gpr.locked &= !(1 << d.0);
+            let d = self.def(v, None);
+            self.a.mov(Size::Q, d, SCRATCH);
+        }
+    }
+
+    pub(super) fn store_excl(&mut self, v: Val, addr: Val, x: Val) {
+        self.clobber();
+        let ty = self.r.ty(x);
+        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let mem = self.operand(&m);
+        let base = self.reg(addr);
+        let fail = self.a.label();
+        let done = self.a.label();
+        if ty == Ty::V128 {
+            return self.store_excl16(v, addr, x, base, fail, done);
+        }
+        let value = self.reg(x);
+        let t = self.temp();
+        let addr_size = if self.r.ty(addr) == Ty::I32 { Size::D } else { Size::Q };
+        self.a.mov(addr_size, SCRATCH, base);
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
+        self.a.jcc(X::Ne, fail);
+        self.claim(base, t, fail);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
+        self.fault_here();
+        self.a.lock().cmpxchg(size(ty), mem, value);
+        self.a.jcc(X::Ne, fail);
+        self.a.mov_ri(SCRATCH, 0);
+        self.a.bind(done);
+        self.excl_result(v, fail, done);
+    }
+
+    /// Gives the owner's word up, if it is ours; else to `fail`.
+    fn claim(&mut self, base: Reg, t: Reg, fail: super::Label) {
+        let owner = self.owner_word(base, t);
+        // Compare with the state register, store 0: through a word that is 0.
+        self.a.mov(Size::Q, SCRATCH, super::super::STATE);
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, owner);
+        self.a.jcc(X::Ne, fail);
+        self.a.mov_ri(SCRATCH, 0);
+        self.a.xchg(Size::Q, owner, SCRATCH);
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, super::super::STATE);
+        self.a.jcc(X::Ne, fail);
+    }
+
+    fn excl_result(&mut self, v: Val, fail: super::Label, done: super::Label) {
+        self.cold.push(Cold::One { label: fail, back: done });
+        self.a.mov_mi(Size::Q, field(at::EXCL_ADDR), -1);
+        if self.plan.uses[v.0 as usize] > 0 {
+            self.gpr.locked = 0;
+            let d = self.def(v, None);
+            self.a.mov(Size::D, d, SCRATCH);
+        }
+    }
+
+    fn store_excl16(&mut self, v: Val, addr: Val, x: Val, base: Reg, fail: super::Label, done: super::Label) {
+        let t = self.temp();
+        self.a.mov(Size::Q, SCRATCH, base);
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
+        // Value registers are emptied before the branches, so that both ways agree on them.
+        self.temp_at(t);
+        let others: Vec<Reg> = super::super::TEMPS.into_iter().filter(|r| *r != t && *r != base).collect();
+        for r in others {
+            self.temp_at(r);
+        }
+        let xn = self.x(x);
+        self.a.jcc(X::Ne, fail);
+        self.claim(base, t, fail);
+        if base != Reg::R14 {
+            self.a.mov(Size::Q, Reg::R14, base);
+        }
+        let mem = Mem::base(Reg::R14, 0);
+        self.fault_here();
+        self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
+        self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
+        if base == Reg::RCX || base == Reg::RDX {
+            self.a.mov_mr(Size::Q, field(at::SAVE + 8), base);
+        }
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
+        self.a.mov(Size::Q, Reg::RDX, field(at::EXCL_VALUE + 8));
+        self.a.vst(vop::VMOVQ_GST, L128, Reg::RBX, xn);
+        self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RCX, xn, 1);
+        self.a.lock().cmpxchg16b(mem);
+        self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
+        if base == Reg::RCX || base == Reg::RDX {
+            self.a.mov(Size::Q, base, field(at::SAVE + 8));
+        }
+        self.a.jcc(X::Ne, fail);
+        self.a.mov_ri(SCRATCH, 0);
+        self.a.bind(done);
+        self.excl_result(v, fail, done);
+        let _ = (addr, Loc::None);
+    }
+
+    pub(super) fn clear_excl(&mut self) {
+        self.a.mov_mi(Size::Q, field(at::EXCL_ADDR), -1);
+    }
+}

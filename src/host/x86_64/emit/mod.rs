@@ -1,0 +1,329 @@
+//! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
+
+mod cold;
+mod exits;
+mod flags;
+mod float;
+mod int;
+mod mem;
+mod vector;
+
+use super::alloc::{File, Loc};
+use super::asm::{Asm, L128, Label, Reg, vop};
+use super::plan::Plan;
+use super::{Map, SCRATCH};
+use crate::{Code, FaultRecord, Site, Thunks};
+use cold::Cold;
+use flags::HostFlags;
+use ir::{BlockId, Op, Region, Term, Ty, Val};
+
+/// What the back end keeps from region to region.
+#[derive(Debug)]
+pub struct Compiler {
+    pub map: Map,
+    pub thunks: Thunks,
+    asm: Asm,
+    plan: Plan,
+    locs: Vec<Loc>,
+}
+
+/// What a region's code needs from outside.
+#[allow(missing_debug_implementations, reason = "it holds a closure")]
+pub struct Request<'a> {
+    pub region: &'a Region,
+    /// The number of the region's first exit.
+    pub first_exit: u32,
+    /// The address of its first link slot; the others follow.
+    pub first_link: u64,
+    /// Keeps a helper site where it can be found by address.
+    pub keep: &'a mut dyn FnMut(Site) -> u64,
+}
+
+impl Compiler {
+    pub fn new(map: Map, thunks: Thunks) -> Compiler {
+        Compiler { map, thunks, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+    }
+
+    /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
+    pub fn compile(&mut self, request: Request) -> (&mut Asm, Code) {
+        self.asm.clear();
+        self.plan.run(request.region, &self.map.homed);
+        self.locs.clear();
+        self.locs.resize(request.region.insts.len(), Loc::None);
+        let mut e = Emitter {
+            r: request.region,
+            map: &self.map,
+            thunks: &self.thunks,
+            a: &mut self.asm,
+            plan: &self.plan,
+            locs: &mut self.locs,
+            first_exit: request.first_exit,
+            first_link: request.first_link,
+            keep: request.keep,
+            out: Code::default(),
+            gpr: File::EMPTY,
+            xmm: File::EMPTY,
+            spills: 0,
+            spilled: [Val::NONE; 64],
+            now: 0,
+            done: u32::MAX,
+            pc: request.region.pc,
+            extra: 0,
+            host: HostFlags::default(),
+            entry: vec![None; request.region.blocks.len()],
+            stub_at: vec![(0, 0); request.region.blocks.len()],
+            slot_holds: vec![Val::NONE; self.map.homed.len()],
+            labels: Vec::new(),
+            emitted: vec![false; request.region.blocks.len()],
+            predecessors: vec![0; request.region.blocks.len()],
+            cold: Vec::new(),
+            constants: Vec::new(),
+        };
+        e.region();
+        let code = e.out;
+        (&mut self.asm, code)
+    }
+}
+
+/// Emission of one region.
+pub(super) struct Emitter<'a> {
+    pub(super) r: &'a Region,
+    pub(super) map: &'a Map,
+    pub(super) thunks: &'a Thunks,
+    pub(super) a: &'a mut Asm,
+    pub(super) plan: &'a Plan,
+    pub(super) locs: &'a mut Vec<Loc>,
+    first_exit: u32,
+    first_link: u64,
+    keep: &'a mut dyn FnMut(Site) -> u64,
+    out: Code,
+    pub(super) gpr: File,
+    pub(super) xmm: File,
+    /// Spill slots in use.
+    pub(super) spills: u64,
+    /// The value in each.
+    pub(super) spilled: [Val; 64],
+    /// The instruction being emitted; a block's end counts as one.
+    pub(super) now: u32,
+    /// An instruction further on that has been emitted together with an earlier one.
+    done: u32,
+    /// The guest instruction being emitted.
+    pc: u64,
+    extra: u32,
+    pub(super) host: HostFlags,
+    /// Flags that a block with one predecessor finds in the host's flags.
+    entry: Vec<Option<(u16, flags::Kind)>>,
+    /// Guest position at the branch to a block that only leaves.
+    stub_at: Vec<(u64, u32)>,
+    /// By slot without a home: the value that is there and nowhere else.
+    slot_holds: Vec<Val>,
+    labels: Vec<Label>,
+    emitted: Vec<bool>,
+    predecessors: Vec<u32>,
+    cold: Vec<Cold>,
+    /// Constants behind the code.
+    pub(super) constants: Vec<(u128, Label)>,
+}
+
+impl Emitter<'_> {
+    fn region(&mut self) {
+        for (i, b) in self.r.blocks.iter().enumerate() {
+            let label = self.a.label();
+            self.labels.push(label);
+            debug_assert!(b.params.is_empty(), "block {i} has parameters: not for tier 1");
+            for s in b.term.successors() {
+                self.predecessors[s.0 as usize] += 1;
+            }
+        }
+        for i in 0..self.r.blocks.len() {
+            let id = BlockId(i as u32);
+            if !self.emitted[i] && !self.is_stub(id) && (i == 0 || self.predecessors[i] > 0) {
+                self.block(id);
+            }
+        }
+        self.cold_paths();
+        self.link_stubs();
+        self.place_constants();
+    }
+
+    /// A block that only leaves: it goes to the cold end.
+    fn is_stub(&self, b: BlockId) -> bool {
+        let block = &self.r.blocks[b.0 as usize];
+        b.0 != 0 && block.start == block.end && !matches!(block.term, Term::Jump(_) | Term::Branch { .. })
+    }
+
+    fn block(&mut self, id: BlockId) {
+        let block = &self.r.blocks[id.0 as usize];
+        self.emitted[id.0 as usize] = true;
+        self.a.bind(self.labels[id.0 as usize]);
+        (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
+        self.slot_holds.fill(Val::NONE);
+        self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        for i in block.start..block.end {
+            if self.plan.skip[i as usize] || i == self.done {
+                continue;
+            }
+            self.now = i;
+            self.inst(Val(i));
+            self.release();
+        }
+        self.now = block.end;
+        self.term(id, &block.term);
+    }
+
+    fn inst(&mut self, v: Val) {
+        let inst = &self.r.insts[v.0 as usize];
+        if self.root(v) != v {
+            return;
+        }
+        match inst.op {
+            Op::Const(_) | Op::ConstV(_) => {}
+            Op::Insn { pc, extra } => (self.pc, self.extra) = (pc, extra),
+            Op::Get(slot) => self.get(v, slot.0),
+            Op::Set(slot, val) => self.set(slot.0, val),
+            Op::FpFlagsGet => self.fp_flags_get(v),
+            Op::FpFlagsSet(x) => self.fp_flags_set(x),
+            Op::Load(m) => self.load(v, &m),
+            Op::Store(m, x) => self.store(&m, x),
+            Op::AtomicRmw(op, _, addr, x) => self.atomic_rmw(v, op, addr, x),
+            Op::CmpXchg { addr, expected, new } => self.cmpxchg(v, addr, expected, new),
+            Op::LoadExcl(addr, _) => self.load_excl(v, addr),
+            Op::StoreExcl(addr, x, _) => self.store_excl(v, addr, x),
+            Op::ClearExcl => self.clear_excl(),
+            Op::Fence(kind) => self.fence(kind),
+            Op::Prefetch(addr) => self.prefetch(addr),
+            Op::Call(h, args) => self.call_helper(v, h, &args),
+            _ if inst.ty == Ty::Flags => self.flags_op(v),
+            _ => {
+                if !self.int_op(v) && !self.float_op(v) && !self.vector_op(v) {
+                    self.eval(v);
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, v: Val, slot: u16) {
+        let s = slot as usize;
+        if let Some(r) = self.map.gpr[s] {
+            self.gpr.holds[r.0 as usize] = v;
+            self.set_loc(v, Loc::Reg(r));
+        } else if let Some(x) = self.map.xmm[s] {
+            self.xhold(v, x);
+        } else if self.r.ty(v) == Ty::Flags {
+            self.get_flags(slot, v);
+        } else {
+            self.slot_holds[s] = v;
+            self.set_loc(v, Loc::Slot(slot));
+        }
+    }
+
+    fn set(&mut self, slot: u16, v: Val) {
+        let s = slot as usize;
+        if self.r.ty(v) == Ty::Flags {
+            self.set_flags(slot, v);
+        } else if let Some(r) = self.map.gpr[s] {
+            self.set_gpr(r, v);
+        } else if let Some(x) = self.map.xmm[s] {
+            self.set_xmm(x, v);
+        } else {
+            self.set_memory(slot, v);
+        }
+    }
+
+    fn set_gpr(&mut self, home: Reg, v: Val) {
+        if self.loc(v) == Loc::Reg(home) {
+            return;
+        }
+        self.free_home(home);
+        let ty = self.r.ty(v);
+        match self.loc(v) {
+            Loc::Reg(r) => self.a.mov(super::alloc::wide(ty), home, r),
+            _ => self.copy_to(v, home),
+        }
+        // The value lives on in the home, and its own register is free.
+        let root = self.root(v);
+        if let Loc::Reg(r) = self.loc(v) {
+            if super::HOMES.contains(&r) || self.r.ty(root) != ty {
+                return;
+            }
+            self.gpr.holds[r.0 as usize] = Val::NONE;
+        } else if !matches!(self.loc(v), Loc::Spill(_)) || self.r.ty(root) != ty {
+            return;
+        } else if let Loc::Spill(n) = self.loc(v) {
+            self.spills &= !(1 << n);
+        }
+        self.gpr.holds[home.0 as usize] = root;
+        self.set_loc(v, Loc::Reg(home));
+    }
+
+    fn set_xmm(&mut self, home: super::Xmm, v: Val) {
+        if self.loc(v) == Loc::Xmm(home) {
+            return;
+        }
+        self.free_xhome(home);
+        if let Some(bits) = self.r.const_v_of(v) {
+            self.xconst(home, bits);
+            return;
+        }
+        let x = self.x(v);
+        self.a.v2(vop::VMOVAPS, L128, home, x);
+        if super::XTEMPS.contains(&x) {
+            let root = self.root(v);
+            self.xmm.holds[x.0 as usize] = Val::NONE;
+            self.xhold(root, home);
+        }
+    }
+
+    /// Writes a slot that has no home; whoever still needs its old content has it loaded first.
+    fn set_memory(&mut self, slot: u16, v: Val) {
+        self.rescue(slot, v);
+        let m = self.map.mem(slot as usize);
+        let ty = self.r.ty(v);
+        if ty.is_int() {
+            match self.imm32(v) {
+                Some(imm) => self.a.mov_mi(super::alloc::size(ty), m, imm),
+                None => {
+                    let r = self.reg(v);
+                    self.a.mov_mr(super::alloc::size(ty), m, r);
+                }
+            }
+        } else {
+            let x = self.x(v);
+            match ty.bytes() {
+                16 => self.a.vst(vop::VMOVUPS_ST, L128, m, x),
+                8 => self.a.vst(vop::VMOVSD_ST, L128, m, x),
+                4 => self.a.vst(vop::VMOVSS_ST, L128, m, x),
+                _ => self.a.vsti(vop::VPEXTRW_ST, L128, m, x, 0),
+            }
+        }
+    }
+
+    /// A value whose place is memory slot `slot` moves to a register, if it is still needed: the slot is about to be overwritten by `new`.
+    fn rescue(&mut self, slot: u16, new: Val) {
+        let v = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
+        if v.is_none() || self.locs[v.0 as usize] != Loc::Slot(slot) {
+            return;
+        }
+        if !self.live_after(v) && (new.is_none() || self.root(new) != v) {
+            return;
+        }
+        if self.r.ty(v).is_int() {
+            self.reg(v);
+        } else {
+            self.x(v);
+        }
+    }
+
+    /// The offset of the next instruction is that of an access that can fault.
+    pub(super) fn fault_here(&mut self) {
+        let (flags, flags_slot) = self.flags_at();
+        let at = self.a.here();
+        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
+    }
+
+    /// The value's bits in the scratch register.
+    pub(super) fn to_scratch(&mut self, v: Val) -> Reg {
+        self.copy_to(v, SCRATCH);
+        SCRATCH
+    }
+}

@@ -1,0 +1,65 @@
+//! x86-64 hosts with AVX2, BMI and FMA (x86-64-v3).
+//!
+//! Registers in generated code: r15 points into the [`Cpu`](crate::Cpu), rsp is the shadow stack, rax and xmm15 are scratch for one
+//! operation, rcx, rdx, r14 and xmm12–xmm14 hold values, the rest are the homes of guest registers.
+
+mod alloc;
+pub mod asm;
+mod emit;
+mod plan;
+pub mod thunks;
+
+pub use emit::{Compiler, Request};
+
+use crate::StateMap;
+use asm::{Mem, Reg, Xmm};
+
+/// The state register.
+pub(crate) const STATE: Reg = Reg::R15;
+/// Scratch within one operation; flags pass through it.
+pub(crate) const SCRATCH: Reg = Reg::RAX;
+pub(crate) const XSCRATCH: Xmm = Xmm(15);
+/// Registers for values.
+pub(crate) const TEMPS: [Reg; 3] = [Reg::RCX, Reg::RDX, Reg::R14];
+pub(crate) const XTEMPS: [Xmm; 3] = [Xmm(12), Xmm(13), Xmm(14)];
+/// Registers for guest registers.
+pub(crate) const HOMES: [Reg; 10] =
+    [Reg::RBX, Reg::RBP, Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::R12, Reg::R13];
+pub(crate) const XHOMES: usize = 12;
+
+/// Where the slots of a guest are while its code runs.
+#[derive(Clone, Debug)]
+pub struct Map {
+    pub state: StateMap,
+    /// By slot.
+    pub gpr: Vec<Option<Reg>>,
+    pub xmm: Vec<Option<Xmm>>,
+    /// By slot: whether it has a home of either kind.
+    pub(crate) homed: Vec<bool>,
+}
+
+impl Map {
+    /// Gives the guest's registers their homes.
+    pub fn new(state: StateMap) -> Map {
+        let n = state.slots.len();
+        let (mut gpr, mut xmm) = (vec![None; n], vec![None; n]);
+        for (slot, reg) in state.int_homes.iter().zip(HOMES) {
+            gpr[slot.0 as usize] = Some(reg);
+        }
+        for (slot, reg) in state.vec_homes.iter().zip(0..XHOMES as u8) {
+            xmm[slot.0 as usize] = Some(Xmm(reg));
+        }
+        let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
+        Map { state, gpr, xmm, homed }
+    }
+
+    /// The slot's place in memory.
+    pub(crate) fn mem(&self, slot: usize) -> Mem {
+        Mem::base(STATE, i32::from(self.state.slots[slot].offset) - crate::cpu::BIAS)
+    }
+}
+
+/// A field of [`Cpu`](crate::Cpu) by its displacement in [`crate::cpu::at`].
+pub(crate) const fn field(displacement: i32) -> Mem {
+    Mem::base(STATE, displacement)
+}

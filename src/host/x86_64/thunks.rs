@@ -1,0 +1,203 @@
+//! The borders of generated code: entering it, leaving it, calling Rust from it. Written once for a guest, since they move its homes.
+
+use super::asm::{Alu, Asm, Cc, L128, Mem, Reg, Size, Xmm, vop};
+use super::{Map, SCRATCH, STATE, TEMPS, XSCRATCH, XTEMPS, field};
+use crate::Thunks;
+use crate::cpu::{ExitKind, STATE_OFFSET, at};
+
+/// How many entries of the shadow stack a return that misses looks at.
+const LOOK_BACK: i32 = 6;
+
+/// Registers that a C function keeps.
+const CALLEE_SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14, Reg::R15];
+
+/// Writes the thunks for a register map. `serve` is the address of `extern "C" fn(cpu: *mut Cpu, site: *const Site)`.
+pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
+    let mut w = Writer { a: Asm::new(), map };
+    let mut at = ThunkOffsets::default();
+    at.enter = w.start();
+    w.enter();
+    at.exit = w.start();
+    w.exit();
+    at.indirect = w.start();
+    w.indirect();
+    at.return_miss = w.start();
+    w.return_miss(at.indirect);
+    at.site = w.start();
+    w.site(serve);
+    at.fault = w.start();
+    w.fault();
+    (w.a, at)
+}
+
+/// Offsets of the thunks in their code.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ThunkOffsets {
+    pub enter: u32,
+    pub exit: u32,
+    pub indirect: u32,
+    pub return_miss: u32,
+    pub site: u32,
+    pub fault: u32,
+}
+
+impl ThunkOffsets {
+    /// The thunks' addresses for code placed at `base`.
+    pub fn at(&self, base: u64) -> Thunks {
+        let a = |o: u32| base + u64::from(o);
+        Thunks {
+            enter: a(self.enter),
+            exit: a(self.exit),
+            indirect: a(self.indirect),
+            return_miss: a(self.return_miss),
+            site: a(self.site),
+            fault: a(self.fault),
+        }
+    }
+}
+
+struct Writer<'a> {
+    a: Asm,
+    map: &'a Map,
+}
+
+impl Writer<'_> {
+    fn start(&mut self) -> u32 {
+        self.a.align(16);
+        self.a.here()
+    }
+
+    fn load_homes(&mut self) {
+        for s in 0..self.map.homed.len() {
+            let m = self.map.mem(s);
+            if let Some(r) = self.map.gpr[s] {
+                let size = if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D };
+                self.a.mov(size, r, m);
+            } else if let Some(x) = self.map.xmm[s] {
+                self.a.v2(vop::VMOVUPS, L128, x, m);
+            }
+        }
+    }
+
+    fn store_homes(&mut self) {
+        for s in 0..self.map.homed.len() {
+            let m = self.map.mem(s);
+            if let Some(r) = self.map.gpr[s] {
+                let size = if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D };
+                self.a.mov_mr(size, m, r);
+            } else if let Some(x) = self.map.xmm[s] {
+                self.a.vst(vop::VMOVUPS_ST, L128, m, x);
+            }
+        }
+    }
+
+    /// fn(cpu: rdi, code: rsi)
+    fn enter(&mut self) {
+        for r in CALLEE_SAVED {
+            self.a.push(r);
+        }
+        // Eight more, so that calls from thunks find the stack aligned as the ABI wants.
+        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, -8));
+        self.a.lea(Size::Q, STATE, Mem::base(Reg::RDI, STATE_OFFSET as i32));
+        self.a.mov_mr(Size::Q, field(at::HOST_RSP), Reg::RSP);
+        self.a.stmxcsr(field(at::HOST_MXCSR));
+        self.a.ldmxcsr(field(at::MXCSR));
+        self.a.mov(Size::Q, Reg::RSP, field(at::SHADOW));
+        self.a.mov(Size::Q, SCRATCH, Reg::RSI);
+        self.load_homes();
+        self.a.jmp_reg(SCRATCH);
+    }
+
+    /// State is in memory: back to Rust.
+    fn leave(&mut self) {
+        self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RSP);
+        self.a.stmxcsr(field(at::MXCSR));
+        self.return_to_rust();
+    }
+
+    fn return_to_rust(&mut self) {
+        self.a.ldmxcsr(field(at::HOST_MXCSR));
+        self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
+        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, 8));
+        for r in CALLEE_SAVED.into_iter().rev() {
+            self.a.pop(r);
+        }
+        self.a.ret();
+    }
+
+    fn exit(&mut self) {
+        self.a.mov_mr(Size::D, field(at::EXIT_INDEX), SCRATCH);
+        self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Static as i32);
+        self.store_homes();
+        self.leave();
+    }
+
+    fn indirect(&mut self) {
+        self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
+        self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Indirect as i32);
+        self.store_homes();
+        self.leave();
+    }
+
+    /// Looks a few calls further down (a longjmp), else starts anew with an empty shadow stack.
+    fn return_miss(&mut self, indirect: u32) {
+        for n in 1..=LOOK_BACK {
+            let next = self.a.label();
+            self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Mem::base(Reg::RSP, 16 * n + 8));
+            self.a.jcc(Cc::Ne, next);
+            self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, 16 * n));
+            self.a.ret();
+            self.a.bind(next);
+        }
+        self.a.mov(Size::Q, Reg::RSP, field(at::SHADOW_TOP));
+        // The jump cache may know it.
+        let slow = self.a.label();
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
+        self.a.jcc(Cc::Ne, slow);
+        self.a.mov(Size::D, Reg::RCX, SCRATCH);
+        self.a.alu_i(Alu::And, Size::D, Reg::RCX, (crate::cpu::JUMP_CACHE as i32 - 1) << 2);
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Mem::sib(STATE, Reg::RCX, 2, at::JUMPS));
+        self.a.jcc(Cc::Ne, slow);
+        self.a.jmp_mem(Mem::sib(STATE, Reg::RCX, 2, at::JUMPS + 8));
+        self.a.bind(slow);
+        let _ = indirect;
+        self.indirect();
+    }
+
+    /// Calls Rust for the site in scratch; all registers survive.
+    fn site(&mut self, serve: u64) {
+        self.store_homes();
+        for (i, r) in TEMPS.into_iter().enumerate() {
+            self.a.mov_mr(Size::Q, field(at::SAVE + 8 * i as i32), r);
+        }
+        for (i, x) in XTEMPS.into_iter().chain([XSCRATCH]).enumerate() {
+            self.a.vst(vop::VMOVUPS_ST, L128, field(at::SAVE + 32 + 16 * i as i32), x);
+        }
+        self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RSP);
+        self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
+        self.a.lea(Size::Q, Reg::RDI, Mem::base(STATE, -(STATE_OFFSET as i32)));
+        self.a.mov(Size::Q, Reg::RSI, SCRATCH);
+        self.a.mov_ri64(SCRATCH, serve);
+        self.a.call_reg(SCRATCH);
+        self.a.mov(Size::Q, Reg::RSP, field(at::SHADOW));
+        self.load_homes();
+        for (i, r) in TEMPS.into_iter().enumerate() {
+            self.a.mov(Size::Q, r, field(at::SAVE + 8 * i as i32));
+        }
+        for (i, x) in XTEMPS.into_iter().chain([XSCRATCH]).enumerate() {
+            self.a.v2(vop::VMOVUPS, L128, x, field(at::SAVE + 32 + 16 * i as i32));
+        }
+        self.a.ret();
+    }
+
+    /// State is saved; r15 still is the state register.
+    fn fault(&mut self) {
+        self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Fault as i32);
+        self.return_to_rust();
+    }
+}
+
+/// The vector registers that are homes, for those who save them outside generated code.
+pub fn vector_homes(map: &Map) -> impl Iterator<Item = (usize, Xmm)> + '_ {
+    map.xmm.iter().enumerate().filter_map(|(s, x)| x.map(|x| (s, x)))
+}

@@ -1,0 +1,177 @@
+//! Floating-point operations: `softfloat` by lanes. A scalar is one lane whose bits are the whole value.
+
+use super::flags;
+use super::vector::{build, get};
+use crate::op::{Fp1, Fp2, FpCc};
+use crate::types::{Env, Fmt, NanRule, Round, Shape};
+use softfloat as sf;
+
+fn format(fmt: Fmt) -> sf::Fmt {
+    match fmt {
+        Fmt::F16 => sf::Fmt::F16,
+        Fmt::BF16 => sf::Fmt::Bf16,
+        Fmt::F32 => sf::Fmt::F32,
+        Fmt::F64 => sf::Fmt::F64,
+    }
+}
+
+fn rounding(round: Round) -> sf::Round {
+    match round {
+        Round::NearestEven => sf::Round::NearestEven,
+        Round::Down => sf::Round::Down,
+        Round::Up => sf::Round::Up,
+        Round::Zero => sf::Round::Zero,
+        Round::NearestAway => sf::Round::NearestAway,
+        Round::Odd => sf::Round::Odd,
+    }
+}
+
+/// The environment for `softfloat`. Arm sees tininess before rounding, x86 after.
+fn environment(env: Env) -> sf::Env {
+    let (nan, tiny) = match env.nan {
+        NanRule::ArmPropagate => (sf::NanRule::ArmPropagate, sf::Tininess::BeforeRounding),
+        NanRule::Default => (sf::NanRule::Default, sf::Tininess::BeforeRounding),
+        NanRule::X86 => (sf::NanRule::X86, sf::Tininess::AfterRounding),
+    };
+    sf::Env {
+        round: rounding(env.round),
+        flush_in: env.flush_in,
+        flush_out: env.flush_out,
+        nan,
+        tiny,
+        alt_half: env.alt_half,
+        flags: sf::Flags::NONE,
+    }
+}
+
+/// Runs `f` in an environment of its own and ORs the exceptions it raised into `fp_flags`.
+fn within<R>(env: Env, fp_flags: &mut u32, f: impl FnOnce(&mut sf::Env) -> R) -> R {
+    let mut env = environment(env);
+    let result = f(&mut env);
+    *fp_flags |= u32::from(env.flags.bits());
+    result
+}
+
+/// Lanes of a shape: a scalar is one.
+fn count(lanes: u8) -> usize {
+    lanes.max(1).into()
+}
+
+/// The result of `f` for each lane of the shape.
+fn each(shape: Shape, env: Env, fp_flags: &mut u32, mut f: impl FnMut(usize, &mut sf::Env) -> u64) -> u128 {
+    within(env, fp_flags, |env| build(shape.fmt.lane(), count(shape.lanes), |i| f(i, env)))
+}
+
+pub(super) fn fp1(op: Fp1, shape: Shape, env: Env, a: u128, fp_flags: &mut u32) -> u128 {
+    let (fmt, lane, round) = (format(shape.fmt), shape.fmt.lane(), rounding(env.round));
+    let sign = 1 << (lane.bits() - 1);
+    each(shape, env, fp_flags, |i, env| {
+        let a = get(a, lane, i);
+        match op {
+            Fp1::Neg => a ^ sign,
+            Fp1::Abs => a & !sign,
+            Fp1::Sqrt => sf::sqrt(fmt, a, env),
+            Fp1::RecipEstimate => sf::recip_estimate(fmt, a, env),
+            Fp1::RsqrtEstimate => sf::rsqrt_estimate(fmt, a, env),
+            Fp1::RecipExponent => sf::recip_exponent(fmt, a, env),
+            Fp1::RoundInt => sf::round_to_int(fmt, a, round, false, env),
+            Fp1::RoundIntExact => sf::round_to_int(fmt, a, round, true, env),
+            Fp1::RoundInt32 => sf::round_int_32(fmt, a, round, env),
+            Fp1::RoundInt64 => sf::round_int_64(fmt, a, round, env),
+        }
+    })
+}
+
+pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {
+    let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
+    let f = match op {
+        Fp2::Add => sf::add,
+        Fp2::Sub => sf::sub,
+        Fp2::Mul => sf::mul,
+        Fp2::Div => sf::div,
+        Fp2::Min => sf::min,
+        Fp2::Max => sf::max,
+        Fp2::MinNum => sf::min_num,
+        Fp2::MaxNum => sf::max_num,
+        Fp2::MulX => sf::mulx,
+        Fp2::RecipStep => sf::recip_step,
+        Fp2::RsqrtStep => sf::rsqrt_step,
+    };
+    each(shape, env, fp_flags, |i, env| f(fmt, get(a, lane, i), get(b, lane, i), env))
+}
+
+/// (±a*b) ± c for `[a, b, c]`.
+pub(super) fn fma(shape: Shape, env: Env, product: bool, addend: bool, abc: [u128; 3], fp_flags: &mut u32) -> u128 {
+    let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
+    let negate = sf::Negate { product, addend };
+    each(shape, env, fp_flags, |i, env| {
+        let [a, b, c] = abc.map(|v| get(v, lane, i));
+        sf::mul_add(fmt, a, b, c, negate, env)
+    })
+}
+
+pub(super) fn convert(from: Fmt, to: Fmt, lanes: u8, env: Env, a: u128, fp_flags: &mut u32) -> u128 {
+    let shape = Shape { fmt: to, lanes };
+    each(shape, env, fp_flags, |i, env| sf::convert(format(from), format(to), get(a, from.lane(), i), env))
+}
+
+pub(super) fn to_int(shape: Shape, env: Env, signed: bool, bits: u8, fbits: u8, a: u128, fp_flags: &mut u32) -> u128 {
+    let (fmt, lane, round) = (format(shape.fmt), shape.fmt.lane(), rounding(env.round));
+    let int = sf::Int { bits: bits.into(), signed };
+    let one = |i: usize, env: &mut sf::Env| sf::to_int(fmt, get(a, lane, i), int, fbits.into(), round, env);
+    // A scalar's result may be wider than the format.
+    if shape.lanes == 0 {
+        return within(env, fp_flags, |env| one(0, env)).into();
+    }
+    each(shape, env, fp_flags, one)
+}
+
+/// `bits`: the width of the integers.
+pub(super) fn from_int(
+    shape: Shape,
+    env: Env,
+    signed: bool,
+    bits: u32,
+    fbits: u8,
+    a: u128,
+    fp_flags: &mut u32,
+) -> u128 {
+    let fmt = format(shape.fmt);
+    let int = sf::Int { bits, signed };
+    each(shape, env, fp_flags, |i, env| {
+        let value = if shape.lanes == 0 { a as u64 } else { get(a, shape.fmt.lane(), i) };
+        sf::from_int(fmt, value, int, fbits.into(), env)
+    })
+}
+
+pub(super) fn to_int_js(a: u64, fp_flags: &mut u32) -> u32 {
+    within(Env::IEEE_ARM, fp_flags, |env| sf::to_int_js(a, env).0)
+}
+
+pub(super) fn compare(cc: FpCc, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {
+    let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
+    let magnitude = lane.mask() >> 1;
+    each(shape, env, fp_flags, |i, env| {
+        let (a, b) = (get(a, lane, i), get(b, lane, i));
+        let (a, b) = match cc {
+            FpCc::AbsGe | FpCc::AbsGt => (a & magnitude, b & magnitude),
+            FpCc::Eq | FpCc::Ge | FpCc::Gt => (a, b),
+        };
+        let order = sf::compare(fmt, a, b, cc != FpCc::Eq, env);
+        let holds = match cc {
+            FpCc::Eq => order == sf::Ordering::Equal,
+            FpCc::Ge | FpCc::AbsGe => matches!(order, sf::Ordering::Equal | sf::Ordering::Greater),
+            FpCc::Gt | FpCc::AbsGt => order == sf::Ordering::Greater,
+        };
+        if holds { u64::MAX } else { 0 }
+    })
+}
+
+pub(super) fn flags_compare(fmt: Fmt, signalling: bool, env: Env, a: u64, b: u64, fp_flags: &mut u32) -> u32 {
+    match within(env, fp_flags, |env| sf::compare(format(fmt), a, b, signalling, env)) {
+        sf::Ordering::Less => flags::N,
+        sf::Ordering::Equal => flags::Z | flags::C,
+        sf::Ordering::Greater => flags::C,
+        sf::Ordering::Unordered => flags::C | flags::V,
+    }
+}

@@ -1,0 +1,40 @@
+//! The foreign programs that are kept in the repository: they greet, and their binaries are what their sources say.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::harness::{self, GUESTS, Outcome};
+
+#[test]
+fn greets() {
+    harness::judge(
+        "hello",
+        GUESTS,
+        |guest| guest.name.into(),
+        |guest| {
+            let program = harness::repository().join("tests/programs/hello").join(guest.name);
+            let got = harness::run(Command::new(harness::rqemu(guest)).arg(program), Duration::from_secs(20));
+            let article = if guest.name.starts_with('a') { "an" } else { "a" };
+            let greeting = format!("Hello from {article} {} program.\n", guest.name);
+            let expected = Outcome { stdout: greeting.into(), stderr: Vec::new(), end: "exit 0".into() };
+            harness::compare(&expected, &got)
+        },
+    );
+}
+
+#[test]
+fn is_what_its_source_says() {
+    let folder = harness::repository().join("tests/programs/hello");
+    let missing = GUESTS.iter().find(|g| harness::find_program(&format!("{}-gcc", g.triplets[0])).is_none());
+    if let Some(guest) = missing {
+        return harness::leave_out("rebuilding tests/programs/hello", &format!("no {}-gcc", guest.triplets[0]));
+    }
+    let out = harness::scratch("hello");
+    let built = harness::run(Command::new(folder.join("build")).arg(&out), Duration::from_secs(60));
+    assert_eq!(built.end, "exit 0", "{}", String::from_utf8_lossy(&built.stderr));
+    for guest in GUESTS {
+        let (kept, made) = (fs::read(folder.join(guest.name)).unwrap(), fs::read(out.join(guest.name)).unwrap());
+        assert!(kept == made, "tests/programs/hello/{} is not what build makes of its source", guest.name);
+    }
+}

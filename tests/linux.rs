@@ -1,0 +1,89 @@
+//! `linux/*.c`: one behaviour of Linux a program, the same source for the host and for every guest.
+//!
+//! A program prints `ok WHAT` for what holds and something else for what does not. The host's own run says which lines
+//! are expected, and proves that the program is right about Linux.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::harness::{self, GUESTS, Guest, Outcome};
+
+const FLAGS: &[&str] =
+    &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wno-unused-result", "-pthread"];
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Case {
+    guest: &'static Guest,
+    triplet: &'static str,
+    compiler: PathBuf,
+    source: PathBuf,
+}
+
+impl Case {
+    fn stem(&self) -> &str {
+        self.source.file_stem().and_then(|s| s.to_str()).expect("a UTF-8 name")
+    }
+}
+
+/// The programs, by name. Public to the fuzzer, which takes one of them as a seed.
+fn sources() -> Vec<PathBuf> {
+    let folder = harness::repository().join("tests/linux");
+    let entries = fs::read_dir(folder).expect("tests/linux").flatten().map(|entry| entry.path());
+    let mut sources: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "c")).collect();
+    sources.sort();
+    sources
+}
+
+/// A folder of its own for each run, so that programs may leave files and sockets where they stand.
+fn run(program: &mut Command, name: &str) -> Outcome {
+    let home = harness::scratch("linux-run").join(format!("{name}-{}", std::process::id()));
+    fs::create_dir_all(&home).expect("folder of a run");
+    let done = harness::run(program.current_dir(&home).env("TMPDIR", &home), LIMIT);
+    let _ = fs::remove_dir_all(&home);
+    done
+}
+
+fn check(case: &Case) -> Result<(), String> {
+    let built = harness::scratch("linux");
+    let stem = case.stem();
+    let host = built.join(format!("{stem}.host"));
+    let expected = match harness::find_program("gcc") {
+        Some(gcc) => {
+            harness::compile(&gcc, FLAGS, &case.source, &host)?;
+            run(&mut Command::new(&host), &format!("{stem}.host.{}", case.triplet))
+        }
+        None => return Err("no gcc for the host".into()),
+    };
+    let odd = String::from_utf8_lossy(&expected.stdout).lines().find(|l| !l.starts_with("ok ")).map(str::to_owned);
+    if let Some(line) = odd.or((expected.end != "exit 0").then(|| expected.end.clone())) {
+        return Err(format!("wrong about the host itself: {line}"));
+    }
+    let program = built.join(format!("{stem}.{}", case.triplet));
+    harness::compile(&case.compiler, FLAGS, &case.source, &program)?;
+    let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet));
+    harness::compare(&expected, &got)
+}
+
+#[test]
+fn behaviours() {
+    let _alone = harness::alone();
+    let mut cases = Vec::new();
+    for guest in GUESTS {
+        for triplet in guest.triplets {
+            match harness::find_program(&format!("{triplet}-gcc")) {
+                None => {
+                    harness::leave_out(&format!("tests/linux for {triplet}"), "no cross compiler (tests/setup host)")
+                }
+                Some(compiler) => cases.extend(sources().into_iter().map(|source| Case {
+                    guest,
+                    triplet,
+                    compiler: compiler.clone(),
+                    source,
+                })),
+            }
+        }
+    }
+    harness::judge("linux", &cases, |case| format!("{}/{}", case.triplet, case.stem()), check);
+}

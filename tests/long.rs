@@ -1,0 +1,160 @@
+//! The long suites: ignored tests that `tests/run --long SUITE` starts, each resumable, each with its report.
+//!
+//! A case's verdict is kept in the scratch folder under the emulator's hash, so that a run which was stopped goes on,
+//! and one with a changed emulator begins anew. The report is `docs/results/SUITE.tsv`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::harness::{self, GUESTS};
+use crate::torture::Verdict;
+use crate::{fuzz, programs, torture};
+
+/// The verdicts of a suite so far: a case's name, its class (the first word of a report's count) and a remark.
+struct Progress {
+    file: PathBuf,
+    done: Mutex<BTreeMap<String, (String, String)>>,
+}
+
+impl Progress {
+    fn open(suite: &str) -> Self {
+        let emulators: Vec<_> = GUESTS.iter().map(|g| fs::read(harness::rqemu(g)).expect("the emulator")).collect();
+        let hash = harness::hash(&emulators.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let file = harness::scratch("long").join(format!("{suite}-{hash:016x}"));
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let rows = text.lines().filter_map(|line| {
+            let mut fields = line.splitn(3, '\t');
+            Some((fields.next()?.to_owned(), (fields.next()?.to_owned(), fields.next()?.to_owned())))
+        });
+        let done: BTreeMap<_, _> = rows.collect();
+        harness::tell(&format!("{suite}: {} cases were done before", done.len()));
+        Self { file, done: Mutex::new(done) }
+    }
+
+    /// Judges each case that has no verdict yet.
+    fn run<T: Sync>(
+        &self,
+        cases: &[T],
+        name: impl Fn(&T) -> String + Sync,
+        judge: impl Fn(&T) -> (String, String) + Sync,
+    ) {
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let name = name(case);
+                        if self.done.lock().unwrap().contains_key(&name) {
+                            continue;
+                        }
+                        let (class, remark) = judge(case);
+                        let remark = remark.replace(['\t', '\n'], " ");
+                        let mut done = self.done.lock().unwrap();
+                        let mut file = OpenOptions::new().append(true).create(true).open(&self.file).expect("progress");
+                        writeln!(file, "{name}\t{class}\t{remark}").expect("progress");
+                        done.insert(name, (class, remark));
+                        if done.len().is_multiple_of(500) {
+                            harness::tell(&format!("{} cases", done.len()));
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Writes the report: where and what was run, the counts, and every case that is not `same`; fails if one `differs`.
+    fn report(self, suite: &str) {
+        let done = self.done.into_inner().unwrap();
+        let mut text = format!("# suite\t{suite}\n# commit\t{}\n# cpu\t{}\n", commit(), cpu());
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for (name, (class, _)) in &done {
+            *counts.entry((name.split('/').next().unwrap_or(""), class)).or_default() += 1;
+        }
+        for ((group, class), count) in counts {
+            let _ = writeln!(text, "# count\t{group}\t{class}\t{count}");
+        }
+        text.push_str("# every case that is not the same\n");
+        for (name, (class, remark)) in done.iter().filter(|(_, (class, _))| class != "same") {
+            let _ = writeln!(text, "{name}\t{class}\t{remark}");
+        }
+        let folder = harness::repository().join("docs/results");
+        fs::create_dir_all(&folder).expect("docs/results");
+        fs::write(folder.join(format!("{suite}.tsv")), &text).expect("the report");
+        harness::tell(&text);
+        let differ = done.values().filter(|(class, _)| class == "differs").count();
+        assert!(differ == 0, "{differ} of {} cases differ", done.len());
+    }
+}
+
+fn commit() -> String {
+    let git = |arguments: &[&str]| Command::new("git").current_dir(harness::repository()).args(arguments).output();
+    let name = git(&["rev-parse", "--short=12", "HEAD"]).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    let clean = git(&["diff", "--quiet", "HEAD", "--", "src"]).is_ok_and(|o| o.status.success());
+    format!("{}{}", name.unwrap_or_default(), if clean { "" } else { " with changes" })
+}
+
+fn cpu() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|l| l.strip_prefix("model name")).and_then(|l| l.split(':').nth(1));
+    model.unwrap_or("unknown").trim().to_owned()
+}
+
+/// Every one of gcc's execution tests.
+#[test]
+#[ignore = "tests/run --long torture"]
+fn torture() {
+    let progress = Progress::open("torture");
+    progress.run(&torture::cases(1), torture::Case::title, |case| match case.verdict() {
+        Verdict::Same(end) => ("same".into(), end),
+        Verdict::NotBuilt => ("not-built".into(), "refused by the compiler".into()),
+        Verdict::Differs(expected, got) => ("differs".into(), format!("{got}; the reference: {expected}")),
+    });
+    progress.report("torture");
+}
+
+fn run_programs(suite: &str, folder: &str) {
+    let progress = Progress::open(suite);
+    progress.run(&programs::cases(folder, true), programs::Case::title, |case| match programs::check(case) {
+        Ok(()) => ("same".into(), String::new()),
+        Err(text) => ("differs".into(), text),
+    });
+    progress.report(suite);
+}
+
+/// Every program task in every root, with rqemu registered and with nobody registered.
+#[test]
+#[ignore = "tests/run --long programs"]
+fn programs() {
+    run_programs("programs", "cases");
+}
+
+/// Modules of Python's own test suite.
+#[test]
+#[ignore = "tests/run --long python"]
+fn python() {
+    run_programs("python", "python");
+}
+
+/// 10⁵ mutated ELF files.
+#[test]
+#[ignore = "tests/run --long fuzz"]
+fn fuzz() {
+    let progress = Progress::open("fuzz");
+    let seeds: Vec<u64> = (0..100).collect();
+    progress.run(
+        &seeds,
+        |seed| format!("loader/{seed:03}"),
+        |&seed| match fuzz::mutants(seed, 1000) {
+            Ok(()) => ("same".into(), String::new()),
+            Err(text) => ("differs".into(), text),
+        },
+    );
+    progress.report("fuzz");
+}

@@ -1,0 +1,162 @@
+//! `programs/cases/*.sh`: real tasks for Debian's programs, inside a foreign root, under rqemu and under the reference.
+//!
+//! A case is a bash script. Its first lines may say `# needs: PROGRAM...` (left out where a root lacks one),
+//! `# seconds: N` (its time limit), `# handlers: registered alone` (how children are started, see `programs/enter`; the
+//! default is `alone`), `# long` (not in the quick suite). What it prints and its exit status must be the reference's.
+//! `RQEMU_TEST_HANDLER=registered` overrides the handler: QEMU as the emulator under test cannot look after children.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::harness::{self, GUESTS, Guest, Outcome};
+
+/// Every script starts so: a child is a program of the guest, and so is a grandchild.
+const PRELUDE: &str = r#"
+machine=$(uname -m; /bin/sh -c 'uname -m; :')
+case $GUEST-${machine//$'\n'/-} in
+aarch64-aarch64-aarch64 | arm-armv*-armv*) ;;
+*) echo "a child of $GUEST is on $machine"; exit 99 ;;
+esac
+cd /tmp
+"#;
+
+/// One case in one root with one handler.
+pub(crate) struct Case {
+    guest: &'static Guest,
+    root: PathBuf,
+    arch: &'static str,
+    handler: String,
+    name: String,
+    script: String,
+    limit: Duration,
+}
+
+impl Case {
+    pub(crate) fn title(&self) -> String {
+        format!("{}/{}/{}", self.arch, self.name, self.handler)
+    }
+}
+
+fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let comments = text.lines().take_while(|line| line.starts_with('#'));
+    comments.filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name)).next().map(str::trim)
+}
+
+/// All cases of one folder under `tests/programs`, for every root that stands. `long` takes both handlers and the
+/// cases that say so, too.
+pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
+    let mut scripts: Vec<_> = fs::read_dir(harness::repository().join("tests/programs").join(folder))
+        .expect("programs")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "sh"))
+        .collect();
+    scripts.sort();
+    let mut cases = Vec::new();
+    for guest in GUESTS {
+        for (rank, arch) in guest.roots.iter().enumerate() {
+            let Some(root) = usable_root(guest, arch) else { continue };
+            for path in &scripts {
+                let text = fs::read_to_string(path).expect("a script");
+                let name = path.file_stem().and_then(|s| s.to_str()).expect("a UTF-8 name").to_owned();
+                if directive(&text, "long").is_some() && !long {
+                    continue;
+                }
+                // the first root has every program; the others are samples
+                let needs = directive(&text, "needs:").unwrap_or("").split_whitespace();
+                if let Some(lacking) = needs.into_iter().find(|program| !root.join("usr/bin").join(program).exists()) {
+                    assert!(rank > 0, "{name}: the {arch} root has no {lacking}");
+                    continue;
+                }
+                let seconds = directive(&text, "seconds:").map_or(60, |n| n.parse().expect("seconds"));
+                let forced = std::env::var("RQEMU_TEST_HANDLER").ok();
+                let handlers = match directive(&text, "handlers:") {
+                    _ if forced.is_some() => forced.as_deref().unwrap_or_default(),
+                    _ if long => "alone registered",
+                    Some(handlers) => handlers,
+                    None => "alone",
+                };
+                cases.extend(handlers.split_whitespace().map(|handler| Case {
+                    guest,
+                    root: root.clone(),
+                    arch,
+                    handler: handler.into(),
+                    name: name.clone(),
+                    script: format!("{PRELUDE}{text}"),
+                    limit: Duration::from_secs(seconds),
+                }));
+            }
+        }
+    }
+    cases
+}
+
+/// The root of a Debian architecture, where it stands, the reference is there and namespaces may be made.
+fn usable_root(guest: &Guest, arch: &str) -> Option<PathBuf> {
+    let what = format!("programs in the {arch} root");
+    let root = harness::cache().join(format!("{arch}-root"));
+    if !root.exists() {
+        harness::leave_out(&what, &format!("no root (tests/setup root {arch})"));
+        return None;
+    }
+    let Some(reference) = harness::reference(guest) else {
+        harness::leave_out(&what, "no reference emulator (tests/setup reference)");
+        return None;
+    };
+    static PROBED: OnceLock<Outcome> = OnceLock::new();
+    let probe = PROBED.get_or_init(|| {
+        harness::run(&mut enter(&root, guest, "registered", &reference, "exit 7"), Duration::from_secs(30))
+    });
+    if probe.end != "exit 7" {
+        let why = String::from_utf8_lossy(&probe.stderr);
+        harness::leave_out(&what, &format!("no user namespace with its own binfmt_misc: {}", why.trim()));
+        return None;
+    }
+    Some(root)
+}
+
+fn enter(root: &Path, guest: &Guest, handler: &str, emulator: &Path, script: &str) -> Command {
+    let mut command = Command::new(harness::repository().join("tests/programs/enter"));
+    command.arg(root).args([guest.name, handler]).arg(emulator).args(["/bin/bash", "-c", script, "case"]);
+    command
+}
+
+/// What the reference does, kept from run to run: it changes only with the root and the script.
+fn expected(case: &Case) -> Outcome {
+    let stamp = fs::read(case.root.with_extension("stamp")).or_else(|_| {
+        let name = format!("{}.stamp", case.root.display());
+        fs::read(name)
+    });
+    let key = harness::hash(&[case.arch.as_bytes(), case.script.as_bytes(), &stamp.unwrap_or_default()]);
+    let folder = harness::cache().join("reference");
+    fs::create_dir_all(&folder).expect("reference folder");
+    let (out, end) = (folder.join(format!("{key:016x}.out")), folder.join(format!("{key:016x}.end")));
+    if let (Ok(stdout), Ok(end)) = (fs::read(&out), fs::read_to_string(&end)) {
+        return Outcome { stdout, stderr: Vec::new(), end };
+    }
+    let reference = harness::reference(case.guest).expect("a reference");
+    let done = harness::run(&mut enter(&case.root, case.guest, "registered", &reference, &case.script), case.limit * 4);
+    if done.end.starts_with("exit") {
+        fs::write(&out, &done.stdout).and_then(|()| fs::write(&end, &done.end)).expect("reference result");
+    }
+    done
+}
+
+/// Runs one case under rqemu and compares.
+pub(crate) fn check(case: &Case) -> Result<(), String> {
+    let expected = expected(case);
+    if expected.end == "exit 99" || !expected.end.starts_with("exit") {
+        return Err(format!("the reference itself fails: {expected:?}"));
+    }
+    let mut command = enter(&case.root, case.guest, &case.handler, &harness::rqemu(case.guest), &case.script);
+    harness::compare(&expected, &harness::run(&mut command, case.limit))
+}
+
+#[test]
+fn tasks() {
+    let _alone = harness::alone();
+    harness::judge("programs", &cases("cases", false), Case::title, check);
+}

@@ -1,0 +1,2 @@
+# The root's own package database through apt.
+apt-cache policy bash dash; apt-cache show bash | grep -E '^(Package|Version|Architecture|Depends|Section)'; apt-cache depends grep; apt-cache rdepends --installed liblzma5 | sort; apt-cache search '^dash$'; apt-cache pkgnames | sort | md5sum; apt-cache stats | head -n 3; apt-config dump | grep -E '^APT::Architecture '; apt-cache show nosuch 2>&1; echo $?; apt-get -s -o Dir::Log=/tmp install bash 2>/dev/null | tail -n 1; apt-get check -o Debug::NoLocking=1 2>&1 | tail -n 1

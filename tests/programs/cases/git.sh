@@ -1,0 +1,5 @@
+# needs: git
+# seconds: 120
+# A repository from its first commit to a merge, a clone, a repack and a check.
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c@d GIT_AUTHOR_DATE='1000000000 +0000' GIT_COMMITTER_DATE='1000000000 +0000' GIT_PAGER=cat
+git init -q -b main r && cd r; for i in 1 2 3; do seq $((i * 100)) >f$i; git add f$i; git commit -qm "commit $i"; done; git log --format='%H %s'; git checkout -q -b side HEAD~1; echo new >g; git add g; git commit -qm side; git checkout -q main; sed -i 5d f1; git diff --stat; git commit -qam edit; git merge -q -m merged side; git log --graph --oneline; git show --stat HEAD~1 | tail -n 3; git tag v1; git describe; git blame -s f1 | tail -n 1; git rev-list --count HEAD; git gc -q; git count-objects -v | grep -E 'count|in-pack'; git fsck 2>&1; cd ..; git clone -q r c; cd c; git status -sb; git grep -c 99; git cherry-pick -n HEAD~1 2>&1 | head -n 1; git stash list; git archive HEAD | sha256sum; git rebase -q HEAD~1; git reset -q --hard v1; git ls-tree -r HEAD | head; git bisect start HEAD HEAD~2 2>&1 | tail -n 1

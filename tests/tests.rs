@@ -1,0 +1,19 @@
+//! The one test program: every suite that looks at `rqemu` from the outside.
+//!
+//! Cases are data in this folder (`linux/*.c`, `programs/cases/*.sh`, gcc's own tests); each module here runs one kind
+//! of them. What a machine lacks is left out with a line that says so. Unit tests stand with the code they test.
+//!
+//! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
+
+mod decode;
+mod fuzz;
+mod harness;
+mod hello;
+mod insn;
+mod licences;
+mod linux;
+mod long;
+mod programs;
+mod reference;
+mod tidy;
+mod torture;

@@ -1,0 +1,146 @@
+//! gcc's execution tests (`gcc.c-torture/execute`), built for each guest at two levels, compared by name with QEMU.
+//!
+//! Built programs and the reference's results are kept in the cache folder; the quick suite takes every tenth test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::harness::{self, GUESTS, Guest};
+
+const LEVELS: &[&str] = &["-O0", "-O2"];
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// One test at one level for one guest.
+pub(crate) struct Case {
+    pub(crate) guest: &'static Guest,
+    pub(crate) level: &'static str,
+    source: PathBuf,
+    /// The test's name: its path below `execute`, without `.c`.
+    pub(crate) name: String,
+}
+
+/// How one test went.
+pub(crate) enum Verdict {
+    /// Both ended the same way: this one.
+    Same(String),
+    /// The reference's end and rqemu's.
+    Differs(String, String),
+    /// The compiler refuses it for this guest.
+    NotBuilt,
+}
+
+impl Case {
+    pub(crate) fn title(&self) -> String {
+        format!("{}{}/{}", self.guest.name, self.level, self.name)
+    }
+
+    /// Builds and runs the test under both.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let folder = harness::cache().join("torture").join(format!("{}{}", self.guest.triplets[0], self.level));
+        let program = folder.join(self.name.replace('/', "-"));
+        let refused = program.with_extension("refused");
+        if refused.exists() {
+            return Verdict::NotBuilt;
+        }
+        if !program.exists() {
+            fs::create_dir_all(&folder).expect("torture folder");
+            if let Err(complaint) = self.build(&program) {
+                fs::write(refused, complaint).expect("torture folder");
+                return Verdict::NotBuilt;
+            }
+        }
+        let end = |emulator: &Path| harness::run(Command::new(emulator).arg(&program), LIMIT).end;
+        let kept = program.with_extension("reference");
+        let expected = fs::read_to_string(&kept).unwrap_or_else(|_| {
+            let found = end(&harness::reference(self.guest).expect("a reference"));
+            fs::write(&kept, &found).expect("torture folder");
+            found
+        });
+        let got = end(&harness::rqemu(self.guest));
+        if expected == got { Verdict::Same(got) } else { Verdict::Differs(expected, got) }
+    }
+
+    fn build(&self, program: &Path) -> Result<(), String> {
+        let compiler = format!("{}-gcc", self.guest.triplets[0]);
+        let text = String::from_utf8_lossy(&fs::read(&self.source).unwrap_or_default()).into_owned();
+        let mut flags = vec!["-static", "-w", "-pipe", self.level];
+        flags.extend(options(&text));
+        harness::compile(Path::new(&compiler), &flags, &self.source, program)
+    }
+}
+
+/// The options that a test asks for in its `dg-options` comments; those for certain targets only are not for us.
+fn options(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter(|l| l.contains("dg-options") || l.contains("dg-additional-options"));
+    let general = lines.filter(|line| !line.contains("target"));
+    general.filter_map(|line| line.split('"').nth(1)).flat_map(str::split_whitespace)
+}
+
+/// Unpacks the tests from gcc's source package, once.
+fn sources() -> Option<PathBuf> {
+    let folder = harness::cache().join("torture/execute");
+    if folder.exists() {
+        return Some(folder);
+    }
+    let packed = fs::read_dir("/usr/src/gcc-12").ok()?.flatten().map(|entry| entry.path());
+    let archive = packed
+        .into_iter()
+        .find(|p| p.to_string_lossy().contains("/gcc-12.") && p.extension().is_some_and(|e| e == "xz"))?;
+    let partial = harness::cache().join("torture/partial");
+    fs::create_dir_all(&partial).expect("torture folder");
+    let tar = Command::new("tar")
+        .arg("-xJf")
+        .arg(archive)
+        .arg("-C")
+        .arg(&partial)
+        .args(["--wildcards", "--strip-components=4", "*/gcc.c-torture/execute/*"])
+        .status();
+    assert!(tar.is_ok_and(|status| status.success()), "gcc's tests could not be unpacked");
+    fs::rename(partial.join("execute"), &folder).expect("torture folder");
+    Some(folder)
+}
+
+/// All tests of every guest that can be built here; each `step`th of them.
+pub(crate) fn cases(step: usize) -> Vec<Case> {
+    let Some(folder) = sources() else {
+        harness::leave_out("gcc's execution tests", "no gcc-12-source (tests/setup host)");
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for sub in ["", "ieee/"] {
+        let entries = fs::read_dir(folder.join(sub)).expect("gcc's tests").flatten();
+        names.extend(entries.filter_map(|e| Some(format!("{sub}{}", e.file_name().to_str()?.strip_suffix(".c")?))));
+    }
+    names.sort();
+    let mut cases = Vec::new();
+    for guest in GUESTS {
+        if harness::find_program(&format!("{}-gcc", guest.triplets[0])).is_none() || harness::reference(guest).is_none()
+        {
+            harness::leave_out(
+                &format!("gcc's execution tests for {}", guest.name),
+                "no cross compiler or no reference",
+            );
+            continue;
+        }
+        for level in LEVELS {
+            cases.extend(names.iter().step_by(step).map(|name| Case {
+                guest,
+                level,
+                source: folder.join(format!("{name}.c")),
+                name: name.clone(),
+            }));
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_tenth() {
+    let _alone = harness::alone();
+    harness::judge("torture", &cases(10), Case::title, |case| match case.verdict() {
+        Verdict::Same(_) | Verdict::NotBuilt => Ok(()),
+        Verdict::Differs(expected, got) => Err(format!("ended with {got}, under the reference with {expected}")),
+    });
+}
