@@ -180,7 +180,7 @@ fn is_predictable(row: &Row, word: u32) -> bool {
 }
 
 /// Numbers at which something changes, and any.
-fn number(random: &mut Random) -> u64 {
+pub(crate) fn number(random: &mut Random) -> u64 {
     match random.below(8) {
         0 => 0,
         1 => u64::MAX,
@@ -193,7 +193,7 @@ fn number(random: &mut Random) -> u64 {
 }
 
 /// A vector of floating-point numbers of one width, most of them special.
-fn vector(random: &mut Random) -> u128 {
+pub(crate) fn vector(random: &mut Random) -> u128 {
     let (width, exponent) = [(16, 5), (32, 8), (64, 11)][random.below(3)];
     let fraction = width - 1 - exponent;
     (0..128 / width).fold(0, |v, _| v << width | u128::from(float(random, width, exponent, fraction)))
@@ -307,7 +307,7 @@ fn cases(random: &mut Random) -> (Vec<Case>, Vec<u32>) {
 // ---- records and FPSR ----
 
 /// FPSR's bits and the sticky flags.
-const FPSR: [(u32, u32); 6] = [
+pub(crate) const FPSR: [(u32, u32); 6] = [
     (0, fpflag::INVALID),
     (1, fpflag::DIV_BY_ZERO),
     (2, fpflag::OVERFLOW),
@@ -317,9 +317,9 @@ const FPSR: [(u32, u32); 6] = [
 ];
 
 /// NZCV as the register has it, and as a slot has it.
-const NZCV: [(u32, u32); 4] = [(31, 15), (30, 14), (29, 8), (28, 0)];
+pub(crate) const NZCV: [(u32, u32); 4] = [(31, 15), (30, 14), (29, 8), (28, 0)];
 
-fn moved(v: u128, pairs: impl Iterator<Item = (u32, u32)>) -> u128 {
+pub(crate) fn moved(v: u128, pairs: impl Iterator<Item = (u32, u32)>) -> u128 {
     pairs.fold(0, |out, (from, to)| out | (v >> from & 1) << to)
 }
 

@@ -15,5 +15,6 @@ mod linux;
 mod long;
 mod programs;
 mod reference;
+mod reference_arm;
 mod tidy;
 mod torture;

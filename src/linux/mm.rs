@@ -36,6 +36,9 @@ pub struct Mm {
     limits: Limits,
     /// Where the engine's log lines go.
     log_fd: AtomicI32,
+    /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
+    limit_as: AtomicU64,
+    limit_data: AtomicU64,
     state: Lock<State>,
 }
 
@@ -137,12 +140,32 @@ pub struct Request {
 impl Mm {
     pub fn new(limits: Limits) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
-        Mm { limits, log_fd: AtomicI32::new(2), state: Lock::new(state) }
+        let unlimited = || AtomicU64::new(u64::MAX);
+        Mm { limits, log_fd: AtomicI32::new(2), limit_as: unlimited(), limit_data: unlimited(), state: Lock::new(state) }
     }
 
     /// Sets where the engine's log goes.
     pub fn set_log(&self, fd: i32) {
         self.log_fd.store(fd, Ordering::Relaxed);
+    }
+
+    /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
+    pub fn set_rlimits(&self, address_space: Option<u64>, data: Option<u64>) {
+        if let Some(v) = address_space {
+            self.limit_as.store(v, Ordering::Relaxed);
+        }
+        if let Some(v) = data {
+            self.limit_data.store(v, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether so much more memory is within RLIMIT_AS.
+    fn may_grow(&self, s: &State, by: u64) -> Result<(), Errno> {
+        let limit = self.limit_as.load(Ordering::Relaxed);
+        if limit == u64::MAX || s.map.iter().map(|(s, a)| a.end - s).sum::<u64>().saturating_add(by) <= limit {
+            return Ok(());
+        }
+        Err(Errno::ENOMEM)
     }
 
     /// The first address beyond the guest's user space.
@@ -209,6 +232,7 @@ impl Mm {
         }
         let backing = backing(r)?;
         let mut s = self.state.lock();
+        self.may_grow(&s, len)?;
         let mut prot = r.prot & PROT_ALL;
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
@@ -254,6 +278,19 @@ impl Mm {
             }
         }
         Err(Errno::ENOMEM)
+    }
+
+    /// A page with these bytes at an address that the ABI fixes, be it beyond the guest's own limits.
+    pub fn map_fixed_page(&self, addr: u64, bytes: &[u8], name: &'static str) -> Result<(), Errno> {
+        let len = round_up(bytes.len() as u64).ok_or(Errno::ENOMEM)?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        host_mmap(addr, len, PROT_READ | PROT_WRITE, flags, -1, 0)?;
+        memory::write(addr, bytes)?;
+        // SAFETY: the page was just made.
+        unsafe { call!(libc::SYS_mprotect, addr, len, PROT_READ) }?;
+        let area = Area { end: addr + len, prot: PROT_READ | PROT_EXEC, shared: false, backing: Backing::Anonymous(name), offset: 0 };
+        self.state.lock().map.insert(addr, area);
+        Ok(())
     }
 
     /// munmap(2)
@@ -340,7 +377,7 @@ impl Mm {
     pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
         let s = self.state.lock();
         let (start, old) = (s.brk_start, s.brk);
-        if new < start || !self.limits.allows(start, new - start) {
+        if new < start || !self.limits.allows(start, new - start) || new - start > self.limit_data.load(Ordering::Relaxed) {
             return old;
         }
         let (Some(from), Some(to)) = (round_up(old), round_up(new)) else { return old };
@@ -402,6 +439,7 @@ impl Mm {
             return Ok(old);
         }
         // In place, if there is room behind.
+        self.may_grow(&s, new_len.saturating_sub(old_len))?;
         let at_end = area.end == old + old_len && old_len != 0;
         if !fixed && !dontunmap && at_end && self.limits.allows(old, new_len) && s.map.is_free(old + old_len, old + new_len) {
             // SAFETY: the range behind is free and the guest's.

@@ -214,6 +214,7 @@ fn engine_options(options: &Options) -> engine::Options {
     engine::Options {
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
+        interpret: options.interpret,
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
@@ -298,12 +299,11 @@ fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
 }
 
 /// A mapping of our own making with these bytes at its start.
-fn map_bytes(mm: &Mm, addr: Option<u64>, bytes: &[u8], name: &'static str) -> Result<u64, Errno> {
+fn map_bytes(mm: &Mm, bytes: &[u8], name: &'static str) -> Result<u64, Errno> {
     let rw = (libc::PROT_READ | libc::PROT_WRITE) as u32;
-    let fixed = if addr.is_some() { libc::MAP_FIXED_NOREPLACE } else { 0 };
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | fixed;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let len = (bytes.len() as u64).next_multiple_of(PAGE);
-    let at = mm.mmap(None, &Request { addr: addr.unwrap_or(0), len, prot: rw, flags, fd: -1, offset: 0, name })?;
+    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name })?;
     memory::write(at, bytes)?;
     mm.protect_new(at, len, (libc::PROT_READ | libc::PROT_EXEC) as u32)?;
     Ok(at)
@@ -320,7 +320,10 @@ fn map_kernel_code(mm: &Mm, guest: &Guest, image: &mut Image) -> Result<(), Errn
                 bytes[*at as usize + 4 * i..][..4].copy_from_slice(&insn);
             }
         }
-        let at = map_bytes(mm, page.addr, &bytes, page.name)?;
+        let at = match page.addr {
+            Some(at) => mm.map_fixed_page(at, &bytes, page.name).map(|()| at)?,
+            None => map_bytes(mm, &bytes, page.name)?,
+        };
         if n == 0 {
             image.page = at;
         }
@@ -329,7 +332,7 @@ fn map_kernel_code(mm: &Mm, guest: &Guest, image: &mut Image) -> Result<(), Errn
         return Ok(());
     }
     let built = vdso::image(&guest.elf, abi);
-    image.vdso = map_bytes(mm, None, &built.bytes, "[vdso]")?;
+    image.vdso = map_bytes(mm, &built.bytes, "[vdso]")?;
     let symbol = abi.vdso.symbols.iter().position(|s| Some(s.name) == abi.signals.return_symbol);
     image.return_code = symbol.map_or(0, |n| image.vdso + built.symbols[n]);
     Ok(())
@@ -361,7 +364,6 @@ fn build_image(
     let prot = (libc::PROT_READ | libc::PROT_WRITE | exec) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
     let r = Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]" };
-    // The ABI's fixed pages first: arm's lies above the stack.
     let mut fixed = Image::default();
     mm.set_mmap_top(bottom - (1 << 20));
     mm.mmap(None, &r).map_err(error)?;

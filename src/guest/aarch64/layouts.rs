@@ -2,7 +2,7 @@
 
 use arch::layout::Struct;
 
-pub static STRUCTS: &[Struct] = &[];
+pub(crate) static STRUCTS: &[Struct] = &[];
 
-pub static VALUES: &[(&str, u64)] =
+pub(crate) static VALUES: &[(&str, u64)] =
     &[("O_DIRECTORY", 0o40000), ("O_NOFOLLOW", 0o100000), ("O_DIRECT", 0o200000), ("O_LARGEFILE", 0o400000)];

@@ -4,7 +4,7 @@
 use arch::layout::Struct;
 use arch::structs;
 
-pub static STRUCTS: &[Struct] = structs! {
+pub(crate) static STRUCTS: &[Struct] = structs! {
     stat { st_dev: ULong, st_ino: ULongFit, st_mode: U16, st_nlink: U16, st_uid: Uid16, st_gid: Uid16, st_rdev: ULong, st_size: LongFit,
         st_blksize: ULong, st_blocks: ULong, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
         st_ctime_nsec: ULong, __unused4: ULong, __unused5: ULong }
@@ -22,7 +22,7 @@ pub static STRUCTS: &[Struct] = structs! {
         msg_cbytes: ULong, msg_qnum: ULong, msg_qbytes: ULong, msg_lspid: I32, msg_lrpid: I32, __unused4: ULong, __unused5: ULong }
 };
 
-pub static VALUES: &[(&str, u64)] = &[
+pub(crate) static VALUES: &[(&str, u64)] = &[
     ("O_DIRECTORY", 0o40000),
     ("O_NOFOLLOW", 0o100000),
     ("O_DIRECT", 0o200000),

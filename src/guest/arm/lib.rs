@@ -4,7 +4,9 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487), part F. A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod frame;
 mod insn;
+mod layouts;
 pub mod linux;
 mod print;
 mod print_simd;

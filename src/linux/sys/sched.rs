@@ -109,6 +109,8 @@ fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Res
                 return Err(Errno::EINVAL);
             }
             limits[which] = Some(new);
+            let set = |n: usize| (which == n).then_some(new[0]);
+            t.process.mm.set_rlimits(set(0), set(1));
         }
         return Ok(before);
     }

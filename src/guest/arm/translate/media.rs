@@ -128,7 +128,15 @@ fn sat_operand(cx: &mut Cx, n: u32, h: u32, i: u32) -> Val {
     shifted_value(cx, n, 2 * h, i)
 }
 
+/// T32 has SSAT16 and USAT16 where A32 shifts right by 32; what is near them is not allocated.
+fn is_reserved(cx: &Cx, h: u32, i: u32) -> bool {
+    cx.thumb && h == 1 && i == 0
+}
+
 pub(crate) fn ssat(cx: &mut Cx, a: Ssat) {
+    if is_reserved(cx, a.h, a.i) {
+        return cx.undefined();
+    }
     let v = sat_operand(cx, a.n, a.h, a.i);
     let (min, max) = signed_range(a.s + 1);
     let v = saturate(cx, v, min, max);
@@ -136,6 +144,9 @@ pub(crate) fn ssat(cx: &mut Cx, a: Ssat) {
 }
 
 pub(crate) fn usat(cx: &mut Cx, a: Usat) {
+    if is_reserved(cx, a.h, a.i) {
+        return cx.undefined();
+    }
     let v = sat_operand(cx, a.n, a.h, a.i);
     let v = saturate(cx, v, 0, (1 << a.s) - 1);
     cx.set_r(a.d, v);
