@@ -85,7 +85,7 @@ fn nice(t: &mut Task, increment: i32) -> Res {
 
 /// Limits on the address space: rqemu's own memory would count too, so they are kept here and not given to the host.
 /// Differs: they are told to the guest again, but not enforced.
-static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
+pub(super) static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
 
 /// Gives a limit's old value and sets a new one.
 fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {

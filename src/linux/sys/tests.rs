@@ -16,7 +16,7 @@ use std::sync::Once;
 mod arm;
 
 /// Like arm.
-pub(super) const LITTLE32: Model = Model {
+pub(crate) const LITTLE32: Model = Model {
     long: 4,
     big_endian: false,
     max_align: 8,
@@ -25,7 +25,7 @@ pub(super) const LITTLE32: Model = Model {
     values: arm::VALUES,
 };
 /// Like mips o32.
-pub(super) const BIG32: Model =
+pub(crate) const BIG32: Model =
     Model { long: 4, big_endian: true, max_align: 8, even_pairs: true, structs: &[ILP32], values: &[] };
 /// Like sparc, whose pairs begin anywhere.
 const SPARC: Model = Model { even_pairs: false, ..BIG32 };
@@ -207,14 +207,14 @@ fn high_half_of_nanoseconds_is_ignored() {
 }
 
 /// Guest memory: pages below 4 GiB, with nothing behind them.
-struct Memory {
-    base: u64,
+pub(crate) struct Memory {
+    pub(crate) base: u64,
 }
 
 const MEMORY: u64 = 0x4000;
 
 impl Memory {
-    fn new() -> Memory {
+    pub(crate) fn new() -> Memory {
         catch_faults();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
@@ -232,7 +232,7 @@ impl Memory {
         memory::read(self.base + at, &mut b).unwrap();
         b
     }
-    fn put(&self, at: u64, bytes: &[u8]) -> u64 {
+    pub(crate) fn put(&self, at: u64, bytes: &[u8]) -> u64 {
         memory::write(self.base + at, bytes).unwrap();
         self.base + at
     }
