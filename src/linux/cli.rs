@@ -111,10 +111,6 @@ static ROWS: &[Row] = &[
         o.one_insn = true;
         Ok(())
     }, true),
-    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
-        o.interpret = true;
-        Ok(())
-    }, true),
     row("tb-size", "TB_SIZE", Value("size"), "memory for translations, in MiB", |o, v| {
         o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
         Ok(())
