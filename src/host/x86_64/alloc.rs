@@ -353,7 +353,7 @@ impl Emitter<'_> {
         x
     }
 
-    fn xevict(&mut self, x: Xmm) {
+    pub(super) fn xevict(&mut self, x: Xmm) {
         let v = std::mem::replace(&mut self.xmm.holds[x.0 as usize], Val::NONE);
         if v.is_none() || !self.live_now(v) {
             return;
@@ -446,6 +446,7 @@ impl Emitter<'_> {
                 let bits = self.r.vectors[i as usize];
                 return Xm::Mem(self.pool(bits));
             }
+            Op::Const(c) if self.locs[root.0 as usize] == Loc::None => return Xm::Mem(self.pool(u128::from(c))),
             _ => {}
         }
         match self.mem_of(v) {

@@ -1,12 +1,17 @@
 //! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
 
 mod cold;
+mod crypto;
 mod exits;
 mod flags;
 mod float;
+mod float_convert;
 mod int;
 mod mem;
 mod vector;
+mod vector_lanes;
+mod vector_shift;
+mod vector_shuffle;
 
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
