@@ -127,10 +127,6 @@ static ROWS: &[Row] = &[
         o.seed = Some(number(v)?);
         Ok(())
     }, true),
-    row("interpret", "INTERPRET", Nothing, "interpret, and generate no code (for tests of the engine)", |o, _| {
-        o.interpret = true;
-        Ok(())
-    }, true),
     row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map for perf", |o, _| {
         o.perfmap = true;
         Ok(())

@@ -223,7 +223,6 @@ fn engine_options(options: &Options) -> engine::Options {
             exec: options.log.has(Log::EXEC),
             filter: Vec::leak(options.log_filter.clone()),
         },
-        interpret: options.interpret,
     }
 }
 
