@@ -1,7 +1,7 @@
 //! What single instructions do: the cases of `insn/<guest>*.txt`, through the translator and the IR interpreter.
 //!
-//! A case is one line: `words | state before | state after`. Words are hexadecimal instruction words at [`CODE`]. State is a
-//! list of
+//! A case is one line: `words | state before | state after`. Words are hexadecimal instruction words at [`CODE`]; words of four
+//! digits are the halfwords of T32 code. State is a list of
 //!
 //! * `x3=1f`, `v0=…`: a slot of guest state, hexadecimal. What is not named before is zero, what is not named after is as before.
 //! * `nzcv=nZCv`: the flags, capital letters set.
@@ -116,10 +116,21 @@ impl World {
 
     /// Translates the words and interprets the region.
     pub(crate) fn run(&mut self, guest: &Guest, words: &[u32], pc: u64, monitor: Option<Monitor>) -> Ran {
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let (mut b, mut code) = (Builder::new(guest.state.types), Words(pc, bytes));
+        let bytes = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        self.run_code(guest, bytes, words.len() as u32, pc, monitor)
+    }
+
+    /// Translates at most `max_insns` instructions of the code and interprets the region. `pc` has the guest's low mode bits.
+    pub(crate) fn run_code(
+        &mut self,
+        guest: &Guest,
+        code: Vec<u8>,
+        max_insns: u32,
+        pc: u64,
+        monitor: Option<Monitor>,
+    ) -> Ran {
+        let (mut b, mut code) = (Builder::new(guest.state.types), Words(pc & !1, code));
         let mode = (guest.mode)(&self.state);
-        let max_insns = words.len() as u32;
         let mut t = Translation { b: &mut b, code: &mut code, max_insns, unimplemented: vec![] };
         (guest.translate)(&mut t, pc, mode);
         ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
@@ -240,6 +251,11 @@ fn end_text(outcome: Outcome, next: u64) -> String {
 /// The line of a case: `before` it as far as it is `read`, and the world after it, with its log of accesses.
 pub(crate) fn line(guest: &Guest, words: &[u32], before: &World, ran: &Ran, after: &World) -> String {
     let words: Vec<String> = words.iter().map(|w| format!("{w:08x}")).collect();
+    line_of(guest, &words.join(" "), before, ran, after)
+}
+
+/// The same with the words as text.
+pub(crate) fn line_of(guest: &Guest, words: &str, before: &World, ran: &Ran, after: &World) -> String {
     let mut given = World::new(guest);
     for slot in &ran.read {
         given.set(guest, usize::from(slot.0), before.get(guest, usize::from(slot.0)));
@@ -255,27 +271,54 @@ pub(crate) fn line(guest: &Guest, words: &[u32], before: &World, ran: &Ran, afte
         expected.data.0[range.clone()].copy_from_slice(&after.data.0[range]);
     }
     let zero = World::new(guest);
-    format!("{} | {} | {}", words.join(" "), difference(guest, &zero, &given), difference(guest, &given, &expected))
+    format!("{words} | {} | {}", difference(guest, &zero, &given), difference(guest, &given, &expected))
+}
+
+/// Code as text: bytes, instructions, and the low bit of its pc.
+fn code(words: &str) -> Result<(Vec<u8>, u32, u64), String> {
+    let (mut bytes, mut insns, mut thumb, mut inside) = (vec![], 0, 0, false);
+    for word in words.split_whitespace() {
+        let v = u32::from_str_radix(word, 16).map_err(|e| e.to_string())?;
+        if word.len() == 4 {
+            bytes.extend((v as u16).to_le_bytes());
+            // The first half of a long T32 instruction begins with 11101 or 1111.
+            inside = !inside && v >> 11 >= 0b11101;
+            (insns, thumb) = (insns + u32::from(!inside), 1);
+        } else {
+            bytes.extend(v.to_le_bytes());
+            insns += 1;
+        }
+    }
+    Ok((bytes, insns, thumb))
 }
 
 /// Runs one line.
 fn check(guest: &Guest, line: &str) -> Result<(), String> {
     let parts: Vec<&str> = line.split('|').map(str::trim).collect();
     let &[words, before, after] = &parts[..] else { return Err("a case is: words | before | after".into()) };
-    let words = words.split_whitespace().map(|w| u32::from_str_radix(w, 16)).collect::<Result<Vec<_>, _>>();
-    let words = words.map_err(|e| e.to_string())?;
+    let (bytes, insns, thumb) = code(words)?;
     let mut world = World::new(guest);
     apply(guest, &mut world, before)?;
     let mut expected = world.clone();
     let end = apply(guest, &mut expected, after)?.unwrap_or_default();
-    let ran = world.run(guest, &words, CODE, None);
-    let got = end_text(ran.outcome, CODE + 4 * words.len() as u64);
+    let ran = world.run_code(guest, bytes.clone(), insns, CODE | thumb, None);
+    let got = end_text(ran.outcome, (CODE | thumb) + bytes.len() as u64);
     if world == expected && got == end {
         return Ok(());
     }
-    let text: Vec<String> = words.iter().map(|w| (guest.disassemble)(&w.to_le_bytes(), CODE, 0).0).collect();
     let wrong = difference(guest, &expected, &world);
-    Err(format!("{line}\n    {}: got {wrong} {got}", text.join("; ")))
+    Err(format!("{line}\n    {}: got {wrong} {got}", text(guest, &bytes, CODE | thumb)))
+}
+
+/// The code's disassembly.
+pub(crate) fn text(guest: &Guest, mut bytes: &[u8], pc: u64) -> String {
+    let mut lines = vec![];
+    while !bytes.is_empty() {
+        let (line, size) = (guest.disassemble)(bytes, pc, 0);
+        lines.push(line);
+        bytes = &bytes[size..];
+    }
+    lines.join("; ")
 }
 
 /// Runs the files whose names begin with the guest's.
@@ -300,4 +343,9 @@ fn check_files(guest: &Guest) {
 #[test]
 fn aarch64() {
     check_files(&aarch64::AARCH64);
+}
+
+#[test]
+fn arm() {
+    check_files(&arm::ARM);
 }

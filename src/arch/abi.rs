@@ -1,5 +1,6 @@
 //! A guest's Linux ABI as data: what the `linux` crate needs to know of it.
 
+use crate::layout::Struct;
 use ir::Slot;
 
 /// The C data model and the calling convention of system calls.
@@ -14,14 +15,30 @@ pub struct Abi {
     pub even_pairs: bool,
     /// Where the number and the arguments of a system call stand, and its result.
     pub syscall: SyscallRegs,
+    /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way with 64 bits). The first list that has a
+    /// struct counts: `&[STRUCTS, layout::ILP32]` for 32-bit ABIs.
+    pub structs: &'static [&'static [Struct]],
+    /// Constants whose value is not asm-generic's: (`O_DIRECT`, 0o200000).
+    pub values: &'static [(&'static str, u64)],
     /// Name of its table in `syscall-tables/` (without `.tbl`).
     pub table: &'static str,
     pub stack_pointer: Slot,
     /// The register that holds the thread pointer (CLONE_SETTLS).
     pub thread_pointer: Slot,
+    /// Slots that a new program gets filled with random numbers (keys of pointer authentication).
+    pub random: &'static [Slot],
     /// First address beyond user space; the top of the stack lies below.
     pub task_size: u64,
     pub page_size: u64,
+    /// clone(2)'s last arguments are (tls, child_tid) as on most ABIs (CONFIG_CLONE_BACKWARDS), not (child_tid, tls).
+    pub clone_tls_first: bool,
+    pub signals: Signals,
+    /// The code that the kernel lends to every program.
+    pub vdso: Vdso,
+    /// A program without PT_GNU_STACK may execute all that it can read.
+    pub old_programs_execute_data: bool,
+    /// AT_MINSIGSTKSZ, if the kernel of this ABI gives it.
+    pub min_signal_stack: Option<u64>,
 }
 
 /// Registers of a system call.
@@ -30,4 +47,122 @@ pub struct SyscallRegs {
     pub number: Slot,
     pub args: [Slot; 6],
     pub result: Slot,
+    /// Moves pc back onto the system call's instruction, when the call is to be done again.
+    pub rewind: fn(state: &mut [u8]),
+}
+
+/// Signal frames.
+#[derive(Debug)]
+pub struct Signals {
+    /// Makes the frame of a signal below `Delivery::stack`, and sets state to the handler's first instruction.
+    pub deliver: fn(state: &mut [u8], delivery: &Delivery) -> SignalFrame,
+    /// Restores state from the frame at the stack pointer; None if the frame is not one. `read` gives false where there is no memory.
+    pub restore: fn(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored>,
+    /// (signal, si_code) of a breakpoint, or of an undefined instruction that the kernel takes for one; None for others. From the
+    /// instruction's bytes (fewer than 4 where memory ends) and pc with its low mode bits.
+    pub breakpoint: fn(insn: &[u8], pc: u64) -> Option<(u32, i32)>,
+    /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
+    pub min_altstack: u64,
+    /// SA_RESTORER exists in this ABI.
+    pub has_restorer: bool,
+    /// The vDSO's function to which handlers return, if they do.
+    pub return_symbol: Option<&'static str>,
+}
+
+/// Which of the two calls that end a handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameKind {
+    /// sigreturn, where the ABI has it.
+    Old,
+    /// rt_sigreturn.
+    Rt,
+}
+
+/// The alternative stack, as sigaltstack(2) has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AltStack {
+    pub sp: u64,
+    pub flags: u32,
+    pub size: u64,
+}
+
+/// A memory fault, for the frame.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultFacts {
+    pub addr: u64,
+    pub write: bool,
+    /// A fetch of code, not an access to data.
+    pub fetch: bool,
+    /// The page is there and forbids the access.
+    pub protection: bool,
+}
+
+/// A signal on its way to a handler.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    pub signo: u32,
+    /// siginfo_t in the guest's layout, 128 bytes.
+    pub info: &'a [u8],
+    pub handler: u64,
+    /// sa_flags.
+    pub flags: u64,
+    pub restorer: u64,
+    /// The mask to be restored afterwards.
+    pub mask: u64,
+    pub altstack: AltStack,
+    pub fault: Option<FaultFacts>,
+    /// Sticky FP flags ([`ir::fpflag`]).
+    pub fp_flags: u32,
+    /// Below here the frame goes: the stack pointer, or the top of the alternative stack.
+    pub stack: u64,
+    /// Address of the vDSO's [`Signals::return_symbol`].
+    pub return_code: u64,
+    /// Address of the ABI's first further page, if it has one.
+    pub page: u64,
+}
+
+/// A signal frame, to be written to guest memory.
+#[derive(Debug)]
+pub struct SignalFrame {
+    pub at: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// What a frame gives back beside registers.
+#[derive(Debug)]
+pub struct Restored {
+    pub mask: u64,
+    /// Sticky FP flags ([`ir::fpflag`]).
+    pub fp_flags: u32,
+    /// Only rt frames have it.
+    pub altstack: Option<AltStack>,
+}
+
+/// The virtual shared object, as rows: `linux` makes the ELF image.
+#[derive(Debug)]
+pub struct Vdso {
+    pub soname: &'static str,
+    /// The version of its symbols.
+    pub version: &'static str,
+    /// Symbols with their code; each begins at a multiple of 16 in its section.
+    pub symbols: &'static [VdsoSymbol],
+    /// Further pages: the sigpage and the kuser helpers of arm.
+    pub pages: &'static [Page],
+}
+
+/// A function of the vDSO.
+#[derive(Debug)]
+pub struct VdsoSymbol {
+    pub name: &'static str,
+    pub code: &'static [u32],
+}
+
+/// A page with code at an address that the ABI fixes, or wherever there is room.
+#[derive(Debug)]
+pub struct Page {
+    /// As in /proc/self/maps.
+    pub name: &'static str,
+    pub addr: Option<u64>,
+    /// (offset, code)
+    pub code: &'static [(u32, &'static [u32])],
 }

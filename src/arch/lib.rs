@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod abi;
+pub mod layout;
 pub mod state;
 
 pub use abi::Abi;

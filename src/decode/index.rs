@@ -6,7 +6,7 @@ use crate::parse::Line;
 /// First-level bits.
 const ROOT_BITS: usize = 10;
 /// Second-level bits at most.
-const BUCKET_BITS: usize = 8;
+const BUCKET_BITS: usize = 6;
 /// A list this short is not split.
 const SHORT: usize = 2;
 /// Runs of bits that a bucket's index may gather.

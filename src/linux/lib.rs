@@ -1,1 +1,32 @@
-//! (being written)
+//! Linux for a guest: loader, address space, threads, signals, /proc, system calls. Compiled once for all guests: what differs is data in
+//! [`arch::Guest`].
+//!
+//! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
+
+pub mod alloc;
+pub mod calls;
+pub mod cli;
+pub mod elf;
+pub mod exec;
+pub mod host;
+pub mod layout;
+pub mod loader;
+pub mod lock;
+pub mod map;
+pub mod memory;
+pub mod mm;
+pub mod options;
+pub mod proc;
+pub mod process;
+pub mod random;
+pub mod siginfo;
+pub mod signal;
+pub mod stack;
+pub mod start;
+
+pub mod strace;
+
+pub mod sys;
+pub mod task;
+pub mod thread;
+pub mod vdso;

@@ -3,10 +3,13 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod frame;
 mod helper;
 mod insn;
+mod layouts;
 pub mod linux;
 mod print;
+mod print_simd;
 pub mod state;
 #[cfg(test)]
 mod tests;

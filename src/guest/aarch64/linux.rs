@@ -1,7 +1,8 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
-use crate::state::{SP, TPIDR_EL0, x};
-use arch::abi::SyscallRegs;
+use crate::{frame, layouts};
+use crate::state::{KEYS, PC, SP, STATE, TPIDR_EL0, x};
+use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
 
 /// LP64.
@@ -10,12 +11,61 @@ pub static ABI: Abi = Abi {
     big_endian: false,
     max_align: 16,
     even_pairs: false,
-    syscall: SyscallRegs { number: x(8), args: [x(0), x(1), x(2), x(3), x(4), x(5)], result: x(0) },
+    syscall: SyscallRegs { number: x(8), args: [x(0), x(1), x(2), x(3), x(4), x(5)], result: x(0), rewind },
+    structs: &[layouts::STRUCTS],
+    values: layouts::VALUES,
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
+    random: &KEYS,
     task_size: 1 << 48,
     page_size: 4096,
+    clone_tls_first: true,
+    signals: Signals {
+        deliver: frame::deliver,
+        restore: frame::restore,
+        breakpoint,
+        min_altstack: 5120,
+        has_restorer: true,
+        return_symbol: Some("__kernel_rt_sigreturn"),
+    },
+    vdso: VDSO,
+    old_programs_execute_data: false,
+    // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
+    min_signal_stack: Some(frame::SIZE as u64 + 32),
+};
+
+/// BRK: SIGTRAP, TRAP_BRKPT.
+fn breakpoint(insn: &[u8], _: u64) -> Option<(u32, i32)> {
+    let word = u32::from_le_bytes(*insn.first_chunk()?);
+    (word & 0xffe0_001f == 0xd420_0000).then_some((5, 1))
+}
+
+/// SVC has four bytes.
+fn rewind(state: &mut [u8]) {
+    let pc = STATE.get(state, PC);
+    STATE.set(state, PC, pc.wrapping_sub(4));
+}
+
+const SVC: u32 = 0xd400_0001;
+const RET: u32 = 0xd65f_03c0;
+
+/// mov x8, #number
+const fn number(n: u32) -> u32 {
+    0xd280_0008 | n << 5
+}
+
+/// Functions of the vDSO: plain calls. Unwinders know the return code by its two instructions.
+const VDSO: Vdso = Vdso {
+    soname: "linux-vdso.so.1",
+    version: "LINUX_2.6.39",
+    symbols: &[
+        VdsoSymbol { name: "__kernel_rt_sigreturn", code: &[number(139), SVC] },
+        VdsoSymbol { name: "__kernel_gettimeofday", code: &[number(169), SVC, RET] },
+        VdsoSymbol { name: "__kernel_clock_gettime", code: &[number(113), SVC, RET] },
+        VdsoSymbol { name: "__kernel_clock_getres", code: &[number(114), SVC, RET] },
+    ],
+    pages: &[],
 };
 
 /// AT_HWCAP: names as in /proc/cpuinfo, and bits. sysreg.rs says the same to MRS.

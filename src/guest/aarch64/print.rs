@@ -1,9 +1,8 @@
-//! The operand kinds that the formats in insn.decode name (those of simd.decode are in simd.rs): for reading dumps, not for assembling again.
+//! The operand kinds that the formats in insn.decode name, for reading dumps, not for assembling again.
+//! Those of simd.decode are in print_simd.rs.
 
-mod simd;
-
+pub(crate) use crate::print_simd::*;
 use decode::At;
-pub(crate) use simd::*;
 
 fn sign(value: u32, width: u32) -> i64 {
     i64::from(value) << (64 - width) >> (64 - width)

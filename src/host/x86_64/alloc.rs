@@ -34,6 +34,7 @@ pub(super) enum Loc {
 /// Size of an integer type's operations.
 pub(super) fn size(ty: Ty) -> Size {
     match ty {
+        Ty::I1 => Size::B,
         Ty::I64 | Ty::F64 => Size::Q,
         Ty::I16 => Size::W,
         Ty::I8 => Size::B,
@@ -117,6 +118,25 @@ impl Emitter<'_> {
         n as u8
     }
 
+    /// Frees the spill slots of values that nobody needs any more.
+    fn release_spills(&mut self) {
+        let mut left = self.spills;
+        while left != 0 {
+            let n = left.trailing_zeros();
+            left &= left - 1;
+            let v = self.spilled[n as usize];
+            if self.locs[v.0 as usize] != Loc::Spill(n as u8) || self.plan.last_use[v.0 as usize] <= self.now {
+                self.spills &= !(1 << n);
+            }
+        }
+    }
+
+    /// Value `root` is in spill slot `n` from now on.
+    pub(super) fn now_spilled(&mut self, root: Val, n: u8) {
+        self.spilled[n as usize] = root;
+        self.locs[root.0 as usize] = Loc::Spill(n);
+    }
+
     fn drop_loc(&mut self, root: Val) {
         if let Loc::Spill(n) = self.locs[root.0 as usize] {
             self.spills &= !(1 << n);
@@ -128,6 +148,9 @@ impl Emitter<'_> {
     pub(super) fn release(&mut self) {
         self.gpr.locked = 0;
         self.xmm.locked = 0;
+        if self.spills != 0 {
+            self.release_spills();
+        }
         for r in TEMPS {
             let v = self.gpr.holds[r.0 as usize];
             if !v.is_none() && self.plan.last_use[v.0 as usize] <= self.now {
@@ -182,7 +205,7 @@ impl Emitter<'_> {
         }
         let n = self.take_spill();
         self.a.mov_mr(Size::Q, Self::spill_mem(n), r);
-        self.locs[v.0 as usize] = Loc::Spill(n);
+        self.now_spilled(v, n);
     }
 
     /// Makes a home ready to be overwritten: a value in it that is still needed moves out. Operands used last by the current operation may stay.
@@ -227,7 +250,12 @@ impl Emitter<'_> {
         match self.locs[root.0 as usize] {
             Loc::Reg(r) if r == to => {}
             Loc::Reg(r) => self.a.mov(wide(self.r.ty(v)), to, r),
-            Loc::Cc(cc) => self.set_bool(cc, to),
+            Loc::Cc(HostCc::One(cc)) => self.set_bool(HostCc::One(cc), to),
+            Loc::Cc(_) => {
+                // This one passes through scratch itself.
+                let r = self.reg(v);
+                self.a.mov(Size::D, to, r);
+            }
             _ => self.load_into(root, to),
         }
     }
@@ -289,11 +317,6 @@ impl Emitter<'_> {
         r
     }
 
-    /// The register `def` would give without emptying it, if the value has a home: for operations that write before they have read everything.
-    pub(super) fn is_operand(&self, r: Reg, v: Val) -> bool {
-        self.loc(v) == Loc::Reg(r)
-    }
-
     fn set_bool(&mut self, cc: HostCc, to: Reg) {
         // Through scratch: `to` may not be cleared before the flags are read, and movzx leaves them alone.
         match cc {
@@ -302,12 +325,12 @@ impl Emitter<'_> {
                 self.a.movzx(Size::B, to, SCRATCH);
             }
             HostCc::FpEq | HostCc::FpNe => {
-                // Needs a second register before the flags change; setcc and movzx do not change them, cmov reads them.
+                // Equal and not unordered, by moves that leave the flags alone; `to` may be scratch.
                 let eq = cc == HostCc::FpEq;
-                self.a.setcc(if eq { asm::Cc::E } else { asm::Cc::Ne }, SCRATCH);
-                self.a.movzx(Size::B, SCRATCH, SCRATCH);
-                self.a.mov_ri(to, u64::from(!eq));
-                self.a.cmov(asm::Cc::Np, Size::D, to, SCRATCH);
+                self.a.mov_ri(to, u64::from(eq));
+                let other = self.pool(u128::from(!eq));
+                self.a.cmov(asm::Cc::Ne, Size::D, to, other);
+                self.a.cmov(asm::Cc::P, Size::D, to, other);
             }
         }
     }
@@ -330,7 +353,7 @@ impl Emitter<'_> {
         x
     }
 
-    fn xevict(&mut self, x: Xmm) {
+    pub(super) fn xevict(&mut self, x: Xmm) {
         let v = std::mem::replace(&mut self.xmm.holds[x.0 as usize], Val::NONE);
         if v.is_none() || !self.live_now(v) {
             return;
@@ -341,7 +364,7 @@ impl Emitter<'_> {
         }
         let n = self.take_spill();
         self.a.vst(vop::VMOVDQU_ST, asm::L128, Self::spill_mem(n), x);
-        self.locs[v.0 as usize] = Loc::Spill(n);
+        self.now_spilled(v, n);
     }
 
     pub(super) fn free_xhome(&mut self, x: Xmm) {
@@ -423,6 +446,7 @@ impl Emitter<'_> {
                 let bits = self.r.vectors[i as usize];
                 return Xm::Mem(self.pool(bits));
             }
+            Op::Const(c) if self.locs[root.0 as usize] == Loc::None => return Xm::Mem(self.pool(u128::from(c))),
             _ => {}
         }
         match self.mem_of(v) {

@@ -2,11 +2,27 @@
 
 use super::Cx;
 use crate::insn::*;
-use ir::{Ext, Lane, Mem, Order, Rmw, Ty, Val};
+use ir::{Ext, IntCc, Lane, Mem, Order, Rmw, Trap, Ty, Val};
 
 /// Writes a value of any width to a register, zeros above.
 fn set(cx: &mut Cx, t: u32, v: Val) {
     cx.set_r(t, v);
+}
+
+/// Traps unless Xn or SP is a multiple of 2^`log2`: without FEAT_LSE2 atomic accesses are aligned. Values of before are lost,
+/// a new block begins.
+fn check_aligned(cx: &mut Cx, n: u32, log2: u32) {
+    if log2 == 0 {
+        return;
+    }
+    let base = cx.xsp(n);
+    let (low, zero) = (cx.b.and_imm(base, (1 << log2) - 1), cx.b.i64(0));
+    let holds = cx.b.cmp(IntCc::Eq, low, zero);
+    let (good, bad) = (cx.b.block(), cx.b.block());
+    cx.b.branch(holds, good, bad);
+    cx.b.enter(bad);
+    cx.b.trap(Trap::Align);
+    cx.b.enter(good);
 }
 
 // ---- exclusives ----
@@ -113,6 +129,7 @@ pub(crate) fn stlur(cx: &mut Cx, i: Stlur) {
 // ---- compare and swap ----
 
 pub(crate) fn cas(cx: &mut Cx, i: Cas) {
+    check_aligned(cx, i.n, i.z);
     let (addr, expected, new) = (cx.xsp(i.n), cx.rz(i.z, i.s), cx.rz(i.z, i.t));
     let old = cx.b.cmpxchg(addr, expected, new);
     set(cx, i.s, old);
@@ -121,6 +138,7 @@ pub(crate) fn cas(cx: &mut Cx, i: Cas) {
 pub(crate) fn casp(cx: &mut Cx, i: Casp) {
     // The fields are half of the even registers' numbers.
     let (s, t) = (2 * i.s, 2 * i.t);
+    check_aligned(cx, i.n, 3 + i.z);
     let (addr, expected, new) = (cx.xsp(i.n), pair(cx, i.z, s, s + 1), pair(cx, i.z, t, t + 1));
     let old = cx.b.cmpxchg(addr, expected, new);
     set_pair(cx, i.z, s, s + 1, old);
@@ -139,6 +157,7 @@ struct Access {
 }
 
 fn atomic(cx: &mut Cx, op: Rmw, i: Access) {
+    check_aligned(cx, i.n, i.z);
     let (addr, v) = (cx.xsp(i.n), cx.rz(i.z, i.s));
     modify(cx, op, &i, addr, v);
 }
@@ -166,6 +185,7 @@ pub(crate) fn ldadd(cx: &mut Cx, i: Ldadd) {
 }
 
 pub(crate) fn ldclr(cx: &mut Cx, i: Ldclr) {
+    check_aligned(cx, i.n, i.z);
     let (addr, bits) = (cx.xsp(i.n), cx.rz(i.z, i.s));
     let kept = cx.b.not(bits);
     modify(cx, Rmw::And, &access!(i), addr, kept);

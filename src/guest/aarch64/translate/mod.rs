@@ -1,7 +1,7 @@
 //! Translates A64 to IR: the loop over instructions, and what the instruction functions share ([`Cx`]).
 //!
-//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of the decode files. An instruction
-//! writes guest state after the last of its operations that can fault.
+//! One file per group of the manual's encoding index (Arm ARM C4.1), one function per row name of the decode files. An
+//! instruction writes guest state after the last of its operations that can fault.
 
 mod atomic;
 pub(crate) mod bf16;

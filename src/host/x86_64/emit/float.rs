@@ -1,15 +1,103 @@
 //! Floating point on the host's unit: one instruction, and a check that sends NaNs and the other cases where x86 and the guest differ to
 //! [`ir::eval`]. Sticky flags gather in MXCSR; what slow paths raise gathers beside it in `Cpu::fp_flags`.
+//!
+//! The rule that makes it exact: what an instruction raises in MXCSR is always a part of what the guest's operation raises, and whenever
+//! the two may differ in more than that, the slow path is taken, which adds the rest. x86's denormal flag is never the guest's.
+//!
+//! The differences that the checks look for: which NaN comes out of several, and the default NaN's sign (all give NaN results); and a
+//! result that is tiny before rounding and not after it (SDM vol. 1, 4.9.1.5; DDI 0487, FPRound), which can only be the smallest normal number.
 
-use super::super::asm::{Alu, Size};
-use super::super::{SCRATCH, field};
+use super::super::alloc::Loc;
+use super::super::asm::vop::VOp;
+use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Size, Xm, Xmm, vop};
+use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
+use super::cold::{Arg, Cold};
 use crate::cpu::at;
-use ir::Val;
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, Op, Round, Shape, Val};
 
 /// MXCSR's sticky flags, all six, and those that mean the same for the guest: x86's denormal flag is not the guest's.
 const MXCSR_FLAGS: i32 = 0x3f;
 const MXCSR_SHARED: i32 = 0x3d;
+
+/// Predicates of vcmp (SDM vol. 2, VCMPPD): quiet and signalling.
+const EQ_OQ: u8 = 0x00;
+const UNORD_Q: u8 = 0x03;
+const EQ_UQ: u8 = 0x08;
+const GE_OS: u8 = 0x0d;
+const GT_OS: u8 = 0x0e;
+
+/// In vinsertps: lane 0 as it is, the others zero.
+pub(super) const KEEP_LANE_0: u8 = 0x0e;
+
+/// An instruction in its four widths: ss, sd, ps, pd.
+pub(super) type Widths = [VOp; 4];
+
+/// What a result must be checked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Check {
+    Nothing,
+    Nan,
+    /// And the smallest normal number.
+    NanOrTiny,
+}
+
+/// The one for a shape. A vector of one lane is computed as a scalar.
+pub(super) fn width(shape: Shape, ops: Widths) -> VOp {
+    ops[usize::from(shape.lanes > 1) * 2 + usize::from(shape.fmt == Fmt::F64)]
+}
+
+/// Whether the vector has lanes above those that count, and more than one that does.
+pub(super) fn is_half(shape: Shape) -> bool {
+    shape.fmt == Fmt::F32 && matches!(shape.lanes, 2 | 3)
+}
+
+/// The format's bits in every lane.
+fn splat(fmt: Fmt, bits: u64) -> u128 {
+    let n = fmt.lane().bits();
+    (0..128 / n).fold(0, |v, i| v | u128::from(bits) << (i * n))
+}
+
+fn sign(fmt: Fmt) -> u64 {
+    1 << (fmt.lane().bits() - 1)
+}
+
+fn smallest_normal(fmt: Fmt) -> u64 {
+    match fmt {
+        Fmt::F32 => 1 << 23,
+        Fmt::F64 => 1 << 52,
+        Fmt::F16 => 1 << 10,
+        Fmt::BF16 => 1 << 7,
+    }
+}
+
+fn one(fmt: Fmt) -> u64 {
+    match fmt {
+        Fmt::F32 => 0x3f80_0000,
+        _ => 0x3ff0_0000_0000_0000,
+    }
+}
+
+/// The rounding control of vround and vcvtps2ph, and of MXCSR.
+pub(super) fn rounding(round: Round) -> Option<u8> {
+    match round {
+        Round::NearestEven => Some(0),
+        Round::Down => Some(1),
+        Round::Up => Some(2),
+        Round::Zero => Some(3),
+        Round::NearestAway | Round::Odd => None,
+    }
+}
+
+/// A format that the host computes with.
+pub(super) fn is_native(fmt: Fmt) -> bool {
+    matches!(fmt, Fmt::F32 | Fmt::F64)
+}
+
+/// Subnormal numbers are numbers.
+pub(super) fn keeps_subnormals(env: Env) -> bool {
+    !env.flush_in && !env.flush_out
+}
 
 impl Emitter<'_> {
     pub(super) fn fp_flags_get(&mut self, v: Val) {
@@ -33,7 +121,392 @@ impl Emitter<'_> {
     }
 
     /// Emits `v` if it is a floating-point operation done here.
-    pub(super) fn float_op(&mut self, _v: Val) -> bool {
-        false
+    pub(super) fn float_op(&mut self, v: Val) -> bool {
+        match *self.r.op(v) {
+            Op::Fp1(Fp1::Neg, shape, _, a) => self.fp_sign(v, shape, a, [vop::VXORPS, vop::VXORPD], sign(shape.fmt)),
+            Op::Fp1(Fp1::Abs, shape, _, a) => {
+                self.fp_sign(v, shape, a, [vop::VANDPS, vop::VANDPD], sign(shape.fmt) - 1);
+            }
+            Op::Fp1(op, shape, env, a) if is_native(shape.fmt) && keeps_subnormals(env) => {
+                return self.fp1(v, op, shape, env, a);
+            }
+            Op::Fp2(op, shape, env, a, b) if is_native(shape.fmt) && keeps_subnormals(env) => {
+                return self.fp2(v, op, shape, env, a, b);
+            }
+            Op::Fma { shape, env, neg_product, neg_addend, a, b, c }
+                if is_native(shape.fmt) && keeps_subnormals(env) && env.round == self.r.fp.round =>
+            {
+                self.fma(v, shape, (neg_product, neg_addend), [a, b, c]);
+            }
+            Op::FpCmp(cc, shape, env, a, b) if is_native(shape.fmt) && !env.flush_in => self.fp_cmp(v, cc, shape, a, b),
+            Op::FpCvt { .. } | Op::FpToInt { .. } | Op::FpFromInt { .. } | Op::FpToIntJs(_) => {
+                return self.float_convert(v);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    // ---- registers, checks, slow paths ----
+
+    /// The result's register, never one that an operand ends in unless it is the result's home. Values moved out of the home's way may be spilled.
+    pub(super) fn xdest(&mut self, v: Val) -> Xmm {
+        let locked = self.xmm.locked;
+        let d = self.xdef(v, None);
+        self.xmm.locked = locked | 1 << d.0;
+        d
+    }
+
+    /// A register to compute in while the operands `busy` are still to be read: the result's if it is none of theirs.
+    pub(super) fn xwork(&mut self, d: Xmm, busy: &[Xm]) -> Xmm {
+        if busy.contains(&Xm::Reg(d)) { self.xtemp() } else { d }
+    }
+
+    /// Moves operands from value registers to memory until at most `n` are in them.
+    pub(super) fn xlimit(&mut self, operands: &[Val], n: usize) {
+        let mut held: Vec<Xmm> = Vec::new();
+        for v in operands {
+            if let Loc::Xmm(x) = self.loc(*v) {
+                if XTEMPS.contains(&x) && !held.contains(&x) {
+                    held.push(x);
+                }
+            }
+        }
+        for x in held.into_iter().skip(n) {
+            self.xevict(x);
+        }
+    }
+
+    /// Takes the slow path at `label`, whose operands are `args`.
+    pub(super) fn cold_eval(&mut self, v: Val, label: Label, back: Label, args: &[Xm], to: Arg) {
+        let args = args.iter().map(|a| match *a {
+            Xm::Reg(x) => Arg::Xmm(x),
+            Xm::Mem(m) => Arg::Mem(m),
+        });
+        self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to });
+    }
+
+    fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
+        self.pool(splat(fmt, bits))
+    }
+
+    /// Jumps to the label returned if the result in `t` must be done again slowly. The host's flags must have been saved; `m` is overwritten.
+    pub(super) fn check(&mut self, shape: Shape, check: Check, t: Xmm, m: Xmm) -> Option<Label> {
+        if check == Check::Nothing {
+            return None;
+        }
+        let label = self.a.label();
+        let fmt = shape.fmt;
+        let double = fmt == Fmt::F64;
+        if check == Check::NanOrTiny {
+            let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
+            self.a.v3(if double { vop::VANDPD } else { vop::VANDPS }, L128, m, t, magnitude);
+        }
+        if shape.lanes > 1 {
+            let cmp = if double { vop::VCMPPD } else { vop::VCMPPS };
+            if check == Check::NanOrTiny {
+                let least = self.fmt_const(fmt, smallest_normal(fmt));
+                self.a.v3i(cmp, L128, m, m, least, EQ_UQ);
+            } else {
+                self.a.v3i(cmp, L128, m, t, t, UNORD_Q);
+            }
+            self.jump_if_any(m, label);
+        } else {
+            let cmp = if double { vop::VUCOMISD } else { vop::VUCOMISS };
+            if check == Check::NanOrTiny {
+                let least = self.fmt_const(fmt, smallest_normal(fmt));
+                // Equal and unordered both set ZF.
+                self.a.v2(cmp, L128, m, least);
+                self.a.jcc(X::E, label);
+            } else {
+                self.a.v2(cmp, L128, t, t);
+                self.a.jcc(X::P, label);
+            }
+        }
+        Some(label)
+    }
+
+    /// Jumps if any 32-bit lane of a mask is set.
+    pub(super) fn jump_if_any(&mut self, m: Xmm, label: Label) {
+        self.a.v2(vop::VMOVMSKPS, L128, SCRATCH, m);
+        self.a.test(Size::D, SCRATCH, SCRATCH);
+        self.a.jcc(X::Ne, label);
+    }
+
+    /// The low lanes that count from `from`, zero above for a vector.
+    pub(super) fn fp_move(&mut self, shape: Shape, d: Xmm, from: Xmm) {
+        match (shape.lanes, shape.fmt) {
+            (1, Fmt::F32) => self.a.v3i(vop::VINSERTPS, L128, d, from, from, KEEP_LANE_0),
+            (1, _) | (2, Fmt::F32) => self.a.v2(vop::VMOVQ, L128, d, from),
+            (3, Fmt::F32) => {
+                let mask = self.pool(u128::MAX >> 32);
+                self.a.v3(vop::VANDPS, L128, d, from, mask);
+            }
+            _ if d != from => self.a.vmov(L128, d, from),
+            _ => {}
+        }
+    }
+
+    /// An operand's lanes that count into `to`, zero above (shapes of [`is_half`]).
+    fn low_lanes(&mut self, shape: Shape, to: Xmm, from: Xm) {
+        if shape.lanes == 2 {
+            self.a.v2(vop::VMOVQ, L128, to, from);
+        } else {
+            self.a.v2(vop::VMOVUPS, L128, to, from);
+            self.fp_move(shape, to, to);
+        }
+    }
+
+    /// Checks the result in `t` and brings it to `d`.
+    pub(super) fn fp_finish(&mut self, v: Val, shape: Shape, check: Check, regs: (Xmm, Xmm, Xmm), args: &[Xm]) {
+        let (d, t, m) = regs;
+        let label = self.check(shape, check, t, m);
+        self.fp_move(shape, d, t);
+        if let Some(label) = label {
+            let back = self.a.label_here();
+            self.cold_eval(v, label, back, args, Arg::Xmm(d));
+        }
+    }
+
+    /// Registers for a result whose operands must stay as they are until it is checked: its own, where to compute it, and one for the check.
+    pub(super) fn fp_regs(&mut self, v: Val, busy: &[Xm]) -> (Xmm, Xmm, Xmm) {
+        let d = self.xdest(v);
+        if busy.contains(&Xm::Reg(d)) { (d, XSCRATCH, self.xtemp()) } else { (d, d, XSCRATCH) }
+    }
+
+    // ---- one operand ----
+
+    /// Negation and absolute value: bits only.
+    fn fp_sign(&mut self, v: Val, shape: Shape, a: Val, ops: [VOp; 2], bits: u64) {
+        let op = ops[usize::from(shape.fmt == Fmt::F64)];
+        let lane = shape.fmt.lane().bits();
+        let used = u32::from(shape.lanes) * lane;
+        let mask = splat(shape.fmt, bits);
+        let ra = self.x(a);
+        let d = self.xdef(v, Some(a));
+        if shape.lanes == 0 || used == 128 {
+            let mask = self.pool(mask);
+            self.a.v3(op, L128, d, ra, mask);
+            return;
+        }
+        let low = u128::MAX >> (128 - used);
+        if used == 64 {
+            self.a.v2(vop::VMOVQ, L128, d, ra);
+        } else {
+            let low = self.pool(low);
+            self.a.v3(vop::VANDPS, L128, d, ra, low);
+        }
+        let mask = self.pool(mask & low);
+        self.a.v3(op, L128, d, d, mask);
+    }
+
+    /// `op t, a`, with a scalar's upper lanes from `a`.
+    fn unary(&mut self, shape: Shape, op: VOp, t: Xmm, a: Xmm) {
+        if shape.lanes > 1 {
+            self.a.v2(op, L128, t, a);
+        } else {
+            self.a.v3(op, L128, t, a, a);
+        }
+    }
+
+    fn unary_round(&mut self, shape: Shape, t: Xmm, a: Xmm, imm: u8) {
+        let op = width(shape, [vop::VROUNDSS, vop::VROUNDSD, vop::VROUNDPS, vop::VROUNDPD]);
+        if shape.lanes > 1 {
+            self.a.v2i(op, L128, t, a, imm);
+        } else {
+            self.a.v3i(op, L128, t, a, a, imm);
+        }
+    }
+
+    fn fp1(&mut self, v: Val, op: Fp1, shape: Shape, env: Env, a: Val) -> bool {
+        // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
+        let nan = if env.nan == ir::NanRule::Default { Check::Nan } else { Check::Nothing };
+        let (check, imm) = match op {
+            Fp1::Sqrt if env.round == self.r.fp.round => (Check::Nan, None),
+            Fp1::RoundInt | Fp1::RoundIntExact => {
+                let Some(mode) = rounding(env.round) else { return false };
+                // Bit 3: no inexact exception.
+                (nan, Some(mode | if op == Fp1::RoundInt { 8 } else { 0 }))
+            }
+            _ => return false,
+        };
+        if check != Check::Nothing {
+            self.clobber();
+        }
+        let ra = self.x(a);
+        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let mut from = ra;
+        if is_half(shape) {
+            self.low_lanes(shape, t, Xm::Reg(ra));
+            from = t;
+        }
+        match imm {
+            Some(imm) => self.unary_round(shape, t, from, imm),
+            None => {
+                let sqrt = width(shape, [vop::VSQRTSS, vop::VSQRTSD, vop::VSQRTPS, vop::VSQRTPD]);
+                self.unary(shape, sqrt, t, from);
+            }
+        }
+        self.fp_finish(v, shape, check, (d, t, m), &[Xm::Reg(ra)]);
+        true
+    }
+
+    // ---- two operands ----
+
+    fn fp2(&mut self, v: Val, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> bool {
+        let (ops, check) = match op {
+            Fp2::Add => ([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD], Check::Nan),
+            Fp2::Sub => ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], Check::Nan),
+            Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], Check::NanOrTiny),
+            Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], Check::NanOrTiny),
+            Fp2::Min | Fp2::MinNum => {
+                self.min_max(v, shape, [vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], vop::VORPS, a, b);
+                return true;
+            }
+            Fp2::Max | Fp2::MaxNum => {
+                self.min_max(v, shape, [vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], vop::VANDPS, a, b);
+                return true;
+            }
+            Fp2::MulX | Fp2::RecipStep | Fp2::RsqrtStep => return false,
+        };
+        if env.round != self.r.fp.round {
+            return false;
+        }
+        self.clobber();
+        let host = width(shape, ops);
+        if is_half(shape) {
+            let (ma, mb) = (self.xm(a), self.xm(b));
+            let d = self.xdest(v);
+            let w = self.xwork(d, &[ma, mb]);
+            self.low_lanes(shape, XSCRATCH, ma);
+            self.low_lanes(shape, w, mb);
+            if op == Fp2::Div {
+                // Nothing divided by nothing would be invalid.
+                let ones = self.fmt_const(shape.fmt, one(shape.fmt));
+                self.a.v3i(vop::VBLENDPS, L128, w, w, ones, 0xf << shape.lanes & 0xf);
+            }
+            self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
+            self.fp_finish(v, shape, check, (d, XSCRATCH, w), &[ma, mb]);
+            return true;
+        }
+        let ra = self.x(a);
+        let mb = self.xm(b);
+        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
+        self.a.v3(host, L128, t, ra, mb);
+        self.fp_finish(v, shape, check, (d, t, m), &[Xm::Reg(ra), mb]);
+        true
+    }
+
+    /// The host's minimum gives its second operand when both are zeros: done both ways round and joined, -0 wins (for the maximum, +0).
+    /// It signals quiet NaNs: they are caught before.
+    fn min_max(&mut self, v: Val, shape: Shape, ops: Widths, join: VOp, a: Val, b: Val) {
+        self.clobber();
+        let host = width(shape, ops);
+        let label = self.a.label();
+        let (d, args);
+        if is_half(shape) {
+            self.xlimit(&[a, b], 1);
+            let (ma, mb) = (self.xm(a), self.xm(b));
+            d = self.xdest(v);
+            let w = self.xwork(d, &[ma, mb]);
+            let u = self.xtemp();
+            self.low_lanes(shape, XSCRATCH, ma);
+            self.low_lanes(shape, w, mb);
+            self.a.v3i(vop::VCMPPS, L128, u, XSCRATCH, w, UNORD_Q);
+            self.jump_if_any(u, label);
+            self.a.v3(host, L128, u, XSCRATCH, w);
+            self.a.v3(host, L128, XSCRATCH, w, XSCRATCH);
+            self.a.v3(join, L128, d, XSCRATCH, u);
+            args = [ma, mb];
+        } else {
+            let (ra, rb) = (self.x(a), self.x(b));
+            args = [Xm::Reg(ra), Xm::Reg(rb)];
+            d = self.xdest(v);
+            let w = self.xwork(d, &args);
+            if shape.lanes > 1 {
+                self.a.v3i(width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]), L128, w, ra, rb, UNORD_Q);
+                self.jump_if_any(w, label);
+            } else {
+                self.a.v2(if shape.fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, ra, rb);
+                self.a.jcc(X::P, label);
+            }
+            self.a.v3(host, L128, XSCRATCH, ra, rb);
+            self.a.v3(host, L128, w, rb, ra);
+            self.a.v3(join, L128, d, XSCRATCH, w);
+            self.fp_move(shape, d, d);
+        }
+        let back = self.a.label_here();
+        self.cold_eval(v, label, back, &args, Arg::Xmm(d));
+    }
+
+    fn fp_cmp(&mut self, v: Val, cc: FpCc, shape: Shape, a: Val, b: Val) {
+        let predicate = match cc {
+            FpCc::Eq => EQ_OQ,
+            FpCc::Ge | FpCc::AbsGe => GE_OS,
+            FpCc::Gt | FpCc::AbsGt => GT_OS,
+        };
+        let cmp = width(shape, [vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
+        let absolute = matches!(cc, FpCc::AbsGe | FpCc::AbsGt);
+        if !absolute && !is_half(shape) {
+            let ra = self.x(a);
+            let mb = self.xm(b);
+            let d = self.xdef(v, Some(a));
+            self.a.v3i(cmp, L128, d, ra, mb, predicate);
+            self.fp_move(shape, d, d);
+            return;
+        }
+        let (ma, mb) = (self.xm(a), self.xm(b));
+        let d = self.xdest(v);
+        let w = self.xwork(d, &[ma, mb]);
+        if is_half(shape) {
+            self.low_lanes(shape, XSCRATCH, ma);
+            self.low_lanes(shape, w, mb);
+        } else {
+            self.a.v2(vop::VMOVUPS, L128, XSCRATCH, ma);
+            self.a.v2(vop::VMOVUPS, L128, w, mb);
+        }
+        if absolute {
+            let magnitude = self.fmt_const(shape.fmt, sign(shape.fmt) - 1);
+            self.a.v3(vop::VANDPS, L128, XSCRATCH, XSCRATCH, magnitude);
+            self.a.v3(vop::VANDPS, L128, w, w, magnitude);
+        }
+        self.a.v3i(cmp, L128, XSCRATCH, XSCRATCH, w, predicate);
+        self.fp_move(shape, d, XSCRATCH);
+    }
+
+    // ---- three operands ----
+
+    fn fma(&mut self, v: Val, shape: Shape, negate: (bool, bool), abc: [Val; 3]) {
+        let ops = match negate {
+            (false, false) => [vop::VFMADD231SS, vop::VFMADD231SD, vop::VFMADD231PS, vop::VFMADD231PD],
+            (true, false) => [vop::VFNMADD231SS, vop::VFNMADD231SD, vop::VFNMADD231PS, vop::VFNMADD231PD],
+            (false, true) => [vop::VFMSUB231SS, vop::VFMSUB231SD, vop::VFMSUB231PS, vop::VFMSUB231PD],
+            (true, true) => [vop::VFNMSUB231SS, vop::VFNMSUB231SD, vop::VFNMSUB231PS, vop::VFNMSUB231PD],
+        };
+        let host = width(shape, ops);
+        let [a, b, c] = abc;
+        self.clobber();
+        if is_half(shape) {
+            self.xlimit(&abc, 1);
+            let args = [self.xm(a), self.xm(b), self.xm(c)];
+            let d = self.xdest(v);
+            let w = self.xwork(d, &args);
+            let u = self.xtemp();
+            self.low_lanes(shape, XSCRATCH, args[2]);
+            self.low_lanes(shape, w, args[0]);
+            self.low_lanes(shape, u, args[1]);
+            self.a.v3(host, L128, XSCRATCH, w, u);
+            self.fp_finish(v, shape, Check::NanOrTiny, (d, XSCRATCH, w), &args);
+            return;
+        }
+        self.xlimit(&[a, c, b], 2);
+        let ra = self.x(a);
+        self.xlimit(&[a, c, b], 2);
+        let (mb, mc) = (self.xm(b), self.xm(c));
+        let args = [Xm::Reg(ra), mb, mc];
+        let (d, t, m) = self.fp_regs(v, &args);
+        self.a.v2(vop::VMOVUPS, L128, t, mc);
+        self.a.v3(host, L128, t, ra, mb);
+        self.fp_finish(v, shape, Check::NanOrTiny, (d, t, m), &args);
     }
 }

@@ -245,6 +245,7 @@ impl Emitter<'_> {
             _ => self.rmw_loop(op, mem, x, ty),
         }
         if self.plan.uses[v.0 as usize] > 0 {
+            self.gpr.locked = 0;
             let d = self.def(v, None);
             match ty {
                 Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
@@ -308,6 +309,8 @@ impl Emitter<'_> {
 
     /// cmpxchg16b wants rdx:rax, rcx:rbx and an address outside them: rbx, a home, is put aside. ZF tells whether it stored.
     fn cmpxchg16(&mut self, v: Option<Val>, addr: Val, expected: Val, new: Val) {
+        let mem = self.atomic_address(addr);
+        self.check_aligned(mem, 16);
         let xe = self.x(expected);
         let xn = self.x(new);
         let base = self.reg(addr);
@@ -434,6 +437,7 @@ impl Emitter<'_> {
         self.cold.push(Cold::One { label: fail, back: done });
         self.a.mov_mi(Size::Q, field(at::EXCL_ADDR), -1);
         if self.plan.uses[v.0 as usize] > 0 {
+            self.gpr.locked = 0;
             let d = self.def(v, None);
             self.a.mov(Size::D, d, SCRATCH);
         }

@@ -1,15 +1,20 @@
 //! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
 
 mod cold;
+mod crypto;
 mod exits;
 mod flags;
 mod float;
+mod float_convert;
 mod int;
 mod mem;
 mod vector;
+mod vector_lanes;
+mod vector_shift;
+mod vector_shuffle;
 
 use super::alloc::{File, Loc};
-use super::asm::{Asm, L128, Label, Reg, Size, vop};
+use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
 use super::{Map, SCRATCH};
 use crate::{Code, FaultRecord, Site, Thunks};
@@ -64,6 +69,7 @@ impl Compiler {
             gpr: File::EMPTY,
             xmm: File::EMPTY,
             spills: 0,
+            spilled: [Val::NONE; 64],
             now: 0,
             done: u32::MAX,
             pc: request.region.pc,
@@ -100,6 +106,8 @@ pub(super) struct Emitter<'a> {
     pub(super) xmm: File,
     /// Spill slots in use.
     pub(super) spills: u64,
+    /// The value in each.
+    pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
     /// An instruction further on that has been emitted together with an earlier one.
@@ -322,11 +330,5 @@ impl Emitter<'_> {
     pub(super) fn to_scratch(&mut self, v: Val) -> Reg {
         self.copy_to(v, SCRATCH);
         SCRATCH
-    }
-
-    /// Truth value 0 or 1 in its own register, from the byte in `from`.
-    pub(super) fn bool_from(&mut self, v: Val, from: Reg) {
-        let d = self.def(v, None);
-        self.a.movzx(Size::B, d, from);
     }
 }

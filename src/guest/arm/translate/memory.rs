@@ -1,0 +1,218 @@
+//! Loads and stores of general registers (Arm ARM F3.1.3, F3.1.4, F3.1.12, F4.1.3 to F4.1.5, F4.1.8).
+//!
+//! Single words and halfwords may stand at any address; multiple and double ones at multiples of four.
+
+use super::{Cx, shifted_value};
+use crate::insn::{LdImm, LdReg, Ldm, LdrdImm, LdrdReg, Pld, Pop, Push, StImm, StReg, Stm, StrdImm, StrdReg};
+use ir::{Ext, Mem, Ty, Val};
+
+/// An address, and what the base register becomes.
+#[derive(Clone, Copy, Debug)]
+struct Address {
+    at: Val,
+    /// The base register and its new value.
+    back: Option<(u32, Val)>,
+}
+
+/// How an access is indexed: the fields of the same names.
+#[derive(Clone, Copy, Debug)]
+struct Index {
+    n: u32,
+    p: u32,
+    u: u32,
+    w: u32,
+}
+
+impl Cx<'_> {
+    fn address_imm(&mut self, x: Index, offset: u32) -> Address {
+        let base = self.base(x.n);
+        let offset = if x.u == 1 { i64::from(offset) } else { -i64::from(offset) };
+        let moved = self.b.add_imm(base, offset);
+        self.address(x, base, moved)
+    }
+
+    fn address_reg(&mut self, x: Index, offset: Val) -> Address {
+        let base = self.base(x.n);
+        let moved = if x.u == 1 { self.b.add(base, offset) } else { self.b.sub(base, offset) };
+        self.address(x, base, moved)
+    }
+
+    /// P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
+    fn address(&mut self, x: Index, base: Val, moved: Val) -> Address {
+        let back = (x.p == 0 || x.w == 1).then_some((x.n, moved));
+        Address { at: if x.p == 1 { moved } else { base }, back }
+    }
+
+    fn write_back(&mut self, a: Address) {
+        if let Some((n, v)) = a.back
+            && n != 15
+        {
+            self.set_r(n, v);
+        }
+    }
+
+    fn load_single(&mut self, a: Address, t: u32, z: u32, e: u32) {
+        let mem = Mem { ext: if e == 1 { Ext::Sign } else { Ext::Zero }, ..self.mem(a.at, 1 << z) };
+        let v = self.b.load(Ty::I32, mem);
+        self.write_back(a);
+        if t == 15 {
+            // `ldr pc, [sp], #4` returns.
+            return self.bx_write_pc(v, a.back.is_some_and(|(n, _)| n == 13));
+        }
+        self.set_r(t, v);
+    }
+
+    fn store_single(&mut self, a: Address, t: u32, z: u32) {
+        let (v, mem) = (self.r(t), self.mem(a.at, 1 << z));
+        self.b.store(mem, v);
+        self.write_back(a);
+    }
+
+    // Differs: ARMv7 with LPAE has a doubleword at a multiple of eight in one access; here it is two.
+    fn load_double(&mut self, a: Address, t: u32, x: u32) {
+        let first = self.mem(a.at, 4).aligned();
+        let low = self.b.load(Ty::I32, first);
+        let second = self.mem(a.at, 4).disp(4);
+        let high = self.b.load(Ty::I32, second);
+        self.write_back(a);
+        self.set_r(t, low);
+        self.set_r(pair(t, x), high);
+    }
+
+    fn store_double(&mut self, a: Address, t: u32, x: u32) {
+        let (low, high) = (self.r(t), self.r(pair(t, x)));
+        let first = self.mem(a.at, 4).aligned();
+        self.b.store(first, low);
+        let second = self.mem(a.at, 4).disp(4);
+        self.b.store(second, high);
+        self.write_back(a);
+    }
+}
+
+/// The second register of a pair: 16 stands for the one after the first.
+pub(crate) fn pair(t: u32, x: u32) -> u32 {
+    if x == 16 { t + 1 } else { x }
+}
+
+pub(crate) fn ld_imm(cx: &mut Cx, a: LdImm) {
+    let address = cx.address_imm(Index { n: a.n, p: a.p, u: a.u, w: a.w }, a.i << a.k);
+    cx.load_single(address, a.t, a.z, a.e);
+}
+
+pub(crate) fn ld_reg(cx: &mut Cx, a: LdReg) {
+    let offset = shifted_value(cx, a.m, a.y, a.i);
+    let address = cx.address_reg(Index { n: a.n, p: a.p, u: a.u, w: a.w }, offset);
+    cx.load_single(address, a.t, a.z, a.e);
+}
+
+pub(crate) fn st_imm(cx: &mut Cx, a: StImm) {
+    let address = cx.address_imm(Index { n: a.n, p: a.p, u: a.u, w: a.w }, a.i << a.k);
+    cx.store_single(address, a.t, a.z);
+}
+
+pub(crate) fn st_reg(cx: &mut Cx, a: StReg) {
+    let offset = shifted_value(cx, a.m, a.y, a.i);
+    let address = cx.address_reg(Index { n: a.n, p: a.p, u: a.u, w: a.w }, offset);
+    cx.store_single(address, a.t, a.z);
+}
+
+pub(crate) fn ldrd_imm(cx: &mut Cx, a: LdrdImm) {
+    let address = cx.address_imm(Index { n: a.n, p: a.p, u: a.u, w: a.w }, a.i << a.k);
+    cx.load_double(address, a.t, a.x);
+}
+
+pub(crate) fn strd_imm(cx: &mut Cx, a: StrdImm) {
+    let address = cx.address_imm(Index { n: a.n, p: a.p, u: a.u, w: a.w }, a.i << a.k);
+    cx.store_double(address, a.t, a.x);
+}
+
+pub(crate) fn ldrd_reg(cx: &mut Cx, a: LdrdReg) {
+    let offset = cx.r(a.m);
+    let address = cx.address_reg(Index { n: a.n, p: a.p, u: a.u, w: a.w }, offset);
+    cx.load_double(address, a.t, 16);
+}
+
+pub(crate) fn strd_reg(cx: &mut Cx, a: StrdReg) {
+    let offset = cx.r(a.m);
+    let address = cx.address_reg(Index { n: a.n, p: a.p, u: a.u, w: a.w }, offset);
+    cx.store_double(address, a.t, 16);
+}
+
+/// Preloads touch nothing that a program could see.
+pub(crate) fn pld(_: &mut Cx, _: Pld) {}
+
+/// The lowest address of a block transfer, relative to its base, and how far the base moves.
+fn extent(p: u32, u: u32, list: u32) -> (i64, i64) {
+    let size = i64::from(list.count_ones()) * 4;
+    match (p, u) {
+        (0, 1) => (0, size),
+        (1, 1) => (4, size),
+        (0, _) => (4 - size, -size),
+        _ => (-size, -size),
+    }
+}
+
+/// The registers of a list, each with its place in memory.
+fn places(list: u32, low: i64) -> impl Iterator<Item = (u32, i32)> {
+    (0..16).filter(move |r| list >> r & 1 == 1).enumerate().map(move |(i, r)| (r, low as i32 + 4 * i as i32))
+}
+
+/// Loads registers from ascending words; the base is written first, so that a base in the list is loaded.
+fn load_list(cx: &mut Cx, n: u32, list: u32, (low, step): (i64, i64), back: bool) {
+    let base = cx.r(n);
+    let mut values = [None; 16];
+    for (r, disp) in places(list, low) {
+        let mem = Mem { aligned: disp == low as i32, ..cx.mem(base, 4).disp(disp) };
+        values[r as usize] = Some(cx.b.load(Ty::I32, mem));
+    }
+    if back {
+        let moved = cx.b.add_imm(base, step);
+        cx.set_r(n, moved);
+    }
+    for (r, v) in (0..15).zip(values) {
+        if let Some(v) = v {
+            cx.set_r(r, v);
+        }
+    }
+    if let Some(pc) = values[15] {
+        cx.bx_write_pc(pc, n == 13);
+    }
+}
+
+fn store_list(cx: &mut Cx, n: u32, list: u32, (low, step): (i64, i64), back: bool) {
+    let base = cx.r(n);
+    for (r, disp) in places(list, low) {
+        let mem = Mem { aligned: disp == low as i32, ..cx.mem(base, 4).disp(disp) };
+        let v = cx.r(r);
+        cx.b.store(mem, v);
+    }
+    if back {
+        let moved = cx.b.add_imm(base, step);
+        cx.set_r(n, moved);
+    }
+}
+
+pub(crate) fn ldm(cx: &mut Cx, a: Ldm) {
+    let back = a.w == 1 || a.w == 2 && a.r >> a.n & 1 == 0;
+    load_list(cx, a.n, a.r, extent(a.p, a.u, a.r), back);
+}
+
+pub(crate) fn stm(cx: &mut Cx, a: Stm) {
+    store_list(cx, a.n, a.r, extent(a.p, a.u, a.r), a.w == 1);
+}
+
+pub(crate) fn push(cx: &mut Cx, a: Push) {
+    let list = a.r | a.h << 14;
+    if list == 0 {
+        return cx.undefined();
+    }
+    store_list(cx, 13, list, extent(1, 0, list), true);
+}
+
+pub(crate) fn pop(cx: &mut Cx, a: Pop) {
+    let list = a.r | a.h << 15;
+    if list == 0 {
+        return cx.undefined();
+    }
+    load_list(cx, 13, list, extent(0, 1, list), true);
+}

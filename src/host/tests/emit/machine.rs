@@ -1,0 +1,263 @@
+//! A toy guest to run compiled regions on: some slots with homes and some without, memory for code, and the reference that runs the same
+//! region by `ir::eval`.
+
+use host::cpu::{Cpu, GUEST_SIZE};
+use host::x86_64::{Compiler, Map, Request, thunks};
+use host::{Place, Site, StateMap, Thunks};
+use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+
+pub(crate) const I64S: std::ops::Range<u16> = 0..8;
+pub(crate) const I32S: std::ops::Range<u16> = 8..12;
+pub(crate) const FLAGS: u16 = 12;
+pub(crate) const V128S: std::ops::Range<u16> = 13..25;
+const SLOTS: usize = 25;
+
+pub(crate) static TYPES: [Ty; SLOTS] = {
+    let mut t = [Ty::V128; SLOTS];
+    let mut i = 0;
+    while i <= FLAGS as usize {
+        t[i] = match i {
+            0..8 => Ty::I64,
+            8..12 => Ty::I32,
+            _ => Ty::Flags,
+        };
+        i += 1;
+    }
+    t
+};
+
+/// The bits of packed flags that mean something.
+const FLAG_BITS: u128 = 0xc101;
+/// Guest memory that loads and stores of random regions go to.
+pub(crate) const MEMORY: usize = 256;
+
+/// Guest state by slot, sticky flags, memory.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct State {
+    pub(crate) slots: [u128; SLOTS],
+    pub(crate) fp_flags: u32,
+    pub(crate) memory: [u8; MEMORY],
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { slots: [0; SLOTS], fp_flags: 0, memory: [0; MEMORY] }
+    }
+}
+
+pub(crate) struct Machine {
+    code: *mut u8,
+    free: usize,
+    thunks: Thunks,
+    compiler: Compiler,
+    cpu: Box<Cpu>,
+    shadow: Vec<u64>,
+    sites: Vec<Box<Site>>,
+    entry: u64,
+    pub(crate) memory: Box<[u8; MEMORY]>,
+    mxcsr: u32,
+}
+
+const CODE: usize = 1 << 20;
+
+extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
+    // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
+    let (cpu, site) = unsafe { (&mut *cpu, &*site) };
+    let args = cpu.args.map(|[low, high]| u128::from(low) | u128::from(high) << 64);
+    let bits = ir::eval(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
+    cpu.ret = [bits as u64, (bits >> 64) as u64];
+    cpu.owner += 1;
+}
+
+fn place(slot: usize) -> usize {
+    slot * 16
+}
+
+impl Machine {
+    pub(crate) fn new() -> Machine {
+        let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
+        let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
+        let vec_homes = (13..19).map(Slot).collect();
+        let map = Map::new(StateMap { slots, int_homes, vec_homes });
+        // SAFETY: a fresh anonymous mapping, checked below.
+        let code = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                CODE,
+                libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        assert_ne!(code, libc::MAP_FAILED);
+        let code = code.cast::<u8>();
+        let (mut asm, offsets) = thunks::write(&map, serve as *const () as u64);
+        asm.relocate(code as u64).expect("the thunks refer to themselves only");
+        copy(&asm.buf, code, 0);
+        let thunks = offsets.at(code as u64);
+        // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
+        let cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
+        Machine {
+            code,
+            free: asm.buf.len().next_multiple_of(64),
+            thunks,
+            compiler: Compiler::new(map, thunks),
+            cpu,
+            shadow: vec![0; 4096],
+            sites: Vec::new(),
+            entry: 0,
+            memory: Box::new([0; MEMORY]),
+            mxcsr: 0,
+        }
+    }
+
+    /// Compiles a region in place of the one before. It leaves by exits only.
+    pub(crate) fn load(&mut self, region: &Region) {
+        self.sites.clear();
+        let sites = &mut self.sites;
+        let mut keep = |site: Site| {
+            sites.push(Box::new(site));
+            &raw const **sites.last().expect("one was pushed") as u64
+        };
+        let request = Request { region, first_exit: 0, first_link: self.code as u64, keep: &mut keep };
+        let (asm, _) = self.compiler.compile(request);
+        self.entry = self.code as u64 + self.free as u64;
+        asm.relocate(self.entry).expect("all is near");
+        copy(&asm.buf, self.code, self.free);
+        let rounding = match region.fp.round {
+            Round::NearestEven => 0,
+            Round::Down => 1,
+            Round::Up => 2,
+            Round::Zero => 3,
+            other => panic!("the host cannot round {other:?}"),
+        };
+        self.mxcsr = 0x1f80 | rounding << 13;
+    }
+
+    /// Runs the loaded region from `state`: the state afterwards, and how many operations were done by a call.
+    pub(crate) fn run(&mut self, state: &State) -> (State, u64) {
+        let cpu = &mut *self.cpu;
+        cpu.guest = [0; GUEST_SIZE];
+        for (s, bits) in state.slots.iter().enumerate() {
+            cpu.guest[place(s)..place(s) + 16].copy_from_slice(&bits.to_le_bytes());
+        }
+        cpu.shadow = self.shadow.as_ptr() as u64 + 8 * 2048;
+        cpu.shadow_top = cpu.shadow;
+        (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
+        cpu.excl_addr = u64::MAX;
+        cpu.fcmp = host::cpu::FCMP;
+        *self.memory = state.memory;
+        // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.
+        unsafe {
+            let enter: extern "C" fn(*mut Cpu, u64) = std::mem::transmute(self.thunks.enter as *const ());
+            enter(cpu, self.entry);
+        }
+        let mut after = State { fp_flags: cpu.fp_flags | cpu.mxcsr & 0x3d, memory: *self.memory, ..State::default() };
+        for s in 0..SLOTS {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&cpu.guest[place(s)..place(s) + 16]);
+            after.slots[s] = u128::from_le_bytes(bytes) & mask(TYPES[s]);
+        }
+        (after, cpu.owner)
+    }
+
+    pub(crate) fn code_bytes(&self) -> &[u8] {
+        // SAFETY: within the mapping; nothing writes it while the slice lives.
+        unsafe { std::slice::from_raw_parts(self.entry as *const u8, 4096) }
+    }
+}
+
+fn copy(bytes: &[u8], code: *mut u8, at: usize) {
+    assert!(at + bytes.len() <= CODE, "code is too long");
+    // SAFETY: within the mapping, as just checked.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), code.add(at), bytes.len()) };
+}
+
+fn mask(ty: Ty) -> u128 {
+    match ty {
+        Ty::Flags => FLAG_BITS,
+        ty => ir::eval::mask(ty),
+    }
+}
+
+/// Runs a region by `ir::eval`, to the end of a block that leaves. Memory is at address `memory` for the region.
+pub(crate) fn interpret(r: &Region, state: &State, memory: u64) -> State {
+    let mut s = state.clone();
+    for (slot, bits) in s.slots.iter_mut().enumerate() {
+        *bits &= mask(TYPES[slot]);
+    }
+    let mut values = vec![0u128; r.insts.len()];
+    let mut at = 0;
+    loop {
+        let block = &r.blocks[at];
+        run_block(r, block.start..block.end, &mut values, &mut s, memory);
+        at = match block.term {
+            Term::Jump(b) => b.0 as usize,
+            Term::Branch { cond, then, other } => {
+                let b = if values[cond.0 as usize] & 1 == 1 { then } else { other };
+                b.0 as usize
+            }
+            _ => return s,
+        };
+    }
+}
+
+fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &mut State, memory: u64) {
+    for i in insts {
+        let inst = &r.insts[i as usize];
+        let value = |v: Val| values[v.0 as usize];
+        values[i as usize] = match inst.op {
+            Op::Const(c) => c.into(),
+            Op::ConstV(n) => r.vectors[n as usize],
+            Op::Insn { .. } => 0,
+            Op::Get(slot) => s.slots[slot.0 as usize],
+            Op::Set(slot, v) => {
+                s.slots[slot.0 as usize] = value(v) & mask(TYPES[slot.0 as usize]);
+                0
+            }
+            Op::FpFlagsGet => s.fp_flags.into(),
+            Op::FpFlagsSet(v) => {
+                s.fp_flags = value(v) as u32;
+                0
+            }
+            Op::Load(m) => {
+                let at = address(&m, &value, memory);
+                let mut bytes = [0; 16];
+                bytes[..m.size.into()].copy_from_slice(&s.memory[at..at + usize::from(m.size)]);
+                let raw = if m.big {
+                    bytes[..m.size.into()].reverse();
+                    u128::from_le_bytes(bytes)
+                } else {
+                    u128::from_le_bytes(bytes)
+                };
+                let spare = 128 - 8 * u32::from(m.size);
+                let wide = if m.ext == ir::Ext::Sign { (((raw << spare) as i128) >> spare) as u128 } else { raw };
+                wide & mask(inst.ty)
+            }
+            Op::Store(m, v) => {
+                let at = address(&m, &value, memory);
+                let mut bytes = value(v).to_le_bytes();
+                if m.big {
+                    bytes[..m.size.into()].reverse();
+                }
+                s.memory[at..at + usize::from(m.size)].copy_from_slice(&bytes[..m.size.into()]);
+                0
+            }
+            op => {
+                let (mut args, mut types, mut n) = ([0; 4], [Ty::Void; 4], 0);
+                op.for_each_arg(|a| {
+                    (args[n], types[n]) = (value(a), r.ty(a));
+                    n += 1;
+                });
+                ir::eval(&op, inst.ty, &types, &args, &mut s.fp_flags)
+            }
+        };
+    }
+}
+
+fn address(m: &ir::Mem, value: &impl Fn(Val) -> u128, memory: u64) -> usize {
+    let index = if m.index.is_none() { 0 } else { (value(m.index) as u64) << m.scale };
+    let at = (value(m.base) as u64).wrapping_add(index).wrapping_add_signed(m.disp.into());
+    (at - memory) as usize
+}

@@ -1,0 +1,184 @@
+//! Runs what the back end emits, on this machine, against `ir::eval`: every operation by itself, then random runs of them, with operands in
+//! homes, in memory, in registers of their own and constant. Results, the rest of guest state and the sticky flags must be the same.
+#![cfg(target_arch = "x86_64")]
+
+mod cases;
+mod machine;
+mod regions;
+mod values;
+
+use cases::Case;
+use ir::Env;
+use machine::{Machine, State};
+use regions::Maker;
+use std::collections::BTreeMap;
+use values::Rng;
+
+fn random_state(r: &mut Rng) -> State {
+    let mut s = State::default();
+    for slot in 0..s.slots.len() as u16 {
+        s.slots[slot as usize] = if machine::V128S.contains(&slot) {
+            values::vector(r)
+        } else if slot == machine::FLAGS {
+            u128::from(r.next() & 0xc101)
+        } else {
+            let bits = if r.one_in(6) { values::f64(r) } else { values::int(r) };
+            u128::from(if machine::I32S.contains(&slot) { bits & 0xffff_ffff } else { bits })
+        };
+    }
+    s.memory = std::array::from_fn(|_| r.next() as u8);
+    s.fp_flags = if r.one_in(2) { 0 } else { r.next() as u32 & 0x3f };
+    s
+}
+
+/// Ordinary numbers, on which no slow path is to be taken.
+fn tame_state() -> State {
+    let mut s = State::default();
+    for slot in 0..s.slots.len() {
+        s.slots[slot] = match slot as u16 {
+            machine::FLAGS => 0x100,
+            slot if machine::V128S.contains(&slot) => 0x3ff8_3c00_3f80_0001_3ff0_3c00_3fc0_3c00,
+            _ => 0x3c00 + slot as u128,
+        };
+    }
+    s
+}
+
+fn compare(machine: &mut Machine, maker: &Maker, state: &State, what: &dyn std::fmt::Debug) -> u64 {
+    let memory = machine.memory.as_ptr() as u64;
+    let want = machine::interpret(maker.region(), state, memory);
+    let (got, calls) = machine.run(state);
+    if want != got {
+        for s in 0..want.slots.len() {
+            if want.slots[s] != got.slots[s] {
+                eprintln!("slot {s} {:?}: want {:x} got {:x}", machine::TYPES[s], want.slots[s], got.slots[s]);
+            }
+        }
+        for (s, bits) in state.slots.iter().enumerate() {
+            eprintln!("in slot {s}: {bits:x}");
+        }
+        for (i, inst) in maker.region().insts.iter().enumerate() {
+            eprintln!("v{i} = {:?} {:?}", inst.ty, inst.op);
+        }
+        eprintln!("vectors {:x?}", maker.region().vectors);
+        std::fs::write(std::env::temp_dir().join("rqemu-emit.bin"), machine.code_bytes()).ok();
+        panic!("{what:?}: flags want {:x} got {:x} (before {:x}), memory same {}", want.fp_flags, got.fp_flags, state.fp_flags, want.memory == got.memory);
+    }
+    calls
+}
+
+/// Runs each case with operands of all sorts; how often the operations go by a call of `ir::eval`, by a name for them.
+fn each(cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<String, (u32, u32)> {
+    let mut rng = Rng(seed);
+    let mut machine = Machine::new();
+    let mut maker = Maker::new();
+    let mut called: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for case in cases {
+        for variant in 0..variants {
+            let rounding = case_rounding(case, &mut rng);
+            maker.start(rounding);
+            maker.single(case, &mut rng, variant);
+            maker.end();
+            machine.load(maker.region());
+            let calls = compare(&mut machine, &maker, &tame_state(), case);
+            let count = called.entry(name(case)).or_default();
+            count.0 += u32::from(calls > 0);
+            count.1 += 1;
+            for _ in 0..runs {
+                let state = random_state(&mut rng);
+                compare(&mut machine, &maker, &state, case);
+            }
+        }
+    }
+    called
+}
+
+/// The rounding in force: mostly that of the operation, as front ends have it.
+fn case_rounding(case: &Case, rng: &mut Rng) -> ir::Round {
+    let own = regions::env_of(&case.op).map(|e| e.round).filter(|r| cases::ROUNDS.contains(r));
+    match own {
+        Some(round) if !rng.one_in(4) => round,
+        _ => rng.pick(&cases::ROUNDS),
+    }
+}
+
+fn name(case: &Case) -> String {
+    let text = format!("{:?}", case.op);
+    let (kind, rest) = text.split_once(['(', ' ']).unwrap_or((&text, ""));
+    let detail: String = rest.split(", ").take(2).collect::<Vec<_>>().join(" ");
+    let env = regions::env_of(&case.op).map_or("", |e| if e.flush_in { " flush" } else { "" });
+    let shape = match case.op {
+        ir::Op::VShift(op, lane, ..) => return format!("VShift {op:?} {lane:?}"),
+        ir::Op::V1(op, lane, ..) => return format!("V1 {op:?} {lane:?}"),
+        ir::Op::V2(op, lane, ..) => return format!("V2 {op:?} {lane:?}"),
+        ir::Op::Fp1(op, s, e, _) => format!("{op:?} {:?}x{} {:?}", s.fmt, s.lanes, e.round),
+        ir::Op::Fp2(op, s, ..) => format!("{op:?} {:?}x{}", s.fmt, s.lanes),
+        ir::Op::Fma { shape: s, .. } => format!("{:?}x{}", s.fmt, s.lanes),
+        ir::Op::FpCmp(op, s, ..) => format!("{op:?} {:?}x{}", s.fmt, s.lanes),
+        ir::Op::FpCvt { from, to, lanes, env, .. } => format!("{from:?} {to:?} x{lanes} {:?}", env.round),
+        ir::Op::FpToInt { shape: s, env, signed, bits, fbits, .. } => {
+            format!("{:?}x{} {:?} signed {signed} bits {bits} fbits {fbits}", s.fmt, s.lanes, env.round)
+        }
+        ir::Op::FpFromInt { shape: s, signed, fbits, .. } => {
+            format!("{:?}x{} signed {signed} from {:?} fbits {fbits}", s.fmt, s.lanes, case.args[0])
+        }
+        _ => detail,
+    };
+    format!("{kind} {shape}{env}")
+}
+
+fn report(called: BTreeMap<String, (u32, u32)>) {
+    let mut out = String::new();
+    for (name, (calls, all)) in called {
+        if calls > 0 {
+            out += &format!("{name}: {calls} of {all}\n");
+        }
+    }
+    if std::env::var_os("RQEMU_COVERAGE").is_some() {
+        eprintln!("by ir::eval:\n{out}");
+    }
+}
+
+#[test]
+fn vector_operations() {
+    report(each(&cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
+}
+
+#[test]
+fn integer_operations() {
+    report(each(&cases::integer(), 24, 12, 0x1f34_5678_9abc_def1));
+}
+
+#[test]
+fn float_operations() {
+    for env in cases::environments() {
+        for round in cases::ROUNDS {
+            let flush = env.flush_in || env.nan != Env::IEEE_ARM.nan;
+            report(each(&cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
+        }
+    }
+}
+
+#[test]
+fn random_regions() {
+    let mut cases = cases::vector();
+    cases.extend(cases::integer());
+    cases.extend(cases::integer());
+    for round in cases::ROUNDS {
+        cases.extend(cases::float(Env::IEEE_ARM.round(round)));
+    }
+    let mut rng = Rng(0x0bad_cafe_1234_5677);
+    let mut machine = Machine::new();
+    let mut maker = Maker::new();
+    let n = std::env::var("RQEMU_REGIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
+    for i in 0..n {
+        maker.start(rng.pick(&cases::ROUNDS));
+        maker.random(&cases, &mut rng, machine.memory.as_ptr() as u64);
+        maker.end();
+        machine.load(maker.region());
+        for _ in 0..4 {
+            let state = random_state(&mut rng);
+            compare(&mut machine, &maker, &state, &i);
+        }
+    }
+}

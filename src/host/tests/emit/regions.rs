@@ -1,0 +1,329 @@
+//! Makes regions: one operation between reads and writes of slots, or many at random.
+
+use crate::cases::Case;
+use crate::machine::{FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
+use crate::values::{self, Rng};
+use ir::{Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val};
+
+pub(crate) struct Maker {
+    b: Builder,
+    /// Values made so far, for random regions.
+    pool: Vec<Val>,
+}
+
+fn slot(rng: &mut Rng, range: std::ops::Range<u16>) -> Slot {
+    Slot(range.start + rng.below(range.len()) as u16)
+}
+
+pub(crate) fn env_of(op: &Op) -> Option<Env> {
+    match *op {
+        Op::Fp1(_, _, env, _)
+        | Op::Fp2(_, _, env, ..)
+        | Op::Fma { env, .. }
+        | Op::FpCvt { env, .. }
+        | Op::FpToInt { env, .. }
+        | Op::FpFromInt { env, .. }
+        | Op::FpCmp(_, _, env, ..)
+        | Op::FlagsFcmp { env, .. } => Some(env),
+        _ => None,
+    }
+}
+
+impl Maker {
+    pub(crate) fn new() -> Maker {
+        Maker { b: Builder::new(&TYPES), pool: Vec::new() }
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.b.region
+    }
+
+    pub(crate) fn start(&mut self, round: Round) {
+        self.b.start(0x1000, 0, FpControl { round });
+        self.b.insn(0x1000, 0, 0x1004);
+        self.pool.clear();
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.b.end(Term::Resume { pc: 0x2000 });
+    }
+
+    /// An operand of that type, from anywhere.
+    fn operand(&mut self, ty: Ty, rng: &mut Rng) -> Val {
+        if rng.one_in(2) {
+            let fit: Vec<Val> = self.pool.iter().copied().filter(|v| self.b.ty(*v) == ty).collect();
+            if !fit.is_empty() {
+                return rng.pick(&fit);
+            }
+        }
+        match ty {
+            Ty::V128 => match rng.below(8) {
+                0 => {
+                    let bits = values::vector(rng);
+                    self.b.v128(rng.pick(&[bits, 0, u128::MAX]))
+                }
+                1 | 2 => {
+                    let v = self.b.get(slot(rng, V128S));
+                    self.b.push(Op::V1(V1::Not, Lane::B, v), Ty::V128)
+                }
+                _ => self.b.get(slot(rng, V128S)),
+            },
+            Ty::F16 | Ty::F32 | Ty::F64 => {
+                if rng.one_in(8) {
+                    let bits = match ty {
+                        Ty::F16 => values::f16(rng).into(),
+                        Ty::F32 => values::f32(rng).into(),
+                        _ => values::f64(rng),
+                    };
+                    return self.b.constant(ty, bits);
+                }
+                let v = self.operand(Ty::V128, rng);
+                let n = if rng.one_in(3) { rng.below(16 / ty.bytes()) } else { 0 };
+                self.b.vget(ty, v, n as u32)
+            }
+            Ty::I64 => match rng.below(6) {
+                0 => self.b.i64(values::int(rng)),
+                1 => {
+                    let v = self.b.get(slot(rng, I64S));
+                    self.b.push(Op::Un(Un::Not, v), ty)
+                }
+                _ => self.b.get(slot(rng, I64S)),
+            },
+            Ty::I32 => match rng.below(6) {
+                0 => self.b.i32(values::int(rng) as u32),
+                1 | 2 => {
+                    let v = self.operand(Ty::I64, rng);
+                    self.b.trunc(ty, v)
+                }
+                _ => self.b.get(slot(rng, I32S)),
+            },
+            Ty::I16 | Ty::I8 => {
+                if rng.one_in(6) {
+                    return self.b.constant(ty, values::int(rng));
+                }
+                let wide = if rng.one_in(2) { Ty::I64 } else { Ty::I32 };
+                let v = self.operand(wide, rng);
+                self.b.trunc(ty, v)
+            }
+            Ty::I1 => self.truth(rng),
+            Ty::Flags => match rng.below(4) {
+                0 => {
+                    let (x, y) = (self.operand(Ty::I64, rng), self.operand(Ty::I64, rng));
+                    self.b.flags_sub(x, y)
+                }
+                1 => {
+                    let bits = (rng.next() as u32) << 28;
+                    let bits = self.b.i32(bits);
+                    self.b.flags_from_bits(bits)
+                }
+                _ => self.b.get(Slot(FLAGS)),
+            },
+            Ty::Void => unreachable!("no operand is void"),
+        }
+    }
+
+    fn truth(&mut self, rng: &mut Rng) -> Val {
+        match rng.below(3) {
+            0 => {
+                let f = self.operand(Ty::Flags, rng);
+                self.b.cond(rng.pick(&ir::Cc::ALL), f)
+            }
+            1 => {
+                let (x, y) = (self.operand(Ty::F64, rng), self.operand(Ty::F64, rng));
+                let f = self.b.flags_fcmp(ir::Fmt::F64, Env::IEEE_ARM, false, x, y);
+                self.b.cond(rng.pick(&ir::Cc::ALL), f)
+            }
+            _ => {
+                let (x, y) = (self.operand(Ty::I32, rng), self.operand(Ty::I32, rng));
+                self.b.push(Op::Cmp(rng.pick(&[IntCc::Ult, IntCc::Eq, IntCc::Sgt]), x, y), Ty::I1)
+            }
+        }
+    }
+
+    /// The operation with operands filled in.
+    fn apply(&mut self, case: &Case, rng: &mut Rng) -> Val {
+        let mut args: Vec<Val> = case.args.iter().map(|ty| self.operand(*ty, rng)).collect();
+        if args.len() > 1 && rng.one_in(6) && case.args[0] == case.args[1] {
+            args[1] = args[0];
+        }
+        let mut op = case.op;
+        let mut next = args.into_iter();
+        op.map_args(|_| next.next().expect("as many operands as the case says"));
+        self.b.push(op, case.ty)
+    }
+
+    /// Writes a value to a slot, so that it is seen.
+    fn keep(&mut self, v: Val, rng: &mut Rng) {
+        let ty = self.b.ty(v);
+        match ty {
+            Ty::V128 => self.b.set(slot(rng, V128S), v),
+            Ty::F16 | Ty::F32 | Ty::F64 => {
+                let x = self.b.v_from_scalar(v);
+                self.b.set(slot(rng, V128S), x);
+            }
+            Ty::I64 => self.b.set(slot(rng, I64S), v),
+            Ty::I32 if rng.one_in(2) => self.b.set(slot(rng, I32S), v),
+            Ty::I1 | Ty::I8 | Ty::I16 | Ty::I32 => {
+                let x = self.b.zext(Ty::I64, v);
+                self.b.set(slot(rng, I64S), x);
+            }
+            Ty::Flags => self.b.set(Slot(FLAGS), v),
+            Ty::Void => {}
+        }
+    }
+
+    /// One operation. Later variants keep other values in registers across it.
+    pub(crate) fn single(&mut self, case: &Case, rng: &mut Rng, variant: usize) {
+        let mut held = Vec::new();
+        for _ in 0..variant % 4 {
+            let v = self.b.get(slot(rng, V128S));
+            held.push(self.b.push(Op::V1(V1::Not, Lane::B, v), Ty::V128));
+            if variant > 5 {
+                let v = self.b.get(slot(rng, I64S));
+                held.push(self.b.push(Op::Un(Un::Not, v), Ty::I64));
+            }
+        }
+        let v = self.apply(case, rng);
+        self.keep(v, rng);
+        if rng.one_in(2) {
+            let f = self.b.fp_flags();
+            self.keep(f, rng);
+        }
+        for v in held {
+            self.keep(v, rng);
+        }
+    }
+
+    /// A region of one block, or of several: branches forwards, blocks with one predecessor and with more, blocks that only leave.
+    pub(crate) fn random(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
+        if rng.one_in(2) {
+            return self.block(cases, rng, memory, 24);
+        }
+        let mut open = vec![];
+        for _ in 0..1 + rng.below(5) {
+            self.block(cases, rng, memory, 8);
+            let mut target = |maker: &mut Maker, rng: &mut Rng| {
+                if !open.is_empty() && rng.one_in(3) {
+                    return rng.pick(&open);
+                }
+                let b = maker.b.block();
+                open.push(b);
+                b
+            };
+            if rng.one_in(5) {
+                let b = target(self, rng);
+                self.b.end(Term::Jump(b));
+            } else {
+                let cond = self.operand(Ty::I1, rng);
+                let (then, other) = (target(self, rng), target(self, rng));
+                self.b.branch(cond, then, other);
+            }
+            // The next in the order in which they were made; all others it can only go forwards to.
+            let next = open.remove(0);
+            self.pool.clear();
+            self.b.enter(next);
+            self.b.insn(0x1000, 0, 0x1004);
+        }
+        self.block(cases, rng, memory, 6);
+        for b in open {
+            self.end();
+            self.pool.clear();
+            self.b.enter(b);
+            if rng.one_in(2) {
+                self.b.insn(0x1000, 0, 0x1004);
+                self.block(cases, rng, memory, 4);
+            }
+        }
+    }
+
+    fn block(&mut self, cases: &[Case], rng: &mut Rng, memory: u64, most: usize) {
+        for _ in 0..rng.below(most) {
+            match rng.below(12) {
+                0 => self.load(rng, memory),
+                1 => self.store(rng, memory),
+                2 if rng.one_in(4) => {
+                    let bits = self.operand(Ty::I32, rng);
+                    let bits = self.b.and_imm(bits, 0x3f);
+                    self.b.set_fp_flags(bits);
+                }
+                2 if rng.one_in(3) => {
+                    let f = self.b.fp_flags();
+                    self.pool.push(f);
+                }
+                _ => {
+                    let case = &cases[rng.below(cases.len())];
+                    let v = self.apply(case, rng);
+                    if rng.one_in(3) {
+                        self.keep(v, rng);
+                    }
+                    self.pool.push(v);
+                }
+            }
+        }
+        let pool = std::mem::take(&mut self.pool);
+        for v in pool {
+            if rng.one_in(2) {
+                self.keep(v, rng);
+            }
+        }
+    }
+
+    fn address(&mut self, rng: &mut Rng, memory: u64, size: usize) -> Mem {
+        let at = rng.below(MEMORY - size + 1) as u64;
+        let big = rng.one_in(4) && size > 1;
+        let mem = if rng.one_in(2) {
+            let base = self.b.i64(memory + at);
+            Mem::at(base, size as u8)
+        } else {
+            // A base and an index below 64.
+            let index = self.operand(Ty::I64, rng);
+            let index = self.b.and_imm(index, 0x3f);
+            let base = self.b.i64(memory);
+            Mem::at(base, size as u8).index(index, rng.below(2) as u8).disp(rng.below(64) as i32)
+        };
+        Mem { big, order: if rng.one_in(4) { Order::AcqRel } else { Order::Plain }, ..mem }
+    }
+
+    fn load(&mut self, rng: &mut Rng, memory: u64) {
+        let (ty, size) = rng.pick(&[
+            (Ty::I64, 8),
+            (Ty::I64, 4),
+            (Ty::I64, 2),
+            (Ty::I32, 4),
+            (Ty::I32, 1),
+            (Ty::I32, 2),
+            (Ty::V128, 16),
+            (Ty::V128, 8),
+            (Ty::V128, 4),
+            (Ty::V128, 2),
+            (Ty::V128, 1),
+            (Ty::F64, 8),
+            (Ty::F32, 4),
+        ]);
+        let mut mem = self.address(rng, memory, size);
+        if ty.is_int() && size < ty.bytes() && rng.one_in(2) {
+            mem.ext = Ext::Sign;
+        }
+        let v = self.b.load(ty, mem);
+        self.pool.push(v);
+    }
+
+    fn store(&mut self, rng: &mut Rng, memory: u64) {
+        let (ty, size) = rng.pick(&[
+            (Ty::I64, 8),
+            (Ty::I64, 4),
+            (Ty::I32, 4),
+            (Ty::I32, 2),
+            (Ty::I32, 1),
+            (Ty::I16, 2),
+            (Ty::V128, 16),
+            (Ty::V128, 8),
+            (Ty::V128, 4),
+            (Ty::F64, 8),
+            (Ty::F32, 4),
+        ]);
+        let mem = self.address(rng, memory, size);
+        let v = self.operand(ty, rng);
+        self.b.store(mem, v);
+    }
+}

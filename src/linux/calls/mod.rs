@@ -1,0 +1,5 @@
+//! What the rows of `sys/{mm,process,signal}.rs` call: the parts of the process that are more than a conversion.
+
+pub mod mm;
+pub mod process;
+pub mod signal;

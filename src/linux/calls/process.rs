@@ -1,0 +1,229 @@
+//! Calls that make, change and end processes and threads. The host side of threads: [`crate::thread`]; execve: [`crate::exec`].
+
+use crate::host::{self, CloneArgs, Errno, Res};
+use crate::memory;
+use crate::siginfo::HostInfo;
+use crate::signal::libc_code::TRAP_BRKPT;
+use crate::sys::plain::HostStruct;
+use crate::sys::structs::{Rusage, ULongWord};
+use crate::sys::types::{Pointer, Text};
+use crate::task::Task;
+
+const CSIGNAL: u64 = 0xff;
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// sizeof(struct clone_args) in its first version, and in the one that we know.
+const CLONE_ARGS_FIRST: u64 = 64;
+const CLONE_ARGS: usize = size_of::<CloneArgs>();
+
+/// What a clone sets in the child's registers.
+struct Child {
+    /// 0: as the parent's.
+    sp: u64,
+    tls: Option<u64>,
+}
+
+pub fn clone(t: &mut Task, flags: u64, stack: u64, parent_tid: u64, tls: u64, child_tid: u64) -> Res {
+    // flags is an int's worth of bits in the kernel's entry.
+    let flags = flags & 0xffff_ffff;
+    let args = CloneArgs {
+        flags: flags & !CSIGNAL,
+        pidfd: parent_tid,
+        child_tid,
+        parent_tid,
+        exit_signal: flags & CSIGNAL,
+        tls,
+        ..CloneArgs::default()
+    };
+    if flags & (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 == (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 {
+        return Err(Errno::EINVAL);
+    }
+    do_clone(t, args, stack)
+}
+
+/// `args`: struct clone_args, all u64, in the guest's byte order.
+pub fn clone3(t: &mut Task, addr: u64, size: u64) -> Res {
+    if size > 4096 {
+        return Err(Errno::E2BIG);
+    }
+    if size < CLONE_ARGS_FIRST {
+        return Err(Errno::EINVAL);
+    }
+    let mut bytes = vec![0; (size as usize).max(CLONE_ARGS)];
+    memory::read(addr, &mut bytes[..size as usize])?;
+    if bytes[CLONE_ARGS..].iter().any(|b| *b != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let mut words = bytes.chunks_exact(8).map(|w| {
+        let mut b = [0; 8];
+        b.copy_from_slice(w);
+        if t.abi().big_endian { u64::from_be_bytes(b) } else { u64::from_le_bytes(b) }
+    });
+    let mut next = || words.next().unwrap_or(0);
+    let args = CloneArgs {
+        flags: next(),
+        pidfd: next(),
+        child_tid: next(),
+        parent_tid: next(),
+        exit_signal: next(),
+        stack: next(),
+        stack_size: next(),
+        tls: next(),
+        set_tid: next(),
+        set_tid_size: next(),
+        cgroup: next(),
+    };
+    if (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL & !0x80 != 0 || args.exit_signal > CSIGNAL {
+        return Err(Errno::EINVAL);
+    }
+    let sp = args.stack.wrapping_add(args.stack_size);
+    do_clone(t, CloneArgs { stack: 0, stack_size: 0, ..args }, sp)
+}
+
+fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
+    let settls = args.flags & libc::CLONE_SETTLS as u64 != 0;
+    let clear = args.flags & CLONE_CLEAR_SIGHAND != 0;
+    if clear && args.flags & libc::CLONE_SIGHAND as u64 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let child = Child { sp, tls: settls.then_some(args.tls) };
+    // The host's thread pointer is rqemu's; its handlers stay, the guest's are cleared by us.
+    let host_args = CloneArgs { flags: args.flags & !(libc::CLONE_SETTLS as u64 | CLONE_CLEAR_SIGHAND), tls: 0, ..args };
+    let prepare = |c: &mut Task| {
+        let abi = c.abi();
+        c.set(abi.syscall.result, 0);
+        if child.sp != 0 {
+            c.set(abi.stack_pointer, child.sp);
+        }
+        if let Some(tls) = child.tls {
+            c.set(abi.thread_pointer, tls);
+        }
+        c.clear_handlers = clear;
+        c.robust_list = (0, 0);
+    };
+    if args.flags & libc::CLONE_VM as u64 != 0 {
+        return t.spawn(&host_args, &prepare);
+    }
+    match t.fork(&host_args, &prepare) {
+        // In the child: its registers are set.
+        Ok(0) => {
+            t.begin_clear();
+            Err(Errno::JUST_RETURN)
+        }
+        other => other,
+    }
+}
+
+pub fn fork(t: &mut Task) -> Res {
+    do_clone(t, CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() }, 0)
+}
+
+pub fn vfork(t: &mut Task) -> Res {
+    let flags = (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
+    do_clone(t, CloneArgs { flags, exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() }, 0)
+}
+
+/// execve and execveat; it returns only with an error.
+pub fn execve(t: &mut Task, dir: i32, path: Text, argv: u64, envp: u64, flags: u32) -> Res {
+    crate::exec::execve(t, dir, path.read()?, argv, envp, flags.cast_signed())
+}
+
+pub fn exit(t: &mut Task, status: i32) -> Res {
+    t.exit(status)
+}
+
+pub fn exit_group(_t: &mut Task, status: i32) -> Res {
+    host::exit_group(status)
+}
+
+/// `info`: the guest's siginfo_t, or 0.
+pub fn waitid(t: &mut Task, which: u32, id: i32, info: u64, options: u32, usage: Pointer<Rusage>) -> Res {
+    let m = t.abi().model();
+    let mut host_info = HostInfo::ZERO;
+    let rusage = if usage.addr != 0 { Some(HostStruct::new::<Rusage>(m, usage.addr)?) } else { None };
+    let host_usage = rusage.as_ref().map_or(0, |r| r.host);
+    let args = [which.into(), id as u64, &raw mut host_info as u64, options.into(), host_usage, 0];
+    let result = t.host_call(libc::SYS_waitid, args)?;
+    if let Some(r) = rusage {
+        r.write_back(m)?;
+    }
+    if info != 0 {
+        // The kernel writes the fields of a child and leaves the rest of the guest's memory alone.
+        let bytes = host_info.to_guest(t.abi());
+        memory::write(info, &bytes[..if t.abi().long == 8 { 28 } else { 24 }])?;
+    }
+    Ok(result)
+}
+
+/// The kernel itself clears and wakes the guest's word.
+pub fn set_tid_address(t: &mut Task, addr: u64) -> Res {
+    t.host_call(libc::SYS_set_tid_address, [addr, 0, 0, 0, 0, 0])
+}
+
+/// A list of the host's layout is the kernel's to walk; one of 32-bit words too, if the host has its 32-bit entry.
+pub fn set_robust_list(t: &mut Task, head: u64, len: u64) -> Res {
+    if len != 3 * t.abi().long as u64 {
+        return Err(Errno::EINVAL);
+    }
+    if t.abi().big_endian {
+        t.unimp(format_args!("set_robust_list in the other byte order"));
+        return Err(Errno::ENOSYS);
+    }
+    t.robust_list = (head, len);
+    if t.abi().long == 8 {
+        return t.host_call(libc::SYS_set_robust_list, [head, len, 0, 0, 0, 0]);
+    }
+    if host::compat_call(host::COMPAT_SET_ROBUST_LIST, head as u32, len as u32).is_err() {
+        t.unimp(format_args!("set_robust_list: the host has no 32-bit calls; a dying thread's mutexes stay locked"));
+    }
+    Ok(0)
+}
+
+pub fn get_robust_list(t: &mut Task, pid: i32, head: Pointer<ULongWord>, len: Pointer<ULongWord>) -> Res {
+    let list = if pid == 0 || pid == t.tid {
+        t.robust_list
+    } else if t.abi().long == 8 {
+        let mut list = [0u64; 2];
+        let at = list.as_mut_ptr() as u64;
+        t.host_call(libc::SYS_get_robust_list, [pid as u64, at, at + 8, 0, 0, 0])?;
+        (list[0], list[1])
+    } else {
+        return Err(Errno::EPERM);
+    };
+    len.write(t, ULongWord { value: if list.1 == 0 { 3 * t.abi().long as u64 } else { list.1 } })?;
+    head.write(t, ULongWord { value: list.0 })?;
+    Ok(0)
+}
+
+pub fn unshare(t: &mut Task, flags: u32) -> Res {
+    t.host_call(libc::SYS_unshare, [flags.into(), 0, 0, 0, 0, 0])
+}
+
+/// The host's, so that it is inherited over execve.
+pub fn personality(t: &mut Task, persona: u32) -> Res {
+    t.host_call(libc::SYS_personality, [persona.into(), 0, 0, 0, 0, 0])
+}
+
+/// arm's breakpoint call: the trap of the instruction before.
+pub fn arm_breakpoint(t: &mut Task) -> Res {
+    let pc = t.get(t.process.guest.state.pc) & !1;
+    t.force(&HostInfo::fault(libc::SIGTRAP, TRAP_BRKPT, pc), None);
+    Err(Errno::JUST_RETURN)
+}
+
+pub fn cacheflush(t: &mut Task, start: u64, end: u64, flags: u32) -> Res {
+    if end < start || flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    t.process.mm.flush_code(&t.process.engine, start, end - start);
+    Ok(0)
+}
+
+pub fn set_tls(t: &mut Task, value: u64) -> Res {
+    t.set(t.abi().thread_pointer, value);
+    Ok(0)
+}
+
+pub fn get_tls(t: &mut Task) -> Res {
+    Ok(t.get(t.abi().thread_pointer))
+}
+

@@ -1,0 +1,209 @@
+//! ELF headers, of both classes and byte orders, from bytes that may be anything. What is wrong is said in words.
+//! Where segments go is `loader.rs`'s business.
+
+/// The parts of an ELF header that a loader needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// 32 or 64.
+    pub class: u8,
+    pub big_endian: bool,
+    /// ET_EXEC or ET_DYN.
+    pub kind: u16,
+    pub machine: u16,
+    pub entry: u64,
+    pub phoff: u64,
+    pub flags: u32,
+    pub phentsize: u16,
+    pub phnum: u16,
+}
+
+/// A program header.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Segment {
+    pub kind: u32,
+    pub flags: u32,
+    pub offset: u64,
+    pub vaddr: u64,
+    pub filesz: u64,
+    pub memsz: u64,
+    pub align: u64,
+}
+
+pub const ET_EXEC: u16 = 2;
+pub const ET_DYN: u16 = 3;
+pub const PT_LOAD: u32 = 1;
+pub const PT_DYNAMIC: u32 = 2;
+pub const PT_INTERP: u32 = 3;
+pub const PT_PHDR: u32 = 6;
+pub const PT_GNU_STACK: u32 = 0x6474_e551;
+pub const PF_X: u32 = 1;
+pub const PF_W: u32 = 2;
+pub const PF_R: u32 = 4;
+/// The longest header.
+pub const HEADER_SIZE: usize = 64;
+
+/// Reads fields in the file's byte order.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    big: bool,
+}
+
+impl Fields<'_> {
+    fn number(&self, at: usize, len: usize) -> Option<u64> {
+        let bytes = self.bytes.get(at..at.checked_add(len)?)?;
+        let fold = |v: u64, b: &u8| v << 8 | u64::from(*b);
+        Some(if self.big { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) })
+    }
+    fn u16(&self, at: usize) -> Option<u16> {
+        self.number(at, 2).map(|v| v as u16)
+    }
+    fn u32(&self, at: usize) -> Option<u32> {
+        self.number(at, 4).map(|v| v as u32)
+    }
+    /// A field that is as wide as the class.
+    fn word(&self, class: u8, at: (usize, usize)) -> Option<u64> {
+        if class == 32 { self.number(at.0, 4) } else { self.number(at.1, 8) }
+    }
+}
+
+/// Reads the header at the start of `bytes`.
+pub fn header(bytes: &[u8]) -> Result<Header, &'static str> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err("not an ELF file");
+    }
+    let (class, size) = match bytes.get(4) {
+        Some(1) => (32, 52),
+        Some(2) => (64, 64),
+        _ => return Err("an ELF file of unknown class"),
+    };
+    let big = match bytes.get(5) {
+        Some(1) => false,
+        Some(2) => true,
+        _ => return Err("an ELF file of unknown byte order"),
+    };
+    if bytes.len() < size {
+        return Err("a truncated ELF header");
+    }
+    let f = Fields { bytes, big };
+    let read = || {
+        Some(Header {
+            class,
+            big_endian: big,
+            kind: f.u16(16)?,
+            machine: f.u16(18)?,
+            entry: f.word(class, (24, 24))?,
+            phoff: f.word(class, (28, 32))?,
+            flags: f.u32(if class == 32 { 36 } else { 48 })?,
+            phentsize: f.u16(if class == 32 { 42 } else { 54 })?,
+            phnum: f.u16(if class == 32 { 44 } else { 56 })?,
+        })
+    };
+    read().ok_or("a truncated ELF header")
+}
+
+impl Header {
+    /// Size of a program header of this class.
+    pub fn segment_size(&self) -> usize {
+        if self.class == 32 { 32 } else { 56 }
+    }
+
+    /// Where the program headers stand in the file (offset, length), if they can be right.
+    pub fn segments_range(&self) -> Result<(u64, usize), &'static str> {
+        let len = usize::from(self.phnum) * self.segment_size();
+        if usize::from(self.phentsize) != self.segment_size() {
+            return Err("program headers of a wrong size");
+        }
+        // The kernel's limit (fs/binfmt_elf.c: 64 KiB).
+        if self.phnum == 0 || len > 65536 {
+            return Err("no program headers, or too many");
+        }
+        self.phoff.checked_add(len as u64).ok_or("program headers outside the file")?;
+        Ok((self.phoff, len))
+    }
+
+    /// Reads the program headers from their bytes.
+    pub fn segments(&self, bytes: &[u8]) -> Vec<Segment> {
+        let c = self.class;
+        let read = |bytes: &[u8]| {
+            let f = Fields { bytes, big: self.big_endian };
+            Some(Segment {
+                kind: f.u32(0)?,
+                flags: f.u32(if c == 32 { 24 } else { 4 })?,
+                offset: f.word(c, (4, 8))?,
+                vaddr: f.word(c, (8, 16))?,
+                filesz: f.word(c, (16, 32))?,
+                memsz: f.word(c, (20, 40))?,
+                align: f.word(c, (28, 48))?,
+            })
+        };
+        bytes.chunks_exact(self.segment_size()).filter_map(read).collect()
+    }
+
+    /// Whether this guest runs it.
+    pub fn is_for(&self, elf: &arch::Elf) -> bool {
+        self.machine == elf.machine
+            && self.class == elf.class
+            && self.big_endian == elf.big_endian
+            && elf.flags.is_none_or(|(mask, value)| self.flags & mask == value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let mut b = vec![0u8; 64 + 56];
+        b[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        b[16] = 2;
+        b[18] = 183;
+        b[24..32].copy_from_slice(&0x40_0078u64.to_le_bytes());
+        b[32] = 64;
+        b[54] = 56;
+        b[56] = 1;
+        b[64] = 1;
+        b[68] = 5;
+        b[80..88].copy_from_slice(&0x40_0000u64.to_le_bytes());
+        b[96] = 120;
+        b[104] = 120;
+        b
+    }
+
+    #[test]
+    fn reads_both_classes_and_orders() {
+        let b = sample();
+        let h = header(&b).unwrap();
+        assert_eq!((h.class, h.kind, h.machine, h.entry, h.phnum), (64, ET_EXEC, 183, 0x40_0078, 1));
+        let (at, len) = h.segments_range().unwrap();
+        let s = h.segments(&b[at as usize..at as usize + len]);
+        assert_eq!(s, [Segment { kind: 1, flags: 5, vaddr: 0x40_0000, filesz: 120, memsz: 120, ..Segment::default() }]);
+        let mut big = vec![0u8; 52];
+        big[..7].copy_from_slice(b"\x7fELF\x01\x02\x01");
+        big[16..20].copy_from_slice(&[0, 3, 0, 40]);
+        big[24..28].copy_from_slice(&0x1234u32.to_be_bytes());
+        let h = header(&big).unwrap();
+        assert_eq!((h.class, h.big_endian, h.kind, h.machine, h.entry), (32, true, ET_DYN, 40, 0x1234));
+    }
+
+    /// Whatever the bytes, there is an answer.
+    #[test]
+    fn takes_any_bytes() {
+        let good = sample();
+        let mut seed = 3u64;
+        for n in 0..200_000u64 {
+            let mut b = good.clone();
+            for _ in 0..1 + n % 5 {
+                seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let at = (seed >> 33) as usize % b.len();
+                b[at] = (seed >> 13) as u8;
+            }
+            b.truncate(if n % 7 == 0 { (seed >> 40) as usize % b.len() } else { b.len() });
+            if let Ok(h) = header(&b)
+                && let Ok((at, len)) = h.segments_range()
+                && let Some(s) = usize::try_from(at).ok().and_then(|at| b.get(at..at.checked_add(len)?))
+            {
+                assert_eq!(h.segments(s).len(), usize::from(h.phnum));
+            }
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! C structs between guest and host: declared once by [`layout!`](crate::layout!), laid out for a guest's [`Model`], converted member by member by name.
+//!
+//! Sizes, offsets, byte order and whether anything needs converting at all follow from the declaration, the guest's model and [`HOST`].
+//! The declarations themselves stand with the system calls that use them (`sys/structs.rs`). Not here: argument types (`sys/types.rs`).
+
+use crate::host::Errno;
+use crate::memory;
+use crate::task::Task;
+use arch::layout::{C, Field, Model, Struct};
+use arch::structs;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The host: x86-64 Linux.
+pub static HOST: Model =
+    Model { long: 8, big_endian: false, max_align: 8, even_pairs: false, structs: &[HOST_STRUCTS], values: &[] };
+
+/// Where x86-64 is not as asm-generic has it.
+static HOST_STRUCTS: &[Struct] = structs! {
+    // uapi/linux/eventpoll.h: packed on x86-64 alone.
+    epoll_event(1) { events: U32, data: U64 }
+    // asm/stat.h. It has no stat64: its stat is what that is for.
+    stat { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
+        st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
+        st_ctime_nsec: ULong, __unused: [Long; 3] }
+    stat64 { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
+        st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
+        st_ctime_nsec: ULong, __unused: [Long; 3] }
+    // Calls with 16-bit ids are made with the host's 32-bit ones.
+    uid16 { id: U32 }
+    // asm/sembuf.h
+    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        sem_otime: Long, __unused1: ULong, sem_ctime: Long, __unused2: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
+};
+
+/// Size and alignment of a member's type.
+fn measure(c: C, m: Model) -> (usize, usize) {
+    let size = match c {
+        C::I8 | C::U8 => 1,
+        C::I16 | C::U16 | C::Uid16 => 2,
+        C::I32 | C::U32 | C::U32Fit => 4,
+        C::I64 | C::U64 | C::I64Low => 8,
+        C::SigSet => return (8, m.long),
+        C::Long | C::ULong | C::Ptr | C::LongFit | C::ULongFit => m.long,
+    };
+    (size, size.min(m.max_align))
+}
+
+fn is_signed(c: C) -> bool {
+    matches!(c, C::I8 | C::I16 | C::I32 | C::I64 | C::Long | C::LongFit)
+}
+
+fn must_fit(c: C) -> bool {
+    matches!(c, C::LongFit | C::ULongFit | C::U32Fit)
+}
+
+/// Where a member stands in one ABI's struct.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    pub offset: usize,
+    /// Of one element.
+    pub size: usize,
+    pub c: C,
+    pub count: usize,
+}
+
+/// Offsets of a struct's members in an ABI, in the struct's own order, and its size.
+pub fn lay_out(s: &Struct, m: Model) -> (Vec<(&'static str, Place)>, usize) {
+    let cap = if s.pack == 0 { usize::MAX } else { s.pack as usize };
+    let (mut at, mut align) = (0usize, 1usize);
+    let mut places = Vec::with_capacity(s.fields.len());
+    for Field { name, c, count } in s.fields {
+        let (size, natural) = measure(*c, m);
+        let a = natural.min(cap);
+        at = at.next_multiple_of(a);
+        places.push((*name, Place { offset: at, size, c: *c, count: *count as usize }));
+        at += size * *count as usize;
+        align = align.max(a);
+    }
+    (places, at.next_multiple_of(align))
+}
+
+/// A struct as `linux` declares it. The order of its members is that of the Rust struct of the same declaration.
+#[derive(Debug)]
+pub struct Layout {
+    pub declared: Struct,
+    resolved: AtomicPtr<Resolved>,
+}
+
+/// A layout for one guest ABI.
+#[derive(Debug)]
+pub struct Resolved {
+    model: Model,
+    /// By the declaration's order; None: this ABI lacks the member.
+    pub guest: Vec<Option<Place>>,
+    pub host: Vec<Option<Place>>,
+    pub size: usize,
+    pub host_size: usize,
+    /// The guest's bytes are the host's bytes: pointers pass through.
+    pub same: bool,
+}
+
+impl Layout {
+    pub const fn new(declared: Struct) -> Layout {
+        Layout { declared, resolved: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// The layout in `m`, computed at its first use.
+    pub fn of(&self, m: Model) -> &'static Resolved {
+        let known = self.resolved.load(Ordering::Acquire);
+        // SAFETY: only leaked boxes are ever stored.
+        if let Some(r) = unsafe { known.as_ref() }
+            && r.model == m
+        {
+            return r;
+        }
+        let fresh: &'static Resolved = Box::leak(Box::new(self.resolve(m)));
+        self.resolved.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
+        fresh
+    }
+
+    /// The rows that `m` has for this struct.
+    pub fn variant(&self, m: Model) -> Struct {
+        m.own(self.declared.name).unwrap_or(self.declared)
+    }
+
+    fn resolve(&self, m: Model) -> Resolved {
+        let by_declaration = |m: Model| {
+            let (places, size) = lay_out(&self.variant(m), m);
+            let place = |f: &Field| places.iter().find(|p| p.0 == f.name).map(|p| p.1);
+            (self.declared.fields.iter().map(place).collect::<Vec<_>>(), size)
+        };
+        let (guest, size) = by_declaration(m);
+        let (host, host_size) = by_declaration(HOST);
+        let alike = |g: &Option<Place>, h: &Option<Place>| match (g, h) {
+            (Some(g), Some(h)) => {
+                (g.offset, g.size, g.count) == (h.offset, h.size, h.count) && (g.c != C::I64Low || m.long == HOST.long)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        let same = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| alike(g, h));
+        Resolved { model: m, guest, host, size, host_size, same }
+    }
+}
+
+impl Resolved {
+    /// Converts the guest's bytes to the host's.
+    pub fn to_host(&self, from: &[u8], to: &mut [u8]) {
+        for (g, h) in self.pairs() {
+            for i in 0..g.count.min(h.count) {
+                let v = load(self.model, from, g, i);
+                // A guest's value always fits the host's wider member.
+                let _ = store(HOST, to, h, i, v);
+            }
+        }
+    }
+
+    /// Converts the host's bytes to the guest's. EOVERFLOW as the kernel's compat code gives it.
+    pub fn to_guest(&self, from: &[u8], to: &mut [u8]) -> Result<(), Errno> {
+        self.pairs().try_for_each(|(g, h)| {
+            (0..g.count.min(h.count)).try_for_each(|i| store(self.model, to, g, i, load(HOST, from, h, i)))
+        })
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&Place, &Place)> {
+        self.guest.iter().zip(&self.host).filter_map(|(g, h)| Some((g.as_ref()?, h.as_ref()?)))
+    }
+}
+
+/// Reads element `i` of a member, extended to 64 bits.
+pub fn load(m: Model, bytes: &[u8], p: &Place, i: usize) -> u64 {
+    let from = &bytes[p.offset + i * p.size..][..p.size];
+    let v = number(m, from);
+    match p.c {
+        // The words of a set have the low signals first, whatever the byte order.
+        C::SigSet if m.big_endian && m.long == 4 => v.rotate_left(32),
+        C::I64Low if m.long == 4 => v & 0xffff_ffff,
+        C::Uid16 if v == 0xffff => 0xffff_ffff,
+        c if is_signed(c) => {
+            let shift = 64 - p.size * 8;
+            ((v << shift).cast_signed() >> shift).cast_unsigned()
+        }
+        _ => v,
+    }
+}
+
+/// Writes the low bytes of `v` as element `i` of a member.
+pub fn store(m: Model, bytes: &mut [u8], p: &Place, i: usize, v: u64) -> Result<(), Errno> {
+    if must_fit(p.c) && p.size < 8 {
+        let (bits, value) = (p.size * 8, v.cast_signed());
+        let fits = if is_signed(p.c) { value >> (bits - 1) == 0 || value >> (bits - 1) == -1 } else { v >> bits == 0 };
+        if !fits {
+            return Err(Errno::EOVERFLOW);
+        }
+    }
+    let v = match p.c {
+        C::SigSet if m.big_endian && m.long == 4 => v.rotate_left(32),
+        C::Uid16 if v & 0xffff_ffff > 0xffff => 65534,
+        _ => v,
+    };
+    put_number(m, &mut bytes[p.offset + i * p.size..][..p.size], v);
+    Ok(())
+}
+
+/// An unsigned number of up to 8 bytes in the ABI's byte order.
+pub fn number(m: Model, bytes: &[u8]) -> u64 {
+    let mut b = [0u8; 8];
+    b[..bytes.len()].copy_from_slice(bytes);
+    if m.big_endian {
+        b[..bytes.len()].reverse();
+    }
+    u64::from_le_bytes(b)
+}
+
+/// Writes the low bytes of a number in the ABI's byte order.
+pub fn put_number(m: Model, bytes: &mut [u8], v: u64) {
+    let n = bytes.len();
+    bytes.copy_from_slice(&v.to_le_bytes()[..n]);
+    if m.big_endian {
+        bytes.reverse();
+    }
+}
+
+/// A Rust value for a member: a number, or an array of them.
+pub trait Member: Copy {
+    fn element(&self, i: usize) -> u64;
+    fn set_element(&mut self, i: usize, v: u64);
+}
+
+macro_rules! members {
+    ($($t:ty)*) => {$(
+        impl Member for $t {
+            fn element(&self, _: usize) -> u64 { *self as u64 }
+            fn set_element(&mut self, _: usize, v: u64) { *self = v as $t; }
+        }
+    )*};
+}
+members! { i8 u8 i16 u16 i32 u32 i64 u64 }
+
+impl<T: Member, const N: usize> Member for [T; N] {
+    fn element(&self, i: usize) -> u64 {
+        self[i].element(0)
+    }
+    fn set_element(&mut self, i: usize, v: u64) {
+        self[i].set_element(0, v);
+    }
+}
+
+/// A struct of C as a Rust struct with the same members, for bodies that look into it.
+pub trait CStruct: Sized + Copy {
+    fn layout() -> &'static Layout;
+    fn zeroed() -> Self;
+    /// Calls `f` with each member, in the declaration's order.
+    fn visit(&mut self, f: &mut dyn FnMut(usize, &mut dyn DynMember));
+
+    /// Reads the guest's struct from its bytes.
+    fn from_bytes(m: Model, bytes: &[u8]) -> Self {
+        let r = Self::layout().of(m);
+        let mut value = Self::zeroed();
+        value.visit(&mut |n, member| {
+            if let Some(p) = &r.guest[n] {
+                (0..p.count).for_each(|i| member.set(i, load(m, bytes, p, i)));
+            }
+        });
+        value
+    }
+
+    /// The guest's struct as bytes.
+    fn to_bytes(mut self, m: Model) -> Result<Vec<u8>, Errno> {
+        let r = Self::layout().of(m);
+        let mut bytes = vec![0; r.size];
+        let mut result = Ok(());
+        self.visit(&mut |n, member| {
+            if let Some(p) = &r.guest[n] {
+                for i in 0..p.count {
+                    let stored = store(m, &mut bytes, p, i, member.get(i));
+                    result = result.and(stored);
+                }
+            }
+        });
+        result.map(|()| bytes)
+    }
+
+    /// Reads the guest's struct at `addr`.
+    fn read(t: &Task, addr: u64) -> Result<Self, Errno> {
+        let mut bytes = vec![0; Self::layout().of(t.abi().model()).size];
+        memory::read(addr, &mut bytes)?;
+        Ok(Self::from_bytes(t.abi().model(), &bytes))
+    }
+
+    /// Writes the guest's struct at `addr`.
+    fn write(self, t: &Task, addr: u64) -> Result<(), Errno> {
+        memory::write(addr, &self.to_bytes(t.abi().model())?)
+    }
+
+    /// Its size in the guest.
+    fn size(m: Model) -> usize {
+        Self::layout().of(m).size
+    }
+}
+
+/// [`Member`] behind a pointer.
+pub trait DynMember {
+    fn get(&self, i: usize) -> u64;
+    fn set(&mut self, i: usize, v: u64);
+}
+
+impl<T: Member> DynMember for T {
+    fn get(&self, i: usize) -> u64 {
+        self.element(i)
+    }
+    fn set(&mut self, i: usize, v: u64) {
+        self.set_element(i, v);
+    }
+}
+
+/// Declares structs: `Timespec32 = "timespec" { tv_sec: Long, tv_nsec: Long }`. The name in quotes is the C tag (and the key of an ABI's own
+/// variant). Gives a Rust struct, its [`CStruct`], and a line in `ALL`, which the layout test goes through.
+#[macro_export]
+macro_rules! layout {
+    ($($(#[$m:meta])* $name:ident = $tag:literal $(($pack:literal))? { $($field:ident: $c:tt),* $(,)? })*) => {
+        $(
+            $(#[$m])*
+            #[derive(Clone, Copy, Debug)]
+            #[allow(missing_docs, dead_code, non_snake_case, reason = "members are named and explained by the manual pages")]
+            pub struct $name { $(pub $field: $crate::layout!(@rust $c)),* }
+
+            impl $crate::layout::CStruct for $name {
+                fn layout() -> &'static $crate::layout::Layout {
+                    static LAYOUT: $crate::layout::Layout = $crate::layout::Layout::new(arch::layout::Struct {
+                        name: $tag,
+                        pack: 0 $(+ $pack)?,
+                        fields: &[$(arch::structs!(@ $field $c)),*],
+                    });
+                    &LAYOUT
+                }
+                fn zeroed() -> Self {
+                    $name { $($field: $crate::layout!(@zero $c)),* }
+                }
+                #[allow(unused_assignments, reason = "the last count is not read")]
+                fn visit(&mut self, f: &mut dyn FnMut(usize, &mut dyn $crate::layout::DynMember)) {
+                    let mut n = 0;
+                    $(f(n, &mut self.$field); n += 1;)*
+                }
+            }
+        )*
+        /// Every struct declared here: its Rust name and its layout.
+        pub static ALL: &[(&str, fn() -> &'static $crate::layout::Layout)] =
+            &[$((stringify!($name), <$name as $crate::layout::CStruct>::layout)),*];
+    };
+    (@rust [$c:ident; $n:expr]) => { [$crate::layout!(@rust $c); $n] };
+    (@rust I8) => { i8 };
+    (@rust U8) => { u8 };
+    (@rust I16) => { i16 };
+    (@rust U16) => { u16 };
+    (@rust I32) => { i32 };
+    (@rust U32) => { u32 };
+    (@rust U32Fit) => { u32 };
+    (@rust I64) => { i64 };
+    (@rust I64Low) => { i64 };
+    (@rust Long) => { i64 };
+    (@rust LongFit) => { i64 };
+    (@rust $other:ident) => { u64 };
+    (@zero [$c:ident; $n:expr]) => { [0; $n] };
+    (@zero $c:ident) => { 0 };
+}

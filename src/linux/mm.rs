@@ -1,0 +1,672 @@
+//! The guest's address space on the host: mmap and its relatives. We choose every address ourselves, from our own map, within the ABI's
+//! limits and never where rqemu lives; the host's memory then lies at the guest's addresses. A guest's PROT_EXEC is a fact of the
+//! map alone: nothing of the guest is executable on the host.
+
+use crate::call;
+use crate::host::{self, Errno, Res};
+use crate::lock::{Guard, Lock};
+use crate::map::{Area, Backing, Map, Object, PAGE};
+use crate::memory;
+use engine::{CodeSource, Engine};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+
+const PROT_READ: u32 = libc::PROT_READ as u32;
+const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
+const PROT_EXEC: u32 = libc::PROT_EXEC as u32;
+const PROT_ALL: u32 = PROT_READ | PROT_WRITE | PROT_EXEC;
+/// Room that rqemu's own later mappings have around its first ones.
+const MARGIN: u64 = 1 << 40;
+
+/// The limits of an address space.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The lowest address that may be mapped.
+    pub bottom: u64,
+    /// The first that may not.
+    pub top: u64,
+    /// Where rqemu lives.
+    pub holes: Vec<(u64, u64)>,
+}
+
+/// An address space.
+#[derive(Debug)]
+pub struct Mm {
+    limits: Limits,
+    /// Where the engine's log lines go.
+    log_fd: AtomicI32,
+    /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
+    limit_as: AtomicU64,
+    limit_data: AtomicU64,
+    state: Lock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    map: Map,
+    /// Below here mappings are placed.
+    mmap_top: u64,
+    brk_start: u64,
+    brk: u64,
+    /// READ_IMPLIES_EXEC: PROT_READ gives PROT_EXEC too.
+    read_implies_exec: bool,
+}
+
+impl Limits {
+    /// Of a guest whose user space ends at `task_size`, in this process as it is now.
+    pub fn new(task_size: u64) -> Limits {
+        let bottom = host::read_file(b"/proc/sys/vm/mmap_min_addr")
+            .ok()
+            .and_then(|t| String::from_utf8(t).ok()?.trim().parse().ok())
+            .unwrap_or(65536)
+            .max(PAGE);
+        let mut holes: Vec<(u64, u64)> = Vec::new();
+        for (start, end) in own_ranges() {
+            let (start, end) = (start.saturating_sub(MARGIN).max(1 << 32), end.saturating_add(MARGIN).min(1 << 47));
+            match holes.iter_mut().find(|h| h.0 <= end && h.1 >= start) {
+                Some(h) => *h = (h.0.min(start), h.1.max(end)),
+                None => holes.push((start, end)),
+            }
+        }
+        holes.sort_unstable();
+        let mut top = task_size.min((1 << 47) - PAGE);
+        if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
+            top = last.0;
+        }
+        Limits { bottom, top, holes }
+    }
+
+    fn allows(&self, start: u64, len: u64) -> bool {
+        let Some(end) = start.checked_add(len) else { return false };
+        end <= self.top && !self.holes.iter().any(|h| h.0 < end && h.1 > start)
+    }
+}
+
+/// The ranges that are mapped in this process: rqemu itself, its stack, the host's vDSO.
+fn own_ranges() -> Vec<(u64, u64)> {
+    let Ok(text) = host::read_file(b"/proc/self/maps") else {
+        // Without /proc: where the stack and this code are.
+        let (stack, code) = (0u8, own_ranges as *const () as u64);
+        return vec![(&raw const stack as u64, &raw const stack as u64), (code, code)];
+    };
+    let mut list = Vec::new();
+    for line in text.split(|b| *b == b'\n') {
+        let range = line.split(|b| *b == b' ').next().unwrap_or_default();
+        let mut ends = range.split(|b| *b == b'-').filter_map(|h| u64::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
+        if let (Some(start), Some(end)) = (ends.next(), ends.next())
+            && start < 1 << 47
+        {
+            list.push((start, end));
+        }
+    }
+    list
+}
+
+fn round_up(v: u64) -> Option<u64> {
+    v.checked_add(PAGE - 1).map(|v| v & !(PAGE - 1))
+}
+
+/// The host's protection for a guest's: no execution, but code must be read to be translated.
+fn host_prot(prot: u32) -> u32 {
+    let read = if prot & PROT_EXEC != 0 { PROT_READ } else { 0 };
+    prot & (PROT_READ | PROT_WRITE) | read
+}
+
+fn host_mmap(addr: u64, len: u64, prot: u32, flags: i32, fd: i32, offset: u64) -> Res {
+    // SAFETY: the range was checked: it is the guest's.
+    unsafe { call!(libc::SYS_mmap, addr, len, prot, flags, i64::from(fd), offset) }
+}
+
+fn host_munmap(addr: u64, len: u64) -> Res {
+    // SAFETY: the range was checked: it is the guest's.
+    unsafe { call!(libc::SYS_munmap, addr, len) }
+}
+
+/// What to map.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub addr: u64,
+    pub len: u64,
+    pub prot: u32,
+    /// MAP_* of the host.
+    pub flags: i32,
+    pub fd: i32,
+    pub offset: u64,
+    /// Name of anonymous memory.
+    pub name: &'static str,
+}
+
+impl Mm {
+    pub fn new(limits: Limits) -> Mm {
+        let state = State { mmap_top: limits.top, ..State::default() };
+        let unlimited = || AtomicU64::new(u64::MAX);
+        Mm { limits, log_fd: AtomicI32::new(2), limit_as: unlimited(), limit_data: unlimited(), state: Lock::new(state) }
+    }
+
+    /// Sets where the engine's log goes.
+    pub fn set_log(&self, fd: i32) {
+        self.log_fd.store(fd, Ordering::Relaxed);
+    }
+
+    /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
+    pub fn set_rlimits(&self, address_space: Option<u64>, data: Option<u64>) {
+        if let Some(v) = address_space {
+            self.limit_as.store(v, Ordering::Relaxed);
+        }
+        if let Some(v) = data {
+            self.limit_data.store(v, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether so much more memory is within RLIMIT_AS.
+    fn may_grow(&self, s: &State, by: u64) -> Result<(), Errno> {
+        let limit = self.limit_as.load(Ordering::Relaxed);
+        if limit == u64::MAX || s.map.iter().map(|(s, a)| a.end - s).sum::<u64>().saturating_add(by) <= limit {
+            return Ok(());
+        }
+        Err(Errno::ENOMEM)
+    }
+
+    /// The first address beyond the guest's user space.
+    pub fn top(&self) -> u64 {
+        self.limits.top
+    }
+
+    /// Mappings are placed below `top`.
+    pub fn set_mmap_top(&self, top: u64) {
+        self.state.lock().mmap_top = top;
+    }
+
+    /// The heap begins here.
+    pub fn set_brk(&self, start: u64) {
+        let mut s = self.state.lock();
+        (s.brk_start, s.brk) = (start, start);
+    }
+
+    pub fn set_read_implies_exec(&self) {
+        self.state.lock().read_implies_exec = true;
+    }
+
+    pub(crate) fn hold(&self) {
+        self.state.hold();
+    }
+    pub(crate) fn release(&self) {
+        self.state.release();
+    }
+
+    /// A free range of `len` bytes at a multiple of `align` (a power of two), where mmap would put it.
+    pub fn find_gap(&self, len: u64, align: u64) -> Option<u64> {
+        let s = self.state.lock();
+        let len = round_up(len)?;
+        s.map.find_gap(len, align.max(PAGE), self.limits.bottom, s.mmap_top, &self.limits.holes).or_else(|| {
+            s.map.find_gap(len, align.max(PAGE), self.limits.bottom, self.limits.top, &self.limits.holes)
+        })
+    }
+
+    /// Whether the range is the guest's and nothing is there.
+    pub fn is_free(&self, start: u64, len: u64) -> bool {
+        start >= self.limits.bottom && self.limits.allows(start, len) && self.state.lock().map.is_free(start, start + len)
+    }
+
+    pub fn is_mapped(&self, addr: u64) -> bool {
+        self.state.lock().map.at(addr).is_some()
+    }
+
+    /// mmap(2). The engine is told of code that vanishes; none is needed before a program runs.
+    pub fn mmap(&self, engine: Option<&Engine>, r: &Request) -> Res {
+        let len = round_up(r.len).filter(|l| *l != 0);
+        if r.len == 0 || r.offset & (PAGE - 1) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let len = len.ok_or(Errno::ENOMEM)?;
+        if len > self.limits.top {
+            return Err(Errno::ENOMEM);
+        }
+        let fixed = r.flags & (libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) != 0;
+        if fixed && r.addr & (PAGE - 1) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if fixed && !self.limits.allows(r.addr, len) {
+            return Err(Errno::ENOMEM);
+        }
+        let backing = backing(r)?;
+        let mut s = self.state.lock();
+        self.may_grow(&s, len)?;
+        let mut prot = r.prot & PROT_ALL;
+        if s.read_implies_exec && prot & PROT_READ != 0 {
+            prot |= PROT_EXEC;
+        }
+        let (addr, had_code) = if fixed {
+            let had_code = s.map.has_code(r.addr, r.addr + len);
+            if r.flags & libc::MAP_FIXED_NOREPLACE != 0 && !s.map.is_free(r.addr, r.addr + len) {
+                return Err(Errno::EEXIST);
+            }
+            let flags = r.flags & !libc::MAP_FIXED_NOREPLACE | libc::MAP_FIXED;
+            (host_mmap(r.addr, len, host_prot(prot), host_flags(flags), r.fd, r.offset)?, had_code)
+        } else {
+            (self.place(&s, r, len, prot)?, false)
+        };
+        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
+        s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
+        drop(s);
+        if let Some(e) = engine.filter(|_| had_code) {
+            e.invalidate(addr, addr + len);
+        }
+        Ok(addr)
+    }
+
+    /// Maps where there is room: at the hint if that is free, or as high as possible.
+    fn place(&self, s: &State, r: &Request, len: u64, prot: u32) -> Res {
+        let flags = host_flags(r.flags) | libc::MAP_FIXED_NOREPLACE;
+        let hint = r.addr & !(PAGE - 1);
+        if hint >= self.limits.bottom && self.limits.allows(hint, len) && s.map.is_free(hint, hint + len) {
+            match host_mmap(hint, len, host_prot(prot), flags, r.fd, r.offset) {
+                Err(Errno::EEXIST) => {}
+                done => return done,
+            }
+        }
+        let mut holes = self.limits.holes.clone();
+        for top in [s.mmap_top, self.limits.top] {
+            // A range that the host has something in, unknown to us, is passed over.
+            for _ in 0..64 {
+                let Some(at) = s.map.find_gap(len, PAGE, self.limits.bottom, top, &holes) else { break };
+                match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+                    Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
+                    done => return done,
+                }
+            }
+        }
+        Err(Errno::ENOMEM)
+    }
+
+    /// A page with these bytes at an address that the ABI fixes, be it beyond the guest's own limits.
+    pub fn map_fixed_page(&self, addr: u64, bytes: &[u8], name: &'static str) -> Result<(), Errno> {
+        let len = round_up(bytes.len() as u64).ok_or(Errno::ENOMEM)?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        host_mmap(addr, len, PROT_READ | PROT_WRITE, flags, -1, 0)?;
+        memory::write(addr, bytes)?;
+        // SAFETY: the page was just made.
+        unsafe { call!(libc::SYS_mprotect, addr, len, PROT_READ) }?;
+        let area = Area { end: addr + len, prot: PROT_READ | PROT_EXEC, shared: false, backing: Backing::Anonymous(name), offset: 0 };
+        self.state.lock().map.insert(addr, area);
+        Ok(())
+    }
+
+    /// munmap(2)
+    pub fn munmap(&self, engine: &Engine, addr: u64, len: u64) -> Res {
+        let len = round_up(len).filter(|l| *l != 0).ok_or(Errno::EINVAL)?;
+        if addr & (PAGE - 1) != 0 || !self.limits.allows(addr, len) {
+            return Err(Errno::EINVAL);
+        }
+        let mut s = self.state.lock();
+        let had_code = s.map.has_code(addr, addr + len);
+        let parts: Vec<_> = s.map.within(addr, addr + len).map(|(s, a)| (s.max(addr), a.end.min(addr + len))).collect();
+        for (start, end) in parts {
+            host_munmap(start, end - start)?;
+            s.map.remove(start, end);
+        }
+        drop(s);
+        if had_code {
+            engine.invalidate(addr, addr + len);
+        }
+        Ok(0)
+    }
+
+    /// mprotect(2)
+    pub fn mprotect(&self, engine: &Engine, addr: u64, len: u64, prot: u32) -> Res {
+        let grows = (libc::PROT_GROWSDOWN | libc::PROT_GROWSUP) as u32;
+        let len = round_up(len).ok_or(Errno::ENOMEM)?;
+        if addr & (PAGE - 1) != 0 || prot & grows == grows {
+            return Err(Errno::EINVAL);
+        }
+        if len == 0 {
+            return Ok(0);
+        }
+        if !self.limits.allows(addr, len) {
+            return Err(Errno::ENOMEM);
+        }
+        let (mut addr, end) = (addr, addr + len);
+        let mut s = self.state.lock();
+        if prot & grows != 0 {
+            // Down to the beginning of the mapping: stacks are whole from the start here.
+            addr = s.map.at(addr).ok_or(Errno::ENOMEM)?.0;
+        }
+        let mut prot = prot & PROT_ALL;
+        if s.read_implies_exec && prot & PROT_READ != 0 {
+            prot |= PROT_EXEC;
+        }
+        // As the kernel: what comes before a hole is changed, then ENOMEM.
+        let mut at = addr;
+        let parts: Vec<_> = s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end))).collect();
+        let mut result = Ok(0);
+        let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
+        for (start, stop) in parts {
+            if start != at {
+                break;
+            }
+            // SAFETY: the range is the guest's.
+            result = unsafe { call!(libc::SYS_mprotect, start, stop - start, host_prot(prot)) };
+            if result.is_err() {
+                break;
+            }
+            s.map.protect(start, stop, prot);
+            at = stop;
+        }
+        drop(s);
+        if code {
+            engine.invalidate(addr, end);
+        }
+        if result.is_ok() && at < end { Err(Errno::ENOMEM) } else { result }
+    }
+
+    /// mprotect of memory that no code has seen yet.
+    pub fn protect_new(&self, addr: u64, len: u64, prot: u32) -> Result<(), Errno> {
+        let len = round_up(len).ok_or(Errno::ENOMEM)?;
+        let mut s = self.state.lock();
+        if !s.map.is_whole(addr, addr + len) {
+            return Err(Errno::ENOMEM);
+        }
+        // SAFETY: the range is the guest's.
+        unsafe { call!(libc::SYS_mprotect, addr, len, host_prot(prot)) }?;
+        s.map.protect(addr, addr + len, prot);
+        Ok(())
+    }
+
+    /// brk(2): the new end of the heap, or the old one if it cannot be had.
+    pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
+        let s = self.state.lock();
+        let (start, old) = (s.brk_start, s.brk);
+        if new < start || !self.limits.allows(start, new - start) || new - start > self.limit_data.load(Ordering::Relaxed) {
+            return old;
+        }
+        let (Some(from), Some(to)) = (round_up(old), round_up(new)) else { return old };
+        if to > from && !s.map.is_free(from, to) {
+            return old;
+        }
+        drop(s);
+        if to > from {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+            let r = Request { addr: from, len: to - from, prot: PROT_READ | PROT_WRITE, flags, fd: -1, offset: 0, name: "[heap]" };
+            if self.mmap(Some(engine), &r).is_err() {
+                return old;
+            }
+        } else if to < from && self.munmap(engine, to, from - to).is_err() {
+            return old;
+        }
+        self.state.lock().brk = new;
+        new
+    }
+
+    /// mremap(2)
+    pub fn mremap(&self, engine: &Engine, old: u64, old_len: u64, new_len: u64, flags: i32, new: u64) -> Res {
+        let known = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+        let fixed = flags & libc::MREMAP_FIXED != 0;
+        let dontunmap = flags & libc::MREMAP_DONTUNMAP != 0;
+        let may_move = flags & libc::MREMAP_MAYMOVE != 0;
+        if flags & !known != 0 || old & (PAGE - 1) != 0 || (fixed || dontunmap) && !may_move || dontunmap && old_len != new_len {
+            return Err(Errno::EINVAL);
+        }
+        let (Some(old_len), Some(new_len)) = (round_up(old_len), round_up(new_len)) else { return Err(Errno::EINVAL) };
+        if new_len == 0 || !self.limits.allows(old, old_len.max(PAGE)) {
+            return Err(Errno::EINVAL);
+        }
+        if fixed {
+            let overlap = new < old + old_len && old < new.wrapping_add(new_len);
+            if new & (PAGE - 1) != 0 || !self.limits.allows(new, new_len) || overlap {
+                return Err(Errno::EINVAL);
+            }
+        } else if new_len < old_len && !dontunmap {
+            self.munmap(engine, old + new_len, old_len - new_len)?;
+            return Ok(old);
+        }
+        self.move_mapping(engine, old, old_len, new_len, flags, new)
+    }
+
+    fn move_mapping(&self, engine: &Engine, old: u64, old_len: u64, new_len: u64, flags: i32, new: u64) -> Res {
+        let (fixed, dontunmap) = (flags & libc::MREMAP_FIXED != 0, flags & libc::MREMAP_DONTUNMAP != 0);
+        let mut s = self.state.lock();
+        let (start, area) = s.map.at(old).ok_or(Errno::EFAULT)?;
+        let mut area = area.clone();
+        let in_one = area.end >= old + old_len;
+        if !in_one && (old_len != new_len || !s.map.is_whole(old, old + old_len)) {
+            return Err(Errno::EFAULT);
+        }
+        if matches!(area.backing, Backing::Object(_)) {
+            area.offset += old - start;
+        }
+        if old_len == new_len && !fixed && !dontunmap {
+            return Ok(old);
+        }
+        // In place, if there is room behind.
+        self.may_grow(&s, new_len.saturating_sub(old_len))?;
+        let at_end = area.end == old + old_len && old_len != 0;
+        if !fixed && !dontunmap && at_end && self.limits.allows(old, new_len) && s.map.is_free(old + old_len, old + new_len) {
+            // SAFETY: the range behind is free and the guest's.
+            let grown = unsafe { call!(libc::SYS_mremap, old, old_len, new_len, 0, 0) };
+            if grown.is_ok() {
+                area.end = old + new_len;
+                s.map.insert(old, area);
+                return Ok(old);
+            }
+        }
+        if flags & libc::MREMAP_MAYMOVE == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let to = if fixed {
+            new
+        } else {
+            s.map.find_gap(new_len, PAGE, self.limits.bottom, s.mmap_top, &self.limits.holes).ok_or(Errno::ENOMEM)?
+        };
+        let host = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | flags & libc::MREMAP_DONTUNMAP;
+        let had_code = s.map.has_code(to, to + new_len) || s.map.has_code(old, old + old_len.max(1));
+        // The kernel moves several mappings only from 6.17 on, and none that grows: here each by its own.
+        let parts: Vec<(u64, Area)> = if in_one {
+            vec![(old, area)]
+        } else {
+            s.map.within(old, old + old_len).map(|(s, a)| (s, a.clone())).collect()
+        };
+        if fixed {
+            s.map.remove(to, to + new_len);
+        }
+        for (from, mut part) in parts {
+            let end = part.end.min(old + old_len);
+            let from = from.max(old);
+            let (len, target_len) = if in_one { (old_len, new_len) } else { (end - from, end - from) };
+            let target = to + (from - old);
+            // SAFETY: both ranges are the guest's; the target is free or was asked for by the guest.
+            unsafe { call!(libc::SYS_mremap, from, len, target_len, host, target) }?;
+            if !dontunmap && old_len != 0 {
+                s.map.remove(from, from + len);
+            }
+            part.end = target + target_len;
+            s.map.insert(target, part);
+        }
+        drop(s);
+        if had_code {
+            engine.invalidate(to, to + new_len);
+            engine.invalidate(old, old + old_len);
+        }
+        Ok(to)
+    }
+
+    /// madvise(2): the host's, on the same memory.
+    pub fn madvise(&self, engine: &Engine, addr: u64, len: u64, advice: i32) -> Res {
+        let rounded = round_up(len).ok_or(Errno::EINVAL)?;
+        if addr & (PAGE - 1) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if rounded != 0 && !self.limits.allows(addr, rounded) {
+            return Err(Errno::ENOMEM);
+        }
+        // SAFETY: the range is the guest's.
+        let r = unsafe { call!(libc::SYS_madvise, addr, len, advice) };
+        let drops = matches!(advice, libc::MADV_DONTNEED | libc::MADV_FREE | libc::MADV_REMOVE);
+        if drops && self.state.lock().map.has_code(addr, addr + rounded) {
+            engine.invalidate(addr, addr + rounded);
+        }
+        r
+    }
+
+    /// shmat(2): `len` is the segment's size.
+    pub fn shmat(&self, engine: &Engine, id: i32, addr: u64, flags: i32, len: u64) -> Res {
+        let len = round_up(len).ok_or(Errno::EINVAL)?;
+        let mut s = self.state.lock();
+        let remap = flags & libc::SHM_REMAP != 0;
+        let at = match addr {
+            0 if remap => return Err(Errno::EINVAL),
+            0 => s.map.find_gap(len, PAGE, self.limits.bottom, s.mmap_top, &self.limits.holes).ok_or(Errno::ENOMEM)?,
+            a if a & (PAGE - 1) == 0 => a,
+            a if flags & libc::SHM_RND != 0 => a & !(PAGE - 1),
+            _ => return Err(Errno::EINVAL),
+        };
+        if !self.limits.allows(at, len) || !remap && !s.map.is_free(at, at + len) {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: the range is the guest's, and free or to be replaced. SHM_EXEC is a fact of the map alone.
+        let at = unsafe { call!(libc::SYS_shmat, id, at, flags & !libc::SHM_EXEC) }?;
+        let had_code = s.map.has_code(at, at + len);
+        let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
+        let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
+        let object = Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec() };
+        let area = Area { end: at + len, prot: PROT_READ | write | exec, shared: true, backing: Backing::Object(Arc::new(object)), offset: 0 };
+        s.map.insert(at, area);
+        drop(s);
+        if had_code {
+            engine.invalidate(at, at + len);
+        }
+        Ok(at)
+    }
+
+    /// shmdt(2)
+    pub fn shmdt(&self, engine: &Engine, addr: u64) -> Res {
+        let mut s = self.state.lock();
+        // SAFETY: it takes away segments only, and the guest attached those.
+        unsafe { call!(libc::SYS_shmdt, addr) }?;
+        let Some((_, first)) = s.map.at(addr) else { return Ok(0) };
+        let segment = first.backing.clone();
+        let gone: Vec<_> = s.map.within(addr, u64::MAX).filter(|(s, a)| a.backing == segment && s - addr == a.offset).map(|(s, a)| (s, a.end)).collect();
+        for (start, end) in &gone {
+            s.map.remove(*start, *end);
+        }
+        drop(s);
+        for (start, end) in gone {
+            engine.invalidate(start, end);
+        }
+        Ok(0)
+    }
+
+    /// The guest says that it changed code: forget it in every mapping of the same object.
+    pub fn flush_code(&self, engine: &Engine, addr: u64, len: u64) {
+        engine.invalidate(addr, addr.saturating_add(len));
+        let s = self.state.lock();
+        let Some((start, area)) = s.map.at(addr) else { return };
+        if !area.shared {
+            return;
+        }
+        let Backing::Object(object) = &area.backing else { return };
+        let (from, to) = (area.offset + (addr - start), area.offset + (addr.saturating_add(len).min(area.end) - start));
+        let mut list = Vec::new();
+        for (other, a) in s.map.iter() {
+            let Backing::Object(o) = &a.backing else { continue };
+            if other == start || (o.dev, o.inode) != (object.dev, object.inode) || a.prot & PROT_EXEC == 0 {
+                continue;
+            }
+            let (begin, end) = (from.max(a.offset), to.min(a.offset + (a.end - other)));
+            if begin < end {
+                list.push((other + (begin - a.offset), other + (end - a.offset)));
+            }
+        }
+        drop(s);
+        for (start, end) in list {
+            engine.invalidate(start, end);
+        }
+    }
+
+    /// The text of /proc/self/maps. `stack` is an address in the main stack.
+    pub fn maps(&self, stack: u64) -> String {
+        let s = self.state.lock();
+        let mut text = String::new();
+        for (start, a) in s.map.iter() {
+            let flag = |bit, c| if a.prot & bit != 0 { c } else { '-' };
+            let (dev, inode, path) = match &a.backing {
+                Backing::Anonymous(name) => {
+                    let name = if (start..a.end).contains(&stack) { "[stack]" } else { name };
+                    (0, 0, name.into())
+                }
+                Backing::Object(o) => (o.dev, o.inode, String::from_utf8_lossy(&o.path)),
+            };
+            let (r, w, x) = (flag(PROT_READ, 'r'), flag(PROT_WRITE, 'w'), flag(PROT_EXEC, 'x'));
+            let p = if a.shared { 's' } else { 'p' };
+            let (major, minor) = (libc::major(dev), libc::minor(dev));
+            let line = format!("{start:08x}-{:08x} {r}{w}{x}{p} {:08x} {major:02x}:{minor:02x} {inode} ", a.end, a.offset);
+            // The kernel pads to the column of the path.
+            let _ = if path.is_empty() { writeln!(text, "{line}") } else { writeln!(text, "{line:<73}{path}") };
+        }
+        text
+    }
+
+    /// All bytes that are mapped (for statm and the like).
+    pub fn total(&self) -> u64 {
+        self.state.lock().map.iter().map(|(s, a)| a.end - s).sum()
+    }
+
+    /// The heap: start and end.
+    pub fn heap(&self) -> (u64, u64) {
+        let s = self.state.lock();
+        (s.brk_start, s.brk)
+    }
+
+    /// Shows that nobody changes the map meanwhile.
+    pub fn lock(&self) -> impl Sized + '_ {
+        let guard: Guard<'_, State> = self.state.lock();
+        guard
+    }
+}
+
+/// A device number for System V segments, which have none that we could know.
+const SYSV_DEVICE: u64 = u64::MAX;
+
+fn host_flags(flags: i32) -> i32 {
+    // MAP_GROWSDOWN would let the host change the map behind our back; MAP_32BIT is the host's own.
+    flags & !(libc::MAP_GROWSDOWN | libc::MAP_32BIT)
+}
+
+/// What the request maps.
+fn backing(r: &Request) -> Result<Backing, Errno> {
+    if r.flags & libc::MAP_ANONYMOUS != 0 {
+        if r.flags & libc::MAP_TYPE == libc::MAP_PRIVATE {
+            return Ok(Backing::Anonymous(r.name));
+        }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let inode = NEXT.fetch_add(1, Ordering::Relaxed);
+        return Ok(Backing::Object(Arc::new(Object { dev: 1, inode, path: b"/dev/zero (deleted)".to_vec() })));
+    }
+    // SAFETY: all zero is a stat.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes the struct.
+    unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
+    let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
+    Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path })))
+}
+
+impl CodeSource for Mm {
+    fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize {
+        let s = self.state.lock();
+        let mut len = 0;
+        while len < buf.len() {
+            let at = pc + len as u64;
+            match s.map.at(at) {
+                Some((_, a)) if a.prot & PROT_EXEC != 0 => len = buf.len().min((a.end - pc) as usize),
+                _ => break,
+            }
+        }
+        drop(s);
+        // It may vanish meanwhile, or lie beyond its file's end.
+        memory::read_some(pc, &mut buf[..len])
+    }
+
+    fn log(&self, text: &str) {
+        host::write_all(self.log_fd.load(Ordering::Relaxed), text.as_bytes());
+    }
+}

@@ -1,0 +1,79 @@
+//! What the threads of a guest process share: the guest, its address space, the engine, the program that was loaded.
+
+use crate::host;
+use crate::mm::Mm;
+use crate::options::{Log, Options};
+use arch::Guest;
+use engine::{Cpu, Engine};
+use std::fmt;
+use std::ptr::NonNull;
+
+/// A guest process. There is one in each host process; it lives as long as that.
+#[derive(Debug)]
+pub struct Process {
+    pub guest: &'static Guest,
+    /// Every guest of this program: execve runs their executables too.
+    pub guests: &'static [&'static Guest],
+    pub cpu: &'static arch::Cpu,
+    pub options: Options,
+    pub mm: &'static Mm,
+    pub engine: Engine,
+    pub image: Image,
+    /// Where log lines go.
+    pub log_fd: i32,
+    /// Values of QEMU_* and RQEMU_* variables that children must get again.
+    pub inherited: Vec<Vec<u8>>,
+}
+
+/// What /proc tells of the program.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// The executable's absolute path.
+    pub exe: Vec<u8>,
+    /// Its name, as `comm` has it.
+    pub comm: Vec<u8>,
+    /// Where the strings of the arguments and of the environment stand in guest memory.
+    pub args: (u64, u64),
+    pub env: (u64, u64),
+    /// The auxiliary vector's bytes, in the guest's layout.
+    pub auxv: Vec<u8>,
+    /// The stack pointer at the start.
+    pub stack_start: u64,
+    pub code: (u64, u64),
+    pub data: (u64, u64),
+    /// First instruction, where the program's and the interpreter's images were put.
+    pub start: u64,
+    /// Addresses of the vDSO and of the ABI's first further page (arm's sigpage).
+    pub vdso: u64,
+    pub page: u64,
+    /// Where handlers return to.
+    pub return_code: u64,
+}
+
+impl Process {
+    /// Writes a line to the log.
+    pub fn log(&self, text: fmt::Arguments) {
+        host::write_all(self.log_fd, format!("{text}\n").as_bytes());
+    }
+
+    /// A line under `-d unimp`.
+    pub fn unimp(&self, text: fmt::Arguments) {
+        if self.options.log.has(Log::UNIMP) {
+            self.log(text);
+        }
+    }
+
+    /// Takes every lock, in this order, so that a forked child finds nothing half done.
+    pub fn before_fork(&self) {
+        self.engine.before_fork();
+        self.mm.hold();
+        crate::alloc::hold();
+    }
+
+    /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
+    pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
+        crate::alloc::release();
+        self.mm.release();
+        self.engine.after_fork(child, Some(keep));
+    }
+}

@@ -1,0 +1,555 @@
+//! Signals. The host kernel keeps the queue and the mask: the guest's mask is the host's (without the synchronous signals, which rqemu
+//! needs itself), ignored and default signals are so on the host, and a guest's handler makes the host call [`on_signal`].
+//!
+//! That handler puts an asynchronous signal into the task's [`Inbox`], blocks all others and returns; the run loop delivers it when translated
+//! code has come to its next poll, and sets the mask again. So at most one signal waits here. Faults of translated code are turned into
+//! exits by the engine; faults of `memory.rs` into EFAULT.
+
+use crate::call;
+use crate::host::{self, Errno};
+use crate::lock::Lock;
+use crate::memory;
+use crate::options::Log;
+use crate::siginfo::HostInfo;
+use crate::task::Task;
+use arch::abi::{AltStack, Delivery, FaultFacts};
+use engine::{Cpu, Fault};
+use ir::Trap;
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// Signals that a fault raises: never blocked on the host.
+pub const SYNCHRONOUS: u64 =
+    bit(libc::SIGSEGV) | bit(libc::SIGBUS) | bit(libc::SIGFPE) | bit(libc::SIGILL) | bit(libc::SIGTRAP);
+const SYNCHRONOUS_LIST: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
+/// SIGKILL and SIGSTOP cannot be blocked.
+pub const UNBLOCKABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+
+/// Size and alignment of each task's host signal stack, whose first word points to the task's [`Inbox`].
+pub const STACK_SIZE: u64 = 64 << 10;
+
+pub const SIG_DFL: u64 = 0;
+pub const SIG_IGN: u64 = 1;
+pub const SA_NOCLDSTOP: u64 = 1;
+pub const SA_NOCLDWAIT: u64 = 2;
+pub const SA_SIGINFO: u64 = 4;
+pub const SA_EXPOSE_TAGBITS: u64 = 0x800;
+pub const SA_RESTORER: u64 = 0x0400_0000;
+pub const SA_ONSTACK: u64 = 0x0800_0000;
+pub const SA_RESTART: u64 = 0x1000_0000;
+pub const SA_NODEFER: u64 = 0x4000_0000;
+pub const SA_RESETHAND: u64 = 0x8000_0000;
+
+pub const SS_ONSTACK: u32 = 1;
+pub const SS_DISABLE: u32 = 2;
+pub const SS_AUTODISARM: u32 = 1 << 31;
+
+/// A signal's bit in a mask.
+pub const fn bit(signo: i32) -> u64 {
+    1 << (signo - 1)
+}
+
+/// What a guest wants done at a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Action {
+    pub handler: u64,
+    pub flags: u64,
+    pub restorer: u64,
+    pub mask: u64,
+}
+
+/// The actions of all 64 signals; shared by CLONE_SIGHAND.
+#[derive(Debug)]
+pub struct Actions(Lock<[Action; 65]>);
+
+impl Actions {
+    pub fn get(&self, signo: i32) -> Action {
+        self.0.lock()[signo as usize]
+    }
+    pub fn set(&self, signo: i32, action: Action) {
+        self.0.lock()[signo as usize] = action;
+    }
+    pub fn copy(&self) -> Actions {
+        Actions(Lock::new(*self.0.lock()))
+    }
+    /// With all handlers back at their defaults (CLONE_CLEAR_SIGHAND).
+    pub fn clear_handlers(&self) {
+        for a in self.0.lock().iter_mut().filter(|a| a.handler != SIG_IGN) {
+            *a = Action::default();
+        }
+    }
+    pub(crate) fn hold(&self) {
+        self.0.hold();
+    }
+    pub(crate) fn release(&self) {
+        self.0.release();
+    }
+}
+
+const RECORDED: u32 = 1;
+const SENT_SYNCHRONOUS: u32 = 2;
+
+/// Where a task's signal handler puts what came. It lives as long as the process.
+#[derive(Debug)]
+pub struct Inbox {
+    /// [`RECORDED`]: an asynchronous signal is in `info`, and the host's mask is full. [`SENT_SYNCHRONOUS`]: somebody sent one of the
+    /// synchronous signals with kill, and the guest does not block it.
+    pending: AtomicU32,
+    /// Which of [`SYNCHRONOUS_LIST`] were sent, in its order.
+    sent: AtomicU32,
+    /// The guest's mask, for the handler.
+    mask: AtomicU64,
+    cpu: AtomicPtr<Cpu>,
+    info: UnsafeCell<HostInfo>,
+    sent_info: [UnsafeCell<HostInfo>; 5],
+}
+
+// SAFETY: the task's own thread and its handler alone use it; `info` is written by the handler only while RECORDED is clear, and read only
+// while it is set.
+unsafe impl Sync for Inbox {}
+
+impl Inbox {
+    pub fn new(cpu: *mut Cpu, mask: u64) -> Inbox {
+        Inbox {
+            pending: AtomicU32::new(0),
+            sent: AtomicU32::new(0),
+            mask: AtomicU64::new(mask),
+            cpu: AtomicPtr::new(cpu),
+            info: UnsafeCell::new(HostInfo::ZERO),
+            sent_info: [const { UnsafeCell::new(HostInfo::ZERO) }; 5],
+        }
+    }
+    /// The word that restartable calls look at.
+    pub fn pending_word(&self) -> *const u32 {
+        self.pending.as_ptr()
+    }
+    pub fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed) != 0
+    }
+
+    /// A signal that may be delivered now.
+    fn take(&self) -> Option<HostInfo> {
+        let pending = self.pending.load(Ordering::Acquire);
+        if pending & SENT_SYNCHRONOUS != 0 {
+            let open = self.sent.load(Ordering::Relaxed) & !self.blocked_sent();
+            if open != 0 {
+                let n = open.trailing_zeros();
+                self.sent.fetch_and(!(1 << n), Ordering::Relaxed);
+                self.update();
+                // SAFETY: only this thread reads it, and its handler writes only after another kill.
+                return Some(unsafe { *self.sent_info[n as usize].get() });
+            }
+        }
+        if pending & RECORDED == 0 {
+            return None;
+        }
+        // SAFETY: RECORDED is set, so the handler does not write.
+        let info = unsafe { *self.info.get() };
+        self.pending.fetch_and(!RECORDED, Ordering::Release);
+        Some(info)
+    }
+
+    fn blocked_sent(&self) -> u32 {
+        let mask = self.mask.load(Ordering::Relaxed);
+        SYNCHRONOUS_LIST.iter().enumerate().filter(|(_, s)| mask & bit(**s) != 0).fold(0, |b, (n, _)| b | 1 << n)
+    }
+
+    /// Sets SENT_SYNCHRONOUS as the mask asks.
+    fn update(&self) {
+        if self.sent.load(Ordering::Relaxed) & !self.blocked_sent() != 0 {
+            self.pending.fetch_or(SENT_SYNCHRONOUS, Ordering::Relaxed);
+        } else {
+            self.pending.fetch_and(!SENT_SYNCHRONOUS, Ordering::Relaxed);
+        }
+    }
+
+    /// The guest's mask has changed.
+    pub(crate) fn set_mask(&self, mask: u64) {
+        self.mask.store(mask, Ordering::Relaxed);
+        self.update();
+    }
+
+    /// A forked child has no pending signals.
+    pub(crate) fn forget(&self) {
+        self.sent.store(0, Ordering::Relaxed);
+        self.pending.store(0, Ordering::Relaxed);
+    }
+
+    /// Signals that were sent and wait for the guest to unblock them (for sigpending).
+    pub(crate) fn sent_set(&self) -> u64 {
+        let sent = self.sent.load(Ordering::Relaxed);
+        SYNCHRONOUS_LIST.iter().enumerate().filter(|(n, _)| sent >> n & 1 != 0).fold(0, |set, (_, s)| set | bit(*s))
+    }
+
+    /// Takes a sent signal out of those in `set`, for sigtimedwait.
+    pub(crate) fn take_sent(&self, set: u64) -> Option<HostInfo> {
+        let n = SYNCHRONOUS_LIST.iter().position(|s| (self.sent_set() & set & bit(*s)) != 0)?;
+        self.sent.fetch_and(!(1 << n), Ordering::Relaxed);
+        self.update();
+        // SAFETY: as in `take`.
+        Some(unsafe { *self.sent_info[n].get() })
+    }
+}
+
+std::arch::global_asm!(
+    ".pushsection .text.rqemu_restorer, \"ax\"",
+    ".globl rqemu_restorer",
+    "rqemu_restorer:",
+    "mov eax, 15",
+    "syscall",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    fn rqemu_restorer();
+}
+
+/// The kernel's struct sigaction on x86-64.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+struct HostAction {
+    handler: u64,
+    flags: u64,
+    restorer: u64,
+    mask: u64,
+}
+
+fn host_action(signo: i32, new: Option<&HostAction>) -> Result<HostAction, Errno> {
+    let mut old = HostAction::default();
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the kernel reads and writes these structs.
+    unsafe { call!(libc::SYS_rt_sigaction, signo, new, &raw mut old, 8) }?;
+    Ok(old)
+}
+
+/// Tells the host what to do at a signal for which the guest has this action.
+pub(crate) fn install(signo: i32, action: &Action) {
+    let own = SYNCHRONOUS & bit(signo) != 0;
+    let keep = action.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    let host = match action.handler {
+        SIG_DFL | SIG_IGN if !own => HostAction { handler: action.handler, flags: keep | SA_RESTORER, restorer: rqemu_restorer as *const () as u64, mask: 0 },
+        _ => HostAction {
+            handler: on_signal as *const () as u64,
+            flags: keep | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESTORER,
+            restorer: rqemu_restorer as *const () as u64,
+            mask: !SYNCHRONOUS,
+        },
+    };
+    let _ = host_action(signo, Some(&host));
+}
+
+/// The actions that rqemu was started with become the guest's; then rqemu takes the synchronous signals.
+pub fn start() -> Actions {
+    let mut actions = [Action::default(); 65];
+    for signo in 1..=64 {
+        if let Ok(old) = host_action(signo, None) {
+            actions[signo as usize].handler = if old.handler == SIG_IGN { SIG_IGN } else { SIG_DFL };
+        }
+    }
+    for signo in SYNCHRONOUS_LIST {
+        install(signo, &actions[signo as usize]);
+    }
+    Actions(Lock::new(actions))
+}
+
+/// Sets the host's mask of this thread, whatever is pending; returns the old one.
+pub(crate) fn set_host_mask(mask: u64) -> u64 {
+    let mut old = 0u64;
+    // SAFETY: the kernel reads and writes two words.
+    let _ = unsafe { call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, 8) };
+    old
+}
+
+/// A program that is about to be started finds the synchronous signals ignored if the guest ignores them, and the guest's mask.
+pub(crate) fn before_exec(actions: &Actions, mask: u64) {
+    for signo in SYNCHRONOUS_LIST {
+        if actions.get(signo).handler == SIG_IGN {
+            let _ = host_action(signo, Some(&HostAction { handler: SIG_IGN, ..HostAction::default() }));
+        }
+    }
+    set_host_mask(mask);
+}
+
+/// It was not started: as before, but for the mask, which the run loop sets.
+pub(crate) fn after_exec(actions: &Actions) {
+    set_host_mask(!SYNCHRONOUS);
+    for signo in SYNCHRONOUS_LIST {
+        install(signo, &actions.get(signo));
+    }
+}
+
+/// Makes `base` (of [`STACK_SIZE`], aligned to it) this thread's signal stack.
+pub(crate) fn use_stack(base: u64, inbox: &'static Inbox) {
+    // SAFETY: the memory was mapped for this.
+    unsafe { *(base as *mut *const Inbox) = inbox };
+    // The first word stays out of the stack.
+    let stack = libc::stack_t { ss_sp: (base + 64) as *mut _, ss_flags: 0, ss_size: (STACK_SIZE - 64) as usize };
+    // SAFETY: the kernel reads the struct.
+    let _ = unsafe { call!(libc::SYS_sigaltstack, &raw const stack, 0) };
+}
+
+/// Every host signal handler.
+unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    let here = 0u8;
+    let base = &raw const here as u64 & !(STACK_SIZE - 1);
+    // SAFETY: handlers run on the task's signal stack, whose first word was set by `use_stack`; the kernel gives good pointers.
+    let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
+    let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
+        if let Some(to) = memory::fault_fixup(rip).or_else(|| host::compat_fixup(rip)) {
+            context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
+            return;
+        }
+        // SAFETY: as the engine asks: first thing in the handler, with the task's Cpu.
+        if unsafe { engine::fault::on_signal(signo, info, context, inbox.cpu.load(Ordering::Relaxed)) } {
+            return;
+        }
+        // A fault of rqemu's own: it happens again, with nobody to catch it.
+        // SAFETY: for a fault si_addr is set.
+        report_own_fault(signo, rip, unsafe { info.si_addr() } as u64);
+        let _ = host_action(signo, Some(&HostAction::default()));
+        return;
+    }
+    // SAFETY: the kernel's siginfo is as large; `inbox` as its type says.
+    unsafe {
+        if SYNCHRONOUS & bit(signo) != 0 {
+            let n = SYNCHRONOUS_LIST.iter().position(|s| *s == signo).unwrap_or(0);
+            *inbox.sent_info[n].get() = *std::ptr::from_mut(info).cast::<HostInfo>();
+            inbox.sent.fetch_or(1 << n, Ordering::Relaxed);
+            inbox.update();
+            if inbox.pending.load(Ordering::Relaxed) & SENT_SYNCHRONOUS == 0 {
+                return;
+            }
+        } else {
+            *inbox.info.get() = *std::ptr::from_mut(info).cast::<HostInfo>();
+            inbox.pending.fetch_or(RECORDED, Ordering::Release);
+            *(&raw mut context.uc_sigmask).cast::<u64>() = !SYNCHRONOUS;
+        }
+        (*inbox.cpu.load(Ordering::Relaxed)).interrupt();
+    }
+    if let Some(to) = host::safe_syscall_fixup(rip) {
+        context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
+    }
+}
+
+/// One line, without allocation.
+fn report_own_fault(signo: i32, rip: u64, addr: u64) {
+    let mut line = *b"rqemu: internal fault: signal 00 at 0x0000000000000000, address 0x0000000000000000\n";
+    line[30] = b'0' + (signo / 10) as u8;
+    line[31] = b'0' + (signo % 10) as u8;
+    for (end, v) in [(54, rip), (line.len() - 1, addr)] {
+        for n in 0..16 {
+            line[end - 1 - n] = b"0123456789abcdef"[(v >> (4 * n) & 15) as usize];
+        }
+    }
+    host::write_all(2, &line);
+}
+
+/// What the kernel does at a signal with no handler.
+fn is_ignored_by_default(signo: i32) -> bool {
+    matches!(signo, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH)
+}
+
+impl Task {
+    /// Delivers what is in the inbox, then lets the host's signals in again and settles an interrupted call.
+    pub(crate) fn deliver_signals(&mut self) {
+        while self.inbox.is_pending() || self.masked {
+            self.cpu().clear_interrupt();
+            while let Some(info) = self.inbox.take() {
+                self.masked = true;
+                self.deliver(&info, None);
+            }
+            let mask = self.host_sigset(self.mask);
+            let args = [libc::SIG_SETMASK as u64, &raw const mask as u64, 0, 8, 0, 0];
+            if self.host_call(libc::SYS_rt_sigprocmask, args).is_ok() {
+                self.masked = false;
+            }
+        }
+        if self.suspended.take().is_some() {
+            self.inbox.set_mask(self.mask);
+        }
+        if self.restart.take().is_some() {
+            (self.abi().syscall.rewind)(self.cpu_mut().state_mut());
+        }
+    }
+
+    /// Delivers one signal: makes the guest's frame, or does the default action.
+    fn deliver(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
+        let signo = info.signo();
+        let action = self.actions.get(signo);
+        if self.process.options.log.has(Log::INT) {
+            self.log(format_args!("signal {signo} code {} to {:#x}", info.code(), action.handler));
+        }
+        match action.handler {
+            SIG_IGN => {}
+            SIG_DFL if is_ignored_by_default(signo) => {}
+            SIG_DFL => self.default_action(signo),
+            _ => {
+                self.settle_interrupted(&action);
+                if !self.enter_handler(info, &action, fault) {
+                    self.cannot_deliver(signo);
+                }
+            }
+        }
+    }
+
+    /// The interrupted call is done again or gives EINTR, as the handler's flags say.
+    fn settle_interrupted(&mut self, action: &Action) {
+        let Some(how) = self.restart.take() else { return };
+        let regs = &self.abi().syscall;
+        if how == Errno::RESTARTNOINTR || action.flags & SA_RESTART != 0 {
+            (regs.rewind)(self.cpu_mut().state_mut());
+        } else {
+            self.set(regs.result, i64::from(-Errno::EINTR.0) as u64);
+        }
+    }
+
+    /// Makes the frame and sets the registers. False if the frame cannot be written.
+    fn enter_handler(&mut self, info: &HostInfo, action: &Action, fault: Option<FaultFacts>) -> bool {
+        let abi = self.abi();
+        let sp = self.get(abi.stack_pointer);
+        let alt = self.altstack;
+        let use_alt = action.flags & SA_ONSTACK != 0 && alt.flags & SS_DISABLE == 0 && alt.size != 0 && !self.on_altstack(sp);
+        let stack = if use_alt { alt.sp.wrapping_add(alt.size) } else { sp };
+        let delivery = Delivery {
+            signo: info.signo() as u32,
+            info: &info.to_guest(abi),
+            handler: action.handler,
+            flags: action.flags,
+            restorer: action.restorer,
+            mask: self.mask,
+            altstack: AltStack { flags: self.altstack_flags(sp), ..alt },
+            fault,
+            fp_flags: self.cpu().fp_flags(),
+            stack,
+            return_code: self.process.image.return_code,
+            page: self.process.image.page,
+        };
+        let mut state = self.cpu().state().to_vec();
+        let frame = (abi.signals.deliver)(&mut state, &delivery);
+        // man 2 sigaltstack: a frame that does not fit on the alternative stack is a SIGSEGV.
+        let fits = !(use_alt || self.on_altstack(sp)) || alt.flags & SS_AUTODISARM != 0 || frame.at > alt.sp;
+        if !fits || memory::write(frame.at, &frame.bytes).is_err() {
+            return false;
+        }
+        self.cpu_mut().state_mut().copy_from_slice(&state);
+        if alt.flags & SS_AUTODISARM != 0 {
+            self.altstack = AltStack { flags: SS_DISABLE, ..AltStack::default() };
+        }
+        let signo = info.signo();
+        let own = if action.flags & SA_NODEFER == 0 { bit(signo) } else { 0 };
+        let during = self.suspended.take().unwrap_or(self.mask);
+        self.set_mask_later((during | action.mask | own) & !UNBLOCKABLE);
+        if action.flags & SA_RESETHAND != 0 {
+            let reset = Action { handler: SIG_DFL, ..*action };
+            self.actions.set(signo, reset);
+            install(signo, &reset);
+        }
+        true
+    }
+
+    /// The guest's mask changes; the host's follows when signals are let in again.
+    pub(crate) fn set_mask_later(&mut self, mask: u64) {
+        self.mask = mask;
+        self.inbox.set_mask(mask);
+        self.masked = true;
+    }
+
+    pub(crate) fn on_altstack(&self, sp: u64) -> bool {
+        // The kernel's rule: below the top, above the bottom; never with SS_AUTODISARM.
+        let alt = &self.altstack;
+        alt.flags & SS_AUTODISARM == 0 && sp > alt.sp && sp - alt.sp <= alt.size
+    }
+
+    pub(crate) fn altstack_flags(&self, sp: u64) -> u32 {
+        if self.altstack.size == 0 {
+            SS_DISABLE
+        } else if self.on_altstack(sp) {
+            SS_ONSTACK
+        } else {
+            self.altstack.flags & SS_AUTODISARM
+        }
+    }
+
+    /// The default action of a signal that is not ignored: the host's own.
+    fn default_action(&mut self, signo: i32) {
+        let _ = host_action(signo, Some(&HostAction::default()));
+        let old = set_host_mask(!bit(signo));
+        // SAFETY: no memory is involved.
+        let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
+        // Here again after a stop only.
+        set_host_mask(old);
+        install(signo, &self.actions.get(signo));
+    }
+
+    /// A frame that cannot be written is a SIGSEGV, and one for a SIGSEGV is the end.
+    fn cannot_deliver(&mut self, signo: i32) {
+        if signo == libc::SIGSEGV {
+            self.die(libc::SIGSEGV);
+        }
+        self.force(&HostInfo::fault(libc::SIGSEGV, crate::siginfo::SI_KERNEL, 0), None);
+    }
+
+    /// Ends the process by a signal, whatever the guest wanted.
+    pub(crate) fn die(&mut self, signo: i32) -> ! {
+        self.actions.set(signo, Action::default());
+        self.default_action(signo);
+        host::exit_group(128 + signo)
+    }
+
+    /// A signal that cannot be put off: ignored or blocked, it kills.
+    pub(crate) fn force(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
+        let signo = info.signo();
+        let handler = self.actions.get(signo).handler;
+        if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
+            self.die(signo);
+        }
+        self.deliver(info, fault);
+    }
+
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        // An address that x86 cannot form at all: for the guest it is one without memory.
+        let code = if fault.code == crate::siginfo::SI_KERNEL { libc_code::SEGV_MAPERR } else { fault.code };
+        let protection = fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR;
+        let facts = FaultFacts { addr: fault.addr, write: fault.write, fetch: false, protection };
+        self.force(&HostInfo::fault(fault.signo, code, fault.addr), Some(facts));
+    }
+
+    pub(crate) fn trap(&mut self, trap: Trap) {
+        use libc_code::*;
+        let pc = self.get(self.process.guest.state.pc);
+        let at = pc & !1;
+        let (signo, code) = match trap {
+            Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
+            Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
+            Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
+            Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
+            Trap::Fetch if self.process.mm.is_mapped(at) => (libc::SIGSEGV, SEGV_ACCERR),
+            Trap::Fetch => (libc::SIGSEGV, SEGV_MAPERR),
+            Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
+                let mut insn = [0; 4];
+                let n = memory::read_some(at, &mut insn);
+                match (self.abi().signals.breakpoint)(&insn[..n], pc) {
+                    Some((signo, code)) => (signo as i32, code),
+                    None if trap == Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+                    None => (libc::SIGILL, ILL_ILLOPC),
+                }
+            }
+        };
+        let addr = if trap == Trap::PcAlign { pc } else { at };
+        let facts = FaultFacts { addr, write: false, fetch: true, protection: code == SEGV_ACCERR };
+        let fault = (trap == Trap::Fetch).then_some(facts);
+        self.force(&HostInfo::fault(signo, code, addr), fault);
+    }
+}
+
+/// si_code values (asm-generic/siginfo.h).
+pub mod libc_code {
+    pub const SEGV_MAPERR: i32 = 1;
+    pub const SEGV_ACCERR: i32 = 2;
+    pub const BUS_ADRALN: i32 = 1;
+    pub const ILL_ILLOPC: i32 = 1;
+    pub const ILL_ILLOPN: i32 = 2;
+    pub const FPE_INTDIV: i32 = 1;
+    pub const TRAP_BRKPT: i32 = 1;
+}

@@ -1,0 +1,480 @@
+//! From rqemu's own start to the guest's first instruction: which program, which guest, its address space, its stack.
+
+use crate::cli::{self, Start};
+use crate::elf;
+use crate::host::{self, Errno};
+use crate::loader::{self, Executable, LoadError, Program};
+use crate::map::PAGE;
+use crate::memory;
+use crate::mm::{Limits, Mm, Request};
+use crate::options::{Log, Options};
+use crate::process::{Image, Process};
+use crate::random::Random;
+use crate::signal;
+use crate::stack::{self, Contents};
+use crate::task::Task;
+use crate::vdso;
+use crate::{call, exec};
+use arch::Guest;
+use engine::Engine;
+use std::ffi::{CStr, c_char};
+
+/// How deep `#!` may go (the kernel's limit in fs/exec.c).
+const SCRIPT_DEPTH: usize = 5;
+const DEFAULT_STACK: u64 = 8 << 20;
+/// personality(2)
+const ADDR_NO_RANDOMIZE: u64 = 0x004_0000;
+const READ_IMPLIES_EXEC: u64 = 0x040_0000;
+/// AT_FLAGS: the interpreter got the program's argv[0] too (binfmt_misc's P).
+const AT_FLAGS_PRESERVE_ARGV0: u64 = 1;
+
+/// What is to be run.
+struct Plan {
+    options: Options,
+    guest: Option<&'static str>,
+    path: Vec<u8>,
+    args: Vec<Vec<u8>>,
+    env: Vec<Vec<u8>>,
+    /// AT_EXECFN.
+    execfn: Vec<u8>,
+    /// The program, already open.
+    fd: Option<i32>,
+    inherited: Vec<Vec<u8>>,
+}
+
+/// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
+///
+/// # Safety
+/// `argv` and `envp` are what a C `main` gets; no other thread runs.
+pub unsafe fn main(guests: &'static [&'static Guest], argv: *const *const c_char, envp: *const *const c_char) -> i32 {
+    // SAFETY: the caller's promise.
+    let (args, env) = unsafe { (strings(argv), strings(envp)) };
+    let plan = match plan(args, env, guests) {
+        Ok(p) => p,
+        Err(say) => {
+            host::write_all(if say.status == 0 { 1 } else { 2 }, say.text.as_bytes());
+            return say.status;
+        }
+    };
+    match prepare(plan, guests) {
+        Ok(mut task) => task.run(),
+        Err(e) => {
+            host::write_all(2, format!("rqemu: {e}\n").as_bytes());
+            e.status
+        }
+    }
+}
+
+unsafe fn strings(mut list: *const *const c_char) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    // SAFETY: the list ends with a null pointer, each string with a NUL.
+    unsafe {
+        while !(*list).is_null() {
+            out.push(CStr::from_ptr(*list).to_bytes().to_vec());
+            list = list.add(1);
+        }
+    }
+    out
+}
+
+fn auxval(kind: u64) -> Option<u64> {
+    // SAFETY: it reads the process's own vector; only the first thread is there.
+    unsafe {
+        *libc::__errno_location() = 0;
+        let v = libc::getauxval(kind);
+        (v != 0 || *libc::__errno_location() == 0).then_some(v)
+    }
+}
+
+/// Reads arguments and environment.
+fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) -> Result<Plan, cli::Say> {
+    let secure = auxval(libc::AT_SECURE).is_some_and(|v| v != 0);
+    let mut passed = exec::Passed::from_environment(if secure { &[] } else { &env });
+    let keeps_argv0 = auxval(libc::AT_FLAGS).is_some_and(|f| f & AT_FLAGS_PRESERVE_ARGV0 != 0)
+        || args.first().is_some_and(|a| a.ends_with(b"-binfmt-P"));
+    let exec_fd = auxval(libc::AT_EXECFD).map(|fd| fd as i32);
+    let for_program = keeps_argv0 || exec_fd.is_some() || passed.fd.is_some();
+    if args.is_empty() {
+        args.push(b"rqemu".to_vec());
+    }
+    let inv = cli::parse(&args, &env, guests, Start { secure, for_program })?;
+    let mut args = inv.program;
+    let path = args[0].clone();
+    if keeps_argv0 && passed.fd.is_none() && args.len() > 1 {
+        args.remove(0);
+    }
+    if let Some(argv0) = passed.argv0.take().or_else(|| inv.options.argv0.clone()) {
+        args[0] = argv0;
+    }
+    Ok(Plan {
+        env: cli::guest_environment(&env, &inv.options),
+        options: inv.options,
+        guest: inv.guest,
+        execfn: passed.execfn.take().unwrap_or_else(|| path.clone()),
+        path,
+        args,
+        fd: passed.fd.or(exec_fd),
+        inherited: inv.inherited,
+    })
+}
+
+/// Opens the program, through `#!` lines.
+fn open(plan: &mut Plan) -> Result<Executable, LoadError> {
+    for _ in 0..SCRIPT_DEPTH {
+        let fd = match plan.fd.take() {
+            Some(fd) => fd,
+            None => loader::open(&plan.path)?,
+        };
+        let head = loader::head(fd, &plan.path)?;
+        match loader::script_line(&head) {
+            None => return Executable::read(fd, &plan.path),
+            Some(Err(e)) => return Err(LoadError::new(&plan.path, e)),
+            Some(Ok((interpreter, argument))) => {
+                host::close(fd);
+                exec::script_arguments(&mut plan.args, &plan.path, &interpreter, argument);
+                plan.path = loader::under_prefix(&plan.options.ld_prefix, &interpreter);
+            }
+        }
+    }
+    Err(LoadError::errno(&plan.path, "cannot execute", Errno::ELOOP))
+}
+
+/// The guest for an executable.
+fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> Result<&'static Guest, LoadError> {
+    let found = guests.iter().find(|g| exe.header.is_for(&g.elf));
+    match (found, wanted) {
+        (Some(g), Some(name)) if g.name != name => {
+            Err(LoadError::new(&exe.path, format!("cannot execute: a program for {}, not for {name}", g.name)))
+        }
+        (Some(g), _) => Ok(g),
+        (None, _) => {
+            let h = &exe.header;
+            let order = if h.big_endian { "big" } else { "little" };
+            let what = format!("cannot execute: no guest for ELF machine {} ({} bits, {order}-endian)", h.machine, h.class);
+            Err(LoadError::new(&exe.path, what))
+        }
+    }
+}
+
+/// The CPU model, by name; `max` and `any` are the first.
+fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch::Cpu, LoadError> {
+    let name = name.map_or("max", |n| n.split(',').next().unwrap_or(n));
+    let model = guest.cpus.iter().find(|c| c.name == name);
+    let model = model.or_else(|| guest.cpus.first().filter(|_| matches!(name, "max" | "any")));
+    model.ok_or_else(|| LoadError {
+        path: format!("-cpu {name}").into_bytes(),
+        what: format!("no such model for {} (-cpu help lists them)", guest.name),
+        status: 1,
+    })
+}
+
+fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task>, LoadError> {
+    let exe = open(&mut plan)?;
+    let guest = choose(&exe, plan.guest, guests)?;
+    let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
+    let mut limits = Limits::new(guest.abi.task_size);
+    limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
+    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits)));
+    let mut random = Random::new(plan.options.seed);
+    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
+    host::close(exe.fd);
+    set_comm(&image.comm);
+    tell_kernel(&image, guest);
+
+    let log_fd = open_log(&plan.options)?;
+    mm.set_log(log_fd);
+    let process: &'static Process = Box::leak(Box::new(Process {
+        guest,
+        guests,
+        cpu,
+        mm,
+        engine: Engine::new(guest, engine_options(&plan.options), mm),
+        image,
+        log_fd,
+        inherited: plan.inherited,
+        options: plan.options,
+    }));
+    if process.options.log.has(Log::PAGE) {
+        process.log(format_args!("{}", mm.maps(sp)));
+    }
+    let mask = signal::set_host_mask(!0);
+    let actions = signal::start();
+    let error = |e| LoadError::errno(&exe.path, "cannot start", e);
+    let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
+    (guest.reset)(task.cpu_mut().state_mut(), cpu);
+    for slot in guest.abi.random {
+        task.set(*slot, random.next());
+    }
+    task.set(guest.state.pc, entry);
+    task.set(guest.abi.stack_pointer, sp);
+    Ok(task)
+}
+
+fn engine_options(options: &Options) -> engine::Options {
+    let default = engine::Options::default();
+    engine::Options {
+        max_insns: if options.one_insn { 1 } else { default.max_insns },
+        code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
+        interpret: options.interpret,
+        log: engine::Log {
+            in_asm: options.log.has(Log::IN_ASM),
+            op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
+            out_asm: options.log.has(Log::OUT_ASM),
+            unimp: options.log.has(Log::UNIMP),
+            exec: options.log.has(Log::EXEC),
+            filter: Vec::leak(options.log_filter.clone()),
+        },
+    }
+}
+
+fn open_log(options: &Options) -> Result<i32, LoadError> {
+    let Some(name) = &options.log_file else { return Ok(2) };
+    let name = String::from_utf8_lossy(name).replace("%d", &host::getpid().to_string()).into_bytes();
+    let path = host::c_string(&name);
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_CLOEXEC;
+    // SAFETY: the kernel reads the string.
+    let fd = unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o644) };
+    let fd = fd.map_err(|e| LoadError::errno(&name, "cannot open the log", e))? as i32;
+    // Out of the way of the guest's numbers.
+    // SAFETY: no memory is involved.
+    match unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 900) } {
+        Ok(high) => {
+            host::close(fd);
+            Ok(high as i32)
+        }
+        Err(_) => Ok(fd),
+    }
+}
+
+fn set_comm(comm: &[u8]) {
+    let name = host::c_string(&comm[..comm.len().min(15)]);
+    // SAFETY: the kernel reads at most 16 bytes of a string that ends before.
+    let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// The kernel's struct prctl_mm_map.
+#[repr(C)]
+#[derive(Debug, Default)]
+struct MmMap {
+    start_code: u64,
+    end_code: u64,
+    start_data: u64,
+    end_data: u64,
+    start_brk: u64,
+    brk: u64,
+    start_stack: u64,
+    arg_start: u64,
+    arg_end: u64,
+    env_start: u64,
+    env_end: u64,
+    auxv: u64,
+    auxv_size: u32,
+    exe_fd: u32,
+}
+
+/// Tells the kernel where the guest's arguments are, so that ps and others see them and not ours. Needs no privilege; a kernel without
+/// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc.rs` helps then.
+fn tell_kernel(image: &Image, guest: &Guest) {
+    const PR_SET_MM_MAP: i32 = 14;
+    let Ok(line) = host::read_file(b"/proc/self/stat") else { return };
+    let text = String::from_utf8_lossy(&line);
+    let fields: Vec<u64> = text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+    // Numbered as in man 5 proc, from the state (3) on.
+    let field = |n: usize| fields.get(n - 3).copied().unwrap_or(0);
+    // SAFETY: brk(0) only asks.
+    let brk = unsafe { call!(libc::SYS_brk, 0) }.unwrap_or(0);
+    let passes = guest.elf.class == 64 && !guest.elf.big_endian;
+    let map = MmMap {
+        start_code: image.code.0,
+        end_code: image.code.1,
+        start_data: image.data.0.max(image.code.0),
+        end_data: image.data.1.max(image.code.1),
+        start_brk: field(47),
+        brk,
+        start_stack: image.stack_start,
+        arg_start: image.args.0,
+        arg_end: image.args.1,
+        env_start: image.env.0,
+        env_end: image.env.1,
+        auxv: if passes { image.auxv.as_ptr() as u64 } else { 0 },
+        auxv_size: if passes { image.auxv.len() as u32 } else { 0 },
+        exe_fd: u32::MAX,
+    };
+    // SAFETY: the kernel reads the struct and the vector.
+    let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0) };
+}
+
+/// The absolute path of an open file.
+fn real_path(fd: i32, path: &[u8]) -> Vec<u8> {
+    if let Ok(p) = host::readlink(format!("/proc/self/fd/{fd}").as_bytes()) {
+        return p;
+    }
+    if path.starts_with(b"/") {
+        return path.to_vec();
+    }
+    let mut cwd = vec![0u8; 4096];
+    // SAFETY: the kernel writes into the buffer.
+    let n = unsafe { call!(libc::SYS_getcwd, cwd.as_mut_ptr(), cwd.len()) }.unwrap_or(1) as usize;
+    [&cwd[..n - 1], b"/", path].concat()
+}
+
+/// Where the pieces of the address space go.
+struct Places {
+    stack_top: u64,
+    stack_size: u64,
+    /// Where a position-independent program begins.
+    base: u64,
+    brk_gap: u64,
+}
+
+fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
+    // SAFETY: no memory is involved.
+    let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);
+    let small = guest.abi.task_size <= 1 << 32;
+    // The kernel's amounts of randomness (arch_mmap_rnd, arch_randomize_brk), in pages.
+    let mut pages = |bits: (u32, u32)| {
+        let bits = if small { bits.0 } else { bits.1 };
+        let pages = random.next() & ((1 << bits) - 1);
+        if personality & ADDR_NO_RANDOMIZE != 0 { 0 } else { pages * PAGE }
+    };
+    let stack_top = mm.top() - pages((11, 22));
+    let base = if small { 0x40_0000 } else { mm.top() / 2 & !0xffff_ffff };
+    let base = base + pages((8, 28));
+    let brk_gap = pages((13, 18));
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes the struct.
+    let _ = unsafe { call!(libc::SYS_prlimit64, 0, libc::RLIMIT_STACK, 0, &raw mut limit) };
+    // An unlimited stack still needs a size here.
+    let most = if small { 64 << 20 } else { 1 << 30 };
+    let size = plan.options.stack_size.unwrap_or(if limit.rlim_cur == 0 { DEFAULT_STACK } else { limit.rlim_cur });
+    Places { stack_top, stack_size: size.clamp(32 * PAGE, most) & !(PAGE - 1), base, brk_gap }
+}
+
+/// A mapping of our own making with these bytes at its start.
+fn map_bytes(mm: &Mm, bytes: &[u8], name: &'static str) -> Result<u64, Errno> {
+    let rw = (libc::PROT_READ | libc::PROT_WRITE) as u32;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let len = (bytes.len() as u64).next_multiple_of(PAGE);
+    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name })?;
+    memory::write(at, bytes)?;
+    mm.protect_new(at, len, (libc::PROT_READ | libc::PROT_EXEC) as u32)?;
+    Ok(at)
+}
+
+/// The vDSO and the ABI's further pages; fills in their addresses.
+fn map_kernel_code(mm: &Mm, guest: &Guest, image: &mut Image) -> Result<(), Errno> {
+    let abi = guest.abi;
+    for (n, page) in abi.vdso.pages.iter().enumerate() {
+        let mut bytes = vec![0; PAGE as usize];
+        for (at, code) in page.code {
+            for (i, insn) in code.iter().enumerate() {
+                let insn = if abi.big_endian { insn.to_be_bytes() } else { insn.to_le_bytes() };
+                bytes[*at as usize + 4 * i..][..4].copy_from_slice(&insn);
+            }
+        }
+        let at = match page.addr {
+            Some(at) => mm.map_fixed_page(at, &bytes, page.name).map(|()| at)?,
+            None => map_bytes(mm, &bytes, page.name)?,
+        };
+        if n == 0 {
+            image.page = at;
+        }
+    }
+    if abi.vdso.symbols.is_empty() {
+        return Ok(());
+    }
+    let built = vdso::image(&guest.elf, abi);
+    image.vdso = map_bytes(mm, &built.bytes, "[vdso]")?;
+    let symbol = abi.vdso.symbols.iter().position(|s| Some(s.name) == abi.signals.return_symbol);
+    image.return_code = symbol.map_or(0, |n| image.vdso + built.symbols[n]);
+    Ok(())
+}
+
+/// Loads everything. Returns where the guest starts and its stack pointer too.
+fn build_image(
+    plan: &Plan,
+    guest: &'static Guest,
+    cpu: &arch::Cpu,
+    mm: &Mm,
+    exe: &Executable,
+    random: &mut Random,
+) -> Result<(Image, u64, u64), LoadError> {
+    let error = |e| LoadError::errno(&exe.path, "cannot load", e);
+    let places = places(plan, guest, mm, random);
+    let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
+    let name = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    image.comm = name[..name.len().min(15)].to_vec();
+
+    // SAFETY: no memory is involved.
+    let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);
+    let stack_flags = exe.stack_flags();
+    if personality & READ_IMPLIES_EXEC != 0 || stack_flags.is_none() && guest.abi.old_programs_execute_data {
+        mm.set_read_implies_exec();
+    }
+    let exec = if stack_flags.is_some_and(|f| f & elf::PF_X != 0) { libc::PROT_EXEC } else { 0 };
+    let bottom = places.stack_top - places.stack_size;
+    let prot = (libc::PROT_READ | libc::PROT_WRITE | exec) as u32;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    let r = Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]" };
+    let mut fixed = Image::default();
+    mm.set_mmap_top(bottom - (1 << 20));
+    mm.mmap(None, &r).map_err(error)?;
+    let program = loader::load(mm, guest, exe, &plan.options.ld_prefix, places.base)?;
+    map_kernel_code(mm, guest, &mut fixed).map_err(error)?;
+    (image.vdso, image.page, image.return_code) = (fixed.vdso, fixed.page, fixed.return_code);
+    mm.set_brk(program.main.end + places.brk_gap);
+
+    let auxv = auxiliary(guest, cpu, &program, &image);
+    let contents = Contents {
+        args: &plan.args,
+        env: &plan.env,
+        execfn: &plan.execfn,
+        platform: cpu.platform,
+        random: (u128::from(random.next()) << 64 | u128::from(random.next())).to_le_bytes(),
+        auxv: &auxv,
+    };
+    let stack = stack::build(guest.abi, places.stack_top, bottom, &contents)
+        .map_err(|e| LoadError::errno(&exe.path, "cannot start: arguments and environment", e))?;
+    image.args = stack.args;
+    image.env = stack.env;
+    image.auxv = stack.auxv;
+    image.stack_start = stack.sp;
+    image.code = program.main.code;
+    image.data = program.main.data;
+    image.start = program.start();
+    Ok((image, program.start(), stack.sp))
+}
+
+/// The entries that do not depend on the stack, in the kernel's order.
+fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -> Vec<(u64, u64)> {
+    let id = |kind| auxval(kind).unwrap_or(0);
+    let mut auxv = Vec::new();
+    if image.vdso != 0 {
+        auxv.push((stack::AT_SYSINFO_EHDR, image.vdso));
+    }
+    if let Some(size) = guest.abi.min_signal_stack {
+        auxv.push((stack::AT_MINSIGSTKSZ, size));
+    }
+    let main = &program.main;
+    auxv.extend([
+        (stack::AT_HWCAP, cpu.hwcap[0]),
+        (stack::AT_PAGESZ, guest.abi.page_size),
+        (stack::AT_CLKTCK, 100),
+        (stack::AT_PHDR, main.phdr),
+        (stack::AT_PHENT, main.phentsize),
+        (stack::AT_PHNUM, main.phnum),
+        (stack::AT_BASE, program.interpreter.as_ref().map_or(0, |i| i.bias)),
+        (stack::AT_FLAGS, 0),
+        (stack::AT_ENTRY, main.entry),
+        (stack::AT_UID, id(libc::AT_UID)),
+        (stack::AT_EUID, id(libc::AT_EUID)),
+        (stack::AT_GID, id(libc::AT_GID)),
+        (stack::AT_EGID, id(libc::AT_EGID)),
+        (stack::AT_SECURE, id(libc::AT_SECURE)),
+        (stack::AT_HWCAP2, cpu.hwcap[1]),
+    ]);
+    if cpu.hwcap[2] != 0 {
+        auxv.push((stack::AT_HWCAP3, cpu.hwcap[2]));
+    }
+    auxv
+}

@@ -1,0 +1,159 @@
+//! The system as a whole: its name and state, mounts, modules, swap, quotas, keys, security modules, asynchronous I/O and other rings.
+
+use crate::sys::prelude::*;
+
+syscalls! { |t|
+    /// An entry that Linux has removed, or that this processor never had.
+    sys_ni_syscall() -> Zero = enosys("not in Linux");
+
+    sys_newuname(name: Out<Utsname>) -> Zero {
+        let name_of_guest = uname(t)?;
+        name.write(t, name_of_guest)?;
+        Ok(0)
+    }
+    sys_sysinfo(info: Out<Sysinfo>) -> Zero { sysinfo(t, info) }
+    sys_sethostname(name: InBuf<len>, len: UInt) -> Zero;
+    sys_setdomainname(name: InBuf<len>, len: UInt) -> Zero;
+    sys_syslog(kind: Int, buf: Addr, len: Int) -> Int;
+    sys_vhangup() -> Zero;
+    sys_reboot(magic: UInt, magic2: UInt, command: UInt, arg: Addr) -> Zero;
+    sys_acct(path: NewPath) -> Zero;
+    sys_swapon(path: NewPath, flags: UInt) -> Zero;
+    sys_swapoff(path: NewPath) -> Zero;
+    sys_getrandom(buf: OutBuf<len>, len: Size, flags: UInt) -> Size;
+
+    // Modules and kernels are the host's, whatever the guest: the kernel itself refuses what is not for it.
+    sys_init_module(image: InBuf<len>, len: ULong, args: Str) -> Zero;
+    sys_finit_module(fd: Fd, args: Str, flags: UInt) -> Zero;
+    sys_delete_module(name: Str, flags: UInt) -> Zero;
+    sys_kexec_load(entry: Addr, count: ULong, segments: Addr, flags: ULong) -> Zero = enosys("a guest's kernel cannot follow the host's");
+    sys_kexec_file_load(kernel: Fd, initrd: Fd, len: ULong, command_line: Str, flags: ULong) -> Zero = enosys("a guest's kernel cannot follow the host's");
+
+    // Mounts.
+    sys_mount(source: Str, target: NewPath, kind: Str, flags: ULong, data: Addr) -> Zero;
+    sys_umount(target: NewPath, flags: UInt) -> Zero;
+    sys_open_tree(dir: DirFd, path: Path, flags: Flags<OpenTree>) -> Fd;
+    sys_open_tree_attr(dir: DirFd, path: Path, flags: Flags<OpenTree>, attr: Addr, size: Size) -> Fd;
+    sys_move_mount(from_dir: DirFd, from: NewPath, to_dir: DirFd, to: NewPath, flags: UInt) -> Zero;
+    sys_fsopen(name: Str, flags: UInt) -> Fd;
+    sys_fsconfig(fd: Fd, command: UInt, key: Str, value: Addr, aux: Int) -> Zero;
+    sys_fsmount(fd: Fd, flags: UInt, attributes: UInt) -> Fd;
+    sys_fspick(dir: DirFd, path: Path, flags: UInt) -> Fd;
+    // struct mount_attr is four u64s.
+    sys_mount_setattr(dir: DirFd, path: NewPath, flags: Flags<At>, attr: Addr, size: Size) -> Zero;
+    sys_statmount(request: Addr, buf: Addr, size: Size, flags: UInt) -> Zero;
+    sys_listmount(request: Addr, ids: Addr, count: Size, flags: UInt) -> Size;
+    sys_quotactl(command: UInt, device: Str, id: Int, addr: Addr) -> Zero;
+    sys_quotactl_fd(fd: UInt, command: UInt, id: Int, addr: Addr) -> Zero;
+
+    // Keys.
+    sys_add_key(kind: Str, description: Str, payload: InBuf<len>, len: Size, ring: Int) -> Int;
+    sys_request_key(kind: Str, description: Str, info: Str, ring: Int) -> Int;
+    sys_keyctl(operation: Int, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> Long { keyctl(t, operation, [arg2, arg3, arg4, arg5]) }
+
+    // Security.
+    sys_landlock_create_ruleset(attr: Addr, size: Size, flags: UInt) -> Fd;
+    sys_landlock_add_rule(fd: Fd, kind: UInt, attr: Addr, flags: UInt) -> Zero;
+    sys_landlock_restrict_self(fd: Fd, flags: UInt) -> Zero;
+    sys_lsm_get_self_attr(attr: UInt, ctx: Addr, size: Addr, flags: UInt) -> Int;
+    sys_lsm_set_self_attr(attr: UInt, ctx: Addr, size: UInt, flags: UInt) -> Int;
+    sys_lsm_list_modules(ids: Addr, size: Addr, flags: UInt) -> Int;
+    sys_bpf(command: Int, attr: Addr, size: UInt) -> Int = enosys("comes later: programs see kernel addresses and layouts of the host");
+    sys_perf_event_open(attr: Addr, pid: Pid, cpu: Int, group: Fd, flags: ULong) -> Fd = enosys("comes later: it would count rqemu");
+
+    // Asynchronous I/O. The context's id is the address of a ring that the kernel maps where it likes: above what 32-bit guests reach.
+    sys_io_setup(count: UInt, context: Out<ULongWord>) -> Zero { rings(t, nr::sys_io_setup, [u64::from(count), context.addr, 0, 0, 0, 0]) }
+    sys_io_destroy(context: ULong) -> Zero { rings(t, nr::sys_io_destroy, [context, 0, 0, 0, 0, 0]) }
+    sys_io_submit(context: ULong, count: Long, requests: Addr) -> Int { rings(t, nr::sys_io_submit, [context, count as u64, requests, 0, 0, 0]) }
+    sys_io_cancel(context: ULong, request: Addr, result: Addr) -> Zero { rings(t, nr::sys_io_cancel, [context, request, result, 0, 0, 0]) }
+    sys_io_getevents(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec>) -> Int {
+        rings(t, nr::sys_io_getevents, [context, min as u64, count as u64, events, timeout.addr, 0])
+    }
+    sys_io_getevents_time32(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec32>) -> Int = enosys("the ring's address does not fit 32 bits");
+    sys_io_pgetevents(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec>, mask: Addr) -> Int {
+        rings(t, nr::sys_io_pgetevents, [context, min as u64, count as u64, events, timeout.addr, mask])
+    }
+    sys_io_pgetevents_time32(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec32>, mask: Addr) -> Int = enosys("the ring's address does not fit 32 bits");
+    sys_io_uring_setup(entries: UInt, params: Addr) -> Fd { rings(t, nr::sys_io_uring_setup, [u64::from(entries), params, 0, 0, 0, 0]) }
+    sys_io_uring_enter(fd: Fd, submit: UInt, complete: UInt, flags: UInt, arg: Addr, size: Size) -> Int {
+        rings(t, nr::sys_io_uring_enter, [fd as u64, u64::from(submit), u64::from(complete), u64::from(flags), arg, size])
+    }
+    sys_io_uring_register(fd: Fd, operation: UInt, arg: Addr, count: UInt) -> Int {
+        rings(t, nr::sys_io_uring_register, [fd as u64, u64::from(operation), arg, u64::from(count), 0, 0])
+    }
+}
+
+/// Rings shared with the kernel: only for guests whose structs are the host's.
+fn rings(t: &mut Task, nr: u32, args: [u64; 6]) -> Res {
+    if t.abi().model().like_host() {
+        return t.host_call(i64::from(nr), args);
+    }
+    t.unimp(format_args!("rings shared with the kernel have the host's layout"));
+    Err(Errno::ENOSYS)
+}
+
+/// The guest's struct new_utsname: the host's names with the guest's machine, and its release if `-r` gives one.
+fn uname(t: &mut Task) -> Result<Utsname, Errno> {
+    let mut host = [0u8; 65 * 6];
+    t.host_call(i64::from(nr::sys_newuname), [host.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
+    let field = |n: usize| -> [u8; 65] { host[n * 65..][..65].try_into().unwrap_or([0; 65]) };
+    let text = |s: &[u8]| {
+        let mut out = [0; 65];
+        let len = s.len().min(64);
+        out[..len].copy_from_slice(&s[..len]);
+        out
+    };
+    Ok(Utsname {
+        sysname: field(0),
+        nodename: field(1),
+        release: t.process.options.uname.as_deref().map_or_else(|| field(2), text),
+        version: field(3),
+        machine: text(t.process.guest.machine.as_bytes()),
+        domainname: field(5),
+    })
+}
+
+fn sysinfo(t: &mut Task, info: Pointer<Sysinfo>) -> Res {
+    let m = t.abi().model();
+    let mut host = [0u64; 14];
+    t.host_call(i64::from(nr::sys_sysinfo), [host.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
+    let mut value = Sysinfo::from_bytes(crate::layout::HOST, plain::bytes(&host));
+    if m.long == 4 {
+        scale(&mut value);
+    }
+    info.write(t, value)?;
+    Ok(0)
+}
+
+/// As the kernel does it for 32-bit programs: bigger units, until all sums fit.
+fn scale(v: &mut Sysinfo) {
+    let sizes = |v: &mut Sysinfo| {
+        [v.totalram, v.freeram, v.sharedram, v.bufferram, v.totalswap, v.freeswap, v.totalhigh, v.freehigh]
+    };
+    if sizes(v).iter().all(|s| *s >> 32 == 0) {
+        return;
+    }
+    let mut shift = 0;
+    while v.mem_unit < 4096 {
+        v.mem_unit *= 2;
+        shift += 1;
+    }
+    let members = [
+        &mut v.totalram, &mut v.freeram, &mut v.sharedram, &mut v.bufferram, &mut v.totalswap, &mut v.freeswap, &mut v.totalhigh, &mut v.freehigh,
+    ];
+    for member in members {
+        *member >>= shift;
+    }
+}
+
+/// keyctl(2) operations whose arguments are structs with pointers: DH_COMPUTE, INSTANTIATE_IOV.
+const WITH_POINTERS: [i32; 2] = [23, 20];
+
+fn keyctl(t: &mut Task, operation: i32, args: [u64; 4]) -> Res {
+    if WITH_POINTERS.contains(&operation) && !t.abi().model().like_host() {
+        t.unimp(format_args!("keyctl operation {operation} of 32-bit guests"));
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let [a, b, c, d] = args;
+    t.host_call(i64::from(nr::sys_keyctl), [operation as u64, a, b, c, d, 0])
+}

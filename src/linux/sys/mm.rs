@@ -1,0 +1,65 @@
+//! Memory: rows only. The bodies are the memory map's ([`crate::calls::mm`]).
+
+use crate::calls::mm;
+use crate::sys::prelude::*;
+
+syscalls! { |t|
+    sys_mmap(addr: Addr, len: Size, prot: Flags<Prot>, flags: Flags<Map>, fd: Fd, offset: ULong) -> Addr {
+        mm::mmap(t, addr, len, prot, flags::Map.to_host(t.abi().model(), u64::from(flags)) as u32, fd, offset)
+    }
+    /// The offset counts units of 4096 bytes.
+    sys_mmap2(addr: Addr, len: Size, prot: Flags<Prot>, flags: Flags<Map>, fd: Fd, pages: ULong) -> Addr {
+        mm::mmap(t, addr, len, prot, flags::Map.to_host(t.abi().model(), u64::from(flags)) as u32, fd, pages << 12)
+    }
+    sys_munmap(addr: Addr, len: Size) -> Zero { mm::munmap(t, addr, len) }
+    sys_mremap(addr: Addr, old_len: Size, new_len: Size, flags: Flags<Mremap>, new_addr: Addr) -> Addr {
+        mm::mremap(t, addr, old_len, new_len, flags, new_addr)
+    }
+    sys_mprotect(addr: Addr, len: Size, prot: Flags<Prot>) -> Zero { mm::mprotect(t, addr, len, prot) }
+    sys_pkey_mprotect(addr: Addr, len: Size, prot: Flags<Prot>, pkey: Int) -> Zero {
+        if pkey == -1 { mm::mprotect(t, addr, len, prot) } else { Err(Errno::EINVAL) }
+    }
+    sys_pkey_alloc(flags: UInt, rights: UInt) -> Int {
+        // As on a processor without protection keys.
+        Err(Errno::ENOSPC)
+    }
+    sys_pkey_free(pkey: Int) -> Zero { Err(Errno::EINVAL) }
+    sys_brk(addr: Addr) -> Addr { mm::brk(t, addr) }
+    sys_madvise(addr: Addr, len: Size, advice: Enum<Madvise>) -> Zero { mm::madvise(t, addr, len, advice as i32) }
+    sys_process_madvise(pidfd: Fd, iov: InIov<count>, count: ULong, advice: Enum<Madvise>, flags: UInt) -> Size;
+    sys_process_mrelease(pidfd: Fd, flags: UInt) -> Zero;
+    sys_msync(addr: Addr, len: Size, flags: UInt) -> Zero;
+    sys_mincore(addr: Addr, len: Size, vec: Addr) -> Zero;
+    sys_mlock(addr: Addr, len: Size) -> Zero;
+    sys_mlock2(addr: Addr, len: Size, flags: UInt) -> Zero;
+    sys_munlock(addr: Addr, len: Size) -> Zero;
+    /// The whole process would be rqemu with it: code caches and all. Differs: only later lock calls and their limits are not felt.
+    sys_mlockall(flags: UInt) -> Zero { if flags == 0 || flags & !7 != 0 || flags == 4 { Err(Errno::EINVAL) } else { Ok(0) } }
+    sys_munlockall() -> Zero { Ok(0) }
+    sys_remap_file_pages(addr: Addr, len: Size, prot: ULong, page: ULong, flags: UInt) -> Zero = enosys("deprecated in Linux; nothing has used it since 2014");
+    sys_mseal(addr: Addr, len: Size, flags: ULong) -> Zero { mm::mseal(t, addr, len, flags) }
+    sys_shmat(id: Int, addr: Addr, flags: Int) -> Addr { mm::shmat(t, id, addr, flags) }
+    sys_shmdt(addr: Addr) -> Zero { mm::shmdt(t, addr) }
+    sys_mbind(addr: Addr, len: ULong, mode: ULong, nodes: Addr, max_node: ULong, flags: UInt) -> Zero { numa(t, nr::sys_mbind, [addr, len, mode, nodes, max_node, u64::from(flags)]) }
+    sys_set_mempolicy(mode: Int, nodes: Addr, max_node: ULong) -> Zero { numa(t, nr::sys_set_mempolicy, [mode as u64, nodes, max_node, 0, 0, 0]) }
+    sys_get_mempolicy(mode: Out<Int32>, nodes: Addr, max_node: ULong, addr: Addr, flags: ULong) -> Zero {
+        numa(t, nr::sys_get_mempolicy, [mode.addr, nodes, max_node, addr, flags, 0])
+    }
+    sys_set_mempolicy_home_node(start: Addr, len: ULong, node: ULong, flags: ULong) -> Zero;
+    sys_migrate_pages(pid: Pid, max_node: ULong, old: Addr, new: Addr) -> Int { numa(t, nr::sys_migrate_pages, [pid as u64, max_node, old, new, 0, 0]) }
+    sys_move_pages(pid: Pid, count: ULong, pages: Addr, nodes: Addr, status: Addr, flags: Int) -> Int {
+        numa(t, nr::sys_move_pages, [pid as u64, count, pages, nodes, status, flags as u64])
+    }
+    sys_process_vm_readv(pid: Pid, local: OutIov<count>, count: ULong, remote: InIov<remote_count>, remote_count: ULong, flags: ULong) -> Size;
+    sys_process_vm_writev(pid: Pid, local: InIov<count>, count: ULong, remote: InIov<remote_count>, remote_count: ULong, flags: ULong) -> Size;
+    sys_userfaultfd(flags: Flags<Open>) -> Fd = enosys("faults are the engine's to find first");
+}
+
+/// Calls whose arrays of `long` are the host's only for guests with its word and byte order.
+fn numa(t: &mut Task, nr: u32, args: [u64; 6]) -> Res {
+    if t.abi().model().like_host() {
+        return t.host_call(i64::from(nr), args);
+    }
+    t.unimp(format_args!("memory policies of 32-bit guests"));
+    Err(Errno::ENOSYS)
+}

@@ -1,0 +1,249 @@
+//! Rows without a body: arguments converted, the host call made, results converted back, all by the parameters' types.
+//!
+//! A pointer whose struct is the host's goes through as it is, so that the kernel finds bad addresses itself. One that is converted and
+//! cannot be read also goes through as it is: the kernel then gives EFAULT, or an error that it finds earlier.
+
+use crate::host::{Errno, Res};
+use crate::layout::{CStruct, Layout, Resolved, number};
+use crate::memory;
+use crate::proc;
+use crate::sys::{Param, flags};
+use crate::sys::types::{Ty, Values};
+use crate::task::Task;
+use arch::layout::Model;
+
+/// More bytes than this are not converted at once: EINVAL.
+const MOST: usize = 1 << 24;
+
+/// A converted argument.
+#[derive(Debug)]
+struct Staged {
+    param: usize,
+    words: Vec<u64>,
+    /// Elements.
+    count: usize,
+}
+
+/// The arguments of a host call, and what they point to.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    pub args: [u64; 6],
+    staged: Vec<Staged>,
+}
+
+/// Words as bytes.
+pub fn bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: words are bytes.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 8) }
+}
+
+fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
+    // SAFETY: words are bytes, and any bytes are words.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len() * 8) }
+}
+
+/// Makes host call `nr` with a row's arguments.
+pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
+    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| if lookup { resolve(t, dir, addr, links(params, values, nr)) } else { None })?;
+    let result = t.host_call(i64::from(nr), prepared.args);
+    prepared.finish(t.abi().model(), params, values, result)
+}
+
+/// Whether a call looks at symbolic links themselves: lstat, or AT_SYMLINK_NOFOLLOW.
+fn links(params: &[Param], values: &Values, nr: u32) -> bool {
+    let nofollow = |(p, v): (&Param, &u64)| {
+        matches!(p.ty, Ty::Flags(f) if std::ptr::eq(f, &raw const flags::At)) && v & libc::AT_SYMLINK_NOFOLLOW as u64 != 0
+    };
+    i64::from(nr) == libc::SYS_lstat || params.iter().zip(values).any(nofollow)
+}
+
+/// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
+fn resolve(t: &Task, dir: i32, addr: u64, links: bool) -> Option<Vec<u8>> {
+    let path = memory::read_cstr(addr, 4095).ok()?;
+    let mut other = if links { proc::resolve_link(t, path.clone()) } else { proc::resolve(t, dir, path.clone()) };
+    (other != path).then(|| {
+        other.push(0);
+        other
+    })
+}
+
+/// Converts a row's arguments for the host. `path(dir, addr, lookup)` gives what stands for a path, if not the path itself; `lookup` is true
+/// for [`Ty::Path`].
+pub fn prepare(
+    m: Model,
+    params: &[Param],
+    values: &Values,
+    path: &dyn Fn(i32, u64, bool) -> Option<Vec<u8>>,
+) -> Result<Prepared, Errno> {
+    let mut prepared = Prepared::default();
+    let (mut next, mut dir) = (0, libc::AT_FDCWD);
+    for (i, p) in params.iter().enumerate() {
+        let v = values[i];
+        let length = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
+        let passed = match p.ty {
+            Ty::Flags(f) => f.to_host(m, v),
+            Ty::Enum(f) => f.number_to_host(m, v),
+            Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(m), i, v, 1, true)?,
+            Ty::InArray(l, n) | Ty::InOutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), true)?,
+            // The guest's array may be shorter than it says, as long as no more is written.
+            Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), false)?,
+            Ty::SockAddr(n) if m.big_endian => prepared.sockaddr(i, v, length(n)),
+            Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(m, i, v, length(n)),
+            Ty::Path | Ty::NewPath => match path(dir, v, matches!(p.ty, Ty::Path)) {
+                Some(other) => prepared.keep(i, words(&other), 1),
+                None => v,
+            },
+            _ => v,
+        };
+        if let Ty::DirFd = p.ty {
+            dir = v as i32;
+        }
+        if next < prepared.args.len() {
+            prepared.args[next] = passed;
+        }
+        // The high half of a LowHigh is a second argument, which a 64-bit kernel ignores.
+        next += if let Ty::LowHigh = p.ty { 2 } else { 1 };
+    }
+    Ok(prepared)
+}
+
+/// Bytes as words, filled up with zeros.
+fn words(from: &[u8]) -> Vec<u64> {
+    let mut words = vec![0; from.len() / 8 + 1];
+    bytes_mut(&mut words)[..from.len()].copy_from_slice(from);
+    words
+}
+
+impl Prepared {
+    fn keep(&mut self, param: usize, words: Vec<u64>, count: usize) -> u64 {
+        let addr = words.as_ptr() as u64;
+        self.staged.push(Staged { param, words, count });
+        addr
+    }
+
+    /// Converts `count` structs at `addr`, whatever the direction: so what the kernel leaves alone stays as it was.
+    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize, read: bool) -> Result<u64, Errno> {
+        if addr == 0 || r.same {
+            return Ok(addr);
+        }
+        let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::EINVAL)?;
+        let mut guest = vec![0; count * r.size];
+        if read && memory::read(addr, &mut guest).is_err() {
+            return Ok(addr);
+        }
+        let mut host = vec![0u64; size / 8 + 1];
+        let to = bytes_mut(&mut host);
+        for n in 0..count {
+            r.to_host(&guest[n * r.size..][..r.size], &mut to[n * r.host_size..][..r.host_size]);
+        }
+        Ok(self.keep(param, host, count))
+    }
+
+    fn iov(&mut self, m: Model, param: usize, addr: u64, count: usize) -> u64 {
+        if m.like_host() {
+            return addr;
+        }
+        match iovecs(m, addr, count) {
+            Ok(words) => self.keep(param, words, count),
+            Err(_) => addr,
+        }
+    }
+
+    /// A socket address whose family is in the other byte order.
+    fn sockaddr(&mut self, param: usize, addr: u64, len: usize) -> u64 {
+        let mut address = vec![0; len.min(256)];
+        if address.len() < 2 || len > 256 || memory::read(addr, &mut address).is_err() {
+            return addr;
+        }
+        address.swap(0, 1);
+        self.keep(param, words(&address), 1)
+    }
+
+    /// Converts back what the host wrote.
+    pub fn finish(&mut self, m: Model, params: &[Param], values: &Values, result: Res) -> Res {
+        for s in &self.staged {
+            let (layout, count) = match (params[s.param].ty, result) {
+                (Ty::Out(l) | Ty::InOut(l), Ok(_)) => (l(), 1),
+                (Ty::InOutArray(l, _), Ok(_)) => (l(), s.count),
+                (Ty::Rest(l), Err(Errno::EINTR)) => (l(), 1),
+                (Ty::OutArray(l, _), Ok(n)) => (l(), s.count.min(usize::try_from(n).unwrap_or(usize::MAX))),
+                _ => continue,
+            };
+            write_structs(layout.of(m), values[s.param], bytes(&s.words), count)?;
+        }
+        for (p, addr) in params.iter().zip(values).filter(|_| m.big_endian && result.is_ok()) {
+            if let Ty::SockAddrOut = p.ty
+                && *addr != 0
+            {
+                let mut family = [0; 2];
+                memory::read(*addr, &mut family)?;
+                memory::write(*addr, &[family[1], family[0]])?;
+            }
+        }
+        result
+    }
+}
+
+/// The host's form of `count` iovecs at `addr`: pairs of address and length, and a word more. EINVAL beyond UIO_MAXIOV.
+pub fn iovecs(m: Model, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
+    if count > 1024 {
+        return Err(Errno::EINVAL);
+    }
+    let mut guest = vec![0; count * 2 * m.long];
+    memory::read(addr, &mut guest)?;
+    let mut words: Vec<u64> = guest.chunks(m.long).map(|w| number(m, w)).collect();
+    words.push(0);
+    Ok(words)
+}
+
+/// Writes `count` of the host's structs in `host` to the guest's array at `addr`.
+pub fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
+    let mut guest = vec![0; count * r.size];
+    for n in 0..count {
+        r.to_guest(&host[n * r.host_size..][..r.host_size], &mut guest[n * r.size..][..r.size])?;
+    }
+    memory::write(addr, &guest)
+}
+
+/// A struct for a host call that a body makes: the address to pass, and how to bring the struct back.
+#[derive(Debug)]
+pub struct HostStruct {
+    prepared: Prepared,
+    layout: &'static Layout,
+    addr: u64,
+    /// What the host gets: the guest's own pointer where nothing needs converting.
+    pub host: u64,
+}
+
+impl HostStruct {
+    /// The host's form of the `T` at `addr`.
+    pub fn new<T: CStruct>(m: Model, addr: u64) -> Result<HostStruct, Errno> {
+        HostStruct::of(m, T::layout(), addr)
+    }
+
+    /// The same for a layout that is known as data only.
+    pub fn of(m: Model, layout: &'static Layout, addr: u64) -> Result<HostStruct, Errno> {
+        HostStruct::array(m, layout, addr, 1)
+    }
+
+    /// An argument that turns out to be no pointer.
+    pub fn raw(layout: &'static Layout, value: u64) -> HostStruct {
+        HostStruct { prepared: Prepared::default(), layout, addr: value, host: value }
+    }
+
+    /// An array.
+    pub fn array(m: Model, layout: &'static Layout, addr: u64, count: u64) -> Result<HostStruct, Errno> {
+        let mut prepared = Prepared::default();
+        let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+        let host = prepared.structs(layout.of(m), 0, addr, count, true)?;
+        Ok(HostStruct { prepared, layout, addr, host })
+    }
+
+    /// Writes back what the host made of it.
+    pub fn write_back(&self, m: Model) -> Result<(), Errno> {
+        match self.prepared.staged.first() {
+            Some(s) => write_structs(self.layout.of(m), self.addr, bytes(&s.words), s.count),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! prctl: a table of operations.
+
+use crate::sys::prelude::*;
+
+syscalls! { |t|
+    sys_prctl(operation: Enum<Prctl>, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> Int {
+        prctl(t, operation, [arg2, arg3, arg4, arg5])
+    }
+}
+
+/// What is done with an operation.
+enum Act {
+    /// Numbers, or bytes: as it is.
+    Host,
+    /// The second argument points to an int that the kernel writes.
+    OutInt,
+    /// Another processor's: EINVAL, as the guest's kernel would say.
+    Foreign,
+    /// EINVAL and a line.
+    Lacking(&'static str),
+}
+
+/// man 2 prctl
+static OPERATIONS: &[(u32, Act)] = &[
+    (1, Act::Host),     // PR_SET_PDEATHSIG
+    (2, Act::OutInt),   // PR_GET_PDEATHSIG
+    (3, Act::Host),     // PR_GET_DUMPABLE
+    (4, Act::Host),     // PR_SET_DUMPABLE
+    (5, Act::Foreign),  // PR_GET_UNALIGN
+    (6, Act::Foreign),  // PR_SET_UNALIGN
+    (7, Act::Host),     // PR_GET_KEEPCAPS
+    (8, Act::Host),     // PR_SET_KEEPCAPS
+    (9, Act::Foreign),  // PR_GET_FPEMU
+    (10, Act::Foreign), // PR_SET_FPEMU
+    (11, Act::Foreign), // PR_GET_FPEXC
+    (12, Act::Foreign), // PR_SET_FPEXC
+    (13, Act::Host),    // PR_GET_TIMING
+    (14, Act::Host),    // PR_SET_TIMING
+    (15, Act::Host),    // PR_SET_NAME
+    (16, Act::Host),    // PR_GET_NAME
+    (19, Act::Foreign), // PR_GET_ENDIAN
+    (20, Act::Foreign), // PR_SET_ENDIAN
+    (21, Act::Lacking("seccomp comes later")),
+    (22, Act::Lacking("seccomp comes later")),
+    (23, Act::Host),    // PR_CAPBSET_READ
+    (24, Act::Host),    // PR_CAPBSET_DROP
+    (25, Act::Foreign), // PR_GET_TSC
+    (26, Act::Foreign), // PR_SET_TSC
+    (27, Act::Host),    // PR_GET_SECUREBITS
+    (28, Act::Host),    // PR_SET_SECUREBITS
+    (29, Act::Host),    // PR_SET_TIMERSLACK
+    (30, Act::Host),    // PR_GET_TIMERSLACK
+    (31, Act::Host),    // PR_TASK_PERF_EVENTS_DISABLE
+    (32, Act::Host),    // PR_TASK_PERF_EVENTS_ENABLE
+    (33, Act::Host),    // PR_MCE_KILL
+    (34, Act::Host),    // PR_MCE_KILL_GET
+    (35, Act::Lacking("PR_SET_MM would change what the kernel thinks of rqemu's own memory")),
+    (36, Act::Host),    // PR_SET_CHILD_SUBREAPER
+    (37, Act::OutInt),  // PR_GET_CHILD_SUBREAPER
+    (38, Act::Host),    // PR_SET_NO_NEW_PRIVS
+    (39, Act::Host),    // PR_GET_NO_NEW_PRIVS
+    (40, Act::Lacking("PR_GET_TID_ADDRESS")),
+    (41, Act::Host),    // PR_SET_THP_DISABLE
+    (42, Act::Host),    // PR_GET_THP_DISABLE
+    (43, Act::Foreign), // PR_MPX_ENABLE_MANAGEMENT
+    (44, Act::Foreign), // PR_MPX_DISABLE_MANAGEMENT
+    (45, Act::Foreign), // PR_SET_FP_MODE
+    (46, Act::Foreign), // PR_GET_FP_MODE
+    (47, Act::Host),    // PR_CAP_AMBIENT
+    (50, Act::Foreign), // PR_SVE_SET_VL: no SVE is announced
+    (51, Act::Foreign), // PR_SVE_GET_VL
+    (52, Act::Host),    // PR_GET_SPECULATION_CTRL
+    (53, Act::Host),    // PR_SET_SPECULATION_CTRL
+    (54, Act::Lacking("PR_PAC_RESET_KEYS")),
+    (55, Act::Lacking("PR_SET_TAGGED_ADDR_CTRL")),
+    (56, Act::Lacking("PR_GET_TAGGED_ADDR_CTRL")),
+    (57, Act::Host),    // PR_SET_IO_FLUSHER
+    (58, Act::Host),    // PR_GET_IO_FLUSHER
+    (59, Act::Lacking("PR_SET_SYSCALL_USER_DISPATCH")),
+    (60, Act::Lacking("PR_PAC_SET_ENABLED_KEYS")),
+    (61, Act::Lacking("PR_PAC_GET_ENABLED_KEYS")),
+    (62, Act::Host),    // PR_SCHED_CORE
+    (63, Act::Foreign), // PR_SME_SET_VL
+    (64, Act::Foreign), // PR_SME_GET_VL
+    (65, Act::Lacking("PR_SET_MDWE would hold for rqemu's code too")),
+    (66, Act::Host),    // PR_GET_MDWE
+    (67, Act::Host),    // PR_SET_MEMORY_MERGE
+    (68, Act::Host),    // PR_GET_MEMORY_MERGE
+    (0x5356_4d41, Act::Host), // PR_SET_VMA
+    (0x5961_6d61, Act::Host), // PR_SET_PTRACER
+];
+
+fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
+    let Some((_, act)) = OPERATIONS.iter().find(|(number, _)| *number == operation) else {
+        t.unimp(format_args!("prctl operation {operation:#x}"));
+        return Err(Errno::EINVAL);
+    };
+    let [a, b, c, d] = args;
+    let m = t.abi().model();
+    match act {
+        Act::Host => t.host_call(i64::from(nr::sys_prctl), [u64::from(operation), a, b, c, d, 0]),
+        Act::OutInt => {
+            let value = HostStruct::new::<Int32>(m, a)?;
+            let result = t.host_call(i64::from(nr::sys_prctl), [u64::from(operation), value.host, b, c, d, 0])?;
+            value.write_back(m)?;
+            Ok(result)
+        }
+        Act::Foreign => Err(Errno::EINVAL),
+        Act::Lacking(why) => {
+            t.unimp(format_args!("prctl operation {operation}: {why}"));
+            Err(Errno::EINVAL)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Processes and threads: rows only, but for what is plain. The bodies are [`crate::calls::process`].
+
+use crate::calls::process;
+use crate::sys::prelude::*;
+
+syscalls! { |t|
+    /// clone with CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
+    sys_clone_backwards(flags: ULong, stack: Addr, parent_tid: Addr, tls: Addr, child_tid: Addr) -> Pid {
+        process::clone(t, flags, stack, parent_tid, tls, child_tid)
+    }
+    sys_clone3(args: Addr, size: Size) -> Pid { process::clone3(t, args, size) }
+    sys_fork() -> Pid { process::fork(t) }
+    sys_vfork() -> Pid { process::vfork(t) }
+    sys_execve(path: Path, argv: Argv, envp: Addr) -> Never { process::execve(t, libc::AT_FDCWD, path, argv, envp, 0) }
+    sys_execveat(dir: DirFd, path: Path, argv: Argv, envp: Addr, flags: Flags<At>) -> Never {
+        process::execve(t, dir, path, argv, envp, flags)
+    }
+    sys_exit(status: Int) -> Never { process::exit(t, status) }
+    sys_exit_group(status: Int) -> Never { process::exit_group(t, status) }
+    sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: Out<Rusage>) -> Pid;
+    sys_waitid(which: Enum<WaitId>, id: Int, info: Addr, options: Flags<Wait>, usage: Out<Rusage>) -> Zero {
+        process::waitid(t, which, id, info, options, usage)
+    }
+    sys_set_tid_address(addr: Addr) -> Pid { process::set_tid_address(t, addr) }
+    sys_set_robust_list(head: Addr, len: Size) -> Zero { process::set_robust_list(t, head, len) }
+    sys_get_robust_list(pid: Pid, head: Out<ULongWord>, len: Out<ULongWord>) -> Zero { process::get_robust_list(t, pid, head, len) }
+    sys_unshare(flags: Flags<Clone>) -> Zero { process::unshare(t, flags) }
+    sys_setns(fd: Fd, kind: Flags<Clone>) -> Zero;
+    sys_ptrace(request: Long, pid: Pid, addr: Addr, data: Addr) -> Long = enosys("debugging of guests by guests comes later");
+    sys_seccomp(operation: UInt, flags: UInt, args: Addr) -> Int = enosys("filters would have to run on the guest's calls; comes later");
+    sys_restart_syscall() -> Int { Err(Errno::EINTR) }
+    sys_rseq(area: Addr, len: UInt, flags: Int, signature: UInt) -> Zero = enosys("restartable sequences would need the engine's help");
+    sys_personality(persona: UInt) -> Int { process::personality(t, persona) }
+
+    // arm's private calls.
+    sys_arm_breakpoint() -> Zero { process::arm_breakpoint(t) }
+    sys_arm_cacheflush(start: Addr, end: Addr, flags: UInt) -> Zero { process::cacheflush(t, start, end, flags) }
+    /// 26-bit mode exists on no processor that Linux still runs on.
+    sys_arm_usr26() -> Zero { Ok(0) }
+    sys_arm_usr32() -> Zero { Ok(0) }
+    sys_arm_set_tls(value: Addr) -> Zero { process::set_tls(t, value) }
+    sys_arm_get_tls() -> Addr { process::get_tls(t) }
+}

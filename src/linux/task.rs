@@ -1,0 +1,111 @@
+//! A guest thread: a host thread (a raw clone, without TLS of its own) with guest state, and the loop that runs it.
+
+use crate::host::{self, Errno, Res};
+use crate::process::Process;
+use crate::signal::{Actions, Inbox};
+use arch::abi::AltStack;
+use engine::{Cpu, Exit};
+use ir::Slot;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// A guest thread. Only its own host thread uses it; the signal handlers see no more than its [`Inbox`].
+#[derive(Debug)]
+pub struct Task {
+    pub process: &'static Process,
+    pub tid: i32,
+    pub(crate) cpu: NonNull<Cpu>,
+    /// Shared by CLONE_SIGHAND.
+    pub(crate) actions: Arc<Actions>,
+    /// The guest's signal mask. The host's is the same without the synchronous signals, or full while a signal waits in the inbox.
+    pub(crate) mask: u64,
+    pub(crate) altstack: AltStack,
+    pub(crate) inbox: &'static Inbox,
+    /// A system call was interrupted: what is to be done with it once the signals are delivered.
+    pub(crate) restart: Option<Errno>,
+    /// The host's mask is full, or not yet what `mask` asks.
+    pub(crate) masked: bool,
+    /// The mask of a sigsuspend that a handler ends.
+    pub(crate) suspended: Option<u64>,
+    /// The mapping with this thread's host stack and signal stack (address, length).
+    pub(crate) host_stack: (u64, u64),
+    /// The guest's list of robust futexes: address, length of its head.
+    pub(crate) robust_list: (u64, u64),
+    /// All handlers are to be reset when the task begins (CLONE_CLEAR_SIGHAND).
+    pub(crate) clear_handlers: bool,
+    /// What an execve in progress has allocated: a vfork child cannot free it, its parent does.
+    pub(crate) exec: Option<crate::exec::Buffers>,
+    /// A vfork child in its parent's memory: the parent frees what hangs on this.
+    pub(crate) vforked: bool,
+}
+
+impl Task {
+    pub(crate) fn cpu(&self) -> &Cpu {
+        // SAFETY: the Cpu lives as long as the task, and no other thread uses it but by its atomic fields.
+        unsafe { self.cpu.as_ref() }
+    }
+    pub(crate) fn cpu_mut(&mut self) -> &mut Cpu {
+        // SAFETY: as above.
+        unsafe { self.cpu.as_mut() }
+    }
+    /// A slot of guest state, zero-extended.
+    pub fn get(&self, slot: Slot) -> u64 {
+        self.cpu().get(slot)
+    }
+    pub fn set(&mut self, slot: Slot, v: u64) {
+        self.cpu_mut().set(slot, v);
+    }
+    pub fn abi(&self) -> &'static arch::Abi {
+        self.process.guest.abi
+    }
+    /// A guest's signal mask as it may be given to the host: without the signals that rqemu itself lives by.
+    pub fn host_sigset(&self, guest: u64) -> u64 {
+        guest & !crate::signal::SYNCHRONOUS
+    }
+    /// A line under `-d unimp`.
+    pub fn unimp(&self, text: fmt::Arguments) {
+        self.process.unimp(text);
+    }
+    /// A line of the log.
+    pub fn log(&self, text: fmt::Arguments) {
+        self.process.log(text);
+    }
+
+    /// A host call on the guest's behalf that may block: not entered, or given up with [`Errno::RESTARTSYS`], when a signal for the guest comes.
+    pub fn host_call(&self, nr: i64, args: [u64; 6]) -> Res {
+        // SAFETY: the call's pointers are the guest's own addresses or were made by the body from live buffers.
+        unsafe { host::safe_syscall(self.inbox.pending_word(), nr, &args) }
+    }
+
+    /// Runs the guest until it ends.
+    pub(crate) fn run(&mut self) -> ! {
+        loop {
+            self.deliver_signals();
+            // SAFETY: as in `cpu_mut`; the engine is another object.
+            let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
+            match exit {
+                Exit::Syscall => self.syscall(),
+                Exit::Interrupted => {}
+                Exit::Trap(trap) => self.trap(trap),
+                Exit::Fault(fault) => self.fault(&fault),
+                Exit::FlushCode { addr, len } => self.process.mm.flush_code(&self.process.engine, addr, len),
+            }
+        }
+    }
+
+    fn syscall(&mut self) {
+        let regs = &self.abi().syscall;
+        if self.inbox.is_pending() {
+            // The signal came before the call.
+            (regs.rewind)(self.cpu_mut().state_mut());
+            return;
+        }
+        match crate::sys::dispatch(self) {
+            Ok(v) => self.set(regs.result, v),
+            Err(Errno::JUST_RETURN) => {}
+            Err(e @ (Errno::RESTARTSYS | Errno::RESTARTNOINTR)) => self.restart = Some(e),
+            Err(e) => self.set(regs.result, i64::from(-e.0) as u64),
+        }
+    }
+}

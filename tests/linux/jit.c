@@ -1,0 +1,135 @@
+/* Programs that make code: written in place, through a second mapping, replaced, unmapped, by several threads. */
+#include "ok.h"
+#include <pthread.h>
+#include <sys/mman.h>
+
+typedef int (*function)(void);
+enum { LENGTH = 16 };
+
+/* Code that returns the value (at most 12 bits). */
+static void write_code(void *where, int value)
+{
+#if defined(__aarch64__)
+	uint32_t code[] = {0x52800000u | (uint32_t)value << 5, 0xd65f03c0u}; /* mov w0, #value; ret */
+#elif defined(__arm__)
+	uint32_t code[] = {0xe3a00000u | (uint32_t)(value & 255), 0xe3800000u | 0xc00u | (uint32_t)(value >> 8), 0xe12fff1eu}; /* mov; orr; bx lr */
+#elif defined(__x86_64__)
+	uint8_t code[] = {0xb8, (uint8_t)value, (uint8_t)(value >> 8), 0, 0, 0xc3};
+#else
+#error "no code for this machine"
+#endif
+	memcpy(where, code, sizeof code);
+}
+
+static void flush(void *where) { __builtin___clear_cache((char *)where, (char *)where + LENGTH); }
+
+static int run(void *where, int value)
+{
+	write_code(where, value);
+	flush(where);
+	return ((function)where)() == value;
+}
+
+static void *map(size_t size, int protection, int flags, int fd)
+{
+	void *where = mmap(NULL, size, protection, flags, fd, 0);
+	return where == MAP_FAILED ? NULL : where;
+}
+
+static char *views[2];
+static volatile int generation;
+static int strange;
+static void *runner(void *unused)
+{
+	while (generation < 1000) {
+		int before = generation, value = ((function)(views[1] + 2048))(), after = generation;
+		if (value < before - 1 || value > after + 1)
+			__atomic_fetch_add(&strange, 1, __ATOMIC_SEQ_CST);
+	}
+	return unused;
+}
+
+int main(void)
+{
+	enum { SIZE = 65536 };
+	int right = 1;
+	char *code = map(SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	for (int i = 0; i < 2000; i++)
+		right &= run(code, i);
+	ok("code written again and again", right);
+	for (int i = 0; i < SIZE / LENGTH; i++)
+		write_code(code + i * LENGTH, i & 4095);
+	__builtin___clear_cache(code, code + SIZE);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < SIZE / LENGTH; i++)
+			right &= ((function)(code + i * LENGTH))() == (i & 4095);
+	ok("many small functions", right);
+
+	for (int i = 0; i < 100; i++) {
+		mprotect(code, SIZE, PROT_READ | PROT_WRITE);
+		write_code(code, i);
+		mprotect(code, SIZE, PROT_READ | PROT_EXEC);
+		flush(code);
+		right &= ((function)code)() == i;
+	}
+	ok("never writable and executable", right);
+
+	for (int i = 0; i < 100; i++) {
+		char *again = mmap(code, SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		right &= again == code && run(again, 1000 + i);
+	}
+	ok("mapped anew at the same address", right);
+
+	int fd = memfd_create("code", 0);
+	ftruncate(fd, SIZE);
+	views[0] = map(SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	views[1] = map(SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd);
+	for (int i = 0; i < 2000; i++) {
+		write_code(views[0] + 64, i);
+		flush(views[0] + 64);
+		flush(views[1] + 64);
+		right &= ((function)(views[1] + 64))() == i;
+	}
+	ok("written through another mapping", right);
+
+	write_code(views[0] + 4096, 7);
+	flush(views[1] + 4096);
+	right &= ((function)(views[1] + 4096))() == 7;
+	char file_code[LENGTH];
+	write_code(file_code, 8);
+	pwrite(fd, file_code, LENGTH, 4096);
+	flush(views[1] + 4096);
+	right &= ((function)(views[1] + 4096))() == 8;
+	ok("written through the file", right);
+
+	write_code(views[0] + 2048, 0);
+	flush(views[1] + 2048);
+	pthread_t thread[2];
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, runner, NULL);
+	while (generation < 1000) {
+#ifdef __arm__
+		/* one instruction changes at a time: the value's low byte */
+		write_code(views[0] + 2048, generation + 1 < 256 ? generation + 1 : 255);
+		if (generation + 1 >= 255)
+			break;
+#else
+		write_code(views[0] + 2048, generation + 1);
+#endif
+		flush(views[0] + 2048);
+		flush(views[1] + 2048);
+		generation++;
+	}
+	generation = 1000;
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	ok("changed under running threads", 1);
+
+	pid_t child = fork();
+	if (child == 0)
+		_exit(run(code, 77) && ((function)(views[1] + 64))() == 1999 ? 3 : 4);
+	same("code after fork", ended(child), 3);
+	right = run(code, 78);
+	ok("and in the parent", right);
+	return done();
+}
