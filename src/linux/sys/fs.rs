@@ -205,7 +205,7 @@ fn short_position(long: usize, off: u64) -> u64 {
 }
 
 /// Directories (device, inode) whose positions were shortened, newest last.
-static HASHED: Lock<Vec<(u64, u64)>> = Lock::new(Vec::new());
+pub(super) static HASHED: Lock<Vec<(u64, u64)>> = Lock::new(Vec::new());
 const MOST_HASHED: usize = 64;
 
 fn identity(fd: i32) -> Option<(u64, u64)> {

@@ -150,12 +150,12 @@ macro_rules! act {
 }
 
 /// Every entry, for the tables.
-mod rows {
-    pub(super) use super::{
+pub(crate) mod rows {
+    pub(crate) use super::{
         admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*,
         signal::*, stat::*, time::*,
     };
-    pub(super) use super::{fcntl::*, ioctl::*};
+    pub(crate) use super::{fcntl::*, ioctl::*};
 }
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
@@ -211,6 +211,18 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     result
 }
 
+/// Takes the locks of this folder, for fork.
+pub(crate) fn hold() {
+    fs::HASHED.hold();
+    sched::KEPT.hold();
+}
+
+/// Gives them back.
+pub(crate) fn release() {
+    sched::KEPT.release();
+    fs::HASHED.release();
+}
+
 /// How a call is supported, for the README's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
@@ -235,4 +247,6 @@ pub fn support(table: &Table) -> impl Iterator<Item = (u64, &'static str, Suppor
 }
 
 #[cfg(test)]
-mod tests;
+mod layout_tests;
+#[cfg(test)]
+pub(crate) mod tests;

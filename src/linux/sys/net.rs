@@ -359,8 +359,7 @@ fn close_all(m: Model, descriptors: &[u8]) {
 }
 
 /// A socket address for strace.
-pub fn describe(t: &Task, addr: u64, len: usize) -> String {
-    let m = t.abi().model();
+pub fn describe(m: Model, addr: u64, len: usize) -> String {
     let mut bytes = vec![0; len.min(128)];
     if bytes.len() < 2 || memory::read(addr, &mut bytes).is_err() {
         return format!("{addr:#x}");

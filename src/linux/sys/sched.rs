@@ -62,7 +62,7 @@ fn affinity(t: &mut Task, pid: i32, len: u32, mask: u64) -> Res {
     if m.like_host() {
         return t.host_call(call, [pid as u64, u64::from(len), mask, 0, 0, 0]);
     }
-    if len as usize % m.long != 0 {
+    if !(len as usize).is_multiple_of(m.long) {
         return Err(Errno::EINVAL);
     }
     // The host wants whole words of its own, and has as many as its kernel has CPUs for.
@@ -85,7 +85,7 @@ fn nice(t: &mut Task, increment: i32) -> Res {
 
 /// Limits on the address space: rqemu's own memory would count too, so they are kept here and not given to the host.
 /// Differs: they are told to the guest again, but not enforced.
-static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
+pub(super) static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
 
 /// Gives a limit's old value and sets a new one.
 fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
