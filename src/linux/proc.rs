@@ -187,8 +187,10 @@ pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
 
 /// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
 pub fn resolve(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
-    if let Some(exe) = own_executable(t, dirfd, &path) {
-        return exe;
-    }
+    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, path))
+}
+
+/// The same for calls that look at a symbolic link itself.
+pub fn resolve_link(t: &Task, path: Vec<u8>) -> Vec<u8> {
     loader::under_prefix(&t.process.options.ld_prefix, &path)
 }

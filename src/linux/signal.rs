@@ -520,17 +520,20 @@ impl Task {
         let pc = self.get(self.process.guest.state.pc);
         let at = pc & !1;
         let (signo, code) = match trap {
-            Trap::Undefined | Trap::Unimplemented | Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
+            Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
             Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
             Trap::Fetch if self.process.mm.is_mapped(at) => (libc::SIGSEGV, SEGV_ACCERR),
             Trap::Fetch => (libc::SIGSEGV, SEGV_MAPERR),
-            Trap::Breakpoint => {
+            Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
                 let mut insn = [0; 4];
                 let n = memory::read_some(at, &mut insn);
-                let (signo, code) = (self.abi().signals.breakpoint)(&insn[..n]);
-                (signo as i32, code)
+                match (self.abi().signals.breakpoint)(&insn[..n], pc) {
+                    Some((signo, code)) => (signo as i32, code),
+                    None if trap == Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+                    None => (libc::SIGILL, ILL_ILLOPC),
+                }
             }
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
