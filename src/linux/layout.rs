@@ -104,7 +104,11 @@ pub struct Resolved {
 #[derive(Debug)]
 enum Step {
     /// Bytes that are alike, from one or more members.
-    Copy { guest: usize, host: usize, len: usize },
+    Copy {
+        guest: usize,
+        host: usize,
+        len: usize,
+    },
     Convert(Place, Place),
 }
 
@@ -119,7 +123,9 @@ fn steps(m: Model, guest: &[Option<Place>], host: &[Option<Place>]) -> Vec<Step>
         }
         let more = g.size * g.count.min(h.count);
         match steps.last_mut() {
-            Some(Step::Copy { guest, host, len }) if *guest + *len == g.offset && *host + *len == h.offset => *len += more,
+            Some(Step::Copy { guest, host, len }) if *guest + *len == g.offset && *host + *len == h.offset => {
+                *len += more
+            }
             _ => steps.push(Step::Copy { guest: g.offset, host: h.offset, len: more }),
         }
     }

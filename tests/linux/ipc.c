@@ -1,167 +1,210 @@
-/* System V semaphores, shared memory and message queues; POSIX message queues. */
+/* Between processes: System V memory, semaphores and messages, POSIX queues and semaphores, futexes. */
 #include "ok.h"
+#include <linux/futex.h>
 #include <mqueue.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <time.h>
 
-union semun {
-	int val;
-	struct semid_ds *buf;
-	unsigned short *array;
-	struct seminfo *info;
-};
+static void memory(void)
+{
+	int id = shmget(IPC_PRIVATE, 10000, IPC_CREAT | 0600);
+	struct shmid_ds info;
+	char *a = shmat(id, NULL, 0), *b = shmat(id, NULL, SHM_RDONLY);
+	ok("shmat twice", a != (void *)-1 && b != (void *)-1 && a != b && (strcpy(a, "shared"), strcmp(b, "shared") == 0));
+	ok("shmctl", shmctl(id, IPC_STAT, &info) == 0 && info.shm_segsz == 10000 && info.shm_nattch == 2 && info.shm_cpid == getpid() && (info.shm_perm.mode & 0777) == 0600);
+	pid_t child = fork();
+	if (child == 0) {
+		a[100] = 'c';
+		_exit(0);
+	}
+	ended(child);
+	same("a child's store", a[100], 'c');
+	same("shmdt", shmdt(b), 0);
+	fails("shmdt again", shmdt(b), EINVAL);
+	same("removed", shmctl(id, IPC_RMID, NULL), 0);
+	same("still there", a[100], 'c');
+	shmdt(a);
+	fails("and gone", shmctl(id, IPC_STAT, &info), EINVAL);
+	void *place = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	id = shmget(IPC_PRIVATE, 5000, 0600);
+	char *at = (char *)(((uintptr_t)place + SHMLBA - 1) & ~((uintptr_t)SHMLBA - 1));
+	same("at a place", (intptr_t)shmat(id, at, SHM_REMAP), (intptr_t)at);
+	shmctl(id, IPC_RMID, NULL);
+}
+
+union semun { int val; struct semid_ds *buf; unsigned short *array; struct seminfo *info; };
 
 static void semaphores(void)
 {
-	int set = semget(IPC_PRIVATE, 3, 0640);
-	ok("semget", set >= 0);
-	union semun arg = {.val = 5};
-	same("SETVAL", semctl(set, 1, SETVAL, arg), 0);
-	same("GETVAL", semctl(set, 1, GETVAL), 5);
-	struct sembuf take = {.sem_num = 1, .sem_op = -2};
-	same("semop", semop(set, &take, 1), 0);
-	same("what semop left", semctl(set, 1, GETVAL), 3);
-	same("GETPID", semctl(set, 1, GETPID), getpid());
-	take.sem_op = -9;
-	struct timespec soon = {.tv_nsec = 1000000};
-	fails("semtimedop's time", semtimedop(set, &take, 1, &soon), EAGAIN);
-	take.sem_flg = IPC_NOWAIT;
-	fails("IPC_NOWAIT", semop(set, &take, 1), EAGAIN);
-	struct semid_ds ds;
-	memset(&ds, -1, sizeof ds);
-	arg.buf = &ds;
-	same("IPC_STAT of a set", semctl(set, 0, IPC_STAT, arg), 0);
-	same("sem_nsems", ds.sem_nsems, 3);
-	same("sem_perm.mode", ds.sem_perm.mode & 0777, 0640);
-	same("sem_perm.uid", ds.sem_perm.uid, geteuid());
-	ok("sem_otime", ds.sem_otime > 1600000000 && ds.sem_ctime >= ds.sem_otime - 5);
-	ds.sem_perm.mode = 0600;
-	same("IPC_SET of a set", semctl(set, 0, IPC_SET, arg), 0);
-	semctl(set, 0, IPC_STAT, arg);
-	same("a changed mode", ds.sem_perm.mode & 0777, 0600);
-	unsigned short values[3] = {7, 8, 9};
-	arg.array = values;
-	same("SETALL", semctl(set, 0, SETALL, arg), 0);
-	memset(values, 0, sizeof values);
-	same("GETALL", semctl(set, 0, GETALL, arg), 0);
-	same("the third", values[2], 9);
-	struct seminfo info;
-	memset(&info, 0, sizeof info);
-	arg.info = &info;
-	ok("IPC_INFO of sets", semctl(0, 0, IPC_INFO, arg) >= 0 && info.semmsl > 0);
-	same("IPC_RMID of a set", semctl(set, 0, IPC_RMID), 0);
-	fails("a removed set", semctl(set, 0, GETVAL), EINVAL);
-}
-
-static void shared_memory(void)
-{
-	int id = shmget(IPC_PRIVATE, 8192, 0600);
-	ok("shmget", id >= 0);
-	int *a = shmat(id, NULL, 0), *b = shmat(id, NULL, SHM_RDONLY);
-	ok("shmat twice", a != (void *)-1 && b != (void *)-1 && a != b);
-	a[1000] = 0x1234567;
-	same("one memory", b[1000], 0x1234567);
-	struct shmid_ds ds;
-	memset(&ds, -1, sizeof ds);
-	same("IPC_STAT of memory", shmctl(id, IPC_STAT, &ds), 0);
-	same("shm_segsz", ds.shm_segsz, 8192);
-	same("shm_nattch", ds.shm_nattch, 2);
-	same("shm_cpid", ds.shm_cpid, getpid());
-	ok("shm_atime", ds.shm_atime > 1600000000);
+	int id = semget(IPC_PRIVATE, 3, IPC_CREAT | 0600);
+	unsigned short values[3] = {1, 2, 3}, read_back[3];
+	struct semid_ds info;
+	same("SETALL", semctl(id, 0, SETALL, (union semun){.array = values}), 0);
+	ok("GETALL", semctl(id, 0, GETALL, (union semun){.array = read_back}) == 0 && memcmp(values, read_back, 6) == 0);
+	struct sembuf two[2] = {{0, -1, 0}, {2, 4, SEM_UNDO}};
+	same("semop", semop(id, two, 2), 0);
+	ok("GETVAL", semctl(id, 0, GETVAL) == 0 && semctl(id, 2, GETVAL) == 7);
+	struct sembuf more = {0, -1, IPC_NOWAIT};
+	fails("IPC_NOWAIT", semop(id, &more, 1), EAGAIN);
+	struct timespec limit = {0, 10000000};
+	more.sem_flg = 0;
+	fails("semtimedop", semtimedop(id, &more, 1, &limit), EAGAIN);
 	pid_t child = fork();
 	if (child == 0) {
-		a[0] = 77;
-		_exit(shmdt(a));
+		semop(id, &(struct sembuf){0, 1, 0}, 1);
+		semop(id, &(struct sembuf){1, 5, SEM_UNDO}, 1);
+		_exit(0);
 	}
-	same("a child's", ended(child), 0);
-	same("what it wrote", b[0], 77);
-	same("IPC_RMID of memory", shmctl(id, IPC_RMID, NULL), 0);
-	same("memory that is removed stays", b[1000], 0x1234567);
-	same("shmdt", shmdt(a) | shmdt(b), 0);
-	fails("shmdt again", shmdt(a), EINVAL);
-	fails("shmat of what is gone", (long)shmat(id, NULL, 0), EINVAL);
-	struct shminfo info;
-	ok("IPC_INFO of memory", shmctl(0, IPC_INFO, (void *)&info) >= 0 && info.shmmni > 0);
+	same("a wait", semop(id, &more, 1), 0);
+	ended(child);
+	ok("SEM_UNDO", semctl(id, 1, GETVAL) == 2 && semctl(id, 1, GETPID) == child);
+	ok("IPC_STAT", semctl(id, 0, IPC_STAT, (union semun){.buf = &info}) == 0 && info.sem_nsems == 3);
+	same("SETVAL", semctl(id, 1, SETVAL, (union semun){.val = 9}) ?: semctl(id, 1, GETVAL), 9);
+	same("IPC_RMID", semctl(id, 0, IPC_RMID), 0);
 }
 
 static void messages(void)
 {
-	int queue = msgget(IPC_PRIVATE, 0600);
-	ok("msgget", queue >= 0);
-	struct {
-		long type;
-		char text[16];
-	} m = {3, "three"};
-	same("msgsnd", msgsnd(queue, &m, 16, 0), 0);
-	m.type = 2;
-	strcpy(m.text, "two");
-	same("another", msgsnd(queue, &m, 4, 0), 0);
-	struct msqid_ds ds;
-	memset(&ds, -1, sizeof ds);
-	same("IPC_STAT of a queue", msgctl(queue, IPC_STAT, &ds), 0);
-	same("msg_qnum", ds.msg_qnum, 2);
-	same("msg_lspid", ds.msg_lspid, getpid());
-	same("msg_lrpid", ds.msg_lrpid, 0);
-	ok("msg_qbytes", ds.msg_qbytes >= 1024);
-	memset(&m, 0, sizeof m);
-	same("the lowest up to 5", msgrcv(queue, &m, 16, -5, 0), 4);
-	same("its type", m.type, 2);
-	ok("its text", strcmp(m.text, "two") == 0);
-	fails("a message too long", msgrcv(queue, &m, 4, 0, 0), E2BIG);
-	same("cut off", msgrcv(queue, &m, 4, 0, MSG_NOERROR), 4);
-	fails("none left", msgrcv(queue, &m, 16, 0, IPC_NOWAIT), ENOMSG);
-	m.type = 0;
-	fails("a type of 0", msgsnd(queue, &m, 1, 0), EINVAL);
-	same("IPC_RMID of a queue", msgctl(queue, IPC_RMID, NULL), 0);
+	int id = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+	struct { long type; char text[20]; } m = {5, "five"};
+	struct msqid_ds info;
+	same("msgsnd", msgsnd(id, &m, 5, 0), 0);
+	m.type = 3, strcpy(m.text, "three");
+	msgsnd(id, &m, 6, 0);
+	ok("IPC_STAT", msgctl(id, IPC_STAT, &info) == 0 && info.msg_qnum == 2 && info.__msg_cbytes == 11 && info.msg_lspid == getpid());
+	fails("no such type", msgrcv(id, &m, 20, 9, IPC_NOWAIT), ENOMSG);
+	ok("by type", msgrcv(id, &m, 20, 3, 0) == 6 && m.type == 3 && strcmp(m.text, "three") == 0);
+	fails("too long", msgrcv(id, &m, 2, 0, 0), E2BIG);
+	ok("cut", msgrcv(id, &m, 2, 0, MSG_NOERROR) == 2 && m.type == 5);
+	fails("a bad type", msgsnd(id, &(long[]){0, 0}, 1, 0), EINVAL);
+	same("IPC_RMID", msgctl(id, IPC_RMID, NULL), 0);
+	key_t key = ftok("/proc/self/exe", 'k');
+	int first = msgget(key, IPC_CREAT | 0600);
+	ok("a key", first >= 0 && msgget(key, 0) == first);
+	fails("IPC_EXCL", msgget(key, IPC_CREAT | IPC_EXCL), EEXIST);
+	msgctl(first, IPC_RMID, NULL);
 }
+
+static volatile int notified;
+static void note(int number, siginfo_t *info, void *context) { (void)context; notified = number == SIGUSR1 && info->si_code == SI_MESGQ ? info->si_value.sival_int : -1; }
 
 static void posix_queues(void)
 {
-	char name[40];
-	sprintf(name, "/rqemu-test-%d", getpid());
-	struct mq_attr attr = {.mq_maxmsg = 4, .mq_msgsize = 64};
-	mqd_t queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR | O_NONBLOCK, 0600, &attr);
+	char name[40], text[100];
+	struct mq_attr attributes = {.mq_maxmsg = 5, .mq_msgsize = 50}, seen;
+	unsigned priority;
+	snprintf(name, sizeof name, "/rqemu-test-%d", getpid());
+	mqd_t queue = mq_open(name, O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attributes);
+	if (queue < 0 && errno == ENOSYS) {
+		printf("no POSIX queues\n");
+		return;
+	}
 	ok("mq_open", queue >= 0);
-	same("mq_send", mq_send(queue, "low", 3, 1), 0);
-	same("mq_send again", mq_send(queue, "high", 4, 9), 0);
-	memset(&attr, -1, sizeof attr);
-	same("mq_getattr", mq_getattr(queue, &attr), 0);
-	same("mq_msgsize", attr.mq_msgsize, 64);
-	same("mq_curmsgs", attr.mq_curmsgs, 2);
-	same("mq_flags", attr.mq_flags, O_NONBLOCK);
-	char text[64];
-	unsigned priority = 0;
-	same("mq_receive", mq_receive(queue, text, sizeof text, &priority), 4);
-	same("the highest first", priority, 9);
-	struct timespec past = {.tv_sec = 1};
-	attr.mq_flags = 0;
-	same("mq_setattr", mq_setattr(queue, &attr, NULL), 0);
-	same("mq_timedreceive", mq_timedreceive(queue, text, sizeof text, &priority, &past), 3);
-	fails("its time", mq_timedreceive(queue, text, sizeof text, &priority, &past), ETIMEDOUT);
-	signal(SIGUSR1, SIG_IGN);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2, .sigev_value.sival_int = 4711};
+	ok("mq_getattr", mq_getattr(queue, &seen) == 0 && seen.mq_maxmsg == 5 && seen.mq_msgsize == 50 && seen.mq_flags == O_NONBLOCK);
+	struct sigaction action = {.sa_flags = SA_SIGINFO};
+	action.sa_sigaction = note;
+	sigaction(SIGUSR1, &action, NULL);
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 1234};
 	same("mq_notify", mq_notify(queue, &event), 0);
-	mq_send(queue, "x", 1, 0);
-	siginfo_t info;
-	same("its signal", sigwaitinfo(&set, &info), SIGUSR2);
-	same("its value", info.si_value.sival_int, 4711);
-	same("its code", info.si_code, SI_MESGQ);
+	mq_send(queue, "low", 3, 1), mq_send(queue, "high", 4, 9);
+	same("its signal", notified, 1234);
+	ok("by priority", mq_receive(queue, text, 100, &priority) == 4 && priority == 9 && mq_receive(queue, text, 100, &priority) == 3 && priority == 1);
+	fails("an empty queue", mq_receive(queue, text, 100, NULL), EAGAIN);
+	fails("a room too small", mq_receive(queue, text, 10, NULL), EMSGSIZE);
+	struct timespec past = {1, 0};
+	attributes.mq_flags = 0;
+	mq_setattr(queue, &attributes, NULL);
+	fails("mq_timedreceive", mq_timedreceive(queue, text, 100, NULL, &past), ETIMEDOUT);
 	same("mq_unlink", mq_unlink(name), 0);
-	mq_close(queue);
+}
+
+static long futex(void *word, int operation, uint32_t value, const struct timespec *limit, void *other, uint32_t third)
+{
+	return syscall(SYS_futex, word, operation, value, limit, other, third);
+}
+
+static uint32_t word, other;
+static volatile int awake;
+static void *sleeper(void *unused)
+{
+	if (futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) == 0)
+		__atomic_fetch_add(&awake, 1, __ATOMIC_SEQ_CST);
+	return unused;
+}
+
+static void futexes(void)
+{
+	struct timespec limit = {0, 10000000}, when;
+	fails("another value", futex(&word, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN);
+	fails("a time limit", futex(&word, FUTEX_WAIT, 0, &limit, NULL, 0), ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &when);
+	when.tv_sec -= 1;
+	fails("an absolute limit", futex(&word, FUTEX_WAIT_BITSET, 0, &when, NULL, ~0u), ETIMEDOUT);
+	same("nobody to wake", futex(&word, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
+	fails("a loose address", futex((char *)&word + 1, FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
+	fails("no address", futex((void *)(intptr_t)4096, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
+	fails("an unknown operation", futex(&word, 99, 0, NULL, NULL, 0), ENOSYS);
+	pthread_t thread[4];
+	for (int i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, sleeper, NULL);
+	long woken = 0, moved = 0;
+	while (woken + moved < 4) {
+		moved += futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)(intptr_t)10, &other, 0);
+		usleep(1000);
+	}
+	same("requeued", moved, 4);
+	same("nobody is left", futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0), 0);
+	same("wake one", futex(&other, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
+	same("wake the rest", futex(&other, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0), 3);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	same("all awake", awake, 4);
+	uint32_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = fork();
+	if (child == 0) {
+		while (__atomic_load_n(shared, __ATOMIC_SEQ_CST) == 0)
+			futex(shared, FUTEX_WAIT, 0, NULL, NULL, 0);
+		_exit(21);
+	}
+	usleep(20000);
+	__atomic_store_n(shared, 1, __ATOMIC_SEQ_CST);
+	futex(shared, FUTEX_WAKE, 1, NULL, NULL, 0);
+	same("between processes", ended(child), 21);
+	other = 5, word = 0;
+	futex(&word, FUTEX_WAKE_OP, 1, (void *)1, &other, FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5));
+	same("FUTEX_WAKE_OP", other, 8);
+}
+
+static void posix_semaphores(void)
+{
+	sem_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	sem_init(shared, 1, 0);
+	pid_t child = fork();
+	if (child == 0) {
+		sem_post(shared);
+		_exit(0);
+	}
+	same("a shared semaphore", sem_wait(shared), 0);
+	ended(child);
+	fails("sem_trywait", sem_trywait(shared), EAGAIN);
+	struct timespec past = {1, 0};
+	fails("sem_timedwait", sem_timedwait(shared, &past), ETIMEDOUT);
 }
 
 int main(void)
 {
+	memory();
 	semaphores();
-	shared_memory();
 	messages();
 	posix_queues();
+	futexes();
+	posix_semaphores();
 	return done();
 }
