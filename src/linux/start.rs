@@ -279,8 +279,7 @@ fn tell_kernel(image: &Image, guest: &Guest) {
     const PR_SET_MM_MAP: i32 = 14;
     let Ok(line) = host::read_file(b"/proc/self/stat") else { return };
     let text = String::from_utf8_lossy(&line);
-    let fields: Vec<u64> =
-        text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+    let fields: Vec<u64> = text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
     // Numbered as in man 5 proc, from the state (3) on.
     let field = |n: usize| fields.get(n - 3).copied().unwrap_or(0);
     // SAFETY: brk(0) only asks.
