@@ -62,7 +62,11 @@ fn check(case: &Case) -> Result<(), String> {
     let program = built.join(format!("{stem}.{}", case.triplet));
     harness::compile(&case.compiler, FLAGS, &case.source, &program)?;
     let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet));
-    harness::compare(&expected, &got)
+    harness::compare(&expected, &got).map_err(|first| {
+        let text = String::from_utf8_lossy(&got.stdout);
+        let rest = text.lines().filter(|line| !line.starts_with("ok ") && !first.contains(line));
+        rest.fold(first.clone(), |text, line| format!("{text}\n      also: {line}"))
+    })
 }
 
 #[test]

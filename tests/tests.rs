@@ -16,6 +16,5 @@ mod linux;
 mod long;
 mod programs;
 mod reference;
-mod reference_arm;
 mod tidy;
 mod torture;

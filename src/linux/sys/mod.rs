@@ -93,16 +93,12 @@ pub struct Table {
 
 impl Table {
     pub fn get(&self, number: u64) -> Option<&'static Call> {
-        self.ranges
-            .iter()
-            .find_map(|(base, calls)| calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?.as_ref())
+        self.ranges.iter().find_map(|(base, calls)| calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?.as_ref())
     }
 
     /// All numbers in order.
     pub fn calls(&self) -> impl Iterator<Item = (u64, &'static Call)> {
-        self.ranges
-            .iter()
-            .flat_map(|(base, calls)| (*base..).zip(calls.iter()).filter_map(|(n, c)| Some((n, c.as_ref()?))))
+        self.ranges.iter().flat_map(|(base, calls)| (*base..).zip(calls.iter()).filter_map(|(n, c)| Some((n, c.as_ref()?))))
     }
 }
 
@@ -152,8 +148,7 @@ macro_rules! act {
 /// Every entry, for the tables.
 mod rows {
     pub(super) use super::{
-        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*,
-        signal::*, stat::*, time::*,
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*, signal::*, stat::*, time::*,
     };
     pub(super) use super::{fcntl::*, ioctl::*};
 }

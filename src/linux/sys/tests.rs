@@ -7,14 +7,8 @@ use arch::layout::{ILP32, Model};
 mod arm;
 
 /// Like arm.
-pub(super) const LITTLE32: Model = Model {
-    long: 4,
-    big_endian: false,
-    max_align: 8,
-    even_pairs: true,
-    structs: &[arm::STRUCTS, ILP32],
-    values: arm::VALUES,
-};
+pub(super) const LITTLE32: Model =
+    Model { long: 4, big_endian: false, max_align: 8, even_pairs: true, structs: &[arm::STRUCTS, ILP32], values: arm::VALUES };
 /// Like mips o32.
 pub(super) const BIG32: Model =
     Model { long: 4, big_endian: true, max_align: 8, even_pairs: true, structs: &[ILP32], values: &[] };
