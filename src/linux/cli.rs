@@ -123,6 +123,10 @@ static ROWS: &[Row] = &[
         o.seed = Some(number(v)?);
         Ok(())
     }, true),
+    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
+        o.interpret = true;
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map for perf", |o, _| {
         o.perfmap = true;
         Ok(())

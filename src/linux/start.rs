@@ -150,7 +150,8 @@ fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> 
         (None, _) => {
             let h = &exe.header;
             let order = if h.big_endian { "big" } else { "little" };
-            let what = format!("cannot execute: no guest for ELF machine {} ({} bits, {order}-endian)", h.machine, h.class);
+            let what =
+                format!("cannot execute: no guest for ELF machine {} ({} bits, {order}-endian)", h.machine, h.class);
             Err(LoadError::new(&exe.path, what))
         }
     }

@@ -1,7 +1,7 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
-use crate::{frame, layouts};
 use crate::state::{KEYS, PC, SP, STATE, TPIDR_EL0, x};
+use crate::{frame, layouts};
 use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
 

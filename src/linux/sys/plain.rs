@@ -7,7 +7,7 @@ use crate::host::{Errno, Res};
 use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
-use crate::sys::{Param, flags};
+use crate::sys::Param;
 use crate::sys::types::{Ty, Values};
 use crate::task::Task;
 use arch::layout::Model;
@@ -44,23 +44,17 @@ fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
 
 /// Makes host call `nr` with a row's arguments.
 pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
-    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| if lookup { resolve(t, dir, addr, links(params, values, nr)) } else { None })?;
+    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| {
+        if lookup { resolve(t, dir, addr) } else { None }
+    })?;
     let result = t.host_call(i64::from(nr), prepared.args);
     prepared.finish(t.abi().model(), params, values, result)
 }
 
-/// Whether a call looks at symbolic links themselves: lstat, or AT_SYMLINK_NOFOLLOW.
-fn links(params: &[Param], values: &Values, nr: u32) -> bool {
-    let nofollow = |(p, v): (&Param, &u64)| {
-        matches!(p.ty, Ty::Flags(f) if std::ptr::eq(f, &raw const flags::At)) && v & libc::AT_SYMLINK_NOFOLLOW as u64 != 0
-    };
-    i64::from(nr) == libc::SYS_lstat || params.iter().zip(values).any(nofollow)
-}
-
 /// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
-fn resolve(t: &Task, dir: i32, addr: u64, links: bool) -> Option<Vec<u8>> {
+fn resolve(t: &Task, dir: i32, addr: u64) -> Option<Vec<u8>> {
     let path = memory::read_cstr(addr, 4095).ok()?;
-    let mut other = if links { proc::resolve_link(t, path.clone()) } else { proc::resolve(t, dir, path.clone()) };
+    let mut other = proc::resolve(t, dir, path.clone());
     (other != path).then(|| {
         other.push(0);
         other
