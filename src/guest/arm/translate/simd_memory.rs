@@ -35,15 +35,7 @@ fn displacement(u: u32, i: u32) -> i32 {
     if u == 1 { bytes } else { -bytes }
 }
 
-/// VLDR, VSTR and the multiple forms access words: a base that is not a multiple of 4 faults whatever SCTLR.A says (Arm ARM F6, VLDR).
-fn check_words(cx: &mut Cx, n: u32) {
-    if n != 15 {
-        cx.check_aligned(n, 4);
-    }
-}
-
 pub(crate) fn vldr(cx: &mut Cx, a: Vldr) {
-    check_words(cx, a.n);
     let base = cx.base(a.n);
     let mem = access(cx, a.z, base, displacement(a.u, a.i), true);
     let v = load_register(cx, a.z, mem);
@@ -51,7 +43,6 @@ pub(crate) fn vldr(cx: &mut Cx, a: Vldr) {
 }
 
 pub(crate) fn vstr(cx: &mut Cx, a: Vstr) {
-    check_words(cx, a.n);
     let base = cx.base(a.n);
     let mem = access(cx, a.z, base, displacement(a.u, a.i), true);
     store_register(cx, a.z, register(a.z, a.d), mem);
@@ -86,7 +77,6 @@ fn list(cx: &mut Cx, z: u32, d: u32, i: u32, p: u32) -> Option<List> {
 
 pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
-    check_words(cx, a.n);
     let base = cx.base(a.n);
     let mut values = Vec::new();
     for i in 0..list.count {
@@ -101,7 +91,6 @@ pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
 
 pub(crate) fn vstm(cx: &mut Cx, a: Vstm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
-    check_words(cx, a.n);
     let base = cx.base(a.n);
     for i in 0..list.count {
         let mem = access(cx, list.z, base, list.low + (i * 4 << list.z).cast_signed(), i == 0);
