@@ -325,12 +325,12 @@ impl Emitter<'_> {
                 self.a.movzx(Size::B, to, SCRATCH);
             }
             HostCc::FpEq | HostCc::FpNe => {
-                // Needs a second register before the flags change; setcc and movzx do not change them, cmov reads them.
+                // Equal and not unordered, by moves that leave the flags alone; `to` may be scratch.
                 let eq = cc == HostCc::FpEq;
-                self.a.setcc(if eq { asm::Cc::E } else { asm::Cc::Ne }, SCRATCH);
-                self.a.movzx(Size::B, SCRATCH, SCRATCH);
-                self.a.mov_ri(to, u64::from(!eq));
-                self.a.cmov(asm::Cc::Np, Size::D, to, SCRATCH);
+                self.a.mov_ri(to, u64::from(eq));
+                let other = self.pool(u128::from(!eq));
+                self.a.cmov(asm::Cc::Ne, Size::D, to, other);
+                self.a.cmov(asm::Cc::P, Size::D, to, other);
             }
         }
     }

@@ -140,7 +140,12 @@ impl Plan {
         let root = self.root[v.0 as usize];
         let fits = match r.op(root) {
             Op::Const(_) | Op::ConstV(_) | Op::Get(_) => false,
-            _ => self.home[root.0 as usize] == NO_HOME && (r.ty(root) == Ty::V128) == (r.ty(v) == Ty::V128),
+            // A home holds as much as its slot: a wider value would lose its upper bits in it.
+            _ => {
+                self.home[root.0 as usize] == NO_HOME
+                    && (r.ty(root) != Ty::V128 || r.ty(v) == Ty::V128)
+                    && r.ty(root).bytes() <= r.ty(v).bytes()
+            }
         };
         let s = slot.0 as usize;
         // A value defined before this write, for a later write of the same slot, may not take the home early.
@@ -160,9 +165,11 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::Zext(v) if r.ty(v) == Ty::I32 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::Zext(v) if r.ty(v) == Ty::I1 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::VGet(_, v, 0) if ty.is_float() => Some(v),
-        // A scalar load zeroes the rest of the register, as a move from a general register does.
+        // A scalar load zeroes the rest of the register, as a move from a general register and a conversion do.
         Op::VFromScalar(v)
-            if r.ty(v).is_float() && r.ty(v) != Ty::F16 && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_)) =>
+            if r.ty(v).is_float()
+                && r.ty(v) != Ty::F16
+                && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_) | Op::FpFromInt { .. }) =>
         {
             Some(v)
         }

@@ -4,7 +4,7 @@
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Map, Request, thunks};
 use host::{Place, Site, StateMap, Thunks};
-use ir::{Op, Region, Round, Slot, Ty, Val};
+use ir::{Op, Region, Round, Slot, Term, Ty, Val};
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
@@ -181,15 +181,30 @@ fn mask(ty: Ty) -> u128 {
     }
 }
 
-/// Runs block 0 by `ir::eval`. Memory is at address `memory` for the region.
+/// Runs a region by `ir::eval`, to the end of a block that leaves. Memory is at address `memory` for the region.
 pub(crate) fn interpret(r: &Region, state: &State, memory: u64) -> State {
     let mut s = state.clone();
     for (slot, bits) in s.slots.iter_mut().enumerate() {
         *bits &= mask(TYPES[slot]);
     }
     let mut values = vec![0u128; r.insts.len()];
-    let block = &r.blocks[0];
-    for i in block.start..block.end {
+    let mut at = 0;
+    loop {
+        let block = &r.blocks[at];
+        run_block(r, block.start..block.end, &mut values, &mut s, memory);
+        at = match block.term {
+            Term::Jump(b) => b.0 as usize,
+            Term::Branch { cond, then, other } => {
+                let b = if values[cond.0 as usize] & 1 == 1 { then } else { other };
+                b.0 as usize
+            }
+            _ => return s,
+        };
+    }
+}
+
+fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &mut State, memory: u64) {
+    for i in insts {
         let inst = &r.insts[i as usize];
         let value = |v: Val| values[v.0 as usize];
         values[i as usize] = match inst.op {
@@ -239,7 +254,6 @@ pub(crate) fn interpret(r: &Region, state: &State, memory: u64) -> State {
             }
         };
     }
-    s
 }
 
 fn address(m: &ir::Mem, value: &impl Fn(Val) -> u128, memory: u64) -> usize {

@@ -194,8 +194,50 @@ impl Maker {
         }
     }
 
+    /// A region of one block, or of several: branches forwards, blocks with one predecessor and with more, blocks that only leave.
     pub(crate) fn random(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
-        for _ in 0..4 + rng.below(20) {
+        if rng.one_in(2) {
+            return self.block(cases, rng, memory, 24);
+        }
+        let mut open = vec![];
+        for _ in 0..1 + rng.below(5) {
+            self.block(cases, rng, memory, 8);
+            let mut target = |maker: &mut Maker, rng: &mut Rng| {
+                if !open.is_empty() && rng.one_in(3) {
+                    return rng.pick(&open);
+                }
+                let b = maker.b.block();
+                open.push(b);
+                b
+            };
+            if rng.one_in(5) {
+                let b = target(self, rng);
+                self.b.end(Term::Jump(b));
+            } else {
+                let cond = self.operand(Ty::I1, rng);
+                let (then, other) = (target(self, rng), target(self, rng));
+                self.b.branch(cond, then, other);
+            }
+            // The next in the order in which they were made; all others it can only go forwards to.
+            let next = open.remove(0);
+            self.pool.clear();
+            self.b.enter(next);
+            self.b.insn(0x1000, 0, 0x1004);
+        }
+        self.block(cases, rng, memory, 6);
+        for b in open {
+            self.end();
+            self.pool.clear();
+            self.b.enter(b);
+            if rng.one_in(2) {
+                self.b.insn(0x1000, 0, 0x1004);
+                self.block(cases, rng, memory, 4);
+            }
+        }
+    }
+
+    fn block(&mut self, cases: &[Case], rng: &mut Rng, memory: u64, most: usize) {
+        for _ in 0..rng.below(most) {
             match rng.below(12) {
                 0 => self.load(rng, memory),
                 1 => self.store(rng, memory),

@@ -67,9 +67,12 @@ impl Emitter<'_> {
 
     /// Before an instruction that changes the host's flags: what is needed of them is saved.
     pub(in super::super) fn clobber(&mut self) {
+        // Truth values saved so are no operands of the current operation: they are not locked.
+        let locked = self.gpr.locked;
         for v in std::mem::take(&mut self.host.conds) {
             if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
                 self.reg(v);
+                self.gpr.locked = locked;
             }
         }
         let Some((v, kind)) = self.host.cur else { return };
@@ -393,28 +396,24 @@ impl Emitter<'_> {
         if !in_host && self.cond_in_memory(v, cc, f) {
             return;
         }
-        let kind = self.flags_host(f);
+        let mut kind = self.flags_host(f);
+        if matches!(kind, Kind::Fcmp { .. }) && host_cc(cc, kind).is_none() {
+            self.clobber();
+            kind = self.flags_host(f);
+        }
         if let Some(host) = host_cc(cc, kind) {
             return self.now_cond(v, host);
         }
-        match kind {
-            Kind::Int { inverted } => {
-                // Hi and Ls need C inverted; other conditions read so far would change their meaning.
-                for c in std::mem::take(&mut self.host.conds) {
-                    if matches!(self.loc(c), Loc::Cc(_)) && self.plan.last_use[c.0 as usize] >= self.now {
-                        self.reg(c);
-                    }
-                }
-                self.a.cmc();
-                self.host.cur = Some((f, Kind::Int { inverted: !inverted }));
-            }
-            Kind::Fcmp { .. } => {
-                self.clobber();
-                self.flags_host(f);
+        // Hi and Ls need C inverted; other conditions read so far would change their meaning.
+        for c in std::mem::take(&mut self.host.conds) {
+            if matches!(self.loc(c), Loc::Cc(_)) && self.plan.last_use[c.0 as usize] >= self.now {
+                self.reg(c);
             }
         }
-        let kind = self.flags_host(f);
-        let host = host_cc(cc, kind).expect("every condition exists with C either way");
+        self.a.cmc();
+        kind = Kind::Int { inverted: true };
+        self.host.cur = Some((f, kind));
+        let host = host_cc(cc, kind).expect("every condition exists with C inverted");
         self.now_cond(v, host);
     }
 
@@ -584,7 +583,10 @@ impl Emitter<'_> {
             self.reg(c);
         }
         let mx = self.flags_mem(x);
+        // What it was made of may leave its registers for what the other is made of.
+        self.gpr.locked = 0;
         let my = self.flags_mem(y);
+        self.gpr.locked = 0;
         self.clobber();
         let r: Reg = self.reg(c);
         self.a.test(Size::B, r, r);

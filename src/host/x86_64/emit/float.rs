@@ -424,7 +424,14 @@ impl Emitter<'_> {
             d = self.xdest(v);
             let w = self.xwork(d, &args);
             if shape.lanes > 1 {
-                self.a.v3i(width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]), L128, w, ra, rb, UNORD_Q);
+                self.a.v3i(
+                    width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]),
+                    L128,
+                    w,
+                    ra,
+                    rb,
+                    UNORD_Q,
+                );
                 self.jump_if_any(w, label);
             } else {
                 self.a.v2(if shape.fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, ra, rb);

@@ -1,10 +1,387 @@
 //! Conversions between floating-point formats, and to and from integers.
+//!
+//! To an integer, the host gives one value for everything it cannot represent, and raises invalid for it: that value takes the slow path.
+//! Nothing may be rounded with the inexact exception before it is known to be in range, since out of range the guest's is invalid alone.
 
+use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm, vop};
+use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
-use ir::Val;
+use super::cold::Arg;
+use super::float::{Check, KEEP_LANE_0, is_native, keeps_subnormals, rounding};
+use super::vector::splat;
+use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
+
+/// In vround: no inexact exception.
+const QUIET: u8 = 8;
 
 impl Emitter<'_> {
-    pub(super) fn float_convert(&mut self, _v: Val) -> bool {
-        false
+    pub(super) fn float_convert(&mut self, v: Val) -> bool {
+        match *self.r.op(v) {
+            Op::FpCvt { from, to, lanes, env, v: a } if keeps_subnormals(env) && !env.alt_half => {
+                self.between_formats(v, from, to, lanes, env, a)
+            }
+            Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) && !env.flush_in => {
+                if shape.lanes == 0 {
+                    self.to_scalar(v, shape.fmt, env.round, signed, bits, a)
+                } else {
+                    self.to_lanes(v, shape, env.round, signed, a)
+                }
+            }
+            Op::FpFromInt { shape, env, signed, fbits, v: a } if is_native(shape.fmt) => {
+                if shape.lanes == 0 {
+                    self.from_scalar_int(v, shape.fmt, env, signed, fbits, a)
+                } else {
+                    self.from_lanes(v, shape, env, signed, fbits, a)
+                }
+            }
+            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Round::Zero, true, 32, a),
+            _ => false,
+        }
+    }
+
+    // ---- between formats ----
+
+    fn between_formats(&mut self, v: Val, from: Fmt, to: Fmt, lanes: u8, env: Env, a: Val) -> bool {
+        // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
+        let nan = if env.nan == NanRule::Default { Check::Nan } else { Check::Nothing };
+        let shape = Shape { fmt: to, lanes };
+        match (from, to, lanes) {
+            (Fmt::F32, Fmt::F64, 0 | 2) => {
+                self.save_for(nan);
+                let ra = self.x(a);
+                let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                if lanes == 0 {
+                    self.a.v3(vop::VCVTSS2SD, L128, t, ra, ra);
+                } else {
+                    self.a.v2(vop::VCVTPS2PD, L128, t, ra);
+                }
+                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+            }
+            (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
+                self.clobber();
+                let ra = self.x(a);
+                let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                if lanes == 0 {
+                    self.a.v3(vop::VCVTSD2SS, L128, t, ra, ra);
+                } else {
+                    self.a.v2(vop::VCVTPD2PS, L128, t, ra);
+                }
+                self.fp_finish(v, shape, Check::NanOrTiny, (d, t, m), &[Xm::Reg(ra)]);
+            }
+            (Fmt::F16, Fmt::F32, 0 | 4) => {
+                self.save_for(nan);
+                let ra = self.x(a);
+                let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                if lanes == 0 {
+                    // What stands above may be a signalling NaN.
+                    let low = self.pool(0xffff);
+                    self.a.v3(vop::VPAND, L128, t, ra, low);
+                    self.a.v2(vop::VCVTPH2PS, L128, t, t);
+                } else {
+                    self.a.v2(vop::VCVTPH2PS, L128, t, ra);
+                }
+                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn save_for(&mut self, check: Check) {
+        if check != Check::Nothing {
+            self.clobber();
+        }
+    }
+
+    // ---- to integers ----
+
+    fn to_scalar(&mut self, v: Val, fmt: Fmt, round: Round, signed: bool, bits: u8, a: Val) -> bool {
+        // Truncation has an instruction; the rounding in force too.
+        let in_force = round == self.r.fp.round;
+        let truncate = round == Round::Zero;
+        let Some(mode) = rounding(round) else { return false };
+        if bits == 16 {
+            return false;
+        }
+        self.clobber();
+        let ra = self.x(a);
+        let label = self.a.label();
+        let double = fmt == Fmt::F64;
+        // The operand is intact if the slow path is taken before the result is written, or in another file of registers.
+        let d = self.def(v, None);
+        let size = match (signed, bits) {
+            (true, 32) => Size::D,
+            _ => Size::Q,
+        };
+        if !signed {
+            self.below_unsigned_limit(fmt, bits, ra, label);
+        }
+        let direct = truncate || in_force;
+        let mut from = ra;
+        // The singles out of an integer's range, and the doubles out of a 64-bit one's, are integers: rounding them raises nothing.
+        let may_be_inexact_beyond = double && bits == 32 && signed;
+        if !direct {
+            let imm = mode | if may_be_inexact_beyond { QUIET } else { 0 };
+            self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, imm);
+            from = XSCRATCH;
+        }
+        let op = match (double, size == Size::Q, truncate || !in_force) {
+            (true, true, true) => vop::VCVTTSD2SI_Q,
+            (true, false, true) => vop::VCVTTSD2SI_D,
+            (false, true, true) => vop::VCVTTSS2SI_Q,
+            (false, false, true) => vop::VCVTTSS2SI_D,
+            (true, true, false) => vop::VCVTSD2SI_Q,
+            (true, false, false) => vop::VCVTSD2SI_D,
+            (false, true, false) => vop::VCVTSS2SI_Q,
+            (false, false, false) => vop::VCVTSS2SI_D,
+        };
+        self.a.v2(op, L128, d, from);
+        if signed {
+            // Only the most negative number less one overflows.
+            self.a.alu_i(Alu::Cmp, size, d, 1);
+            self.a.jcc(X::O, label);
+            if !direct && may_be_inexact_beyond {
+                self.a.v3i(vop::VROUNDSD, L128, XSCRATCH, ra, ra, mode);
+            }
+        }
+        let back = self.a.label_here();
+        self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
+        true
+    }
+
+    /// To the label unless the number is not negative and surely below the limit after any rounding: compared as bits. Doubles below 2^63
+    /// and all singles that large are integers already.
+    fn below_unsigned_limit(&mut self, fmt: Fmt, bits: u8, x: Xmm, label: Label) {
+        let limit = match (fmt, bits) {
+            (Fmt::F32, 32) => 0x4f80_0000,
+            (Fmt::F32, _) => 0x5f00_0000,
+            // The upper halves of 2^32 - 2048 and 2^63.
+            (_, 32) => 0x41ef_ffff,
+            _ => 0x43e0_0000,
+        };
+        if fmt == Fmt::F32 {
+            self.a.vst(vop::VMOVD_ST, L128, SCRATCH, x);
+        } else {
+            self.a.vst(vop::VMOVQ_GST, L128, SCRATCH, x);
+            self.a.shift_i(Shift::Shr, Size::Q, SCRATCH, 32);
+        }
+        self.a.alu_i(Alu::Cmp, Size::D, SCRATCH, limit);
+        self.a.jcc(X::Ae, label);
+    }
+
+    fn to_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+        if shape.fmt != Fmt::F32 {
+            return self.to_double_lanes(v, shape, round, signed, a);
+        }
+        let in_force = round == self.r.fp.round;
+        let Some(mode) = rounding(round) else { return false };
+        self.clobber();
+        let ra = self.x(a);
+        let label = self.a.label();
+        let d = self.xdest(v);
+        let (t, m) =
+            if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let mut from = ra;
+        if shape.lanes < 4 {
+            self.low_lanes_of(shape, t, ra);
+            from = t;
+        }
+        if !signed {
+            // Negative, or 2^31 and more, as bits.
+            let most = self.pool(splat(Lane::S, 0x4eff_ffff));
+            self.a.v2(vop::VMOVDQU, L128, m, most);
+            self.a.v3(vop::VPSUBD, L128, m, m, from);
+            self.a.v3(vop::VPOR, L128, m, m, from);
+            self.jump_if_any(m, label);
+        }
+        let truncate = round == Round::Zero;
+        if truncate || in_force {
+            self.a.v2(if truncate { vop::VCVTTPS2DQ } else { vop::VCVTPS2DQ }, L128, t, from);
+        } else {
+            self.a.v2i(vop::VROUNDPS, L128, t, from, mode);
+            self.a.v2(vop::VCVTTPS2DQ, L128, t, t);
+        }
+        if signed {
+            let least = self.pool(splat(Lane::S, 1 << 31));
+            self.a.v3(vop::VPCMPEQD, L128, m, t, least);
+            self.jump_if_any(m, label);
+        }
+        if t != d {
+            self.a.vmov(L128, d, t);
+        }
+        let back = self.a.label_here();
+        self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Xmm(d));
+        true
+    }
+
+    /// The lanes that count, zero above: zeros convert to zeros.
+    fn low_lanes_of(&mut self, shape: Shape, to: Xmm, from: Xmm) {
+        match shape.lanes {
+            1 => self.a.v3i(vop::VINSERTPS, L128, to, from, from, KEEP_LANE_0),
+            2 => self.a.v2(vop::VMOVQ, L128, to, from),
+            _ => self.fp_move(shape, to, from),
+        }
+    }
+
+    /// One lane after the other.
+    fn to_double_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+        let in_force = round == self.r.fp.round;
+        let truncate = round == Round::Zero;
+        let Some(mode) = rounding(round) else { return false };
+        self.clobber();
+        let ra = self.x(a);
+        let label = self.a.label();
+        let g = self.temp();
+        let d = self.xdest(v);
+        let w = self.xwork(d, &[Xm::Reg(ra)]);
+        for lane in 0..shape.lanes {
+            let mut from = ra;
+            if lane > 0 {
+                self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, ra, 0xee);
+                from = XSCRATCH;
+            }
+            if !signed {
+                self.below_unsigned_limit(Fmt::F64, 64, from, label);
+            }
+            if !truncate && !in_force {
+                self.a.v3i(vop::VROUNDSD, L128, XSCRATCH, from, from, mode);
+                from = XSCRATCH;
+            }
+            self.a.v2(if in_force && !truncate { vop::VCVTSD2SI_Q } else { vop::VCVTTSD2SI_Q }, L128, g, from);
+            if signed {
+                self.a.alu_i(Alu::Cmp, Size::Q, g, 1);
+                self.a.jcc(X::O, label);
+            }
+            if lane == 0 {
+                self.a.v2(vop::VMOVQ_G, L128, w, g);
+            } else {
+                self.a.v3i(vop::VPINSRQ, L128, w, w, g, 1);
+            }
+        }
+        if w != d {
+            self.a.vmov(L128, d, w);
+        }
+        let back = self.a.label_here();
+        self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Xmm(d));
+        true
+    }
+
+    // ---- from integers ----
+
+    fn from_scalar_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+        let wide = self.r.ty(a) == Ty::I64;
+        let exact = fmt == Fmt::F64 && !wide;
+        if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.r.fp.round {
+            return false;
+        }
+        let half = wide && !signed;
+        if half {
+            self.clobber();
+        }
+        let r = self.reg(a);
+        let d = self.xdef(v, None);
+        let label = self.a.label();
+        let mut from = r;
+        if half {
+            // 2^63 and more: slowly.
+            self.a.test(Size::Q, r, r);
+            self.a.jcc(X::S, label);
+        } else if !wide && !signed {
+            self.a.mov(Size::D, SCRATCH, r);
+            from = SCRATCH;
+        }
+        self.int_to_float(d, fmt, wide || !signed, from);
+        self.scale(Shape::scalar(fmt), d, fbits);
+        if half {
+            let back = self.a.label_here();
+            self.cold.push(super::cold::Cold::Eval { label, back, v, args: vec![Arg::Reg(r)], to: Arg::Xmm(d) });
+        }
+        true
+    }
+
+    fn int_to_float(&mut self, d: Xmm, fmt: Fmt, wide: bool, from: Reg) {
+        let op = match (fmt, wide) {
+            (Fmt::F32, false) => vop::VCVTSI2SS_D,
+            (Fmt::F32, true) => vop::VCVTSI2SS_Q,
+            (_, false) => vop::VCVTSI2SD_D,
+            (_, true) => vop::VCVTSI2SD_Q,
+        };
+        // The instruction keeps the upper lanes: it would wait for them.
+        self.a.vzero(d);
+        self.a.v3(op, L128, d, d, Rm::Reg(from));
+    }
+
+    /// Times 2^-fbits, which is exact: the integer is 0 or at least 1.
+    fn scale(&mut self, shape: Shape, d: Xmm, fbits: u8) {
+        if fbits == 0 {
+            return;
+        }
+        let n = u64::from(fbits);
+        let (op, factor) = match (shape.fmt, shape.lanes > 1) {
+            (Fmt::F32, false) => (vop::VMULSS, splat(Lane::S, (127 - n) << 23)),
+            (Fmt::F32, true) => (vop::VMULPS, splat(Lane::S, (127 - n) << 23)),
+            (_, false) => (vop::VMULSD, splat(Lane::D, (1023 - n) << 52)),
+            (_, true) => (vop::VMULPD, splat(Lane::D, (1023 - n) << 52)),
+        };
+        let factor = self.pool(factor);
+        self.a.v3(op, L128, d, d, factor);
+    }
+
+    fn from_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+        if env.round != self.r.fp.round {
+            return false;
+        }
+        if shape.fmt == Fmt::F64 {
+            return signed && self.from_double_lanes(v, shape, fbits, a);
+        }
+        let ra = self.x(a);
+        let d = self.xdest(v);
+        let t = if d == ra { self.xtemp() } else { d };
+        let mut from = ra;
+        if shape.lanes < 4 {
+            self.low_lanes_of(shape, t, ra);
+            from = t;
+        }
+        if signed {
+            self.a.v2(vop::VCVTDQ2PS, L128, t, from);
+        } else {
+            // The halves as 2^23 + low and 2^39 + 2^16 * high; what is too much is taken from the second, exactly, and their sum is
+            // rounded once. It is -0 for 0 when rounding down: the sign goes.
+            let low = self.pool(splat(Lane::S, 0x4b00_0000));
+            let high = self.pool(splat(Lane::S, 0x5300_0000));
+            let excess = self.pool(splat(Lane::S, 0x5300_0080));
+            let magnitude = self.pool(splat(Lane::S, 0x7fff_ffff));
+            self.a.vshift_i(vop::VPSRLD_I, L128, XSCRATCH, from, 16);
+            self.a.v3i(vop::VPBLENDW, L128, XSCRATCH, XSCRATCH, high, 0xaa);
+            self.a.v3(vop::VSUBPS, L128, XSCRATCH, XSCRATCH, excess);
+            self.a.v3i(vop::VPBLENDW, L128, t, from, low, 0xaa);
+            self.a.v3(vop::VADDPS, L128, t, t, XSCRATCH);
+            self.a.v3(vop::VANDPS, L128, t, t, magnitude);
+        }
+        self.scale(shape, t, fbits);
+        if t != d {
+            self.a.vmov(L128, d, t);
+        }
+        true
+    }
+
+    fn from_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
+        let ra = self.x(a);
+        let d = self.xdest(v);
+        let t = if d == ra { self.xtemp() } else { d };
+        self.a.vst(vop::VMOVQ_GST, L128, SCRATCH, ra);
+        self.int_to_float(XSCRATCH, Fmt::F64, true, SCRATCH);
+        if shape.lanes > 1 {
+            self.a.vsti(vop::VPEXTRQ_ST, L128, SCRATCH, ra, 1);
+            self.int_to_float(t, Fmt::F64, true, SCRATCH);
+            self.a.v3(vop::VPUNPCKLQDQ, L128, t, XSCRATCH, t);
+        } else {
+            self.a.v2(vop::VMOVQ, L128, t, XSCRATCH);
+        }
+        self.scale(shape, t, fbits);
+        if t != d {
+            self.a.vmov(L128, d, t);
+        }
+        true
     }
 }

@@ -42,8 +42,9 @@ impl Emitter<'_> {
             Op::AddC(a, b, f) => self.value_with_carry(v, Alu::Adc, a, b, f),
             Op::SubC(a, b, f) => self.value_with_carry(v, Alu::Sbb, a, b, f),
             Op::Crc32 { acc, v: x, bytes, c: true } => {
-                let acc = self.to_scratch(acc);
+                // Scratch last: a truth value becomes one through it.
                 let x = self.reg(x);
+                let acc = self.to_scratch(acc);
                 self.a.crc32([Size::B, Size::W, Size::D, Size::Q][bytes.trailing_zeros() as usize], acc, x);
                 let d = self.def(v, None);
                 self.a.mov(Size::D, d, acc);
@@ -260,6 +261,7 @@ impl Emitter<'_> {
                 self.a.mov(Size::D, t, rb);
             }
             self.a.shift_cl(Shift::Ror, size, ra);
+            self.gpr.locked = 0;
             let d = self.def(v, None);
             self.a.mov(size, d, ra);
             return true;
@@ -365,10 +367,7 @@ impl Emitter<'_> {
         self.save_if_live(Reg::RDX);
         self.a.mov(size, SCRATCH, multiplier);
         self.a.unary(if signed { Unary::Imul } else { Unary::Mul }, size, other);
-        // All operands have been read.
-        self.gpr.locked = 0;
-        let d = self.def(v, None);
-        self.a.mov(size, d, Reg::RDX);
+        self.result_of_rdx(v, size);
     }
 
     /// If the register holds a value needed after this operation, that value moves elsewhere; the bits stay where they are too.
@@ -422,9 +421,20 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.mov_ri(Reg::RDX, 0);
         self.a.bind(done);
+        if remainder {
+            return self.result_of_rdx(v, size);
+        }
         self.gpr.locked = 0;
         let d = self.def(v, None);
-        self.a.mov(size, d, if remainder { Reg::RDX } else { SCRATCH });
+        self.a.mov(size, d, SCRATCH);
+    }
+
+    /// The result is in rdx. The operands are not needed any more: rdx, if no other, is free for it.
+    fn result_of_rdx(&mut self, v: Val, size: Size) {
+        self.a.mov(size, SCRATCH, Reg::RDX);
+        self.gpr.locked = 0;
+        let d = self.def(v, None);
+        self.a.mov(size, d, SCRATCH);
     }
 
     /// Makes sure that reading `a` later needs no register.
@@ -510,8 +520,8 @@ impl Emitter<'_> {
         if from == Ty::I1 {
             let r = self.reg(a);
             let d = self.def(v, Some(a));
-            self.a.mov(Size::D, d, r);
-            self.a.alu_i(Alu::And, Size::D, d, 1);
+            // A truth value in a register is 0 or 1; the host's flags stay as they are.
+            self.a.movzx(Size::B, d, r);
             return;
         }
         let root = self.root(a);
@@ -674,6 +684,8 @@ impl Emitter<'_> {
         let ra = self.reg(a);
         let rb = self.reg(b);
         let cc = self.host_cond(c);
+        // The condition is in the host's flags: its register may go.
+        self.gpr.locked = 1 << ra.0 | 1 << rb.0;
         let d = self.def(v, Some(b));
         match cc {
             HostCc::One(cc) if d == ra => self.a.cmov(cc.invert(), size, d, rb),
