@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest, Outcome};
 
-const FLAGS: &[&str] =
-    &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread"];
+const FLAGS: &[&str] = &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread"];
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Case {
@@ -63,7 +62,11 @@ fn check(case: &Case) -> Result<(), String> {
     let program = built.join(format!("{stem}.{}", case.triplet));
     harness::compile(&case.compiler, FLAGS, &case.source, &program)?;
     let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet));
-    harness::compare(&expected, &got)
+    harness::compare(&expected, &got).map_err(|first| {
+        let text = String::from_utf8_lossy(&got.stdout);
+        let rest = text.lines().filter(|line| !line.starts_with("ok ") && !first.contains(line));
+        rest.fold(first.clone(), |text, line| format!("{text}\n      also: {line}"))
+    })
 }
 
 #[test]

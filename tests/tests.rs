@@ -6,6 +6,7 @@
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
 mod decode;
+mod decode_arm;
 mod fuzz;
 mod harness;
 mod hello;
@@ -15,6 +16,5 @@ mod linux;
 mod long;
 mod programs;
 mod reference;
-mod reference_arm;
 mod tidy;
 mod torture;

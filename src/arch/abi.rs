@@ -58,8 +58,9 @@ pub struct Signals {
     pub deliver: fn(state: &mut [u8], delivery: &Delivery) -> SignalFrame,
     /// Restores state from the frame at the stack pointer; None if the frame is not one. `read` gives false where there is no memory.
     pub restore: fn(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored>,
-    /// What `Exit::Trap(Breakpoint)` means: (signal, si_code), from the instruction's bytes.
-    pub breakpoint: fn(insn: &[u8]) -> (u32, i32),
+    /// (signal, si_code) of a breakpoint, or of an undefined instruction that the kernel takes for one; None for others. From the
+    /// instruction's bytes (fewer than 4 where memory ends) and pc with its low mode bits.
+    pub breakpoint: fn(insn: &[u8], pc: u64) -> Option<(u32, i32)>,
     /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
     pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.

@@ -3,7 +3,6 @@
 //! `linux` declares every struct once, as most ABIs have it; a guest's `linux.rs` lists, in `Abi::structs`, those that its kernel headers lay out
 //! differently. Not for guest state, whose slots are in [`crate::state`].
 
-
 /// The type of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum C {
@@ -88,7 +87,8 @@ pub struct Model {
 
 impl PartialEq for Model {
     fn eq(&self, other: &Model) -> bool {
-        let facts = |m: &Model| (m.long, m.big_endian, m.max_align, m.even_pairs, m.structs.as_ptr(), m.values.as_ptr());
+        let facts =
+            |m: &Model| (m.long, m.big_endian, m.max_align, m.even_pairs, m.structs.as_ptr(), m.values.as_ptr());
         facts(self) == facts(other)
     }
 }

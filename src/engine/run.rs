@@ -226,8 +226,13 @@ impl Engine {
         if cache.invalidate(start, end) {
             for c in self.cpus.lock().iter() {
                 // SAFETY: entries are filled under the cache's lock, which we hold; running code that reads one while it changes sees the old
-                // or the new address, and old code stays in place.
-                unsafe { (&mut (*c.0.as_ptr()).raw.jumps).fill(crate::cpu::EMPTY) };
+                // or the new address, and old code stays in place. The code's address is left: it may be read after the old pc was.
+                unsafe {
+                    let jumps = &raw mut (*c.0.as_ptr()).raw.jumps;
+                    for n in 0..(*jumps).len() {
+                        (&raw mut (*jumps)[n].pc).write_volatile(crate::cpu::EMPTY.pc);
+                    }
+                }
             }
         }
     }

@@ -51,7 +51,15 @@ fn class(size: usize) -> (usize, usize) {
 fn map(len: usize) -> usize {
     // SAFETY: new private memory at an address of the kernel's choice.
     let r = unsafe {
-        call!(libc::SYS_mmap, 0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1i64, 0)
+        call!(
+            libc::SYS_mmap,
+            0,
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1i64,
+            0
+        )
     };
     r.unwrap_or(0) as usize
 }

@@ -111,10 +111,6 @@ static ROWS: &[Row] = &[
         o.one_insn = true;
         Ok(())
     }, true),
-    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
-        o.interpret = true;
-        Ok(())
-    }, true),
     row("tb-size", "TB_SIZE", Value("size"), "memory for translations, in MiB", |o, v| {
         o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
         Ok(())
@@ -127,7 +123,7 @@ static ROWS: &[Row] = &[
         o.seed = Some(number(v)?);
         Ok(())
     }, true),
-    row("interpret", "INTERPRET", Nothing, "interpret, and generate no code (for tests of the engine)", |o, _| {
+    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
         o.interpret = true;
         Ok(())
     }, true),

@@ -50,7 +50,8 @@ impl Passed {
 
 /// The arguments of a script's interpreter: its own path, its argument, the script's path, the script's arguments.
 pub fn script_arguments(args: &mut Vec<Vec<u8>>, script: &[u8], interpreter: &[u8], argument: Option<Vec<u8>>) {
-    let head: Vec<Vec<u8>> = [Some(interpreter.to_vec()), argument, Some(script.to_vec())].into_iter().flatten().collect();
+    let head: Vec<Vec<u8>> =
+        [Some(interpreter.to_vec()), argument, Some(script.to_vec())].into_iter().flatten().collect();
     args.splice(..args.len().min(1), head);
 }
 
@@ -98,7 +99,8 @@ fn read_strings(t: &Task, mut at: u64) -> Result<Vec<Vec<u8>>, Errno> {
             return Ok(list);
         }
         // MAX_ARG_STRLEN is 32 pages.
-        let s = memory::read_cstr(string, 32 * 4096).map_err(|e| if e == Errno::ENAMETOOLONG { Errno::E2BIG } else { e })?;
+        let s = memory::read_cstr(string, 32 * 4096)
+            .map_err(|e| if e == Errno::ENAMETOOLONG { Errno::E2BIG } else { e })?;
         total += s.len() + 1 + long;
         if total > MOST_BYTES {
             return Err(Errno::E2BIG);
@@ -252,7 +254,15 @@ struct Again<'a> {
     file: &'a Candidate,
 }
 
-fn run_ourselves(t: &mut Task, again: &Again, args: &[Vec<u8>], env: Vec<Vec<u8>>, original: Buffers, dir: i32, flags: i32) -> Res {
+fn run_ourselves(
+    t: &mut Task,
+    again: &Again,
+    args: &[Vec<u8>],
+    env: Vec<Vec<u8>>,
+    original: Buffers,
+    dir: i32,
+    flags: i32,
+) -> Res {
     // A descriptor that survives; the new rqemu closes it.
     let fd = t.host_call(libc::SYS_fcntl, [again.file.0 as u64, libc::F_DUPFD as u64, 3, 0, 0, 0])? as i32;
     let kept = Candidate(fd);

@@ -74,7 +74,8 @@ pub struct Loaded {
 
 /// Opens a file to be executed; regular files only.
 pub fn open(path: &[u8]) -> Result<i32, LoadError> {
-    let fd = host::open(path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(|e| LoadError::errno(path, "cannot open", e))?;
+    let fd =
+        host::open(path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(|e| LoadError::errno(path, "cannot open", e))?;
     check_regular(fd, path)?;
     Ok(fd)
 }
@@ -237,7 +238,10 @@ impl Executable {
         if s.memsz > s.filesz && zero_end > zero_from {
             let prot = prot & libc::PROT_EXEC as u32 | (libc::PROT_READ | libc::PROT_WRITE) as u32;
             let flags = fixed | libc::MAP_ANONYMOUS;
-            mm.mmap(None, &Request { addr: zero_from, len: zero_end - zero_from, prot, flags, fd: -1, offset: 0, name: "" })?;
+            mm.mmap(
+                None,
+                &Request { addr: zero_from, len: zero_end - zero_from, prot, flags, fd: -1, offset: 0, name: "" },
+            )?;
         }
         Ok(())
     }
@@ -303,8 +307,9 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) 
         None => None,
         Some(path) => {
             let at = under_prefix(prefix, &path);
-            let fd = host::open(&at, libc::O_RDONLY | libc::O_NONBLOCK)
-                .map_err(|e| LoadError::errno(&exe.path, &format!("its interpreter {}", String::from_utf8_lossy(&path)), e))?;
+            let fd = host::open(&at, libc::O_RDONLY | libc::O_NONBLOCK).map_err(|e| {
+                LoadError::errno(&exe.path, &format!("its interpreter {}", String::from_utf8_lossy(&path)), e)
+            })?;
             check_regular(fd, &at)?;
             let i = Executable::read(fd, &at)?;
             if !i.header.is_for(&guest.elf) {
@@ -358,7 +363,10 @@ mod tests {
     fn script_lines() {
         let line = |s: &[u8]| script_line(s);
         assert_eq!(line(b"#!/bin/sh\necho"), Some(Ok((b"/bin/sh".to_vec(), None))));
-        assert_eq!(line(b"#! /usr/bin/env  -S perl -w \nx"), Some(Ok((b"/usr/bin/env".to_vec(), Some(b"-S perl -w".to_vec())))));
+        assert_eq!(
+            line(b"#! /usr/bin/env  -S perl -w \nx"),
+            Some(Ok((b"/usr/bin/env".to_vec(), Some(b"-S perl -w".to_vec()))))
+        );
         assert_eq!(line(b"#!/bin/sh"), Some(Ok((b"/bin/sh".to_vec(), None))));
         assert_eq!(line(b"#!  \n"), None);
         assert_eq!(line(b"echo"), None);

@@ -61,13 +61,23 @@ impl<T> Lock<T> {
     #[cold]
     fn sleep(&self, seen: u32) -> bool {
         let marked = seen | WAITERS;
-        if seen & WAITERS == 0 && self.word.compare_exchange(seen, marked, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if seen & WAITERS == 0
+            && self.word.compare_exchange(seen, marked, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
             return false;
         }
         let timeout = [0i64, 100_000_000];
         // SAFETY: the kernel reads the word and the time.
         let r = unsafe {
-            call!(libc::SYS_futex, self.word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, marked, timeout.as_ptr(), 0, 0)
+            call!(
+                libc::SYS_futex,
+                self.word.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                marked,
+                timeout.as_ptr(),
+                0,
+                0
+            )
         };
         if r != Err(host::Errno::ETIMEDOUT) || self.nameless {
             return false;

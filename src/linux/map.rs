@@ -205,11 +205,10 @@ mod tests {
         m.insert(0x2000, area(0x3000, 3));
         assert_eq!(m.iter().count(), 1);
         m.protect(0x2000, 0x3000, 1);
-        assert_eq!(m.iter().map(|(s, a)| (s, a.end, a.prot)).collect::<Vec<_>>(), [
-            (0x1000, 0x2000, 3),
-            (0x2000, 0x3000, 1),
-            (0x3000, 0x4000, 3)
-        ]);
+        assert_eq!(
+            m.iter().map(|(s, a)| (s, a.end, a.prot)).collect::<Vec<_>>(),
+            [(0x1000, 0x2000, 3), (0x2000, 0x3000, 1), (0x3000, 0x4000, 3)]
+        );
         m.protect(0x2000, 0x3000, 3);
         assert_eq!(m.iter().count(), 1);
         m.remove(0x1800, 0x3800);

@@ -93,7 +93,8 @@ fn own_ranges() -> Vec<(u64, u64)> {
     let mut list = Vec::new();
     for line in text.split(|b| *b == b'\n') {
         let range = line.split(|b| *b == b' ').next().unwrap_or_default();
-        let mut ends = range.split(|b| *b == b'-').filter_map(|h| u64::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
+        let mut ends =
+            range.split(|b| *b == b'-').filter_map(|h| u64::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
         if let (Some(start), Some(end)) = (ends.next(), ends.next())
             && start < 1 << 47
         {
@@ -141,7 +142,13 @@ impl Mm {
     pub fn new(limits: Limits) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
         let unlimited = || AtomicU64::new(u64::MAX);
-        Mm { limits, log_fd: AtomicI32::new(2), limit_as: unlimited(), limit_data: unlimited(), state: Lock::new(state) }
+        Mm {
+            limits,
+            log_fd: AtomicI32::new(2),
+            limit_as: unlimited(),
+            limit_data: unlimited(),
+            state: Lock::new(state),
+        }
     }
 
     /// Sets where the engine's log goes.
@@ -199,14 +206,16 @@ impl Mm {
     pub fn find_gap(&self, len: u64, align: u64) -> Option<u64> {
         let s = self.state.lock();
         let len = round_up(len)?;
-        s.map.find_gap(len, align.max(PAGE), self.limits.bottom, s.mmap_top, &self.limits.holes).or_else(|| {
-            s.map.find_gap(len, align.max(PAGE), self.limits.bottom, self.limits.top, &self.limits.holes)
-        })
+        s.map
+            .find_gap(len, align.max(PAGE), self.limits.bottom, s.mmap_top, &self.limits.holes)
+            .or_else(|| s.map.find_gap(len, align.max(PAGE), self.limits.bottom, self.limits.top, &self.limits.holes))
     }
 
     /// Whether the range is the guest's and nothing is there.
     pub fn is_free(&self, start: u64, len: u64) -> bool {
-        start >= self.limits.bottom && self.limits.allows(start, len) && self.state.lock().map.is_free(start, start + len)
+        start >= self.limits.bottom
+            && self.limits.allows(start, len)
+            && self.state.lock().map.is_free(start, start + len)
     }
 
     pub fn is_mapped(&self, addr: u64) -> bool {
@@ -288,7 +297,13 @@ impl Mm {
         memory::write(addr, bytes)?;
         // SAFETY: the page was just made.
         unsafe { call!(libc::SYS_mprotect, addr, len, PROT_READ) }?;
-        let area = Area { end: addr + len, prot: PROT_READ | PROT_EXEC, shared: false, backing: Backing::Anonymous(name), offset: 0 };
+        let area = Area {
+            end: addr + len,
+            prot: PROT_READ | PROT_EXEC,
+            shared: false,
+            backing: Backing::Anonymous(name),
+            offset: 0,
+        };
         self.state.lock().map.insert(addr, area);
         Ok(())
     }
@@ -377,7 +392,10 @@ impl Mm {
     pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
         let s = self.state.lock();
         let (start, old) = (s.brk_start, s.brk);
-        if new < start || !self.limits.allows(start, new - start) || new - start > self.limit_data.load(Ordering::Relaxed) {
+        if new < start
+            || !self.limits.allows(start, new - start)
+            || new - start > self.limit_data.load(Ordering::Relaxed)
+        {
             return old;
         }
         let (Some(from), Some(to)) = (round_up(old), round_up(new)) else { return old };
@@ -387,7 +405,15 @@ impl Mm {
         drop(s);
         if to > from {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
-            let r = Request { addr: from, len: to - from, prot: PROT_READ | PROT_WRITE, flags, fd: -1, offset: 0, name: "[heap]" };
+            let r = Request {
+                addr: from,
+                len: to - from,
+                prot: PROT_READ | PROT_WRITE,
+                flags,
+                fd: -1,
+                offset: 0,
+                name: "[heap]",
+            };
             if self.mmap(Some(engine), &r).is_err() {
                 return old;
             }
@@ -404,7 +430,11 @@ impl Mm {
         let fixed = flags & libc::MREMAP_FIXED != 0;
         let dontunmap = flags & libc::MREMAP_DONTUNMAP != 0;
         let may_move = flags & libc::MREMAP_MAYMOVE != 0;
-        if flags & !known != 0 || old & (PAGE - 1) != 0 || (fixed || dontunmap) && !may_move || dontunmap && old_len != new_len {
+        if flags & !known != 0
+            || old & (PAGE - 1) != 0
+            || (fixed || dontunmap) && !may_move
+            || dontunmap && old_len != new_len
+        {
             return Err(Errno::EINVAL);
         }
         let (Some(old_len), Some(new_len)) = (round_up(old_len), round_up(new_len)) else { return Err(Errno::EINVAL) };
@@ -441,7 +471,12 @@ impl Mm {
         // In place, if there is room behind.
         self.may_grow(&s, new_len.saturating_sub(old_len))?;
         let at_end = area.end == old + old_len && old_len != 0;
-        if !fixed && !dontunmap && at_end && self.limits.allows(old, new_len) && s.map.is_free(old + old_len, old + new_len) {
+        if !fixed
+            && !dontunmap
+            && at_end
+            && self.limits.allows(old, new_len)
+            && s.map.is_free(old + old_len, old + new_len)
+        {
             // SAFETY: the range behind is free and the guest's.
             let grown = unsafe { call!(libc::SYS_mremap, old, old_len, new_len, 0, 0) };
             if grown.is_ok() {
@@ -529,7 +564,13 @@ impl Mm {
         let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
         let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
         let object = Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec() };
-        let area = Area { end: at + len, prot: PROT_READ | write | exec, shared: true, backing: Backing::Object(Arc::new(object)), offset: 0 };
+        let area = Area {
+            end: at + len,
+            prot: PROT_READ | write | exec,
+            shared: true,
+            backing: Backing::Object(Arc::new(object)),
+            offset: 0,
+        };
         s.map.insert(at, area);
         drop(s);
         if had_code {
@@ -545,7 +586,12 @@ impl Mm {
         unsafe { call!(libc::SYS_shmdt, addr) }?;
         let Some((_, first)) = s.map.at(addr) else { return Ok(0) };
         let segment = first.backing.clone();
-        let gone: Vec<_> = s.map.within(addr, u64::MAX).filter(|(s, a)| a.backing == segment && s - addr == a.offset).map(|(s, a)| (s, a.end)).collect();
+        let gone: Vec<_> = s
+            .map
+            .within(addr, u64::MAX)
+            .filter(|(s, a)| a.backing == segment && s - addr == a.offset)
+            .map(|(s, a)| (s, a.end))
+            .collect();
         for (start, end) in &gone {
             s.map.remove(*start, *end);
         }
@@ -599,7 +645,8 @@ impl Mm {
             let (r, w, x) = (flag(PROT_READ, 'r'), flag(PROT_WRITE, 'w'), flag(PROT_EXEC, 'x'));
             let p = if a.shared { 's' } else { 'p' };
             let (major, minor) = (libc::major(dev), libc::minor(dev));
-            let line = format!("{start:08x}-{:08x} {r}{w}{x}{p} {:08x} {major:02x}:{minor:02x} {inode} ", a.end, a.offset);
+            let line =
+                format!("{start:08x}-{:08x} {r}{w}{x}{p} {:08x} {major:02x}:{minor:02x} {inode} ", a.end, a.offset);
             // The kernel pads to the column of the path.
             let _ = if path.is_empty() { writeln!(text, "{line}") } else { writeln!(text, "{line:<73}{path}") };
         }

@@ -41,7 +41,11 @@ fn absolute(dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
     if last != b"cpuinfo" && !OWN.iter().any(|(name, _)| *name == last) {
         return None;
     }
-    let dir = if dirfd == libc::AT_FDCWD { b"/proc/self/cwd".to_vec() } else { format!("/proc/self/fd/{dirfd}").into_bytes() };
+    let dir = if dirfd == libc::AT_FDCWD {
+        b"/proc/self/cwd".to_vec()
+    } else {
+        format!("/proc/self/fd/{dirfd}").into_bytes()
+    };
     let dir = host::readlink(&dir).ok()?;
     dir.starts_with(b"/proc").then(|| [&dir, b"/".as_slice(), path].concat())
 }
@@ -81,7 +85,9 @@ pub fn open(t: &Task, dirfd: i32, path: &[u8], flags: i32) -> Option<Res> {
             return None;
         }
         let exe = host::c_string(&t.process.image.exe);
-        return Some(t.host_call(libc::SYS_openat, [libc::AT_FDCWD as u64, exe.as_ptr() as u64, flags as u64, 0, 0, 0]));
+        return Some(
+            t.host_call(libc::SYS_openat, [libc::AT_FDCWD as u64, exe.as_ptr() as u64, flags as u64, 0, 0, 0]),
+        );
     }
     if flags & libc::O_ACCMODE != libc::O_RDONLY {
         return Some(Err(Errno::EACCES));
@@ -187,8 +193,10 @@ pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
 
 /// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
 pub fn resolve(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
-    if let Some(exe) = own_executable(t, dirfd, &path) {
-        return exe;
-    }
+    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, path))
+}
+
+/// The same for calls that look at a symbolic link itself.
+pub fn resolve_link(t: &Task, path: Vec<u8>) -> Vec<u8> {
     loader::under_prefix(&t.process.options.ld_prefix, &path)
 }

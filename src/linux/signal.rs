@@ -227,7 +227,12 @@ pub(crate) fn install(signo: i32, action: &Action) {
     let own = SYNCHRONOUS & bit(signo) != 0;
     let keep = action.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
     let host = match action.handler {
-        SIG_DFL | SIG_IGN if !own => HostAction { handler: action.handler, flags: keep | SA_RESTORER, restorer: rqemu_restorer as *const () as u64, mask: 0 },
+        SIG_DFL | SIG_IGN if !own => HostAction {
+            handler: action.handler,
+            flags: keep | SA_RESTORER,
+            restorer: rqemu_restorer as *const () as u64,
+            mask: 0,
+        },
         _ => HostAction {
             handler: on_signal as *const () as u64,
             flags: keep | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESTORER,
@@ -409,7 +414,8 @@ impl Task {
         let abi = self.abi();
         let sp = self.get(abi.stack_pointer);
         let alt = self.altstack;
-        let use_alt = action.flags & SA_ONSTACK != 0 && alt.flags & SS_DISABLE == 0 && alt.size != 0 && !self.on_altstack(sp);
+        let use_alt =
+            action.flags & SA_ONSTACK != 0 && alt.flags & SS_DISABLE == 0 && alt.size != 0 && !self.on_altstack(sp);
         let stack = if use_alt { alt.sp.wrapping_add(alt.size) } else { sp };
         let delivery = Delivery {
             signo: info.signo() as u32,
@@ -520,17 +526,20 @@ impl Task {
         let pc = self.get(self.process.guest.state.pc);
         let at = pc & !1;
         let (signo, code) = match trap {
-            Trap::Undefined | Trap::Unimplemented | Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
+            Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
             Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
             Trap::Fetch if self.process.mm.is_mapped(at) => (libc::SIGSEGV, SEGV_ACCERR),
             Trap::Fetch => (libc::SIGSEGV, SEGV_MAPERR),
-            Trap::Breakpoint => {
+            Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
                 let mut insn = [0; 4];
                 let n = memory::read_some(at, &mut insn);
-                let (signo, code) = (self.abi().signals.breakpoint)(&insn[..n]);
-                (signo as i32, code)
+                match (self.abi().signals.breakpoint)(&insn[..n], pc) {
+                    Some((signo, code)) => (signo as i32, code),
+                    None if trap == Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+                    None => (libc::SIGILL, ILL_ILLOPC),
+                }
             }
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };

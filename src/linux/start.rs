@@ -150,7 +150,8 @@ fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> 
         (None, _) => {
             let h = &exe.header;
             let order = if h.big_endian { "big" } else { "little" };
-            let what = format!("cannot execute: no guest for ELF machine {} ({} bits, {order}-endian)", h.machine, h.class);
+            let what =
+                format!("cannot execute: no guest for ELF machine {} ({} bits, {order}-endian)", h.machine, h.class);
             Err(LoadError::new(&exe.path, what))
         }
     }
@@ -179,6 +180,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
     host::close(exe.fd);
     set_comm(&image.comm);
+    tell_kernel(&image, guest);
 
     let log_fd = open_log(&plan.options)?;
     mm.set_log(log_fd);
@@ -223,7 +225,6 @@ fn engine_options(options: &Options) -> engine::Options {
             exec: options.log.has(Log::EXEC),
             filter: Vec::leak(options.log_filter.clone()),
         },
-        interpret: options.interpret,
     }
 }
 
@@ -250,6 +251,58 @@ fn set_comm(comm: &[u8]) {
     let name = host::c_string(&comm[..comm.len().min(15)]);
     // SAFETY: the kernel reads at most 16 bytes of a string that ends before.
     let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// The kernel's struct prctl_mm_map.
+#[repr(C)]
+#[derive(Debug, Default)]
+struct MmMap {
+    start_code: u64,
+    end_code: u64,
+    start_data: u64,
+    end_data: u64,
+    start_brk: u64,
+    brk: u64,
+    start_stack: u64,
+    arg_start: u64,
+    arg_end: u64,
+    env_start: u64,
+    env_end: u64,
+    auxv: u64,
+    auxv_size: u32,
+    exe_fd: u32,
+}
+
+/// Tells the kernel where the guest's arguments are, so that ps and others see them and not ours. Needs no privilege; a kernel without
+/// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc.rs` helps then.
+fn tell_kernel(image: &Image, guest: &Guest) {
+    const PR_SET_MM_MAP: i32 = 14;
+    let Ok(line) = host::read_file(b"/proc/self/stat") else { return };
+    let text = String::from_utf8_lossy(&line);
+    let fields: Vec<u64> = text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+    // Numbered as in man 5 proc, from the state (3) on.
+    let field = |n: usize| fields.get(n - 3).copied().unwrap_or(0);
+    // SAFETY: brk(0) only asks.
+    let brk = unsafe { call!(libc::SYS_brk, 0) }.unwrap_or(0);
+    let passes = guest.elf.class == 64 && !guest.elf.big_endian;
+    let map = MmMap {
+        start_code: image.code.0,
+        end_code: image.code.1,
+        start_data: image.data.0.max(image.code.0),
+        end_data: image.data.1.max(image.code.1),
+        start_brk: field(47),
+        brk,
+        start_stack: image.stack_start,
+        arg_start: image.args.0,
+        arg_end: image.args.1,
+        env_start: image.env.0,
+        env_end: image.env.1,
+        auxv: if passes { image.auxv.as_ptr() as u64 } else { 0 },
+        auxv_size: if passes { image.auxv.len() as u32 } else { 0 },
+        exe_fd: u32::MAX,
+    };
+    // SAFETY: the kernel reads the struct and the vector.
+    let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0) };
 }
 
 /// The absolute path of an open file.

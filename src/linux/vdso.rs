@@ -113,7 +113,8 @@ pub fn image(elf: &Elf, abi: &Abi) -> Image {
     for v in [ehsize, phsize, 2, 0, 0, 0] {
         o.u16(v as u64);
     }
-    for (kind, flags, start, len, align) in [(1u64, 5u64, 0u64, size, 4096u64), (2, 4, dynamic, 10 * dynsize as u64, 8)] {
+    for (kind, flags, start, len, align) in [(1u64, 5u64, 0u64, size, 4096u64), (2, 4, dynamic, 10 * dynsize as u64, 8)]
+    {
         o.u32(kind);
         if wide {
             o.u32(flags);
@@ -210,4 +211,3 @@ mod tests {
         assert_eq!(super::hash("LINUX_2.6.39"), 0x75fcb89);
     }
 }
-

@@ -251,7 +251,7 @@ static void locks(void)
 
 int main(void)
 {
-	for (int fd = 3; fd < 50; fd++)
+	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	opening();
 	positions();

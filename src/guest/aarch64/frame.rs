@@ -115,11 +115,7 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
 }
 
 /// See [`arch::abi::Signals::restore`].
-pub(crate) fn restore(
-    state: &mut [u8],
-    _: FrameKind,
-    read: &dyn Fn(u64, &mut [u8]) -> bool,
-) -> Option<Restored> {
+pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored> {
     let at = STATE.get(state, SP);
     let mut b = vec![0; SIZE];
     if at & 15 != 0 || !read(at, &mut b) {
@@ -147,7 +143,8 @@ pub(crate) fn restore(
         let to = STATE.offset(v(n as u32));
         state[to..to + 16].copy_from_slice(&b[fp + 16 + 16 * n..][..16]);
     }
-    let altstack = AltStack { sp: word(UC_STACK, 8), flags: word(UC_STACK + 8, 4) as u32, size: word(UC_STACK + 16, 8) };
+    let altstack =
+        AltStack { sp: word(UC_STACK, 8), flags: word(UC_STACK + 8, 4) as u32, size: word(UC_STACK + 16, 8) };
     let fp_flags = FPSR.iter().filter(|(b, _)| fpsr >> b & 1 != 0).fold(0, |v, (_, f)| v | f);
     Some(Restored { mask: word(UC_SIGMASK, 8), fp_flags, altstack: Some(altstack) })
 }

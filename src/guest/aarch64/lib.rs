@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod frame;
-mod helper;
 mod insn;
 mod layouts;
 pub mod linux;

@@ -1,7 +1,7 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
-use crate::{frame, layouts};
 use crate::state::{KEYS, PC, SP, STATE, TPIDR_EL0, x};
+use crate::{frame, layouts};
 use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
 
@@ -24,8 +24,7 @@ pub static ABI: Abi = Abi {
     signals: Signals {
         deliver: frame::deliver,
         restore: frame::restore,
-        // BRK: SIGTRAP, TRAP_BRKPT.
-        breakpoint: |_| (5, 1),
+        breakpoint,
         min_altstack: 5120,
         has_restorer: true,
         return_symbol: Some("__kernel_rt_sigreturn"),
@@ -35,6 +34,12 @@ pub static ABI: Abi = Abi {
     // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
     min_signal_stack: Some(frame::SIZE as u64 + 32),
 };
+
+/// BRK: SIGTRAP, TRAP_BRKPT.
+fn breakpoint(insn: &[u8], _: u64) -> Option<(u32, i32)> {
+    let word = u32::from_le_bytes(*insn.first_chunk()?);
+    (word & 0xffe0_001f == 0xd420_0000).then_some((5, 1))
+}
 
 /// SVC has four bytes.
 fn rewind(state: &mut [u8]) {

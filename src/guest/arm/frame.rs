@@ -162,11 +162,7 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
 }
 
 /// See [`arch::abi::Signals::restore`].
-pub(crate) fn restore(
-    state: &mut [u8],
-    kind: FrameKind,
-    read: &dyn Fn(u64, &mut [u8]) -> bool,
-) -> Option<Restored> {
+pub(crate) fn restore(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored> {
     let at = STATE.get(state, SP);
     let start = if kind == FrameKind::Rt { INFO as u64 } else { 0 };
     let mut b = vec![0; SIZE];
@@ -196,8 +192,7 @@ pub(crate) fn restore(
     state[saturated] = u8::from(fp & FPSCR_QC != 0);
     let mut mask = [0; 8];
     mask.copy_from_slice(&b[UC_SIGMASK..UC_SIGMASK + 8]);
-    let altstack =
-        AltStack { sp: word(UC_STACK).into(), flags: word(UC_STACK + 4), size: word(UC_STACK + 8).into() };
+    let altstack = AltStack { sp: word(UC_STACK).into(), flags: word(UC_STACK + 4), size: word(UC_STACK + 8).into() };
     Some(Restored {
         mask: u64::from_le_bytes(mask),
         fp_flags: CUMULATIVE.iter().filter(|(b, _)| fp >> b & 1 != 0).fold(0, |v, (_, f)| v | f),

@@ -26,8 +26,7 @@ pub static ABI: Abi = Abi {
     signals: Signals {
         deliver: frame::deliver,
         restore: frame::restore,
-        // BKPT and the debuggers' undefined instructions: SIGTRAP, TRAP_BRKPT.
-        breakpoint: |_| (5, 1),
+        breakpoint,
         min_altstack: 2048,
         has_restorer: true,
         return_symbol: None,
@@ -37,6 +36,19 @@ pub static ABI: Abi = Abi {
     old_programs_execute_data: true,
     min_signal_stack: None,
 };
+
+/// BKPT, and the undefined instructions that debuggers use (arch/arm/kernel/ptrace.c): SIGTRAP, TRAP_BRKPT.
+fn breakpoint(insn: &[u8], pc: u64) -> Option<(u32, i32)> {
+    let half = u16::from_le_bytes(*insn.first_chunk()?);
+    let known = if pc & 1 != 0 {
+        let wide = insn.first_chunk().map(|w| u32::from_le_bytes(*w));
+        half == 0xde01 || half & 0xff00 == 0xbe00 || wide == Some(0xa000_f7f0)
+    } else {
+        let word = u32::from_le_bytes(*insn.first_chunk()?);
+        word & 0x0fff_ffff == 0x07f0_01f0 || word & 0x0ff0_00f0 == 0x0120_0070
+    };
+    known.then_some((5, 1))
+}
 
 /// SVC has two bytes in T32.
 fn rewind(state: &mut [u8]) {

@@ -34,7 +34,9 @@ pub fn clone(t: &mut Task, flags: u64, stack: u64, parent_tid: u64, tls: u64, ch
         tls,
         ..CloneArgs::default()
     };
-    if flags & (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 == (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 {
+    if flags & (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64
+        == (libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64
+    {
         return Err(Errno::EINVAL);
     }
     do_clone(t, args, stack)
@@ -87,7 +89,8 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
     }
     let child = Child { sp, tls: settls.then_some(args.tls) };
     // The host's thread pointer is rqemu's; its handlers stay, the guest's are cleared by us.
-    let host_args = CloneArgs { flags: args.flags & !(libc::CLONE_SETTLS as u64 | CLONE_CLEAR_SIGHAND), tls: 0, ..args };
+    let host_args =
+        CloneArgs { flags: args.flags & !(libc::CLONE_SETTLS as u64 | CLONE_CLEAR_SIGHAND), tls: 0, ..args };
     let prepare = |c: &mut Task| {
         let abi = c.abi();
         c.set(abi.syscall.result, 0);
@@ -226,4 +229,3 @@ pub fn set_tls(t: &mut Task, value: u64) -> Res {
 pub fn get_tls(t: &mut Task) -> Res {
     Ok(t.get(t.abi().thread_pointer))
 }
-

@@ -44,7 +44,9 @@ fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
 
 /// Makes host call `nr` with a row's arguments.
 pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
-    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| if lookup { resolve(t, dir, addr) } else { None })?;
+    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| {
+        if lookup { resolve(t, dir, addr) } else { None }
+    })?;
     let result = t.host_call(i64::from(nr), prepared.args);
     prepared.finish(t.abi().model(), params, values, result)
 }

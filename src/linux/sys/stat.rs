@@ -45,7 +45,10 @@ fn stat64(t: &mut Task, dir: i32, path: Option<Text>, stat: Pointer<Stat64>, fla
     let to = host.as_mut_ptr() as u64;
     match path {
         Some(path) => {
-            let name = crate::host::c_string(&proc::resolve(t, dir, path.read()?));
+            let name = path.read()?;
+            let links = flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
+            let name = if links { proc::resolve_link(t, name) } else { proc::resolve(t, dir, name) };
+            let name = crate::host::c_string(&name);
             t.host_call(i64::from(nr::sys_newfstatat), [dir as u64, name.as_ptr() as u64, to, u64::from(flags), 0, 0])?;
         }
         None => {

@@ -62,7 +62,13 @@ fn compare(machine: &mut Machine, maker: &Maker, state: &State, what: &dyn std::
         }
         eprintln!("vectors {:x?}", maker.region().vectors);
         std::fs::write(std::env::temp_dir().join("rqemu-emit.bin"), machine.code_bytes()).ok();
-        panic!("{what:?}: flags want {:x} got {:x} (before {:x}), memory same {}", want.fp_flags, got.fp_flags, state.fp_flags, want.memory == got.memory);
+        panic!(
+            "{what:?}: flags want {:x} got {:x} (before {:x}), memory same {}",
+            want.fp_flags,
+            got.fp_flags,
+            state.fp_flags,
+            want.memory == got.memory
+        );
     }
     calls
 }

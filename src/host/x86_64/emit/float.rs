@@ -567,7 +567,14 @@ impl Emitter<'_> {
             let guarded = self.guard(shape, env, Guard::Operands, &args, (XSCRATCH, w, u));
             label = guarded.unwrap_or_else(|| self.a.label());
             if shape.lanes > 1 {
-                self.a.v3i(width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]), L128, w, ra, mb, UNORD_Q);
+                self.a.v3i(
+                    width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]),
+                    L128,
+                    w,
+                    ra,
+                    mb,
+                    UNORD_Q,
+                );
                 self.jump_if_any(w, label);
             } else {
                 self.a.v2(if shape.fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, ra, mb);

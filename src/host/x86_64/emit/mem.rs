@@ -34,7 +34,7 @@ impl Emitter<'_> {
         wrap(Mem::sib(base, index, m.scale, m.disp))
     }
 
-    /// Traps if the address is not a multiple of `size`.
+    /// Traps if the address is not a multiple of `bytes`.
     fn check_aligned(&mut self, m: Mem, bytes: u8) {
         if bytes == 1 {
             return;
@@ -50,9 +50,7 @@ impl Emitter<'_> {
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
         let mem = self.address(m);
-        if m.aligned {
-            self.check_aligned(mem, m.size);
-        }
+        self.check_aligned(mem, m.align);
         mem
     }
 
@@ -357,7 +355,7 @@ impl Emitter<'_> {
     pub(super) fn load_excl(&mut self, v: Val, addr: Val) {
         self.clobber();
         let ty = self.r.ty(v);
-        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
         let mem = self.operand(&m);
         let base = self.reg(addr);
         // Claimed before the value is read: a store by another between the two is seen as a lost claim.
@@ -396,7 +394,7 @@ impl Emitter<'_> {
     pub(super) fn store_excl(&mut self, v: Val, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(x);
-        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
         let mem = self.operand(&m);
         let base = self.reg(addr);
         let fail = self.a.label();

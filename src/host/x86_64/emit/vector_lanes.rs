@@ -143,8 +143,7 @@ impl Emitter<'_> {
             }
             V2::HalfAddS | V2::HalfAddRoundS if at < 2 => self.half_add_signed(v, lane, a, b, op == V2::HalfAddRoundS),
             V2::HalfAddU | V2::HalfAddS | V2::HalfAddRoundU | V2::HalfAddRoundS if lane == Lane::S => {
-                let shift =
-                    if matches!(op, V2::HalfAddU | V2::HalfAddRoundU) { vop::VPSRLD_I } else { vop::VPSRAD_I };
+                let shift = if matches!(op, V2::HalfAddU | V2::HalfAddRoundU) { vop::VPSRLD_I } else { vop::VPSRAD_I };
                 let round = matches!(op, V2::HalfAddRoundU | V2::HalfAddRoundS);
                 // Rounding: (a | b) - ((a ^ b) >> 1); not: (a & b) + ((a ^ b) >> 1).
                 let (ra, mb, d, w) = self.vregs(v, a, b);
