@@ -298,8 +298,5 @@ fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     signal::after_exec(&t.actions);
     t.masked = true;
     t.exec = None;
-    match result {
-        Err(Errno::RESTARTSYS) => Err(Errno::RESTARTNOINTR),
-        other => other,
-    }
+    result
 }
