@@ -360,4 +360,24 @@ impl Isa for A64Isa {
         }
         names
     }
+    fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| is_structure(row) || row.name.starts_with("stp") || row.name.starts_with("ldp"))
+    }
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
+        // Vector registers up to four from t on.
+        match row_at(record, pc) {
+            Some((row, word)) if is_structure(row) && row.name.starts_with("ld") => {
+                let t = get(row, word, "t").unwrap_or(0);
+                (0..4).map(|i| format!("v{}", (t + i) % 32)).collect()
+            }
+            _ => vec![],
+        }
+    }
+}
+
+/// The row and word of a case's instruction at `pc`.
+fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
+    let n = (pc % SLOT / 4).checked_sub(1)?;
+    let word = *record.words().get(n as usize)?;
+    Some((A64.decode(word)?, word))
 }

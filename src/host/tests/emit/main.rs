@@ -172,6 +172,7 @@ fn random_regions() {
     cases.extend(cases::integer());
     for round in cases::ROUNDS {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
+        cases.extend(cases::float(cases::environments()[3].round(round)));
     }
     let mut rng = Rng(0x0bad_cafe_1234_5677);
     let mut machine = Machine::new();

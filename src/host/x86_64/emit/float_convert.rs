@@ -7,7 +7,7 @@ use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, KEEP_LANE_0, is_native, keeps_subnormals, rounding};
+use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding};
 use super::vector::splat;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
@@ -17,14 +17,14 @@ const QUIET: u8 = 8;
 impl Emitter<'_> {
     pub(super) fn float_convert(&mut self, v: Val) -> bool {
         match *self.r.op(v) {
-            Op::FpCvt { from, to, lanes, env, v: a } if keeps_subnormals(env) && !env.alt_half => {
+            Op::FpCvt { from, to, lanes, env, v: a } if is_plain(env) && !env.alt_half => {
                 self.between_formats(v, from, to, lanes, env, a)
             }
-            Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) && !env.flush_in => {
+            Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.to_scalar(v, shape.fmt, env.round, signed, bits, a)
+                    self.to_scalar(v, shape.fmt, env, signed, bits, a)
                 } else {
-                    self.to_lanes(v, shape, env.round, signed, a)
+                    self.to_lanes(v, shape, env, signed, a)
                 }
             }
             Op::FpFromInt { shape, env, signed, fbits, v: a } if is_native(shape.fmt) => {
@@ -34,7 +34,7 @@ impl Emitter<'_> {
                     self.from_lanes(v, shape, env, signed, fbits, a)
                 }
             }
-            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Round::Zero, true, 32, a),
+            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
             _ => false,
         }
     }
@@ -47,29 +47,37 @@ impl Emitter<'_> {
         let shape = Shape { fmt: to, lanes };
         match (from, to, lanes) {
             (Fmt::F32, Fmt::F64, 0 | 2) => {
-                self.save_for(nan);
+                self.save_for(nan, env);
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                let u = self.guard_reg(env);
+                let operand = Shape { fmt: from, lanes };
+                let label = self.guard(operand, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
                 if lanes == 0 {
                     self.a.v3(vop::VCVTSS2SD, L128, t, ra, ra);
                 } else {
                     self.a.v2(vop::VCVTPS2PD, L128, t, ra);
                 }
-                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)]);
             }
             (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
                 self.clobber();
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                let u = self.guard_reg(env);
+                let operand = Shape { fmt: from, lanes };
+                // The smallest normal single, as a double's exponent; one more, for that may be one too few.
+                let label = self.guard(operand, env, Guard::Least(1023 - 126 + 1), &[Xm::Reg(ra)], (t, m, u));
+                let check = if env.flush_in { Check::Nan } else { Check::NanOrTiny };
                 if lanes == 0 {
                     self.a.v3(vop::VCVTSD2SS, L128, t, ra, ra);
                 } else {
                     self.a.v2(vop::VCVTPD2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, Check::NanOrTiny, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
             }
-            (Fmt::F16, Fmt::F32, 0 | 4) => {
-                self.save_for(nan);
+            (Fmt::F16, Fmt::F32, 0 | 4) if !env.flush_in => {
+                self.save_for(nan, env);
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
                 if lanes == 0 {
@@ -80,22 +88,23 @@ impl Emitter<'_> {
                 } else {
                     self.a.v2(vop::VCVTPH2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, None), (d, t, m), &[Xm::Reg(ra)]);
             }
             _ => return false,
         }
         true
     }
 
-    fn save_for(&mut self, check: Check) {
-        if check != Check::Nothing {
+    fn save_for(&mut self, check: Check, env: Env) {
+        if check != Check::Nothing || env.flush_in {
             self.clobber();
         }
     }
 
     // ---- to integers ----
 
-    fn to_scalar(&mut self, v: Val, fmt: Fmt, round: Round, signed: bool, bits: u8, a: Val) -> bool {
+    fn to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
+        let round = env.round;
         // Truncation has an instruction; the rounding in force too.
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
@@ -105,10 +114,10 @@ impl Emitter<'_> {
         }
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let double = fmt == Fmt::F64;
-        // The operand is intact if the slow path is taken before the result is written, or in another file of registers.
+        // Registers are found before the first branch: both ways must agree on them.
         let d = self.def(v, None);
+        let label = self.guard_operand(Shape::scalar(fmt), env, ra, XSCRATCH, XSCRATCH);
         let size = match (signed, bits) {
             (true, 32) => Size::D,
             _ => Size::Q,
@@ -149,6 +158,13 @@ impl Emitter<'_> {
         true
     }
 
+    /// The label of the slow path, for a subnormal operand where those are flushed.
+    fn guard_operand(&mut self, shape: Shape, env: Env, a: Xmm, t: Xmm, m: Xmm) -> Label {
+        let u = self.guard_reg(env);
+        let guarded = self.guard(shape, env, Guard::Operands, &[Xm::Reg(a)], (t, m, u));
+        guarded.unwrap_or_else(|| self.a.label())
+    }
+
     /// To the label unless the number is not negative and surely below the limit after any rounding: compared as bits. Doubles below 2^63
     /// and all singles that large are integers already.
     fn below_unsigned_limit(&mut self, fmt: Fmt, bits: u8, x: Xmm, label: Label) {
@@ -169,18 +185,18 @@ impl Emitter<'_> {
         self.a.jcc(X::Ae, label);
     }
 
-    fn to_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+    fn to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         if shape.fmt != Fmt::F32 {
-            return self.to_double_lanes(v, shape, round, signed, a);
+            return self.to_double_lanes(v, shape, env, signed, a);
         }
+        let round = env.round;
         let in_force = round == self.r.fp.round;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let d = self.xdest(v);
-        let (t, m) =
-            if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let (t, m) = if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let label = self.guard_operand(shape, env, ra, t, m);
         let mut from = ra;
         if shape.lanes < 4 {
             self.low_lanes_of(shape, t, ra);
@@ -224,16 +240,17 @@ impl Emitter<'_> {
     }
 
     /// One lane after the other.
-    fn to_double_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+    fn to_double_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+        let round = env.round;
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let g = self.temp();
         let d = self.xdest(v);
         let w = self.xwork(d, &[Xm::Reg(ra)]);
+        let label = self.guard_operand(shape, env, ra, XSCRATCH, w);
         for lane in 0..shape.lanes {
             let mut from = ra;
             if lane > 0 {

@@ -27,9 +27,24 @@ use ir::{BlockId, Op, Region, Term, Ty, Val};
 pub struct Compiler {
     pub map: Map,
     pub thunks: Thunks,
+    pub features: Features,
     asm: Asm,
     plan: Plan,
     locs: Vec<Loc>,
+}
+
+/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Features {
+    /// The SHA extensions.
+    pub sha: bool,
+}
+
+impl Features {
+    /// What this processor has.
+    pub fn detect() -> Features {
+        Features { sha: std::arch::is_x86_feature_detected!("sha") }
+    }
 }
 
 /// What a region's code needs from outside.
@@ -46,7 +61,7 @@ pub struct Request<'a> {
 
 impl Compiler {
     pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        Compiler { map, thunks, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+        Compiler { map, thunks, features: Features::detect(), asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -59,6 +74,7 @@ impl Compiler {
             r: request.region,
             map: &self.map,
             thunks: &self.thunks,
+            features: self.features,
             a: &mut self.asm,
             plan: &self.plan,
             locs: &mut self.locs,
@@ -95,6 +111,7 @@ pub(super) struct Emitter<'a> {
     pub(super) r: &'a Region,
     pub(super) map: &'a Map,
     pub(super) thunks: &'a Thunks,
+    pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
     pub(super) locs: &'a mut Vec<Loc>,

@@ -37,6 +37,7 @@ impl Emitter<'_> {
             Op::V3(op, lane, a, b, c) => return self.v3(v, op, lane, a, b, c),
             Op::VShift(op, lane, a, n) => return self.vshift(v, op, lane, a, u32::from(n)),
             Op::Crypto(op, a, b) => return self.crypto(v, op, a, b),
+            Op::Crc32 { acc, v: x, bytes, c: false } => self.crc32(v, acc, x, bytes),
             _ => return false,
         }
         true

@@ -267,7 +267,7 @@ impl Emitter<'_> {
             V3::DotS => (true, true),
             V3::DotU => (false, false),
             V3::DotUS => (false, true),
-            _ => return false,
+            _ => return self.sha(v, op, [a, b, c]),
         };
         self.dot(v, signs, a, b, c);
         true
