@@ -188,10 +188,11 @@ impl Emitter<'_> {
     pub(super) fn xlimit(&mut self, operands: &[Val], n: usize) {
         let mut held: Vec<Xmm> = Vec::new();
         for v in operands {
-            if let Loc::Xmm(x) = self.loc(*v) {
-                if XTEMPS.contains(&x) && !held.contains(&x) {
-                    held.push(x);
-                }
+            if let Loc::Xmm(x) = self.loc(*v)
+                && XTEMPS.contains(&x)
+                && !held.contains(&x)
+            {
+                held.push(x);
             }
         }
         for x in held.into_iter().skip(n) {

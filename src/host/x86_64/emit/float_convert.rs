@@ -22,19 +22,19 @@ impl Emitter<'_> {
             }
             Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.to_scalar(v, shape.fmt, env, signed, bits, a)
+                    self.scalar_to_int(v, shape.fmt, env, signed, bits, a)
                 } else {
-                    self.to_lanes(v, shape, env, signed, a)
+                    self.lanes_to_int(v, shape, env, signed, a)
                 }
             }
             Op::FpFromInt { shape, env, signed, fbits, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.from_scalar_int(v, shape.fmt, env, signed, fbits, a)
+                    self.int_to_scalar(v, shape.fmt, env, signed, fbits, a)
                 } else {
-                    self.from_lanes(v, shape, env, signed, fbits, a)
+                    self.int_to_lanes(v, shape, env, signed, fbits, a)
                 }
             }
-            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
+            Op::FpToIntJs(a) => self.scalar_to_int(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
             _ => false,
         }
     }
@@ -103,7 +103,7 @@ impl Emitter<'_> {
 
     // ---- to integers ----
 
-    fn to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
+    fn scalar_to_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
         let round = env.round;
         // Truncation has an instruction; the rounding in force too.
         let in_force = round == self.r.fp.round;
@@ -185,9 +185,9 @@ impl Emitter<'_> {
         self.a.jcc(X::Ae, label);
     }
 
-    fn to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+    fn lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         if shape.fmt != Fmt::F32 {
-            return self.to_double_lanes(v, shape, env, signed, a);
+            return self.double_lanes_to_int(v, shape, env, signed, a);
         }
         let round = env.round;
         let in_force = round == self.r.fp.round;
@@ -240,7 +240,7 @@ impl Emitter<'_> {
     }
 
     /// One lane after the other.
-    fn to_double_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+    fn double_lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         let round = env.round;
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
@@ -285,7 +285,7 @@ impl Emitter<'_> {
 
     // ---- from integers ----
 
-    fn from_scalar_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         let wide = self.r.ty(a) == Ty::I64;
         let exact = fmt == Fmt::F64 && !wide;
         if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.r.fp.round {
@@ -344,12 +344,12 @@ impl Emitter<'_> {
         self.a.v3(op, L128, d, d, factor);
     }
 
-    fn from_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         if env.round != self.r.fp.round {
             return false;
         }
         if shape.fmt == Fmt::F64 {
-            return signed && self.from_double_lanes(v, shape, fbits, a);
+            return signed && self.int_to_double_lanes(v, shape, fbits, a);
         }
         let ra = self.x(a);
         let d = self.xdest(v);
@@ -382,7 +382,7 @@ impl Emitter<'_> {
         true
     }
 
-    fn from_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
+    fn int_to_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
         let ra = self.x(a);
         let d = self.xdest(v);
         let t = if d == ra { self.xtemp() } else { d };
