@@ -108,8 +108,9 @@ impl Emitter<'_> {
         // Truncation has an instruction; the rounding in force too.
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
-        let Some(mode) = rounding(round) else { return false };
-        if bits == 16 {
+        let away = round == Round::NearestAway;
+        let mode = rounding(round).unwrap_or(3);
+        if bits == 16 || round == Round::Odd {
             return false;
         }
         self.clobber();
@@ -117,7 +118,10 @@ impl Emitter<'_> {
         let double = fmt == Fmt::F64;
         // Registers are found before the first branch: both ways must agree on them.
         let d = self.def(v, None);
-        let label = self.guard_operand(Shape::scalar(fmt), env, ra, XSCRATCH, XSCRATCH);
+        let work = if away { (self.xtemp(), self.xtemp()) } else { (XSCRATCH, self.guard_reg(env)) };
+        let regs = (XSCRATCH, work.0, work.1);
+        let label = self.guard(Shape::scalar(fmt), env, Guard::Operands, &[Xm::Reg(ra)], regs);
+        let label = label.unwrap_or_else(|| self.a.label());
         let size = match (signed, bits) {
             (true, 32) => Size::D,
             _ => Size::Q,
@@ -129,7 +133,10 @@ impl Emitter<'_> {
         let mut from = ra;
         // The singles out of an integer's range, and the doubles out of a 64-bit one's, are integers: rounding them raises nothing.
         let may_be_inexact_beyond = double && bits == 32 && signed;
-        if !direct {
+        if away {
+            self.ties_away(Shape::scalar(fmt), regs, ra, label);
+            from = XSCRATCH;
+        } else if !direct {
             let imm = mode | if may_be_inexact_beyond { QUIET } else { 0 };
             self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, imm);
             from = XSCRATCH;
@@ -149,9 +156,10 @@ impl Emitter<'_> {
             // Only the most negative number less one overflows.
             self.a.alu_i(Alu::Cmp, size, d, 1);
             self.a.jcc(X::O, label);
-            if !direct && may_be_inexact_beyond {
-                self.a.v3i(vop::VROUNDSD, L128, XSCRATCH, ra, ra, mode);
-            }
+        }
+        if away || signed && !direct && may_be_inexact_beyond {
+            // In range: the inexact exception that is due.
+            self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, mode);
         }
         let back = self.a.label_here();
         self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
