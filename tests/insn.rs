@@ -114,12 +114,6 @@ impl World {
         self.state[usize::from(s.offset)..][..s.ty.bytes()].copy_from_slice(&v.to_le_bytes()[..s.ty.bytes()]);
     }
 
-    /// Translates the words and interprets the region.
-    pub(crate) fn run(&mut self, guest: &Guest, words: &[u32], pc: u64, monitor: Option<Monitor>) -> Ran {
-        let bytes = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        self.run_code(guest, bytes, words.len() as u32, pc, monitor)
-    }
-
     /// Translates at most `max_insns` instructions of the code and interprets the region. `pc` has the guest's low mode bits.
     pub(crate) fn run_code(
         &mut self,
@@ -249,12 +243,6 @@ fn end_text(outcome: Outcome, next: u64) -> String {
 }
 
 /// The line of a case: `before` it as far as it is `read`, and the world after it, with its log of accesses.
-pub(crate) fn line(guest: &Guest, words: &[u32], before: &World, ran: &Ran, after: &World) -> String {
-    let words: Vec<String> = words.iter().map(|w| format!("{w:08x}")).collect();
-    line_of(guest, &words.join(" "), before, ran, after)
-}
-
-/// The same with the words as text.
 pub(crate) fn line_of(guest: &Guest, words: &str, before: &World, ran: &Ran, after: &World) -> String {
     let mut given = World::new(guest);
     for slot in &ran.read {

@@ -25,7 +25,7 @@ use crate::harness;
 use crate::insn::{CODE, DATA, DATA_SIZE, World, difference, line_of, text};
 
 /// Tests of each row, if RQEMU_CASES does not say otherwise.
-const PER_ROW: u64 = 12;
+const PER_ROW: u64 = 8;
 /// Cases of each row that are recorded.
 const RECORDED: usize = 2;
 /// Where the records are in the program that the reference runs.
@@ -126,7 +126,7 @@ struct Report {
     /// By row: what was wrong with its tests.
     wrong: BTreeMap<(&'static str, u32, &'static str), Vec<String>>,
     /// By row: its text and line to record.
-    recorded: BTreeMap<(&'static str, u32), BTreeMap<String, String>>,
+    recorded: BTreeMap<(&'static str, u32, &'static str), BTreeMap<String, String>>,
 }
 
 fn check(set: &dyn Set) {
@@ -212,7 +212,7 @@ fn run(set: &dyn Set, cases: &[Case], data: &mut Vec<u8>, report: &mut Report) -
 }
 
 fn record_case(report: &mut Report, case: &Case, text: String, line: String) {
-    report.recorded.entry((case.row.0, case.row.1)).or_default().entry(text).or_insert(line);
+    report.recorded.entry(case.row).or_default().entry(text).or_insert(line);
 }
 
 /// The code as a case has it.

@@ -321,9 +321,7 @@ impl Run<'_, '_, '_> {
 
     fn load(&mut self, mem: Mem, ty: Ty) -> Result<u128, Stop> {
         let addr = self.address(&mem);
-        if mem.aligned {
-            check_aligned(addr, mem.size.into())?;
-        }
+        check_aligned(addr, mem.align.into())?;
         let loaded = self.machine.memory.load(addr, mem.size.into())?;
         self.order_after(mem.order);
         let value = if mem.big { swapped(loaded, mem.size.into()) } else { loaded };
@@ -335,9 +333,7 @@ impl Run<'_, '_, '_> {
 
     fn store(&mut self, mem: Mem, v: u128) -> Result<(), Stop> {
         let addr = self.address(&mem);
-        if mem.aligned {
-            check_aligned(addr, mem.size.into())?;
-        }
+        check_aligned(addr, mem.align.into())?;
         self.order_before(mem.order);
         let v = if mem.big { swapped(v, mem.size.into()) } else { v & low_bytes(mem.size.into()) };
         self.machine.memory.store(addr, mem.size.into(), v)?;

@@ -358,8 +358,8 @@ pub struct Mem {
     pub big: bool,
     /// Address space (0 is the only one in user mode).
     pub space: u8,
-    /// Traps (as a bus error) if the address is not a multiple of `size`.
-    pub aligned: bool,
+    /// Traps (as a bus error) if the address is not a multiple of this power of two.
+    pub align: u8,
 }
 
 impl Mem {
@@ -375,7 +375,7 @@ impl Mem {
             order: Order::Plain,
             big: false,
             space: 0,
-            aligned: false,
+            align: 1,
         }
     }
     pub const fn disp(self, disp: i32) -> Mem {
@@ -391,7 +391,10 @@ impl Mem {
         Mem { ext: Ext::Sign, ..self }
     }
     pub const fn aligned(self) -> Mem {
-        Mem { aligned: true, ..self }
+        self.aligned_to(self.size)
+    }
+    pub const fn aligned_to(self, align: u8) -> Mem {
+        Mem { align, ..self }
     }
 }
 

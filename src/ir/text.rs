@@ -174,7 +174,7 @@ fn memory(m: &Mem) -> String {
     for (there, word) in [
         (m.ext == Ext::Sign, "_signed"),
         (m.big, "_big"),
-        (m.aligned, "_aligned"),
+        (m.align > 1, &format!("_aligned{}", m.align)),
         (m.order != Order::Plain, &ordered(m.order)),
     ] {
         if there {

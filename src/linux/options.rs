@@ -69,12 +69,12 @@ pub struct Options {
     pub log_filter: Vec<(u64, u64)>,
     /// `-one-insn-per-tb`
     pub one_insn: bool,
-    /// Run by the interpreter.
-    pub interpret: bool,
     /// `-tb-size`, in bytes.
     pub code_size: Option<u64>,
     /// `-seed`
     pub seed: Option<u64>,
+    /// `-interpret`: run the interpreter, not generated code.
+    pub interpret: bool,
     /// `-perfmap`
     pub perfmap: bool,
     /// `-jitdump`

@@ -67,12 +67,14 @@ impl Process {
     pub fn before_fork(&self) {
         self.engine.before_fork();
         self.mm.hold();
+        crate::sys::hold();
         crate::alloc::hold();
     }
 
     /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
+        crate::sys::release();
         self.mm.release();
         self.engine.after_fork(child, Some(keep));
     }

@@ -8,15 +8,15 @@ use crate::sys::flags::{Flags, value};
 use crate::sys::types::{Ret, Ty, Values};
 use crate::sys::{Call, Param};
 use crate::task::Task;
-use arch::layout::C;
+use arch::layout::{C, Model};
 use std::fmt::Write;
 
 /// How much of a buffer is shown, and how many elements of an array.
 const SHOWN: usize = 32;
 
-/// Prints what is known when a call begins. The unwritten arguments come with [`leave`].
+/// Prints what is known when a call begins: a line at once for calls that may not come back, otherwise the arguments for [`leave`].
 pub fn enter(t: &Task, call: &Call, values: &Values) -> Vec<Option<String>> {
-    let texts: Vec<_> = call.row.params.iter().enumerate().map(|(i, p)| argument(t, p, i, values, None)).collect();
+    let texts = before(t.abi().model(), call.row.params, values);
     if call.row.result == Ret::Never {
         let shown: Vec<_> = texts.iter().map(|s| s.as_deref().unwrap_or("?")).collect();
         t.log(format_args!("{} {}({}) = ?", host::gettid(), call.name, shown.join(", ")));
@@ -26,21 +26,32 @@ pub fn enter(t: &Task, call: &Call, values: &Values) -> Vec<Option<String>> {
 
 /// Prints the call's line.
 pub fn leave(t: &Task, call: &Call, values: &Values, texts: Vec<Option<String>>, result: Res) {
-    if call.row.result == Ret::Never && result.is_err_and(|e| e == Errno::JUST_RETURN) {
-        return;
-    }
-    let mut line = format!("{} {}(", host::gettid(), call.name);
-    for (i, text) in texts.into_iter().enumerate() {
-        if i > 0 {
-            line.push_str(", ");
+    let tid = host::gettid();
+    match (call.row.result, result) {
+        (Ret::Never, Err(Errno::JUST_RETURN)) => {}
+        (Ret::Never, _) => {
+            t.log(format_args!("{tid} <... {} resumed>) = {}", call.name, result_text(Ret::Zero, result)))
         }
-        let text = text.or_else(|| argument(t, &call.row.params[i], i, values, Some(result)));
-        line.push_str(text.as_deref().unwrap_or("?"));
+        (ret, _) => {
+            let arguments = after(t.abi().model(), call.row.params, values, texts, result);
+            // strace aligns results at column 40.
+            let pad = 40usize.saturating_sub(arguments.len() + call.name.len() + 2);
+            t.log(format_args!("{tid} {}({arguments}){:pad$} = {}", call.name, "", result_text(ret, result)));
+        }
     }
-    // strace aligns results at column 40.
-    let pad = 40usize.saturating_sub(line.len() + 1);
-    let _ = write!(line, "){:pad$} = {}", "", result_text(call.row.result, result));
-    t.log(format_args!("{line}"));
+}
+
+/// The arguments that are known at entry.
+fn before(m: Model, params: &[Param], values: &Values) -> Vec<Option<String>> {
+    params.iter().enumerate().map(|(i, p)| argument(m, p, i, values, None)).collect()
+}
+
+/// All arguments.
+fn after(m: Model, params: &[Param], values: &Values, texts: Vec<Option<String>>, result: Res) -> String {
+    let late = |(i, text): (usize, Option<String>)| {
+        text.or_else(|| argument(m, &params[i], i, values, Some(result))).unwrap_or_default()
+    };
+    texts.into_iter().enumerate().map(late).collect::<Vec<_>>().join(", ")
 }
 
 fn result_text(ret: Ret, result: Res) -> String {
@@ -60,7 +71,7 @@ fn result_text(ret: Ret, result: Res) -> String {
 }
 
 /// Prints one argument. Without a result: None for what is only known at the end.
-fn argument(t: &Task, p: &Param, i: usize, values: &Values, result: Option<Res>) -> Option<String> {
+fn argument(m: Model, p: &Param, i: usize, values: &Values, result: Option<Res>) -> Option<String> {
     let v = values[i];
     let count = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
     let written = |text: &dyn Fn(usize) -> String| match result {
@@ -75,28 +86,28 @@ fn argument(t: &Task, p: &Param, i: usize, values: &Values, result: Option<Res>)
         Ty::Addr | Ty::SockAddrOut => Some(address(v)),
         Ty::DirFd if v as i32 == libc::AT_FDCWD => Some("AT_FDCWD".to_string()),
         Ty::DirFd => Some(v.cast_signed().to_string()),
-        Ty::Request => Some(crate::sys::ioctl::name(t.abi().model(), v as u32)),
+        Ty::Request => Some(crate::sys::ioctl::name(m, v as u32)),
         Ty::Mode => Some(format!("{v:#05o}").replace("0o", "0")),
         Ty::Sig => Some(signal(v)),
         Ty::Clock => Some(CLOCKS.get(v as usize).map_or_else(|| v.cast_signed().to_string(), |s| (*s).to_string())),
-        Ty::Flags(f) => Some(flags(t, f, v)),
-        Ty::Enum(f) => Some(number(t, f, v)),
-        Ty::In(l) | Ty::InOut(l) => Some(structs(t, l(), v, None)),
-        Ty::Out(l) => written(&|_| structs(t, l(), v, None)),
+        Ty::Flags(f) => Some(flags(m, f, v)),
+        Ty::Enum(f) => Some(number(m, f, v)),
+        Ty::In(l) | Ty::InOut(l) => Some(structs(m, l(), v, None)),
+        Ty::Out(l) => written(&|_| structs(m, l(), v, None)),
         Ty::Rest(l) => match result {
             None => None,
-            Some(Err(Errno::EINTR)) => Some(structs(t, l(), v, None)),
+            Some(Err(Errno::EINTR)) => Some(structs(m, l(), v, None)),
             Some(_) => Some(address(v)),
         },
-        Ty::InArray(l, n) | Ty::InOutArray(l, n) => Some(structs(t, l(), v, Some(count(n)))),
-        Ty::OutArray(l, n) => written(&|r| structs(t, l(), v, Some(count(n).min(r)))),
-        Ty::SockAddr(n) => Some(crate::sys::net::describe(t, v, count(n))),
+        Ty::InArray(l, n) | Ty::InOutArray(l, n) => Some(structs(m, l(), v, Some(count(n)))),
+        Ty::OutArray(l, n) => written(&|r| structs(m, l(), v, Some(count(n).min(r)))),
+        Ty::SockAddr(n) => Some(crate::sys::net::describe(m, v, count(n))),
         Ty::InBuf(n) => Some(buffer(v, count(n))),
         Ty::OutBuf(n) => written(&|r| buffer(v, count(n).min(r))),
-        Ty::InIov(n) => Some(iov(t, v, count(n), usize::MAX)),
-        Ty::OutIov(n) => written(&|r| iov(t, v, count(n), r)),
+        Ty::InIov(n) => Some(iov(m, v, count(n), usize::MAX)),
+        Ty::OutIov(n) => written(&|r| iov(m, v, count(n), r)),
         Ty::Path | Ty::NewPath | Ty::Str => Some(string(v)),
-        Ty::Argv => Some(strings(t, v)),
+        Ty::Argv => Some(strings(m, v)),
     }
 }
 
@@ -105,7 +116,7 @@ fn address(v: u64) -> String {
 }
 
 /// Bits by name; the rest in hexadecimal.
-fn flags(t: &Task, f: &Flags, v: u64) -> String {
+fn flags(m: Model, f: &Flags, v: u64) -> String {
     let (mut rest, mut names) = (v, Vec::new());
     if let Some((mask, zero)) = f.zero
         && v & mask == 0
@@ -113,7 +124,7 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
         names.push(zero.to_string());
     }
     for (name, host) in f.rows {
-        let bits = value(t.abi().model(), name, *host);
+        let bits = value(m, name, *host);
         if bits != 0 && rest & bits == bits {
             names.push((*name).to_string());
             rest &= !bits;
@@ -125,8 +136,8 @@ fn flags(t: &Task, f: &Flags, v: u64) -> String {
     names.join("|")
 }
 
-fn number(t: &Task, f: &Flags, v: u64) -> String {
-    let row = f.rows.iter().find(|(name, host)| value(t.abi().model(), name, *host) == v);
+fn number(m: Model, f: &Flags, v: u64) -> String {
+    let row = f.rows.iter().find(|(name, host)| value(m, name, *host) == v);
     row.map_or_else(|| format!("{v:#x}"), |(name, _)| (*name).to_string())
 }
 
@@ -177,15 +188,15 @@ fn string(addr: u64) -> String {
     }
 }
 
-fn strings(t: &Task, addr: u64) -> String {
+fn strings(m: Model, addr: u64) -> String {
     let mut shown = Vec::new();
-    let mut word = vec![0; t.abi().model().long];
+    let mut word = vec![0; m.long];
     for n in 0..=SHOWN as u64 {
-        let at = addr.wrapping_add(n * t.abi().model().long as u64);
+        let at = addr.wrapping_add(n * m.long as u64);
         if addr == 0 || memory::read(at, &mut word).is_err() {
             return address(addr);
         }
-        match crate::layout::number(t.abi().model(), &word) {
+        match crate::layout::number(m, &word) {
             0 => break,
             _ if n == SHOWN as u64 => shown.push("...".to_string()),
             s => shown.push(string(s)),
@@ -194,8 +205,8 @@ fn strings(t: &Task, addr: u64) -> String {
     format!("[{}]", shown.join(", "))
 }
 
-fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
-    let Ok(words) = crate::sys::plain::iovecs(t.abi().model(), addr, count) else { return address(addr) };
+fn iov(m: Model, addr: u64, count: usize, mut bytes: usize) -> String {
+    let Ok(words) = crate::sys::plain::iovecs(m, addr, count) else { return address(addr) };
     let mut shown = Vec::new();
     for pair in words[..count * 2].chunks(2).take(SHOWN) {
         let len = usize::try_from(pair[1]).unwrap_or(usize::MAX);
@@ -206,16 +217,16 @@ fn iov(t: &Task, addr: u64, count: usize, mut bytes: usize) -> String {
 }
 
 /// A struct `{tv_sec=1, tv_nsec=0}`, a lone member `[5]`, or an array of structs.
-fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String {
-    let size = layout.of(t.abi().model()).size;
+fn structs(m: Model, layout: &Layout, addr: u64, count: Option<usize>) -> String {
+    let size = layout.of(m).size;
     let shown = count.unwrap_or(1).min(SHOWN);
     let mut bytes = vec![0; size * shown];
     if addr == 0 || memory::read(addr, &mut bytes).is_err() {
         return address(addr);
     }
-    let mut texts: Vec<_> = (0..shown).map(|n| one_struct(t, layout, &bytes[n * size..][..size])).collect();
+    let mut texts: Vec<_> = (0..shown).map(|n| one_struct(m, layout, &bytes[n * size..][..size])).collect();
     match count {
-        None if layout.declared.fields.len() == 1 => format!("[{}]", texts.concat()),
+        None if matches!(layout.declared.fields, [only] if only.count == 1) => format!("[{}]", texts.concat()),
         None => texts.concat(),
         Some(n) => {
             if n > shown {
@@ -226,11 +237,11 @@ fn structs(t: &Task, layout: &Layout, addr: u64, count: Option<usize>) -> String
     }
 }
 
-fn one_struct(t: &Task, layout: &Layout, bytes: &[u8]) -> String {
-    let members = layout.declared.fields.iter().zip(&layout.of(t.abi().model()).guest);
+fn one_struct(m: Model, layout: &Layout, bytes: &[u8]) -> String {
+    let members = layout.declared.fields.iter().zip(&layout.of(m).guest);
     let shown: Vec<_> = members
         .filter(|(f, _)| !f.name.starts_with("__"))
-        .filter_map(|(f, place)| Some((f.name, member(t, place.as_ref()?, bytes))))
+        .filter_map(|(f, place)| Some((f.name, member(m, place.as_ref()?, bytes))))
         .collect();
     if let [(_, only)] = &shown[..]
         && layout.declared.fields.len() == 1
@@ -241,17 +252,19 @@ fn one_struct(t: &Task, layout: &Layout, bytes: &[u8]) -> String {
     format!("{{{}}}", texts.join(", "))
 }
 
-fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
+fn member(m: Model, p: &Place, bytes: &[u8]) -> String {
     if matches!(p.c, C::U8 | C::I8) && p.count > 1 {
         let all = &bytes[p.offset..][..p.count];
         let len = all.iter().position(|b| *b == 0).unwrap_or(p.count);
         return quoted(&all[..len.min(SHOWN)], len > SHOWN);
     }
     let one = |i| {
-        let v = load(t.abi().model(), bytes, p, i);
+        let v = load(m, bytes, p, i);
         match p.c {
             C::Ptr => address(v),
-            C::SigSet => format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" ")),
+            C::SigSet => {
+                format!("[{}]", (1..=64).filter(|n| v >> (n - 1) & 1 != 0).map(signal).collect::<Vec<_>>().join(" "))
+            }
             C::I8 | C::I16 | C::I32 | C::I64 | C::Long | C::LongFit | C::I64Low => v.cast_signed().to_string(),
             _ if v >= 1 << 20 => format!("{v:#x}"),
             _ => v.to_string(),
@@ -262,18 +275,30 @@ fn member(t: &Task, p: &Place, bytes: &[u8]) -> String {
 
 /// clock_gettime(2), by number.
 static CLOCKS: &[&str] = &[
-    "CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW", "CLOCK_REALTIME_COARSE",
-    "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME", "CLOCK_REALTIME_ALARM", "CLOCK_BOOTTIME_ALARM", "CLOCK_SGI_CYCLE", "CLOCK_TAI",
+    "CLOCK_REALTIME",
+    "CLOCK_MONOTONIC",
+    "CLOCK_PROCESS_CPUTIME_ID",
+    "CLOCK_THREAD_CPUTIME_ID",
+    "CLOCK_MONOTONIC_RAW",
+    "CLOCK_REALTIME_COARSE",
+    "CLOCK_MONOTONIC_COARSE",
+    "CLOCK_BOOTTIME",
+    "CLOCK_REALTIME_ALARM",
+    "CLOCK_BOOTTIME_ALARM",
+    "CLOCK_SGI_CYCLE",
+    "CLOCK_TAI",
 ];
 
 /// signal(7), by number.
+#[rustfmt::skip]
 pub static SIGNALS: &[&str] = &[
-    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",
-    "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM",
-    "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",
+    "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
+    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
 ];
 
 /// What strerror(3) says, from error 1.
+#[rustfmt::skip]
 static MESSAGES: &[&str] = &[
     "Operation not permitted", "No such file or directory", "No such process", "Interrupted system call", "Input/output error",
     "No such device or address", "Argument list too long", "Exec format error", "Bad file descriptor", "No child processes",
@@ -303,3 +328,60 @@ static MESSAGES: &[&str] = &[
     "Disk quota exceeded", "No medium found", "Wrong medium type", "Operation canceled", "Required key not available", "Key has expired",
     "Key has been revoked", "Key was rejected by service", "Owner died", "State not recoverable", "Operation not possible due to RF-kill", "",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::tests::{BIG32, LITTLE32, Memory};
+    use crate::sys::{Row, rows, types};
+
+    fn shown(m: Model, row: &Row, regs: &[u64], result: Res) -> String {
+        let values = types::fetch(m, row.params.iter().map(|p| p.ty), regs);
+        let texts = before(m, row.params, &values);
+        format!("{} = {}", after(m, row.params, &values, texts, result), result_text(row.result, result))
+    }
+
+    #[test]
+    fn lines_are_straces() {
+        let memory = Memory::new();
+        let path = memory.put(0, b"/etc/passwd\0");
+        let at_fdcwd = 0xffff_ff9c;
+        assert_eq!(
+            shown(LITTLE32, &rows::sys_openat, &[at_fdcwd, path, 0o2040000, 0], Err(Errno::ENOTDIR)),
+            "AT_FDCWD, \"/etc/passwd\", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0000 = -1 ENOTDIR (Not a directory)"
+        );
+        assert_eq!(shown(LITTLE32, &rows::sys_write, &[1, path, 4], Ok(4)), "1, \"/etc\", 4 = 4");
+        let long = memory.put(0x100, &[b'a'; 40]);
+        let quoted = format!("\"{}\"...", "a".repeat(32));
+        assert_eq!(shown(LITTLE32, &rows::sys_read, &[3, long, 40], Ok(33)), format!("3, {quoted}, 40 = 33"));
+        assert_eq!(
+            shown(LITTLE32, &rows::sys_read, &[3, long, 40], Err(Errno::EIO)),
+            format!("3, {long:#x}, 40 = -1 EIO (Input/output error)")
+        );
+        assert_eq!(shown(LITTLE32, &rows::sys_brk, &[0], Ok(0x1_0000)), "NULL = 0x10000");
+        assert_eq!(shown(LITTLE32, &rows::sys_kill, &[5, 15], Ok(0)), "5, SIGTERM = 0");
+        assert_eq!(
+            shown(LITTLE32, &rows::sys_pause, &[], Err(Errno::RESTARTSYS)),
+            " = ? ERESTARTSYS (To be restarted)"
+        );
+    }
+
+    #[test]
+    fn structs_have_the_guests_order() {
+        let memory = Memory::new();
+        let time = memory.put(0, &[0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(shown(BIG32, &rows::sys_nanosleep_time32, &[time, 0], Ok(0)), "{tv_sec=1, tv_nsec=2}, NULL = 0");
+        let fds = memory.put(0x40, &[0, 0, 0, 3, 0, 0, 0, 4]);
+        assert_eq!(shown(BIG32, &rows::sys_pipe, &[fds], Ok(0)), "[3, 4] = 0");
+        let iov = memory.put(0x80, &[[0u8, 0, 0, 0].as_slice(), &[0, 0, 0, 2]].concat());
+        memory.put(0x80, &(time as u32).to_be_bytes());
+        assert_eq!(
+            shown(BIG32, &rows::sys_writev, &[1, iov, 1], Ok(2)),
+            "1, [{iov_base=\"\\0\\0\", iov_len=2}], 1 = 2"
+        );
+        let size = memory.put(0xc0, &[0, 24, 0, 80, 0, 0, 0, 0]);
+        let texts = structs(BIG32, <crate::sys::structs::Winsize as crate::layout::CStruct>::layout(), size, None);
+        assert_eq!(texts, "{ws_row=24, ws_col=80, ws_xpixel=0, ws_ypixel=0}");
+        assert_eq!(shown(LITTLE32, &rows::sys_ioctl, &[0, 0x5413, 0x1000], Ok(0)), "0, TIOCGWINSZ, 0x1000 = 0");
+    }
+}

@@ -5,7 +5,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Case, RECORDS, Set, get, number, put, saturation, sticky_flags, to_register, to_slot, vector, words};
-use crate::harness;
 use crate::insn::{CODE, DATA, World};
 use arch::Guest;
 use arm::{A32, ARM, CP, NEON, T16, T32, state};

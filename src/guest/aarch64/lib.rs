@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod frame;
-mod helper;
 mod insn;
 mod layouts;
 pub mod linux;
@@ -27,6 +26,7 @@ pub static AARCH64: Guest = Guest {
     // EM_AARCH64.
     elf: Elf { machine: 183, class: 64, big_endian: false, flags: None },
     state: state::STATE,
+    tagged_pointers: true,
     translate: translate::block,
     mode: state::mode,
     disassemble,

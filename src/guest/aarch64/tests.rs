@@ -1,7 +1,5 @@
 //! What holds for each row: it decodes and translates, and the order of its operations is exact.
 
-mod sound;
-
 use crate::{A64, AARCH64};
 use arch::{Code, Translation};
 use decode::Random;
@@ -22,7 +20,7 @@ impl Code for Words<'_> {
 }
 
 /// The region of some words, and what was not implemented.
-fn translate(words: &[u32], mode: u32) -> (Region, Vec<(u64, String)>) {
+pub(crate) fn translate(words: &[u32], mode: u32) -> (Region, Vec<(u64, String)>) {
     let mut b = Builder::new(AARCH64.state.types);
     let mut code = Words(words);
     let mut t = Translation { b: &mut b, code: &mut code, max_insns: words.len() as u32, unimplemented: vec![] };

@@ -1,5 +1,5 @@
 //! Structs and constants of Linux on 32-bit Arm that are not asm-generic's: rows for `Abi::structs` and `Abi::values`.
-//! uapi headers of arch/arm: asm/stat.h, asm/statfs.h, asm/fcntl.h, asm/ioctls.h.
+//! uapi headers of arch/arm: asm/stat.h, asm/statfs.h, asm/fcntl.h, asm/ioctls.h, asm/posix_types.h.
 
 use arch::layout::Struct;
 use arch::structs;
@@ -11,6 +11,15 @@ pub(crate) static STRUCTS: &[Struct] = structs! {
     // ARCH_PACK_STATFS64
     statfs64(4) { f_type: Long, f_bsize: Long, f_blocks: U64, f_bfree: U64, f_bavail: U64, f_files: U64, f_ffree: U64, f_fsid: [I32; 2],
         f_namelen: Long, f_frsize: Long, f_flags: Long, f_spare: [Long; 4] }
+    // asm/posix_types.h: __kernel_mode_t has 16 bits.
+    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U16, __pad1: U16, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        sem_otime: ULong, sem_otime_high: ULong, sem_ctime: ULong, sem_ctime_high: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
+    shmid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U16, __pad1: U16, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        shm_segsz: ULong, shm_atime: ULong, shm_atime_high: ULong, shm_dtime: ULong, shm_dtime_high: ULong, shm_ctime: ULong, shm_ctime_high: ULong,
+        shm_cpid: I32, shm_lpid: I32, shm_nattch: ULong, __unused4: ULong, __unused5: ULong }
+    msqid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U16, __pad1: U16, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        msg_stime: ULong, msg_stime_high: ULong, msg_rtime: ULong, msg_rtime_high: ULong, msg_ctime: ULong, msg_ctime_high: ULong,
+        msg_cbytes: ULong, msg_qnum: ULong, msg_qbytes: ULong, msg_lspid: I32, msg_lrpid: I32, __unused4: ULong, __unused5: ULong }
 };
 
 pub(crate) static VALUES: &[(&str, u64)] = &[

@@ -247,7 +247,7 @@ fn base(at: &At<'_>) -> String {
 }
 
 pub(crate) fn vlst(at: &At<'_>, _: u32) -> String {
-    format!(".{} {{d{}...}}, {}", 8 << at.field("z"), at.field("d"), base(at))
+    format!("{{d{}...}}, {}", at.field("d"), base(at))
 }
 
 pub(crate) fn vls1(at: &At<'_>, _: u32) -> String {

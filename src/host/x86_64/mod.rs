@@ -9,7 +9,7 @@ mod emit;
 mod plan;
 pub mod thunks;
 
-pub use emit::{Compiler, Request};
+pub use emit::{Compiler, Features, Request};
 
 use crate::StateMap;
 use asm::{Mem, Reg, Xmm};

@@ -162,7 +162,7 @@ fn faults_are_exact() {
             b.set(X0, one);
             b.insn(0x404, 9, 0x408);
             let base = b.i64(address);
-            let mem = Mem { aligned, ..Mem::at(base, 4) };
+            let mem = Mem::at(base, 4).aligned_to(if aligned { 4 } else { 1 });
             if write {
                 b.store(mem, one);
             } else {

@@ -139,7 +139,14 @@ fn scale(v: &mut Sysinfo) {
         shift += 1;
     }
     let members = [
-        &mut v.totalram, &mut v.freeram, &mut v.sharedram, &mut v.bufferram, &mut v.totalswap, &mut v.freeswap, &mut v.totalhigh, &mut v.freehigh,
+        &mut v.totalram,
+        &mut v.freeram,
+        &mut v.sharedram,
+        &mut v.bufferram,
+        &mut v.totalswap,
+        &mut v.freeswap,
+        &mut v.totalhigh,
+        &mut v.freehigh,
     ];
     for member in members {
         *member >>= shift;

@@ -33,41 +33,41 @@ const fn same(number: u32, arg: Arg) -> Command {
 }
 
 static COMMANDS: &[Command] = &[
-    same(0, Arg::Int),                     // F_DUPFD
-    same(1, Arg::None),                    // F_GETFD
-    same(2, Arg::Int),                     // F_SETFD
-    same(F_GETFL, Arg::None),              // F_GETFL
-    same(4, Arg::Flags(&flags::Open)),     // F_SETFL
-    same(5, Arg::InOut(Flock::layout)),    // F_GETLK
-    same(6, Arg::In(Flock::layout)),       // F_SETLK
-    same(7, Arg::In(Flock::layout)),       // F_SETLKW
-    same(8, Arg::Int),                     // F_SETOWN
-    same(9, Arg::None),                    // F_GETOWN
-    same(10, Arg::Int),                    // F_SETSIG
-    same(11, Arg::None),                   // F_GETSIG
+    same(0, Arg::Int),                  // F_DUPFD
+    same(1, Arg::None),                 // F_GETFD
+    same(2, Arg::Int),                  // F_SETFD
+    same(F_GETFL, Arg::None),           // F_GETFL
+    same(4, Arg::Flags(&flags::Open)),  // F_SETFL
+    same(5, Arg::InOut(Flock::layout)), // F_GETLK
+    same(6, Arg::In(Flock::layout)),    // F_SETLK
+    same(7, Arg::In(Flock::layout)),    // F_SETLKW
+    same(8, Arg::Int),                  // F_SETOWN
+    same(9, Arg::None),                 // F_GETOWN
+    same(10, Arg::Int),                 // F_SETSIG
+    same(11, Arg::None),                // F_GETSIG
     // Only 32-bit ABIs have these three.
     Command { guest: F_GETLK64, host: 5, arg: Arg::InOut(Flock64::layout) },
     Command { guest: F_SETLK64, host: 6, arg: Arg::In(Flock64::layout) },
     Command { guest: F_SETLKW64, host: 7, arg: Arg::In(Flock64::layout) },
-    same(15, Arg::In(FOwnerEx::layout)),   // F_SETOWN_EX
+    same(15, Arg::In(FOwnerEx::layout)),    // F_SETOWN_EX
     same(16, Arg::InOut(FOwnerEx::layout)), // F_GETOWN_EX
-    same(36, Arg::InOut(Flock64::layout)), // F_OFD_GETLK
-    same(37, Arg::In(Flock64::layout)),    // F_OFD_SETLK
-    same(38, Arg::In(Flock64::layout)),    // F_OFD_SETLKW
-    same(1024, Arg::Int),                  // F_SETLEASE
-    same(1025, Arg::None),                 // F_GETLEASE
-    same(1026, Arg::Int),                  // F_NOTIFY
-    same(1027, Arg::Int),                  // F_DUPFD_QUERY
-    same(1028, Arg::None),                 // F_CREATED_QUERY
-    same(1030, Arg::Int),                  // F_DUPFD_CLOEXEC
-    same(1031, Arg::Int),                  // F_SETPIPE_SZ
-    same(1032, Arg::None),                 // F_GETPIPE_SZ
-    same(1033, Arg::Int),                  // F_ADD_SEALS
-    same(1034, Arg::None),                 // F_GET_SEALS
-    same(1035, Arg::Hint),                 // F_GET_RW_HINT
-    same(1036, Arg::Hint),                 // F_SET_RW_HINT
-    same(1037, Arg::Hint),                 // F_GET_FILE_RW_HINT
-    same(1038, Arg::Hint),                 // F_SET_FILE_RW_HINT
+    same(36, Arg::InOut(Flock64::layout)),  // F_OFD_GETLK
+    same(37, Arg::In(Flock64::layout)),     // F_OFD_SETLK
+    same(38, Arg::In(Flock64::layout)),     // F_OFD_SETLKW
+    same(1024, Arg::Int),                   // F_SETLEASE
+    same(1025, Arg::None),                  // F_GETLEASE
+    same(1026, Arg::Int),                   // F_NOTIFY
+    same(1027, Arg::Int),                   // F_DUPFD_QUERY
+    same(1028, Arg::None),                  // F_CREATED_QUERY
+    same(1030, Arg::Int),                   // F_DUPFD_CLOEXEC
+    same(1031, Arg::Int),                   // F_SETPIPE_SZ
+    same(1032, Arg::None),                  // F_GETPIPE_SZ
+    same(1033, Arg::Int),                   // F_ADD_SEALS
+    same(1034, Arg::None),                  // F_GET_SEALS
+    same(1035, Arg::Hint),                  // F_GET_RW_HINT
+    same(1036, Arg::Hint),                  // F_SET_RW_HINT
+    same(1037, Arg::Hint),                  // F_GET_FILE_RW_HINT
+    same(1038, Arg::Hint),                  // F_SET_FILE_RW_HINT
 ];
 
 const F_GETFL: u32 = 3;
@@ -82,7 +82,9 @@ fn fcntl(t: &mut Task, fd: i32, command: u32, arg: u64) -> Res {
         t.unimp(format_args!("fcntl command {command}"));
         return Err(Errno::EINVAL);
     };
-    let call = |t: &mut Task, arg: u64| t.host_call(i64::from(nr::sys_fcntl), [fd as u64, u64::from(known.host), arg, 0, 0, 0]);
+    let call = |t: &mut Task, arg: u64| {
+        t.host_call(i64::from(nr::sys_fcntl), [fd as u64, u64::from(known.host), arg, 0, 0, 0])
+    };
     match known.arg {
         Arg::None | Arg::Int => {
             let result = call(t, arg)?;
@@ -95,7 +97,13 @@ fn fcntl(t: &mut Task, fd: i32, command: u32, arg: u64) -> Res {
     }
 }
 
-fn call_with(t: &mut Task, layout: &'static Layout, addr: u64, back: bool, call: impl Fn(&mut Task, u64) -> Res) -> Res {
+fn call_with(
+    t: &mut Task,
+    layout: &'static Layout,
+    addr: u64,
+    back: bool,
+    call: impl Fn(&mut Task, u64) -> Res,
+) -> Res {
     let m = t.abi().model();
     let s = HostStruct::of(m, layout, addr)?;
     let result = call(t, s.host)?;

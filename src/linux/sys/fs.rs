@@ -25,7 +25,7 @@ syscalls! { |t|
     sys_renameat2(old_dir: DirFd, old: NewPath, new_dir: DirFd, new: NewPath, flags: UInt) -> Zero;
     sys_readlink(path: Path, buf: OutBuf<len>, len: Size) -> Size { read_link(t, libc::AT_FDCWD, path, buf, len) }
     sys_readlinkat(dir: DirFd, path: Path, buf: OutBuf<len>, len: Size) -> Size { read_link(t, dir, path, buf, len) }
-    sys_chdir(path: Path) -> Zero;
+    sys_chdir(path: NewPath) -> Zero;
     sys_fchdir(fd: Fd) -> Zero;
     sys_chroot(path: NewPath) -> Zero;
     sys_pivot_root(new_root: NewPath, put_old: NewPath) -> Zero;
@@ -201,15 +201,11 @@ fn put_entry(m: arch::layout::Model, form: Dirent, host: &[u8], out: &mut Vec<u8
 /// A directory position that a 32-bit guest can keep in a `long`. ext4 gives 63-bit hashes to 64-bit callers and their upper half to
 /// 32-bit ones; we do the latter ourselves. Its end marker, the largest position, becomes the largest short one.
 fn short_position(long: usize, off: u64) -> u64 {
-    if long == 8 || off <= 0x7fff_ffff {
-        off
-    } else {
-        off >> 32
-    }
+    if long == 8 || off <= 0x7fff_ffff { off } else { off >> 32 }
 }
 
 /// Directories (device, inode) whose positions were shortened, newest last.
-static HASHED: Lock<Vec<(u64, u64)>> = Lock::new(Vec::new());
+pub(super) static HASHED: Lock<Vec<(u64, u64)>> = Lock::new(Vec::new());
 const MOST_HASHED: usize = 64;
 
 fn identity(fd: i32) -> Option<(u64, u64)> {
@@ -236,7 +232,11 @@ fn is_hashed(t: &Task, fd: i32) -> bool {
 
 /// The host's position for one that a 32-bit guest had from getdents.
 pub fn directory_position(t: &Task, fd: i32, offset: i64, whence: u32) -> i64 {
-    if whence == libc::SEEK_SET as u32 && (1..=0x7fff_ffff).contains(&offset) && is_hashed(t, fd) { offset << 32 } else { offset }
+    if whence == libc::SEEK_SET as u32 && (1..=0x7fff_ffff).contains(&offset) && is_hashed(t, fd) {
+        offset << 32
+    } else {
+        offset
+    }
 }
 
 /// What a 32-bit guest is told of a position.

@@ -39,19 +39,19 @@ enum Compares {
 
 /// man 2 futex
 static OPS: &[Op] = &[
-    Op { number: 0, has_timeout: true, compares: Compares::Value },      // WAIT
-    Op { number: 1, has_timeout: false, compares: Compares::Nothing },   // WAKE
-    Op { number: 3, has_timeout: false, compares: Compares::Nothing },   // REQUEUE
-    Op { number: 4, has_timeout: false, compares: Compares::Value3 },    // CMP_REQUEUE
-    Op { number: 5, has_timeout: false, compares: Compares::InKernel },  // WAKE_OP
-    Op { number: 6, has_timeout: true, compares: Compares::InKernel },   // LOCK_PI
-    Op { number: 7, has_timeout: false, compares: Compares::InKernel },  // UNLOCK_PI
-    Op { number: 8, has_timeout: false, compares: Compares::InKernel },  // TRYLOCK_PI
-    Op { number: 9, has_timeout: true, compares: Compares::Value },      // WAIT_BITSET
-    Op { number: 10, has_timeout: false, compares: Compares::Nothing },  // WAKE_BITSET
-    Op { number: 11, has_timeout: true, compares: Compares::Value },     // WAIT_REQUEUE_PI
+    Op { number: 0, has_timeout: true, compares: Compares::Value }, // WAIT
+    Op { number: 1, has_timeout: false, compares: Compares::Nothing }, // WAKE
+    Op { number: 3, has_timeout: false, compares: Compares::Nothing }, // REQUEUE
+    Op { number: 4, has_timeout: false, compares: Compares::Value3 }, // CMP_REQUEUE
+    Op { number: 5, has_timeout: false, compares: Compares::InKernel }, // WAKE_OP
+    Op { number: 6, has_timeout: true, compares: Compares::InKernel }, // LOCK_PI
+    Op { number: 7, has_timeout: false, compares: Compares::InKernel }, // UNLOCK_PI
+    Op { number: 8, has_timeout: false, compares: Compares::InKernel }, // TRYLOCK_PI
+    Op { number: 9, has_timeout: true, compares: Compares::Value }, // WAIT_BITSET
+    Op { number: 10, has_timeout: false, compares: Compares::Nothing }, // WAKE_BITSET
+    Op { number: 11, has_timeout: true, compares: Compares::Value }, // WAIT_REQUEUE_PI
     Op { number: 12, has_timeout: false, compares: Compares::InKernel }, // CMP_REQUEUE_PI
-    Op { number: 13, has_timeout: true, compares: Compares::InKernel },  // LOCK_PI2
+    Op { number: 13, has_timeout: true, compares: Compares::InKernel }, // LOCK_PI2
 ];
 
 #[expect(clippy::too_many_arguments, reason = "the call's own, and the layout of its time")]
@@ -83,5 +83,8 @@ fn futex(
     }
     // Without a timeout it is a second number.
     let timeout = if known.has_timeout { HostStruct::of(m, time, timeout)? } else { HostStruct::raw(time, timeout) };
-    t.host_call(i64::from(nr::sys_futex), [addr, u64::from(op), u64::from(value), timeout.host, addr2, u64::from(value3)])
+    t.host_call(
+        i64::from(nr::sys_futex),
+        [addr, u64::from(op), u64::from(value), timeout.host, addr2, u64::from(value3)],
+    )
 }

@@ -76,5 +76,8 @@ fn set(t: &mut Task, nr: u32, ids: [u32; 3]) -> Res {
 }
 
 fn chown(t: &mut Task, path: Text, owner: u32, group: u32, flags: i32) -> Res {
-    t.host_call(i64::from(nr::sys_fchownat), [libc::AT_FDCWD as u64, path.addr, wide(owner), wide(group), flags as u64, 0])
+    t.host_call(
+        i64::from(nr::sys_fchownat),
+        [libc::AT_FDCWD as u64, path.addr, wide(owner), wide(group), flags as u64, 0],
+    )
 }

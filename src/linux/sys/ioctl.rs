@@ -86,7 +86,8 @@ fn resolved(m: Model) -> &'static Resolved {
     {
         return r;
     }
-    let mut rows: Vec<_> = super::ioctl_table::ROWS.iter().map(|r| (r.number(m), r.number(crate::layout::HOST), r)).collect();
+    let mut rows: Vec<_> =
+        super::ioctl_table::ROWS.iter().map(|r| (r.number(m), r.number(crate::layout::HOST), r)).collect();
     rows.sort_by_key(|r| r.0);
     let fresh: &'static Resolved = Box::leak(Box::new(Resolved { model: m, rows }));
     KNOWN.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
@@ -107,8 +108,15 @@ pub fn name(m: Model, request: u32) -> String {
 const FOREIGN: &[u32] = &[0xae];
 
 /// Types whose structs hold neither `long`s nor pointers nor anything aligned to more than its size: (type, what).
-const FIXED: &[(u32, &str)] =
-    &[(b'E' as u32, "evdev"), (b'f' as u32, "file systems"), (0x94, "btrfs"), (0xfd, "device mapper"), (0xab, "nbd"), (0xb7, "namespaces"), (0xff, "pidfd")];
+const FIXED: &[(u32, &str)] = &[
+    (b'E' as u32, "evdev"),
+    (b'f' as u32, "file systems"),
+    (0x94, "btrfs"),
+    (0xfd, "device mapper"),
+    (0xab, "nbd"),
+    (0xb7, "namespaces"),
+    (0xff, "pidfd"),
+];
 
 fn ioctl(t: &mut Task, fd: i32, request: u32, arg: u64) -> Res {
     let m = t.abi().model();
@@ -154,7 +162,8 @@ pub(super) fn interface_list(t: &mut Task, fd: i32, request: u32, arg: u64) -> R
     let mut list = vec![0u64; (room * r.host_size).div_ceil(8)];
     let pointer = if conf.ifc_buf == 0 { 0 } else { list.as_mut_ptr() as u64 };
     let mut host = [(room * r.host_size) as u64, pointer];
-    let result = t.host_call(i64::from(nr::sys_ioctl), [fd as u64, u64::from(request), host.as_mut_ptr() as u64, 0, 0, 0])?;
+    let result =
+        t.host_call(i64::from(nr::sys_ioctl), [fd as u64, u64::from(request), host.as_mut_ptr() as u64, 0, 0, 0])?;
     let count = host[0] as u32 as usize / r.host_size;
     if conf.ifc_buf != 0 {
         plain::write_structs(r, conf.ifc_buf, plain::bytes(&list), count)?;
@@ -172,7 +181,9 @@ mod tests {
 
     #[test]
     fn numbers_follow_sizes() {
-        let number = |name: &str, m| super::super::ioctl_table::ROWS.iter().find(|r| r.name == name).map(|r| r.number(m)).unwrap();
+        let number = |name: &str, m| {
+            super::super::ioctl_table::ROWS.iter().find(|r| r.name == name).map(|r| r.number(m)).unwrap()
+        };
         assert_eq!(number("FS_IOC_GETFLAGS", HOST), 0x8008_6601);
         assert_eq!(number("FS_IOC_GETFLAGS", LITTLE32), 0x8004_6601);
         assert_eq!(number("TCGETS2", HOST), 0x802c_542a);

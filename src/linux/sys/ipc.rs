@@ -46,11 +46,11 @@ static SHMCTL: &[Command] = &[
     (IPC_SET, Some(Shmid64::layout)),
     (IPC_STAT, Some(Shmid64::layout)),
     (IPC_INFO, Some(Shminfo64::layout)),
-    (11, None),                         // SHM_LOCK
-    (12, None),                         // SHM_UNLOCK
-    (13, Some(Shmid64::layout)),        // SHM_STAT
-    (14, Some(ShmInfo::layout)),        // SHM_INFO
-    (15, Some(Shmid64::layout)),        // SHM_STAT_ANY
+    (11, None),                  // SHM_LOCK
+    (12, None),                  // SHM_UNLOCK
+    (13, Some(Shmid64::layout)), // SHM_STAT
+    (14, Some(ShmInfo::layout)), // SHM_INFO
+    (15, Some(Shmid64::layout)), // SHM_STAT_ANY
 ];
 
 static MSGCTL: &[Command] = &[
@@ -58,9 +58,9 @@ static MSGCTL: &[Command] = &[
     (IPC_SET, Some(Msqid64::layout)),
     (IPC_STAT, Some(Msqid64::layout)),
     (IPC_INFO, Some(Msginfo::layout)),
-    (11, Some(Msqid64::layout)),        // MSG_STAT
-    (12, Some(Msginfo::layout)),        // MSG_INFO
-    (13, Some(Msqid64::layout)),        // MSG_STAT_ANY
+    (11, Some(Msqid64::layout)), // MSG_STAT
+    (12, Some(Msginfo::layout)), // MSG_INFO
+    (13, Some(Msqid64::layout)), // MSG_STAT_ANY
 ];
 
 static SEMCTL: &[Command] = &[
@@ -68,14 +68,14 @@ static SEMCTL: &[Command] = &[
     (IPC_SET, Some(Semid64::layout)),
     (IPC_STAT, Some(Semid64::layout)),
     (IPC_INFO, Some(Seminfo::layout)),
-    (11, None),                         // GETPID
-    (12, None),                         // GETVAL
-    (14, None),                         // GETNCNT
-    (15, None),                         // GETZCNT
+    (11, None), // GETPID
+    (12, None), // GETVAL
+    (14, None), // GETNCNT
+    (15, None), // GETZCNT
     (SETVAL, None),
-    (18, Some(Semid64::layout)),        // SEM_STAT
-    (19, Some(Seminfo::layout)),        // SEM_INFO
-    (20, Some(Semid64::layout)),        // SEM_STAT_ANY
+    (18, Some(Semid64::layout)), // SEM_STAT
+    (19, Some(Seminfo::layout)), // SEM_INFO
+    (20, Some(Semid64::layout)), // SEM_STAT_ANY
 ];
 
 const GETALL: i32 = 13;
@@ -103,7 +103,9 @@ fn control(t: &mut Task, nr: u32, table: &[Command], id: i32, command: i32, buf:
 
 fn semctl(t: &mut Task, id: i32, number: i32, command: i32, arg: u64) -> Res {
     let m = t.abi().model();
-    let call = |t: &mut Task, arg: u64| t.host_call(i64::from(nr::sys_semctl), [id as u64, number as u64, command as u64, arg, 0, 0]);
+    let call = |t: &mut Task, arg: u64| {
+        t.host_call(i64::from(nr::sys_semctl), [id as u64, number as u64, command as u64, arg, 0, 0])
+    };
     if matches!(command, GETALL | SETALL) && m.big_endian {
         t.unimp(format_args!("semctl: arrays of semaphores in the other byte order"));
         return Err(Errno::ENOSYS);

@@ -93,12 +93,16 @@ pub struct Table {
 
 impl Table {
     pub fn get(&self, number: u64) -> Option<&'static Call> {
-        self.ranges.iter().find_map(|(base, calls)| calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?.as_ref())
+        self.ranges
+            .iter()
+            .find_map(|(base, calls)| calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?.as_ref())
     }
 
     /// All numbers in order.
     pub fn calls(&self) -> impl Iterator<Item = (u64, &'static Call)> {
-        self.ranges.iter().flat_map(|(base, calls)| (*base..).zip(calls.iter()).filter_map(|(n, c)| Some((n, c.as_ref()?))))
+        self.ranges
+            .iter()
+            .flat_map(|(base, calls)| (*base..).zip(calls.iter()).filter_map(|(n, c)| Some((n, c.as_ref()?))))
     }
 }
 
@@ -146,11 +150,12 @@ macro_rules! act {
 }
 
 /// Every entry, for the tables.
-mod rows {
-    pub(super) use super::{
-        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*, signal::*, stat::*, time::*,
+pub(crate) mod rows {
+    pub(crate) use super::{
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*,
+        signal::*, stat::*, time::*,
     };
-    pub(super) use super::{fcntl::*, ioctl::*};
+    pub(crate) use super::{fcntl::*, ioctl::*};
 }
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
@@ -206,6 +211,18 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     result
 }
 
+/// Takes the locks of this folder, for fork.
+pub(crate) fn hold() {
+    fs::HASHED.hold();
+    sched::KEPT.hold();
+}
+
+/// Gives them back.
+pub(crate) fn release() {
+    sched::KEPT.release();
+    fs::HASHED.release();
+}
+
 /// How a call is supported, for the README's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
@@ -230,4 +247,6 @@ pub fn support(table: &Table) -> impl Iterator<Item = (u64, &'static str, Suppor
 }
 
 #[cfg(test)]
-mod tests;
+mod layout_tests;
+#[cfg(test)]
+pub(crate) mod tests;

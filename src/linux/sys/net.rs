@@ -173,7 +173,8 @@ impl Headers {
         words[NAME] = if name.is_empty() { h.msg_name } else { name.as_ptr() as u64 };
         words[NAME_LEN] = u64::from(h.msg_namelen.cast_unsigned());
         (words[IOV], words[IOV_LEN]) = (iov.as_ptr() as u64, h.msg_iovlen);
-        (words[CONTROL], words[CONTROL_LEN]) = (if control.is_empty() { 0 } else { room.as_ptr() as u64 }, control.len() as u64);
+        (words[CONTROL], words[CONTROL_LEN]) =
+            (if control.is_empty() { 0 } else { room.as_ptr() as u64 }, control.len() as u64);
         words[FLAGS] = u64::from(h.msg_flags);
         self.words.extend_from_slice(&words);
         self.iovs.push(iov);
@@ -204,7 +205,8 @@ impl Headers {
             h.msg_namelen = words[NAME_LEN] as i32;
             h.msg_flags = words[FLAGS] as u32;
             let len = (words[CONTROL_LEN] as usize).min(self.controls[n].len() * 8);
-            let (control, cut) = control_to_guest(self.model, &plain::bytes(&self.controls[n])[..len], h.msg_controllen as usize);
+            let (control, cut) =
+                control_to_guest(self.model, &plain::bytes(&self.controls[n])[..len], h.msg_controllen as usize);
             if cut {
                 h.msg_flags |= libc::MSG_CTRUNC as u32;
             }
@@ -283,7 +285,9 @@ fn control_to_host(m: Model, guest: &[u8]) -> Result<Vec<u8>, Errno> {
 fn data_to_host(m: Model, content: Content, data: &[u8]) -> Vec<u8> {
     match content {
         Content::Bytes => data.to_vec(),
-        Content::Longs => data.chunks_exact(m.long).flat_map(|w| sign_extend(m.long, number(m, w)).to_le_bytes()).collect(),
+        Content::Longs => {
+            data.chunks_exact(m.long).flat_map(|w| sign_extend(m.long, number(m, w)).to_le_bytes()).collect()
+        }
         Content::Descriptors => data.chunks_exact(4).flat_map(|w| (number(m, w) as u32).to_le_bytes()).collect(),
     }
 }
@@ -355,8 +359,7 @@ fn close_all(m: Model, descriptors: &[u8]) {
 }
 
 /// A socket address for strace.
-pub fn describe(t: &Task, addr: u64, len: usize) -> String {
-    let m = t.abi().model();
+pub fn describe(m: Model, addr: u64, len: usize) -> String {
     let mut bytes = vec![0; len.min(128)];
     if bytes.len() < 2 || memory::read(addr, &mut bytes).is_err() {
         return format!("{addr:#x}");
@@ -366,13 +369,24 @@ pub fn describe(t: &Task, addr: u64, len: usize) -> String {
         libc::AF_UNIX => {
             let path: String = bytes[2..].iter().map(|b| if *b == 0 { '@' } else { char::from(*b) }).collect();
             let abstract_name = bytes.get(2) == Some(&0);
-            format!("{{sa_family=AF_UNIX, sun_path=\"{}\"}}", if abstract_name { &path[..] } else { path.trim_end_matches('@') })
+            format!(
+                "{{sa_family=AF_UNIX, sun_path=\"{}\"}}",
+                if abstract_name { &path[..] } else { path.trim_end_matches('@') }
+            )
         }
         libc::AF_INET if bytes.len() >= 8 => {
-            format!("{{sa_family=AF_INET, sin_port=htons({}), sin_addr=inet_addr(\"{}.{}.{}.{}\")}}", port(), bytes[4], bytes[5], bytes[6], bytes[7])
+            format!(
+                "{{sa_family=AF_INET, sin_port=htons({}), sin_addr=inet_addr(\"{}.{}.{}.{}\")}}",
+                port(),
+                bytes[4],
+                bytes[5],
+                bytes[6],
+                bytes[7]
+            )
         }
         libc::AF_INET6 if bytes.len() >= 24 => {
-            let words: Vec<String> = bytes[8..24].chunks(2).map(|w| format!("{:x}", u16::from_be_bytes([w[0], w[1]]))).collect();
+            let words: Vec<String> =
+                bytes[8..24].chunks(2).map(|w| format!("{:x}", u16::from_be_bytes([w[0], w[1]]))).collect();
             format!("{{sa_family=AF_INET6, sin6_port=htons({}), sin6_addr=\"{}\"}}", port(), words.join(":"))
         }
         libc::AF_NETLINK => "{sa_family=AF_NETLINK}".to_string(),

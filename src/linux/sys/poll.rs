@@ -67,9 +67,8 @@ fn ppoll(t: &mut Task, fds: Pointer<Pollfd>, count: u64, timeout: Timeout, mask:
     let mask = read_mask(t, mask, size)?;
     let timeout = HostStruct::of(m, timeout.0, timeout.1)?;
     let fds = HostStruct::array(m, Pollfd::layout(), fds.addr, count)?;
-    let result = under_mask(t, mask, |t, set| {
-        t.host_call(i64::from(nr::sys_ppoll), [fds.host, count, timeout.host, set, 8, 0])
-    });
+    let result =
+        under_mask(t, mask, |t, set| t.host_call(i64::from(nr::sys_ppoll), [fds.host, count, timeout.host, set, 8, 0]));
     if result.is_ok() {
         fds.write_back(m)?;
     }
@@ -142,7 +141,12 @@ pub fn write_set(m: arch::layout::Model, addr: u64, count: usize, host: &[u64]) 
 const MOST_EVENTS: i32 = 1024;
 
 /// epoll_wait with events of the guest's layout: `call(t, host's array, its length)`.
-fn wait_epoll(t: &mut Task, events: Pointer<EpollEvent>, max: i32, call: impl FnOnce(&mut Task, u64, u64) -> Res) -> Res {
+fn wait_epoll(
+    t: &mut Task,
+    events: Pointer<EpollEvent>,
+    max: i32,
+    call: impl FnOnce(&mut Task, u64, u64) -> Res,
+) -> Res {
     let r = EpollEvent::layout().of(t.abi().model());
     if r.same || max <= 0 {
         return call(t, events.addr, max as u64);

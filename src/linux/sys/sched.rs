@@ -62,7 +62,7 @@ fn affinity(t: &mut Task, pid: i32, len: u32, mask: u64) -> Res {
     if m.like_host() {
         return t.host_call(call, [pid as u64, u64::from(len), mask, 0, 0, 0]);
     }
-    if len as usize % m.long != 0 {
+    if !(len as usize).is_multiple_of(m.long) {
         return Err(Errno::EINVAL);
     }
     // The host wants whole words of its own, and has as many as its kernel has CPUs for.
@@ -79,12 +79,13 @@ fn nice(t: &mut Task, increment: i32) -> Res {
     let now = 20 - t.host_call(i64::from(nr::sys_getpriority), [0; 6])? as i64;
     let new = (now + i64::from(increment.clamp(-40, 40))).clamp(-20, 19);
     // man 2 nice: EPERM, where setpriority has EACCES.
-    t.host_call(i64::from(nr::sys_setpriority), [0, 0, new as u64, 0, 0, 0]).map_err(|e| if e == Errno::EACCES { Errno::EPERM } else { e })
+    t.host_call(i64::from(nr::sys_setpriority), [0, 0, new as u64, 0, 0, 0])
+        .map_err(|e| if e == Errno::EACCES { Errno::EPERM } else { e })
 }
 
 /// Limits on the address space: rqemu's own memory would count too, so they are kept here and not given to the host.
 /// Differs: they are told to the guest again, but not enforced.
-static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
+pub(super) static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
 
 /// Gives a limit's old value and sets a new one.
 fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
@@ -96,7 +97,10 @@ fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Res
     let mut old = [0u64; 2];
     let own = pid == 0 || pid == crate::host::getpid();
     let passed = if kept.is_some() && own { 0 } else { new.as_ref().map_or(0, |l| l.as_ptr() as u64) };
-    t.host_call(i64::from(nr::sys_prlimit64), [pid as u64, u64::from(resource), passed, old.as_mut_ptr() as u64, 0, 0])?;
+    t.host_call(
+        i64::from(nr::sys_prlimit64),
+        [pid as u64, u64::from(resource), passed, old.as_mut_ptr() as u64, 0, 0],
+    )?;
     if let Some(which) = kept.filter(|_| own) {
         let mut limits = KEPT.lock();
         let before = limits[which].unwrap_or(old);

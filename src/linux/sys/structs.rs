@@ -101,11 +101,11 @@ layout! {
         msg_name: Ptr, msg_namelen: I32, msg_iov: Ptr, msg_iovlen: ULong, msg_control: Ptr, msg_controllen: ULong, msg_flags: U32,
     }
     Mmsghdr = "mmsghdr" {
-        msg_name: Ptr, msg_namelen: I32, msg_iov: Ptr, msg_iovlen: ULong, msg_control: Ptr, msg_controllen: ULong, msg_flags: U32, msg_len: U32,
+        msg_name: Ptr, msg_namelen: I32, msg_iov: Ptr, msg_iovlen: ULong, msg_control: Ptr, msg_controllen: ULong, msg_flags: U32,
+        __end_of_msg_hdr: [ULong; 0], msg_len: U32,
     }
     Cmsghdr = "cmsghdr" { cmsg_len: ULong, cmsg_level: I32, cmsg_type: I32 }
     SockFprog = "sock_fprog" { len: U16, filter: Ptr }
-    Linger = "linger" { l_onoff: I32, l_linger: I32 }
     Ifreq = "ifreq" { ifr_name: [U8; 16], family: U16, data: [U8; 14], __pad: [U8; 8] }
     IfreqName = "ifreq_name" { ifr_name: [U8; 16], ifr_newname: [U8; 16], __pad: [U8; 8] }
     IfreqShort = "ifreq_short" { ifr_name: [U8; 16], ifr_flags: I16, __pad: [U8; 22] }

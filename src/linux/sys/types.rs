@@ -223,21 +223,51 @@ pub fn done(value: impl Into<i64>) -> Res {
 /// The parameter type of a row, as data.
 #[macro_export]
 macro_rules! ty {
-    ($p:ident In $t:ident) => { Ty::In(<$t as CStruct>::layout) };
-    ($p:ident Out $t:ident) => { Ty::Out(<$t as CStruct>::layout) };
-    ($p:ident InOut $t:ident) => { Ty::InOut(<$t as CStruct>::layout) };
-    ($p:ident Rest $t:ident) => { Ty::Rest(<$t as CStruct>::layout) };
-    ($p:ident InArray $t:ident $n:ident) => { Ty::InArray(<$t as CStruct>::layout, $p::$n as u8) };
-    ($p:ident OutArray $t:ident $n:ident) => { Ty::OutArray(<$t as CStruct>::layout, $p::$n as u8) };
-    ($p:ident InOutArray $t:ident $n:ident) => { Ty::InOutArray(<$t as CStruct>::layout, $p::$n as u8) };
-    ($p:ident SockAddr $n:ident) => { Ty::SockAddr($p::$n as u8) };
-    ($p:ident InBuf $n:ident) => { Ty::InBuf($p::$n as u8) };
-    ($p:ident OutBuf $n:ident) => { Ty::OutBuf($p::$n as u8) };
-    ($p:ident InIov $n:ident) => { Ty::InIov($p::$n as u8) };
-    ($p:ident OutIov $n:ident) => { Ty::OutIov($p::$n as u8) };
-    ($p:ident Flags $t:ident) => { Ty::Flags(&flags::$t) };
-    ($p:ident Enum $t:ident) => { Ty::Enum(&flags::$t) };
-    ($p:ident $plain:ident) => { Ty::$plain };
+    ($p:ident In $t:ident) => {
+        Ty::In(<$t as CStruct>::layout)
+    };
+    ($p:ident Out $t:ident) => {
+        Ty::Out(<$t as CStruct>::layout)
+    };
+    ($p:ident InOut $t:ident) => {
+        Ty::InOut(<$t as CStruct>::layout)
+    };
+    ($p:ident Rest $t:ident) => {
+        Ty::Rest(<$t as CStruct>::layout)
+    };
+    ($p:ident InArray $t:ident $n:ident) => {
+        Ty::InArray(<$t as CStruct>::layout, $p::$n as u8)
+    };
+    ($p:ident OutArray $t:ident $n:ident) => {
+        Ty::OutArray(<$t as CStruct>::layout, $p::$n as u8)
+    };
+    ($p:ident InOutArray $t:ident $n:ident) => {
+        Ty::InOutArray(<$t as CStruct>::layout, $p::$n as u8)
+    };
+    ($p:ident SockAddr $n:ident) => {
+        Ty::SockAddr($p::$n as u8)
+    };
+    ($p:ident InBuf $n:ident) => {
+        Ty::InBuf($p::$n as u8)
+    };
+    ($p:ident OutBuf $n:ident) => {
+        Ty::OutBuf($p::$n as u8)
+    };
+    ($p:ident InIov $n:ident) => {
+        Ty::InIov($p::$n as u8)
+    };
+    ($p:ident OutIov $n:ident) => {
+        Ty::OutIov($p::$n as u8)
+    };
+    ($p:ident Flags $t:ident) => {
+        Ty::Flags(&flags::$t)
+    };
+    ($p:ident Enum $t:ident) => {
+        Ty::Enum(&flags::$t)
+    };
+    ($p:ident $plain:ident) => {
+        Ty::$plain
+    };
 }
 
 /// The type that a body receives.

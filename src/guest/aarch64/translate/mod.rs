@@ -7,8 +7,10 @@ mod atomic;
 pub(crate) mod bf16;
 pub(crate) mod bitmask;
 mod branch;
+
 mod crypto;
 mod fp;
+mod helper;
 mod immediate;
 mod memory;
 mod pointer;
@@ -20,6 +22,8 @@ mod simd_integer;
 mod simd_move;
 mod simd_shift;
 mod simd_wide;
+#[cfg(test)]
+mod sound;
 mod structure;
 pub(crate) mod sysreg;
 mod system;

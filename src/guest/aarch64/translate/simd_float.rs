@@ -4,9 +4,9 @@
 //! Operations in several steps take them in the order of the manual's pseudocode, so that NaNs and flags agree.
 
 use super::Cx;
+use super::helper;
 use super::simd::{fp_lanes, fp_shape, rows};
 use super::simd_integer::pairs;
-use crate::helper;
 use crate::insn::*;
 use ir::{Env, Fmt, Fp1, Fp2, FpCc, Lane, NanRule, Round, Shape, Ty, V1, V2, VShift, Val};
 

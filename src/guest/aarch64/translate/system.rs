@@ -1,8 +1,8 @@
 //! Hints, barriers, system registers, cache maintenance (Arm ARM C4.1.93, C5).
 
 use super::Cx;
+use super::helper;
 use super::sysreg;
-use crate::helper;
 use crate::insn::*;
 use crate::state;
 use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Ty, Val, fpflag};

@@ -116,14 +116,14 @@ fn conditional(cx: &mut Cx, c: u32, offset: i32) {
     two_ways(cx, holds, offset);
 }
 
+/// Branches if it `holds` (I1), else the region goes on with the next instruction.
 fn two_ways(cx: &mut Cx, holds: Val, offset: i32) {
-    let (taken, other) = (cx.pc_t(cx.target(offset)), cx.pc_t(cx.next));
-    let (then, next) = (cx.b.block(), cx.b.block());
-    cx.b.branch(holds, then, next);
-    for (block, pc) in [(then, taken), (next, other)] {
-        cx.b.enter(block);
-        cx.b.end(Term::Goto { pc });
-    }
+    let pc = cx.pc_t(cx.target(offset));
+    let (taken, other) = (cx.b.block(), cx.b.block());
+    cx.b.branch(holds, taken, other);
+    cx.enter(taken);
+    cx.b.end(Term::Goto { pc });
+    cx.enter(other);
 }
 
 fn call(cx: &mut Cx, pc: u64) {

@@ -11,14 +11,14 @@ impl Cx<'_> {
     }
 
     /// The two halves of a doubleword as the transferred registers have them: the first from the lower address.
-    fn halves(&mut self, v: Val) -> [Val; 2] {
+    pub fn halves(&mut self, v: Val) -> [Val; 2] {
         let low = self.b.trunc(Ty::I32, v);
         let high = self.b.shift_imm(Bin::Shr, v, 32);
         let high = self.b.trunc(Ty::I32, high);
         [self.ordered(low), self.ordered(high)]
     }
 
-    fn doubleword(&mut self, low: Val, high: Val) -> Val {
+    pub fn doubleword(&mut self, low: Val, high: Val) -> Val {
         let (low, high) = (self.ordered(low), self.ordered(high));
         let (low, high) = (self.b.zext(Ty::I64, low), self.b.zext(Ty::I64, high));
         let high = self.b.shift_imm(Bin::Shl, high, 32);

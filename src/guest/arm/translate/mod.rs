@@ -41,7 +41,7 @@ pub(crate) use vfp::*;
 use crate::insn::{self, Translate};
 use crate::state::{self, MODE_E, MODE_IT};
 use arch::{Code, Translation};
-use ir::{BlockId, Builder, Cc, IntCc, Mem, Slot, Term, Trap, Ty, Val};
+use ir::{BlockId, Builder, Cc, Mem, Slot, Term, Trap, Ty, Val};
 
 /// What an instruction function works with.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ fn condition(w: Word, it: u32) -> Option<Cc> {
     if w.len == 2 && w.bits >> 8 == 0xbe { None } else { w.cc.or(it_condition(it)) }
 }
 
-/// Translates from `pc` to the first branch, system call or trap, or to the limit.
+/// Translates from `pc` to the first unconditional branch, system call or trap, or to the limit.
 pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
     let thumb = pc & 1 == 1;
@@ -198,7 +198,9 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
         cx.insn(w);
         cx.pred = None;
         if cx.b.ended() {
-            return cx.fall_through(run);
+            // If it was conditional, the other way goes on.
+            let Some(r) = run.take() else { return };
+            cx.enter(r.skip);
         }
         cx.pc = cx.next;
         n += 1;
@@ -285,15 +287,6 @@ impl Cx<'_> {
         if let Some(r) = run.take() {
             self.b.end(Term::Jump(r.skip));
             self.enter(r.skip);
-        }
-    }
-
-    /// The instruction has left the region. If it was conditional, the other way goes on.
-    fn fall_through(&mut self, run: Option<Run>) {
-        if let Some(r) = run {
-            self.enter(r.skip);
-            self.pc = self.next;
-            self.go_on();
         }
     }
 
@@ -415,19 +408,6 @@ impl Cx<'_> {
     }
 
     // ---- memory ----
-
-    /// Traps unless rn is a multiple of `bytes`. Values of before are lost: a new block begins.
-    pub fn check_aligned(&mut self, n: u32, bytes: u32) {
-        let base = self.r(n);
-        let low = self.b.and_imm(base, u64::from(bytes - 1));
-        let zero = self.b.i32(0);
-        let holds = self.b.cmp(IntCc::Eq, low, zero);
-        let (good, bad) = (self.b.block(), self.b.block());
-        self.b.branch(holds, good, bad);
-        self.enter(bad);
-        self.b.trap(Trap::Align);
-        self.enter(good);
-    }
 
     /// Big-endian data.
     pub fn big(&self) -> bool {

@@ -7,31 +7,18 @@ use ir::{Lane, Mem, Ty, V2, Val};
 
 // ---- VFP ----
 
-/// Words of VFP registers stand at multiples of four.
-// Differs: doublewords are not checked: the one access that loads or stores them cannot be told so.
-fn word(cx: &Cx, base: Val) -> Mem {
-    cx.mem(base, 4).aligned()
+/// An access to a register of precision `z`. The `first` of an instruction is checked to be at a multiple of four.
+fn access(cx: &Cx, z: u32, base: Val, disp: i32, first: bool) -> Mem {
+    cx.mem(base, 4 << z).disp(disp).aligned_to(if first { 4 } else { 1 })
 }
 
-/// A doubleword of a register list is two words in the data's byte order: big-endian ones are exchanged by the access.
-fn load_register(cx: &mut Cx, z: u32, mem: Val, disp: i32) -> Val {
-    if z == 1 {
-        let mem = cx.mem(mem, 8).disp(disp);
-        cx.b.load(Ty::F64, mem)
-    } else {
-        let mem = word(cx, mem).disp(disp);
-        cx.b.load(Ty::F32, mem)
-    }
+fn load_register(cx: &mut Cx, z: u32, mem: Mem) -> Val {
+    cx.b.load(if z == 1 { Ty::F64 } else { Ty::F32 }, mem)
 }
 
-fn store_register(cx: &mut Cx, z: u32, d: u32, base: Val, disp: i32) {
-    if z == 1 {
-        let (v, mem) = (cx.d_lane(Ty::F64, d, 0), cx.mem(base, 8).disp(disp));
-        cx.b.store(mem, v);
-    } else {
-        let (v, mem) = (cx.s(Ty::F32, d), word(cx, base).disp(disp));
-        cx.b.store(mem, v);
-    }
+fn store_register(cx: &mut Cx, z: u32, d: u32, mem: Mem) {
+    let v = if z == 1 { cx.d_lane(Ty::F64, d, 0) } else { cx.s(Ty::F32, d) };
+    cx.b.store(mem, v);
 }
 
 fn set_register(cx: &mut Cx, z: u32, d: u32, v: Val) {
@@ -50,13 +37,15 @@ fn displacement(u: u32, i: u32) -> i32 {
 
 pub(crate) fn vldr(cx: &mut Cx, a: Vldr) {
     let base = cx.base(a.n);
-    let v = load_register(cx, a.z, base, displacement(a.u, a.i));
+    let mem = access(cx, a.z, base, displacement(a.u, a.i), true);
+    let v = load_register(cx, a.z, mem);
     set_register(cx, a.z, register(a.z, a.d), v);
 }
 
 pub(crate) fn vstr(cx: &mut Cx, a: Vstr) {
     let base = cx.base(a.n);
-    store_register(cx, a.z, register(a.z, a.d), base, displacement(a.u, a.i));
+    let mem = access(cx, a.z, base, displacement(a.u, a.i), true);
+    store_register(cx, a.z, register(a.z, a.d), mem);
 }
 
 /// A register list: the first register, how many, the lowest address relative to the base, how far the base moves.
@@ -89,9 +78,11 @@ fn list(cx: &mut Cx, z: u32, d: u32, i: u32, p: u32) -> Option<List> {
 pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
     let base = cx.base(a.n);
-    let size = 4 << list.z;
-    let values: Vec<Val> =
-        (0..list.count.cast_signed()).map(|i| load_register(cx, list.z, base, list.low + i * size)).collect();
+    let mut values = Vec::new();
+    for i in 0..list.count {
+        let mem = access(cx, list.z, base, list.low + (i * 4 << list.z).cast_signed(), i == 0);
+        values.push(load_register(cx, list.z, mem));
+    }
     for (i, v) in (0..).zip(values) {
         set_register(cx, list.z, list.first + i, v);
     }
@@ -101,9 +92,9 @@ pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
 pub(crate) fn vstm(cx: &mut Cx, a: Vstm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
     let base = cx.base(a.n);
-    let size = 4 << list.z;
     for i in 0..list.count {
-        store_register(cx, list.z, list.first + i, base, list.low + i.cast_signed() * size);
+        let mem = access(cx, list.z, base, list.low + (i * 4 << list.z).cast_signed(), i == 0);
+        store_register(cx, list.z, list.first + i, mem);
     }
     write_back(cx, a.n, a.w, base, list.step);
 }
@@ -174,11 +165,14 @@ fn multiple(cx: &mut Cx, [t, z, a, d]: [u32; 4]) -> Option<Multiple> {
     Some(x)
 }
 
-/// The alignment an instruction asks for: 1, or 4 << a bytes as the type allows.
-fn check_alignment(cx: &mut Cx, n: u32, bytes: u32) {
-    if bytes > 1 {
-        cx.check_aligned(n, bytes);
-    }
+/// The alignment that multiple structures ask for.
+fn multiple_alignment(a: u32) -> u8 {
+    if a == 0 { 1 } else { 4 << a }
+}
+
+/// The alignment of the access at `disp` from the base: the first is checked for all.
+fn first_only(align: u8, disp: i32) -> u8 {
+    if disp == 0 { align } else { 1 }
 }
 
 /// The D registers of a structure's elements: `row` counts the groups of VLD1's registers and of VLD2's second pair.
@@ -189,13 +183,12 @@ fn group(x: Multiple, d: u32, row: u32) -> [u32; 4] {
 
 pub(crate) fn vld_multiple(cx: &mut Cx, a: VldMultiple) {
     let Some(x) = multiple(cx, [a.t, a.z, a.a, a.d]) else { return };
-    check_alignment(cx, a.n, if a.a == 0 { 1 } else { 4 << a.a });
     let base = cx.r(a.n);
     let mut writes = Vec::new();
     for row in 0..x.registers / x.elements {
         let regs = group(x, a.d, row);
         let disp = (row * 8 * x.elements).cast_signed();
-        let values = load_group(cx, x.elements, a.z, base, disp);
+        let values = load_group(cx, x.elements, a.z, base, disp, multiple_alignment(a.a));
         writes.extend(regs.into_iter().zip(values).take(x.elements as usize));
     }
     for (d, v) in writes {
@@ -205,8 +198,8 @@ pub(crate) fn vld_multiple(cx: &mut Cx, a: VldMultiple) {
 }
 
 /// One doubleword of elements of 2^z bytes, in the guest's byte order.
-fn load_elements(cx: &mut Cx, z: u32, base: Val, disp: i32) -> Val {
-    let mem = Mem { big: false, ..cx.mem(base, 8).disp(disp) };
+fn load_elements(cx: &mut Cx, z: u32, base: Val, disp: i32, align: u8) -> Val {
+    let mem = Mem::at(base, 8).disp(disp).aligned_to(first_only(align, disp));
     let v = cx.b.load(Ty::I64, mem);
     let v = cx.b.v_from_scalar(v);
     swap_elements(cx, z, v)
@@ -217,10 +210,10 @@ fn swap_elements(cx: &mut Cx, z: u32, v: Val) -> Val {
 }
 
 /// `elements` D registers from 8 bytes times as many, taken apart by elements of 2^z bytes.
-fn load_group(cx: &mut Cx, elements: u32, z: u32, base: Val, disp: i32) -> [Val; 4] {
+fn load_group(cx: &mut Cx, elements: u32, z: u32, base: Val, disp: i32, align: u8) -> [Val; 4] {
     let mut words = [Val::NONE; 4];
     for (i, w) in (0..elements.cast_signed()).zip(&mut words) {
-        *w = load_elements(cx, z, base, disp + 8 * i);
+        *w = load_elements(cx, z, base, disp + 8 * i, align);
     }
     let lane = Lane::log2(z);
     match elements {
@@ -288,7 +281,6 @@ fn take_apart_three(cx: &mut Cx, z: u32, words: [Val; 4]) -> [Val; 4] {
 
 pub(crate) fn vst_multiple(cx: &mut Cx, a: VstMultiple) {
     let Some(x) = multiple(cx, [a.t, a.z, a.a, a.d]) else { return };
-    check_alignment(cx, a.n, if a.a == 0 { 1 } else { 4 << a.a });
     let base = cx.r(a.n);
     for row in 0..x.registers / x.elements {
         let regs = group(x, a.d, row);
@@ -301,8 +293,8 @@ pub(crate) fn vst_multiple(cx: &mut Cx, a: VstMultiple) {
             let w = swap_elements(cx, a.z, w);
             let w = cx.b.vget(Ty::I64, w, 0);
             let disp = (8 * (row * x.elements)).cast_signed() + 8 * i as i32;
-            let mem = Mem { big: false, ..cx.mem(base, 8).disp(disp) };
-            cx.b.store(mem, w);
+            let align = first_only(multiple_alignment(a.a), disp);
+            cx.b.store(Mem::at(base, 8).disp(disp).aligned_to(align), w);
         }
     }
     move_base(cx, a.n, a.m, 8 * x.registers);
@@ -379,11 +371,11 @@ fn single_byte_alignment(k: u32, low: u32) -> Option<u32> {
 
 pub(crate) fn vld_single(cx: &mut Cx, a: VldSingle) {
     let Some(x) = single_structure(cx, [a.z, a.k, a.i, a.d]) else { return };
-    check_alignment(cx, a.n, x.align);
     let (base, size) = (cx.r(a.n), 1 << a.z);
     let mut values = [Val::NONE; 4];
     for (i, v) in (0..=a.k).zip(&mut values) {
-        let mem = cx.mem(base, size).disp((i * size).cast_signed());
+        let disp = (i * size).cast_signed();
+        let mem = cx.mem(base, size).disp(disp).aligned_to(first_only(x.align as u8, disp));
         *v = cx.b.load(Ty::int(size as usize), mem);
     }
     for (i, v) in (0..=a.k).zip(values) {
@@ -394,11 +386,11 @@ pub(crate) fn vld_single(cx: &mut Cx, a: VldSingle) {
 
 pub(crate) fn vst_single(cx: &mut Cx, a: VstSingle) {
     let Some(x) = single_structure(cx, [a.z, a.k, a.i, a.d]) else { return };
-    check_alignment(cx, a.n, x.align);
     let (base, size) = (cx.r(a.n), 1 << a.z);
     for i in 0..=a.k {
         let v = cx.d_lane(Ty::int(size as usize), a.d + i * x.spacing, x.index);
-        let mem = cx.mem(base, size).disp((i * size).cast_signed());
+        let disp = (i * size).cast_signed();
+        let mem = cx.mem(base, size).disp(disp).aligned_to(first_only(x.align as u8, disp));
         cx.b.store(mem, v);
     }
     move_base(cx, a.n, a.m, (a.k + 1) * size);
@@ -426,11 +418,11 @@ pub(crate) fn vld_all(cx: &mut Cx, a: VldAll) {
         (_, _, 2) => 8,
         _ => 4 * size,
     };
-    check_alignment(cx, a.n, align);
     let base = cx.r(a.n);
     let mut values = [Val::NONE; 4];
     for (i, v) in (0..=a.k).zip(&mut values) {
-        let mem = cx.mem(base, size).disp((i * size).cast_signed());
+        let disp = (i * size).cast_signed();
+        let mem = cx.mem(base, size).disp(disp).aligned_to(first_only(align as u8, disp));
         let element = cx.b.load(Ty::int(size as usize), mem);
         *v = cx.b.vsplat(Lane::log2(z), element);
     }

@@ -1,6 +1,8 @@
 //! Every operation in every lane and shape that it has: templates, whose operands are filled in where they are used.
 
-use ir::{Bin, Cc, Crypto, Env, Fmt, Fp1, Fp2, FpCc, IntCc, Lane, NanRule, Op, Round, Shape, Ty, Un, V1, V2, V3, VShift, Val};
+use ir::{
+    Bin, Cc, Crypto, Env, Fmt, Fp1, Fp2, FpCc, IntCc, Lane, NanRule, Op, Round, Shape, Ty, Un, V1, V2, V3, VShift, Val,
+};
 
 /// An operation, its result's type, and its operands' types.
 #[derive(Clone, Debug)]
@@ -33,10 +35,52 @@ pub(crate) fn vector() -> Vec<Case> {
     let mut c = Vec::new();
     let sat = [SatDoubleMulHi, SatDoubleMulHiRound, SatDoubleMulWide];
     let every2 = [
-        Add, Sub, Mul, And, Or, Xor, AndNot, OrNot, MinS, MinU, MaxS, MaxU, AbdS, AbdU, CmpEq, CmpGtS, CmpGeS, CmpGtU, CmpGeU, CmpTst,
-        SatAddS, SatAddU, SatSubS, SatSubU, SatAddSU, SatAddUS, HalfAddS, HalfAddU, HalfAddRoundS, HalfAddRoundU, HalfSubS, HalfSubU,
-        ShiftS, ShiftU, ShiftRoundS, ShiftRoundU, ShiftSatS, ShiftSatU, ShiftSatRoundS, ShiftSatRoundU, ZipLo, ZipHi, UnzipEven, UnzipOdd,
-        TrnEven, TrnOdd,
+        Add,
+        Sub,
+        Mul,
+        And,
+        Or,
+        Xor,
+        AndNot,
+        OrNot,
+        MinS,
+        MinU,
+        MaxS,
+        MaxU,
+        AbdS,
+        AbdU,
+        CmpEq,
+        CmpGtS,
+        CmpGeS,
+        CmpGtU,
+        CmpGeU,
+        CmpTst,
+        SatAddS,
+        SatAddU,
+        SatSubS,
+        SatSubU,
+        SatAddSU,
+        SatAddUS,
+        HalfAddS,
+        HalfAddU,
+        HalfAddRoundS,
+        HalfAddRoundU,
+        HalfSubS,
+        HalfSubU,
+        ShiftS,
+        ShiftU,
+        ShiftRoundS,
+        ShiftRoundU,
+        ShiftSatS,
+        ShiftSatU,
+        ShiftSatRoundS,
+        ShiftSatRoundU,
+        ZipLo,
+        ZipHi,
+        UnzipEven,
+        UnzipOdd,
+        TrnEven,
+        TrnOdd,
     ];
     for lane in LANES {
         for op in every2 {
@@ -82,7 +126,14 @@ pub(crate) fn vector() -> Vec<Case> {
             }
         }
     }
-    for (op, lane) in [(PMul, Lane::B), (Tbl, Lane::B), (PMulWide, Lane::B), (PMulWide, Lane::D), (ConcatLo, Lane::D), (ConcatHi, Lane::D)] {
+    for (op, lane) in [
+        (PMul, Lane::B),
+        (Tbl, Lane::B),
+        (PMulWide, Lane::B),
+        (PMulWide, Lane::D),
+        (ConcatLo, Lane::D),
+        (ConcatHi, Lane::D),
+    ] {
         c.push(case(Op::V2(op, lane, N, N), V, &[V, V]));
     }
     for (op, lane) in [
@@ -106,7 +157,8 @@ pub(crate) fn vector() -> Vec<Case> {
 fn crypto(c: &mut Vec<Case>) {
     use V3::*;
     for op in [
-        Sha1C, Sha1P, Sha1M, Sha1Su0, Sha256H, Sha256H2, Sha256Su1, Sha512H, Sha512H2, Sha512Su1, Sm3PartW1, Sm3PartW2, Sm3Ss1,
+        Sha1C, Sha1P, Sha1M, Sha1Su0, Sha256H, Sha256H2, Sha256Su1, Sha512H, Sha512H2, Sha512Su1, Sm3PartW1, Sm3PartW2,
+        Sm3Ss1,
     ] {
         c.push(case(Op::V3(op, Lane::S, N, N, N), V, &[V, V, V]));
     }
@@ -128,7 +180,12 @@ fn moves(c: &mut Vec<Case>) {
     }
     for lane in LANES {
         let mut types = vec![lane.ty()];
-        types.extend([(Lane::H, Ty::F16), (Lane::S, Ty::F32), (Lane::D, Ty::F64)].into_iter().filter(|(l, _)| *l == lane).map(|(_, t)| t));
+        types.extend(
+            [(Lane::H, Ty::F16), (Lane::S, Ty::F32), (Lane::D, Ty::F64)]
+                .into_iter()
+                .filter(|(l, _)| *l == lane)
+                .map(|(_, t)| t),
+        );
         for ty in types {
             c.push(case(Op::VFromScalar(N), V, &[ty]));
             c.push(case(Op::VSplat(lane, N), V, &[ty]));
@@ -235,8 +292,23 @@ pub(crate) fn integer() -> Vec<Case> {
     let mut c = Vec::new();
     for ty in [Ty::I32, Ty::I64] {
         for op in [
-            Bin::Add, Bin::Sub, Bin::Mul, Bin::And, Bin::Or, Bin::Xor, Bin::AndNot, Bin::Shl, Bin::Shr, Bin::Sar, Bin::Rotr, Bin::MulHiU,
-            Bin::MulHiS, Bin::DivU, Bin::DivS, Bin::RemU, Bin::RemS,
+            Bin::Add,
+            Bin::Sub,
+            Bin::Mul,
+            Bin::And,
+            Bin::Or,
+            Bin::Xor,
+            Bin::AndNot,
+            Bin::Shl,
+            Bin::Shr,
+            Bin::Sar,
+            Bin::Rotr,
+            Bin::MulHiU,
+            Bin::MulHiS,
+            Bin::DivU,
+            Bin::DivS,
+            Bin::RemU,
+            Bin::RemS,
         ] {
             c.push(case(Op::Bin(op, N, N), ty, &[ty, ty]));
         }
@@ -244,7 +316,21 @@ pub(crate) fn integer() -> Vec<Case> {
             c.push(case(Op::Un(op, N), ty, &[ty]));
         }
         let bits = ty.bits() as u8;
-        for (lsb, width) in [(0, 1), (0, 8), (0, 16), (0, 31), (3, 5), (8, 8), (16, 16), (bits - 1, 1), (bits - 8, 8), (1, bits - 1), (4, 20), (0, bits / 2), (7, 25)] {
+        for (lsb, width) in [
+            (0, 1),
+            (0, 8),
+            (0, 16),
+            (0, 31),
+            (3, 5),
+            (8, 8),
+            (16, 16),
+            (bits - 1, 1),
+            (bits - 8, 8),
+            (1, bits - 1),
+            (4, 20),
+            (0, bits / 2),
+            (7, 25),
+        ] {
             for signed in [false, true] {
                 c.push(case(Op::Extract { v: N, lsb, width, signed }, ty, &[ty]));
             }

@@ -62,7 +62,13 @@ fn compare(machine: &mut Machine, maker: &Maker, state: &State, what: &dyn std::
         }
         eprintln!("vectors {:x?}", maker.region().vectors);
         std::fs::write(std::env::temp_dir().join("rqemu-emit.bin"), machine.code_bytes()).ok();
-        panic!("{what:?}: flags want {:x} got {:x} (before {:x}), memory same {}", want.fp_flags, got.fp_flags, state.fp_flags, want.memory == got.memory);
+        panic!(
+            "{what:?}: flags want {:x} got {:x} (before {:x}), memory same {}",
+            want.fp_flags,
+            got.fp_flags,
+            state.fp_flags,
+            want.memory == got.memory
+        );
     }
     calls
 }
@@ -166,6 +172,7 @@ fn random_regions() {
     cases.extend(cases::integer());
     for round in cases::ROUNDS {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
+        cases.extend(cases::float(cases::environments()[3].round(round)));
     }
     let mut rng = Rng(0x0bad_cafe_1234_5677);
     let mut machine = Machine::new();

@@ -246,6 +246,7 @@ impl Maker {
                     let bits = self.b.and_imm(bits, 0x3f);
                     self.b.set_fp_flags(bits);
                 }
+                3 if rng.one_in(6) => self.aes_round(rng),
                 2 if rng.one_in(3) => {
                     let f = self.b.fp_flags();
                     self.pool.push(f);
@@ -265,6 +266,24 @@ impl Maker {
             if rng.one_in(2) {
                 self.keep(v, rng);
             }
+        }
+    }
+
+    /// Two guest instructions that are one on the host; now and then somebody sees the first one's result.
+    fn aes_round(&mut self, rng: &mut Rng) {
+        use ir::Crypto::*;
+        let (first, second) = rng.pick(&[(AesSubShift, AesMix), (AesInvSubShift, AesInvMix), (AesSubShift, AesInvMix)]);
+        let (text, to) = (self.operand(Ty::V128, rng), slot(rng, V128S));
+        let v = self.b.crypto(first, text, text);
+        self.b.set(to, v);
+        self.b.insn(0x1004, 0, 0x1008);
+        if rng.one_in(4) {
+            self.keep(v, rng);
+        }
+        let v = self.b.crypto(second, v, v);
+        self.b.set(if rng.one_in(3) { slot(rng, V128S) } else { to }, v);
+        if rng.one_in(2) {
+            self.pool.push(v);
         }
     }
 

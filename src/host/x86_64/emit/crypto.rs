@@ -1,21 +1,40 @@
 //! Cryptographic steps and checksums on the host's instructions for them.
 
-use super::super::XSCRATCH;
-use super::super::asm::{L128, vop};
+use super::super::alloc::size;
+use super::super::asm::{Alu, L128, Shift, Size, Xm, Xmm, vop};
+use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
-use ir::{Crypto, Val};
+use super::float::KEEP_LANE_0;
+use super::vector::splat;
+use crate::cpu::at;
+use ir::{Crypto, Lane, Op, Ty, V3, Val};
+
+/// CRC-32's polynomial with its lowest term first, the leading one included.
+const CRC32: u64 = 0x1_db71_0641;
+/// Its inverse as a power series, to 64 terms.
+const CRC32_INVERSE: u64 = inverse(CRC32);
+
+/// The carry-less inverse modulo 2^64 of a polynomial with constant term 1.
+const fn inverse(p: u64) -> u64 {
+    let (mut rest, mut inverse, mut i) = (1u64, 0u64, 0);
+    while i < 64 {
+        if rest >> i & 1 == 1 {
+            inverse |= 1 << i;
+            rest ^= p << i;
+        }
+        i += 1;
+    }
+    inverse
+}
+
+/// The lanes of a vector of words in the opposite order.
+const REVERSED: u8 = 0x1b;
 
 impl Emitter<'_> {
-    pub(super) fn crypto(&mut self, v: Val, op: Crypto, a: Val, _b: Val) -> bool {
+    pub(super) fn crypto(&mut self, v: Val, op: Crypto, a: Val, b: Val) -> bool {
         match op {
             // The host's rounds end with the key, which is zero here.
-            Crypto::AesSubShift | Crypto::AesInvSubShift => {
-                let ra = self.x(a);
-                let d = self.xdef(v, Some(a));
-                self.a.vzero(XSCRATCH);
-                let last = if op == Crypto::AesSubShift { vop::VAESENCLAST } else { vop::VAESDECLAST };
-                self.a.v3(last, L128, d, ra, XSCRATCH);
-            }
+            Crypto::AesSubShift | Crypto::AesInvSubShift => self.aes_sub_shift(v, op, a),
             Crypto::AesMix => {
                 // The inverse last round undoes what a whole round does before its MixColumns.
                 let ra = self.x(a);
@@ -25,8 +44,201 @@ impl Emitter<'_> {
                 self.a.v3(vop::VAESENC, L128, d, d, XSCRATCH);
             }
             Crypto::AesInvMix => self.vop1(v, vop::VAESIMC, a),
+            Crypto::Sha1H => {
+                let ra = self.x(a);
+                let d = self.xdest(v);
+                let w = self.xwork(d, &[Xm::Reg(ra)]);
+                self.rotate_left(w, ra, 30);
+                self.a.v3i(vop::VINSERTPS, L128, d, w, w, KEEP_LANE_0);
+            }
+            Crypto::Sha1Su1 => {
+                let (ra, mb, d, w, u) = self.vregs2(v, a, b);
+                self.load_operand(w, mb);
+                self.a.vshift_i(vop::VPSRLDQ_I, L128, w, w, 4);
+                self.a.v3(vop::VPXOR, L128, w, w, ra);
+                self.rotate_left(w, w, 1);
+                // The last word has the first one in it, turned once more.
+                self.a.vshift_i(vop::VPSLLDQ_I, L128, u, w, 12);
+                self.rotate_left(u, u, 1);
+                self.a.v3(vop::VPXOR, L128, d, u, w);
+            }
+            Crypto::Sha256Su0 if self.features.sha => {
+                let (ra, mb, d, w) = self.vregs(v, a, b);
+                self.a.vmov(L128, XSCRATCH, ra);
+                // The old encoding wants its memory aligned.
+                self.load_operand(w, mb);
+                self.a.sha256msg1(XSCRATCH, w);
+                self.a.vmov(L128, d, XSCRATCH);
+            }
             _ => return false,
         }
         true
+    }
+
+    /// Each word of `from` turned left; `to` may be `from`. Scratch is overwritten.
+    fn rotate_left(&mut self, to: Xmm, from: Xmm, n: u8) {
+        self.a.vshift_i(vop::VPSRLD_I, L128, XSCRATCH, from, 32 - n);
+        self.a.vshift_i(vop::VPSLLD_I, L128, to, from, n);
+        self.a.v3(vop::VPOR, L128, to, to, XSCRATCH);
+    }
+
+    // ---- AES ----
+
+    /// Together with the MixColumns that follows it is one instruction.
+    fn aes_sub_shift(&mut self, v: Val, op: Crypto, a: Val) {
+        let encrypt = op == Crypto::AesSubShift;
+        let mix = if encrypt { Crypto::AesMix } else { Crypto::AesInvMix };
+        let both = self.mixed_next(v, mix);
+        let ra = self.x(a);
+        let d = self.xdef(both.unwrap_or(v), Some(a));
+        self.a.vzero(XSCRATCH);
+        let round = match (encrypt, both.is_some()) {
+            (true, true) => vop::VAESENC,
+            (true, false) => vop::VAESENCLAST,
+            (false, true) => vop::VAESDEC,
+            (false, false) => vop::VAESDECLAST,
+        };
+        self.a.v3(round, L128, d, ra, XSCRATCH);
+        if let Some(both) = both {
+            self.done = both.0;
+        }
+    }
+
+    /// The operation that is the only one to use `v`, if it follows at once and is that one.
+    fn mixed_next(&self, v: Val, mix: Crypto) -> Option<Val> {
+        if self.plan.uses[v.0 as usize] != 1 {
+            return None;
+        }
+        for i in v.0 + 1..(v.0 + 6).min(self.r.insts.len() as u32) {
+            match self.r.insts[i as usize].op {
+                Op::Crypto(op, x, _) if op == mix && x == v && !self.plan.skip[i as usize] => return Some(Val(i)),
+                Op::Insn { .. } | Op::Const(_) | Op::ConstV(_) => {}
+                _ if self.plan.skip[i as usize] => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    // ---- SHA ----
+
+    pub(super) fn sha(&mut self, v: Val, op: V3, [a, b, c]: [Val; 3]) -> bool {
+        match op {
+            V3::Sha1Su0 => {
+                self.xlimit(&[b, a, c], 2);
+                let rb = self.x(b);
+                self.xlimit(&[b, a, c], 2);
+                let (ma, mc) = (self.xm(a), self.xm(c));
+                let d = self.xdef(v, Some(b));
+                self.a.v3i(vop::VPALIGNR, L128, XSCRATCH, rb, ma, 8);
+                self.a.v3(vop::VPXOR, L128, XSCRATCH, XSCRATCH, ma);
+                self.a.v3(vop::VPXOR, L128, d, XSCRATCH, mc);
+            }
+            V3::Sha256Su1 if self.features.sha => {
+                self.xlimit(&[c, a, b], 1);
+                let rc = self.x(c);
+                self.xlimit(&[c, a, b], 1);
+                let (ma, mb) = (self.xm(a), self.xm(b));
+                let d = self.xdef(v, Some(c));
+                self.a.v3i(vop::VPALIGNR, L128, XSCRATCH, rc, mb, 4);
+                self.a.v3(vop::VPADDD, L128, XSCRATCH, XSCRATCH, ma);
+                self.a.sha256msg2(XSCRATCH, rc);
+                self.a.vmov(L128, d, XSCRATCH);
+            }
+            V3::Sha256H | V3::Sha256H2 if self.features.sha => {
+                // H2 has its operands the other way round.
+                let (abcd, efgh) = if op == V3::Sha256H { (a, b) } else { (b, a) };
+                self.sha256_rounds(v, abcd, efgh, c, if op == V3::Sha256H { 0xbb } else { 0x11 });
+            }
+            V3::Sha1C | V3::Sha1P | V3::Sha1M if self.features.sha => self.sha1_rounds(v, op, a, b, c),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Four rounds. The host has the state as (f e b a), (h g d c), and does two rounds at a time, their words in xmm0, which is a home.
+    fn sha256_rounds(&mut self, v: Val, abcd: Val, efgh: Val, words: Val, result: u8) {
+        let all = [abcd, efgh, words];
+        self.xlimit(&all, 0);
+        let efgh_reg = self.x(efgh);
+        self.xlimit(&[efgh, abcd, words], 1);
+        let (m_abcd, m_words) = (self.xm(abcd), self.xm(words));
+        let d = self.xdest(v);
+        let first = Xmm(0);
+        let w = if d == first { self.xtemp() } else { self.xwork(d, &[Xm::Reg(efgh_reg), m_abcd, m_words]) };
+        self.a.v3(vop::VPUNPCKLQDQ, L128, XSCRATCH, efgh_reg, m_abcd);
+        self.a.v3(vop::VPUNPCKHQDQ, L128, w, efgh_reg, m_abcd);
+        self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, XSCRATCH, 0xb1);
+        self.a.v2i(vop::VPSHUFD, L128, w, w, 0xb1);
+        if d != first {
+            self.a.vst(vop::VMOVUPS_ST, L128, field(at::SAVE), first);
+        }
+        self.load_operand(first, m_words);
+        self.a.sha256rnds2(w, XSCRATCH);
+        self.a.vshift_i(vop::VPSRLDQ_I, L128, first, first, 8);
+        self.a.sha256rnds2(XSCRATCH, w);
+        if d != first {
+            self.a.v2(vop::VMOVUPS, L128, first, field(at::SAVE));
+        }
+        self.a.v3i(vop::VSHUFPS, L128, d, XSCRATCH, w, result);
+    }
+
+    /// Four rounds. The host has the words in the opposite order, adds the constants, which the guest has added already, and takes e
+    /// added to the first word.
+    fn sha1_rounds(&mut self, v: Val, op: V3, abcd: Val, e: Val, words: Val) {
+        let (function, constant) = match op {
+            V3::Sha1C => (0, 0x5a82_7999u32),
+            V3::Sha1P => (1, 0x6ed9_eba1),
+            _ => (2, 0x8f1b_bcdc),
+        };
+        self.xlimit(&[abcd, e, words], 0);
+        let (ma, me, mw) = (self.xm(abcd), self.xm(e), self.xm(words));
+        let d = self.xdest(v);
+        let w = self.xwork(d, &[ma, me, mw]);
+        let u = self.xtemp();
+        self.a.v2i(vop::VPSHUFD, L128, w, mw, REVERSED);
+        let less = self.pool(splat(Lane::S, constant.wrapping_neg().into()));
+        self.a.v3(vop::VPADDD, L128, w, w, less);
+        self.load_operand(u, me);
+        self.a.vshift_i(vop::VPSLLDQ_I, L128, u, u, 12);
+        self.a.v3(vop::VPADDD, L128, w, w, u);
+        self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, ma, REVERSED);
+        self.a.sha1rnds4(XSCRATCH, w, function);
+        self.a.v2i(vop::VPSHUFD, L128, d, XSCRATCH, REVERSED);
+    }
+
+    // ---- CRC-32 ----
+
+    /// The message's bits, the first the lowest, are divided as a power series; the quotient times the polynomial then has the remainder above
+    /// them. They stand at the top of 64 bits, so that the remainder begins at bit 64.
+    pub(super) fn crc32(&mut self, v: Val, acc: Val, x: Val, bytes: u8) {
+        self.clobber();
+        let rx = self.reg(x);
+        let ra = self.reg(acc);
+        self.a.mov(Size::D, SCRATCH, ra);
+        let wide = size(if bytes == 8 { Ty::I64 } else { Ty::I32 });
+        self.a.alu(Alu::Xor, wide, SCRATCH, rx);
+        if bytes < 8 {
+            self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, 64 - 8 * bytes);
+        }
+        let both = self.pool(u128::from(CRC32) << 64 | u128::from(CRC32_INVERSE));
+        self.a.v2(vop::VMOVQ_G, L128, XSCRATCH, SCRATCH);
+        self.a.v3i(vop::VPCLMULQDQ, L128, XSCRATCH, XSCRATCH, both, 0x00);
+        self.a.v3i(vop::VPCLMULQDQ, L128, XSCRATCH, XSCRATCH, both, 0x10);
+        if bytes < 4 {
+            // What of the old value has not met the message yet.
+            self.a.vsti(vop::VPEXTRD_ST, L128, SCRATCH, XSCRATCH, 2);
+            let t = self.temp();
+            self.a.mov(Size::D, t, ra);
+            self.a.shift_i(Shift::Shr, Size::D, t, 8 * bytes);
+            self.a.alu(Alu::Xor, Size::D, SCRATCH, t);
+            self.gpr.locked = 0;
+            let d = self.def(v, None);
+            self.a.mov(Size::D, d, SCRATCH);
+        } else {
+            self.gpr.locked = 0;
+            let d = self.def(v, None);
+            self.a.vsti(vop::VPEXTRD_ST, L128, d, XSCRATCH, 2);
+        }
     }
 }

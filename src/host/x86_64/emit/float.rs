@@ -40,7 +40,29 @@ pub(super) enum Check {
     Nan,
     /// And the smallest normal number.
     NanOrTiny,
+    /// And subnormal numbers.
+    NanOrFlushed,
 }
+
+/// What operands must be like where subnormal numbers are flushed: not subnormal, and such that no result is tiny and inexact, for the
+/// host would raise inexact for it and the guest does not. In terms of [`Emitter::exponents`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Guard {
+    Operands,
+    /// The sum of the first two is at least that, for singles and doubles.
+    Sum(u64, u64),
+    /// The first less the second, plus the largest exponent.
+    Difference(u64, u64),
+    /// Every one is at least that (both formats).
+    Least(u64),
+}
+
+/// A product is not tiny.
+const PRODUCT: Guard = Guard::Sum(128, 1024);
+/// A product's last bit is one that a subnormal number has: a tiny sum with it is exact.
+const PRODUCT_IN_SUM: Guard = Guard::Sum(152, 1077);
+/// A quotient is not tiny.
+const QUOTIENT: Guard = Guard::Difference(255 - 124, 2047 - 1020);
 
 /// The one for a shape. A vector of one lane is computed as a scalar.
 pub(super) fn width(shape: Shape, ops: Widths) -> VOp {
@@ -94,9 +116,9 @@ pub(super) fn is_native(fmt: Fmt) -> bool {
     matches!(fmt, Fmt::F32 | Fmt::F64)
 }
 
-/// Subnormal numbers are numbers.
-pub(super) fn keeps_subnormals(env: Env) -> bool {
-    !env.flush_in && !env.flush_out
+/// Subnormal operands and tiny results count both, or neither.
+pub(super) fn is_plain(env: Env) -> bool {
+    env.flush_in == env.flush_out
 }
 
 impl Emitter<'_> {
@@ -127,18 +149,18 @@ impl Emitter<'_> {
             Op::Fp1(Fp1::Abs, shape, _, a) => {
                 self.fp_sign(v, shape, a, [vop::VANDPS, vop::VANDPD], sign(shape.fmt) - 1);
             }
-            Op::Fp1(op, shape, env, a) if is_native(shape.fmt) && keeps_subnormals(env) => {
+            Op::Fp1(op, shape, env, a) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp1(v, op, shape, env, a);
             }
-            Op::Fp2(op, shape, env, a, b) if is_native(shape.fmt) && keeps_subnormals(env) => {
+            Op::Fp2(op, shape, env, a, b) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp2(v, op, shape, env, a, b);
             }
             Op::Fma { shape, env, neg_product, neg_addend, a, b, c }
-                if is_native(shape.fmt) && keeps_subnormals(env) && env.round == self.r.fp.round =>
+                if is_native(shape.fmt) && is_plain(env) && env.round == self.r.fp.round =>
             {
-                self.fma(v, shape, (neg_product, neg_addend), [a, b, c]);
+                self.fma(v, shape, env, (neg_product, neg_addend), [a, b, c]);
             }
-            Op::FpCmp(cc, shape, env, a, b) if is_native(shape.fmt) && !env.flush_in => self.fp_cmp(v, cc, shape, a, b),
+            Op::FpCmp(cc, shape, env, a, b) if is_native(shape.fmt) => self.fp_cmp(v, cc, shape, env, a, b),
             Op::FpCvt { .. } | Op::FpToInt { .. } | Op::FpFromInt { .. } | Op::FpToIntJs(_) => {
                 return self.float_convert(v);
             }
@@ -166,10 +188,11 @@ impl Emitter<'_> {
     pub(super) fn xlimit(&mut self, operands: &[Val], n: usize) {
         let mut held: Vec<Xmm> = Vec::new();
         for v in operands {
-            if let Loc::Xmm(x) = self.loc(*v) {
-                if XTEMPS.contains(&x) && !held.contains(&x) {
-                    held.push(x);
-                }
+            if let Loc::Xmm(x) = self.loc(*v)
+                && XTEMPS.contains(&x)
+                && !held.contains(&x)
+            {
+                held.push(x);
             }
         }
         for x in held.into_iter().skip(n) {
@@ -190,12 +213,19 @@ impl Emitter<'_> {
         self.pool(splat(fmt, bits))
     }
 
-    /// Jumps to the label returned if the result in `t` must be done again slowly. The host's flags must have been saved; `m` is overwritten.
-    pub(super) fn check(&mut self, shape: Shape, check: Check, t: Xmm, m: Xmm) -> Option<Label> {
+    /// Jumps to the label returned (`label`, if there is one already) if the result in `t` must be done again slowly. The host's flags must
+    /// have been saved; `m` is overwritten.
+    fn check(&mut self, shape: Shape, check: Check, label: Option<Label>, t: Xmm, m: Xmm) -> Option<Label> {
         if check == Check::Nothing {
-            return None;
+            return label;
         }
-        let label = self.a.label();
+        let label = label.unwrap_or_else(|| self.a.label());
+        if check == Check::NanOrFlushed {
+            self.exponents(shape.fmt, m, Xm::Reg(t));
+            let zero = self.pool(0);
+            self.a.v3(if shape.fmt == Fmt::F64 { vop::VPCMPEQQ } else { vop::VPCMPEQD }, L128, m, m, zero);
+            self.jump_if_lanes(shape, m, label);
+        }
         let fmt = shape.fmt;
         let double = fmt == Fmt::F64;
         if check == Check::NanOrTiny {
@@ -223,6 +253,81 @@ impl Emitter<'_> {
                 self.a.jcc(X::P, label);
             }
         }
+        Some(label)
+    }
+
+    /// For each lane its exponent as biased, or one less; the largest there is for zero, 0 for subnormal numbers (and the smallest normal one).
+    fn exponents(&mut self, fmt: Fmt, to: Xmm, from: Xm) {
+        let (add, shift, by) =
+            if fmt == Fmt::F64 { (vop::VPADDQ, vop::VPSRLQ_I, 53) } else { (vop::VPADDD, vop::VPSRLD_I, 24) };
+        match from {
+            Xm::Reg(x) => self.a.v3(add, L128, to, x, x),
+            Xm::Mem(m) => {
+                self.a.v2(vop::VMOVDQU, L128, to, m);
+                self.a.v3(add, L128, to, to, to);
+            }
+        }
+        let minus_one = self.pool(u128::MAX);
+        self.a.v3(add, L128, to, to, minus_one);
+        self.a.vshift_i(shift, L128, to, to, by);
+    }
+
+    /// Jumps if a lane that counts is set in a mask.
+    fn jump_if_lanes(&mut self, shape: Shape, m: Xmm, label: Label) {
+        self.a.v2(if shape.fmt == Fmt::F64 { vop::VMOVMSKPD } else { vop::VMOVMSKPS }, L128, SCRATCH, m);
+        self.a.test_i(Size::D, SCRATCH, (1 << shape.lanes.max(1)) - 1);
+        self.a.jcc(X::Ne, label);
+    }
+
+    /// Where subnormal numbers are flushed, jumps to the label returned unless the operands are as `guard` says.
+    pub(super) fn guard(
+        &mut self,
+        shape: Shape,
+        env: Env,
+        guard: Guard,
+        args: &[Xm],
+        work: (Xmm, Xmm, Xmm),
+    ) -> Option<Label> {
+        if !env.flush_in {
+            return None;
+        }
+        let label = self.a.label();
+        let (t, m, least) = work;
+        let double = shape.fmt == Fmt::F64;
+        let (add, subtract) = if double { (vop::VPADDQ, vop::VPSUBQ) } else { (vop::VPADDD, vop::VPSUBD) };
+        let (greater, equal) = if double { (vop::VPCMPGTQ, vop::VPCMPEQQ) } else { (vop::VPCMPGTD, vop::VPCMPEQD) };
+        self.exponents(shape.fmt, t, args[0]);
+        self.a.vmov(L128, least, t);
+        for (i, arg) in args.iter().enumerate().skip(1) {
+            self.exponents(shape.fmt, m, *arg);
+            // The upper halves of 64-bit lanes are zero.
+            self.a.v3(vop::VPMINUD, L128, least, least, m);
+            match guard {
+                Guard::Sum(..) if i == 1 => self.a.v3(add, L128, t, t, m),
+                Guard::Difference(..) if i == 1 => {
+                    self.a.v3(subtract, L128, t, t, m);
+                    let most = self.fmt_const(shape.fmt, if double { 2047 } else { 255 });
+                    self.a.v3(add, L128, t, t, most);
+                }
+                _ => {}
+            }
+        }
+        let limit = match guard {
+            Guard::Operands => None,
+            Guard::Sum(single, double_limit) | Guard::Difference(single, double_limit) => {
+                Some(if double { double_limit } else { single })
+            }
+            Guard::Least(n) => Some(n),
+        };
+        let zero = self.pool(0);
+        self.a.v3(equal, L128, least, least, zero);
+        if let Some(limit) = limit {
+            let limit = self.fmt_const(shape.fmt, limit);
+            self.a.v2(vop::VMOVDQU, L128, m, limit);
+            self.a.v3(greater, L128, m, m, t);
+            self.a.v3(vop::VPOR, L128, least, least, m);
+        }
+        self.jump_if_lanes(shape, least, label);
         Some(label)
     }
 
@@ -258,9 +363,15 @@ impl Emitter<'_> {
     }
 
     /// Checks the result in `t` and brings it to `d`.
-    pub(super) fn fp_finish(&mut self, v: Val, shape: Shape, check: Check, regs: (Xmm, Xmm, Xmm), args: &[Xm]) {
-        let (d, t, m) = regs;
-        let label = self.check(shape, check, t, m);
+    pub(super) fn fp_finish(
+        &mut self,
+        v: Val,
+        shape: Shape,
+        (check, label): (Check, Option<Label>),
+        (d, t, m): (Xmm, Xmm, Xmm),
+        args: &[Xm],
+    ) {
+        let label = self.check(shape, check, label, t, m);
         self.fp_move(shape, d, t);
         if let Some(label) = label {
             let back = self.a.label_here();
@@ -272,6 +383,11 @@ impl Emitter<'_> {
     pub(super) fn fp_regs(&mut self, v: Val, busy: &[Xm]) -> (Xmm, Xmm, Xmm) {
         let d = self.xdest(v);
         if busy.contains(&Xm::Reg(d)) { (d, XSCRATCH, self.xtemp()) } else { (d, d, XSCRATCH) }
+    }
+
+    /// Another register for the work of `guard`, where it has any.
+    pub(super) fn guard_reg(&mut self, env: Env) -> Xmm {
+        if env.flush_in { self.xtemp() } else { XSCRATCH }
     }
 
     // ---- one operand ----
@@ -323,6 +439,10 @@ impl Emitter<'_> {
         let nan = if env.nan == ir::NanRule::Default { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
             Fp1::Sqrt if env.round == self.r.fp.round => (Check::Nan, None),
+            Fp1::RoundInt if env.round == Round::NearestAway => {
+                self.round_away(v, shape, env, a);
+                return true;
+            }
             Fp1::RoundInt | Fp1::RoundIntExact => {
                 let Some(mode) = rounding(env.round) else { return false };
                 // Bit 3: no inexact exception.
@@ -330,11 +450,13 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
-        if check != Check::Nothing {
+        if check != Check::Nothing || env.flush_in {
             self.clobber();
         }
         let ra = self.x(a);
         let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let u = self.guard_reg(env);
+        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
         let mut from = ra;
         if is_half(shape) {
             self.low_lanes(shape, t, Xm::Reg(ra));
@@ -347,8 +469,49 @@ impl Emitter<'_> {
                 self.unary(shape, sqrt, t, from);
             }
         }
-        self.fp_finish(v, shape, check, (d, t, m), &[Xm::Reg(ra)]);
+        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
         true
+    }
+
+    fn round_away(&mut self, v: Val, shape: Shape, env: Env, a: Val) {
+        self.clobber();
+        let ra = self.x(a);
+        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let u = self.xtemp();
+        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
+        let label = label.unwrap_or_else(|| self.a.label());
+        self.ties_away(shape, (t, m, u), ra, label);
+        self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)]);
+    }
+
+    /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or so large that it is an integer.
+    pub(super) fn ties_away(&mut self, shape: Shape, (t, m, u): (Xmm, Xmm, Xmm), a: Xmm, label: Label) {
+        const NOT_LESS: u8 = 0x15;
+        let fmt = shape.fmt;
+        let op = |ops: Widths| width(shape, ops);
+        let mut from = a;
+        if is_half(shape) {
+            self.low_lanes(shape, m, Xm::Reg(a));
+            from = m;
+        }
+        let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
+        self.a.v3(vop::VANDPS, L128, m, from, magnitude);
+        let integers = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x4330 << 48 } else { 0x4b00_0000 });
+        let compare = op([vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
+        self.a.v3i(compare, L128, u, m, integers, NOT_LESS);
+        self.jump_if_lanes(shape, u, label);
+        self.unary_round(shape, t, m, 3 | 8);
+        // What was cut off, exactly; if that is a half or more, one is added.
+        self.a.v3(op([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD]), L128, m, m, t);
+        let half = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x3fe0 << 48 } else { 0x3f00_0000 });
+        self.a.v3i(compare, L128, m, m, half, GE_OS);
+        let ones = self.fmt_const(fmt, one(fmt));
+        self.a.v3(vop::VANDPS, L128, m, m, ones);
+        self.a.v3(op([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD]), L128, t, t, m);
+        let sign = self.fmt_const(fmt, sign(fmt));
+        self.a.v2(vop::VMOVUPS, L128, m, sign);
+        self.a.v3(vop::VANDPS, L128, m, m, a);
+        self.a.v3(vop::VORPS, L128, t, t, m);
     }
 
     // ---- two operands ----
@@ -360,11 +523,11 @@ impl Emitter<'_> {
             Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], Check::NanOrTiny),
             Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], Check::NanOrTiny),
             Fp2::Min | Fp2::MinNum => {
-                self.min_max(v, shape, [vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], vop::VORPS, a, b);
+                self.min_max(v, shape, env, [vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], vop::VORPS, a, b);
                 return true;
             }
             Fp2::Max | Fp2::MaxNum => {
-                self.min_max(v, shape, [vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], vop::VANDPS, a, b);
+                self.min_max(v, shape, env, [vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], vop::VANDPS, a, b);
                 return true;
             }
             Fp2::MulX | Fp2::RecipStep | Fp2::RsqrtStep => return false,
@@ -372,12 +535,24 @@ impl Emitter<'_> {
         if env.round != self.r.fp.round {
             return false;
         }
+        let (guard, check) = match op {
+            _ if !env.flush_in => (Guard::Operands, check),
+            Fp2::Mul => (PRODUCT, Check::Nan),
+            Fp2::Div => (QUOTIENT, Check::Nan),
+            // A tiny sum is exact.
+            _ => (Guard::Operands, Check::NanOrFlushed),
+        };
         self.clobber();
         let host = width(shape, ops);
         if is_half(shape) {
+            if env.flush_in {
+                self.xlimit(&[a, b], 1);
+            }
             let (ma, mb) = (self.xm(a), self.xm(b));
             let d = self.xdest(v);
             let w = self.xwork(d, &[ma, mb]);
+            let u = self.guard_reg(env);
+            let label = self.guard(shape, env, guard, &[ma, mb], (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, ma);
             self.low_lanes(shape, w, mb);
             if op == Fp2::Div {
@@ -386,30 +561,37 @@ impl Emitter<'_> {
                 self.a.v3i(vop::VBLENDPS, L128, w, w, ones, 0xf << shape.lanes & 0xf);
             }
             self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
-            self.fp_finish(v, shape, check, (d, XSCRATCH, w), &[ma, mb]);
+            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb]);
             return true;
         }
         let ra = self.x(a);
+        if env.flush_in {
+            self.xlimit(&[a, b], 1);
+        }
         let mb = self.xm(b);
         let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
+        let u = self.guard_reg(env);
+        let label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
         self.a.v3(host, L128, t, ra, mb);
-        self.fp_finish(v, shape, check, (d, t, m), &[Xm::Reg(ra), mb]);
+        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra), mb]);
         true
     }
 
     /// The host's minimum gives its second operand when both are zeros: done both ways round and joined, -0 wins (for the maximum, +0).
     /// It signals quiet NaNs: they are caught before.
-    fn min_max(&mut self, v: Val, shape: Shape, ops: Widths, join: VOp, a: Val, b: Val) {
+    #[expect(clippy::too_many_arguments, reason = "the operation, and the two instructions for it")]
+    fn min_max(&mut self, v: Val, shape: Shape, env: Env, ops: Widths, join: VOp, a: Val, b: Val) {
         self.clobber();
         let host = width(shape, ops);
-        let label = self.a.label();
-        let (d, args);
+        let (d, args, label);
         if is_half(shape) {
             self.xlimit(&[a, b], 1);
             let (ma, mb) = (self.xm(a), self.xm(b));
             d = self.xdest(v);
             let w = self.xwork(d, &[ma, mb]);
             let u = self.xtemp();
+            let guarded = self.guard(shape, env, Guard::Operands, &[ma, mb], (XSCRATCH, w, u));
+            label = guarded.unwrap_or_else(|| self.a.label());
             self.low_lanes(shape, XSCRATCH, ma);
             self.low_lanes(shape, w, mb);
             self.a.v3i(vop::VCMPPS, L128, u, XSCRATCH, w, UNORD_Q);
@@ -419,18 +601,39 @@ impl Emitter<'_> {
             self.a.v3(join, L128, d, XSCRATCH, u);
             args = [ma, mb];
         } else {
-            let (ra, rb) = (self.x(a), self.x(b));
-            args = [Xm::Reg(ra), Xm::Reg(rb)];
+            let ra = self.x(a);
+            if env.flush_in {
+                self.xlimit(&[a, b], 1);
+            }
+            let mb = self.xm(b);
+            args = [Xm::Reg(ra), mb];
             d = self.xdest(v);
             let w = self.xwork(d, &args);
+            let u = self.guard_reg(env);
+            let guarded = self.guard(shape, env, Guard::Operands, &args, (XSCRATCH, w, u));
+            label = guarded.unwrap_or_else(|| self.a.label());
             if shape.lanes > 1 {
-                self.a.v3i(width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]), L128, w, ra, rb, UNORD_Q);
+                self.a.v3i(
+                    width(shape, [vop::VCMPPS, vop::VCMPPD, vop::VCMPPS, vop::VCMPPD]),
+                    L128,
+                    w,
+                    ra,
+                    mb,
+                    UNORD_Q,
+                );
                 self.jump_if_any(w, label);
             } else {
-                self.a.v2(if shape.fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, ra, rb);
+                self.a.v2(if shape.fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, ra, mb);
                 self.a.jcc(X::P, label);
             }
-            self.a.v3(host, L128, XSCRATCH, ra, rb);
+            self.a.v3(host, L128, XSCRATCH, ra, mb);
+            let rb = match mb {
+                Xm::Reg(x) => x,
+                Xm::Mem(m) => {
+                    self.a.v2(vop::VMOVUPS, L128, w, m);
+                    w
+                }
+            };
             self.a.v3(host, L128, w, rb, ra);
             self.a.v3(join, L128, d, XSCRATCH, w);
             self.fp_move(shape, d, d);
@@ -439,7 +642,7 @@ impl Emitter<'_> {
         self.cold_eval(v, label, back, &args, Arg::Xmm(d));
     }
 
-    fn fp_cmp(&mut self, v: Val, cc: FpCc, shape: Shape, a: Val, b: Val) {
+    fn fp_cmp(&mut self, v: Val, cc: FpCc, shape: Shape, env: Env, a: Val, b: Val) {
         let predicate = match cc {
             FpCc::Eq => EQ_OQ,
             FpCc::Ge | FpCc::AbsGe => GE_OS,
@@ -447,7 +650,7 @@ impl Emitter<'_> {
         };
         let cmp = width(shape, [vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
         let absolute = matches!(cc, FpCc::AbsGe | FpCc::AbsGt);
-        if !absolute && !is_half(shape) {
+        if !absolute && !is_half(shape) && !env.flush_in {
             let ra = self.x(a);
             let mb = self.xm(b);
             let d = self.xdef(v, Some(a));
@@ -455,9 +658,15 @@ impl Emitter<'_> {
             self.fp_move(shape, d, d);
             return;
         }
+        if env.flush_in {
+            self.clobber();
+            self.xlimit(&[a, b], 1);
+        }
         let (ma, mb) = (self.xm(a), self.xm(b));
         let d = self.xdest(v);
         let w = self.xwork(d, &[ma, mb]);
+        let u = self.guard_reg(env);
+        let label = self.guard(shape, env, Guard::Operands, &[ma, mb], (XSCRATCH, w, u));
         if is_half(shape) {
             self.low_lanes(shape, XSCRATCH, ma);
             self.low_lanes(shape, w, mb);
@@ -471,12 +680,12 @@ impl Emitter<'_> {
             self.a.v3(vop::VANDPS, L128, w, w, magnitude);
         }
         self.a.v3i(cmp, L128, XSCRATCH, XSCRATCH, w, predicate);
-        self.fp_move(shape, d, XSCRATCH);
+        self.fp_finish(v, shape, (Check::Nothing, label), (d, XSCRATCH, w), &[ma, mb]);
     }
 
     // ---- three operands ----
 
-    fn fma(&mut self, v: Val, shape: Shape, negate: (bool, bool), abc: [Val; 3]) {
+    fn fma(&mut self, v: Val, shape: Shape, env: Env, negate: (bool, bool), abc: [Val; 3]) {
         let ops = match negate {
             (false, false) => [vop::VFMADD231SS, vop::VFMADD231SD, vop::VFMADD231PS, vop::VFMADD231PD],
             (true, false) => [vop::VFNMADD231SS, vop::VFNMADD231SD, vop::VFNMADD231PS, vop::VFNMADD231PD],
@@ -485,6 +694,7 @@ impl Emitter<'_> {
         };
         let host = width(shape, ops);
         let [a, b, c] = abc;
+        let check = if env.flush_in { Check::NanOrFlushed } else { Check::NanOrTiny };
         self.clobber();
         if is_half(shape) {
             self.xlimit(&abc, 1);
@@ -492,21 +702,25 @@ impl Emitter<'_> {
             let d = self.xdest(v);
             let w = self.xwork(d, &args);
             let u = self.xtemp();
+            let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, args[2]);
             self.low_lanes(shape, w, args[0]);
             self.low_lanes(shape, u, args[1]);
             self.a.v3(host, L128, XSCRATCH, w, u);
-            self.fp_finish(v, shape, Check::NanOrTiny, (d, XSCRATCH, w), &args);
+            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &args);
             return;
         }
-        self.xlimit(&[a, c, b], 2);
+        let room = if env.flush_in { 1 } else { 2 };
+        self.xlimit(&[a, c, b], room);
         let ra = self.x(a);
-        self.xlimit(&[a, c, b], 2);
+        self.xlimit(&[a, c, b], room);
         let (mb, mc) = (self.xm(b), self.xm(c));
         let args = [Xm::Reg(ra), mb, mc];
         let (d, t, m) = self.fp_regs(v, &args);
+        let u = self.guard_reg(env);
+        let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
         self.a.v2(vop::VMOVUPS, L128, t, mc);
         self.a.v3(host, L128, t, ra, mb);
-        self.fp_finish(v, shape, Check::NanOrTiny, (d, t, m), &args);
+        self.fp_finish(v, shape, (check, label), (d, t, m), &args);
     }
 }

@@ -7,7 +7,7 @@ use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, KEEP_LANE_0, is_native, keeps_subnormals, rounding};
+use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding};
 use super::vector::splat;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
@@ -17,24 +17,24 @@ const QUIET: u8 = 8;
 impl Emitter<'_> {
     pub(super) fn float_convert(&mut self, v: Val) -> bool {
         match *self.r.op(v) {
-            Op::FpCvt { from, to, lanes, env, v: a } if keeps_subnormals(env) && !env.alt_half => {
+            Op::FpCvt { from, to, lanes, env, v: a } if is_plain(env) && !env.alt_half => {
                 self.between_formats(v, from, to, lanes, env, a)
             }
-            Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) && !env.flush_in => {
+            Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.to_scalar(v, shape.fmt, env.round, signed, bits, a)
+                    self.scalar_to_int(v, shape.fmt, env, signed, bits, a)
                 } else {
-                    self.to_lanes(v, shape, env.round, signed, a)
+                    self.lanes_to_int(v, shape, env, signed, a)
                 }
             }
             Op::FpFromInt { shape, env, signed, fbits, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.from_scalar_int(v, shape.fmt, env, signed, fbits, a)
+                    self.int_to_scalar(v, shape.fmt, env, signed, fbits, a)
                 } else {
-                    self.from_lanes(v, shape, env, signed, fbits, a)
+                    self.int_to_lanes(v, shape, env, signed, fbits, a)
                 }
             }
-            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Round::Zero, true, 32, a),
+            Op::FpToIntJs(a) => self.scalar_to_int(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
             _ => false,
         }
     }
@@ -47,29 +47,37 @@ impl Emitter<'_> {
         let shape = Shape { fmt: to, lanes };
         match (from, to, lanes) {
             (Fmt::F32, Fmt::F64, 0 | 2) => {
-                self.save_for(nan);
+                self.save_for(nan, env);
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                let u = self.guard_reg(env);
+                let operand = Shape { fmt: from, lanes };
+                let label = self.guard(operand, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
                 if lanes == 0 {
                     self.a.v3(vop::VCVTSS2SD, L128, t, ra, ra);
                 } else {
                     self.a.v2(vop::VCVTPS2PD, L128, t, ra);
                 }
-                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)]);
             }
             (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
                 self.clobber();
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+                let u = self.guard_reg(env);
+                let operand = Shape { fmt: from, lanes };
+                // The smallest normal single, as a double's exponent; one more, for that may be one too few.
+                let label = self.guard(operand, env, Guard::Least(1023 - 126 + 1), &[Xm::Reg(ra)], (t, m, u));
+                let check = if env.flush_in { Check::Nan } else { Check::NanOrTiny };
                 if lanes == 0 {
                     self.a.v3(vop::VCVTSD2SS, L128, t, ra, ra);
                 } else {
                     self.a.v2(vop::VCVTPD2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, Check::NanOrTiny, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
             }
-            (Fmt::F16, Fmt::F32, 0 | 4) => {
-                self.save_for(nan);
+            (Fmt::F16, Fmt::F32, 0 | 4) if !env.flush_in => {
+                self.save_for(nan, env);
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
                 if lanes == 0 {
@@ -80,35 +88,40 @@ impl Emitter<'_> {
                 } else {
                     self.a.v2(vop::VCVTPH2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, nan, (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, None), (d, t, m), &[Xm::Reg(ra)]);
             }
             _ => return false,
         }
         true
     }
 
-    fn save_for(&mut self, check: Check) {
-        if check != Check::Nothing {
+    fn save_for(&mut self, check: Check, env: Env) {
+        if check != Check::Nothing || env.flush_in {
             self.clobber();
         }
     }
 
     // ---- to integers ----
 
-    fn to_scalar(&mut self, v: Val, fmt: Fmt, round: Round, signed: bool, bits: u8, a: Val) -> bool {
+    fn scalar_to_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
+        let round = env.round;
         // Truncation has an instruction; the rounding in force too.
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
-        let Some(mode) = rounding(round) else { return false };
-        if bits == 16 {
+        let away = round == Round::NearestAway;
+        let mode = rounding(round).unwrap_or(3);
+        if bits == 16 || round == Round::Odd {
             return false;
         }
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let double = fmt == Fmt::F64;
-        // The operand is intact if the slow path is taken before the result is written, or in another file of registers.
+        // Registers are found before the first branch: both ways must agree on them.
         let d = self.def(v, None);
+        let work = if away { (self.xtemp(), self.xtemp()) } else { (XSCRATCH, self.guard_reg(env)) };
+        let regs = (XSCRATCH, work.0, work.1);
+        let label = self.guard(Shape::scalar(fmt), env, Guard::Operands, &[Xm::Reg(ra)], regs);
+        let label = label.unwrap_or_else(|| self.a.label());
         let size = match (signed, bits) {
             (true, 32) => Size::D,
             _ => Size::Q,
@@ -120,7 +133,10 @@ impl Emitter<'_> {
         let mut from = ra;
         // The singles out of an integer's range, and the doubles out of a 64-bit one's, are integers: rounding them raises nothing.
         let may_be_inexact_beyond = double && bits == 32 && signed;
-        if !direct {
+        if away {
+            self.ties_away(Shape::scalar(fmt), regs, ra, label);
+            from = XSCRATCH;
+        } else if !direct {
             let imm = mode | if may_be_inexact_beyond { QUIET } else { 0 };
             self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, imm);
             from = XSCRATCH;
@@ -140,13 +156,21 @@ impl Emitter<'_> {
             // Only the most negative number less one overflows.
             self.a.alu_i(Alu::Cmp, size, d, 1);
             self.a.jcc(X::O, label);
-            if !direct && may_be_inexact_beyond {
-                self.a.v3i(vop::VROUNDSD, L128, XSCRATCH, ra, ra, mode);
-            }
+        }
+        if away || signed && !direct && may_be_inexact_beyond {
+            // In range: the inexact exception that is due.
+            self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, mode);
         }
         let back = self.a.label_here();
         self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
         true
+    }
+
+    /// The label of the slow path, for a subnormal operand where those are flushed.
+    fn guard_operand(&mut self, shape: Shape, env: Env, a: Xmm, t: Xmm, m: Xmm) -> Label {
+        let u = self.guard_reg(env);
+        let guarded = self.guard(shape, env, Guard::Operands, &[Xm::Reg(a)], (t, m, u));
+        guarded.unwrap_or_else(|| self.a.label())
     }
 
     /// To the label unless the number is not negative and surely below the limit after any rounding: compared as bits. Doubles below 2^63
@@ -169,18 +193,18 @@ impl Emitter<'_> {
         self.a.jcc(X::Ae, label);
     }
 
-    fn to_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+    fn lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         if shape.fmt != Fmt::F32 {
-            return self.to_double_lanes(v, shape, round, signed, a);
+            return self.double_lanes_to_int(v, shape, env, signed, a);
         }
+        let round = env.round;
         let in_force = round == self.r.fp.round;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let d = self.xdest(v);
-        let (t, m) =
-            if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let (t, m) = if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let label = self.guard_operand(shape, env, ra, t, m);
         let mut from = ra;
         if shape.lanes < 4 {
             self.low_lanes_of(shape, t, ra);
@@ -224,16 +248,17 @@ impl Emitter<'_> {
     }
 
     /// One lane after the other.
-    fn to_double_lanes(&mut self, v: Val, shape: Shape, round: Round, signed: bool, a: Val) -> bool {
+    fn double_lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+        let round = env.round;
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
         let ra = self.x(a);
-        let label = self.a.label();
         let g = self.temp();
         let d = self.xdest(v);
         let w = self.xwork(d, &[Xm::Reg(ra)]);
+        let label = self.guard_operand(shape, env, ra, XSCRATCH, w);
         for lane in 0..shape.lanes {
             let mut from = ra;
             if lane > 0 {
@@ -268,7 +293,7 @@ impl Emitter<'_> {
 
     // ---- from integers ----
 
-    fn from_scalar_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         let wide = self.r.ty(a) == Ty::I64;
         let exact = fmt == Fmt::F64 && !wide;
         if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.r.fp.round {
@@ -327,12 +352,12 @@ impl Emitter<'_> {
         self.a.v3(op, L128, d, d, factor);
     }
 
-    fn from_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         if env.round != self.r.fp.round {
             return false;
         }
         if shape.fmt == Fmt::F64 {
-            return signed && self.from_double_lanes(v, shape, fbits, a);
+            return signed && self.int_to_double_lanes(v, shape, fbits, a);
         }
         let ra = self.x(a);
         let d = self.xdest(v);
@@ -365,7 +390,7 @@ impl Emitter<'_> {
         true
     }
 
-    fn from_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
+    fn int_to_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
         let ra = self.x(a);
         let d = self.xdest(v);
         let t = if d == ra { self.xtemp() } else { d };

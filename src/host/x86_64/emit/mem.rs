@@ -1,7 +1,7 @@
 //! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
 
 use super::super::alloc::{Loc, size};
-use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Size, vop};
+use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
@@ -12,6 +12,25 @@ use ir::{Ext, Fence, Order, Rmw, Trap, Ty, Val};
 impl Emitter<'_> {
     /// The host's operand for a guest address.
     fn address(&mut self, m: &ir::Mem) -> Mem {
+        let mem = self.plain_address(m);
+        if !self.mask_tags || self.r.ty(m.base) != Ty::I64 {
+            return mem;
+        }
+        self.clobber();
+        let t = self.temp();
+        self.a.lea(Size::Q, t, mem);
+        self.mask_tag(t);
+        // The operands have been read: only the address is needed now.
+        self.gpr.locked = 1 << t.0;
+        Mem::base(t, 0)
+    }
+
+    fn mask_tag(&mut self, r: Reg) {
+        self.a.shift_i(Shift::Shl, Size::Q, r, 8);
+        self.a.shift_i(Shift::Sar, Size::Q, r, 8);
+    }
+
+    fn plain_address(&mut self, m: &ir::Mem) -> Mem {
         let addr32 = self.r.ty(m.base) == Ty::I32;
         let wrap = |mem: Mem| if addr32 { mem.addr32() } else { mem };
         if let Some(c) = self.const_of(m.base) {
@@ -34,7 +53,7 @@ impl Emitter<'_> {
         wrap(Mem::sib(base, index, m.scale, m.disp))
     }
 
-    /// Traps if the address is not a multiple of `size`.
+    /// Traps if the address is not a multiple of `bytes`.
     fn check_aligned(&mut self, m: Mem, bytes: u8) {
         if bytes == 1 {
             return;
@@ -50,9 +69,7 @@ impl Emitter<'_> {
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
         let mem = self.address(m);
-        if m.aligned {
-            self.check_aligned(mem, m.size);
-        }
+        self.check_aligned(mem, m.align);
         mem
     }
 
@@ -322,6 +339,9 @@ impl Emitter<'_> {
             self.temp_at(Reg::R14);
         }
         self.gpr.locked |= 1 << Reg::R14.0;
+        if self.mask_tags && self.r.ty(addr) == Ty::I64 {
+            self.mask_tag(Reg::R14);
+        }
         self.temp_at(Reg::RCX);
         self.temp_at(Reg::RDX);
         let mem = Mem::base(Reg::R14, 0);
@@ -347,7 +367,7 @@ impl Emitter<'_> {
     /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
     fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
         self.a.mov(Size::D, SCRATCH, addr);
-        self.a.shift_i(super::super::asm::Shift::Shr, Size::D, SCRATCH, 4);
+        self.a.shift_i(Shift::Shr, Size::D, SCRATCH, 4);
         self.a.alu_i(Alu::And, Size::D, SCRATCH, OWNERS as i32 - 1);
         self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
         self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 3, 0));
@@ -357,7 +377,7 @@ impl Emitter<'_> {
     pub(super) fn load_excl(&mut self, v: Val, addr: Val) {
         self.clobber();
         let ty = self.r.ty(v);
-        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
         let mem = self.operand(&m);
         let base = self.reg(addr);
         // Claimed before the value is read: a store by another between the two is seen as a lost claim.
@@ -396,7 +416,7 @@ impl Emitter<'_> {
     pub(super) fn store_excl(&mut self, v: Val, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(x);
-        let m = ir::Mem { aligned: true, ..ir::Mem::at(addr, ty.bytes() as u8) };
+        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
         let mem = self.operand(&m);
         let base = self.reg(addr);
         let fail = self.a.label();

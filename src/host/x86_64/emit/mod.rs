@@ -27,9 +27,26 @@ use ir::{BlockId, Op, Region, Term, Ty, Val};
 pub struct Compiler {
     pub map: Map,
     pub thunks: Thunks,
+    pub features: Features,
+    /// Addresses lose their top byte before each access (64-bit ones: bit 55 is copied upwards).
+    pub mask_tags: bool,
     asm: Asm,
     plan: Plan,
     locs: Vec<Loc>,
+}
+
+/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Features {
+    /// The SHA extensions.
+    pub sha: bool,
+}
+
+impl Features {
+    /// What this processor has.
+    pub fn detect() -> Features {
+        Features { sha: std::arch::is_x86_feature_detected!("sha") }
+    }
 }
 
 /// What a region's code needs from outside.
@@ -46,7 +63,8 @@ pub struct Request<'a> {
 
 impl Compiler {
     pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        Compiler { map, thunks, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+        let features = Features::detect();
+        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -59,6 +77,8 @@ impl Compiler {
             r: request.region,
             map: &self.map,
             thunks: &self.thunks,
+            features: self.features,
+            mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
             locs: &mut self.locs,
@@ -95,6 +115,8 @@ pub(super) struct Emitter<'a> {
     pub(super) r: &'a Region,
     pub(super) map: &'a Map,
     pub(super) thunks: &'a Thunks,
+    mask_tags: bool,
+    pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
     pub(super) locs: &'a mut Vec<Loc>,

@@ -24,7 +24,7 @@ impl Emitter<'_> {
         let ty = self.r.ty(v);
         match *self.r.op(v) {
             Op::Bitcast(a) => self.bitcast(v, a, ty),
-            Op::VFromScalar(a) => self.from_scalar(v, a),
+            Op::VFromScalar(a) => self.scalar_low(v, a),
             Op::VGet(lane, a, n) => self.get_lane(v, lane, a, n, ty),
             Op::VSet(lane, a, s, n) => self.set_lane(v, lane, a, s, n),
             Op::VSplat(lane, a) => self.splat_scalar(v, lane, a),
@@ -37,6 +37,7 @@ impl Emitter<'_> {
             Op::V3(op, lane, a, b, c) => return self.v3(v, op, lane, a, b, c),
             Op::VShift(op, lane, a, n) => return self.vshift(v, op, lane, a, u32::from(n)),
             Op::Crypto(op, a, b) => return self.crypto(v, op, a, b),
+            Op::Crc32 { acc, v: x, bytes, c: false } => self.crc32(v, acc, x, bytes),
             _ => return false,
         }
         true
@@ -150,7 +151,7 @@ impl Emitter<'_> {
         Rm::Reg(SCRATCH)
     }
 
-    fn from_scalar(&mut self, v: Val, a: Val) {
+    fn scalar_low(&mut self, v: Val, a: Val) {
         let ty = self.r.ty(a);
         if !ty.is_float() {
             return self.scalar_to_vector(v, a);

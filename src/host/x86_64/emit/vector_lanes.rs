@@ -5,6 +5,7 @@ use super::super::asm::vop::VOp;
 use super::super::asm::{L128, Xm, Xmm, vop};
 use super::Emitter;
 use super::vector::{Lanes, splat};
+use super::vector_shift::ShiftBy;
 use ir::{Lane, V1, V2, Val};
 
 const ADD: Lanes = [vop::VPADDB, vop::VPADDW, vop::VPADDD, vop::VPADDQ];
@@ -143,8 +144,7 @@ impl Emitter<'_> {
             }
             V2::HalfAddS | V2::HalfAddRoundS if at < 2 => self.half_add_signed(v, lane, a, b, op == V2::HalfAddRoundS),
             V2::HalfAddU | V2::HalfAddS | V2::HalfAddRoundU | V2::HalfAddRoundS if lane == Lane::S => {
-                let shift =
-                    if matches!(op, V2::HalfAddU | V2::HalfAddRoundU) { vop::VPSRLD_I } else { vop::VPSRAD_I };
+                let shift = if matches!(op, V2::HalfAddU | V2::HalfAddRoundU) { vop::VPSRLD_I } else { vop::VPSRAD_I };
                 let round = matches!(op, V2::HalfAddRoundU | V2::HalfAddRoundS);
                 // Rounding: (a | b) - ((a ^ b) >> 1); not: (a & b) + ((a ^ b) >> 1).
                 let (ra, mb, d, w) = self.vregs(v, a, b);
@@ -168,8 +168,12 @@ impl Emitter<'_> {
             V2::SatDoubleMulHi | V2::SatDoubleMulHiRound if lane == Lane::S => {
                 self.double_mul_hi_word(v, a, b, op == V2::SatDoubleMulHiRound);
             }
-            V2::ShiftS | V2::ShiftU if matches!(lane, Lane::S | Lane::D) => {
-                return self.shift_lanes(v, op == V2::ShiftS, lane, a, b);
+            V2::ShiftS | V2::ShiftU | V2::ShiftRoundS | V2::ShiftRoundU => {
+                let by = ShiftBy {
+                    signed: matches!(op, V2::ShiftS | V2::ShiftRoundS),
+                    round: matches!(op, V2::ShiftRoundS | V2::ShiftRoundU),
+                };
+                return self.shift_lanes(v, by, lane, a, b);
             }
             _ => return self.v2_shuffle(v, op, lane, a, b),
         }

@@ -1,8 +1,8 @@
 //! What the front end builds obeys the rules of the IR and runs in the interpreter, whatever the instruction and its
 //! operands. What it computes is checked elsewhere.
 
-use super::translate;
 use crate::state::FPCR_BITS;
+use crate::tests::translate;
 use crate::{A64, AARCH64};
 use decode::Random;
 use ir::interp::{self, Machine, MemFault, Memory};

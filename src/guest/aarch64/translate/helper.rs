@@ -1,7 +1,7 @@
 //! Helpers: what IR cannot say.
 
-use crate::translate::bf16;
-use crate::translate::sysreg::FREQUENCY;
+use super::bf16;
+use super::sysreg::FREQUENCY;
 use ir::{Frame, Helper, Touches};
 use std::sync::OnceLock;
 use std::time::Instant;

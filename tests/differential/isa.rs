@@ -1,0 +1,47 @@
+//! What the random tests know of an instruction set: its rows, how to draw a case, how to show one.
+
+use std::fmt::Debug;
+
+use decode::Random;
+
+use super::record::{Layout, Record};
+
+/// A case: its record, and the rows that it runs.
+#[derive(Debug)]
+pub struct Case {
+    /// Words and state.
+    pub record: Record,
+    /// Indices of the rows in [`Isa::rows`].
+    pub rows: Vec<usize>,
+}
+
+/// A row's name, for counts and messages.
+#[derive(Clone, Copy, Debug)]
+pub struct RowName {
+    /// The section of the row file.
+    pub section: &'static str,
+    /// The row's name.
+    pub name: &'static str,
+    /// Its line.
+    pub line: u32,
+}
+
+/// A guest's instruction sets.
+pub trait Isa: Sync + Debug {
+    /// The guest's name.
+    fn name(&self) -> &'static str;
+    /// Its record.
+    fn layout(&self) -> &'static Layout;
+    /// All rows.
+    fn rows(&self) -> Vec<RowName>;
+    /// A case for the slot of this index: of one row, or a sequence.
+    fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case>;
+    /// Its disassembly.
+    fn text(&self, record: &Record, index: usize) -> String;
+    /// Names of the parts that it may read, registers first.
+    fn read(&self, record: &Record) -> Vec<String>;
+    /// Whether the instruction at `pc` makes more than one access.
+    fn accesses_twice(&self, record: &Record, pc: u64) -> bool;
+    /// Names of the parts that it loads.
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String>;
+}

@@ -1,0 +1,138 @@
+//! The record of a case: its words, the state before it; after it, the state it left. `runner.h` has the same layout.
+//!
+//! Not here: what is put into a record (`aarch64.rs`, `arm.rs`), and which differences count (`known.rs`).
+
+use std::fmt::Write as _;
+
+/// Where the slots of a batch's cases are.
+pub const CODE: u64 = 0x3000_0000;
+/// Cases of a batch.
+pub const SLOTS: usize = 4096;
+/// Bytes of a slot.
+pub const SLOT: u64 = 64;
+/// The page that cases may write to; the one after it faults.
+pub const SCRATCH: u64 = 0x3005_0000;
+/// A page's size.
+pub const PAGE: u64 = 4096;
+/// The end of the scratch page, which is loaded before a case and stored after it.
+pub const WINDOW: u64 = SCRATCH + PAGE - WINDOW_SIZE;
+/// Bytes of it.
+pub const WINDOW_SIZE: u64 = 256;
+/// Words that a slot has room for, and where a record says how many there are.
+pub const WORDS: usize = 14;
+const COUNT_AT: usize = 60;
+
+/// A part of a record that is compared.
+#[derive(Debug)]
+pub struct Part {
+    /// As in a debugger.
+    pub name: String,
+    /// Its place in the record.
+    pub at: usize,
+    /// Its bytes.
+    pub size: usize,
+}
+
+/// A guest's record.
+#[derive(Debug)]
+pub struct Layout {
+    /// Bytes of a record.
+    pub size: usize,
+    /// The parts after the words.
+    pub parts: Vec<Part>,
+    /// Where the signal's number is.
+    pub signal: usize,
+    /// Where the window is.
+    pub memory: usize,
+}
+
+impl Layout {
+    /// A64's.
+    pub fn aarch64() -> Layout {
+        let mut parts = vec![];
+        let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
+        (0..31).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
+        let named = [("sp", 312, 8), ("nzcv", 320, 8), ("fpcr", 328, 8), ("fpsr", 336, 8), ("pc", 344, 8)];
+        named.iter().for_each(|&(name, at, size)| part(name, at, size));
+        [("signal", 352, 4), ("code", 356, 4), ("addr", 360, 8)].iter().for_each(|&(name, at, size)| part(name, at, size));
+        (0..32).for_each(|n| part(&format!("v{n}"), 368 + 16 * n, 16));
+        part("memory", 880, 256);
+        Layout { size: 1136, parts, signal: 352, memory: 880 }
+    }
+
+    /// A32's and T32's.
+    pub fn arm() -> Layout {
+        let mut parts = vec![];
+        let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
+        (0..15).for_each(|n| part(&format!("r{n}"), 64 + 4 * n, 4));
+        let named = ["cpsr", "fpscr", "pc", "signal", "code", "addr"];
+        named.iter().enumerate().for_each(|(i, name)| part(name, 124 + 4 * i, 4));
+        (0..16).for_each(|n| part(&format!("q{n}"), 160 + 16 * n, 16));
+        part("memory", 416, 256);
+        Layout { size: 672, parts, signal: 136, memory: 416 }
+    }
+
+    /// The part of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn part(&self, name: &str) -> &Part {
+        self.parts.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no part {name}"))
+    }
+}
+
+/// A record's bytes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record(pub Vec<u8>);
+
+impl Record {
+    /// Up to 16 bytes as a number.
+    pub fn get(&self, at: usize, size: usize) -> u128 {
+        number(&self.0[at..at + size])
+    }
+
+    /// Sets up to 16 bytes.
+    pub fn set(&mut self, at: usize, size: usize, v: u128) {
+        self.0[at..at + size].copy_from_slice(&v.to_le_bytes()[..size]);
+    }
+
+    /// A part of up to 16 bytes.
+    pub fn value(&self, part: &Part) -> u128 {
+        self.get(part.at, part.size)
+    }
+
+    /// Puts the case's words in.
+    pub fn set_words(&mut self, words: &[u32]) {
+        assert!(words.len() <= WORDS, "too many words");
+        self.set(COUNT_AT, 4, words.len() as u128);
+        words.iter().enumerate().for_each(|(i, &w)| self.set(4 * i, 4, w.into()));
+    }
+
+    /// The case's words.
+    pub fn words(&self) -> Vec<u32> {
+        (0..self.get(COUNT_AT, 4) as usize).map(|i| self.get(4 * i, 4) as u32).collect()
+    }
+}
+
+/// Bytes as a little-endian number.
+pub fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().rev().fold(0, |v, &b| v << 8 | u128::from(b))
+}
+
+/// A part's value as text; memory as where it differs from `from`, by bytes.
+pub fn text(part: &Part, record: &[u8], from: &[u8]) -> String {
+    let bytes = &record[part.at..part.at + part.size];
+    if part.size <= 16 {
+        return format!("{}={:x}", part.name, number(bytes));
+    }
+    let old = &from[part.at..part.at + part.size];
+    let mut out = String::new();
+    let mut at = 0;
+    while let Some(start) = (at..bytes.len()).find(|&i| bytes[i] != old[i]) {
+        let end = (start..bytes.len()).find(|&i| bytes[i] == old[i]).unwrap_or(bytes.len());
+        let hex: String = bytes[start..end].iter().map(|b| format!("{b:02x}")).collect();
+        let _ = write!(out, "{}[{:x}]={hex}", if out.is_empty() { "" } else { " " }, WINDOW + start as u64);
+        at = end;
+    }
+    if out.is_empty() { "[]".into() } else { out }
+}

@@ -1,0 +1,32 @@
+/* The runner's places in memory and the layout of a record: what runner.c, aarch64.S and arm.S share with layout.rs. */
+#define CODE 0x30000000     /* a slot of 64 bytes for each case of a batch; readable, writable, executable */
+#define SLOTS 4096
+#define SCRATCH 0x30050000  /* a page that may be read and written, then one that may not; nothing before it */
+#define WINDOW 0x30050f00   /* its last 256 bytes are a case's memory */
+
+#if defined(__aarch64__)
+#define R_CODE 0
+#define R_X 64
+#define R_SP 312
+#define R_NZCV 320
+#define R_FPCR 328
+#define R_FPSR 336
+#define R_PC 344
+#define R_SIGNAL 352
+#define R_ADDRESS 360
+#define R_V 368
+#define R_MEMORY 880
+#define R_SIZE 1136
+#else
+#define R_CODE 0
+#define R_R 64
+#define R_CPSR 124
+#define R_FPSCR 128
+#define R_PC 132
+#define R_SIGNAL 136
+#define R_SICODE 140
+#define R_ADDRESS 144
+#define R_Q 160
+#define R_MEMORY 416
+#define R_SIZE 672
+#endif
