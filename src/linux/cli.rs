@@ -128,14 +128,8 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
-    row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map for perf", |o, _| {
-        o.perfmap = true;
-        Ok(())
-    }, true),
-    row("jitdump", "JITDUMP", Nothing, "write jit-<pid>.dump for perf", |o, _| {
-        o.jitdump = true;
-        Ok(())
-    }, true),
+    row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
+    row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),
     row("plugin", "PLUGIN", Value("file"), "(not yet) load a plugin", |_, _| Err("is not implemented yet".into()), false),
     row("trace", "TRACE", Value("pattern"), "(not yet) trace events", |_, _| Err("is not implemented yet".into()), false),
