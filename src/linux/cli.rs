@@ -50,7 +50,14 @@ struct Row {
 
 use Takes::{Nothing, Value};
 
-const fn row(name: &'static str, env: &'static str, takes: Takes, about: &'static str, set: Setter, inherited: bool) -> Row {
+const fn row(
+    name: &'static str,
+    env: &'static str,
+    takes: Takes,
+    about: &'static str,
+    set: Setter,
+    inherited: bool,
+) -> Row {
     Row { name, env, takes, about, set, inherited }
 }
 
@@ -207,8 +214,13 @@ pub fn help(guests: &[&Guest]) -> String {
         let _ = writeln!(t, "  {option:<22} {:<22} {}", format!("QEMU_{}", r.env), r.about);
     }
     let names: Vec<_> = guests.iter().map(|g| g.name).collect();
-    let _ = write!(t, "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n", "-h, -help", "", "-version", "QEMU_VERSION");
-    let _ = writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
+    let _ = write!(
+        t,
+        "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n",
+        "-h, -help", "", "-version", "QEMU_VERSION"
+    );
+    let _ =
+        writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
 }
 
