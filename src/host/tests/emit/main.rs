@@ -133,6 +133,12 @@ fn name(case: &Case) -> String {
     format!("{kind} {shape}{env}")
 }
 
+/// A number from the environment: how long to try, and from where.
+fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
+/// With `RQEMU_COVERAGE` set, lists what the back end leaves to `ir::eval`.
 fn report(called: BTreeMap<String, (u32, u32)>) {
     let mut out = String::new();
     for (name, (calls, all)) in called {
@@ -174,10 +180,10 @@ fn random_regions() {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
         cases.extend(cases::float(cases::environments()[3].round(round)));
     }
-    let mut rng = Rng(0x0bad_cafe_1234_5677);
+    let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));
     let mut machine = Machine::new();
     let mut maker = Maker::new();
-    let n = std::env::var("RQEMU_REGIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
+    let n = number("RQEMU_REGIONS", 3000);
     for i in 0..n {
         maker.start(rng.pick(&cases::ROUNDS));
         maker.random(&cases, &mut rng, machine.memory.as_ptr() as u64);
