@@ -28,6 +28,7 @@ pub static ARM: Guest = Guest {
     elf: Elf { machine: 40, class: 32, big_endian: false, flags: None },
     state: state::STATE,
     translate: translate::block,
+    branch_target: |pc| pc,
     mode: state::mode,
     disassemble: translate::disassemble,
     abi: &linux::ABI,
