@@ -1,6 +1,6 @@
 //! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
 
-use super::super::alloc::{Loc, size};
+use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
