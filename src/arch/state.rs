@@ -39,10 +39,13 @@ impl State {
     /// Reads a slot of up to 8 bytes, zero-extended.
     pub fn get(&self, state: &[u8], slot: Slot) -> u64 {
         let s = &self.slots[slot.0 as usize];
-        let mut b = [0; 8];
-        let n = s.ty.bytes().min(8);
-        b[..n].copy_from_slice(&state[s.offset as usize..][..n]);
-        u64::from_le_bytes(b)
+        let from = &state[s.offset as usize..];
+        // The usual sizes without a call of memcpy.
+        match (s.ty.bytes(), from) {
+            (8.., [a, b, c, d, e, f, g, h, ..]) => u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
+            (4, [a, b, c, d, ..]) => u64::from(u32::from_le_bytes([*a, *b, *c, *d])),
+            (n, _) => from[..n].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)),
+        }
     }
     /// Writes the low bytes of `v` to a slot of up to 8 bytes.
     pub fn set(&self, state: &mut [u8], slot: Slot, v: u64) {

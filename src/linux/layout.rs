@@ -97,6 +97,39 @@ pub struct Resolved {
     pub host_size: usize,
     /// The guest's bytes are the host's bytes: pointers pass through.
     pub same: bool,
+    steps: Vec<Step>,
+}
+
+/// A part of a conversion.
+#[derive(Debug)]
+enum Step {
+    /// Bytes that are alike, from one or more members.
+    Copy {
+        guest: usize,
+        host: usize,
+        len: usize,
+    },
+    Convert(Place, Place),
+}
+
+/// The steps that convert the members which both sides have.
+fn steps(m: Model, guest: &[Option<Place>], host: &[Option<Place>]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (g, h) in guest.iter().zip(host).filter_map(|(g, h)| Some(((*g)?, (*h)?))) {
+        let special = matches!(g.c, C::SigSet | C::Uid16) || (g.c == C::I64Low && m.long != HOST.long);
+        if special || g.size != h.size || (m.big_endian && g.size > 1) {
+            steps.push(Step::Convert(g, h));
+            continue;
+        }
+        let more = g.size * g.count.min(h.count);
+        match steps.last_mut() {
+            Some(Step::Copy { guest, host, len }) if *guest + *len == g.offset && *host + *len == h.offset => {
+                *len += more
+            }
+            _ => steps.push(Step::Copy { guest: g.offset, host: h.offset, len: more }),
+        }
+    }
+    steps
 }
 
 impl Layout {
@@ -139,31 +172,40 @@ impl Layout {
             _ => false,
         };
         let same = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| alike(g, h));
-        Resolved { model: m, guest, host, size, host_size, same }
+        let steps = steps(m, &guest, &host);
+        Resolved { model: m, guest, host, size, host_size, same, steps }
     }
 }
 
 impl Resolved {
     /// Converts the guest's bytes to the host's.
     pub fn to_host(&self, from: &[u8], to: &mut [u8]) {
-        for (g, h) in self.pairs() {
-            for i in 0..g.count.min(h.count) {
-                let v = load(self.model, from, g, i);
-                // A guest's value always fits the host's wider member.
-                let _ = store(HOST, to, h, i, v);
+        for step in &self.steps {
+            match step {
+                Step::Copy { guest, host, len } => to[*host..][..*len].copy_from_slice(&from[*guest..][..*len]),
+                Step::Convert(g, h) => {
+                    for i in 0..g.count.min(h.count) {
+                        // A guest's value always fits the host's wider member.
+                        let _ = store(HOST, to, h, i, load(self.model, from, g, i));
+                    }
+                }
             }
         }
     }
 
     /// Converts the host's bytes to the guest's. EOVERFLOW as the kernel's compat code gives it.
     pub fn to_guest(&self, from: &[u8], to: &mut [u8]) -> Result<(), Errno> {
-        self.pairs().try_for_each(|(g, h)| {
-            (0..g.count.min(h.count)).try_for_each(|i| store(self.model, to, g, i, load(HOST, from, h, i)))
-        })
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (&Place, &Place)> {
-        self.guest.iter().zip(&self.host).filter_map(|(g, h)| Some((g.as_ref()?, h.as_ref()?)))
+        for step in &self.steps {
+            match step {
+                Step::Copy { guest, host, len } => to[*guest..][..*len].copy_from_slice(&from[*host..][..*len]),
+                Step::Convert(g, h) => {
+                    for i in 0..g.count.min(h.count) {
+                        store(self.model, to, g, i, load(HOST, from, h, i))?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -204,12 +246,14 @@ pub fn store(m: Model, bytes: &mut [u8], p: &Place, i: usize, v: u64) -> Result<
 
 /// An unsigned number of up to 8 bytes in the ABI's byte order.
 pub fn number(m: Model, bytes: &[u8]) -> u64 {
-    let mut b = [0u8; 8];
-    b[..bytes.len()].copy_from_slice(bytes);
-    if m.big_endian {
-        b[..bytes.len()].reverse();
-    }
-    u64::from_le_bytes(b)
+    let v = match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => bytes.iter().take(8).rev().fold(0, |v, b| v << 8 | u64::from(*b)),
+    };
+    if m.big_endian && !bytes.is_empty() { v.swap_bytes() >> (64 - 8 * bytes.len().min(8)) } else { v }
 }
 
 /// Writes the low bytes of a number in the ABI's byte order.

@@ -32,14 +32,22 @@ const OWN: &[(&[u8], File)] = &[
     (b"stat", File::Stat),
 ];
 
+/// Whether a path may name one of our files: cheap, and false for nearly all.
+pub fn may_be_own(path: &[u8]) -> bool {
+    if path.starts_with(b"/") {
+        return path.starts_with(b"/proc/");
+    }
+    let last = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
+    last == b"cpuinfo" || OWN.iter().any(|(name, _)| *name == last)
+}
+
 /// The absolute path, if it may be one of ours: cheap for all other paths.
 fn absolute(dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
-    if path.starts_with(b"/") {
-        return path.starts_with(b"/proc/").then(|| path.to_vec());
-    }
-    let last = path.rsplit(|b| *b == b'/').next()?;
-    if last != b"cpuinfo" && !OWN.iter().any(|(name, _)| *name == last) {
+    if !may_be_own(path) {
         return None;
+    }
+    if path.starts_with(b"/") {
+        return Some(path.to_vec());
     }
     let dir = if dirfd == libc::AT_FDCWD {
         b"/proc/self/cwd".to_vec()

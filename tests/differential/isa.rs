@@ -40,4 +40,8 @@ pub trait Isa: Sync + Debug {
     fn text(&self, record: &Record, index: usize) -> String;
     /// Names of the parts that it may read, registers first.
     fn read(&self, record: &Record) -> Vec<String>;
+    /// Whether the instruction at `pc` makes more than one access.
+    fn accesses_twice(&self, record: &Record, pc: u64) -> bool;
+    /// Names of the parts that it loads.
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String>;
 }

@@ -42,21 +42,43 @@ pub fn encoding(section: &str, name: &str, word: u32) -> Option<&'static str> {
 }
 
 /// Makes alike what may differ between two records of a case: `want` is the reference's.
-pub fn level(isa: &dyn Isa, _case: &Case, want: &mut [u8], have: &mut [u8]) {
+pub fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
     let layout = isa.layout();
-    let signal = super::record::number(&want[layout.signal..layout.signal + 4]);
-    let mut mask = |name: &str, bits: u64| {
+    let get = |bytes: &[u8], name: &str| {
         let part = layout.part(name);
-        for (i, bit) in bits.to_le_bytes().iter().enumerate().take(part.size) {
-            want[part.at + i] &= bit;
-            have[part.at + i] &= bit;
-        }
+        super::record::number(&bytes[part.at..part.at + part.size]) as u64
     };
-    match isa.name() {
-        // CPSR as APSR without a signal: N, Z, C, V, Q, GE.
-        "arm" if signal == 0 => mask("cpsr", 0xf80f_0000),
-        // With one: E, IT, T and the mode too; A, I, F and J are the kernel's.
-        "arm" => mask("cpsr", 0xfe0f_fe3f),
-        _ => {}
+    let (signal, pc) = (get(want, "signal"), get(want, "pc"));
+    let same_end = signal == get(have, "signal") && pc == get(have, "pc");
+    let mut copied: Vec<&str> = vec![];
+    if isa.name() == "arm" {
+        // CPSR as APSR without a signal: N, Z, C, V, Q, GE. With one E, IT, T and the mode too; A, I, F and J are the kernel's.
+        let bits = if signal == 0 { 0xf80f_0000u32 } else { 0xfe0f_fe3f };
+        let at = layout.part("cpsr").at;
+        for bytes in [&mut *want, &mut *have] {
+            bits.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[at + i] &= bit);
+        }
+    }
+    // The kernel reports undefined instructions with ILL_ILLOPC, the reference with ILL_ILLOPN.
+    if same_end && signal == SIGILL {
+        copied.push("code");
+    }
+    // A misaligned target is SIGBUS before it is fetched; the reference fetches first.
+    if isa.name() == "aarch64" && pc & 3 != 0 && signal == SIGSEGV && get(have, "signal") == SIGBUS && pc == get(have, "pc") {
+        copied.extend(["signal", "code", "addr"]);
+    }
+    // An instruction of several accesses may have done some of them when one faults, and may do them in any order.
+    let several = signal == SIGSEGV && same_end && isa.accesses_twice(&case.record, pc);
+    if several {
+        copied.extend(["memory", "addr"]);
+    }
+    let loaded = if several { isa.loaded(&case.record, pc) } else { vec![] };
+    for name in copied.into_iter().map(String::from).chain(loaded) {
+        let part = layout.part(&name);
+        have[part.at..part.at + part.size].copy_from_slice(&want[part.at..part.at + part.size]);
     }
 }
+
+const SIGILL: u64 = 4;
+const SIGBUS: u64 = 7;
+const SIGSEGV: u64 = 11;

@@ -56,7 +56,8 @@ fn syndrome(fault: &FaultFacts) -> u64 {
 
 fn fpsr(state: &[u8], flags: u32) -> u32 {
     let cumulative = FPSR.iter().filter(|(_, f)| flags & f != 0).fold(0, |v, (b, _)| v | 1 << b);
-    cumulative | STATE.get(state, QC) as u32 & FPSR_QC
+    let saturated = state[STATE.offset(QC)..][..16].iter().any(|b| *b != 0);
+    cumulative | if saturated { FPSR_QC } else { 0 }
 }
 
 fn pstate(state: &[u8]) -> u64 {
@@ -137,7 +138,8 @@ pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u
     STATE.set(state, DIT, pstate & 1 << 24);
     STATE.set(state, SSBS, pstate & 1 << 12);
     let fpsr = word(fp + 8, 4) as u32;
-    STATE.set(state, QC, (fpsr & FPSR_QC).into());
+    let qc = STATE.offset(QC);
+    state[qc..qc + 16].fill(u8::from(fpsr & FPSR_QC != 0));
     STATE.set(state, FPCR, word(fp + 12, 4) & u64::from(FPCR_BITS));
     for n in 0..32 {
         let to = STATE.offset(v(n as u32));
@@ -186,7 +188,7 @@ mod tests {
         STATE.set(&mut s, SP, 0x7008);
         STATE.set(&mut s, PC, 0x40_0000);
         STATE.set(&mut s, NZCV, 1 << 15 | 1 << 8);
-        STATE.set(&mut s, QC, FPSR_QC.into());
+        s[STATE.offset(QC)..][..16].fill(1);
         STATE.set(&mut s, FPCR, 0x0040_0000);
         s
     }
@@ -231,6 +233,15 @@ mod tests {
         assert_eq!(r.fp_flags, fpflag::INEXACT | fpflag::INPUT_DENORMAL);
         assert_eq!(r.altstack, Some(AltStack { sp: 1, flags: 2, size: 3 }));
         assert_eq!(s, before);
+    }
+
+    #[test]
+    fn any_bit_of_qc_counts() {
+        let mut s = sample();
+        s[STATE.offset(QC)..][..16].fill(0);
+        assert_eq!(fpsr(&s, 0), 0);
+        s[STATE.offset(QC) + 11] = 0x80;
+        assert_eq!(fpsr(&s, 0), FPSR_QC);
     }
 
     #[test]

@@ -25,7 +25,7 @@ syscalls! { |t|
     sys_renameat2(old_dir: DirFd, old: NewPath, new_dir: DirFd, new: NewPath, flags: UInt) -> Zero;
     sys_readlink(path: Path, buf: OutBuf<len>, len: Size) -> Size { read_link(t, libc::AT_FDCWD, path, buf, len) }
     sys_readlinkat(dir: DirFd, path: Path, buf: OutBuf<len>, len: Size) -> Size { read_link(t, dir, path, buf, len) }
-    sys_chdir(path: Path) -> Zero;
+    sys_chdir(path: NewPath) -> Zero;
     sys_fchdir(fd: Fd) -> Zero;
     sys_chroot(path: NewPath) -> Zero;
     sys_pivot_root(new_root: NewPath, put_old: NewPath) -> Zero;

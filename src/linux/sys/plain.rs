@@ -24,6 +24,31 @@ struct Staged {
     count: usize,
 }
 
+/// What is done with the guest's structs before the call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Convert,
+    /// Only looks whether they are there, so that a bad address fails before the call has done anything.
+    Probe,
+    Not,
+}
+
+/// Bytes for a moment: on the stack, if they are few.
+struct Buffer {
+    few: [u8; 256],
+    many: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    fn new(len: usize) -> Buffer {
+        Buffer { few: [0; 256], many: if len > 256 { vec![0; len] } else { Vec::new() }, len }
+    }
+    fn bytes(&mut self) -> &mut [u8] {
+        if self.len > 256 { &mut self.many } else { &mut self.few[..self.len] }
+    }
+}
+
 /// The arguments of a host call, and what they point to.
 #[derive(Debug, Default)]
 pub struct Prepared {
@@ -54,6 +79,9 @@ pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
 /// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
 fn resolve(t: &Task, dir: i32, addr: u64) -> Option<Vec<u8>> {
     let path = memory::read_cstr(addr, 4095).ok()?;
+    if t.process.options.ld_prefix.is_empty() && !proc::may_be_own(&path) {
+        return None;
+    }
     let mut other = proc::resolve(t, dir, path.clone());
     (other != path).then(|| {
         other.push(0);
@@ -77,10 +105,11 @@ pub fn prepare(
         let passed = match p.ty {
             Ty::Flags(f) => f.to_host(m, v),
             Ty::Enum(f) => f.number_to_host(m, v),
-            Ty::In(l) | Ty::Out(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(m), i, v, 1, true)?,
-            Ty::InArray(l, n) | Ty::InOutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), true)?,
+            Ty::In(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(m), i, v, 1, Read::Convert)?,
+            Ty::Out(l) => prepared.structs(l().of(m), i, v, 1, Read::Probe)?,
+            Ty::InArray(l, n) | Ty::InOutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), Read::Convert)?,
             // The guest's array may be shorter than it says, as long as no more is written.
-            Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), false)?,
+            Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), Read::Not)?,
             Ty::SockAddr(n) if m.big_endian => prepared.sockaddr(i, v, length(n)),
             Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(m, i, v, length(n)),
             Ty::Path | Ty::NewPath => match path(dir, v, matches!(p.ty, Ty::Path)) {
@@ -115,20 +144,24 @@ impl Prepared {
         addr
     }
 
-    /// Converts `count` structs at `addr`, whatever the direction: so what the kernel leaves alone stays as it was.
-    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize, read: bool) -> Result<u64, Errno> {
+    /// Makes room for `count` structs at `addr`, and converts them if the kernel reads them.
+    fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize, read: Read) -> Result<u64, Errno> {
         if addr == 0 || r.same {
             return Ok(addr);
         }
         let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::EINVAL)?;
-        let mut guest = vec![0; count * r.size];
-        if read && memory::read(addr, &mut guest).is_err() {
-            return Ok(addr);
-        }
         let mut host = vec![0u64; size / 8 + 1];
-        let to = bytes_mut(&mut host);
-        for n in 0..count {
-            r.to_host(&guest[n * r.size..][..r.size], &mut to[n * r.host_size..][..r.host_size]);
+        if read != Read::Not {
+            let mut guest = Buffer::new(count * r.size);
+            if memory::read(addr, guest.bytes()).is_err() {
+                return Ok(addr);
+            }
+            if read == Read::Convert {
+                let (guest, to) = (guest.bytes(), bytes_mut(&mut host));
+                for n in 0..count {
+                    r.to_host(&guest[n * r.size..][..r.size], &mut to[n * r.host_size..][..r.host_size]);
+                }
+            }
         }
         Ok(self.keep(param, host, count))
     }
@@ -192,11 +225,12 @@ pub fn iovecs(m: Model, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
 
 /// Writes `count` of the host's structs in `host` to the guest's array at `addr`.
 pub fn write_structs(r: &Resolved, addr: u64, host: &[u8], count: usize) -> Result<(), Errno> {
-    let mut guest = vec![0; count * r.size];
+    let mut guest = Buffer::new(count * r.size);
+    let to = guest.bytes();
     for n in 0..count {
-        r.to_guest(&host[n * r.host_size..][..r.host_size], &mut guest[n * r.size..][..r.size])?;
+        r.to_guest(&host[n * r.host_size..][..r.host_size], &mut to[n * r.size..][..r.size])?;
     }
-    memory::write(addr, &guest)
+    memory::write(addr, to)
 }
 
 /// A struct for a host call that a body makes: the address to pass, and how to bring the struct back.
@@ -229,7 +263,7 @@ impl HostStruct {
     pub fn array(m: Model, layout: &'static Layout, addr: u64, count: u64) -> Result<HostStruct, Errno> {
         let mut prepared = Prepared::default();
         let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
-        let host = prepared.structs(layout.of(m), 0, addr, count, true)?;
+        let host = prepared.structs(layout.of(m), 0, addr, count, Read::Convert)?;
         Ok(HostStruct { prepared, layout, addr, host })
     }
 

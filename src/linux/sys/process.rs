@@ -17,7 +17,8 @@ syscalls! { |t|
     }
     sys_exit(status: Int) -> Never { process::exit(t, status) }
     sys_exit_group(status: Int) -> Never { process::exit_group(t, status) }
-    sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: Out<Rusage>) -> Pid;
+    /// The usage is not written if there was nobody to wait for.
+    sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: InOut<Rusage>) -> Pid;
     sys_waitid(which: Enum<WaitId>, id: Int, info: Addr, options: Flags<Wait>, usage: Out<Rusage>) -> Zero {
         process::waitid(t, which, id, info, options, usage)
     }

@@ -23,6 +23,8 @@ pub(super) enum Arg {
 pub(super) enum Cold {
     /// Leave; `value` if scratch holds what goes to `Cpu::exit_value`.
     Leave { label: Label, exit: Exit, value: bool },
+    /// Leaves with the address of `mem`; but an access of so many bytes that lies within 16 aligned ones goes back to the label.
+    Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
     /// Scratch = 1 (an exclusive store that failed).
@@ -55,6 +57,17 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 if *value {
                     self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
+                }
+                self.leave(*exit);
+            }
+            Cold::Misaligned { label, mem, unless, exit } => {
+                self.a.bind(*label);
+                self.a.lea(Size::Q, SCRATCH, *mem);
+                self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
+                if let Some((size, back)) = unless {
+                    self.a.alu_i(Alu::And, Size::D, SCRATCH, 15);
+                    self.a.alu_i(Alu::Cmp, Size::D, SCRATCH, 16 - i32::from(*size));
+                    self.a.jcc(X::Be, *back);
                 }
                 self.leave(*exit);
             }
