@@ -2,6 +2,7 @@
 //! end at the program's name.
 
 use crate::options::{Log, Options};
+use crate::tables::PRINTS;
 use arch::Guest;
 
 /// What the command line asks for.
@@ -214,11 +215,15 @@ pub fn help(guests: &[&Guest]) -> String {
         let _ = writeln!(t, "  {option:<22} {:<22} {}", format!("QEMU_{}", r.env), r.about);
     }
     let names: Vec<_> = guests.iter().map(|g| g.name).collect();
+    t += "\nOptions that print and end:\n";
     let _ = write!(
         t,
         "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n",
         "-h, -help", "", "-version", "QEMU_VERSION"
     );
+    for p in PRINTS {
+        let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
+    }
     let _ =
         writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
@@ -297,6 +302,9 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
             b"version" => return Err(Say { text: version(), status: 0 }),
             _ => {}
         }
+        if let Some(print) = PRINTS.iter().find(|p| p.name.as_bytes() == name) {
+            return Err(Say { text: (print.text)(&listed(inv.guest, guests)), status: 0 });
+        }
         let shown = String::from_utf8_lossy(name);
         let Some(row) = ROWS.iter().find(|r| r.name.as_bytes() == name) else {
             return Err(fail(format!("rqemu: unknown option -{shown} (see rqemu -h)\n")));
@@ -320,6 +328,11 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
     Ok(inv)
 }
 
+/// The guests that a list shows: all, or the one that our name insists on.
+fn listed(wanted: Option<&str>, guests: &[&'static Guest]) -> Vec<&'static Guest> {
+    guests.iter().copied().filter(|g| wanted.is_none_or(|name| g.name == name)).collect()
+}
+
 /// What went wrong while an option was set: a text about its value, or something to say instead.
 trait UnwrapSay {
     fn unwrap_or_else(self, show: impl FnOnce(String) -> Say) -> Say;
@@ -341,12 +354,10 @@ impl UnwrapSay for Wrong {
 }
 
 fn apply(inv: &mut Invocation, row: &'static Row, value: &[u8], guests: &[&'static Guest]) -> Result<(), Wrong> {
-    let listed = || match inv.guest {
-        Some(name) => guests.iter().copied().filter(|g| g.name == name).collect(),
-        None => guests.to_vec(),
-    };
     match (row.name, value) {
-        ("cpu", b"help" | b"?") => return Err(Wrong::Instead(Say { text: cpu_help(&listed()), status: 0 })),
+        ("cpu", b"help" | b"?") => {
+            return Err(Wrong::Instead(Say { text: cpu_help(&listed(inv.guest, guests)), status: 0 }));
+        }
         ("d", b"help" | b"?") => return Err(Wrong::Instead(Say { text: log_help(), status: 0 })),
         _ => {}
     }
@@ -429,6 +440,8 @@ mod tests {
         }
         assert_eq!(run(&["rqemu", "-h"], &[]).unwrap_err().status, 0);
         assert!(run(&["rqemu", "-d", "help"], &[]).unwrap_err().text.contains("unimp"));
+        let say = run(&["rqemu", "--syscalls"], &[]).unwrap_err();
+        assert_eq!((say.status, say.text.starts_with("# ")), (0, true));
     }
 
     #[test]
