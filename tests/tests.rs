@@ -6,6 +6,7 @@
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
 mod decode;
+mod differential;
 mod decode_arm;
 mod fuzz;
 mod harness;

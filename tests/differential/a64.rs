@@ -16,7 +16,7 @@ type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
 
 /// See [`Isa`].
 #[derive(Debug)]
-pub struct A64Isa;
+pub(crate) struct A64Isa;
 
 /// NZCV as the register has it, and as the slot has it.
 const NZCV: [(u32, u32); 4] = [(31, 15), (30, 14), (29, 8), (28, 0)];
@@ -134,7 +134,7 @@ fn random_record(random: &mut Random) -> Record {
 }
 
 /// Guest state as a record has it, FPSR left out.
-pub fn state_of(record: &Record) -> Vec<u8> {
+pub(crate) fn state_of(record: &Record) -> Vec<u8> {
     let mut bytes = vec![0; AARCH64.state.size];
     let mut set = |slot: Slot, v: u128| {
         let info = &AARCH64.state.slots[usize::from(slot.0)];
@@ -337,6 +337,17 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
             continue;
         }
         recent.extend(get(row, word, "d"));
+        // A store-exclusive of another size than the monitor's is UNPREDICTABLE: it follows its load.
+        if row.name.starts_with("stx") {
+            let load = word | 1 << 22 | 31 << 16 | 31;
+            match row.name {
+                "stxr" => words.push(load),
+                _ => words.push(load & !(31 << 10) | if reserved.has(30) { 29 } else { 30 } << 10),
+            }
+            if reserved.has(29) && reserved.has(30) {
+                return None;
+            }
+        }
         words.push(word);
         rows.push(row.index);
     }
@@ -381,6 +392,16 @@ impl Isa for A64Isa {
     }
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
         row_at(record, pc).is_some_and(|(row, _)| is_structure(row) || row.name.starts_with("stp") || row.name.starts_with("ldp"))
+    }
+    fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("stx"))
+    }
+    fn is_atomic(&self, record: &Record, pc: u64) -> bool {
+        let starts = ["ldx", "stx", "cas", "swp", "ldad", "ldcl", "ldeo", "ldse", "ldsm", "ldum", "ldap", "ldar", "stl"];
+        row_at(record, pc).is_some_and(|(row, _)| starts.iter().any(|s| row.name.starts_with(s)))
+    }
+    fn maintains_cache(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| row.name == "dc_clean")
     }
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
         // Vector registers up to four from t on.

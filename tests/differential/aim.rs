@@ -74,37 +74,39 @@ impl Memory for Scratch {
 
 /// What a dry run gave.
 #[derive(Debug)]
-pub struct Dry {
+pub(crate) struct Dry {
     /// Address and size of each access, the one that faulted included.
-    pub accesses: Vec<(u64, usize)>,
+    pub(crate) accesses: Vec<(u64, usize)>,
     /// Whether the case keeps to itself and ends.
-    pub safe: bool,
+    pub(crate) safe: bool,
+    /// Whether it ends at an instruction that is not defined.
+    pub(crate) undefined: bool,
 }
 
 /// A case as the dry run sees it.
 #[derive(Debug)]
-pub struct Start<'a> {
+pub(crate) struct Start<'a> {
     /// Where the code's bytes are.
-    pub at: u64,
+    pub(crate) at: u64,
     /// Code, up to the way back.
-    pub code: &'a [u8],
+    pub(crate) code: &'a [u8],
     /// The address to begin at, with the guest's mode bits.
-    pub pc: u64,
+    pub(crate) pc: u64,
     /// Guest state.
-    pub state: Vec<u8>,
+    pub(crate) state: Vec<u8>,
     /// The window.
-    pub window: &'a [u8],
+    pub(crate) window: &'a [u8],
 }
 
 /// Runs a case.
-pub fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
+pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
     let mut page = vec![0; PAGE as usize];
     page[(WINDOW - SCRATCH) as usize..].copy_from_slice(start.window);
     let mut memory = Scratch { page, accesses: vec![], foreign: false };
     let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
     let end = start.at + start.code.len() as u64;
-    let mut ends = false;
+    let (mut ends, mut undefined) = (false, false);
     for _ in 0..24 {
         let mut b = Builder::new(guest.state.types);
         let mut code = Bytes(start.at, start.code);
@@ -121,7 +123,7 @@ pub fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
                 if trap == ir::Trap::Align {
                     memory.accesses.push((addr, 1));
                 }
-                ends = true;
+                (ends, undefined) = (true, matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented));
                 break;
             }
             Outcome::Fault { .. } => {
@@ -135,5 +137,5 @@ pub fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
             break;
         }
     }
-    Dry { safe: ends && !memory.foreign, accesses: memory.accesses }
+    Dry { safe: ends && !memory.foreign, accesses: memory.accesses, undefined }
 }

@@ -7,7 +7,7 @@ use super::known;
 use super::record::{Part, Record, text};
 
 /// Parts that differ where that counts.
-pub fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got: &[u8]) -> Vec<&'a Part> {
+pub(crate) fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got: &[u8]) -> Vec<&'a Part> {
     if reference == got {
         return vec![];
     }
@@ -18,7 +18,7 @@ pub fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got: &[u8]
 }
 
 /// One line: the words, what they read, what the reference left, what the others left.
-pub fn line(isa: &dyn Isa, case: &Case, index: usize, parts: &[&Part], reference: &[u8], got: &[(&str, &[u8])]) -> String {
+pub(crate) fn line(isa: &dyn Isa, case: &Case, index: usize, parts: &[&Part], reference: &[u8], got: &[(&str, &[u8])]) -> String {
     let mut out = isa.text(&case.record, index);
     out += " |";
     let layout = isa.layout();
@@ -38,6 +38,6 @@ pub fn line(isa: &dyn Isa, case: &Case, index: usize, parts: &[&Part], reference
 }
 
 /// A record whose bytes are these.
-pub fn record(bytes: &[u8]) -> Record {
+pub(crate) fn record(bytes: &[u8]) -> Record {
     Record(bytes.to_vec())
 }

@@ -8,26 +8,26 @@ use super::record::{Layout, Record};
 
 /// A case: its record, and the rows that it runs.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// Words and state.
-    pub record: Record,
+    pub(crate) record: Record,
     /// Indices of the rows in [`Isa::rows`].
-    pub rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
 }
 
 /// A row's name, for counts and messages.
 #[derive(Clone, Copy, Debug)]
-pub struct RowName {
+pub(crate) struct RowName {
     /// The section of the row file.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// The row's name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its line.
-    pub line: u32,
+    pub(crate) line: u32,
 }
 
 /// A guest's instruction sets.
-pub trait Isa: Sync + Debug {
+pub(crate) trait Isa: Sync + Debug {
     /// The guest's name.
     fn name(&self) -> &'static str;
     /// Its record.
@@ -42,6 +42,12 @@ pub trait Isa: Sync + Debug {
     fn read(&self, record: &Record) -> Vec<String>;
     /// Whether the instruction at `pc` makes more than one access.
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool;
+    /// Whether it is a store-exclusive.
+    fn stores_exclusively(&self, record: &Record, pc: u64) -> bool;
+    /// Whether it is an atomic or ordered access.
+    fn is_atomic(&self, record: &Record, pc: u64) -> bool;
+    /// Whether it is cache maintenance.
+    fn maintains_cache(&self, record: &Record, pc: u64) -> bool;
     /// Names of the parts that it loads.
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String>;
 }

@@ -5,50 +5,50 @@
 use std::fmt::Write as _;
 
 /// Where the slots of a batch's cases are.
-pub const CODE: u64 = 0x3000_0000;
+pub(crate) const CODE: u64 = 0x3000_0000;
 /// Cases of a batch.
-pub const SLOTS: usize = 4096;
+pub(crate) const SLOTS: usize = 4096;
 /// Bytes of a slot.
-pub const SLOT: u64 = 64;
+pub(crate) const SLOT: u64 = 64;
 /// The page that cases may write to; the one after it faults.
-pub const SCRATCH: u64 = 0x3005_0000;
+pub(crate) const SCRATCH: u64 = 0x3005_0000;
 /// A page's size.
-pub const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 /// The end of the scratch page, which is loaded before a case and stored after it.
-pub const WINDOW: u64 = SCRATCH + PAGE - WINDOW_SIZE;
+pub(crate) const WINDOW: u64 = SCRATCH + PAGE - WINDOW_SIZE;
 /// Bytes of it.
-pub const WINDOW_SIZE: u64 = 256;
+pub(crate) const WINDOW_SIZE: u64 = 256;
 /// Words that a slot has room for, and where a record says how many there are.
-pub const WORDS: usize = 14;
+pub(crate) const WORDS: usize = 14;
 const COUNT_AT: usize = 60;
 
 /// A part of a record that is compared.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// As in a debugger.
-    pub name: String,
+    pub(crate) name: String,
     /// Its place in the record.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Its bytes.
-    pub size: usize,
+    pub(crate) size: usize,
 }
 
 /// A guest's record.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Bytes of a record.
-    pub size: usize,
+    pub(crate) size: usize,
     /// The parts after the words.
-    pub parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Where the signal's number is.
-    pub signal: usize,
+    pub(crate) signal: usize,
     /// Where the window is.
-    pub memory: usize,
+    pub(crate) memory: usize,
 }
 
 impl Layout {
     /// A64's.
-    pub fn aarch64() -> Layout {
+    pub(crate) fn aarch64() -> Layout {
         let mut parts = vec![];
         let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
         (0..31).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
@@ -61,7 +61,7 @@ impl Layout {
     }
 
     /// A32's and T32's.
-    pub fn arm() -> Layout {
+    pub(crate) fn arm() -> Layout {
         let mut parts = vec![];
         let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
         (0..15).for_each(|n| part(&format!("r{n}"), 64 + 4 * n, 4));
@@ -76,51 +76,51 @@ impl Layout {
     ///
     /// # Panics
     /// If there is none.
-    pub fn part(&self, name: &str) -> &Part {
+    pub(crate) fn part(&self, name: &str) -> &Part {
         self.parts.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no part {name}"))
     }
 }
 
 /// A record's bytes.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Record(pub Vec<u8>);
+pub(crate) struct Record(pub Vec<u8>);
 
 impl Record {
     /// Up to 16 bytes as a number.
-    pub fn get(&self, at: usize, size: usize) -> u128 {
+    pub(crate) fn get(&self, at: usize, size: usize) -> u128 {
         number(&self.0[at..at + size])
     }
 
     /// Sets up to 16 bytes.
-    pub fn set(&mut self, at: usize, size: usize, v: u128) {
+    pub(crate) fn set(&mut self, at: usize, size: usize, v: u128) {
         self.0[at..at + size].copy_from_slice(&v.to_le_bytes()[..size]);
     }
 
     /// A part of up to 16 bytes.
-    pub fn value(&self, part: &Part) -> u128 {
+    pub(crate) fn value(&self, part: &Part) -> u128 {
         self.get(part.at, part.size)
     }
 
     /// Puts the case's words in.
-    pub fn set_words(&mut self, words: &[u32]) {
+    pub(crate) fn set_words(&mut self, words: &[u32]) {
         assert!(words.len() <= WORDS, "too many words");
         self.set(COUNT_AT, 4, words.len() as u128);
         words.iter().enumerate().for_each(|(i, &w)| self.set(4 * i, 4, w.into()));
     }
 
     /// The case's words.
-    pub fn words(&self) -> Vec<u32> {
+    pub(crate) fn words(&self) -> Vec<u32> {
         (0..self.get(COUNT_AT, 4) as usize).map(|i| self.get(4 * i, 4) as u32).collect()
     }
 }
 
 /// Bytes as a little-endian number.
-pub fn number(bytes: &[u8]) -> u128 {
+pub(crate) fn number(bytes: &[u8]) -> u128 {
     bytes.iter().rev().fold(0, |v, &b| v << 8 | u128::from(b))
 }
 
 /// A part's value as text; memory as where it differs from `from`, by bytes.
-pub fn text(part: &Part, record: &[u8], from: &[u8]) -> String {
+pub(crate) fn text(part: &Part, record: &[u8], from: &[u8]) -> String {
     let bytes = &record[part.at..part.at + part.size];
     if part.size <= 16 {
         return format!("{}={:x}", part.name, number(bytes));

@@ -3,7 +3,7 @@
 use decode::Random;
 
 /// A number of `bits` bits.
-pub fn integer(random: &mut Random, bits: u32) -> u64 {
+pub(crate) fn integer(random: &mut Random, bits: u32) -> u64 {
     let all = u64::MAX >> (64 - bits);
     let v = match random.below(12) {
         0 => 0,
@@ -22,7 +22,7 @@ pub fn integer(random: &mut Random, bits: u32) -> u64 {
 }
 
 /// A floating-point number with this many bits of exponent and fraction, most of them special.
-pub fn float(random: &mut Random, exponent: u32, fraction: u32) -> u64 {
+pub(crate) fn float(random: &mut Random, exponent: u32, fraction: u32) -> u64 {
     let sign = (random.next() & 1) << (exponent + fraction);
     let (bias, top, quiet) = ((1u64 << (exponent - 1)) - 1, (1u64 << exponent) - 1, 1u64 << (fraction - 1));
     let number = |e: u64, f: u64| (e & top) << fraction | f & ((1 << fraction) - 1);
@@ -58,7 +58,7 @@ pub fn float(random: &mut Random, exponent: u32, fraction: u32) -> u64 {
 }
 
 /// A vector register's value: floating-point or integer lanes, or anything.
-pub fn vector(random: &mut Random) -> u128 {
+pub(crate) fn vector(random: &mut Random) -> u128 {
     let kind = random.below(10);
     let lanes = |width: u32, lane: &mut dyn FnMut() -> u64| {
         (0..128 / width).fold(0, |v: u128, _| v << width | u128::from(lane()))
@@ -82,7 +82,7 @@ pub fn vector(random: &mut Random) -> u128 {
 }
 
 /// Fills vector registers; some are copies, so that comparisons find equal numbers.
-pub fn vectors(random: &mut Random, out: &mut [u128]) {
+pub(crate) fn vectors(random: &mut Random, out: &mut [u128]) {
     for n in 0..out.len() {
         out[n] = if n > 0 && random.below(8) == 0 { out[random.below(n)] } else { vector(random) };
         // What a scalar leaves: zeros above.
@@ -93,7 +93,7 @@ pub fn vectors(random: &mut Random, out: &mut [u128]) {
 }
 
 /// The bytes of the window.
-pub fn memory(random: &mut Random, out: &mut [u8]) {
+pub(crate) fn memory(random: &mut Random, out: &mut [u8]) {
     for chunk in out.chunks_mut(16) {
         chunk.copy_from_slice(&vector(random).to_le_bytes());
     }

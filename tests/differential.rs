@@ -1,0 +1,161 @@
+//! The random differential test: cases drawn from the decode rows of both guests are run by one small guest program, the runner, under
+//! the reference emulator, under `rqemu`, and under `rqemu` interpreting; registers, flags, FPSR, memory and signals must be alike.
+//!
+//! A case is one instruction or a sequence with data flowing through it, with the whole register state (`differential/record.rs`). It
+//! may fault: then the state is that of the signal frame. What is not compared is listed with reasons in `differential/known.rs`.
+
+mod a32;
+mod a64;
+mod aim;
+mod compare;
+mod isa;
+mod known;
+mod record;
+mod runner;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use decode::Random;
+
+use crate::harness::{self, GUESTS, Guest};
+use isa::{Case, Isa};
+use known::Left;
+use record::SLOTS;
+
+/// The instruction sets, by guest.
+fn isa_of(guest: &Guest) -> &'static dyn Isa {
+    match guest.name {
+        "arm" => &a32::ArmIsa,
+        _ => &a64::A64Isa,
+    }
+}
+
+/// Cases from a seed: so many of each row, then sequences.
+fn cases(isa: &dyn Isa, seed: u64, per_row: usize, sequences: usize) -> Vec<Case> {
+    // Seeds that are near each other give other numbers.
+    let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+    let mut cases: Vec<Case> = vec![];
+    for (i, row) in isa.rows().iter().enumerate() {
+        if known::left_out(row.section, row.name) != Left::In {
+            continue;
+        }
+        let goal = cases.len() + per_row;
+        for _ in 0..4 * per_row {
+            if cases.len() < goal {
+                cases.extend(isa.case(Some(i), cases.len() % SLOTS, &mut random));
+            }
+        }
+    }
+    let goal = cases.len() + sequences;
+    while cases.len() < goal {
+        cases.extend(isa.case(None, cases.len() % SLOTS, &mut random));
+    }
+    cases
+}
+
+/// What a run gave.
+pub(crate) struct Report {
+    /// Cases that were run.
+    pub(crate) cases: usize,
+    /// How often each row was run, by `section:name:line`.
+    pub(crate) rows: BTreeMap<String, usize>,
+    /// A line of each row that differs, sequences together.
+    pub(crate) differences: Vec<String>,
+}
+
+/// Runs cases everywhere; `Err` says what is missing here.
+pub(crate) fn run(guest: &Guest, seed: u64, per_row: usize, sequences: usize) -> Result<Report, String> {
+    let isa = isa_of(guest);
+    let runner = runner::build(guest)?;
+    let emulators = runner::emulators(guest).ok_or("no reference emulator")?;
+    let cases = cases(isa, seed, per_row, sequences);
+    let name = format!("cases-{seed}");
+    let (mut records, mut differences) = (vec![], vec![]);
+    for emulator in &emulators {
+        match runner::run(isa, emulator, &runner, &cases, &name) {
+            Ok(got) => records.push((emulator.name, got)),
+            Err(text) => differences.push(text),
+        }
+    }
+    differences.extend(differing(isa, &cases, &records));
+    let names = isa.rows();
+    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
+    for row in cases.iter().flat_map(|c| &c.rows) {
+        let row = names[*row];
+        *rows.entry(format!("{}:{}:{}", row.section, row.name, row.line)).or_default() += 1;
+    }
+    Ok(Report { cases: cases.len(), rows, differences })
+}
+
+/// Lines of what differs from the first records.
+fn differing(isa: &dyn Isa, cases: &[Case], records: &[(&str, runner::Records)]) -> Vec<String> {
+    let Some(((_, reference), others)) = records.split_first() else { return vec![] };
+    let names = isa.rows();
+    let mut groups: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for (i, case) in cases.iter().enumerate() {
+        let want = reference.get(i).unwrap_or_default();
+        let mut parts = vec![];
+        for (_, other) in others {
+            for part in compare::differing(isa, case, want, other.get(i).unwrap_or_default()) {
+                if !parts.iter().any(|p: &&record::Part| p.at == part.at) {
+                    parts.push(part);
+                }
+            }
+        }
+        if parts.is_empty() {
+            continue;
+        }
+        let row = names[case.rows[0]];
+        let group = if case.rows.len() > 1 {
+            String::from("sequence")
+        } else {
+            format!("{}:{}:{}", row.section, row.name, row.line)
+        };
+        let got: Vec<(&str, &[u8])> = others.iter().filter_map(|(name, r)| Some((*name, r.get(i)?))).collect();
+        let entry = groups.entry(group).or_default();
+        entry.0 += 1;
+        if entry.1.is_empty() {
+            entry.1 = compare::line(isa, case, i % SLOTS, &parts, want, &got);
+        }
+    }
+    let mut lines: Vec<String> = groups.iter().map(|(name, (count, line))| format!("{name} ({count}): {line}")).collect();
+    for (name, other) in others {
+        for batch in (0..cases.len().div_ceil(SLOTS)).filter(|&b| other.page(b) != reference.page(b)) {
+            lines.push(format!("{name}: the scratch page before the window differs after batch {batch}"));
+        }
+    }
+    lines
+}
+
+/// The seeded part of every run: all rows and some sequences, about a minute for both guests.
+#[test]
+fn quick() {
+    let mut text = String::new();
+    for guest in GUESTS {
+        match run(guest, 1, 24, 16_384) {
+            Err(why) => harness::leave_out(&format!("differential/{}", guest.name), &why),
+            Ok(report) => {
+                let rows = report.rows.len();
+                harness::tell(&format!("differential/{}: {} cases over {rows} rows", guest.name, report.cases));
+                report.differences.iter().for_each(|line| drop(write!(text, "\n  {}: {line}", guest.name)));
+            }
+        }
+    }
+    assert!(text.is_empty(), "differences from the reference:{text}");
+}
+
+/// Every row that takes part can be drawn.
+#[test]
+fn every_row_is_drawn() {
+    for guest in GUESTS {
+        let isa = isa_of(guest);
+        let mut random = Random(7);
+        for (i, row) in isa.rows().iter().enumerate() {
+            let drawn = || (0..400).find_map(|_| isa.case(Some(i), 0, &mut random));
+            let left_out = known::left_out(row.section, row.name) != Left::In;
+            assert!(left_out || { drawn }().is_some(), "{}: {row:?}", guest.name);
+        }
+    }
+}

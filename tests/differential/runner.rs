@@ -1,0 +1,165 @@
+//! Builds the runner and feeds cases to it, under the reference and under the program in both of its ways.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::isa::{Case, Isa};
+use super::record::{PAGE, SLOTS};
+use crate::harness::{self, Guest};
+
+/// Where the runner is linked to; runner.h has the places around it.
+const TEXT: &str = "-Wl,-Ttext-segment=0x30200000";
+const FLAGS: [&str; 11] = [
+    "-nostdlib",
+    "-static",
+    "-ffreestanding",
+    "-fno-builtin",
+    "-fno-tree-loop-distribute-patterns",
+    "-fno-stack-protector",
+    "-fno-pic",
+    "-no-pie",
+    "-O1",
+    "-Wl,--build-id=none",
+    TEXT,
+];
+
+/// The guest's runner; `Err` says what is missing.
+pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
+    let name = format!("{}-gcc", guest.triplets[0]);
+    let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
+    let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
+    let (code, flag) = if guest.name == "arm" { ("arm.S", "-marm") } else { ("aarch64.S", "-mgeneral-regs-only") };
+    let (runner, partial) = (out.join(format!("runner-{}", guest.name)), out.join(format!("runner-{}.partial", guest.name)));
+    let mut command = Command::new(compiler);
+    command.args(FLAGS).arg(flag).arg(folder.join("runner.c")).arg(folder.join(code)).arg("-o").arg(&partial);
+    let done = harness::run(&mut command, Duration::from_secs(60));
+    if done.end != "exit 0" {
+        return Err(format!("the runner does not compile: {}", String::from_utf8_lossy(&done.stderr)));
+    }
+    fs::rename(&partial, &runner).map_err(|e| e.to_string())?;
+    Ok(runner)
+}
+
+/// An emulator under which the runner is run.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    pub(crate) name: &'static str,
+    program: PathBuf,
+    arguments: &'static [&'static str],
+    variables: &'static [(&'static str, &'static str)],
+}
+
+/// The reference first, then the program's code and its interpreter; `None` without a reference.
+pub(crate) fn emulators(guest: &Guest) -> Option<[Emulator; 3]> {
+    let (reference, rqemu) = (harness::reference(guest)?, harness::rqemu(guest));
+    let emulator = |name, program, arguments, variables| Emulator { name, program, arguments, variables };
+    Some([
+        emulator("reference", reference, &["-cpu", "max"], &[]),
+        emulator("jit", rqemu.clone(), &[], &[("RQEMU_INTERPRET", "0")]),
+        emulator("interpreter", rqemu, &[], &[("RQEMU_INTERPRET", "1")]),
+    ])
+}
+
+/// Runs the file's records; the output, and how it ended.
+fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
+    let mut command = Command::new(&emulator.program);
+    command.args(emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
+    let mut child = match command.stderr(Stdio::null()).spawn() {
+        Ok(child) => child,
+        Err(error) => return (vec![], format!("not started: {error}")),
+    };
+    let start = Instant::now();
+    let end = loop {
+        match child.try_wait().expect("wait") {
+            Some(status) => break status.to_string(),
+            None if start.elapsed() > limit => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break "time limit".into();
+            }
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let bytes = fs::read(output).unwrap_or_default();
+    let _ = fs::remove_file(output);
+    (bytes, end)
+}
+
+/// The records of an output, one for each case that was run, and the scratch pages.
+pub(crate) struct Records {
+    bytes: Vec<u8>,
+    size: usize,
+    count: usize,
+}
+
+impl Records {
+    fn place(&self, case: usize) -> usize {
+        case * self.size + case / SLOTS * PAGE as usize
+    }
+    /// A case's record.
+    pub(crate) fn get(&self, case: usize) -> Option<&[u8]> {
+        self.bytes.get(self.place(case)..self.place(case) + self.size)
+    }
+    /// The scratch page after a batch, without the window, that was compared with each case.
+    pub(crate) fn page(&self, batch: usize) -> Option<&[u8]> {
+        let at = self.count.min((batch + 1) * SLOTS) * self.size + batch * PAGE as usize;
+        self.bytes.get(at..at + PAGE as usize - 256)
+    }
+}
+
+/// Runs cases under an emulator. `Err` says how it ended and with which case, if that was not well.
+pub(crate) fn run(isa: &dyn Isa, emulator: &Emulator, runner: &Path, cases: &[Case], name: &str) -> Result<Records, String> {
+    let folder = harness::scratch("differential");
+    let base = folder.join(format!("{name}-{}-{}-{}", isa.name(), emulator.name, std::process::id()));
+    let (input, output) = (base.with_extension("in"), base.with_extension("out"));
+    let size = isa.layout().size;
+    let bytes: Vec<u8> = cases.iter().flat_map(|c| c.record.0.iter().copied()).collect();
+    fs::write(&input, &bytes).expect("records");
+    // A case takes a fraction of a millisecond on any machine.
+    let limit = Duration::from_secs(60 + cases.len() as u64 / 500);
+    let (got, end) = feed(emulator, runner, &input, &output, limit);
+    let whole = cases.len() * size + cases.len().div_ceil(SLOTS) * PAGE as usize;
+    let result = if end == "exit status: 0" && got.len() == whole {
+        Ok(Records { bytes: got, size, count: cases.len() })
+    } else {
+        let batch = got.len() / (SLOTS * size + PAGE as usize);
+        let part = &bytes[batch * SLOTS * size..bytes.len().min((batch + 1) * SLOTS * size)];
+        let fails = |from: usize, to: usize| {
+            let mut some = part.to_vec();
+            // A case without words ends at once.
+            for (i, record) in some.chunks_mut(size).enumerate() {
+                if !(from..to).contains(&i) {
+                    record[60..64].fill(0);
+                }
+            }
+            fs::write(&input, &some).expect("records");
+            feed(emulator, runner, &input, &output, Duration::from_secs(20)).1 != "exit status: 0"
+        };
+        Err(format!("{} ended with {end}: {}", emulator.name, culprit(isa, cases, batch * SLOTS, part.len() / size, fails)))
+    };
+    let _ = fs::remove_file(&input);
+    result
+}
+
+/// Looks for one case of the batch that fails alone.
+fn culprit(isa: &dyn Isa, cases: &[Case], first: usize, count: usize, fails: impl Fn(usize, usize) -> bool) -> String {
+    let (mut from, mut to) = (0, count);
+    while to - from > 1 {
+        let middle = from + (to - from) / 2;
+        if fails(from, middle) {
+            to = middle;
+        } else if fails(middle, to) {
+            from = middle;
+        } else {
+            return format!("cases {} to {} together", first + from, first + to);
+        }
+    }
+    match cases.get(first + from) {
+        Some(case) => format!("case {}: {}", first + from, isa.text(&case.record, (first + from) % SLOTS)),
+        None => "no case".into(),
+    }
+}
