@@ -7,8 +7,8 @@
 //! * `nzcv=nZCv`: the flags, capital letters set.
 //! * `fp=invalid,inexact`: the sticky floating-point flags.
 //! * `[20000010]=ff00`: bytes of memory, in their order. There is memory at [`DATA`]; it is zero.
-//! * `pc=…` after: where it goes on, if that is not the next instruction. `trap=…`, `syscall`, `fault=…`, `flush=…` (an address):
-//!   how it ends else.
+//! * `pc=…` after: where it goes on, if that is not the next instruction. `trap=…`, `syscall`, or with an address `fault=…`,
+//!   `misaligned=…`, `flush=…`: how it ends else.
 //!
 //! What follows a `#` is a comment. `<guest>-recorded.txt` is written by `reference.rs` from what the reference emulator does,
 //! `<guest>.txt` by hand.
@@ -193,7 +193,7 @@ fn apply(guest: &Guest, world: &mut World, list: &str) -> Result<Option<String>,
                 let byte = u128::from_str_radix(&value[2 * i..2 * i + 2], 16).map_err(|e| e.to_string())?;
                 world.data.store(addr + i as u64, 1, byte).map_err(|_| format!("no memory at {addr:#x}"))?;
             }
-        } else if ["pc", "trap", "syscall", "fault", "flush"].contains(&name) {
+        } else if ["pc", "trap", "syscall", "fault", "misaligned", "flush"].contains(&name) {
             end = Some(item.to_string());
         } else if name == "fp" {
             world.fp_flags = fp_value(value);
@@ -228,15 +228,16 @@ pub(crate) fn difference(guest: &Guest, a: &World, b: &World) -> String {
 }
 
 /// How a case ends, empty if by going on after it.
-fn end_text(outcome: Outcome, next: u64) -> String {
+fn end_text(guest: &Guest, outcome: Outcome, next: u64) -> String {
     match outcome {
         Outcome::Goto(pc) | Outcome::Resume { pc } if pc == next => String::new(),
         Outcome::Goto(pc) | Outcome::Return(pc) | Outcome::Indirect(pc) | Outcome::Resume { pc } => {
-            format!("pc={pc:x}")
+            format!("pc={:x}", (guest.branch_target)(pc))
         }
-        Outcome::Call { pc, .. } => format!("pc={pc:x}"),
+        Outcome::Call { pc, .. } => format!("pc={:x}", (guest.branch_target)(pc)),
         Outcome::FlushCode { addr, .. } => format!("flush={addr:x}"),
         Outcome::Syscall { .. } => "syscall".into(),
+        Outcome::Trap { trap: ir::Trap::Align, addr, .. } => format!("misaligned={addr:x}"),
         Outcome::Trap { trap, .. } => format!("trap={trap:?}"),
         Outcome::Fault { fault, .. } => format!("fault={:x}", fault.addr),
     }
@@ -290,7 +291,7 @@ fn check(guest: &Guest, line: &str) -> Result<(), String> {
     let mut expected = world.clone();
     let end = apply(guest, &mut expected, after)?.unwrap_or_default();
     let ran = world.run_code(guest, bytes.clone(), insns, CODE | thumb, None);
-    let got = end_text(ran.outcome, (CODE | thumb) + bytes.len() as u64);
+    let got = end_text(guest, ran.outcome, (CODE | thumb) + bytes.len() as u64);
     if world == expected && got == end {
         return Ok(());
     }

@@ -23,6 +23,8 @@ pub struct Guest {
     pub tagged_pointers: bool,
     /// Translates guest code at `pc` (with the guest's low mode bits) under a mode word.
     pub translate: fn(&mut Translation, pc: u64, mode: u32),
+    /// The address that a branch to `pc` goes to: what the guest's branches drop of their targets (tags) is dropped.
+    pub branch_target: fn(pc: u64) -> u64,
     /// The mode word that guest state asks for: what of it the translation depends on beside pc (FPCR bits, ITSTATE, …).
     pub mode: fn(state: &[u8]) -> u32,
     /// Disassembly of one instruction at the start of the bytes: text and length. For `-d in_asm`.

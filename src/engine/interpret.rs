@@ -16,7 +16,9 @@ impl Engine {
                 return Exit::Interrupted;
             }
             let mode = (self.guest().mode)(&cpu.raw.guest);
-            let region = self.cache.lock().region((cpu.pc(), mode), self.source());
+            let pc = (self.guest().branch_target)(cpu.pc());
+            cpu.set_pc(pc);
+            let region = self.cache.lock().region((pc, mode), self.source());
             let mut memory = Direct { me: std::ptr::from_ref(cpu) as u64, tagged: self.guest().tagged_pointers };
             let mut machine = Machine {
                 state: &mut cpu.raw.guest,

@@ -93,7 +93,7 @@ impl Engine {
         let mut pc = cpu.pc();
         loop {
             if cpu.raw.pending.load(Ordering::SeqCst) != 0 {
-                cpu.set_pc(pc);
+                cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
             cpu.generation = self.generation.load(Ordering::SeqCst);
@@ -142,7 +142,7 @@ impl Engine {
         cpu.set_rounding(control.round);
     }
 
-    /// The code for a guest address, translated if need be, and entered in the jump cache.
+    /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is.
     fn code_for(&self, cpu: &mut Cpu, pc: u64) -> u64 {
         let entry = (pc as usize >> 2) & (JUMP_CACHE - 1);
         if cpu.raw.jumps[entry].pc == pc && pc != NOWHERE {
@@ -150,7 +150,7 @@ impl Engine {
         }
         loop {
             let mut cache = self.cache.lock();
-            let key = (pc, cpu.mode);
+            let key = ((self.guest.branch_target)(pc), cpu.mode);
             let code = match cache.find(key) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),

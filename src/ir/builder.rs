@@ -5,7 +5,7 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
+use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
 
@@ -434,19 +434,20 @@ impl Builder {
         let mem = fold::address(&self.region, mem);
         self.push(Op::Store(mem, v), Ty::Void);
     }
-    pub fn rmw(&mut self, op: Rmw, order: Order, addr: Val, v: Val) -> Val {
+    pub fn rmw(&mut self, op: Rmw, order: Order, align: Align, addr: Val, v: Val) -> Val {
         let ty = self.ty(v);
-        self.push(Op::AtomicRmw(op, order, addr, v), ty)
+        self.push(Op::AtomicRmw(op, order, align.for_size(ty.bytes()), addr, v), ty)
     }
-    pub fn cmpxchg(&mut self, addr: Val, expected: Val, new: Val) -> Val {
+    pub fn cmpxchg(&mut self, align: Align, addr: Val, expected: Val, new: Val) -> Val {
         let ty = self.ty(new);
-        self.push(Op::CmpXchg { addr, expected, new }, ty)
+        self.push(Op::CmpXchg { addr, expected, new, align: align.for_size(ty.bytes()) }, ty)
     }
-    pub fn load_excl(&mut self, ty: Ty, addr: Val, order: Order) -> Val {
-        self.push(Op::LoadExcl(addr, order), ty)
+    pub fn load_excl(&mut self, ty: Ty, order: Order, align: Align, addr: Val) -> Val {
+        self.push(Op::LoadExcl(addr, order, align.for_size(ty.bytes())), ty)
     }
-    pub fn store_excl(&mut self, addr: Val, v: Val, order: Order) -> Val {
-        self.push(Op::StoreExcl(addr, v, order), Ty::I32)
+    pub fn store_excl(&mut self, order: Order, align: Align, addr: Val, v: Val) -> Val {
+        let align = align.for_size(self.ty(v).bytes());
+        self.push(Op::StoreExcl(addr, v, order, align), Ty::I32)
     }
     pub fn clear_excl(&mut self) {
         self.push(Op::ClearExcl, Ty::Void);

@@ -7,7 +7,7 @@
 
 use crate::eval::{eval, mask};
 use crate::helper::{Frame, Helper};
-use crate::op::{Ext, Mem, Op, Rmw, Slot, Val};
+use crate::op::{Align, Ext, Mem, Op, Rmw, Slot, Val};
 use crate::region::{Block, BlockId, Region, Term, Trap};
 use crate::types::{Fence, Order, Ty};
 
@@ -251,19 +251,26 @@ impl Run<'_, '_, '_> {
             Op::FpFlagsSet(v) => self.machine.fp_flags = self.value(v) as u32,
             Op::Load(mem) => return self.load(mem, ty),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
-            Op::AtomicRmw(rmw, _, addr, v) => return self.rmw(rmw, self.value(addr) as u64, ty, self.value(v)),
-            Op::CmpXchg { addr, expected, new } => {
+            Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;
-                if ty == Ty::V128 {
-                    check_aligned(addr, 16)?;
-                }
+                check_aligned(align, addr, ty.bytes())?;
+                return self.rmw(rmw, addr, ty, self.value(v));
+            }
+            Op::CmpXchg { addr, expected, new, align } => {
+                let addr = self.value(addr) as u64;
+                check_aligned(align, addr, ty.bytes())?;
                 let (expected, new) = (self.value(expected), self.value(new));
                 return Ok(self.machine.memory.cmpxchg(addr, ty.bytes(), expected, new)?);
             }
-            Op::LoadExcl(addr, order) => return self.load_exclusive(self.value(addr) as u64, ty, order),
-            Op::StoreExcl(addr, v, _) => {
-                let size = self.region.ty(v).bytes();
-                return self.store_exclusive(self.value(addr) as u64, size, self.value(v));
+            Op::LoadExcl(addr, order, align) => {
+                let addr = self.value(addr) as u64;
+                check_aligned(align, addr, ty.bytes())?;
+                return self.load_exclusive(addr, ty, order);
+            }
+            Op::StoreExcl(addr, v, _, align) => {
+                let (addr, size) = (self.value(addr) as u64, self.region.ty(v).bytes());
+                check_aligned(align, addr, size)?;
+                return self.store_exclusive(addr, size, self.value(v));
             }
             Op::ClearExcl => self.machine.monitor = None,
             Op::Fence(kind) => self.machine.memory.fence(kind),
@@ -321,7 +328,7 @@ impl Run<'_, '_, '_> {
 
     fn load(&mut self, mem: Mem, ty: Ty) -> Result<u128, Stop> {
         let addr = self.address(&mem);
-        check_aligned(addr, mem.align.into())?;
+        check_aligned(mem.align, addr, mem.size.into())?;
         let loaded = self.machine.memory.load(addr, mem.size.into())?;
         self.order_after(mem.order);
         let value = if mem.big { swapped(loaded, mem.size.into()) } else { loaded };
@@ -333,7 +340,7 @@ impl Run<'_, '_, '_> {
 
     fn store(&mut self, mem: Mem, v: u128) -> Result<(), Stop> {
         let addr = self.address(&mem);
-        check_aligned(addr, mem.align.into())?;
+        check_aligned(mem.align, addr, mem.size.into())?;
         self.order_before(mem.order);
         let v = if mem.big { swapped(v, mem.size.into()) } else { v & low_bytes(mem.size.into()) };
         self.machine.memory.store(addr, mem.size.into(), v)?;
@@ -373,7 +380,6 @@ impl Run<'_, '_, '_> {
 
     fn load_exclusive(&mut self, addr: u64, ty: Ty, order: Order) -> Result<u128, Stop> {
         let size = ty.bytes();
-        check_aligned(addr, size)?;
         self.machine.memory.claim(addr);
         let value = self.machine.memory.load(addr, size)?;
         self.order_after(order);
@@ -383,7 +389,6 @@ impl Run<'_, '_, '_> {
 
     /// The store happens if memory still holds what the monitor saw; `Memory::cmpxchg` orders it.
     fn store_exclusive(&mut self, addr: u64, size: usize, v: u128) -> Result<u128, Stop> {
-        check_aligned(addr, size)?;
         match self.machine.monitor {
             Some(m) if (m.addr, m.size) == (addr, size) && self.machine.memory.give_up(addr) => {
                 let old = self.machine.memory.cmpxchg(addr, size, m.value, v)?;
@@ -398,11 +403,8 @@ impl Run<'_, '_, '_> {
     }
 }
 
-fn check_aligned(addr: u64, size: usize) -> Result<(), Stop> {
-    match addr % size as u64 {
-        0 => Ok(()),
-        _ => Err(Stop::Trap { trap: Trap::Align, addr }),
-    }
+fn check_aligned(align: Align, addr: u64, size: usize) -> Result<(), Stop> {
+    if align.allows(addr, size) { Ok(()) } else { Err(Stop::Trap { trap: Trap::Align, addr }) }
 }
 
 fn low_bytes(size: usize) -> u128 {

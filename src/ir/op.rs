@@ -341,6 +341,36 @@ pub enum Ext {
     Sign,
 }
 
+/// Which addresses an access may have. At others it traps as a bus error ([`crate::region::Trap::Align`]), before anything is accessed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Align {
+    Any,
+    /// Multiples of this power of two.
+    To(u8),
+    /// The access lies within 16 aligned bytes (Arm FEAT_LSE2).
+    Within16,
+}
+
+impl Align {
+    /// Whether an access of `size` bytes may be at `addr`.
+    pub const fn allows(self, addr: u64, size: usize) -> bool {
+        match self {
+            Align::Any => true,
+            Align::To(n) => addr & (n as u64 - 1) == 0,
+            Align::Within16 => (addr & 15) + size as u64 <= 16,
+        }
+    }
+
+    /// The same rule for accesses of `size` bytes, as a simpler one where there is such.
+    pub const fn for_size(self, size: usize) -> Align {
+        match (self, size) {
+            (Align::To(1), _) | (Align::Within16, 1) => Align::Any,
+            (Align::Within16, 16) => Align::To(16),
+            _ => self,
+        }
+    }
+}
+
 /// Where and how a load or store goes: address = base + (index << scale) + disp, computed at the width of `base`'s type
 /// (I32 wraps at 4 GiB). Both address values have the same type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -358,8 +388,7 @@ pub struct Mem {
     pub big: bool,
     /// Address space (0 is the only one in user mode).
     pub space: u8,
-    /// Traps (as a bus error) if the address is not a multiple of this power of two.
-    pub align: u8,
+    pub align: Align,
 }
 
 impl Mem {
@@ -375,7 +404,7 @@ impl Mem {
             order: Order::Plain,
             big: false,
             space: 0,
-            align: 1,
+            align: Align::Any,
         }
     }
     pub const fn disp(self, disp: i32) -> Mem {
@@ -393,8 +422,12 @@ impl Mem {
     pub const fn aligned(self) -> Mem {
         self.aligned_to(self.size)
     }
-    pub const fn aligned_to(self, align: u8) -> Mem {
-        Mem { align, ..self }
+    /// The address must be a multiple of a power of two; 1 allows all.
+    pub const fn aligned_to(self, bytes: u8) -> Mem {
+        self.align(Align::To(bytes))
+    }
+    pub const fn align(self, align: Align) -> Mem {
+        Mem { align: align.for_size(self.size as usize), ..self }
     }
 }
 
@@ -551,17 +584,18 @@ pub enum Op {
     /// The value's low `size` bytes.
     Store(Mem, Val),
     /// The old value. `size` as in the result's type (I8 … I64).
-    AtomicRmw(Rmw, Order, Val, Val),
-    /// Compares memory with expected, stores new if equal; the old value. I8 … I64, V128 (16-byte aligned or it faults).
+    AtomicRmw(Rmw, Order, Align, Val, Val),
+    /// Compares memory with expected, stores new if equal; the old value. I8 … I64, V128 (which the host wants aligned to 16).
     CmpXchg {
         addr: Val,
         expected: Val,
         new: Val,
+        align: Align,
     },
-    /// Load that arms the exclusive monitor (I8 … I64, V128); aligned or it faults.
-    LoadExcl(Val, Order),
+    /// Load that arms the exclusive monitor (I8 … I64, V128). Its bytes lie within 16 aligned ones, the monitor's granule.
+    LoadExcl(Val, Order, Align),
     /// I32: 0 stored, 1 not (the monitor was lost). The value's type tells the size.
-    StoreExcl(Val, Val, Order),
+    StoreExcl(Val, Val, Order, Align),
     ClearExcl,
     Fence(Fence),
     /// Touches the cache line for reading: may be dropped.
@@ -615,7 +649,7 @@ impl Op {
             | VSplat(_, a)
             | VSplatLane(_, a, _)
             | VGet(_, a, _)
-            | LoadExcl(a, _)
+            | LoadExcl(a, ..)
             | Prefetch(a) => *a = f(*a),
             Bin(_, a, b)
             | Deposit { into: a, v: b, .. }
@@ -633,8 +667,8 @@ impl Op {
             | Crypto(_, a, b)
             | VExt(a, b, _)
             | VSet(_, a, b, _)
-            | AtomicRmw(_, _, a, b)
-            | StoreExcl(a, b, _) => {
+            | AtomicRmw(_, _, _, a, b)
+            | StoreExcl(a, b, ..) => {
                 *a = f(*a);
                 *b = f(*b);
             }
@@ -645,7 +679,7 @@ impl Op {
             | FlagsSbc(a, b, c)
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
-            | CmpXchg { addr: a, expected: b, new: c } => {
+            | CmpXchg { addr: a, expected: b, new: c, .. } => {
                 *a = f(*a);
                 *b = f(*b);
                 *c = f(*c);

@@ -1,6 +1,6 @@
 //! A region as text, one operation per line: `v12: i64 = add v3, v7`. For `-d op` and for messages; it is not read back.
 
-use crate::op::{Ext, Mem, Op, Slot, Val};
+use crate::op::{Align, Ext, Mem, Op, Slot, Val};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::types::{Env, Fmt, Lane, NanRule, Order, Round, Shape, Ty};
 use std::fmt::{Debug, Write};
@@ -131,9 +131,10 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::VSplatLane(lane, _, n) => with(format!("vsplat_lane.{}", lower(lane)), &[n]),
         Op::VGet(lane, _, n) => with(format!("vget.{}", lower(lane)), &[n]),
         Op::VSet(lane, _, _, n) => with(format!("vset.{}", lower(lane)), &[n]),
-        Op::AtomicRmw(o, order, ..) => plain(format!("atomic_{}{}", snake(o), ordered(order))),
-        Op::LoadExcl(_, order) => plain(format!("load_excl{}", ordered(order))),
-        Op::StoreExcl(_, _, order) => plain(format!("store_excl{}", ordered(order))),
+        Op::AtomicRmw(o, order, align, ..) => plain(format!("atomic_{}{}{}", snake(o), aligned(align), ordered(order))),
+        Op::CmpXchg { align, .. } => plain(format!("cmp_xchg{}", aligned(align))),
+        Op::LoadExcl(_, order, align) => plain(format!("load_excl{}{}", aligned(align), ordered(order))),
+        Op::StoreExcl(_, _, order, align) => plain(format!("store_excl{}{}", aligned(align), ordered(order))),
         Op::Fence(kind) => plain(format!("fence_{}", lower(kind))),
         // What is left has nothing but values: its name is the first word.
         _ => {
@@ -168,13 +169,21 @@ fn ordered(order: Order) -> String {
     if order == Order::Plain { String::new() } else { format!("_{}", snake(order)) }
 }
 
+fn aligned(align: Align) -> String {
+    match align {
+        Align::Any => String::new(),
+        Align::To(bytes) => format!("_aligned{bytes}"),
+        Align::Within16 => "_within16".to_owned(),
+    }
+}
+
 /// Size and manner, then the address.
 fn memory(m: &Mem) -> String {
     let mut out = format!(".{}", m.size);
     for (there, word) in [
         (m.ext == Ext::Sign, "_signed"),
         (m.big, "_big"),
-        (m.align > 1, &format!("_aligned{}", m.align)),
+        (m.align != Align::Any, &aligned(m.align)),
         (m.order != Order::Plain, &ordered(m.order)),
     ] {
         if there {

@@ -51,11 +51,19 @@ struct Row {
 
 use Takes::{Nothing, Value};
 
-const fn row(name: &'static str, env: &'static str, takes: Takes, about: &'static str, set: Setter, inherited: bool) -> Row {
+const fn row(
+    name: &'static str,
+    env: &'static str,
+    takes: Takes,
+    about: &'static str,
+    set: Setter,
+    inherited: bool,
+) -> Row {
     Row { name, env, takes, about, set, inherited }
 }
 
 /// The options, in the order of the help.
+#[rustfmt::skip]
 static ROWS: &[Row] = &[
     row("L", "LD_PREFIX", Value("path"), "look for the program's interpreter and files under `path` first", |o, v| {
         let end = v.iter().rposition(|b| *b != b'/').map_or(0, |e| e + 1);
@@ -97,8 +105,8 @@ static ROWS: &[Row] = &[
         Ok(())
     }, true),
     row("t", "RTSIG_MAP", Value("map"), "taken for qemu's sake: every signal is the host's own", |_, _| Ok(()), true),
-    row("d", "LOG", Value("item,..."), "log these things (-d help lists them)", |o, v| log_items(o, v), true),
-    row("dfilter", "DFILTER", Value("range,..."), "log translations of these addresses only: start..end, start+size, start-size", |o, v| filter(o, v), true),
+    row("d", "LOG", Value("item,..."), "log these things (-d help lists them)", log_items, true),
+    row("dfilter", "DFILTER", Value("range,..."), "log translations of these addresses only: start..end, start+size, start-size", filter, true),
     row("D", "LOG_FILENAME", Value("file"), "log there (%d: the process) and not to stderr", |o, v| {
         o.log_file = Some(v.to_vec());
         Ok(())
@@ -214,11 +222,16 @@ pub fn help(guests: &[&Guest]) -> String {
     }
     let names: Vec<_> = guests.iter().map(|g| g.name).collect();
     t += "\nOptions that print and end:\n";
-    let _ = write!(t, "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n", "-h, -help", "", "-version", "QEMU_VERSION");
+    let _ = write!(
+        t,
+        "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n",
+        "-h, -help", "", "-version", "QEMU_VERSION"
+    );
     for p in PRINTS {
         let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
     }
-    let _ = writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
+    let _ =
+        writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
 }
 
@@ -348,7 +361,9 @@ impl UnwrapSay for Wrong {
 
 fn apply(inv: &mut Invocation, row: &'static Row, value: &[u8], guests: &[&'static Guest]) -> Result<(), Wrong> {
     match (row.name, value) {
-        ("cpu", b"help" | b"?") => return Err(Wrong::Instead(Say { text: cpu_help(&listed(inv.guest, guests)), status: 0 })),
+        ("cpu", b"help" | b"?") => {
+            return Err(Wrong::Instead(Say { text: cpu_help(&listed(inv.guest, guests)), status: 0 }));
+        }
         ("d", b"help" | b"?") => return Err(Wrong::Instead(Say { text: log_help(), status: 0 })),
         _ => {}
     }

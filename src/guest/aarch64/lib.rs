@@ -28,6 +28,7 @@ pub static AARCH64: Guest = Guest {
     state: state::STATE,
     tagged_pointers: true,
     translate: translate::block,
+    branch_target,
     mode: state::mode,
     disassemble,
     abi: &linux::ABI,
@@ -40,6 +41,11 @@ fn disassemble(bytes: &[u8], pc: u64, _: u32) -> (String, usize) {
         Some(&word) => (A64.disassemble(u32::from_le_bytes(word), pc), 4),
         None => (String::from(".byte ?"), bytes.len()),
     }
+}
+
+/// Linux enables TBI0: the top byte becomes copies of bit 55 (Arm ARM AArch64.BranchAddr).
+fn branch_target(pc: u64) -> u64 {
+    ((pc << 8) as i64 >> 8) as u64
 }
 
 fn reset(_: &mut [u8], _: &Cpu) {

@@ -29,6 +29,7 @@ pub static ARM: Guest = Guest {
     state: state::STATE,
     tagged_pointers: false,
     translate: translate::block,
+    branch_target: |pc| pc,
     mode: state::mode,
     disassemble: translate::disassemble,
     abi: &linux::ABI,

@@ -3,7 +3,7 @@
 use super::{Machine, MemFault, Memory, Monitor, Outcome, run};
 use crate::builder::Builder;
 use crate::helper::{Frame, Helper, Touches};
-use crate::op::{Bin, Inst, Mem, Op, Rmw, Slot, Val};
+use crate::op::{Align, Bin, Inst, Mem, Op, Rmw, Slot, Val};
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fmt, IntCc, Order, Round, Shape, Ty, fpflag};
 use crate::verify;
@@ -204,7 +204,7 @@ fn atomics() {
     for (rmw, operand, expect) in rows {
         let region = into_x0(|b| {
             let (addr, v) = (b.i64(BASE), b.i32(operand as u32));
-            b.rmw(rmw, Order::AcqRel, addr, v)
+            b.rmw(rmw, Order::AcqRel, Align::Any, addr, v)
         });
         let mut w = World::new();
         w.run(&region);
@@ -214,7 +214,7 @@ fn atomics() {
     for (expected, stored) in [(0x8180, 5), (5, 0x8180)] {
         let region = into_x0(|b| {
             let (addr, expected, new) = (b.i64(BASE), b.constant(Ty::I16, expected), b.constant(Ty::I16, 5));
-            b.cmpxchg(addr, expected, new)
+            b.cmpxchg(Align::Any, addr, expected, new)
         });
         let mut w = World::new();
         w.run(&region);
@@ -227,12 +227,12 @@ fn exclusives() {
     let load = |disp| {
         into_x0(move |b| {
             let addr = b.i64(BASE + disp);
-            b.load_excl(Ty::I32, addr, Order::Acquire)
+            b.load_excl(Ty::I32, Order::Acquire, Align::To(4), addr)
         })
     };
     let store = into_x0(|b| {
         let (addr, v) = (b.i64(BASE + 4), b.i32(6));
-        b.store_excl(addr, v, Order::Release)
+        b.store_excl(Order::Release, Align::To(4), addr, v)
     });
     let mut w = World::new();
     let mut status = |before: &dyn Fn(&mut World)| {

@@ -1,7 +1,7 @@
 //! Regions that break one rule each.
 
 use super::check;
-use crate::op::{Bin, Fp1, Fp2, Inst, Mem, Op, Slot, V1, V2, VShift, Val};
+use crate::op::{Align, Bin, Fp1, Fp2, Inst, Mem, Op, Slot, V1, V2, VShift, Val};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::types::{Env, Fmt, Lane, Order, Shape, Ty};
 
@@ -77,8 +77,11 @@ fn operations() {
         (Op::Load(Mem::at(X, 4).index(W, 0)), Ty::I32, "v1 is I32, I64 wanted"),
         (Op::Load(Mem::at(X, 4).signed()), Ty::F32, "sign extension"),
         (Op::Store(Mem::at(X, 4), FLAGS), Ty::Void, "Flags"),
-        (Op::AtomicRmw(crate::op::Rmw::Add, Order::Plain, X, V), Ty::V128, "V128 is not an integer"),
-        (Op::StoreExcl(X, W, Order::Plain), Ty::I64, "I32 wanted"),
+        (Op::AtomicRmw(crate::op::Rmw::Add, Order::Plain, Align::Any, X, V), Ty::V128, "V128 is not an integer"),
+        (Op::StoreExcl(X, W, Order::Plain, Align::Within16), Ty::I64, "I32 wanted"),
+        (Op::LoadExcl(X, Order::Plain, Align::Any), Ty::I64, "within 16 aligned bytes"),
+        (Op::CmpXchg { addr: X, expected: V, new: V, align: Align::Any }, Ty::V128, "at a multiple of 16"),
+        (Op::Load(Mem { align: Align::To(3), ..Mem::at(X, 8) }), Ty::I64, "to a power of two"),
         (Op::Bin(Bin::Add, Val(5), X), Ty::I64, "v5 is used before its definition"),
         (Op::Bin(Bin::Add, Val(99), X), Ty::I64, "v99 has no definition"),
     ];

@@ -1,7 +1,7 @@
 //! Types of operations: operands, result, lanes and immediates, as `op.rs` has them.
 
 use super::need;
-use crate::op::{Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
+use crate::op::{Align, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
 use crate::region::Region;
 use crate::types::{Fmt, Lane, Shape, Ty};
 
@@ -401,23 +401,28 @@ impl Check<'_> {
                 self.result(Ty::Void)?;
                 self.place(&mem, self.r.ty(v))
             }
-            Op::AtomicRmw(_, _, addr, v) => {
+            Op::AtomicRmw(_, _, align, addr, v) => {
                 self.address(addr)?;
+                self.alignment(align)?;
                 self.number(ty)?;
                 self.operand(v, ty)
             }
-            Op::CmpXchg { addr, expected, new } => {
+            Op::CmpXchg { addr, expected, new, align } => {
                 self.address(addr)?;
                 self.exchanged(ty)?;
+                self.alignment(align)?;
+                self.that(ty != Ty::V128 || align == Align::To(16), "16 bytes are exchanged at a multiple of 16")?;
                 self.operands(&[expected, new], ty)
             }
-            Op::LoadExcl(addr, _) => {
+            Op::LoadExcl(addr, _, align) => {
                 self.address(addr)?;
-                self.exchanged(ty)
+                self.exchanged(ty)?;
+                self.in_granule(align, ty)
             }
-            Op::StoreExcl(addr, v, _) => {
+            Op::StoreExcl(addr, v, _, align) => {
                 self.address(addr)?;
                 self.exchanged(self.r.ty(v))?;
+                self.in_granule(align, self.r.ty(v))?;
                 self.result(Ty::I32)
             }
             Op::Prefetch(addr) => {
@@ -433,12 +438,29 @@ impl Check<'_> {
         if ty == Ty::V128 { Ok(()) } else { self.number(ty) }
     }
 
+    fn alignment(&self, align: Align) -> Checked {
+        let known = !matches!(align, Align::To(n) if !n.is_power_of_two() || n > 64);
+        self.that(known, "alignment is to a power of two")
+    }
+
+    /// An exclusive access lies within the monitor's granule.
+    fn in_granule(&self, align: Align, ty: Ty) -> Checked {
+        self.alignment(align)?;
+        let within = match align {
+            Align::Any => ty == Ty::I8,
+            Align::To(n) => usize::from(n) >= ty.bytes(),
+            Align::Within16 => ty != Ty::V128,
+        };
+        self.that(within, "an exclusive access lies within 16 aligned bytes")
+    }
+
     /// An access by a value of type `ty`.
     fn place(&self, mem: &Mem, ty: Ty) -> Checked {
         self.address(mem.base)?;
         if !mem.index.is_none() {
             self.operand(mem.index, self.r.ty(mem.base))?;
         }
+        self.alignment(mem.align)?;
         self.that(mem.scale <= 3, "the index is shifted by 3 at most")?;
         self.that(matches!(mem.size, 1 | 2 | 4 | 8 | 16), "1, 2, 4, 8 or 16 bytes")?;
         let size = usize::from(mem.size);

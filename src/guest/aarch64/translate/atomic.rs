@@ -2,42 +2,30 @@
 
 use super::Cx;
 use crate::insn::*;
-use ir::{Ext, IntCc, Lane, Mem, Order, Rmw, Trap, Ty, Val};
+use ir::{Align, Ext, Lane, Mem, Order, Rmw, Ty, Val};
 
 /// Writes a value of any width to a register, zeros above.
 fn set(cx: &mut Cx, t: u32, v: Val) {
     cx.set_r(t, v);
 }
 
-/// Traps unless Xn or SP is a multiple of 2^`log2`: without FEAT_LSE2 atomic accesses are aligned. Values of before are lost,
-/// a new block begins.
-fn check_aligned(cx: &mut Cx, n: u32, log2: u32) {
-    if log2 == 0 {
-        return;
-    }
-    let base = cx.xsp(n);
-    let (low, zero) = (cx.b.and_imm(base, (1 << log2) - 1), cx.b.i64(0));
-    let holds = cx.b.cmp(IntCc::Eq, low, zero);
-    let (good, bad) = (cx.b.block(), cx.b.block());
-    cx.b.branch(holds, good, bad);
-    cx.b.enter(bad);
-    cx.b.trap(Trap::Align);
-    cx.b.enter(good);
-}
+/// Exclusive, atomic and ordered accesses fault where they cross a multiple of 16 (AArch64.UnalignedAccessFaults with FEAT_LSE2;
+/// Linux leaves SCTLR_EL1.nAA 0).
+const ALIGN: Align = Align::Within16;
 
 // ---- exclusives ----
 
 pub(crate) fn ldxr(cx: &mut Cx, i: Ldxr) {
     let addr = cx.xsp(i.n);
     let order = if i.o == 1 { Order::Acquire } else { Order::Plain };
-    let v = cx.b.load_excl(Ty::int(1 << i.z), addr, order);
+    let v = cx.b.load_excl(Ty::int(1 << i.z), order, ALIGN, addr);
     set(cx, i.t, v);
 }
 
 pub(crate) fn stxr(cx: &mut Cx, i: Stxr) {
     let (addr, v) = (cx.xsp(i.n), cx.rz(i.z, i.t));
     let order = if i.o == 1 { Order::Release } else { Order::Plain };
-    let status = cx.b.store_excl(addr, v, order);
+    let status = cx.b.store_excl(order, ALIGN, addr, v);
     set(cx, i.s, status);
 }
 
@@ -68,23 +56,23 @@ fn pair_type(z: u32) -> Ty {
 pub(crate) fn ldxp(cx: &mut Cx, i: Ldxp) {
     let addr = cx.xsp(i.n);
     let order = if i.o == 1 { Order::Acquire } else { Order::Plain };
-    let v = cx.b.load_excl(pair_type(i.z), addr, order);
+    let v = cx.b.load_excl(pair_type(i.z), order, ALIGN, addr);
     set_pair(cx, i.z, i.t, i.u, v);
 }
 
 pub(crate) fn stxp(cx: &mut Cx, i: Stxp) {
     let (addr, v) = (cx.xsp(i.n), pair(cx, i.z, i.t, i.u));
     let order = if i.o == 1 { Order::Release } else { Order::Plain };
-    let status = cx.b.store_excl(addr, v, order);
+    let status = cx.b.store_excl(order, ALIGN, addr, v);
     set(cx, i.s, status);
 }
 
-// ---- ordered loads and stores; without FEAT_LSE2 they are aligned or fault ----
+// ---- ordered loads and stores ----
 
 /// An ordered load of 2^`z` bytes.
 fn load(cx: &mut Cx, z: u32, mem: Mem) -> Val {
     let ty = if z == 3 { Ty::I64 } else { Ty::I32 };
-    cx.b.load(ty, mem.order(Order::Acquire).aligned())
+    cx.b.load(ty, mem.order(Order::Acquire).align(ALIGN))
 }
 
 pub(crate) fn ldar(cx: &mut Cx, i: Ldar) {
@@ -96,7 +84,7 @@ pub(crate) fn ldar(cx: &mut Cx, i: Ldar) {
 
 pub(crate) fn stlr(cx: &mut Cx, i: Stlr) {
     let (mem, v) = (cx.at(i.n, 1 << i.z), cx.rz(i.z, i.t));
-    cx.b.store(mem.order(Order::Release).aligned(), v);
+    cx.b.store(mem.order(Order::Release).align(ALIGN), v);
 }
 
 pub(crate) fn ldapr(cx: &mut Cx, i: Ldapr) {
@@ -117,30 +105,28 @@ pub(crate) fn ldapur(cx: &mut Cx, i: Ldapur) {
 
 pub(crate) fn ldapurs(cx: &mut Cx, i: Ldapurs) {
     let mem = Mem { ext: Ext::Sign, ..unscaled(cx, i.z, i.n, i.i) };
-    let v = cx.b.load(super::width(i.f), mem.order(Order::Acquire).aligned());
+    let v = cx.b.load(super::width(i.f), mem.order(Order::Acquire).align(ALIGN));
     set(cx, i.t, v);
 }
 
 pub(crate) fn stlur(cx: &mut Cx, i: Stlur) {
     let (mem, v) = (unscaled(cx, i.z, i.n, i.i), cx.rz(i.z, i.t));
-    cx.b.store(mem.order(Order::Release).aligned(), v);
+    cx.b.store(mem.order(Order::Release).align(ALIGN), v);
 }
 
 // ---- compare and swap ----
 
 pub(crate) fn cas(cx: &mut Cx, i: Cas) {
-    check_aligned(cx, i.n, i.z);
     let (addr, expected, new) = (cx.xsp(i.n), cx.rz(i.z, i.s), cx.rz(i.z, i.t));
-    let old = cx.b.cmpxchg(addr, expected, new);
+    let old = cx.b.cmpxchg(ALIGN, addr, expected, new);
     set(cx, i.s, old);
 }
 
 pub(crate) fn casp(cx: &mut Cx, i: Casp) {
     // The fields are half of the even registers' numbers.
     let (s, t) = (2 * i.s, 2 * i.t);
-    check_aligned(cx, i.n, 3 + i.z);
     let (addr, expected, new) = (cx.xsp(i.n), pair(cx, i.z, s, s + 1), pair(cx, i.z, t, t + 1));
-    let old = cx.b.cmpxchg(addr, expected, new);
+    let old = cx.b.cmpxchg(ALIGN, addr, expected, new);
     set_pair(cx, i.z, s, s + 1, old);
 }
 
@@ -157,7 +143,6 @@ struct Access {
 }
 
 fn atomic(cx: &mut Cx, op: Rmw, i: Access) {
-    check_aligned(cx, i.n, i.z);
     let (addr, v) = (cx.xsp(i.n), cx.rz(i.z, i.s));
     modify(cx, op, &i, addr, v);
 }
@@ -169,7 +154,7 @@ fn modify(cx: &mut Cx, op: Rmw, i: &Access, addr: Val, v: Val) {
         (0, _) => Order::Release,
         _ => Order::AcqRel,
     };
-    let old = cx.b.rmw(op, order, addr, v);
+    let old = cx.b.rmw(op, order, ALIGN, addr, v);
     set(cx, i.t, old);
 }
 
@@ -185,7 +170,6 @@ pub(crate) fn ldadd(cx: &mut Cx, i: Ldadd) {
 }
 
 pub(crate) fn ldclr(cx: &mut Cx, i: Ldclr) {
-    check_aligned(cx, i.n, i.z);
     let (addr, bits) = (cx.xsp(i.n), cx.rz(i.z, i.s));
     let kept = cx.b.not(bits);
     modify(cx, Rmw::And, &access!(i), addr, kept);

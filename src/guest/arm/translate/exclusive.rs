@@ -2,7 +2,7 @@
 
 use super::{Cx, pair};
 use crate::insn::{Clrex, Lda, Ldrex, Ldrexd, Stl, Strex, Strexd, Swp};
-use ir::{Bin, Order, Rmw, Ty, Un, Val};
+use ir::{Align, Bin, Order, Rmw, Ty, Un, Val};
 
 impl Cx<'_> {
     /// A value of memory's byte order in the guest's, or the other way: for accesses that have no byte order of their own.
@@ -37,7 +37,7 @@ fn release(q: u32) -> Order {
 pub(crate) fn ldrex(cx: &mut Cx, a: Ldrex) {
     let base = cx.r(a.n);
     let at = cx.b.add_imm(base, i64::from(a.i) * 4);
-    let v = cx.b.load_excl(Ty::int(1 << a.z), at, acquire(a.q));
+    let v = cx.b.load_excl(Ty::int(1 << a.z), acquire(a.q), Align::To(1 << a.z), at);
     let v = cx.ordered(v);
     let v = cx.b.zext(Ty::I32, v);
     cx.set_r(a.t, v);
@@ -45,7 +45,7 @@ pub(crate) fn ldrex(cx: &mut Cx, a: Ldrex) {
 
 pub(crate) fn ldrexd(cx: &mut Cx, a: Ldrexd) {
     let at = cx.r(a.n);
-    let v = cx.b.load_excl(Ty::I64, at, acquire(a.q));
+    let v = cx.b.load_excl(Ty::I64, acquire(a.q), Align::To(8), at);
     let [low, high] = cx.halves(v);
     cx.set_r(a.t, low);
     cx.set_r(pair(a.t, a.x), high);
@@ -57,14 +57,14 @@ pub(crate) fn strex(cx: &mut Cx, a: Strex) {
     let v = cx.r(a.t);
     let v = cx.b.trunc(Ty::int(1 << a.z), v);
     let v = cx.ordered(v);
-    let status = cx.b.store_excl(at, v, release(a.q));
+    let status = cx.b.store_excl(release(a.q), Align::To(1 << a.z), at, v);
     cx.set_r(a.d, status);
 }
 
 pub(crate) fn strexd(cx: &mut Cx, a: Strexd) {
     let (at, low, high) = (cx.r(a.n), cx.r(a.t), cx.r(pair(a.t, a.x)));
     let v = cx.doubleword(low, high);
-    let status = cx.b.store_excl(at, v, release(a.q));
+    let status = cx.b.store_excl(release(a.q), Align::To(8), at, v);
     cx.set_r(a.d, status);
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn swp(cx: &mut Cx, a: Swp) {
     let (at, v) = (cx.r(a.n), cx.r(a.m));
     let v = cx.b.trunc(Ty::int(1 << a.z), v);
     let v = cx.ordered(v);
-    let old = cx.b.rmw(Rmw::Swap, Order::Plain, at, v);
+    let old = cx.b.rmw(Rmw::Swap, Order::Plain, Align::To(1 << a.z), at, v);
     let old = cx.ordered(old);
     let old = cx.b.zext(Ty::I32, old);
     cx.set_r(a.t, old);

@@ -209,6 +209,15 @@ impl Emitter<'_> {
         self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to });
     }
 
+    /// The same for a comparison, whose result is the host's flags.
+    pub(super) fn cold_compare(&mut self, v: Val, label: Label, back: Label, args: &[Xm], swapped: bool) {
+        let args = args.iter().map(|a| match *a {
+            Xm::Reg(x) => Arg::Xmm(x),
+            Xm::Mem(m) => Arg::Mem(m),
+        });
+        self.cold.push(Cold::Compare { label, back, v, args: args.collect(), swapped });
+    }
+
     fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
         self.pool(splat(fmt, bits))
     }

@@ -1,13 +1,13 @@
 //! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
 
-use super::super::alloc::{Loc, size};
+use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::Exit;
 use crate::cpu::{OWNERS, at};
-use ir::{Ext, Fence, Order, Rmw, Trap, Ty, Val};
+use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
 
 impl Emitter<'_> {
     /// The host's operand for a guest address.
@@ -53,23 +53,52 @@ impl Emitter<'_> {
         wrap(Mem::sib(base, index, m.scale, m.disp))
     }
 
-    /// Traps if the address is not a multiple of `bytes`.
-    fn check_aligned(&mut self, m: Mem, bytes: u8) {
-        if bytes == 1 {
-            return;
-        }
+    /// Traps if an access of `size` bytes may not be at the address. May take scratch.
+    fn check_aligned(&mut self, m: Mem, align: Align, size: u8) {
+        let bytes = match align.for_size(size.into()) {
+            Align::Any => return,
+            Align::To(bytes) => bytes,
+            // What is aligned to its size crosses nothing: the rule itself is for the slow path.
+            Align::Within16 => size,
+        };
         self.clobber();
-        self.a.lea(Size::Q, SCRATCH, m);
-        self.a.test_i(Size::B, SCRATCH, i32::from(bytes) - 1);
+        let low = match m.base {
+            Some(base) if m == Mem::base(base, 0) => base,
+            _ => {
+                self.a.lea(Size::Q, SCRATCH, m);
+                SCRATCH
+            }
+        };
+        self.a.test_i(Size::B, low, i32::from(bytes) - 1);
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
         let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
-        self.cold.push(Cold::Leave { label, exit, value: true });
+        let unless = (align.for_size(size.into()) == Align::Within16).then(|| (size, self.a.label_here()));
+        self.cold.push(Cold::Misaligned { label, mem: m, unless, exit });
+    }
+
+    /// An exclusive access's operand, tag and all: with the other registers it needs there is none for the address without. It comes off by
+    /// [`Emitter::untagged`], when those have been used.
+    fn exclusive_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
+        let mask = std::mem::take(&mut self.mask_tags);
+        let mem = self.atomic_operand(addr, align, ty);
+        self.mask_tags = mask;
+        mem
+    }
+
+    /// The operand without a tag, through the value register `t`; the host's flags are lost.
+    fn untagged(&mut self, mem: Mem, addr: Val, t: Reg) -> Mem {
+        if !self.mask_tags || self.r.ty(addr) != Ty::I64 {
+            return mem;
+        }
+        self.a.lea(Size::Q, t, mem);
+        self.mask_tag(t);
+        Mem::base(t, 0)
     }
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
         let mem = self.address(m);
-        self.check_aligned(mem, m.align);
+        self.check_aligned(mem, m.align, m.size);
         mem
     }
 
@@ -240,15 +269,16 @@ impl Emitter<'_> {
         self.a.prefetcht0(Mem::base(r, 0));
     }
 
-    fn atomic_address(&mut self, addr: Val) -> Mem {
-        self.address(&ir::Mem::at(addr, 8))
+    /// The operand of an access by values of type `ty`, checked.
+    fn atomic_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
+        self.operand(&ir::Mem::at(addr, ty.bytes() as u8).align(align))
     }
 
-    pub(super) fn atomic_rmw(&mut self, v: Val, op: Rmw, addr: Val, x: Val) {
+    pub(super) fn atomic_rmw(&mut self, v: Val, op: Rmw, align: Align, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(v);
         let bytes = size(ty);
-        let mem = self.atomic_address(addr);
+        let mem = self.atomic_operand(addr, align, ty);
         match op {
             Rmw::Swap | Rmw::Add => {
                 let r = self.to_scratch(x);
@@ -305,13 +335,13 @@ impl Emitter<'_> {
         self.a.jcc(X::Ne, again);
     }
 
-    pub(super) fn cmpxchg(&mut self, v: Val, addr: Val, expected: Val, new: Val) {
+    pub(super) fn cmpxchg(&mut self, v: Val, align: Align, addr: Val, expected: Val, new: Val) {
         self.clobber();
         let ty = self.r.ty(v);
         if ty == Ty::V128 {
             return self.cmpxchg16(Some(v), addr, expected, new);
         }
-        let mem = self.atomic_address(addr);
+        let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
         self.to_scratch(expected);
         self.fault_here();
@@ -326,8 +356,7 @@ impl Emitter<'_> {
 
     /// cmpxchg16b wants rdx:rax, rcx:rbx and an address outside them: rbx, a home, is put aside. ZF tells whether it stored.
     fn cmpxchg16(&mut self, v: Option<Val>, addr: Val, expected: Val, new: Val) {
-        let mem = self.atomic_address(addr);
-        self.check_aligned(mem, 16);
+        self.atomic_operand(addr, Align::To(16), Ty::V128);
         let xe = self.x(expected);
         let xn = self.x(new);
         let base = self.reg(addr);
@@ -374,16 +403,16 @@ impl Emitter<'_> {
         Mem::base(t, 0)
     }
 
-    pub(super) fn load_excl(&mut self, v: Val, addr: Val) {
+    pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
         self.clobber();
         let ty = self.r.ty(v);
-        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
-        let mem = self.operand(&m);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         // Claimed before the value is read: a store by another between the two is seen as a lost claim.
         let t = self.temp();
         let owner = self.owner_word(base, t);
         self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
             let x = self.xdef(v, None);
@@ -413,11 +442,10 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn store_excl(&mut self, v: Val, addr: Val, x: Val) {
+    pub(super) fn store_excl(&mut self, v: Val, align: Align, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(x);
-        let m = ir::Mem::at(addr, ty.bytes() as u8).aligned();
-        let mem = self.operand(&m);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         let fail = self.a.label();
         let done = self.a.label();
@@ -431,6 +459,7 @@ impl Emitter<'_> {
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
         self.claim(base, t, fail);
+        let mem = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, value);
@@ -479,7 +508,7 @@ impl Emitter<'_> {
         if base != Reg::R14 {
             self.a.mov(Size::Q, Reg::R14, base);
         }
-        let mem = Mem::base(Reg::R14, 0);
+        let mem = self.untagged(Mem::base(Reg::R14, 0), addr, Reg::R14);
         self.fault_here();
         self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
         self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
@@ -499,7 +528,6 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
-        let _ = (addr, Loc::None);
     }
 
     pub(super) fn clear_excl(&mut self) {
