@@ -71,9 +71,6 @@ impl Arena {
         (self.base as u64, (self.base + self.size) as u64)
     }
 
-    pub(crate) fn holds_code(&self, addr: u64) -> bool {
-        (self.code_at as u64..self.next as u64).contains(&addr)
-    }
 
     /// Whether so much more fits.
     pub(crate) fn has_room(&self, code: usize, links: usize, exits: usize) -> bool {

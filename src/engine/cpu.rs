@@ -14,11 +14,26 @@ const SENTINELS: usize = 8;
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
-/// The owners of exclusive monitors, for all guest threads of this address space.
-static OWNER_TABLE: [AtomicU64; OWNERS] = [const { AtomicU64::new(0) }; OWNERS];
+/// A granule's entry in the table of exclusive owners: who claims it, and a lock that exclusive stores hold while they store.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Granule {
+    pub(crate) owner: AtomicU64,
+    pub(crate) lock: AtomicU64,
+}
 
-/// The word that says who claims the granule of `addr`; generated code finds it the same way.
-pub(crate) fn owner_word(addr: u64) -> &'static AtomicU64 {
+/// The owners of exclusive monitors, for all guest threads of this address space.
+static OWNER_TABLE: [Granule; OWNERS] = [const { Granule { owner: AtomicU64::new(0), lock: AtomicU64::new(0) } }; OWNERS];
+
+/// Gives all locks back: the threads that held them are not in a fork's child.
+pub(crate) fn unlock_granules() {
+    for g in OWNER_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
+        g.lock.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The granule of `addr`; generated code finds it the same way.
+pub(crate) fn granule(addr: u64) -> &'static Granule {
     &OWNER_TABLE[(addr >> 4) as usize & (OWNERS - 1)]
 }
 

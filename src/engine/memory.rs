@@ -1,10 +1,10 @@
 //! Guest memory for Rust code: single accesses that report a fault instead of dying of it. The handler of the fault finds its address in the
 //! routines' range and goes on at their end ([`crate::fault::on_signal`]).
 
-use crate::cpu::owner_word;
+use crate::cpu::granule;
 use ir::interp::{MemFault, Memory};
 use std::arch::global_asm;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 // rdi: address, rsi: value in and out. Returns 0, or 1 after a fault. The two parts differ in what a fault has to restore.
 global_asm!(
@@ -120,12 +120,23 @@ impl Memory for Direct {
     }
 
     fn claim(&mut self, addr: u64) {
-        owner_word(addr).store(self.me, Ordering::SeqCst);
+        granule(addr).owner.store(self.me, Ordering::SeqCst);
     }
 
     fn give_up(&mut self, addr: u64) -> bool {
-        let word: &AtomicU64 = owner_word(addr);
-        word.compare_exchange(self.me, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let g = granule(addr);
+        if g.owner.load(Ordering::SeqCst) != self.me || g.lock.swap(1, Ordering::SeqCst) != 0 {
+            return false;
+        }
+        let ours = g.owner.load(Ordering::SeqCst) == self.me;
+        if !ours {
+            self.stored(addr);
+        }
+        ours
+    }
+
+    fn stored(&mut self, addr: u64) {
+        granule(addr).lock.store(0, Ordering::SeqCst);
     }
 
     fn fence(&mut self, _: ir::Fence) {

@@ -45,7 +45,9 @@ pub struct Cpu {
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
-    /// The table of exclusive owners: `OWNERS` words.
+    /// The entry of the table of owners whose lock is held, or 0.
+    pub excl_lock: u64,
+    /// The table of exclusive owners: `OWNERS` entries of two words, who claims the granule and its lock.
     pub owners: u64,
     /// For the engine: whom this belongs to.
     pub owner: u64,
@@ -61,7 +63,7 @@ pub struct Cpu {
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
-/// Words of the table of exclusive owners; a power of two.
+/// Entries of the table of exclusive owners; a power of two.
 pub const OWNERS: usize = 4096;
 
 /// The state register points so far into `guest`, to reach most of it with short displacements.
@@ -104,6 +106,7 @@ displacement! {
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
+    EXCL_LOCK = excl_lock;
     OWNERS_PTR = owners;
     FCMP = fcmp;
     ARGS = args;

@@ -57,10 +57,13 @@ pub trait Memory {
     /// An exclusive load of `addr` begins: whatever another thread stores there exclusively from now on, `give_up` tells.
     fn claim(&mut self, _addr: u64) {}
 
-    /// Whether nobody has stored there exclusively since `claim`; the claim ends.
+    /// Whether nobody has stored there exclusively since `claim`. If so, nobody else can until `stored`.
     fn give_up(&mut self, _addr: u64) -> bool {
         true
     }
+
+    /// The exclusive store that `give_up` allowed is done, or has faulted.
+    fn stored(&mut self, _addr: u64) {}
 
     /// Orders accesses before it against accesses after it. Memory that only one thread sees needs nothing.
     fn fence(&mut self, _kind: Fence) {}
@@ -391,7 +394,9 @@ impl Run<'_, '_, '_> {
     fn store_exclusive(&mut self, addr: u64, size: usize, v: u128) -> Result<u128, Stop> {
         match self.machine.monitor {
             Some(m) if (m.addr, m.size) == (addr, size) && self.machine.memory.give_up(addr) => {
-                let old = self.machine.memory.cmpxchg(addr, size, m.value, v)?;
+                let old = self.machine.memory.cmpxchg(addr, size, m.value, v);
+                self.machine.memory.stored(addr);
+                let old = old?;
                 self.machine.monitor = None;
                 Ok((old != m.value).into())
             }

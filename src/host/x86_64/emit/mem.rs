@@ -395,11 +395,11 @@ impl Emitter<'_> {
 
     /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
     fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
+        // An entry is as large as the granule, 16 bytes: the address' bits are its offset.
         self.a.mov(Size::D, SCRATCH, addr);
-        self.a.shift_i(Shift::Shr, Size::D, SCRATCH, 4);
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, OWNERS as i32 - 1);
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, (OWNERS as i32 - 1) << 4);
         self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
-        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 3, 0));
+        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 0));
         Mem::base(t, 0)
     }
 
@@ -463,23 +463,36 @@ impl Emitter<'_> {
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, value);
+        self.unlock_granule();
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
     }
 
-    /// Gives the owner's word up, if it is ours; else to `fail`.
+    /// Goes to `fail` unless the granule is still ours; then holds its lock, so that no other exclusive store comes between here and ours. Its
+    /// entry is noted in the Cpu: a fault of the store gives the lock back.
     fn claim(&mut self, base: Reg, t: Reg, fail: super::Label) {
         let owner = self.owner_word(base, t);
-        // Compare with the state register, store 0: through a word that is 0.
-        self.a.mov(Size::Q, SCRATCH, super::super::STATE);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, owner);
+        let lock = Mem { disp: 8, ..owner };
+        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
         self.a.jcc(X::Ne, fail);
-        self.a.mov_ri(SCRATCH, 0);
-        self.a.xchg(Size::Q, owner, SCRATCH);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, super::super::STATE);
+        self.a.mov_ri(SCRATCH, 1);
+        self.a.xchg(Size::Q, lock, SCRATCH);
+        self.a.test(Size::D, SCRATCH, SCRATCH);
         self.a.jcc(X::Ne, fail);
+        self.a.mov_mr(Size::Q, field(at::EXCL_LOCK), t);
+        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
+        let lost = self.a.label();
+        self.a.jcc(X::Ne, lost);
+        self.cold.push(Cold::Unlock { label: lost, fail });
+    }
+
+    /// Gives the granule's lock back; the host's flags stay. Scratch is lost.
+    pub(super) fn unlock_granule(&mut self) {
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_LOCK));
+        self.a.mov_mi(Size::Q, Mem::base(SCRATCH, 8), 0);
+        self.a.mov_mi(Size::Q, field(at::EXCL_LOCK), 0);
     }
 
     fn excl_result(&mut self, v: Val, fail: super::Label, done: super::Label) {
@@ -524,6 +537,7 @@ impl Emitter<'_> {
         if base == Reg::RCX || base == Reg::RDX {
             self.a.mov(Size::Q, base, field(at::SAVE + 8));
         }
+        self.unlock_granule();
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
