@@ -34,7 +34,8 @@ impl Plan {
             let root = renames(r, &inst.op, inst.ty).map_or(Val(i as u32), |v| self.root[v.0 as usize]);
             self.root.push(root);
         }
-        for list in [&mut self.last_use] {
+        {
+            let list = &mut self.last_use;
             list.clear();
             list.resize(n, 0);
         }

@@ -14,8 +14,7 @@ const CALLEE_SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14
 /// Writes the thunks for a register map. `serve` is the address of `extern "C" fn(cpu: *mut Cpu, site: *const Site)`.
 pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     let mut w = Writer { a: Asm::new(), map };
-    let mut at = ThunkOffsets::default();
-    at.enter = w.start();
+    let mut at = ThunkOffsets { enter: w.start(), ..ThunkOffsets::default() };
     w.enter();
     at.exit = w.start();
     w.exit();

@@ -93,17 +93,14 @@ impl Emitter<'_> {
     }
 
     fn exit(&mut self, term: &Term) {
-        if !matches!(term, Term::Goto { .. } | Term::Call { .. }) {
-            if let Term::CallIndirect { pc, .. }
+        if !matches!(term, Term::Goto { .. } | Term::Call { .. })
+            && let Term::CallIndirect { pc, .. }
             | Term::Return { pc }
             | Term::Indirect { pc }
             | Term::FlushCode { addr: pc, .. } = *term
-            {
-                if matches!(self.loc(pc), Loc::Cc(_)) {
+                && matches!(self.loc(pc), Loc::Cc(_)) {
                     self.reg(pc);
                 }
-            }
-        }
         self.save_pending(false);
         self.host.forget();
         match *term {

@@ -238,11 +238,10 @@ impl Emitter<'_> {
 
     /// The flags value in the host's flags.
     fn flags_host(&mut self, v: Val) -> Kind {
-        if let Some((name, kind)) = self.host.cur {
-            if name == v {
+        if let Some((name, kind)) = self.host.cur
+            && name == v {
                 return kind;
             }
-        }
         let m = self.flags_mem(v);
         self.clobber();
         self.a.mov(Size::D, SCRATCH, m);
@@ -275,7 +274,7 @@ impl Emitter<'_> {
             Op::FlagsSub(..) | Op::FlagsAdd(..) | Op::FlagsLogic(_) if self.is_deferred(v) => {}
             Op::FlagsFromBits(b) => {
                 if self.const_of(b).is_none() {
-                    self.from_bits(v, b);
+                    self.flags_from_bits(v, b);
                 }
             }
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
@@ -305,7 +304,7 @@ impl Emitter<'_> {
             Op::FlagsAdd(a, b) => {
                 self.clobber();
                 let size = super::super::alloc::size(self.r.ty(a));
-                let r = self.to_scratch(a);
+                let r = self.in_scratch(a);
                 match self.imm32(b) {
                     Some(imm) => self.a.alu_i(Alu::Add, size, r, imm),
                     None => {
@@ -481,17 +480,17 @@ impl Emitter<'_> {
         }
     }
 
-    fn from_bits(&mut self, v: Val, bits: Val) {
+    fn flags_from_bits(&mut self, v: Val, bits: Val) {
         self.clobber();
         let t = self.temp();
         self.a.mov_ri(t, 0xc101);
-        let r = self.to_scratch(bits);
+        let r = self.in_scratch(bits);
         self.a.shift_i(Shift::Shr, Size::D, r, 28);
         self.a.pdep(Size::D, r, r, t);
         self.spill_scratch_flags(v);
     }
 
-    pub(super) fn to_bits(&mut self, v: Val, f: Val) {
+    pub(super) fn bits_of_flags(&mut self, v: Val, f: Val) {
         let m = self.flags_mem(f);
         self.clobber();
         let d = self.def(v, None);

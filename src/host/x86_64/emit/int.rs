@@ -18,7 +18,7 @@ impl Emitter<'_> {
             Op::Sext(a) => self.sext(v, a, ty),
             Op::Trunc(a) => {
                 // To a truth value: bit 0.
-                let r = self.to_scratch(a);
+                let r = self.in_scratch(a);
                 self.clobber_for_scratch();
                 self.a.alu_i(Alu::And, Size::D, r, 1);
                 let d = self.def(v, None);
@@ -37,14 +37,14 @@ impl Emitter<'_> {
                 self.now_cond(v, HostCc::One(int_cc(cc)));
             }
             Op::Cond(cc, f) => self.cond(v, cc, f),
-            Op::FlagsToBits(f) => self.to_bits(v, f),
+            Op::FlagsToBits(f) => self.bits_of_flags(v, f),
             Op::Select(c, a, b) if ty.is_int() => self.select(v, c, a, b, ty),
             Op::AddC(a, b, f) => self.value_with_carry(v, Alu::Adc, a, b, f),
             Op::SubC(a, b, f) => self.value_with_carry(v, Alu::Sbb, a, b, f),
             Op::Crc32 { acc, v: x, bytes, c: true } => {
                 // Scratch last: a truth value becomes one through it.
                 let x = self.reg(x);
-                let acc = self.to_scratch(acc);
+                let acc = self.in_scratch(acc);
                 self.a.crc32([Size::B, Size::W, Size::D, Size::Q][bytes.trailing_zeros() as usize], acc, x);
                 let d = self.def(v, None);
                 self.a.mov(Size::D, d, acc);
@@ -255,7 +255,7 @@ impl Emitter<'_> {
         if bin == Bin::Rotr {
             // No rotate takes its amount but in cl.
             self.clobber();
-            let ra = self.to_scratch(a);
+            let ra = self.in_scratch(a);
             if rb != Reg::RCX {
                 let t = self.temp_at(Reg::RCX);
                 self.a.mov(Size::D, t, rb);
@@ -668,15 +668,15 @@ impl Emitter<'_> {
     fn select(&mut self, v: Val, c: Val, a: Val, b: Val, ty: Ty) {
         let size = wide(ty);
         // 0 and 1: the condition itself.
-        if let (Some(x), Some(y)) = (self.const_of(a), self.const_of(b)) {
-            if (x == 1 && y == 0) || (x == 0 && y == 1) {
-                if let HostCc::One(cc) = self.host_cond(c) {
-                    self.a.setcc(if x == 1 { cc } else { cc.invert() }, SCRATCH);
-                    let d = self.def(v, None);
-                    self.a.movzx(Size::B, d, SCRATCH);
-                    return;
-                }
-            }
+        let constants = (self.const_of(a), self.const_of(b));
+        if let (Some(x @ 0..=1), Some(y @ 0..=1)) = constants
+            && x != y
+            && let HostCc::One(cc) = self.host_cond(c)
+        {
+            self.a.setcc(if x == 1 { cc } else { cc.invert() }, SCRATCH);
+            let d = self.def(v, None);
+            self.a.movzx(Size::B, d, SCRATCH);
+            return;
         }
         if !matches!(self.loc(c), Loc::Cc(_)) {
             self.clobber();

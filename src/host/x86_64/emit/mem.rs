@@ -193,7 +193,7 @@ impl Emitter<'_> {
         }
         let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
         if ordered {
-            let r = self.to_scratch(v);
+            let r = self.in_scratch(v);
             if m.big && m.size > 1 {
                 self.clobber_for_swap(r, bytes);
             }
@@ -281,7 +281,7 @@ impl Emitter<'_> {
         let mem = self.atomic_operand(addr, align, ty);
         match op {
             Rmw::Swap | Rmw::Add => {
-                let r = self.to_scratch(x);
+                let r = self.in_scratch(x);
                 self.fault_here();
                 if op == Rmw::Swap {
                     self.a.xchg(bytes, mem, r);
@@ -343,7 +343,7 @@ impl Emitter<'_> {
         }
         let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
-        self.to_scratch(expected);
+        self.in_scratch(expected);
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, new);
         let d = self.def(v, None);

@@ -349,7 +349,7 @@ impl Emitter<'_> {
     }
 
     /// The value's bits in the scratch register.
-    pub(super) fn to_scratch(&mut self, v: Val) -> Reg {
+    pub(super) fn in_scratch(&mut self, v: Val) -> Reg {
         self.copy_to(v, SCRATCH);
         SCRATCH
     }
