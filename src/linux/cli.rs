@@ -416,9 +416,7 @@ mod tests {
 
     #[test]
     fn the_guest_does_not_see_ours() {
-        let mut o = Options::default();
-        o.set_env = words(&["A=1", "B=2"]);
-        o.unset_env = words(&["C"]);
+        let o = Options { set_env: words(&["A=1", "B=2"]), unset_env: words(&["C"]), ..Options::default() };
         let env = words(&["QEMU_LD_PREFIX=/x", "RQEMU_ANY=1", "A=0", "C=3", "QEMU_MINE=1"]);
         assert_eq!(guest_environment(&env, &o), words(&["A=1", "QEMU_MINE=1", "B=2"]));
     }

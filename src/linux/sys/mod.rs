@@ -2,7 +2,7 @@
 //!
 //! A row `sys_read(fd: Fd, buf: OutBuf<len>, len: Size) -> Size;` without a body means: fetch the arguments as the types say, convert what
 //! differs, make the host call of that name, convert back. `= sys_other` makes another host call; `{ … }` is a body in Rust that sees fetched
-//! values; `= enosys("why")` is not implemented. The same rows feed dispatch, `-strace`, the README's table ([`support`]) and the tests.
+//! values; `= enosys("why")` is not implemented. The same rows feed dispatch, `-strace`, the table of calls ([`support`]) and the tests.
 //! Numbers are in `syscall-tables/*.tbl`, from which the build script makes [`TABLES`].
 
 pub mod flags;
@@ -223,7 +223,7 @@ pub(crate) fn release() {
     fs::HASHED.release();
 }
 
-/// How a call is supported, for the README's table.
+/// How a call is supported, for the table that `-syscalls` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
     /// Converted by its types and made on the host.
