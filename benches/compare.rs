@@ -149,7 +149,9 @@ fn main() -> io::Result<()> {
         writeln!(out, "{guest:22} host seconds  qemu/host  rqemu/host  qemu/rqemu")?;
         for (group, kernels) in GROUPS {
             let mut columns: [Vec<f64>; 3] = Default::default();
-            for kernel in kernels.iter().filter(|k| options.kernels.is_empty() || options.kernels.iter().any(|o| o == *k)) {
+            for kernel in
+                kernels.iter().filter(|k| options.kernels.is_empty() || options.kernels.iter().any(|o| o == *k))
+            {
                 let cells = measure(kernel, options.runs, &ways);
                 let ratios = COLUMNS.map(|(of, to)| ratio(&cells, of, to));
                 for (column, value) in columns.iter_mut().zip(ratios) {

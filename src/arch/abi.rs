@@ -51,16 +51,22 @@ pub struct SyscallRegs {
     pub rewind: fn(state: &mut [u8]),
 }
 
+/// Reads guest memory; false where there is none.
+pub type ReadMemory<'a> = dyn Fn(u64, &mut [u8]) -> bool + 'a;
+
+/// A signal's number and si_code.
+pub type SignalCode = (u32, i32);
+
 /// Signal frames.
 #[derive(Debug)]
 pub struct Signals {
     /// Makes the frame of a signal below `Delivery::stack`, and sets state to the handler's first instruction.
     pub deliver: fn(state: &mut [u8], delivery: &Delivery) -> SignalFrame,
     /// Restores state from the frame at the stack pointer; None if the frame is not one. `read` gives false where there is no memory.
-    pub restore: fn(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored>,
+    pub restore: fn(state: &mut [u8], kind: FrameKind, read: &ReadMemory) -> Option<Restored>,
     /// (signal, si_code) of a breakpoint, or of an undefined instruction that the kernel takes for one; None for others. From the
     /// instruction's bytes (fewer than 4 where memory ends) and pc with its low mode bits.
-    pub breakpoint: fn(insn: &[u8], pc: u64) -> Option<(u32, i32)>,
+    pub breakpoint: fn(insn: &[u8], pc: u64) -> Option<SignalCode>,
     /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
     pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.

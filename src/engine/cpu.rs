@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, JumpEntry, OWNERS};
+use host::cpu::{FCMP, JumpEntry, NOWHERE, OWNERS};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -11,8 +11,6 @@ const PAGE: usize = 4096;
 const SHADOW: usize = 256 << 10;
 /// Entries below which the shadow stack is empty: they match no guest address.
 const SENTINELS: usize = 8;
-/// A jump cache entry that is empty.
-pub(crate) const EMPTY: JumpEntry = JumpEntry { pc: u64::MAX, code: 0 };
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
@@ -33,6 +31,8 @@ pub struct Cpu {
     guest: &'static arch::Guest,
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
+    /// The engine's generation of code when it was last entered.
+    pub(crate) generation: u32,
     /// 1 while generated code runs (or an exit of it is being read).
     pub(crate) in_code: AtomicU32,
     pub(crate) fault: Fault,
@@ -162,7 +162,8 @@ impl Cpu {
 
     /// Forgets where guest addresses have their code.
     pub(crate) fn clear_jumps(&mut self) {
-        self.raw.jumps.fill(EMPTY);
+        let code = self.engine().thunks().indirect;
+        self.raw.jumps.fill(JumpEntry { pc: NOWHERE, code });
     }
 
     /// Empties the shadow stack.
@@ -172,8 +173,8 @@ impl Cpu {
             let at = (self.raw.shadow_top + 16 * n) as *mut u64;
             // SAFETY: the sentinels' place, between the shadow stack and this Cpu.
             unsafe {
-                at.write(0);
-                at.add(1).write(u64::MAX);
+                at.write(self.engine().thunks().sentinel);
+                at.add(1).write(NOWHERE);
             }
         }
     }

@@ -80,6 +80,14 @@ pub(crate) fn recovery(rip: u64) -> Option<u64> {
 pub(crate) struct Direct {
     /// Who claims exclusive access: this Cpu's word in the table of owners.
     pub(crate) me: u64,
+    /// Addresses may have tags.
+    pub(crate) tagged: bool,
+}
+
+impl Direct {
+    fn untag(&self, addr: u64) -> u64 {
+        if self.tagged { ((addr << 8).cast_signed() >> 8).cast_unsigned() } else { addr }
+    }
 }
 
 fn access(list: &[Access; 5], addr: u64, size: usize, v: &mut [u128; 2], write: bool) -> Result<(), MemFault> {
@@ -97,17 +105,17 @@ fn cut(v: u128, size: usize) -> u128 {
 impl Memory for Direct {
     fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
         let mut v = [0; 2];
-        access(&LOADS, addr, size, &mut v, false)?;
+        access(&LOADS, self.untag(addr), size, &mut v, false)?;
         Ok(cut(v[0], size))
     }
 
     fn store(&mut self, addr: u64, size: usize, v: u128) -> Result<(), MemFault> {
-        access(&STORES, addr, size, &mut [v, 0], true)
+        access(&STORES, self.untag(addr), size, &mut [v, 0], true)
     }
 
     fn cmpxchg(&mut self, addr: u64, size: usize, expected: u128, new: u128) -> Result<u128, MemFault> {
         let mut v = [expected, new];
-        access(&EXCHANGES, addr, size, &mut v, true)?;
+        access(&EXCHANGES, self.untag(addr), size, &mut v, true)?;
         Ok(cut(v[0], size))
     }
 

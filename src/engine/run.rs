@@ -7,9 +7,9 @@ use crate::lock::Lock;
 use crate::serve::serve;
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
-use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry};
+use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub struct Engine {
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
     cpus: Lock<Vec<CpuPtr>>,
-    /// What does not change: the entry thunk, the table of exits, the arena's range.
-    enter: AtomicU64,
+    /// What does not change: the thunks, the table of exits, the arena's range.
+    thunks: host::Thunks,
     exits: u64,
     range: (u64, u64),
     interpreting: bool,
@@ -37,6 +37,10 @@ unsafe impl Send for CpuPtr {}
 // SAFETY: the compiler's scratch and the regions are plain data behind the lock; raw addresses in them are to memory of the process.
 unsafe impl Send for Engine {}
 
+/// si_code of a fault at an address that the host cannot have.
+const SI_KERNEL: i32 = 0x80;
+const SEGV_MAPERR: i32 = 1;
+
 pub(crate) enum Next {
     Go(u64),
     Leave(Exit),
@@ -48,7 +52,7 @@ impl Engine {
         Engine {
             guest,
             code,
-            enter: AtomicU64::new(cache.compiler.thunks.enter),
+            thunks: cache.compiler.thunks,
             exits: cache.arena.exit_table(),
             range: cache.arena.range(),
             cache: Lock::new(cache),
@@ -92,13 +96,39 @@ impl Engine {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
+            cpu.generation = self.generation.load(Ordering::SeqCst);
             let code = self.code_for(cpu, pc);
-            self.enter_code(cpu, code);
+            if !self.enter_code(cpu, code) {
+                continue;
+            }
             match self.after(cpu) {
                 Next::Go(next) => pc = next,
                 Next::Leave(exit) => return exit,
             }
         }
+    }
+
+    /// A fault in generated code, or an address with a tag: then all code is made anew, to take tags off.
+    fn faulted(&self, cpu: &mut Cpu) -> Next {
+        if cpu.fault.code != SI_KERNEL {
+            return Next::Leave(Exit::Fault(cpu.fault));
+        }
+        if self.guest.tagged_pointers && !std::mem::replace(&mut self.cache.lock().compiler.mask_tags, true) {
+            self.drop_all();
+            return Next::Go(cpu.pc());
+        }
+        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+            // Another thread has met tags meanwhile.
+            return Next::Go(cpu.pc());
+        }
+        // No page can be there: the guest's kernel would say so of a plain address.
+        cpu.fault.signo = libc::SIGSEGV;
+        cpu.fault.code = SEGV_MAPERR;
+        Next::Leave(Exit::Fault(cpu.fault))
+    }
+
+    pub(crate) fn thunks(&self) -> &host::Thunks {
+        &self.thunks
     }
 
     fn set_mode(&self, cpu: &mut Cpu, mode: u32) {
@@ -115,7 +145,7 @@ impl Engine {
     /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is.
     fn code_for(&self, cpu: &mut Cpu, pc: u64) -> u64 {
         let entry = (pc as usize >> 2) & (JUMP_CACHE - 1);
-        if cpu.raw.jumps[entry].pc == pc && cpu.raw.jumps[entry].code != 0 {
+        if cpu.raw.jumps[entry].pc == pc && pc != NOWHERE {
             return cpu.raw.jumps[entry].code;
         }
         loop {
@@ -134,11 +164,18 @@ impl Engine {
         }
     }
 
-    fn enter_code(&self, cpu: &mut Cpu, code: u64) {
+    /// Runs code; false if all code was dropped since it was looked up.
+    fn enter_code(&self, cpu: &mut Cpu, code: u64) -> bool {
         cpu.in_code.store(1, Ordering::SeqCst);
+        // `drop_all` counts up before it looks who is in: one of us sees the other.
+        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+            cpu.in_code.store(0, Ordering::SeqCst);
+            return false;
+        }
         // SAFETY: the thunk is `extern "C" fn(cpu, code)` made for this guest; it keeps what the ABI says.
-        let enter: extern "C" fn(*mut Cpu, u64) = unsafe { std::mem::transmute(self.enter.load(Ordering::Relaxed)) };
+        let enter: extern "C" fn(*mut Cpu, u64) = unsafe { std::mem::transmute(self.thunks.enter) };
         enter(cpu, code);
+        true
     }
 
     /// What the code was left for.
@@ -151,14 +188,13 @@ impl Engine {
         }
         if raw.exit_kind == ExitKind::Fault as u32 {
             cpu.in_code.store(0, Ordering::SeqCst);
-            return Next::Leave(Exit::Fault(cpu.fault));
+            return self.faulted(cpu);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
         let exit = Arena::exit(self.exits, raw.exit_index);
         cpu.in_code.store(0, Ordering::SeqCst);
         match exit {
             host::Exit::Goto { pc, link } => {
-                self.follow(cpu, pc, link, generation);
+                self.follow(cpu, pc, link);
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
@@ -212,10 +248,10 @@ impl Engine {
     }
 
     /// Links the slot that was left through to the code for `pc`.
-    fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64, generation: u32) {
+    fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64) {
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
-        if self.generation.load(Ordering::SeqCst) == generation {
+        if self.generation.load(Ordering::SeqCst) == cpu.generation {
             cache.link(link, (pc, cpu.mode));
         }
     }
@@ -230,7 +266,7 @@ impl Engine {
                 unsafe {
                     let jumps = &raw mut (*c.0.as_ptr()).raw.jumps;
                     for n in 0..(*jumps).len() {
-                        (&raw mut (*jumps)[n].pc).write_volatile(crate::cpu::EMPTY.pc);
+                        (&raw mut (*jumps)[n].pc).write_volatile(NOWHERE);
                     }
                 }
             }
@@ -241,6 +277,7 @@ impl Engine {
     fn drop_all(&self) {
         let mut cache = self.cache.lock();
         let cpus = self.cpus.lock();
+        self.generation.fetch_add(1, Ordering::SeqCst);
         // Everybody comes out at the next poll, and waits for the lock when he wants code again.
         for c in cpus.iter() {
             // SAFETY: an atomic field of a live Cpu.
@@ -250,9 +287,8 @@ impl Engine {
                 std::hint::spin_loop();
             }
         }
-        self.generation.fetch_add(1, Ordering::SeqCst);
         cache.clear(serve as *const () as u64);
-        self.enter.store(cache.compiler.thunks.enter, Ordering::SeqCst);
+        debug_assert_eq!(cache.compiler.thunks.enter, self.thunks.enter, "thunks stay in their place");
         for c in cpus.iter() {
             // SAFETY: nobody runs code, and nobody will before he has had the lock.
             let cpu = unsafe { &mut *c.0.as_ptr() };

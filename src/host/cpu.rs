@@ -8,7 +8,10 @@ pub const GUEST_SIZE: usize = 1536;
 /// Entries of the jump cache, a power of two.
 pub const JUMP_CACHE: usize = 4096;
 
-/// An entry of the jump cache: guest address (with mode bits) and its code. `pc` of an empty entry is never a guest address.
+/// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
+pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
+
+/// An entry of the jump cache: guest address (with mode bits) and its code; an empty one has `NOWHERE` and the indirect thunk.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct JumpEntry {

@@ -107,6 +107,8 @@ pub struct Thunks {
     pub return_miss: u64,
     /// Calls the site in rax.
     pub site: u64,
+    /// Goes to the address that marks the empty shadow stack, if a guest should want that.
+    pub sentinel: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
 }

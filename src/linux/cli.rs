@@ -50,94 +50,248 @@ struct Row {
 
 use Takes::{Nothing, Value};
 
-const fn row(name: &'static str, env: &'static str, takes: Takes, about: &'static str, set: Setter, inherited: bool) -> Row {
+const fn row(
+    name: &'static str,
+    env: &'static str,
+    takes: Takes,
+    about: &'static str,
+    set: Setter,
+    inherited: bool,
+) -> Row {
     Row { name, env, takes, about, set, inherited }
 }
 
 /// The options, in the order of the help.
 static ROWS: &[Row] = &[
-    row("L", "LD_PREFIX", Value("path"), "look for the program's interpreter and files under `path` first", |o, v| {
-        let end = v.iter().rposition(|b| *b != b'/').map_or(0, |e| e + 1);
-        o.ld_prefix = v[..end].to_vec();
-        Ok(())
-    }, true),
-    row("s", "STACK_SIZE", Value("size"), "size of the first thread's stack, in bytes or with k, M, G", |o, v| {
-        o.stack_size = Some(size(v)?);
-        Ok(())
-    }, true),
-    row("cpu", "CPU", Value("model"), "the processor (-cpu help lists them)", |o, v| {
-        o.cpu = Some(text(v)?);
-        Ok(())
-    }, true),
-    row("E", "SET_ENV", Value("name=value"), "set a variable of the program (several with commas)", |o, v| {
-        for item in v.split(|b| *b == b',') {
-            if !item.contains(&b'=') {
-                return Err("needs name=value".into());
+    row(
+        "L",
+        "LD_PREFIX",
+        Value("path"),
+        "look for the program's interpreter and files under `path` first",
+        |o, v| {
+            let end = v.iter().rposition(|b| *b != b'/').map_or(0, |e| e + 1);
+            o.ld_prefix = v[..end].to_vec();
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "s",
+        "STACK_SIZE",
+        Value("size"),
+        "size of the first thread's stack, in bytes or with k, M, G",
+        |o, v| {
+            o.stack_size = Some(size(v)?);
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "cpu",
+        "CPU",
+        Value("model"),
+        "the processor (-cpu help lists them)",
+        |o, v| {
+            o.cpu = Some(text(v)?);
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "E",
+        "SET_ENV",
+        Value("name=value"),
+        "set a variable of the program (several with commas)",
+        |o, v| {
+            for item in v.split(|b| *b == b',') {
+                if !item.contains(&b'=') {
+                    return Err("needs name=value".into());
+                }
+                o.set_env.push(item.to_vec());
             }
-            o.set_env.push(item.to_vec());
-        }
-        Ok(())
-    }, false),
-    row("U", "UNSET_ENV", Value("name"), "remove a variable of the program (several with commas)", |o, v| {
-        o.unset_env.extend(v.split(|b| *b == b',').map(<[u8]>::to_vec));
-        Ok(())
-    }, false),
-    row("0", "ARGV0", Value("name"), "the program's argv[0]", |o, v| {
-        o.argv0 = Some(v.to_vec());
-        Ok(())
-    }, false),
-    row("r", "UNAME", Value("release"), "what uname -r says", |o, v| {
-        o.uname = Some(v.to_vec());
-        Ok(())
-    }, true),
-    row("B", "GUEST_BASE", Value("address"), "taken for qemu's sake: guest memory stands at its own addresses", |_, v| number(v).map(|_| ()), true),
-    row("R", "RESERVED_VA", Value("size"), "the program's addresses end here", |o, v| {
-        o.reserved_va = Some(size(v)?).filter(|v| *v != 0);
-        Ok(())
-    }, true),
+            Ok(())
+        },
+        false,
+    ),
+    row(
+        "U",
+        "UNSET_ENV",
+        Value("name"),
+        "remove a variable of the program (several with commas)",
+        |o, v| {
+            o.unset_env.extend(v.split(|b| *b == b',').map(<[u8]>::to_vec));
+            Ok(())
+        },
+        false,
+    ),
+    row(
+        "0",
+        "ARGV0",
+        Value("name"),
+        "the program's argv[0]",
+        |o, v| {
+            o.argv0 = Some(v.to_vec());
+            Ok(())
+        },
+        false,
+    ),
+    row(
+        "r",
+        "UNAME",
+        Value("release"),
+        "what uname -r says",
+        |o, v| {
+            o.uname = Some(v.to_vec());
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "B",
+        "GUEST_BASE",
+        Value("address"),
+        "taken for qemu's sake: guest memory stands at its own addresses",
+        |_, v| number(v).map(|_| ()),
+        true,
+    ),
+    row(
+        "R",
+        "RESERVED_VA",
+        Value("size"),
+        "the program's addresses end here",
+        |o, v| {
+            o.reserved_va = Some(size(v)?).filter(|v| *v != 0);
+            Ok(())
+        },
+        true,
+    ),
     row("t", "RTSIG_MAP", Value("map"), "taken for qemu's sake: every signal is the host's own", |_, _| Ok(()), true),
-    row("d", "LOG", Value("item,..."), "log these things (-d help lists them)", |o, v| log_items(o, v), true),
-    row("dfilter", "DFILTER", Value("range,..."), "log translations of these addresses only: start..end, start+size, start-size", |o, v| filter(o, v), true),
-    row("D", "LOG_FILENAME", Value("file"), "log there (%d: the process) and not to stderr", |o, v| {
-        o.log_file = Some(v.to_vec());
-        Ok(())
-    }, true),
+    row("d", "LOG", Value("item,..."), "log these things (-d help lists them)", log_items, true),
+    row(
+        "dfilter",
+        "DFILTER",
+        Value("range,..."),
+        "log translations of these addresses only: start..end, start+size, start-size",
+        filter,
+        true,
+    ),
+    row(
+        "D",
+        "LOG_FILENAME",
+        Value("file"),
+        "log there (%d: the process) and not to stderr",
+        |o, v| {
+            o.log_file = Some(v.to_vec());
+            Ok(())
+        },
+        true,
+    ),
     row("p", "PAGESIZE", Value("size"), "taken for qemu's sake: nothing", |_, _| Ok(()), true),
-    row("one-insn-per-tb", "ONE_INSN_PER_TB", Nothing, "translate single instructions", |o, _| {
-        o.one_insn = true;
-        Ok(())
-    }, true),
-    row("singlestep", "SINGLESTEP", Nothing, "old name of -one-insn-per-tb", |o, _| {
-        o.one_insn = true;
-        Ok(())
-    }, true),
-    row("tb-size", "TB_SIZE", Value("size"), "memory for translations, in MiB", |o, v| {
-        o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
-        Ok(())
-    }, true),
-    row("strace", "STRACE", Nothing, "log system calls", |o, _| {
-        o.strace = true;
-        Ok(())
-    }, true),
-    row("seed", "RAND_SEED", Value("number"), "make random numbers repeatable", |o, v| {
-        o.seed = Some(number(v)?);
-        Ok(())
-    }, true),
-    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
-        o.interpret = true;
-        Ok(())
-    }, true),
-    row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map for perf", |o, _| {
-        o.perfmap = true;
-        Ok(())
-    }, true),
-    row("jitdump", "JITDUMP", Nothing, "write jit-<pid>.dump for perf", |o, _| {
-        o.jitdump = true;
-        Ok(())
-    }, true),
+    row(
+        "one-insn-per-tb",
+        "ONE_INSN_PER_TB",
+        Nothing,
+        "translate single instructions",
+        |o, _| {
+            o.one_insn = true;
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "singlestep",
+        "SINGLESTEP",
+        Nothing,
+        "old name of -one-insn-per-tb",
+        |o, _| {
+            o.one_insn = true;
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "interpret",
+        "INTERPRET",
+        Nothing,
+        "interpret instead of translating (slow; for comparison)",
+        |o, _| {
+            o.interpret = true;
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "tb-size",
+        "TB_SIZE",
+        Value("size"),
+        "memory for translations, in MiB",
+        |o, v| {
+            o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "strace",
+        "STRACE",
+        Nothing,
+        "log system calls",
+        |o, _| {
+            o.strace = true;
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "seed",
+        "RAND_SEED",
+        Value("number"),
+        "make random numbers repeatable",
+        |o, v| {
+            o.seed = Some(number(v)?);
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "perfmap",
+        "PERFMAP",
+        Nothing,
+        "write /tmp/perf-<pid>.map for perf",
+        |o, _| {
+            o.perfmap = true;
+            Ok(())
+        },
+        true,
+    ),
+    row(
+        "jitdump",
+        "JITDUMP",
+        Nothing,
+        "write jit-<pid>.dump for perf",
+        |o, _| {
+            o.jitdump = true;
+            Ok(())
+        },
+        true,
+    ),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),
-    row("plugin", "PLUGIN", Value("file"), "(not yet) load a plugin", |_, _| Err("is not implemented yet".into()), false),
-    row("trace", "TRACE", Value("pattern"), "(not yet) trace events", |_, _| Err("is not implemented yet".into()), false),
+    row(
+        "plugin",
+        "PLUGIN",
+        Value("file"),
+        "(not yet) load a plugin",
+        |_, _| Err("is not implemented yet".into()),
+        false,
+    ),
+    row(
+        "trace",
+        "TRACE",
+        Value("pattern"),
+        "(not yet) trace events",
+        |_, _| Err("is not implemented yet".into()),
+        false,
+    ),
 ];
 
 fn text(v: &[u8]) -> Result<String, String> {
@@ -212,8 +366,13 @@ pub fn help(guests: &[&Guest]) -> String {
         let _ = writeln!(t, "  {option:<22} {:<22} {}", format!("QEMU_{}", r.env), r.about);
     }
     let names: Vec<_> = guests.iter().map(|g| g.name).collect();
-    let _ = write!(t, "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n", "-h, -help", "", "-version", "QEMU_VERSION");
-    let _ = writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
+    let _ = write!(
+        t,
+        "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n",
+        "-h, -help", "", "-version", "QEMU_VERSION"
+    );
+    let _ =
+        writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
 }
 

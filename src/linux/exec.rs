@@ -64,7 +64,8 @@ const MOST_BYTES: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Buffers {
     path: Vec<u8>,
-    strings: Vec<Vec<u8>>,
+    /// What `argv` and `envp` point to.
+    _strings: Vec<Vec<u8>>,
     argv: Vec<u64>,
     envp: Vec<u64>,
 }
@@ -76,7 +77,7 @@ impl Buffers {
         let mut envp = argv.split_off(args.len());
         argv.push(0);
         envp.push(0);
-        Buffers { path: host::c_string(path), strings, argv, envp }
+        Buffers { path: host::c_string(path), _strings: strings, argv, envp }
     }
 }
 
@@ -298,8 +299,5 @@ fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     signal::after_exec(&t.actions);
     t.masked = true;
     t.exec = None;
-    match result {
-        Err(Errno::RESTARTSYS) => Err(Errno::RESTARTNOINTR),
-        other => other,
-    }
+    result
 }

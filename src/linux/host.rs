@@ -81,12 +81,14 @@ macro_rules! call {
 }
 
 // The restartable call: int64 rqemu_safe_syscall(const u32 *pending, nr, args[6]).
-// If *pending is not 0 when the call is about to be made, it is not made. A signal handler that finds its interrupted rip in
-// [rqemu_safe_begin, rqemu_safe_end] (the end is the address of the syscall instruction: not entered yet, or to be restarted) sets it to
-// rqemu_safe_interrupted. So there is no window between the look at *pending and the kernel's entry.
+// If *pending is not 0 when the call is about to be made, it is not made: -513, to be made after the signal's delivery. A signal handler
+// that finds its interrupted rip in [rqemu_safe_begin, rqemu_safe_end] sets it to rqemu_safe_interrupted; so there is no window
+// between the look at *pending and the kernel's entry. At the end stands the syscall instruction, which rip also points to when the kernel wants
+// to restart a call that was interrupted; then rcx is the address behind it (the instruction itself has set it), and rip goes to
+// rqemu_safe_restart: -512.
 global_asm!(
     ".pushsection .text.rqemu_safe, \"ax\"",
-    ".globl rqemu_safe_syscall, rqemu_safe_begin, rqemu_safe_end, rqemu_safe_interrupted",
+    ".globl rqemu_safe_syscall, rqemu_safe_begin, rqemu_safe_end, rqemu_safe_interrupted, rqemu_safe_restart",
     "rqemu_safe_syscall:",
     "push rbx",
     "mov rbx, rdi",
@@ -98,6 +100,7 @@ global_asm!(
     "mov r10, [r11+24]",
     "mov r8, [r11+32]",
     "mov r9, [r11+40]",
+    "xor ecx, ecx",
     "rqemu_safe_begin:",
     "cmp dword ptr [rbx], 0",
     "jne rqemu_safe_interrupted",
@@ -106,6 +109,10 @@ global_asm!(
     "pop rbx",
     "ret",
     "rqemu_safe_interrupted:",
+    "mov rax, -513",
+    "pop rbx",
+    "ret",
+    "rqemu_safe_restart:",
     "mov rax, -512",
     "pop rbx",
     "ret",
@@ -117,22 +124,25 @@ unsafe extern "C" {
     static rqemu_safe_begin: u8;
     static rqemu_safe_end: u8;
     static rqemu_safe_interrupted: u8;
+    static rqemu_safe_restart: u8;
 }
 
-/// A host call that is not entered, or is given up for a restart, when `*pending` is or becomes non-zero: then `RESTARTSYS`.
+/// A host call that is not entered when `*pending` is or becomes non-zero (`RESTARTNOINTR`), or is given up because the kernel would restart it
+/// after the handler if that has SA_RESTART (`RESTARTSYS`).
 ///
 /// # Safety
 /// As [`syscall`]; `pending` is the word that the task's signal handler sets.
 pub unsafe fn safe_syscall(pending: *const u32, nr: i64, args: &[u64; 6]) -> Res {
     // SAFETY: the assembler routine keeps the C convention; the rest is the caller's promise.
     let value = unsafe { rqemu_safe_syscall(pending, nr, args.as_ptr()) };
-    if value == -512 { Err(Errno::RESTARTSYS) } else { result(value) }
+    result(value)
 }
 
 /// Where a signal handler must send an interrupted rip that stands in front of a restartable call, if it does.
-pub fn safe_syscall_fixup(rip: u64) -> Option<u64> {
+pub fn safe_syscall_fixup(rip: u64, rcx: u64) -> Option<u64> {
     let (begin, end) = (&raw const rqemu_safe_begin as u64, &raw const rqemu_safe_end as u64);
-    (begin..=end).contains(&rip).then_some(&raw const rqemu_safe_interrupted as u64)
+    let to = if rip == end && rcx != 0 { &raw const rqemu_safe_restart } else { &raw const rqemu_safe_interrupted };
+    (begin..=end).contains(&rip).then_some(to as u64)
 }
 
 // Clones whose child starts on a stack of its own, which holds (from its top down, as popped): entry, arg. The child calls entry(arg).

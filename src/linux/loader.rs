@@ -330,8 +330,11 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) 
     Ok(Program { main, interpreter, stack_flags: exe.stack_flags() })
 }
 
+/// A script's interpreter and its optional argument.
+pub type ScriptLine = (Vec<u8>, Option<Vec<u8>>);
+
 /// The interpreter and its optional argument, if the file's head is a `#!` line (fs/binfmt_script.c).
-pub fn script_line(head: &[u8]) -> Option<Result<(Vec<u8>, Option<Vec<u8>>), &'static str>> {
+pub fn script_line(head: &[u8]) -> Option<Result<ScriptLine, &'static str>> {
     let line = head.strip_prefix(b"#!")?;
     let end = line.iter().position(|b| *b == b'\n');
     let blank = |b: &u8| *b == b' ' || *b == b'\t';

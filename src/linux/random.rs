@@ -14,7 +14,7 @@ impl Random {
         Random { seeded: seed }
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         let Some(state) = &mut self.seeded else {
             let mut v = [0u8; 8];
             // SAFETY: the kernel writes eight bytes.

@@ -332,7 +332,7 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
         }
         (*inbox.cpu.load(Ordering::Relaxed)).interrupt();
     }
-    if let Some(to) = host::safe_syscall_fixup(rip) {
+    if let Some(to) = host::safe_syscall_fixup(rip, context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64) {
         context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
     }
 }

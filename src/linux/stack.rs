@@ -49,11 +49,14 @@ pub struct Stack {
     pub auxv: Vec<u8>,
 }
 
+/// Writes bytes at an address.
+type Write<'a> = dyn FnMut(u64, &[u8]) -> Result<(), Errno> + 'a;
+
 /// A stack that is written from its top down.
 struct Writer<'a> {
     sp: u64,
     bottom: u64,
-    write: &'a mut dyn FnMut(u64, &[u8]) -> Result<(), Errno>,
+    write: &'a mut Write<'a>,
 }
 
 impl Writer<'_> {
@@ -77,16 +80,18 @@ impl Writer<'_> {
 
 /// Writes the stack into guest memory between `bottom` and `top`.
 pub fn build(abi: &Abi, top: u64, bottom: u64, c: &Contents) -> Result<Stack, Errno> {
-    build_with(abi, top, bottom, c, &mut |addr, bytes| memory::write(addr, bytes))
+    let shape = Shape { long: abi.long, big_endian: abi.big_endian };
+    build_with(shape, top, bottom, c, &mut |addr, bytes| memory::write(addr, bytes))
 }
 
-fn build_with(
-    abi: &Abi,
-    top: u64,
-    bottom: u64,
-    c: &Contents,
-    write: &mut dyn FnMut(u64, &[u8]) -> Result<(), Errno>,
-) -> Result<Stack, Errno> {
+/// What of the ABI the stack depends on.
+#[derive(Clone, Copy)]
+struct Shape {
+    long: usize,
+    big_endian: bool,
+}
+
+fn build_with<'a>(abi: Shape, top: u64, bottom: u64, c: &Contents, write: &mut Write) -> Result<Stack, Errno> {
     let mut w = Writer { sp: top, bottom, write };
     w.push(&[0; 8])?;
     w.push(&[0])?;
@@ -133,4 +138,53 @@ fn build_with(
     let sp = w.push(&words)?;
     let auxv = words.split_off(words.len() - auxv_len);
     Ok(Stack { sp, args: (args_start, env_start), env: (env_start, env_end), auxv })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words that the ABI's first instruction finds, for both widths and byte orders.
+    #[test]
+    fn stacks_are_as_the_kernel_lays_them() {
+        for (long, big_endian) in [(8, false), (4, false), (4, true)] {
+            let mut memory = vec![0xaau8; 4096];
+            let top = 0x10000;
+            let contents = Contents {
+                args: &[b"prog".to_vec(), b"".to_vec()],
+                env: &[b"A=1".to_vec()],
+                execfn: b"./prog",
+                platform: "v8l",
+                random: [9; 16],
+                auxv: &[(AT_PAGESZ, 4096)],
+            };
+            let shape = Shape { long, big_endian };
+            let s = build_with(shape, top, top - 4096, &contents, &mut |at, bytes| {
+                let at = (at - (top - 4096)) as usize;
+                memory[at..at + bytes.len()].copy_from_slice(bytes);
+                Ok(())
+            })
+            .unwrap();
+            let at = |addr: u64| &memory[(addr - (top - 4096)) as usize..];
+            let word = |n: usize| {
+                let b = &at(s.sp)[n * long..][..long];
+                let fold = |v: u64, b: &u8| v << 8 | u64::from(*b);
+                if big_endian { b.iter().fold(0, fold) } else { b.iter().rev().fold(0, fold) }
+            };
+            assert_eq!((s.sp % 16, word(0)), (0, 2));
+            assert!(at(word(1)).starts_with(b"prog\0\0A=1\0./prog\0"));
+            assert_eq!((word(2), word(3), word(4), word(5)), (word(1) + 5, 0, word(1) + 6, 0));
+            assert_eq!((word(6), word(7), word(8)), (AT_PAGESZ, 4096, AT_RANDOM));
+            assert_eq!((word(8 + 2), word(8 + 4), word(8 + 6)), (AT_EXECFN, AT_PLATFORM, AT_NULL));
+            assert!(
+                at(word(9)).starts_with(&[9; 16])
+                    && at(word(11)).starts_with(b"./prog\0")
+                    && at(word(13)).starts_with(b"v8l\0")
+            );
+            assert_eq!((s.args, s.env), ((word(1), word(4)), (word(4), word(11))));
+            assert_eq!(s.auxv.len(), 5 * 2 * long);
+            let none = build_with(shape, top, top - 64, &contents, &mut |_, _| Ok(()));
+            assert_eq!(none, Err(Errno::E2BIG));
+        }
+    }
 }

@@ -204,7 +204,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);
     for slot in guest.abi.random {
-        task.set(*slot, random.next());
+        task.set(*slot, random.number());
     }
     task.set(guest.state.pc, entry);
     task.set(guest.abi.stack_pointer, sp);
@@ -279,7 +279,8 @@ fn tell_kernel(image: &Image, guest: &Guest) {
     const PR_SET_MM_MAP: i32 = 14;
     let Ok(line) = host::read_file(b"/proc/self/stat") else { return };
     let text = String::from_utf8_lossy(&line);
-    let fields: Vec<u64> = text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+    let fields: Vec<u64> =
+        text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
     // Numbered as in man 5 proc, from the state (3) on.
     let field = |n: usize| fields.get(n - 3).copied().unwrap_or(0);
     // SAFETY: brk(0) only asks.
@@ -335,11 +336,11 @@ fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
     // The kernel's amounts of randomness (arch_mmap_rnd, arch_randomize_brk), in pages.
     let mut pages = |bits: (u32, u32)| {
         let bits = if small { bits.0 } else { bits.1 };
-        let pages = random.next() & ((1 << bits) - 1);
+        let pages = random.number() & ((1 << bits) - 1);
         if personality & ADDR_NO_RANDOMIZE != 0 { 0 } else { pages * PAGE }
     };
     let stack_top = mm.top() - pages((11, 22));
-    let base = if small { 0x40_0000 } else { mm.top() / 2 & !0xffff_ffff };
+    let base = if small { 0x40_0000 } else { (mm.top() / 2) & !0xffff_ffff };
     let base = base + pages((8, 28));
     let brk_gap = pages((13, 18));
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -431,7 +432,7 @@ fn build_image(
         env: &plan.env,
         execfn: &plan.execfn,
         platform: cpu.platform,
-        random: (u128::from(random.next()) << 64 | u128::from(random.next())).to_le_bytes(),
+        random: (u128::from(random.number()) << 64 | u128::from(random.number())).to_le_bytes(),
         auxv: &auxv,
     };
     let stack = stack::build(guest.abi, places.stack_top, bottom, &contents)

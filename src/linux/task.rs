@@ -72,7 +72,8 @@ impl Task {
         self.process.log(text);
     }
 
-    /// A host call on the guest's behalf that may block: not entered, or given up with [`Errno::RESTARTSYS`], when a signal for the guest comes.
+    /// A host call on the guest's behalf that may block: not entered ([`Errno::RESTARTNOINTR`]), or given up ([`Errno::RESTARTSYS`], EINTR) when a
+    /// signal for the guest comes.
     pub fn host_call(&self, nr: i64, args: [u64; 6]) -> Res {
         // SAFETY: the call's pointers are the guest's own addresses or were made by the body from live buffers.
         unsafe { host::safe_syscall(self.inbox.pending_word(), nr, &args) }

@@ -6,7 +6,7 @@ use aarch64::{A64, AARCH64, state};
 use decode::{Field, Random};
 use ir::Slot;
 
-use super::aim::first_access;
+use super::aim::{Dry, Start, dry_run};
 use super::known::{self, Left};
 use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
 use super::values;
@@ -170,11 +170,22 @@ fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
         _ => WINDOW + place % (WINDOW_SIZE - 64),
     };
     record.set(at, 8, target.into());
-    let Some((addr, _)) = first_access(&AARCH64, &word.to_le_bytes(), pc, &state_of(record)) else { return };
+    let Some(&(addr, _)) = dry(&[word], pc, record).accesses.first() else { return };
     let base = target.wrapping_add(target.wrapping_sub(addr));
     if n != 31 || base % 16 == 0 || random.below(16) == 0 {
         record.set(at, 8, base.into());
     }
+}
+
+/// Runs words that begin at `pc`.
+fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
+    let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    dry_run(&AARCH64, Start { at: pc, code: &code, pc, state: state_of(record), window: &record.0[880..] })
+}
+
+/// The case, if it may be run.
+fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
+    dry(&record.words(), slot + 4, &record).safe.then_some(Case { record, rows })
 }
 
 /// A distance in words for a branch of a single instruction at `pc`: to the end of the case, or anywhere that is not mapped.
@@ -196,6 +207,14 @@ const PAGE_TOUCH: u64 = 0x2000;
 fn prepare(row: &Row, word: &mut u32, pc: u64, record: &mut Record, random: &mut Random) {
     match row.name {
         "svc" => record.set(64 + 64, 8, u128::from(100_000 + random.next() % 1_000_000)),
+        // Other bits are of features that the reference has more.
+        "msr" => {
+            let t = get(row, *word, "t").unwrap_or(31) as usize;
+            if t < 31 {
+                let v = record.get(64 + 8 * t, 8) & u128::from(state::FPCR_BITS | 0x0800_009f | 0xf000_0000);
+                record.set(64 + 8 * t, 8, v);
+            }
+        }
         "br" | "blr" | "ret" => {
             let n = get(row, *word, "n").unwrap_or(31) as usize;
             if n < 31 && random.below(3) != 0 {
@@ -232,7 +251,7 @@ fn single(row: &Row, slot: u64, random: &mut Random) -> Option<Case> {
     }
     words.push(word);
     record.set_words(&words);
-    Some(Case { record, rows: vec![row.index] })
+    checked(record, vec![row.index], slot)
 }
 
 /// A sequence's memory: registers that hold addresses and small numbers, and are not written.
@@ -322,7 +341,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         rows.push(row.index);
     }
     record.set_words(&words);
-    Some(Case { record, rows })
+    checked(record, rows, slot)
 }
 
 impl Isa for A64Isa {

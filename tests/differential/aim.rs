@@ -1,14 +1,17 @@
-//! Where a memory instruction would access, found with the translator, so that its base register can be set to reach the window.
+//! Running a case in the interpreter while it is made: where its accesses go, so that its base registers can be set to reach the window,
+//! and whether it stays away from what is not its own.
 
 use arch::{Code, Guest, Translation};
-use ir::interp::{self, Machine, MemFault, Memory};
+use ir::interp::{self, Machine, MemFault, Memory, Outcome};
 use ir::{Builder, Ty};
 
-/// One instruction at an address.
-#[derive(Debug)]
-struct One<'a>(u64, &'a [u8]);
+use super::record::{CODE, PAGE, SCRATCH, SLOT, SLOTS, WINDOW, number};
 
-impl Code for One<'_> {
+/// The code of one slot.
+#[derive(Debug)]
+struct Bytes<'a>(u64, &'a [u8]);
+
+impl Code for Bytes<'_> {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
         let rest = self.1.get(pc.wrapping_sub(self.0) as usize..).unwrap_or(&[]);
         let n = rest.len().min(buf.len());
@@ -17,42 +20,120 @@ impl Code for One<'_> {
     }
 }
 
-/// Memory that cannot be accessed; it keeps the first address.
-struct Nothing(Option<(u64, usize)>);
+/// Addresses that a case may neither access nor go to: the other slots, the runner, and where emulators put stacks and the kernel's pages.
+fn foreign(addr: u64) -> bool {
+    const RANGES: [(u64, u64); 4] = [
+        (CODE, CODE + SLOT * SLOTS as u64),
+        (0x3018_0000, 0x3100_0000),
+        (0x3f00_0000, 0x5000_0000),
+        (0xe000_0000, 0xffff_1000),
+    ];
+    RANGES.iter().any(|&(start, end)| (start.saturating_sub(64)..end).contains(&addr))
+}
 
-impl Nothing {
-    fn fault(&mut self, addr: u64, size: usize, write: bool) -> MemFault {
-        self.0.get_or_insert((addr, size));
-        MemFault { addr, write }
+/// The scratch page, and what is accessed.
+struct Scratch {
+    page: Vec<u8>,
+    accesses: Vec<(u64, usize)>,
+    foreign: bool,
+}
+
+impl Scratch {
+    fn at(&mut self, addr: u64, size: usize, write: bool) -> Result<&mut [u8], MemFault> {
+        self.accesses.push((addr, size));
+        let start = addr.wrapping_sub(SCRATCH) as usize;
+        let end = start.checked_add(size).ok_or(MemFault { addr, write })?;
+        match self.page.get_mut(start..end) {
+            Some(bytes) => Ok(bytes),
+            None => {
+                // Reading the case's own batch is harmless.
+                self.foreign |= foreign(addr) && (write || addr > SCRATCH);
+                Err(MemFault { addr, write })
+            }
+        }
     }
 }
 
-impl Memory for Nothing {
+impl Memory for Scratch {
     fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
-        Err(self.fault(addr, size, false))
+        self.at(addr, size, false).map(|bytes| number(bytes))
     }
-    fn store(&mut self, addr: u64, size: usize, _: u128) -> Result<(), MemFault> {
-        Err(self.fault(addr, size, true))
+    fn store(&mut self, addr: u64, size: usize, v: u128) -> Result<(), MemFault> {
+        self.at(addr, size, true)?.copy_from_slice(&v.to_le_bytes()[..size]);
+        Ok(())
     }
-    fn cmpxchg(&mut self, addr: u64, size: usize, _: u128, _: u128) -> Result<u128, MemFault> {
-        Err(self.fault(addr, size, true))
+    fn cmpxchg(&mut self, addr: u64, size: usize, expected: u128, new: u128) -> Result<u128, MemFault> {
+        let bytes = self.at(addr, size, true)?;
+        let old = number(bytes);
+        if old == expected {
+            bytes.copy_from_slice(&new.to_le_bytes()[..size]);
+        }
+        Ok(old)
     }
 }
 
-/// Address and size of an instruction's first access; `None` if it has none.
-pub fn first_access(guest: &Guest, bytes: &[u8], pc: u64, state: &[u8]) -> Option<(u64, usize)> {
-    let mut b = Builder::new(guest.state.types);
-    let mut code = One(pc & !1, bytes);
-    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 1, unimplemented: vec![] };
-    (guest.translate)(&mut t, pc, (guest.mode)(state));
+/// What a dry run gave.
+#[derive(Debug)]
+pub struct Dry {
+    /// Address and size of each access, the one that faulted included.
+    pub accesses: Vec<(u64, usize)>,
+    /// Whether the case keeps to itself and ends.
+    pub safe: bool,
+}
+
+/// A case as the dry run sees it.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Where the code's bytes are.
+    pub at: u64,
+    /// Code, up to the way back.
+    pub code: &'a [u8],
+    /// The address to begin at, with the guest's mode bits.
+    pub pc: u64,
+    /// Guest state.
+    pub state: Vec<u8>,
+    /// The window.
+    pub window: &'a [u8],
+}
+
+/// Runs a case.
+pub fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
-    let mut state = state.to_vec();
-    let mut memory = Nothing(None);
-    let mut machine = Machine { state: &mut state, slots: &slots, memory: &mut memory, fp_flags: 0, monitor: None };
-    let outcome = interp::run(&b.region, &mut machine);
-    match outcome {
-        // Of a misaligned access only the address is known.
-        interp::Outcome::Trap { trap: ir::Trap::Align, addr, .. } => Some((addr, 1)),
-        _ => memory.0,
+    let mut page = vec![0; PAGE as usize];
+    page[(WINDOW - SCRATCH) as usize..].copy_from_slice(start.window);
+    let mut memory = Scratch { page, accesses: vec![], foreign: false };
+    let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
+    let end = start.at + start.code.len() as u64;
+    let mut ends = false;
+    for _ in 0..24 {
+        let mut b = Builder::new(guest.state.types);
+        let mut code = Bytes(start.at, start.code);
+        let mut t = Translation { b: &mut b, code: &mut code, max_insns: 16, unimplemented: vec![] };
+        (guest.translate)(&mut t, pc, (guest.mode)(&state));
+        let mut machine = Machine { state: &mut state, slots: &slots, memory: &mut memory, fp_flags, monitor };
+        let outcome = interp::run(&b.region, &mut machine);
+        (fp_flags, monitor) = (machine.fp_flags, machine.monitor);
+        pc = match outcome {
+            Outcome::Goto(pc) | Outcome::Return(pc) | Outcome::Indirect(pc) | Outcome::Resume { pc } => pc,
+            Outcome::Call { pc, .. } => pc,
+            Outcome::Syscall { next } | Outcome::FlushCode { next, .. } => next,
+            Outcome::Trap { trap, addr, .. } => {
+                if trap == ir::Trap::Align {
+                    memory.accesses.push((addr, 1));
+                }
+                ends = true;
+                break;
+            }
+            Outcome::Fault { .. } => {
+                ends = true;
+                break;
+            }
+        };
+        let target = pc & !1;
+        if target == end || !(start.at..end).contains(&target) {
+            ends = target == end || !foreign(target);
+            break;
+        }
     }
+    Dry { safe: ends && !memory.foreign, accesses: memory.accesses }
 }

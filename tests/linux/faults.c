@@ -203,7 +203,7 @@ static void exact(char *bad)
 #endif
 	ok("write-back is undone", base == (uintptr_t)bad);
 #ifdef __thumb2__
-	__asm__ volatile("adr %0, 1f\n b 1f\n .balign 4\n 1: udf.w #0" : "=&r"(there) : : "r3");
+	__asm__ volatile("adr %0, 1f\n b 1f\n .balign 4\n 1: udf.w #5" : "=&r"(there) : : "r3");
 #else
 	__asm__ volatile("adr %0, 1f\n b 1f\n .balign 4\n 1: .word 0xe7f000f0" : "=&r"(there) : : "r3");
 #endif

@@ -50,7 +50,7 @@ static void anonymous(void)
 	fails("neither private nor shared", (intptr_t)mmap(NULL, page, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
 	fails("a bad descriptor", (intptr_t)mmap(NULL, page, PROT_READ, MAP_PRIVATE, 999, 0), EBADF);
 	fails("munmap of a loose address", munmap(m + 1, page), EINVAL);
-	fails("more than there is", (intptr_t)mmap(NULL, (size_t)-1 / 2 + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+	fails("more than there is", (intptr_t)mmap(NULL, (size_t)-1 << 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
 	munmap(m, 4 * page);
 	same("munmap of nothing", munmap(m, 4 * page), 0);
 	int many = 1;

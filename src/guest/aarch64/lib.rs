@@ -26,6 +26,7 @@ pub static AARCH64: Guest = Guest {
     // EM_AARCH64.
     elf: Elf { machine: 183, class: 64, big_endian: false, flags: None },
     state: state::STATE,
+    tagged_pointers: true,
     translate: translate::block,
     branch_target,
     mode: state::mode,

@@ -120,8 +120,8 @@ pub static CPUS: [Cpu; 1] =
 fn cpuinfo(n: usize) -> String {
     let features: Vec<&str> = HWCAP.iter().chain(&HWCAP2).map(|f| f.0).collect();
     format!(
-        "processor\t: {n}\nBogoMIPS\t: 100.00\nFeatures\t: {}\nCPU implementer\t: 0x00\nCPU architecture: 8\n\
-         CPU variant\t: 0x0\nCPU part\t: 0x051\nCPU revision\t: 0\n\n",
+        "processor\t: {n}\nBogoMIPS\t: 100.00\nFeatures\t: {}\nCPU implementer\t: 0x41\nCPU architecture: 8\n\
+         CPU variant\t: 0x4\nCPU part\t: 0xd0c\nCPU revision\t: 1\n\n",
         features.join(" ")
     )
 }

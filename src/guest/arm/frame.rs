@@ -72,7 +72,7 @@ fn cpsr(state: &[u8]) -> u32 {
 
 fn set_cpsr(state: &mut [u8], v: u32) {
     set_conditions(state, NZCV, v);
-    let ge: u32 = (0..4).fold(0, |ge, n| ge | (v >> (16 + n) & 1) * 0xff << (8 * n));
+    let ge: u32 = (0..4).fold(0, |ge, n| ge | ((v >> (16 + n) & 1) * 0xff) << (8 * n));
     STATE.set(state, GE, ge.into());
     STATE.set(state, ITSTATE, (v >> 25 & 3 | (v >> 10 & 0x3f) << 2).into());
     STATE.set(state, E, (v >> 9 & 1).into());

@@ -27,6 +27,7 @@ pub static ARM: Guest = Guest {
     // EM_ARM; e_flags: a known version of the EABI, not the big-endian BE8.
     elf: Elf { machine: 40, class: 32, big_endian: false, flags: None },
     state: state::STATE,
+    tagged_pointers: false,
     translate: translate::block,
     branch_target: |pc| pc,
     mode: state::mode,

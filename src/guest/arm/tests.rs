@@ -142,8 +142,17 @@ fn a_single_step_stops_inside_an_it_block() {
     let code = t16(&[0xbf18, 0x6808]);
     let region = translate(0x1001, &code, 0, 1);
     assert_eq!(region.blocks[0].term, Term::Resume { pc: 0x1003 });
+    // ITSTATE is part of the mode: it is computed anew.
     let region = translate(0x1003, &code, 0x18, 1);
-    assert_eq!(region.blocks.last().map(|b| b.term), Some(Term::Goto { pc: 0x1005 }));
+    assert_eq!(region.blocks.last().map(|b| b.term), Some(Term::Resume { pc: 0x1005 }));
+}
+
+#[test]
+fn a_return_inside_an_it_block_is_done_without_it() {
+    // (it eq) bx lr
+    let region = translate(0x1001, &t16(&[0x4770]), 0x08, 10);
+    let terms: Vec<Term> = region.blocks[1..].iter().map(|b| b.term).collect();
+    assert_eq!(terms, [Term::Resume { pc: 0x1001 }, Term::Resume { pc: 0x1003 }]);
 }
 
 #[test]

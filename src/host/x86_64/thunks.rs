@@ -23,6 +23,8 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     w.indirect();
     at.return_miss = w.start();
     w.return_miss(at.indirect);
+    at.sentinel = w.start();
+    w.sentinel();
     at.site = w.start();
     w.site(serve);
     at.fault = w.start();
@@ -38,6 +40,7 @@ pub struct ThunkOffsets {
     pub indirect: u32,
     pub return_miss: u32,
     pub site: u32,
+    pub sentinel: u32,
     pub fault: u32,
 }
 
@@ -51,6 +54,7 @@ impl ThunkOffsets {
             indirect: a(self.indirect),
             return_miss: a(self.return_miss),
             site: a(self.site),
+            sentinel: a(self.sentinel),
             fault: a(self.fault),
         }
     }
@@ -161,6 +165,13 @@ impl Writer<'_> {
         self.a.jmp_mem(Mem::sib(STATE, Reg::RCX, 2, at::JUMPS + 8));
         self.a.bind(slow);
         let _ = indirect;
+        self.indirect();
+    }
+
+    /// Returned to from the empty shadow stack: the pair's other half is on top of it still.
+    fn sentinel(&mut self) {
+        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, -8));
+        self.a.mov_ri(SCRATCH, crate::cpu::NOWHERE);
         self.indirect();
     }
 

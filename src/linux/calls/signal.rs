@@ -164,7 +164,7 @@ pub fn suspend(t: &mut Task, mask: u64) -> Res {
     }
     match t.host_call(libc::SYS_rt_sigsuspend, [&raw const host as u64, 8, 0, 0, 0, 0]) {
         // Not begun: a signal that the old mask lets in comes first.
-        Err(Errno::RESTARTSYS) => {
+        Err(Errno::RESTARTNOINTR) => {
             t.suspended = None;
             t.inbox.set_mask(t.mask);
             Err(Errno::RESTARTNOINTR)
@@ -174,10 +174,7 @@ pub fn suspend(t: &mut Task, mask: u64) -> Res {
 }
 
 pub fn pause(t: &mut Task) -> Res {
-    match t.host_call(libc::SYS_pause, [0; 6]) {
-        Err(Errno::RESTARTSYS) => Err(Errno::EINTR),
-        other => other,
-    }
+    t.host_call(libc::SYS_pause, [0; 6])
 }
 
 /// `info`: the guest's siginfo_t, or 0.
@@ -190,10 +187,7 @@ pub fn timed_wait(t: &mut Task, set: u64, info: u64, timeout: Option<[i64; 2]>) 
         let host = t.host_sigset(set);
         let timeout = timeout.as_ref().map_or(0, |v| v.as_ptr() as u64);
         let args = [&raw const host as u64, &raw mut host_info as u64, timeout, 8, 0, 0];
-        match t.host_call(libc::SYS_rt_sigtimedwait, args) {
-            Err(Errno::RESTARTSYS) => return Err(Errno::RESTARTNOINTR),
-            other => other?,
-        }
+        t.host_call(libc::SYS_rt_sigtimedwait, args)?
     };
     if info != 0 {
         memory::write(info, &host_info.to_guest(t.abi()))?;

@@ -35,12 +35,11 @@ pub(super) fn add(cx: &mut Cx, s: u32, d: u32, a: Val, b: Val) {
         let v = cx.b.add(a, b);
         return cx.set_rsp(d, v);
     }
+    // The value first: the host makes both by one instruction.
+    let v = cx.b.add(a, b);
     let flags = cx.b.flags_add(a, b);
     cx.set_flags(flags);
-    if d != 31 {
-        let v = cx.b.add(a, b);
-        cx.set_r(d, v);
-    }
+    cx.set_r(d, v);
 }
 
 /// SUB to a register or SP, or SUBS to a register or nowhere.
@@ -49,12 +48,11 @@ pub(super) fn sub(cx: &mut Cx, s: u32, d: u32, a: Val, b: Val) {
         let v = cx.b.sub(a, b);
         return cx.set_rsp(d, v);
     }
+    // The value first: the host makes both by one instruction.
+    let v = cx.b.sub(a, b);
     let flags = cx.b.flags_sub(a, b);
     cx.set_flags(flags);
-    if d != 31 {
-        let v = cx.b.sub(a, b);
-        cx.set_r(d, v);
-    }
+    cx.set_r(d, v);
 }
 
 /// A logical operation of a register and a bitmask.

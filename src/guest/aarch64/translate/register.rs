@@ -176,21 +176,21 @@ pub(crate) fn sub_ext(cx: &mut Cx, i: SubExt) {
 
 pub(crate) fn adc(cx: &mut Cx, i: Adc) {
     let (a, b, carry) = (cx.r(i.f, i.n), cx.r(i.f, i.m), cx.flags());
+    let v = cx.b.add_c(a, b, carry);
     if i.s == 1 {
         let flags = cx.b.flags_adc(a, b, carry);
         cx.set_flags(flags);
     }
-    let v = cx.b.add_c(a, b, carry);
     cx.set_r(i.d, v);
 }
 
 pub(crate) fn sbc(cx: &mut Cx, i: Sbc) {
     let (a, b, carry) = (cx.r(i.f, i.n), cx.r(i.f, i.m), cx.flags());
+    let v = cx.b.sub_c(a, b, carry);
     if i.s == 1 {
         let flags = cx.b.flags_sbc(a, b, carry);
         cx.set_flags(flags);
     }
-    let v = cx.b.sub_c(a, b, carry);
     cx.set_r(i.d, v);
 }
 

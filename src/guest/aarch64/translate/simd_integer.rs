@@ -184,6 +184,14 @@ pub(super) fn pairs(cx: &mut Cx, q: u32, lane: Lane, n: u32, m: u32) -> (Val, Va
 
 /// Vd = op of neighbours in Vm:Vn.
 fn pairwise(cx: &mut Cx, [e, k, d, n, m]: [u32; 5], op: V2) {
+    if n == m && e == 4 && matches!(op, V2::MaxU | V2::MinU) {
+        // Bytes of one register (how string functions look for a match): neighbours meet by a shift, then every second result counts.
+        let v = cx.v(n);
+        let upper = cx.b.vshift(VShift::ShrU, Lane::H, v, 8);
+        let both = cx.b.v2(op, Lane::B, v, upper);
+        let v = cx.b.v2(V2::UnzipEven, Lane::B, both, both);
+        return cx.set_lanes(e, k, d, v);
+    }
     let (even, odd) = pairs(cx, e >> 2, lane(e), n, m);
     let v = cx.b.v2(op, lane(e), even, odd);
     cx.set_lanes(e, k, d, v);

@@ -173,6 +173,53 @@ fn condition(w: Word, it: u32) -> Option<Cc> {
 
 /// Translates from `pc` to the first unconditional branch, system call or trap, or to the limit.
 pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
+    match mode & MODE_IT {
+        0 => instructions(t, pc, mode),
+        it => inside_it(t, pc, mode, it),
+    }
+}
+
+/// Translates one instruction in the middle of an IT block, where a signal's return or a single step has led. ITSTATE is part of the
+/// mode word there: the region is left by [`Term::Resume`].
+fn inside_it(t: &mut Translation<'_>, pc: u64, mode: u32, it: u32) {
+    let limit = std::mem::replace(&mut t.max_insns, 1);
+    instructions(t, pc, mode);
+    t.max_insns = limit;
+    let computed =
+        |term: &Term| matches!(term, Term::Indirect { .. } | Term::CallIndirect { .. } | Term::Return { .. });
+    if t.b.region.blocks.iter().any(|block| computed(&block.term)) {
+        return branch_alone(t, pc, mode, it);
+    }
+    for block in &mut t.b.region.blocks {
+        if let Term::Goto { pc } | Term::Call { pc, .. } = block.term {
+            block.term = Term::Resume { pc };
+        }
+    }
+}
+
+/// A branch to a value in an IT block, which is its last instruction: if its condition holds, it is done once more, without the IT block.
+fn branch_alone(t: &mut Translation<'_>, pc: u64, mode: u32, it: u32) {
+    let next = t.b.region.end | 1;
+    t.b.start(pc, mode, (state::STATE.fp_control)(mode));
+    t.b.insn(pc, it, next & !1);
+    let after = t.b.i32(advance(it));
+    t.b.set(state::ITSTATE, after);
+    let (then, other) = (t.b.block(), t.b.block());
+    let flags = t.b.get(state::NZCV);
+    let holds = match it_condition(it) {
+        Some(cc) => t.b.cond(cc, flags),
+        None => t.b.i1(true),
+    };
+    t.b.branch(holds, then, other);
+    t.b.enter(then);
+    let zero = t.b.i32(0);
+    t.b.set(state::ITSTATE, zero);
+    t.b.end(Term::Resume { pc });
+    t.b.enter(other);
+    t.b.end(Term::Resume { pc: next });
+}
+
+fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
     let thumb = pc & 1 == 1;
     let pc = pc as u32 & !1;
@@ -180,6 +227,11 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let (it, last) = (mode & MODE_IT, None);
     let unimplemented = &mut t.unimplemented;
     let mut cx = Cx { b: &mut *t.b, pc, next: pc, thumb, mode, it, pred: None, last, unimplemented };
+    if it != 0 {
+        // What leaves inside the IT block says so; a fault's record does.
+        let zero = cx.b.i32(0);
+        cx.b.set(state::ITSTATE, zero);
+    }
     let mut run = None;
     let mut n = 0;
     // An IT block stays together, but for single steps.
@@ -191,10 +243,6 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
         };
         cx.next = cx.pc.wrapping_add(w.len);
         cx.condition(&mut run, w, &code);
-        if n == 0 && it != 0 {
-            let zero = cx.b.i32(0);
-            cx.b.set(state::ITSTATE, zero);
-        }
         cx.insn(w);
         cx.pred = None;
         if cx.b.ended() {

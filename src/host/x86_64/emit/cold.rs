@@ -29,6 +29,8 @@ pub(super) enum Cold {
     Unpack { label: Label, back: Label },
     /// Scratch = 1 (an exclusive store that failed).
     One { label: Label, back: Label },
+    /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
+    Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
     Eval { label: Label, back: Label, v: Val, args: Vec<Arg>, to: Arg },
 }
@@ -79,6 +81,16 @@ impl Emitter<'_> {
                 self.a.mov_ri(SCRATCH, 1);
                 self.a.jmp(*back);
             }
+            Cold::Compare { label, back, v, args, swapped } => {
+                self.a.bind(*label);
+                for (i, arg) in args.iter().enumerate() {
+                    self.store_arg(i, *arg);
+                }
+                let site = self.site(*v, None);
+                self.call_site(site);
+                self.compared(*swapped);
+                self.a.jmp(*back);
+            }
             Cold::Eval { label, back, v, args, to } => {
                 self.a.bind(*label);
                 for (i, arg) in args.iter().enumerate() {
@@ -94,6 +106,24 @@ impl Emitter<'_> {
                 self.a.jmp(*back);
             }
         }
+    }
+
+    /// The flags in `Cpu::ret` to the host's Z, P, C as a comparison leaves them.
+    fn compared(&mut self, swapped: bool) {
+        let (less, greater) = if swapped { (0, 0x0100) } else { (0x0100, 0) };
+        let done = self.a.label();
+        self.a.mov(Size::D, SCRATCH, field(at::RET));
+        for (bit, flags) in [(0x0001, 0x4500), (0x4000, 0x4000), (0x8000, less)] {
+            let next = self.a.label();
+            self.a.test_i(Size::D, SCRATCH, bit);
+            self.a.jcc(X::E, next);
+            self.a.mov_ri(SCRATCH, flags);
+            self.a.jmp(done);
+            self.a.bind(next);
+        }
+        self.a.mov_ri(SCRATCH, greater);
+        self.a.bind(done);
+        self.a.sahf();
     }
 
     pub(super) fn place_constants(&mut self) {

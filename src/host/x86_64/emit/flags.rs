@@ -3,15 +3,16 @@
 //! Arm's C after a subtraction is the opposite of x86's; [`Kind`] says which way the host's C stands, so that nothing is inverted before
 //! somebody asks.
 
-use super::super::SCRATCH;
+use super::super::{SCRATCH, XSCRATCH};
 use super::super::alloc::{HostCc, Loc};
-use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, vop};
+use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Xm, vop};
 use super::super::field;
 use super::Emitter;
 use super::cold::Cold;
+use super::float::Guard;
 use crate::FlagsAt;
 use crate::cpu::at;
-use ir::{Cc, Fmt, Op, Ty, Val};
+use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -317,8 +318,8 @@ impl Emitter<'_> {
             Op::FlagsLogic(x) => self.flags_logic(v, x),
             Op::FlagsAdc(a, b, f) => self.with_carry(v, None, Alu::Adc, a, b, f),
             Op::FlagsSbc(a, b, f) => self.with_carry(v, None, Alu::Sbb, a, b, f),
-            Op::FlagsFcmp { fmt, signalling, env, a, b } if matches!(fmt, Fmt::F32 | Fmt::F64) && !env.flush_in => {
-                self.fcmp(v, fmt, signalling, a, b);
+            Op::FlagsFcmp { fmt, signalling, env, a, b } if matches!(fmt, Fmt::F32 | Fmt::F64) => {
+                self.fcmp(v, fmt, env, signalling, a, b);
             }
             _ => self.eval(v),
         }
@@ -359,14 +360,24 @@ impl Emitter<'_> {
         }
     }
 
-    fn fcmp(&mut self, v: Val, fmt: Fmt, signalling: bool, a: Val, b: Val) {
+    fn fcmp(&mut self, v: Val, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) {
         self.clobber();
         // The first condition asked decides which way round compares best.
         let swapped =
             self.first_cond(v).is_some_and(|cc| matches!(cc, Cc::Mi | Cc::Pl | Cc::Ls | Cc::Hi | Cc::Cs | Cc::Cc));
         let (x, y) = if swapped { (b, a) } else { (a, b) };
-        let x = self.x(x);
-        let y = self.xm(y);
+        let (x, y) = if env.flush_in {
+            let rx = self.x(x);
+            self.xlimit(&[x, y], 1);
+            (rx, self.xm(y))
+        } else {
+            (self.x(x), self.xm(y))
+        };
+        let args = if swapped { [y, Xm::Reg(x)] } else { [Xm::Reg(x), y] };
+        let slow = env.flush_in.then(|| {
+            let work = (XSCRATCH, self.xtemp(), self.xtemp());
+            self.guard(Shape::scalar(fmt), env, Guard::Operands, &args, work)
+        });
         let op = match (fmt, signalling) {
             (Fmt::F32, false) => vop::VUCOMISS,
             (Fmt::F32, true) => vop::VCOMISS,
@@ -374,6 +385,10 @@ impl Emitter<'_> {
             (_, true) => vop::VCOMISD,
         };
         self.a.v2(op, L128, x, y);
+        if let Some(label) = slow.flatten() {
+            let back = self.a.label_here();
+            self.cold_compare(v, label, back, &args, swapped);
+        }
         self.now_hold(v, Kind::Fcmp { swapped });
     }
 

@@ -188,10 +188,11 @@ impl Emitter<'_> {
     pub(super) fn xlimit(&mut self, operands: &[Val], n: usize) {
         let mut held: Vec<Xmm> = Vec::new();
         for v in operands {
-            if let Loc::Xmm(x) = self.loc(*v) {
-                if XTEMPS.contains(&x) && !held.contains(&x) {
-                    held.push(x);
-                }
+            if let Loc::Xmm(x) = self.loc(*v)
+                && XTEMPS.contains(&x)
+                && !held.contains(&x)
+            {
+                held.push(x);
             }
         }
         for x in held.into_iter().skip(n) {
@@ -206,6 +207,15 @@ impl Emitter<'_> {
             Xm::Mem(m) => Arg::Mem(m),
         });
         self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to });
+    }
+
+    /// The same for a comparison, whose result is the host's flags.
+    pub(super) fn cold_compare(&mut self, v: Val, label: Label, back: Label, args: &[Xm], swapped: bool) {
+        let args = args.iter().map(|a| match *a {
+            Xm::Reg(x) => Arg::Xmm(x),
+            Xm::Mem(m) => Arg::Mem(m),
+        });
+        self.cold.push(Cold::Compare { label, back, v, args: args.collect(), swapped });
     }
 
     fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
@@ -438,6 +448,10 @@ impl Emitter<'_> {
         let nan = if env.nan == ir::NanRule::Default { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
             Fp1::Sqrt if env.round == self.r.fp.round => (Check::Nan, None),
+            Fp1::RoundInt if env.round == Round::NearestAway => {
+                self.round_away(v, shape, env, a);
+                return true;
+            }
             Fp1::RoundInt | Fp1::RoundIntExact => {
                 let Some(mode) = rounding(env.round) else { return false };
                 // Bit 3: no inexact exception.
@@ -466,6 +480,47 @@ impl Emitter<'_> {
         }
         self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
         true
+    }
+
+    fn round_away(&mut self, v: Val, shape: Shape, env: Env, a: Val) {
+        self.clobber();
+        let ra = self.x(a);
+        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let u = self.xtemp();
+        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
+        let label = label.unwrap_or_else(|| self.a.label());
+        self.ties_away(shape, (t, m, u), ra, label);
+        self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)]);
+    }
+
+    /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or so large that it is an integer.
+    pub(super) fn ties_away(&mut self, shape: Shape, (t, m, u): (Xmm, Xmm, Xmm), a: Xmm, label: Label) {
+        const NOT_LESS: u8 = 0x15;
+        let fmt = shape.fmt;
+        let op = |ops: Widths| width(shape, ops);
+        let mut from = a;
+        if is_half(shape) {
+            self.low_lanes(shape, m, Xm::Reg(a));
+            from = m;
+        }
+        let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
+        self.a.v3(vop::VANDPS, L128, m, from, magnitude);
+        let integers = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x4330 << 48 } else { 0x4b00_0000 });
+        let compare = op([vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
+        self.a.v3i(compare, L128, u, m, integers, NOT_LESS);
+        self.jump_if_lanes(shape, u, label);
+        self.unary_round(shape, t, m, 3 | 8);
+        // What was cut off, exactly; if that is a half or more, one is added.
+        self.a.v3(op([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD]), L128, m, m, t);
+        let half = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x3fe0 << 48 } else { 0x3f00_0000 });
+        self.a.v3i(compare, L128, m, m, half, GE_OS);
+        let ones = self.fmt_const(fmt, one(fmt));
+        self.a.v3(vop::VANDPS, L128, m, m, ones);
+        self.a.v3(op([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD]), L128, t, t, m);
+        let sign = self.fmt_const(fmt, sign(fmt));
+        self.a.v2(vop::VMOVUPS, L128, m, sign);
+        self.a.v3(vop::VANDPS, L128, m, m, a);
+        self.a.v3(vop::VORPS, L128, t, t, m);
     }
 
     // ---- two operands ----

@@ -22,19 +22,19 @@ impl Emitter<'_> {
             }
             Op::FpToInt { shape, env, signed, bits, fbits: 0, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.to_scalar(v, shape.fmt, env, signed, bits, a)
+                    self.scalar_to_int(v, shape.fmt, env, signed, bits, a)
                 } else {
-                    self.to_lanes(v, shape, env, signed, a)
+                    self.lanes_to_int(v, shape, env, signed, a)
                 }
             }
             Op::FpFromInt { shape, env, signed, fbits, v: a } if is_native(shape.fmt) => {
                 if shape.lanes == 0 {
-                    self.from_scalar_int(v, shape.fmt, env, signed, fbits, a)
+                    self.int_to_scalar(v, shape.fmt, env, signed, fbits, a)
                 } else {
-                    self.from_lanes(v, shape, env, signed, fbits, a)
+                    self.int_to_lanes(v, shape, env, signed, fbits, a)
                 }
             }
-            Op::FpToIntJs(a) => self.to_scalar(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
+            Op::FpToIntJs(a) => self.scalar_to_int(v, Fmt::F64, Env::IEEE_ARM.round(Round::Zero), true, 32, a),
             _ => false,
         }
     }
@@ -103,13 +103,14 @@ impl Emitter<'_> {
 
     // ---- to integers ----
 
-    fn to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
+    fn scalar_to_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
         let round = env.round;
         // Truncation has an instruction; the rounding in force too.
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
-        let Some(mode) = rounding(round) else { return false };
-        if bits == 16 {
+        let away = round == Round::NearestAway;
+        let mode = rounding(round).unwrap_or(3);
+        if bits == 16 || round == Round::Odd {
             return false;
         }
         self.clobber();
@@ -117,7 +118,10 @@ impl Emitter<'_> {
         let double = fmt == Fmt::F64;
         // Registers are found before the first branch: both ways must agree on them.
         let d = self.def(v, None);
-        let label = self.guard_operand(Shape::scalar(fmt), env, ra, XSCRATCH, XSCRATCH);
+        let work = if away { (self.xtemp(), self.xtemp()) } else { (XSCRATCH, self.guard_reg(env)) };
+        let regs = (XSCRATCH, work.0, work.1);
+        let label = self.guard(Shape::scalar(fmt), env, Guard::Operands, &[Xm::Reg(ra)], regs);
+        let label = label.unwrap_or_else(|| self.a.label());
         let size = match (signed, bits) {
             (true, 32) => Size::D,
             _ => Size::Q,
@@ -129,7 +133,10 @@ impl Emitter<'_> {
         let mut from = ra;
         // The singles out of an integer's range, and the doubles out of a 64-bit one's, are integers: rounding them raises nothing.
         let may_be_inexact_beyond = double && bits == 32 && signed;
-        if !direct {
+        if away {
+            self.ties_away(Shape::scalar(fmt), regs, ra, label);
+            from = XSCRATCH;
+        } else if !direct {
             let imm = mode | if may_be_inexact_beyond { QUIET } else { 0 };
             self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, imm);
             from = XSCRATCH;
@@ -149,9 +156,10 @@ impl Emitter<'_> {
             // Only the most negative number less one overflows.
             self.a.alu_i(Alu::Cmp, size, d, 1);
             self.a.jcc(X::O, label);
-            if !direct && may_be_inexact_beyond {
-                self.a.v3i(vop::VROUNDSD, L128, XSCRATCH, ra, ra, mode);
-            }
+        }
+        if away || signed && !direct && may_be_inexact_beyond {
+            // In range: the inexact exception that is due.
+            self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, mode);
         }
         let back = self.a.label_here();
         self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
@@ -185,9 +193,9 @@ impl Emitter<'_> {
         self.a.jcc(X::Ae, label);
     }
 
-    fn to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+    fn lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         if shape.fmt != Fmt::F32 {
-            return self.to_double_lanes(v, shape, env, signed, a);
+            return self.double_lanes_to_int(v, shape, env, signed, a);
         }
         let round = env.round;
         let in_force = round == self.r.fp.round;
@@ -240,7 +248,7 @@ impl Emitter<'_> {
     }
 
     /// One lane after the other.
-    fn to_double_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
+    fn double_lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         let round = env.round;
         let in_force = round == self.r.fp.round;
         let truncate = round == Round::Zero;
@@ -285,7 +293,7 @@ impl Emitter<'_> {
 
     // ---- from integers ----
 
-    fn from_scalar_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         let wide = self.r.ty(a) == Ty::I64;
         let exact = fmt == Fmt::F64 && !wide;
         if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.r.fp.round {
@@ -344,12 +352,12 @@ impl Emitter<'_> {
         self.a.v3(op, L128, d, d, factor);
     }
 
-    fn from_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
+    fn int_to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         if env.round != self.r.fp.round {
             return false;
         }
         if shape.fmt == Fmt::F64 {
-            return signed && self.from_double_lanes(v, shape, fbits, a);
+            return signed && self.int_to_double_lanes(v, shape, fbits, a);
         }
         let ra = self.x(a);
         let d = self.xdest(v);
@@ -382,7 +390,7 @@ impl Emitter<'_> {
         true
     }
 
-    fn from_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
+    fn int_to_double_lanes(&mut self, v: Val, shape: Shape, fbits: u8, a: Val) -> bool {
         let ra = self.x(a);
         let d = self.xdest(v);
         let t = if d == ra { self.xtemp() } else { d };

@@ -1,7 +1,7 @@
 //! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
 
-use super::super::alloc::{Loc, size};
-use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Size, vop};
+use super::super::alloc::size;
+use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
@@ -12,6 +12,25 @@ use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
 impl Emitter<'_> {
     /// The host's operand for a guest address.
     fn address(&mut self, m: &ir::Mem) -> Mem {
+        let mem = self.plain_address(m);
+        if !self.mask_tags || self.r.ty(m.base) != Ty::I64 {
+            return mem;
+        }
+        self.clobber();
+        let t = self.temp();
+        self.a.lea(Size::Q, t, mem);
+        self.mask_tag(t);
+        // The operands have been read: only the address is needed now.
+        self.gpr.locked = 1 << t.0;
+        Mem::base(t, 0)
+    }
+
+    fn mask_tag(&mut self, r: Reg) {
+        self.a.shift_i(Shift::Shl, Size::Q, r, 8);
+        self.a.shift_i(Shift::Sar, Size::Q, r, 8);
+    }
+
+    fn plain_address(&mut self, m: &ir::Mem) -> Mem {
         let addr32 = self.r.ty(m.base) == Ty::I32;
         let wrap = |mem: Mem| if addr32 { mem.addr32() } else { mem };
         if let Some(c) = self.const_of(m.base) {
@@ -56,6 +75,25 @@ impl Emitter<'_> {
         let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
         let unless = (align.for_size(size.into()) == Align::Within16).then(|| (size, self.a.label_here()));
         self.cold.push(Cold::Misaligned { label, mem: m, unless, exit });
+    }
+
+    /// An exclusive access's operand, tag and all: with the other registers it needs there is none for the address without. It comes off by
+    /// [`Emitter::untagged`], when those have been used.
+    fn exclusive_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
+        let mask = std::mem::take(&mut self.mask_tags);
+        let mem = self.atomic_operand(addr, align, ty);
+        self.mask_tags = mask;
+        mem
+    }
+
+    /// The operand without a tag, through the value register `t`; the host's flags are lost.
+    fn untagged(&mut self, mem: Mem, addr: Val, t: Reg) -> Mem {
+        if !self.mask_tags || self.r.ty(addr) != Ty::I64 {
+            return mem;
+        }
+        self.a.lea(Size::Q, t, mem);
+        self.mask_tag(t);
+        Mem::base(t, 0)
     }
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
@@ -330,6 +368,9 @@ impl Emitter<'_> {
             self.temp_at(Reg::R14);
         }
         self.gpr.locked |= 1 << Reg::R14.0;
+        if self.mask_tags && self.r.ty(addr) == Ty::I64 {
+            self.mask_tag(Reg::R14);
+        }
         self.temp_at(Reg::RCX);
         self.temp_at(Reg::RDX);
         let mem = Mem::base(Reg::R14, 0);
@@ -355,7 +396,7 @@ impl Emitter<'_> {
     /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
     fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
         self.a.mov(Size::D, SCRATCH, addr);
-        self.a.shift_i(super::super::asm::Shift::Shr, Size::D, SCRATCH, 4);
+        self.a.shift_i(Shift::Shr, Size::D, SCRATCH, 4);
         self.a.alu_i(Alu::And, Size::D, SCRATCH, OWNERS as i32 - 1);
         self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
         self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 3, 0));
@@ -365,12 +406,13 @@ impl Emitter<'_> {
     pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
         self.clobber();
         let ty = self.r.ty(v);
-        let mem = self.atomic_operand(addr, align, ty);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         // Claimed before the value is read: a store by another between the two is seen as a lost claim.
         let t = self.temp();
         let owner = self.owner_word(base, t);
         self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
             let x = self.xdef(v, None);
@@ -403,7 +445,7 @@ impl Emitter<'_> {
     pub(super) fn store_excl(&mut self, v: Val, align: Align, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(x);
-        let mem = self.atomic_operand(addr, align, ty);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         let fail = self.a.label();
         let done = self.a.label();
@@ -417,6 +459,7 @@ impl Emitter<'_> {
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
         self.claim(base, t, fail);
+        let mem = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, value);
@@ -465,7 +508,7 @@ impl Emitter<'_> {
         if base != Reg::R14 {
             self.a.mov(Size::Q, Reg::R14, base);
         }
-        let mem = Mem::base(Reg::R14, 0);
+        let mem = self.untagged(Mem::base(Reg::R14, 0), addr, Reg::R14);
         self.fault_here();
         self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
         self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
@@ -485,7 +528,6 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
-        let _ = (addr, Loc::None);
     }
 
     pub(super) fn clear_excl(&mut self) {

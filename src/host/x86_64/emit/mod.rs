@@ -28,6 +28,8 @@ pub struct Compiler {
     pub map: Map,
     pub thunks: Thunks,
     pub features: Features,
+    /// Addresses lose their top byte before each access (64-bit ones: bit 55 is copied upwards).
+    pub mask_tags: bool,
     asm: Asm,
     plan: Plan,
     locs: Vec<Loc>,
@@ -61,7 +63,8 @@ pub struct Request<'a> {
 
 impl Compiler {
     pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        Compiler { map, thunks, features: Features::detect(), asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+        let features = Features::detect();
+        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -75,6 +78,7 @@ impl Compiler {
             map: &self.map,
             thunks: &self.thunks,
             features: self.features,
+            mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
             locs: &mut self.locs,
@@ -111,6 +115,7 @@ pub(super) struct Emitter<'a> {
     pub(super) r: &'a Region,
     pub(super) map: &'a Map,
     pub(super) thunks: &'a Thunks,
+    mask_tags: bool,
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,

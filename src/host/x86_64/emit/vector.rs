@@ -24,7 +24,7 @@ impl Emitter<'_> {
         let ty = self.r.ty(v);
         match *self.r.op(v) {
             Op::Bitcast(a) => self.bitcast(v, a, ty),
-            Op::VFromScalar(a) => self.from_scalar(v, a),
+            Op::VFromScalar(a) => self.scalar_low(v, a),
             Op::VGet(lane, a, n) => self.get_lane(v, lane, a, n, ty),
             Op::VSet(lane, a, s, n) => self.set_lane(v, lane, a, s, n),
             Op::VSplat(lane, a) => self.splat_scalar(v, lane, a),
@@ -151,7 +151,7 @@ impl Emitter<'_> {
         Rm::Reg(SCRATCH)
     }
 
-    fn from_scalar(&mut self, v: Val, a: Val) {
+    fn scalar_low(&mut self, v: Val, a: Val) {
         let ty = self.r.ty(a);
         if !ty.is_float() {
             return self.scalar_to_vector(v, a);

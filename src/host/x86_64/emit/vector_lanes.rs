@@ -5,6 +5,7 @@ use super::super::asm::vop::VOp;
 use super::super::asm::{L128, Xm, Xmm, vop};
 use super::Emitter;
 use super::vector::{Lanes, splat};
+use super::vector_shift::ShiftBy;
 use ir::{Lane, V1, V2, Val};
 
 const ADD: Lanes = [vop::VPADDB, vop::VPADDW, vop::VPADDD, vop::VPADDQ];
@@ -167,8 +168,12 @@ impl Emitter<'_> {
             V2::SatDoubleMulHi | V2::SatDoubleMulHiRound if lane == Lane::S => {
                 self.double_mul_hi_word(v, a, b, op == V2::SatDoubleMulHiRound);
             }
-            V2::ShiftS | V2::ShiftU if matches!(lane, Lane::S | Lane::D) => {
-                return self.shift_lanes(v, op == V2::ShiftS, lane, a, b);
+            V2::ShiftS | V2::ShiftU | V2::ShiftRoundS | V2::ShiftRoundU => {
+                let by = ShiftBy {
+                    signed: matches!(op, V2::ShiftS | V2::ShiftRoundS),
+                    round: matches!(op, V2::ShiftRoundS | V2::ShiftRoundU),
+                };
+                return self.shift_lanes(v, by, lane, a, b);
             }
             _ => return self.v2_shuffle(v, op, lane, a, b),
         }

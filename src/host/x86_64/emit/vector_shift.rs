@@ -2,7 +2,7 @@
 
 use super::super::XSCRATCH;
 use super::super::asm::vop::VOp;
-use super::super::asm::{L128, Xm, Xmm, vop};
+use super::super::asm::{L128, L256, Xm, Xmm, vop};
 use super::Emitter;
 use super::vector::splat;
 use ir::{Lane, VShift, Val};
@@ -97,37 +97,109 @@ impl Emitter<'_> {
         }
     }
 
-    /// By the signed low byte of each lane of b: left, or right if negative. Lanes S, D.
-    pub(super) fn shift_lanes(&mut self, v: Val, signed: bool, lane: Lane, a: Val, b: Val) -> bool {
-        let double = lane == Lane::D;
-        if signed && double {
-            return false;
+    /// By the signed low byte of each lane of b: left, or right if negative, perhaps rounding. False for lanes that are not done here.
+    pub(super) fn shift_lanes(&mut self, v: Val, by: ShiftBy, lane: Lane, a: Val, b: Val) -> bool {
+        match lane {
+            Lane::H => self.shift_halves(v, by, a, b),
+            Lane::S => self.shift_whole(v, by, lane, a, b),
+            Lane::D if !by.signed => self.shift_whole(v, by, lane, a, b),
+            _ => return false,
         }
+        true
+    }
+
+    /// Lanes that the host shifts by amounts of their own. The byte as it is for left, 256 less it for right: amounts of a lane's width and
+    /// more give 0 or the sign, so that of the two the one that is not meant does so.
+    fn shift_whole(&mut self, v: Val, by: ShiftBy, lane: Lane, a: Val, b: Val) {
+        let double = lane == Lane::D;
         let left = if double { vop::VPSLLVQ } else { vop::VPSLLVD };
-        let right = match (signed, double) {
+        let right = match (by.signed, double) {
             (true, _) => vop::VPSRAVD,
             (false, true) => vop::VPSRLVQ,
             (false, false) => vop::VPSRLVD,
         };
         let (ra, mb, d, w, u) = self.vregs2(v, a, b);
-        // The byte as it is for left, 256 less it for right: counts of a lane's width and more give 0 or the sign, so that of the two
-        // amounts the one that is not meant does so.
-        let byte = self.pool(splat(lane, 0xff));
-        let around = self.pool(splat(lane, 0x100));
-        self.a.v2(vop::VMOVDQU, L128, XSCRATCH, byte);
-        self.a.v3(vop::VPAND, L128, XSCRATCH, XSCRATCH, mb);
-        self.a.v2(vop::VMOVDQU, L128, w, around);
-        self.a.v3(if double { vop::VPSUBQ } else { vop::VPSUBD }, L128, w, w, XSCRATCH);
-        if signed {
-            self.a.vshift_i(vop::VPSLLD_I, L128, u, XSCRATCH, 24);
+        self.amounts(lane, mb, w);
+        if by.round {
+            let minus_one = self.pool(u128::MAX);
+            self.a.v3(ADD[lane as usize], L128, u, w, minus_one);
         }
         self.a.v3(left, L128, XSCRATCH, ra, XSCRATCH);
         self.a.v3(right, L128, w, ra, w);
-        if signed {
+        if by.round {
+            // The bit shifted out last is added.
+            self.a.v3(right, L128, u, ra, u);
+            let ones = self.pool(splat(lane, 1));
+            self.a.v3(vop::VPAND, L128, u, u, ones);
+            self.a.v3(ADD[lane as usize], L128, w, w, u);
+        }
+        if by.signed {
+            self.load_operand(u, mb);
+            self.a.vshift_i(vop::VPSLLD_I, L128, u, u, 24);
             self.a.v4(vop::VBLENDVPS, L128, d, XSCRATCH, w, u);
         } else {
             self.a.v3(vop::VPOR, L128, d, XSCRATCH, w);
         }
-        true
     }
+
+    /// The amounts to the left in scratch, to the right in `w`.
+    fn amounts(&mut self, lane: Lane, b: Xm, w: Xmm) {
+        let byte = self.pool(splat(lane, 0xff));
+        let around = self.pool(splat(lane, 0x100));
+        self.a.v2(vop::VMOVDQU, L128, XSCRATCH, byte);
+        self.a.v3(vop::VPAND, L128, XSCRATCH, XSCRATCH, b);
+        self.a.v2(vop::VMOVDQU, L128, w, around);
+        let subtract = [vop::VPSUBB, vop::VPSUBW, vop::VPSUBD, vop::VPSUBQ][lane as usize];
+        self.a.v3(subtract, L128, w, w, XSCRATCH);
+    }
+
+    /// 16-bit lanes: as 32-bit ones in a vector twice as wide.
+    fn shift_halves(&mut self, v: Val, by: ShiftBy, a: Val, b: Val) {
+        self.xlimit(&[a, b], 0);
+        let (ma, mb) = (self.xm(a), self.xm(b));
+        let d = self.xdest(v);
+        let wide = self.xwork(d, &[ma, mb]);
+        let (w, u) = (self.xtemp(), self.xtemp());
+        let right = if by.signed { vop::VPSRAVD } else { vop::VPSRLVD };
+        self.amounts(Lane::H, mb, w);
+        self.a.v2(if by.signed { vop::VPMOVSXWD } else { vop::VPMOVZXWD }, L256, wide, ma);
+        if by.round {
+            let minus_one = self.pool(u128::MAX);
+            self.a.v3(vop::VPADDW, L128, u, w, minus_one);
+            self.a.v2(vop::VPMOVZXWD, L256, u, u);
+            self.a.v3(right, L256, u, wide, u);
+            self.a.vshift_i(vop::VPSLLD_I, L256, u, u, 31);
+            self.a.vshift_i(vop::VPSRLD_I, L256, u, u, 31);
+        }
+        self.a.v2(vop::VPMOVZXWD, L256, XSCRATCH, XSCRATCH);
+        self.a.v3(vop::VPSLLVD, L256, XSCRATCH, wide, XSCRATCH);
+        self.a.v2(vop::VPMOVZXWD, L256, w, w);
+        self.a.v3(right, L256, w, wide, w);
+        if by.round {
+            self.a.v3(vop::VPADDD, L256, w, w, u);
+        }
+        for x in [XSCRATCH, w] {
+            self.a.vshift_i(vop::VPSLLD_I, L256, x, x, 16);
+            self.a.vshift_i(vop::VPSRLD_I, L256, x, x, 16);
+            self.a.vsti(vop::VEXTRACTI128_ST, L256, wide, x, 1);
+            self.a.v3(vop::VPACKUSDW, L128, x, x, wide);
+        }
+        if by.signed {
+            self.load_operand(u, mb);
+            self.a.vshift_i(vop::VPSLLW_I, L128, u, u, 8);
+            self.a.vshift_i(vop::VPSRAW_I, L128, u, u, 15);
+            self.a.v4(vop::VPBLENDVB, L128, d, XSCRATCH, w, u);
+        } else {
+            self.a.v3(vop::VPOR, L128, d, XSCRATCH, w);
+        }
+        // Code without VEX encodings is slow while upper halves are in use.
+        self.a.vzeroupper();
+    }
+}
+
+/// How lanes are shifted by amounts of their own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShiftBy {
+    pub(super) signed: bool,
+    pub(super) round: bool,
 }

@@ -70,6 +70,14 @@ impl Emitter<'_> {
                 let d = self.xdef(v, Some(a));
                 self.a.v3i(vop::VSHUFPS, L128, d, ra, mb, if odd { 0xdd } else { 0x88 });
             }
+            Lane::B | Lane::H if !odd && a == b => {
+                let low = self.pool(splat(lane.wider(), lane.mask()));
+                let ra = self.x(a);
+                let d = self.xdef(v, Some(a));
+                self.a.v3(vop::VPAND, L128, d, ra, low);
+                let pack = if lane == Lane::B { vop::VPACKUSWB } else { vop::VPACKUSDW };
+                self.a.v3(pack, L128, d, d, d);
+            }
             Lane::B | Lane::H => {
                 let (ra, mb, d, w) = self.vregs(v, a, b);
                 let at = lane as usize;

@@ -1,0 +1,589 @@
+//! Random cases of A32 and T32.
+
+use std::sync::OnceLock;
+
+use arm::{A32, ARM, CP, NEON, T16, T32, state};
+use decode::{Field, Random, Table};
+
+use super::aim::{Dry, Start, dry_run};
+use super::isa::{Case, Isa, RowName};
+use super::known::{self, Left};
+use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
+use super::values;
+
+type Translate = fn(&mut arm::Cx<'_>, u32);
+type Row = decode::Row<Translate>;
+
+/// See [`Isa`].
+#[derive(Debug)]
+pub struct ArmIsa;
+
+/// How a table's words are written as instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// A word; conditions are put in.
+    A32,
+    /// A halfword.
+    T16,
+    /// Two halfwords, the first one first.
+    T32,
+}
+
+/// Sections of [`Isa::rows`], in this order.
+fn sections() -> [(&'static str, Form, &'static Table<Translate>); 7] {
+    [
+        ("a32", Form::A32, &A32),
+        ("a32-cp", Form::A32, &CP),
+        ("a32-neon", Form::A32, &NEON),
+        ("t16", Form::T16, &T16),
+        ("t32", Form::T32, &T32),
+        ("t32-cp", Form::T32, &CP),
+        ("t32-neon", Form::T32, &NEON),
+    ]
+}
+
+/// A row with its section.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    section: &'static str,
+    form: Form,
+    table: &'static Table<Translate>,
+    row: &'static Row,
+    /// Its place in [`entries`].
+    index: usize,
+}
+
+fn entries() -> &'static [Entry] {
+    static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
+    ENTRIES.get_or_init(|| {
+        let of = |(section, form, table): (_, _, &'static Table<Translate>)| {
+            table.rows.iter().map(move |row| Entry { section, form, table, row, index: 0 })
+        };
+        let all = sections().into_iter().flat_map(of).enumerate();
+        all.map(|(index, e)| Entry { index, ..e }).collect()
+    })
+}
+
+/// Rows for sequences: of each instruction set integer, memory, SIMD and floating point.
+fn groups(thumb: bool) -> &'static [Vec<usize>; 3] {
+    static GROUPS: OnceLock<[[Vec<usize>; 3]; 2]> = OnceLock::new();
+    let all = GROUPS.get_or_init(|| {
+        let mut groups = [const { [const { vec![] }; 3] }; 2];
+        for e in entries() {
+            if known::left_out(e.section, e.row.name) != Left::In || is_control(e.row) {
+                continue;
+            }
+            let simd = e.section.contains('-');
+            let group = if is_memory(e.row) { 1 } else { 2 * usize::from(simd) };
+            groups[usize::from(e.form != Form::A32)][group].push(e.index);
+        }
+        groups
+    });
+    &all[usize::from(thumb)]
+}
+
+fn is_control(row: &Row) -> bool {
+    #[rustfmt::skip]
+    const NAMES: [&str; 24] = [
+        "b", "bl", "blx", "bx", "blx_reg", "svc", "bkpt", "udf", "setend", "cps", "it", "cbz", "b_cond8", "b11", "b_cond20", "b24", "bl24",
+        "blx24", "tbb", "msr", "msr_imm", "vmsr", "hint", "mcr",
+    ];
+    NAMES.contains(&row.name)
+}
+
+fn is_memory(row: &Row) -> bool {
+    let starts = ["ld", "st", "swp", "push", "pop", "vld", "vst", "tbb", "pld"];
+    starts.iter().any(|start| row.name.starts_with(start))
+}
+
+fn field(row: &Row, name: &str) -> Option<Field> {
+    row.fields.iter().find(|f| f.name == name && !f.parts.is_empty()).copied()
+}
+
+fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
+    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+}
+
+/// Sets a field if the word stays one of the row's.
+fn put(e: &Entry, word: &mut u32, name: &str, v: u32) {
+    let Some(f) = field(e.row, name) else { return };
+    let new = f.put(*word, v);
+    if e.row.pattern.matches(new) && e.table.decode(new).is_some_and(|r| r.index == e.row.index) {
+        *word = new;
+    }
+}
+
+/// Letters of fields that are general registers.
+fn registers(e: &Entry) -> &'static [&'static str] {
+    match e.row.name {
+        "mcr" | "mrc" | "vmov_s" | "vmov_to" | "vmov_from" | "vdup_r" | "vmrs" | "vmsr" => &["t"],
+        "vmov_pair" => &["t", "x"],
+        name if e.section.contains('-') => match name.as_bytes() {
+            [b'v', b'l', b'd', ..] | [b'v', b's', b't', ..] => &["n", "m"],
+            _ => &[],
+        },
+        "umaal" | "umull" | "umlal" | "smull" | "smlal" | "smlalxy" | "smlald" => &["h", "l", "m", "n"],
+        "dp_rsr" => &["d", "n", "m", "s"],
+        "movw" | "movt" => &["d"],
+        "msr" => &["n"],
+        _ => &["d", "n", "m", "a", "t", "x"],
+    }
+}
+
+/// Registers that the instruction may write, in part.
+fn writes(e: &Entry, word: u32) -> u32 {
+    let bit = |name: &str| get(e.row, word, name).map_or(0, |n| 1u32.checked_shl(n).unwrap_or(0));
+    let named = registers(e).iter().filter(|n| ["d", "t", "x", "h", "l"].contains(n)).fold(0, |all, n| all | bit(n));
+    let next = if e.row.name.starts_with("ldr") && e.row.name.contains('d') { bit("t") << 1 } else { 0 };
+    let list = if ["ldm", "pop"].contains(&e.row.name) { get(e.row, word, "r").unwrap_or(0) } else { 0 };
+    named | next | list
+}
+
+/// Whether the manual says what the instruction does, and a case may have it.
+fn is_predictable(e: &Entry, word: u32) -> bool {
+    let of = |name: &str| get(e.row, word, name);
+    // A store into the code.
+    let stores = ["st", "push", "vst"].iter().any(|s| e.row.name.starts_with(s));
+    if stores && of("n") == Some(15) {
+        return false;
+    }
+    known::encoding(e.section, e.row.name, word).is_none()
+}
+
+/// An instruction of the row that may be run.
+fn draw(e: &Entry, random: &mut Random) -> Option<u32> {
+    (0..50).find_map(|_| {
+        let mut word = e.table.random(e.row, random)?;
+        // The program counter and the stack pointer come up often enough by themselves; mostly other registers.
+        for name in registers(e) {
+            if get(e.row, word, name).is_some_and(|n| n >= 13) && random.below(4) != 0 {
+                put(e, &mut word, name, random.below(13) as u32);
+            }
+        }
+        is_predictable(e, word).then_some(word)
+    })
+}
+
+/// Code as it is written.
+#[derive(Debug, Default)]
+struct Text {
+    bytes: Vec<u8>,
+}
+
+impl Text {
+    fn half(&mut self, h: u32) {
+        self.bytes.extend(&(h as u16).to_le_bytes());
+    }
+    fn word(&mut self, w: u32) {
+        self.bytes.extend(&w.to_le_bytes());
+    }
+    /// An instruction in its form, with a condition if it can have one.
+    fn insn(&mut self, e: &Entry, word: u32, condition: u32) {
+        match e.form {
+            Form::A32 if word >> 28 == 14 => self.word(word & 0x0fff_ffff | condition << 28),
+            Form::A32 => self.word(word),
+            Form::T16 => self.half(word),
+            Form::T32 => {
+                let word = match word >> 24 {
+                    _ if e.section != "t32-neon" => word,
+                    0xf4 => word & 0x00ff_ffff | 0xf900_0000,
+                    top => word & 0x00ff_ffff | 0xef00_0000 | (top & 1) << 28,
+                };
+                self.half(word >> 16);
+                self.half(word);
+            }
+        }
+    }
+    fn words(&self, thumb: bool) -> Vec<u32> {
+        let mut bytes = self.bytes.clone();
+        if bytes.len() % 4 != 0 {
+            bytes.extend(if thumb { NOP16 } else { 0 }.to_le_bytes());
+        }
+        bytes.chunks(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
+    }
+}
+
+const NOP16: u16 = 0xbf00;
+/// CPSR.T.
+const THUMB: u128 = 0x20;
+
+fn r(n: usize) -> usize {
+    64 + 4 * n
+}
+
+/// A record with random state.
+fn random_record(thumb: bool, random: &mut Random) -> Record {
+    let mut record = Record(vec![0; Layout::arm().size]);
+    for n in 0..15 {
+        let v = match random.below(10) {
+            0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
+            1 if n > 0 => record.get(r(random.below(n)), 4) as u64,
+            _ => values::integer(random, 32),
+        };
+        record.set(r(n), 4, v.into());
+    }
+    record.set(r(13), 4, u128::from(WINDOW + 8 * random.below(32) as u64));
+    let cpsr = u128::from(random.next() & 0xf80f_0000) | 0x10 | if thumb { THUMB } else { 0 };
+    record.set(124, 4, cpsr);
+    let mut fpscr = 0;
+    if random.below(4) == 0 {
+        fpscr |= random.next() as u32 & state::FPSCR_BITS;
+    }
+    if random.below(4) == 0 {
+        fpscr |= random.next() as u32 & 0xf800_009f;
+    }
+    record.set(128, 4, fpscr.into());
+    let mut vectors = [0; 16];
+    values::vectors(random, &mut vectors);
+    vectors.iter().enumerate().for_each(|(n, &v)| record.set(160 + 16 * n, 16, v));
+    values::memory(random, &mut record.0[416..672]);
+    record
+}
+
+/// Guest state as a record has it, the sticky flags left out.
+pub fn state_of(record: &Record) -> Vec<u8> {
+    let mut bytes = vec![0; ARM.state.size];
+    for n in 0..15 {
+        ARM.state.set(&mut bytes, state::r(n), record.get(r(n as usize), 4) as u64);
+    }
+    state::set_cpsr(&mut bytes, record.get(124, 4) as u32);
+    state::set_fpscr(&mut bytes, record.get(128, 4) as u32);
+    for n in 0..16 {
+        let at = ARM.state.offset(state::q(n));
+        bytes[at..at + 16].copy_from_slice(&record.0[160 + 16 * n as usize..][..16]);
+    }
+    bytes
+}
+
+fn is_thumb(record: &Record) -> bool {
+    record.get(124, 4) & THUMB != 0
+}
+
+/// Runs code that begins at `pc`.
+fn dry(code: &[u8], pc: u64, record: &Record) -> Dry {
+    let thumb = u64::from(is_thumb(record));
+    dry_run(&ARM, Start { at: pc, code, pc: pc | thumb, state: state_of(record), window: &record.0[416..] })
+}
+
+/// Makes a memory instruction's address point into the window.
+fn aim(e: &Entry, word: u32, pc: u64, record: &mut Record, random: &mut Random) {
+    let n = if ["push", "pop"].contains(&e.row.name) { Some(13) } else { get(e.row, word, "n") };
+    let Some(n) = n.filter(|&n| n < 15) else { return };
+    if let Some(m) = get(e.row, word, "m").filter(|&m| m < 15 && m != n && random.below(2) == 0) {
+        let small = (random.below(200) as i32 - 100) as u32;
+        record.set(r(m as usize), 4, small.into());
+    }
+    let unit = [1, 4, 4, 8, 16][random.below(5)];
+    let place = (random.below(WINDOW_SIZE as usize) as u64) & !(unit - 1);
+    let target = match random.below(24) {
+        0 => WINDOW + WINDOW_SIZE - random.below(40) as u64,
+        1 => SCRATCH - random.below(40) as u64,
+        2..6 => WINDOW + WINDOW_SIZE - 64 + place % 64,
+        _ => WINDOW + place % (WINDOW_SIZE - 64),
+    };
+    record.set(r(n as usize), 4, target.into());
+    let mut text = Text::default();
+    text.insn(e, word, 14);
+    let ran = dry(&text.bytes, pc, record);
+    let Some(&(addr, _)) = ran.accesses.first() else { return };
+    let base = target.wrapping_add(target.wrapping_sub(addr)) as u32;
+    record.set(r(n as usize), 4, base.into());
+}
+
+/// Memory that a branch reads its target from gets the address after the instruction.
+fn set_loaded_target(e: &Entry, word: u32, pc: u64, record: &mut Record) {
+    let list = get(e.row, word, "r").unwrap_or(0);
+    let (table, pop) = (e.row.name == "tbb", e.row.name == "pop" && get(e.row, word, "h") == Some(1));
+    let loads = e.row.name.starts_with("ld") && (get(e.row, word, "t") == Some(15) || e.row.name == "ldm" && list >> 15 & 1 == 1);
+    if !(table || pop || loads) {
+        return;
+    }
+    let mut text = Text::default();
+    text.insn(e, word, 14);
+    let Some(&(addr, size)) = dry(&text.bytes, pc, record).accesses.last() else { return };
+    let target = if table { 0 } else { pc as u32 + text.bytes.len() as u32 | u32::from(is_thumb(record)) };
+    if (WINDOW..WINDOW + WINDOW_SIZE - 4).contains(&addr) {
+        record.set(416 + (addr - WINDOW) as usize, size, target.into());
+    }
+}
+
+/// A condition: mostly always.
+fn condition(random: &mut Random) -> u32 {
+    if random.below(4) == 0 { random.below(14) as u32 } else { 14 }
+}
+
+/// What a branch needs, so that it comes to the end of the case. Returns code to stand after it.
+fn set_target(e: &Entry, word: &mut u32, pc: u64, record: &mut Record, random: &mut Random) -> Vec<u8> {
+    let all = |word: &mut u32, list: &[(&str, u32)]| list.iter().for_each(|&(name, v)| put(e, word, name, v));
+    let nop = NOP16.to_le_bytes().to_vec();
+    match (e.form, e.row.name) {
+        (Form::A32, "b" | "bl") => all(word, &[("i", 0xff_ffff)]),
+        // To T32 and back: BX PC, NOP.
+        (Form::A32, "blx") => {
+            all(word, &[("i", 0xff_ffff), ("h", 0)]);
+            return vec![0x78, 0x47, 0xc0, 0x46];
+        }
+        (_, "b_cond8" | "b11" | "cbz") => {
+            all(word, &[("i", 0)]);
+            return nop;
+        }
+        (_, "b_cond20") => all(word, &[("s", 0), ("i", 0), ("j", 0), ("k", 0), ("l", 0)]),
+        (_, "b24" | "bl24") => all(word, &[("s", 0), ("i", 0), ("j", 1), ("k", 1), ("l", 0)]),
+        // To A32 and back: BLX to the next word.
+        (_, "blx24") => {
+            all(word, &[("s", 0), ("i", 0), ("j", 1), ("k", 1), ("l", 0)]);
+            return vec![0xff, 0xff, 0xff, 0xfa];
+        }
+        (_, "bx" | "blx_reg") => {
+            let m = get(e.row, *word, "m").unwrap_or(15) as usize;
+            let next = pc as u32 + if e.form == Form::T16 { 2 } else { 4 };
+            if m < 15 && random.below(3) != 0 {
+                record.set(r(m), 4, (next | u32::from(is_thumb(record))).into());
+            }
+        }
+        (form, "svc") => {
+            // The reference takes A32's immediate as an old system call number.
+            if form == Form::A32 {
+                all(word, &[("i", 0)]);
+            }
+            record.set(r(7), 4, u128::from(5000 + random.next() % 1000));
+        }
+        (_, "vmsr") => {
+            let t = get(e.row, *word, "t").unwrap_or(15) as usize;
+            if t < 15 {
+                let v = record.get(r(t), 4) & u128::from(state::FPSCR_BITS | 0xf800_009f);
+                record.set(r(t), 4, v);
+            }
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+/// The load-exclusive for a store-exclusive, into registers that it does not use.
+fn load_exclusive(e: &Entry, word: u32) -> u32 {
+    let used = |n: u32| registers(e).iter().any(|name| get(e.row, word, name).is_some_and(|v| v & !1 == n));
+    let to = [0, 2, 4, 6, 8, 10].into_iter().find(|&n| !used(n)).unwrap_or(0);
+    match (e.form, e.row.name) {
+        (Form::A32, _) => word & !0xf00f | 1 << 20 | to << 12 | 15,
+        // STREX with an offset has its status elsewhere.
+        (_, _) if word >> 20 == 0xe84 => word & !0xff00 | 1 << 20 | to << 12 | 0xf00,
+        (_, "strexd") => word & !0xff0f | 1 << 20 | to << 12 | (to + 1) << 8 | 15,
+        _ => word & !0xf00f | 1 << 20 | to << 12 | 15,
+    }
+}
+
+/// A case of one instruction.
+fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
+    if e.row.name == "it" {
+        return sequence(slot, true, Some(e.index), random);
+    }
+    let thumb = e.form != Form::A32;
+    let mut word = draw(e, random)?;
+    let mut record = random_record(thumb, random);
+    let mut text = Text::default();
+    let control = is_control(e.row) || writes(e, word) >> 15 & 1 == 1;
+    let condition = if control && random.below(2) == 0 { 14 } else { condition(random) };
+    if thumb && !control && random.below(4) == 0 {
+        // IT of one instruction.
+        text.half(0xbf08 | (random.below(14) as u32) << 4);
+    }
+    if e.row.name.starts_with("strex") && random.below(4) != 0 {
+        text.insn(e, load_exclusive(e, word), 14);
+    }
+    // T32's branches to A32 must come to a word.
+    if thumb && (text.bytes.len() + e.table.width as usize / 8) % 4 != 0 && ["blx24", "bx"].contains(&e.row.name) {
+        text.half(NOP16.into());
+    }
+    let pc = slot + 4 + text.bytes.len() as u64;
+    let after = set_target(e, &mut word, pc, &mut record, random);
+    if is_memory(e.row) {
+        aim(e, word, pc, &mut record, random);
+        if random.below(2) == 0 {
+            set_loaded_target(e, word, pc, &mut record);
+        }
+    }
+    text.insn(e, word, condition);
+    text.bytes.extend(after);
+    // The way back needs little-endian data.
+    if ["setend", "msr", "msr_imm"].contains(&e.row.name) {
+        if thumb { text.half(0xb650) } else { text.word(0xf101_0000) }
+    }
+    record.set_words(&text.words(thumb));
+    checked(record, vec![e.index], slot)
+}
+
+/// The case, if it may be run.
+fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
+    let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
+    dry(&code, slot + 4, &record).safe.then_some(Case { record, rows })
+}
+
+/// A sequence's memory: registers that hold addresses and small numbers, and are not written.
+struct Reserved {
+    bases: [u32; 3],
+    index: u32,
+}
+
+impl Reserved {
+    fn mask(&self) -> u32 {
+        self.bases.iter().fold(1 << self.index | 1 << 15, |all, b| all | 1 << b)
+    }
+}
+
+/// Makes the instruction use the sequence's registers; whether it may stand there.
+fn connect(e: &Entry, word: &mut u32, reserved: &Reserved, recent: &[u32], random: &mut Random) -> bool {
+    if is_memory(e.row) {
+        put(e, word, "n", reserved.bases[random.below(3)]);
+        put(e, word, "m", reserved.index);
+        if let Some(f) = field(e.row, "i").filter(|_| random.below(12) != 0) {
+            let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+            if bits >= 5 {
+                put(e, word, "i", random.below(16) as u32);
+            }
+        }
+        if ["ldm", "stm"].contains(&e.row.name) && random.below(4) != 0 {
+            let list = get(e.row, *word, "r").unwrap_or(0);
+            let fewer = list & random.next() as u32 & !(1 << 15 | 1 << 13) & !reserved.mask();
+            put(e, word, "r", if fewer == 0 { 1 } else { fewer });
+        }
+    } else {
+        for name in registers(e).iter().filter(|n| ["n", "m", "a", "s"].contains(n)) {
+            if !recent.is_empty() && random.below(2) == 0 {
+                put(e, word, name, recent[random.below(recent.len())]);
+            }
+        }
+    }
+    writes(e, *word) & reserved.mask() == 0 && is_predictable(e, *word)
+}
+
+/// What a sequence is made of so far.
+struct Sequence {
+    text: Text,
+    rows: Vec<usize>,
+    recent: Vec<u32>,
+    /// A32: the condition of a run of instructions, and how many it still has.
+    run: (u32, usize),
+}
+
+/// One more straight instruction.
+fn extend(s: &mut Sequence, thumb: bool, reserved: &Reserved, random: &mut Random) {
+    for _ in 0..200 {
+        let groups = groups(thumb);
+        let group = &groups[[0, 0, 0, 0, 1, 1, 2, 2][random.below(8)]];
+        let e = &entries()[group[random.below(group.len())]];
+        let Some(mut word) = draw(e, random) else { continue };
+        if !connect(e, &mut word, reserved, &s.recent, random) {
+            continue;
+        }
+        if s.run.1 == 0 {
+            s.run = (condition(random), 1 + random.below(4));
+        }
+        s.run.1 -= 1;
+        s.text.insn(e, word, s.run.0);
+        s.rows.push(e.index);
+        s.recent.extend(get(e.row, word, "d").filter(|&d| d < 13 && !e.section.contains('-')));
+        return;
+    }
+}
+
+/// A case of several instructions with data flowing between them; `it` is the row of an IT instruction that must be there.
+fn sequence(slot: u64, thumb: bool, it: Option<usize>, random: &mut Random) -> Option<Case> {
+    let mut record = random_record(thumb, random);
+    let mut pick: Vec<u32> = (0..13).collect();
+    for i in 0..4 {
+        pick.swap(i, i + random.below(13 - i));
+    }
+    let reserved = Reserved { bases: [pick[0], pick[1], pick[2]], index: pick[3] };
+    for n in reserved.bases {
+        let target = WINDOW + if random.below(6) == 0 { 240 } else { 8 * random.below(24) as u64 };
+        record.set(r(n as usize), 4, target.into());
+    }
+    record.set(r(reserved.index as usize), 4, u128::from(4 * random.below(4) as u32));
+    let length = 3 + random.below(6);
+    let mut s = Sequence { text: Text::default(), rows: vec![], recent: vec![], run: (14, 0) };
+    let it_row = entries().iter().find(|e| e.row.name == "it").expect("IT");
+    while s.rows.len() < length {
+        if thumb && (s.rows.is_empty() && it.is_some() || random.below(4) == 0) {
+            // AL has no else.
+            let word = (0..).find_map(|_| it_row.table.random(it_row.row, random).filter(|w| w >> 4 & 15 != 14 || w & 7 == 0))?;
+            s.text.half(word);
+            s.rows.push(it_row.index);
+            let count = 4 - (word & 15).trailing_zeros();
+            (0..count).for_each(|_| extend(&mut s, true, &reserved, random));
+        } else {
+            extend(&mut s, thumb, &reserved, random);
+        }
+    }
+    let words = s.text.words(thumb);
+    if words.len() > super::record::WORDS {
+        return None;
+    }
+    record.set_words(&words);
+    checked(record, s.rows, slot)
+}
+
+impl Isa for ArmIsa {
+    fn name(&self) -> &'static str {
+        "arm"
+    }
+    fn layout(&self) -> &'static Layout {
+        static LAYOUT: OnceLock<Layout> = OnceLock::new();
+        LAYOUT.get_or_init(Layout::arm)
+    }
+    fn rows(&self) -> Vec<RowName> {
+        entries().iter().map(|e| RowName { section: e.section, name: e.row.name, line: e.row.line }).collect()
+    }
+    fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case> {
+        let slot = CODE + SLOT * index as u64;
+        match row {
+            Some(row) => single(&entries()[row], slot, random),
+            None => sequence(slot, random.below(2) == 0, None, random),
+        }
+    }
+    fn text(&self, record: &Record, index: usize) -> String {
+        let thumb = u64::from(is_thumb(record));
+        let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
+        let (mut at, mut out) = (0, vec![]);
+        while at < code.len() {
+            let pc = CODE + SLOT * index as u64 + 4 + at as u64;
+            let (text, size) = (ARM.disassemble)(&code[at..], pc | thumb, 0);
+            let hex: String = code[at..at + size].chunks(2).rev().map(|h| format!("{:02x}{:02x}", h[1], h[0])).collect();
+            out.push(format!("{hex} {text}"));
+            at += size.max(2);
+        }
+        format!("{} {}", if thumb == 1 { "T" } else { "A" }, out.join("; "))
+    }
+    fn read(&self, record: &Record) -> Vec<String> {
+        let text = self.text(record, 0);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric()).map(|word| match word {
+            "sp" => String::from("r13"),
+            "lr" => String::from("r14"),
+            _ => match (word.chars().next(), word.get(1..).and_then(|n| n.parse::<u32>().ok())) {
+                (Some('d'), Some(n)) => format!("q{}", n / 2),
+                (Some('s'), Some(n)) => format!("q{}", n / 4),
+                _ => word.into(),
+            },
+        });
+        words.filter(|w| w.starts_with(['r', 'q'])).collect()
+    }
+    fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
+        let text = self.at(record, pc);
+        ["ldm", "stm", "push", "pop", "ldrd", "strd", "vld", "vst"].iter().any(|start| text.starts_with(start))
+    }
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
+        let text = self.at(record, pc);
+        let (general, vector) = (text.starts_with("ldm") || text.starts_with("pop"), text.starts_with("vld"));
+        let names = (0..15).map(|n| format!("r{n}")).filter(|_| general);
+        names.chain((0..16).map(|n| format!("q{n}")).filter(|_| vector)).collect()
+    }
+}
+
+impl ArmIsa {
+    /// The instruction at `pc` as text.
+    fn at(&self, record: &Record, pc: u64) -> String {
+        let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
+        let Some(rest) = (pc % SLOT).checked_sub(4).and_then(|at| code.get(at as usize..)) else { return String::new() };
+        (ARM.disassemble)(rest, pc | u64::from(is_thumb(record)), 0).0
+    }
+}
