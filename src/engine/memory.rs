@@ -86,8 +86,13 @@ pub(crate) struct Direct {
 
 impl Direct {
     fn untag(&self, addr: u64) -> u64 {
-        if self.tagged { ((addr << 8).cast_signed() >> 8).cast_unsigned() } else { addr }
+        if self.tagged { without_tag(addr) } else { addr }
     }
+}
+
+/// An address with copies of bit 55 for its top byte.
+pub(crate) fn without_tag(addr: u64) -> u64 {
+    ((addr << 8).cast_signed() >> 8).cast_unsigned()
 }
 
 fn access(list: &[Access; 5], addr: u64, size: usize, v: &mut [u128; 2], write: bool) -> Result<(), MemFault> {

@@ -223,6 +223,8 @@ impl Engine {
         self.set_position(cpu, pc, extra);
         if trap == ir::Trap::Align {
             let addr = cpu.raw.exit_value;
+            // Linux hides tags (sigaction(2), SA_EXPOSE_TAGBITS) where bit 55 is clear; generated code may have taken them off or not.
+            let addr = if self.guest.tagged_pointers { addr & crate::memory::without_tag(addr) } else { addr };
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }

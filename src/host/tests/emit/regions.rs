@@ -3,7 +3,9 @@
 use crate::cases::Case;
 use crate::machine::{FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
 use crate::values::{self, Rng};
-use ir::{Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val};
+use ir::{
+    Align, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
+};
 
 pub(crate) struct Maker {
     b: Builder,
@@ -292,7 +294,9 @@ impl Maker {
         let big = rng.one_in(4) && size > 1;
         let mem = if rng.one_in(2) {
             let base = self.b.i64(memory + at);
-            Mem::at(base, size as u8)
+            let rule = Align::Within16;
+            let may = rule.allows(memory + at, size) && rng.one_in(2);
+            Mem::at(base, size as u8).align(if may { rule } else { Align::Any })
         } else {
             // A base and an index below 64.
             let index = self.operand(Ty::I64, rng);
