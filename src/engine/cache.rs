@@ -55,6 +55,11 @@ pub(crate) struct RegionInfo {
 
 const PAGE_BITS: u32 = 12;
 
+/// Where the instruction at `pc` lies: without the mode bit that a guest may keep in bit 0 (arm's Thumb).
+pub(crate) fn address(pc: u64) -> u64 {
+    pc & !1
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -185,7 +190,7 @@ impl Cache {
 
     fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>) {
         let n = self.regions.len() as u32;
-        let start = key.0 & !1;
+        let start = address(key.0);
         let end = self.builder.region.end.max(start + 1);
         for page in start >> PAGE_BITS..=(end - 1) >> PAGE_BITS {
             self.pages.entry(page).or_default().push(n);
@@ -209,7 +214,7 @@ impl Cache {
         if start >= end {
             return false;
         }
-        self.interpreted.retain(|_, r| r.end <= start || end <= r.pc & !1);
+        self.interpreted.retain(|_, r| r.end <= start || end <= address(r.pc));
         let hit: Vec<u32> = self
             .pages
             .range(start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
@@ -279,9 +284,9 @@ impl Cache {
             for inst in &region.insts {
                 if let ir::Op::Insn { pc, .. } = inst.op {
                     let mut buf = [0; 16];
-                    let n = code.fetch(pc, &mut buf);
+                    let n = code.fetch(address(pc), &mut buf);
                     let (line, _) = (self.guest.disassemble)(&buf[..n], pc, key.1);
-                    text += &format!("{pc:#x}: {line}\n");
+                    text += &format!("{:#x}: {line}\n", address(pc));
                 }
             }
             code.log(&text);

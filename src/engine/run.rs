@@ -237,9 +237,10 @@ impl Engine {
     /// A guest program has come to an instruction that it does not have with us.
     fn log_undefined(&self, pc: u64, mode: u32) {
         let mut buf = [0; 4];
-        let n = self.code.fetch(pc, &mut buf);
+        let at = crate::cache::address(pc);
+        let n = self.code.fetch(at, &mut buf);
         let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
-        self.code.log(&format!("undefined instruction at {pc:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
+        self.code.log(&format!("undefined instruction at {at:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
     }
 
     pub(crate) fn set_position(&self, cpu: &mut Cpu, pc: u64, extra: u32) {

@@ -25,6 +25,7 @@ pub mod stack;
 pub mod start;
 
 pub mod strace;
+pub mod strace_signal;
 
 pub mod sys;
 pub mod tables;

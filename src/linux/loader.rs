@@ -41,6 +41,7 @@ fn describe(e: Errno) -> String {
         Errno::EACCES | Errno::EPERM => "permission denied".into(),
         Errno::EISDIR => "is a directory".into(),
         Errno::ENOMEM | Errno::EEXIST => "no room in the guest's address space".into(),
+        Errno::EFAULT => "a segment that its file does not hold".into(),
         Errno::ELOOP => "too many symbolic links".into(),
         e => e.name().into(),
     }
@@ -227,7 +228,8 @@ impl Executable {
             } else {
                 self.copy_segment(mm, s, page, skip, prot)?;
             }
-            // The rest of the last page is zero if the segment has more. What cannot be written is left (the kernel's padzero).
+            // The rest of the last page is zero if the segment has more. A segment that is not writable keeps what its file has there; a
+            // writable one whose page lies beyond the file's end is an error (the kernel's padzero).
             let tail = file_end.next_multiple_of(PAGE) - file_end;
             if s.memsz > s.filesz && s.flags & elf::PF_W != 0 {
                 memory::write(file_end, &[0; PAGE as usize][..tail as usize])?;

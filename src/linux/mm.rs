@@ -44,6 +44,16 @@ pub struct Mm {
     state: Lock<State>,
 }
 
+/// What is at an address that code was fetched from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CodeAt {
+    Nothing,
+    /// Memory that may not be executed.
+    Data,
+    /// Memory that may: if it cannot be read, its file ends before.
+    Code,
+}
+
 /// A range of guest code, read without a lock: written under the map's lock, with `sequence` odd meanwhile.
 #[derive(Debug, Default)]
 struct Recent {
@@ -255,10 +265,6 @@ impl Mm {
         start >= self.limits.bottom
             && self.limits.allows(start, len)
             && self.state.lock().map.is_free(start, start + len)
-    }
-
-    pub fn is_mapped(&self, addr: u64) -> bool {
-        self.state.lock().map.at(addr).is_some()
     }
 
     /// mmap(2). The engine is told of code that vanishes; none is needed before a program runs.
@@ -682,6 +688,15 @@ impl Mm {
             }
         }
         end
+    }
+
+    /// What a fetch of code at the address meets.
+    pub fn code_at(&self, addr: u64) -> CodeAt {
+        match self.state.lock().map.at(addr) {
+            None => CodeAt::Nothing,
+            Some((_, a)) if a.prot & PROT_EXEC == 0 => CodeAt::Data,
+            Some(_) => CodeAt::Code,
+        }
     }
 
     /// The text of /proc/self/maps. `stack` is an address in the main stack.

@@ -47,15 +47,18 @@ fn members(signo: i32, code: i32) -> &'static [Member] {
     }
 }
 
-fn is_fault(signo: i32) -> bool {
+pub fn is_fault(signo: i32) -> bool {
     matches!(signo, libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP)
 }
 
 impl HostInfo {
     pub const ZERO: HostInfo = HostInfo([0; 128]);
 
-    fn i32_at(&self, at: usize) -> i32 {
+    pub fn i32_at(&self, at: usize) -> i32 {
         i32::from_le_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+    }
+    pub fn u64_at(&self, at: usize) -> u64 {
+        (self.i32_at(at + 4) as u64) << 32 | u64::from(self.i32_at(at) as u32)
     }
     pub fn signo(&self) -> i32 {
         self.i32_at(0)

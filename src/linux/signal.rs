@@ -9,11 +9,14 @@ use crate::call;
 use crate::host::{self, Errno};
 use crate::lock::Lock;
 use crate::memory;
+use crate::mm::CodeAt;
 use crate::options::Log;
+use crate::process::Process;
 use crate::siginfo::HostInfo;
+use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
-use engine::{Cpu, Fault};
+use engine::{CodeSource, Cpu, Fault};
 use ir::Trap;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -243,18 +246,54 @@ pub(crate) fn install(signo: i32, action: &Action) {
     let _ = host_action(signo, Some(&host));
 }
 
-/// The actions that rqemu was started with become the guest's; then rqemu takes the synchronous signals.
-pub fn start() -> Actions {
+/// The actions that rqemu was started with, which become the guest's. From here to [`start`] faults of `memory.rs` are EFAULT already,
+/// so that a program can be loaded.
+pub fn inherit() -> Actions {
     let mut actions = [Action::default(); 65];
     for signo in 1..=64 {
         if let Ok(old) = host_action(signo, None) {
             actions[signo as usize].handler = if old.handler == SIG_IGN { SIG_IGN } else { SIG_DFL };
         }
     }
-    for signo in SYNCHRONOUS_LIST {
-        install(signo, &actions[signo as usize]);
+    let early = HostAction {
+        handler: on_early_fault as *const () as u64,
+        flags: SA_SIGINFO | SA_RESTORER,
+        restorer: rqemu_restorer as *const () as u64,
+        mask: 0,
+    };
+    for signo in [libc::SIGSEGV, libc::SIGBUS] {
+        let _ = host_action(signo, Some(&early));
     }
     Actions(Lock::new(actions))
+}
+
+/// rqemu takes the synchronous signals.
+pub fn start(actions: &Actions) {
+    for signo in SYNCHRONOUS_LIST {
+        install(signo, &actions.get(signo));
+    }
+}
+
+/// The handler for faults while a program is loaded: there is neither a task nor a signal stack.
+unsafe extern "C" fn on_early_fault(signo: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel gives good pointers.
+    let (info, context) = unsafe { (&*info, &mut *context) };
+    let rip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
+    if info.si_code > 0
+        && let Some(to) = memory::fault_fixup(*rip as u64)
+    {
+        *rip = to as i64;
+        return;
+    }
+    let _ = host_action(signo, Some(&HostAction::default()));
+    if info.si_code > 0 {
+        // SAFETY: for a fault si_addr is set.
+        report_own_fault(signo, *rip as u64, unsafe { info.si_addr() } as u64);
+    } else {
+        // Sent by somebody: taken once the handler is left.
+        // SAFETY: no memory is involved.
+        let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
+    }
 }
 
 /// Sets the host's mask of this thread, whatever is pending; returns the old one.
@@ -385,6 +424,7 @@ impl Task {
         if self.process.options.log.has(Log::INT) {
             self.log(format_args!("signal {signo} code {} to {:#x}", info.code(), action.handler));
         }
+        strace_signal::delivered(self, info);
         match action.handler {
             SIG_IGN => {}
             SIG_DFL if is_ignored_by_default(signo) => {}
@@ -479,6 +519,7 @@ impl Task {
 
     /// The default action of a signal that is not ignored: the host's own.
     fn default_action(&mut self, signo: i32) {
+        strace_signal::acted(self, signo);
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));
         // SAFETY: no memory is involved.
@@ -490,10 +531,12 @@ impl Task {
 
     /// A frame that cannot be written is a SIGSEGV, and one for a SIGSEGV is the end.
     fn cannot_deliver(&mut self, signo: i32) {
+        let info = HostInfo::fault(libc::SIGSEGV, crate::siginfo::SI_KERNEL, 0);
         if signo == libc::SIGSEGV {
+            strace_signal::delivered(self, &info);
             self.die(libc::SIGSEGV);
         }
-        self.force(&HostInfo::fault(libc::SIGSEGV, crate::siginfo::SI_KERNEL, 0), None);
+        self.force(&info, None);
     }
 
     /// Ends the process by a signal, whatever the guest wanted.
@@ -508,6 +551,7 @@ impl Task {
         let signo = info.signo();
         let handler = self.actions.get(signo).handler;
         if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
+            strace_signal::delivered(self, info);
             self.die(signo);
         }
         self.deliver(info, fault);
@@ -530,8 +574,7 @@ impl Task {
             Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
-            Trap::Fetch if self.process.mm.is_mapped(at) => (libc::SIGSEGV, SEGV_ACCERR),
-            Trap::Fetch => (libc::SIGSEGV, SEGV_MAPERR),
+            Trap::Fetch => return self.fetch_fault(at),
             Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
                 let mut insn = [0; 4];
                 let n = memory::read_some(at, &mut insn);
@@ -543,9 +586,29 @@ impl Task {
             }
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
+        self.force(&HostInfo::fault(signo, code, addr), None);
+    }
+
+    /// There was no code at `pc`.
+    fn fetch_fault(&mut self, pc: u64) {
+        use libc_code::*;
+        let Process { mm, engine, .. } = self.process;
+        // That there is none may change: the next try looks again.
+        engine.invalidate(pc, pc + 1);
+        let mut insn = [0; 4];
+        let there = CodeSource::fetch(*mm, pc, &mut insn);
+        if there == insn.len() {
+            return;
+        }
+        // An instruction may have its beginning on one page and miss the rest.
+        let addr = pc + there as u64;
+        let (signo, code) = match mm.code_at(addr) {
+            CodeAt::Nothing => (libc::SIGSEGV, SEGV_MAPERR),
+            CodeAt::Data => (libc::SIGSEGV, SEGV_ACCERR),
+            CodeAt::Code => (libc::SIGBUS, BUS_ADRERR),
+        };
         let facts = FaultFacts { addr, write: false, fetch: true, protection: code == SEGV_ACCERR };
-        let fault = (trap == Trap::Fetch).then_some(facts);
-        self.force(&HostInfo::fault(signo, code, addr), fault);
+        self.force(&HostInfo::fault(signo, code, addr), Some(facts));
     }
 }
 
@@ -554,6 +617,7 @@ pub mod libc_code {
     pub const SEGV_MAPERR: i32 = 1;
     pub const SEGV_ACCERR: i32 = 2;
     pub const BUS_ADRALN: i32 = 1;
+    pub const BUS_ADRERR: i32 = 2;
     pub const ILL_ILLOPC: i32 = 1;
     pub const ILL_ILLOPN: i32 = 2;
     pub const FPE_INTDIV: i32 = 1;

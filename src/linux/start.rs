@@ -177,6 +177,9 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
     let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits)));
     let mut random = Random::new(plan.options.seed);
+    let actions = signal::inherit();
+    // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
+    let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
     let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
     host::close(exe.fd);
     set_comm(&image.comm);
@@ -198,8 +201,8 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     if process.options.log.has(Log::PAGE) {
         process.log(format_args!("{}", mm.maps(sp)));
     }
-    let mask = signal::set_host_mask(!0);
-    let actions = signal::start();
+    signal::set_host_mask(!0);
+    signal::start(&actions);
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);

@@ -111,7 +111,7 @@ fn argument(m: Model, p: &Param, i: usize, values: &Values, result: Option<Res>)
     }
 }
 
-fn address(v: u64) -> String {
+pub fn address(v: u64) -> String {
     if v == 0 { "NULL".to_string() } else { format!("{v:#x}") }
 }
 
@@ -141,7 +141,7 @@ fn number(m: Model, f: &Flags, v: u64) -> String {
     row.map_or_else(|| format!("{v:#x}"), |(name, _)| (*name).to_string())
 }
 
-fn signal(v: u64) -> String {
+pub fn signal(v: u64) -> String {
     match usize::try_from(v).ok().and_then(|n| SIGNALS.get(n)) {
         Some(name) => (*name).to_string(),
         None if (32..=64).contains(&v) => format!("SIGRT_{}", v - 32),
