@@ -52,6 +52,7 @@ pub(crate) struct Machine {
     compiler: Compiler,
     cpu: Box<Cpu>,
     shadow: Vec<u64>,
+    #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
     entry: u64,
     pub(crate) memory: Box<[u8; MEMORY]>,
@@ -154,6 +155,7 @@ impl Machine {
             enter(cpu, self.entry);
         }
         let mut after = State { fp_flags: cpu.fp_flags | cpu.mxcsr & 0x3d, memory: *self.memory, ..State::default() };
+        #[allow(clippy::needless_range_loop, reason = "slots are numbers in all that follows")]
         for s in 0..SLOTS {
             let mut bytes = [0; 16];
             bytes.copy_from_slice(&cpu.guest[place(s)..place(s) + 16]);
