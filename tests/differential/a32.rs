@@ -136,7 +136,8 @@ fn writes(e: &Entry, word: u32) -> u32 {
     let named = registers(e).iter().filter(|n| ["d", "t", "x", "h", "l"].contains(n)).fold(0, |all, n| all | bit(n));
     let next = if e.row.name.starts_with("ldr") && e.row.name.contains('d') { bit("t") << 1 } else { 0 };
     let list = if ["ldm", "pop"].contains(&e.row.name) { get(e.row, word, "r").unwrap_or(0) } else { 0 };
-    named | next | list
+    let pop = if e.row.name == "pop" { get(e.row, word, "h").unwrap_or(0) << 15 } else { 0 };
+    named | next | list | pop
 }
 
 /// The highest register that an element or structure load or store may have.
@@ -672,9 +673,6 @@ impl Isa for ArmIsa {
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         let text = self.at(record, pc);
         text.starts_with("strex") || text.starts_with("stlex")
-    }
-    fn is_atomic(&self, _: &Record, _: u64) -> bool {
-        false
     }
     fn maintains_cache(&self, _: &Record, _: u64) -> bool {
         false

@@ -396,19 +396,19 @@ impl Isa for A64Isa {
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("stx"))
     }
-    fn is_atomic(&self, record: &Record, pc: u64) -> bool {
-        let starts = ["ldx", "stx", "cas", "swp", "ldad", "ldcl", "ldeo", "ldse", "ldsm", "ldum", "ldap", "ldar", "stl"];
-        row_at(record, pc).is_some_and(|(row, _)| starts.iter().any(|s| row.name.starts_with(s)))
-    }
     fn maintains_cache(&self, record: &Record, pc: u64) -> bool {
         row_at(record, pc).is_some_and(|(row, _)| row.name == "dc_clean")
     }
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
-        // Vector registers up to four from t on.
+        // Vector registers up to four from t on, or the two of a pair.
         match row_at(record, pc) {
             Some((row, word)) if is_structure(row) && row.name.starts_with("ld") => {
                 let t = get(row, word, "t").unwrap_or(0);
                 (0..4).map(|i| format!("v{}", (t + i) % 32)).collect()
+            }
+            Some((row, word)) if row.name.starts_with("ldp") => {
+                let both = ["t", "u"].map(|name| get(row, word, name).unwrap_or(0));
+                both.iter().flat_map(|n| if *n == 31 { vec![String::from("v31")] } else { vec![format!("x{n}"), format!("v{n}")] }).collect()
             }
             _ => vec![],
         }

@@ -60,6 +60,18 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
             bits.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[at + i] &= bit);
         }
     }
+    if isa.name() == "aarch64" {
+        // FPSR's bits 31 to 28 are AArch32's condition flags, if there is AArch32; further bits of FPCR are FEAT_AFP's and FEAT_EBF16's.
+        let fpcr = layout.part("fpcr").at;
+        for bytes in [&mut *want, &mut *have] {
+            bytes[layout.part("fpsr").at + 3] &= 0x0f;
+            aarch64::state::FPCR_BITS.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[fpcr + i] &= bit);
+        }
+        // The host does not tell the address of an access that is not canonical.
+        if same_end && signal == SIGSEGV && (get(want, "addr") == 0 || get(have, "addr") == 0) {
+            copied.push("addr");
+        }
+    }
     // The kernel reports undefined instructions with ILL_ILLOPC, the reference with ILL_ILLOPN.
     if same_end && signal == SIGILL {
         copied.push("code");
@@ -73,11 +85,6 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
         want.copy_from_slice(have);
         return;
     }
-    // Without FEAT_LSE2, which is not announced, atomic and ordered accesses are aligned; the reference has it.
-    if isa.name() == "aarch64" && get(have, "signal") == SIGBUS && isa.is_atomic(&case.record, get(have, "pc")) {
-        want.copy_from_slice(have);
-        return;
-    }
     // Cache maintenance by address needs a mapping; most of the reference's does nothing.
     if get(have, "signal") == SIGSEGV && isa.maintains_cache(&case.record, get(have, "pc")) {
         want.copy_from_slice(have);
@@ -87,6 +94,11 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
     let several = signal == SIGSEGV && same_end && isa.accesses_twice(&case.record, pc);
     if several {
         copied.extend(["memory", "addr"]);
+    }
+    // A store that reaches into the next page may have written its part of the first.
+    if signal == SIGSEGV && same_end {
+        let end = layout.part("memory").at + 256;
+        have[end - 64..end].copy_from_slice(&want[end - 64..end]);
     }
     let loaded = if several { isa.loaded(&case.record, pc) } else { vec![] };
     for name in copied.into_iter().map(String::from).chain(loaded) {

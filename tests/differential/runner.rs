@@ -104,10 +104,11 @@ impl Records {
     pub(crate) fn get(&self, case: usize) -> Option<&[u8]> {
         self.bytes.get(self.place(case)..self.place(case) + self.size)
     }
-    /// The scratch page after a batch, without the window, that was compared with each case.
+    /// The scratch page after a batch, without the window, that was compared with each case, and without the start, where stores that
+    /// begin in the page before may have written their second part.
     pub(crate) fn page(&self, batch: usize) -> Option<&[u8]> {
         let at = self.count.min((batch + 1) * SLOTS) * self.size + batch * PAGE as usize;
-        self.bytes.get(at..at + PAGE as usize - 256)
+        self.bytes.get(at + 64..at + PAGE as usize - 256)
     }
 }
 

@@ -43,9 +43,9 @@ fn disassemble(bytes: &[u8], pc: u64, _: u32) -> (String, usize) {
     }
 }
 
-/// Linux enables TBI0: the top byte becomes copies of bit 55 (Arm ARM AArch64.BranchAddr).
+/// Linux enables TBI0 and not TBI1: the top byte goes if bit 55 is clear, else the address stays (Arm ARM AArch64.BranchAddr).
 fn branch_target(pc: u64) -> u64 {
-    ((pc << 8) as i64 >> 8) as u64
+    if pc >> 55 & 1 == 0 { pc << 8 >> 8 } else { pc }
 }
 
 fn reset(_: &mut [u8], _: &Cpu) {
