@@ -209,6 +209,8 @@ pub(crate) fn judge<T: Sync>(
                         (verdict, None) => verdict,
                     };
                     if let Err(text) = verdict {
+                        // at once, too: a suite that is stopped has said something
+                        tell(&format!("failed: {name}: {}", text.lines().next().unwrap_or("")));
                         failures.lock().unwrap_or_else(PoisonError::into_inner).insert(name, text);
                     }
                 }

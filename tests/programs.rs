@@ -124,17 +124,14 @@ fn enter(root: &Path, guest: &Guest, handler: &str, emulator: &Path, script: &st
     command
 }
 
-/// What the reference does, kept from run to run: it changes only with the root and the script.
-fn expected(case: &Case) -> Outcome {
-    let stamp = fs::read(case.root.with_extension("stamp")).or_else(|_| {
-        let name = format!("{}.stamp", case.root.display());
-        fs::read(name)
-    });
-    let key = harness::hash(&[case.arch.as_bytes(), case.script.as_bytes(), &stamp.unwrap_or_default()]);
+/// What the reference does, kept from run to run: it changes only with the root and the script. `anew` forgets it first.
+fn expected(case: &Case, anew: bool) -> Outcome {
+    let stamp = fs::read(format!("{}.stamp", case.root.display())).unwrap_or_default();
+    let key = harness::hash(&[case.arch.as_bytes(), case.script.as_bytes(), &stamp]);
     let folder = harness::cache().join("reference");
     fs::create_dir_all(&folder).expect("reference folder");
     let (out, end) = (folder.join(format!("{key:016x}.out")), folder.join(format!("{key:016x}.end")));
-    if let (Ok(stdout), Ok(end)) = (fs::read(&out), fs::read_to_string(&end)) {
+    if let (false, Ok(stdout), Ok(end)) = (anew, fs::read(&out), fs::read_to_string(&end)) {
         return Outcome { stdout, stderr: Vec::new(), end };
     }
     let reference = harness::reference(case.guest).expect("a reference");
@@ -145,14 +142,24 @@ fn expected(case: &Case) -> Outcome {
     done
 }
 
-/// Runs one case under rqemu and compares.
+/// Runs one case under rqemu and compares. The reference now and then fails by itself on a busy machine, so what it did
+/// is asked for once more before a difference counts.
 pub(crate) fn check(case: &Case) -> Result<(), String> {
-    let expected = expected(case);
-    if expected.end == "exit 99" || !expected.end.starts_with("exit") {
-        return Err(format!("the reference itself fails: {expected:?}"));
-    }
     let mut command = enter(&case.root, case.guest, &case.handler, &harness::rqemu(case.guest), &case.script);
-    harness::compare(&expected, &harness::run(&mut command, case.limit))
+    let got = harness::run(&mut command, case.limit);
+    let mut verdict = Err(String::new());
+    for anew in [false, true] {
+        let expected = expected(case, anew);
+        verdict = if expected.end == "exit 99" || !expected.end.starts_with("exit") {
+            Err(format!("the reference itself fails: {expected:?}"))
+        } else {
+            harness::compare(&expected, &got)
+        };
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod linux;
 mod long;
 mod programs;
 mod reference;
+mod tables;
 mod tidy;
 mod torture;

@@ -2,6 +2,7 @@
 //! end at the program's name.
 
 use crate::options::{Log, Options};
+use crate::tables::PRINTS;
 use arch::Guest;
 
 /// What the command line asks for.
@@ -62,236 +63,84 @@ const fn row(
 }
 
 /// The options, in the order of the help.
+#[rustfmt::skip]
 static ROWS: &[Row] = &[
-    row(
-        "L",
-        "LD_PREFIX",
-        Value("path"),
-        "look for the program's interpreter and files under `path` first",
-        |o, v| {
-            let end = v.iter().rposition(|b| *b != b'/').map_or(0, |e| e + 1);
-            o.ld_prefix = v[..end].to_vec();
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "s",
-        "STACK_SIZE",
-        Value("size"),
-        "size of the first thread's stack, in bytes or with k, M, G",
-        |o, v| {
-            o.stack_size = Some(size(v)?);
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "cpu",
-        "CPU",
-        Value("model"),
-        "the processor (-cpu help lists them)",
-        |o, v| {
-            o.cpu = Some(text(v)?);
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "E",
-        "SET_ENV",
-        Value("name=value"),
-        "set a variable of the program (several with commas)",
-        |o, v| {
-            for item in v.split(|b| *b == b',') {
-                if !item.contains(&b'=') {
-                    return Err("needs name=value".into());
-                }
-                o.set_env.push(item.to_vec());
+    row("L", "LD_PREFIX", Value("path"), "look for the program's interpreter and files under `path` first", |o, v| {
+        let end = v.iter().rposition(|b| *b != b'/').map_or(0, |e| e + 1);
+        o.ld_prefix = v[..end].to_vec();
+        Ok(())
+    }, true),
+    row("s", "STACK_SIZE", Value("size"), "size of the first thread's stack, in bytes or with k, M, G", |o, v| {
+        o.stack_size = Some(size(v)?);
+        Ok(())
+    }, true),
+    row("cpu", "CPU", Value("model"), "the processor (-cpu help lists them)", |o, v| {
+        o.cpu = Some(text(v)?);
+        Ok(())
+    }, true),
+    row("E", "SET_ENV", Value("name=value"), "set a variable of the program (several with commas)", |o, v| {
+        for item in v.split(|b| *b == b',') {
+            if !item.contains(&b'=') {
+                return Err("needs name=value".into());
             }
-            Ok(())
-        },
-        false,
-    ),
-    row(
-        "U",
-        "UNSET_ENV",
-        Value("name"),
-        "remove a variable of the program (several with commas)",
-        |o, v| {
-            o.unset_env.extend(v.split(|b| *b == b',').map(<[u8]>::to_vec));
-            Ok(())
-        },
-        false,
-    ),
-    row(
-        "0",
-        "ARGV0",
-        Value("name"),
-        "the program's argv[0]",
-        |o, v| {
-            o.argv0 = Some(v.to_vec());
-            Ok(())
-        },
-        false,
-    ),
-    row(
-        "r",
-        "UNAME",
-        Value("release"),
-        "what uname -r says",
-        |o, v| {
-            o.uname = Some(v.to_vec());
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "B",
-        "GUEST_BASE",
-        Value("address"),
-        "taken for qemu's sake: guest memory stands at its own addresses",
-        |_, v| number(v).map(|_| ()),
-        true,
-    ),
-    row(
-        "R",
-        "RESERVED_VA",
-        Value("size"),
-        "the program's addresses end here",
-        |o, v| {
-            o.reserved_va = Some(size(v)?).filter(|v| *v != 0);
-            Ok(())
-        },
-        true,
-    ),
+            o.set_env.push(item.to_vec());
+        }
+        Ok(())
+    }, false),
+    row("U", "UNSET_ENV", Value("name"), "remove a variable of the program (several with commas)", |o, v| {
+        o.unset_env.extend(v.split(|b| *b == b',').map(<[u8]>::to_vec));
+        Ok(())
+    }, false),
+    row("0", "ARGV0", Value("name"), "the program's argv[0]", |o, v| {
+        o.argv0 = Some(v.to_vec());
+        Ok(())
+    }, false),
+    row("r", "UNAME", Value("release"), "what uname -r says", |o, v| {
+        o.uname = Some(v.to_vec());
+        Ok(())
+    }, true),
+    row("B", "GUEST_BASE", Value("address"), "taken for qemu's sake: guest memory stands at its own addresses", |_, v| number(v).map(|_| ()), true),
+    row("R", "RESERVED_VA", Value("size"), "the program's addresses end here", |o, v| {
+        o.reserved_va = Some(size(v)?).filter(|v| *v != 0);
+        Ok(())
+    }, true),
     row("t", "RTSIG_MAP", Value("map"), "taken for qemu's sake: every signal is the host's own", |_, _| Ok(()), true),
     row("d", "LOG", Value("item,..."), "log these things (-d help lists them)", log_items, true),
-    row(
-        "dfilter",
-        "DFILTER",
-        Value("range,..."),
-        "log translations of these addresses only: start..end, start+size, start-size",
-        filter,
-        true,
-    ),
-    row(
-        "D",
-        "LOG_FILENAME",
-        Value("file"),
-        "log there (%d: the process) and not to stderr",
-        |o, v| {
-            o.log_file = Some(v.to_vec());
-            Ok(())
-        },
-        true,
-    ),
+    row("dfilter", "DFILTER", Value("range,..."), "log translations of these addresses only: start..end, start+size, start-size", filter, true),
+    row("D", "LOG_FILENAME", Value("file"), "log there (%d: the process) and not to stderr", |o, v| {
+        o.log_file = Some(v.to_vec());
+        Ok(())
+    }, true),
     row("p", "PAGESIZE", Value("size"), "taken for qemu's sake: nothing", |_, _| Ok(()), true),
-    row(
-        "one-insn-per-tb",
-        "ONE_INSN_PER_TB",
-        Nothing,
-        "translate single instructions",
-        |o, _| {
-            o.one_insn = true;
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "singlestep",
-        "SINGLESTEP",
-        Nothing,
-        "old name of -one-insn-per-tb",
-        |o, _| {
-            o.one_insn = true;
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "interpret",
-        "INTERPRET",
-        Nothing,
-        "interpret instead of translating (slow; for comparison)",
-        |o, _| {
-            o.interpret = true;
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "tb-size",
-        "TB_SIZE",
-        Value("size"),
-        "memory for translations, in MiB",
-        |o, v| {
-            o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "strace",
-        "STRACE",
-        Nothing,
-        "log system calls",
-        |o, _| {
-            o.strace = true;
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "seed",
-        "RAND_SEED",
-        Value("number"),
-        "make random numbers repeatable",
-        |o, v| {
-            o.seed = Some(number(v)?);
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "perfmap",
-        "PERFMAP",
-        Nothing,
-        "write /tmp/perf-<pid>.map for perf",
-        |o, _| {
-            o.perfmap = true;
-            Ok(())
-        },
-        true,
-    ),
-    row(
-        "jitdump",
-        "JITDUMP",
-        Nothing,
-        "write jit-<pid>.dump for perf",
-        |o, _| {
-            o.jitdump = true;
-            Ok(())
-        },
-        true,
-    ),
+    row("one-insn-per-tb", "ONE_INSN_PER_TB", Nothing, "translate single instructions", |o, _| {
+        o.one_insn = true;
+        Ok(())
+    }, true),
+    row("singlestep", "SINGLESTEP", Nothing, "old name of -one-insn-per-tb", |o, _| {
+        o.one_insn = true;
+        Ok(())
+    }, true),
+    row("tb-size", "TB_SIZE", Value("size"), "memory for translations, in MiB", |o, v| {
+        o.code_size = Some(number(v)?.checked_mul(1 << 20).ok_or("is too large")?);
+        Ok(())
+    }, true),
+    row("strace", "STRACE", Nothing, "log system calls", |o, _| {
+        o.strace = true;
+        Ok(())
+    }, true),
+    row("seed", "RAND_SEED", Value("number"), "make random numbers repeatable", |o, v| {
+        o.seed = Some(number(v)?);
+        Ok(())
+    }, true),
+    row("interpret", "INTERPRET", Nothing, "interpret instead of translating (slow; for comparison)", |o, _| {
+        o.interpret = true;
+        Ok(())
+    }, true),
+    row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
+    row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),
-    row(
-        "plugin",
-        "PLUGIN",
-        Value("file"),
-        "(not yet) load a plugin",
-        |_, _| Err("is not implemented yet".into()),
-        false,
-    ),
-    row(
-        "trace",
-        "TRACE",
-        Value("pattern"),
-        "(not yet) trace events",
-        |_, _| Err("is not implemented yet".into()),
-        false,
-    ),
+    row("plugin", "PLUGIN", Value("file"), "(not yet) load a plugin", |_, _| Err("is not implemented yet".into()), false),
+    row("trace", "TRACE", Value("pattern"), "(not yet) trace events", |_, _| Err("is not implemented yet".into()), false),
 ];
 
 fn text(v: &[u8]) -> Result<String, String> {
@@ -366,11 +215,15 @@ pub fn help(guests: &[&Guest]) -> String {
         let _ = writeln!(t, "  {option:<22} {:<22} {}", format!("QEMU_{}", r.env), r.about);
     }
     let names: Vec<_> = guests.iter().map(|g| g.name).collect();
+    t += "\nOptions that print and end:\n";
     let _ = write!(
         t,
         "  {:<22} {:<22} this text\n  {:<22} {:<22} the version\n",
         "-h, -help", "", "-version", "QEMU_VERSION"
     );
+    for p in PRINTS {
+        let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
+    }
     let _ =
         writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
@@ -449,6 +302,9 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
             b"version" => return Err(Say { text: version(), status: 0 }),
             _ => {}
         }
+        if let Some(print) = PRINTS.iter().find(|p| p.name.as_bytes() == name) {
+            return Err(Say { text: (print.text)(&listed(inv.guest, guests)), status: 0 });
+        }
         let shown = String::from_utf8_lossy(name);
         let Some(row) = ROWS.iter().find(|r| r.name.as_bytes() == name) else {
             return Err(fail(format!("rqemu: unknown option -{shown} (see rqemu -h)\n")));
@@ -472,6 +328,11 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
     Ok(inv)
 }
 
+/// The guests that a list shows: all, or the one that our name insists on.
+fn listed(wanted: Option<&str>, guests: &[&'static Guest]) -> Vec<&'static Guest> {
+    guests.iter().copied().filter(|g| wanted.is_none_or(|name| g.name == name)).collect()
+}
+
 /// What went wrong while an option was set: a text about its value, or something to say instead.
 trait UnwrapSay {
     fn unwrap_or_else(self, show: impl FnOnce(String) -> Say) -> Say;
@@ -493,12 +354,10 @@ impl UnwrapSay for Wrong {
 }
 
 fn apply(inv: &mut Invocation, row: &'static Row, value: &[u8], guests: &[&'static Guest]) -> Result<(), Wrong> {
-    let listed = || match inv.guest {
-        Some(name) => guests.iter().copied().filter(|g| g.name == name).collect(),
-        None => guests.to_vec(),
-    };
     match (row.name, value) {
-        ("cpu", b"help" | b"?") => return Err(Wrong::Instead(Say { text: cpu_help(&listed()), status: 0 })),
+        ("cpu", b"help" | b"?") => {
+            return Err(Wrong::Instead(Say { text: cpu_help(&listed(inv.guest, guests)), status: 0 }));
+        }
         ("d", b"help" | b"?") => return Err(Wrong::Instead(Say { text: log_help(), status: 0 })),
         _ => {}
     }
@@ -581,6 +440,8 @@ mod tests {
         }
         assert_eq!(run(&["rqemu", "-h"], &[]).unwrap_err().status, 0);
         assert!(run(&["rqemu", "-d", "help"], &[]).unwrap_err().text.contains("unimp"));
+        let say = run(&["rqemu", "--syscalls"], &[]).unwrap_err();
+        assert_eq!((say.status, say.text.starts_with("# ")), (0, true));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod start;
 pub mod strace;
 
 pub mod sys;
+pub mod tables;
 pub mod task;
 pub mod thread;
 pub mod vdso;

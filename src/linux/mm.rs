@@ -10,7 +10,7 @@ use crate::memory;
 use engine::{CodeSource, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering, fence};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -34,12 +34,43 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Mm {
     limits: Limits,
+    /// The code that was fetched last, so that translation need not take the lock for each instruction.
+    recent: Recent,
     /// Where the engine's log lines go.
     log_fd: AtomicI32,
     /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
     limit_as: AtomicU64,
     limit_data: AtomicU64,
     state: Lock<State>,
+}
+
+/// A range of guest code, read without a lock: written under the map's lock, with `sequence` odd meanwhile.
+#[derive(Debug, Default)]
+struct Recent {
+    sequence: AtomicU64,
+    start: AtomicU64,
+    end: AtomicU64,
+}
+
+impl Recent {
+    /// The range's end, if the address is in it.
+    fn end_of(&self, addr: u64) -> Option<u64> {
+        let before = self.sequence.load(Ordering::Acquire);
+        let (start, end) = (self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        let same = before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before;
+        (same && (start..end).contains(&addr)).then_some(end)
+    }
+
+    /// To be called with the map's lock held.
+    fn set(&self, start: u64, end: u64) {
+        let before = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(before.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.start.store(start, Ordering::Relaxed);
+        self.end.store(end, Ordering::Relaxed);
+        self.sequence.store(before.wrapping_add(2), Ordering::Release);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -144,11 +175,19 @@ impl Mm {
         let unlimited = || AtomicU64::new(u64::MAX);
         Mm {
             limits,
+            recent: Recent::default(),
             log_fd: AtomicI32::new(2),
             limit_as: unlimited(),
             limit_data: unlimited(),
             state: Lock::new(state),
         }
+    }
+
+    /// The map, to be changed.
+    fn change(&self) -> Guard<'_, State> {
+        let guard = self.state.lock();
+        self.recent.set(0, 0);
+        guard
     }
 
     /// Sets where the engine's log goes.
@@ -187,7 +226,7 @@ impl Mm {
 
     /// The heap begins here.
     pub fn set_brk(&self, start: u64) {
-        let mut s = self.state.lock();
+        let mut s = self.change();
         (s.brk_start, s.brk) = (start, start);
     }
 
@@ -240,7 +279,7 @@ impl Mm {
             return Err(Errno::ENOMEM);
         }
         let backing = backing(r)?;
-        let mut s = self.state.lock();
+        let mut s = self.change();
         self.may_grow(&s, len)?;
         let mut prot = r.prot & PROT_ALL;
         if s.read_implies_exec && prot & PROT_READ != 0 {
@@ -314,7 +353,7 @@ impl Mm {
         if addr & (PAGE - 1) != 0 || !self.limits.allows(addr, len) {
             return Err(Errno::EINVAL);
         }
-        let mut s = self.state.lock();
+        let mut s = self.change();
         let had_code = s.map.has_code(addr, addr + len);
         let parts: Vec<_> = s.map.within(addr, addr + len).map(|(s, a)| (s.max(addr), a.end.min(addr + len))).collect();
         for (start, end) in parts {
@@ -342,7 +381,7 @@ impl Mm {
             return Err(Errno::ENOMEM);
         }
         let (mut addr, end) = (addr, addr + len);
-        let mut s = self.state.lock();
+        let mut s = self.change();
         if prot & grows != 0 {
             // Down to the beginning of the mapping: stacks are whole from the start here.
             addr = s.map.at(addr).ok_or(Errno::ENOMEM)?.0;
@@ -378,7 +417,7 @@ impl Mm {
     /// mprotect of memory that no code has seen yet.
     pub fn protect_new(&self, addr: u64, len: u64, prot: u32) -> Result<(), Errno> {
         let len = round_up(len).ok_or(Errno::ENOMEM)?;
-        let mut s = self.state.lock();
+        let mut s = self.change();
         if !s.map.is_whole(addr, addr + len) {
             return Err(Errno::ENOMEM);
         }
@@ -455,7 +494,7 @@ impl Mm {
 
     fn move_mapping(&self, engine: &Engine, old: u64, old_len: u64, new_len: u64, flags: i32, new: u64) -> Res {
         let (fixed, dontunmap) = (flags & libc::MREMAP_FIXED != 0, flags & libc::MREMAP_DONTUNMAP != 0);
-        let mut s = self.state.lock();
+        let mut s = self.change();
         let (start, area) = s.map.at(old).ok_or(Errno::EFAULT)?;
         let mut area = area.clone();
         let in_one = area.end >= old + old_len;
@@ -546,7 +585,7 @@ impl Mm {
     /// shmat(2): `len` is the segment's size.
     pub fn shmat(&self, engine: &Engine, id: i32, addr: u64, flags: i32, len: u64) -> Res {
         let len = round_up(len).ok_or(Errno::EINVAL)?;
-        let mut s = self.state.lock();
+        let mut s = self.change();
         let remap = flags & libc::SHM_REMAP != 0;
         let at = match addr {
             0 if remap => return Err(Errno::EINVAL),
@@ -581,7 +620,7 @@ impl Mm {
 
     /// shmdt(2)
     pub fn shmdt(&self, engine: &Engine, addr: u64) -> Res {
-        let mut s = self.state.lock();
+        let mut s = self.change();
         // SAFETY: it takes away segments only, and the guest attached those.
         unsafe { call!(libc::SYS_shmdt, addr) }?;
         let Some((_, first)) = s.map.at(addr) else { return Ok(0) };
@@ -629,6 +668,22 @@ impl Mm {
         }
     }
 
+    /// Where the code that holds `pc` ends, looked up as far as `wanted`; `pc` itself if there is none.
+    fn code_end(&self, pc: u64, wanted: u64) -> u64 {
+        let s = self.state.lock();
+        let mut end = pc;
+        while end < wanted {
+            match s.map.at(end) {
+                Some((start, a)) if a.prot & PROT_EXEC != 0 => {
+                    self.recent.set(start, a.end);
+                    end = a.end;
+                }
+                _ => break,
+            }
+        }
+        end
+    }
+
     /// The text of /proc/self/maps. `stack` is an address in the main stack.
     pub fn maps(&self, stack: u64) -> String {
         let s = self.state.lock();
@@ -663,12 +718,6 @@ impl Mm {
         let s = self.state.lock();
         (s.brk_start, s.brk)
     }
-
-    /// Shows that nobody changes the map meanwhile.
-    pub fn lock(&self) -> impl Sized + '_ {
-        let guard: Guard<'_, State> = self.state.lock();
-        guard
-    }
 }
 
 /// A device number for System V segments, which have none that we could know.
@@ -699,16 +748,9 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
 
 impl CodeSource for Mm {
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize {
-        let s = self.state.lock();
-        let mut len = 0;
-        while len < buf.len() {
-            let at = pc + len as u64;
-            match s.map.at(at) {
-                Some((_, a)) if a.prot & PROT_EXEC != 0 => len = buf.len().min((a.end - pc) as usize),
-                _ => break,
-            }
-        }
-        drop(s);
+        let wanted = pc.saturating_add(buf.len() as u64);
+        let end = self.recent.end_of(pc).filter(|end| *end >= wanted).unwrap_or_else(|| self.code_end(pc, wanted));
+        let len = (end.saturating_sub(pc) as usize).min(buf.len());
         // It may vanish meanwhile, or lie beyond its file's end.
         memory::read_some(pc, &mut buf[..len])
     }

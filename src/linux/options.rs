@@ -36,7 +36,7 @@ log_items! {
     PAGE "page" 15 "the address space after loading";
     NOCHAIN "nochain" 16 "no links between translations";
     STRACE "strace" 17 "each system call, like -strace";
-    TID "tid" 18 "one log file per thread: %d in its name";
+    TID "tid" 18 "accepted for qemu's sake: there is one log file per process";
     INVALID_MEM "invalid_mem" 19 "accepted for qemu's sake: machines only";
 }
 
@@ -75,8 +75,4 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
-    /// `-perfmap`
-    pub perfmap: bool,
-    /// `-jitdump`
-    pub jitdump: bool,
 }

@@ -91,7 +91,7 @@ struct Shape {
     big_endian: bool,
 }
 
-fn build_with<'a>(abi: Shape, top: u64, bottom: u64, c: &Contents, write: &mut Write) -> Result<Stack, Errno> {
+fn build_with(abi: Shape, top: u64, bottom: u64, c: &Contents, write: &mut Write) -> Result<Stack, Errno> {
     let mut w = Writer { sp: top, bottom, write };
     w.push(&[0; 8])?;
     w.push(&[0])?;

@@ -144,7 +144,7 @@ fn fp_control(mode: u32) -> FpControl {
 /// The mode word: FPSCR's control bits in their places, E, ITSTATE.
 pub fn mode(state: &[u8]) -> u32 {
     let get = |slot| STATE.get(state, slot) as u32;
-    get(FPSCR) & FPSCR_BITS | get(E) * MODE_E | get(ITSTATE) & MODE_IT
+    get(FPSCR) & FPSCR_BITS | (get(E) * MODE_E) | get(ITSTATE) & MODE_IT
 }
 
 /// Conditions of a [`Ty::Flags`] slot as bits 31..28.
@@ -173,7 +173,7 @@ pub fn cpsr(state: &[u8]) -> u32 {
 
 /// Takes over the user's bits of CPSR, T into pc's bit 0: the pc must be there before.
 pub fn set_cpsr(state: &mut [u8], cpsr: u32) {
-    let ge = (0..4).fold(0, |mask, i| mask | (cpsr >> (16 + i) & 1) * 0xff << (8 * i));
+    let ge = (0..4).fold(0, |mask, i| mask | ((cpsr >> (16 + i) & 1) * 0xff) << (8 * i));
     let thumb = cpsr >> 5 & 1;
     let pc = STATE.get(state, PC) as u32 & !1 | thumb;
     let it = if thumb == 1 { cpsr >> 25 & 3 | (cpsr >> 10 & 0x3f) << 2 } else { 0 };

@@ -4,4 +4,4 @@
 python3 -m test -v --timeout 500 test_signal >out 2>&1
 echo "status $?"
 grep -E '^(FAIL|ERROR): ' out | sort
-grep -E '^(Ran [0-9]+ tests?|OK|FAILED|Result:|Total test)' out | sed -E 's/ in [0-9.]+s//'
+grep -E '^(Ran [0-9]+ tests?|OK|FAILED|Tests result:)' out | sed -E 's/ in [0-9.]+s//'

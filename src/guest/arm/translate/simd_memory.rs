@@ -80,7 +80,7 @@ pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
     let base = cx.base(a.n);
     let mut values = Vec::new();
     for i in 0..list.count {
-        let mem = access(cx, list.z, base, list.low + (i * 4 << list.z).cast_signed(), i == 0);
+        let mem = access(cx, list.z, base, list.low + ((i * 4) << list.z).cast_signed(), i == 0);
         values.push(load_register(cx, list.z, mem));
     }
     for (i, v) in (0..).zip(values) {
@@ -93,7 +93,7 @@ pub(crate) fn vstm(cx: &mut Cx, a: Vstm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
     let base = cx.base(a.n);
     for i in 0..list.count {
-        let mem = access(cx, list.z, base, list.low + (i * 4 << list.z).cast_signed(), i == 0);
+        let mem = access(cx, list.z, base, list.low + ((i * 4) << list.z).cast_signed(), i == 0);
         store_register(cx, list.z, list.first + i, mem);
     }
     write_back(cx, a.n, a.w, base, list.step);

@@ -14,7 +14,7 @@ pub(crate) fn modified_immediate(c: u32, o: u32, i: u32) -> u64 {
         12 => (32, i << 8 | 0xff),
         13 => (32, i << 16 | 0xffff),
         14 if o == 0 => (8, i),
-        14 => (64, (0..8).map(|n| (i >> n & 1) * 0xff << (8 * n)).sum()),
+        14 => (64, (0..8).map(|n| ((i >> n & 1) * 0xff) << (8 * n)).sum()),
         // VFPExpandImm: sign, exponent of three bits, fraction of four.
         _ => (32, (i & 0x80) << 24 | if i & 0x40 != 0 { 0x3e00_0000 } else { 0x4000_0000 } | (i & 0x3f) << 19),
     };
@@ -127,7 +127,7 @@ pub(crate) fn vtbl(cx: &mut Cx, a: Vtbl) {
     let mut v = cx.b.v128(0);
     for pair in 0..=a.l / 2 {
         let low = cx.d_alone(first + 2 * pair);
-        let table = if 2 * pair + 1 <= a.l {
+        let table = if 2 * pair < a.l {
             let high = cx.d(first + 2 * pair + 1);
             cx.b.v2(V2::ConcatLo, Lane::D, low, high)
         } else {

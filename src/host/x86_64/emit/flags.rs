@@ -3,10 +3,10 @@
 //! Arm's C after a subtraction is the opposite of x86's; [`Kind`] says which way the host's C stands, so that nothing is inverted before
 //! somebody asks.
 
-use super::super::{SCRATCH, XSCRATCH};
 use super::super::alloc::{HostCc, Loc};
 use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Xm, vop};
 use super::super::field;
+use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;

@@ -1,6 +1,6 @@
 //! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
 
-use super::super::alloc::{Loc, size};
+use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
@@ -75,6 +75,25 @@ impl Emitter<'_> {
         let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
         let unless = (align.for_size(size.into()) == Align::Within16).then(|| (size, self.a.label_here()));
         self.cold.push(Cold::Misaligned { label, mem: m, unless, exit });
+    }
+
+    /// An exclusive access's operand, tag and all: with the other registers it needs there is none for the address without. It comes off by
+    /// [`Emitter::untagged`], when those have been used.
+    fn exclusive_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
+        let mask = std::mem::take(&mut self.mask_tags);
+        let mem = self.atomic_operand(addr, align, ty);
+        self.mask_tags = mask;
+        mem
+    }
+
+    /// The operand without a tag, through the value register `t`; the host's flags are lost.
+    fn untagged(&mut self, mem: Mem, addr: Val, t: Reg) -> Mem {
+        if !self.mask_tags || self.r.ty(addr) != Ty::I64 {
+            return mem;
+        }
+        self.a.lea(Size::Q, t, mem);
+        self.mask_tag(t);
+        Mem::base(t, 0)
     }
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
@@ -387,12 +406,13 @@ impl Emitter<'_> {
     pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
         self.clobber();
         let ty = self.r.ty(v);
-        let mem = self.atomic_operand(addr, align, ty);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         // Claimed before the value is read: a store by another between the two is seen as a lost claim.
         let t = self.temp();
         let owner = self.owner_word(base, t);
         self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
             let x = self.xdef(v, None);
@@ -425,7 +445,7 @@ impl Emitter<'_> {
     pub(super) fn store_excl(&mut self, v: Val, align: Align, addr: Val, x: Val) {
         self.clobber();
         let ty = self.r.ty(x);
-        let mem = self.atomic_operand(addr, align, ty);
+        let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
         let fail = self.a.label();
         let done = self.a.label();
@@ -439,6 +459,7 @@ impl Emitter<'_> {
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
         self.claim(base, t, fail);
+        let mem = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, value);
@@ -487,7 +508,7 @@ impl Emitter<'_> {
         if base != Reg::R14 {
             self.a.mov(Size::Q, Reg::R14, base);
         }
-        let mem = Mem::base(Reg::R14, 0);
+        let mem = self.untagged(Mem::base(Reg::R14, 0), addr, Reg::R14);
         self.fault_here();
         self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
         self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
@@ -507,7 +528,6 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
-        let _ = (addr, Loc::None);
     }
 
     pub(super) fn clear_excl(&mut self) {

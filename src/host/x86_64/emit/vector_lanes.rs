@@ -153,13 +153,19 @@ impl Emitter<'_> {
                 self.a.vshift_i(shift, L128, XSCRATCH, XSCRATCH, 1);
                 self.a.v3(if round { vop::VPSUBD } else { vop::VPADDD }, L128, d, w, XSCRATCH);
             }
-            V2::HalfSubU if at < 2 => {
-                // (a - b) >> 1 modulo the lane: the rounding average of a and !b, with the borrow's bit: avg(a, !b) - 2^(n-1).
+            V2::HalfSubU | V2::HalfSubS if at < 2 => {
+                // Signed numbers are moved up by 2^(n-1) both, which their difference does not show. (a - b) >> 1 modulo the lane: the rounding average of a and !b, with the borrow's bit: avg(a, !b) - 2^(n-1).
                 let (ra, mb, d, w) = self.vregs(v, a, b);
+                let bias = self.pool(splat(lane, sign(lane)));
                 self.load_operand(w, mb);
                 self.not(w, w);
-                self.a.v3([vop::VPAVGB, vop::VPAVGW][at], L128, XSCRATCH, ra, w);
-                let bias = self.pool(splat(lane, sign(lane)));
+                let mut from = ra;
+                if op == V2::HalfSubS {
+                    self.a.v3(vop::VPXOR, L128, w, w, bias);
+                    self.a.v3(vop::VPXOR, L128, XSCRATCH, ra, bias);
+                    from = XSCRATCH;
+                }
+                self.a.v3([vop::VPAVGB, vop::VPAVGW][at], L128, XSCRATCH, from, w);
                 self.a.v3(SUB[at], L128, d, XSCRATCH, bias);
             }
             V2::SatDoubleMulHi | V2::SatDoubleMulHiRound if lane == Lane::H => {

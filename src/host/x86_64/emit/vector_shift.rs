@@ -54,9 +54,42 @@ impl Emitter<'_> {
                 self.a.v3(vop::VPAND, L128, XSCRATCH, from, ones);
                 self.a.v3(ADD[lane as usize], L128, d, XSCRATCH, w);
             }
-            VShift::ShlSatS | VShift::ShlSatU | VShift::ShlSatSU => return false,
+            VShift::ShlSatS | VShift::ShlSatU | VShift::ShlSatSU => {
+                if !matches!(lane, Lane::H | Lane::S) {
+                    return false;
+                }
+                self.shift_saturating(v, op, lane, a, n);
+            }
         }
         true
+    }
+
+    /// Left; a lane that does not come back when shifted right again has overflowed. Lanes H, S.
+    fn shift_saturating(&mut self, v: Val, op: VShift, lane: Lane, a: Val, n: u32) {
+        let at = lane as usize;
+        let (ra, _, d, w, u) = self.vregs2(v, a, a);
+        let from = if op == VShift::ShlSatSU {
+            // Negative numbers become zero.
+            let zero = self.pool(0);
+            self.a.v3(if lane == Lane::H { vop::VPMAXSW } else { vop::VPMAXSD }, L128, w, ra, zero);
+            w
+        } else {
+            ra
+        };
+        let signed = op == VShift::ShlSatS;
+        let back = if signed { ARITHMETIC[at] } else { RIGHT[at] };
+        self.a.vshift_i(LEFT[at], L128, XSCRATCH, from, n as u8);
+        self.a.vshift_i(back, L128, u, XSCRATCH, n as u8);
+        self.a.v3(if lane == Lane::H { vop::VPCMPEQW } else { vop::VPCMPEQD }, L128, u, u, from);
+        if signed {
+            let most = self.pool(splat(lane, lane.mask() >> 1));
+            self.a.vshift_i(ARITHMETIC[at], L128, w, ra, lane.bits() as u8 - 1);
+            self.a.v3(vop::VPXOR, L128, w, w, most);
+            self.a.v4(vop::VPBLENDVB, L128, d, w, XSCRATCH, u);
+        } else {
+            self.not(u, u);
+            self.a.v3(vop::VPOR, L128, d, XSCRATCH, u);
+        }
     }
 
     fn shift_left(&mut self, lane: Lane, d: Xmm, a: Xmm, n: u32) {
