@@ -128,12 +128,16 @@ fn differing(isa: &dyn Isa, cases: &[Case], records: &[(&str, runner::Records)])
             entry.1 = compare::line(isa, case, i % SLOTS, &parts, want, &got);
         }
     }
-    let mut lines: Vec<String> = groups.iter().map(|(name, (count, line))| format!("{name} ({count}): {line}")).collect();
+    let mut lines: Vec<String> =
+        groups.iter().map(|(name, (count, line))| format!("{name} ({count}): {line}")).collect();
     for (name, other) in others {
         for batch in 0..cases.len().div_ceil(SLOTS) {
             let (want, have) = (reference.page(batch).unwrap_or_default(), other.page(batch).unwrap_or_default());
             if let Some(at) = (0..want.len()).find(|&i| want[i] != have[i]) {
-                lines.push(format!("{name}: the scratch page differs at {:#x} + {at:#x} after batch {batch}", record::SCRATCH + 64));
+                lines.push(format!(
+                    "{name}: the scratch page differs at {:#x} + {at:#x} after batch {batch}",
+                    record::SCRATCH + 64
+                ));
             }
         }
     }

@@ -173,13 +173,16 @@ fn differential() {
     let progress = Progress::open("differential");
     let parts: Vec<(&harness::Guest, u64)> =
         (0..PARTS).flat_map(|seed| GUESTS.iter().map(move |g| (g, 1000 + seed))).collect();
-    let named = |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
+    let named =
+        |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
     progress.run(
         &parts,
         |(guest, seed)| format!("{}/{seed}", guest.name),
         |(guest, seed)| match differential::run_large(guest, *seed) {
             Err(why) => ("left-out".into(), why),
-            Ok(report) if report.differences.is_empty() => ("same".into(), format!("cases={} {}", report.cases, named(&report.rows))),
+            Ok(report) if report.differences.is_empty() => {
+                ("same".into(), format!("cases={} {}", report.cases, named(&report.rows)))
+            }
             Ok(report) => ("differs".into(), report.differences.join(" ## ")),
         },
     );

@@ -183,16 +183,23 @@ fn is_predictable(e: &Entry, word: u32) -> bool {
                 return false;
             }
         }
-        "ld_imm" | "ld_reg" | "st_imm" | "st_reg" if writes_back && (n == of("t") || n.is_some() && n == of("m")) => return false,
+        "ld_imm" | "ld_reg" | "st_imm" | "st_reg" if writes_back && (n == of("t") || n.is_some() && n == of("m")) => {
+            return false;
+        }
         "ldm" | "stm" => {
             let base_in_list = of("w") == Some(1) && n.is_some_and(|n| list >> n & 1 == 1);
-            let both = list >> 14 & 3 == 3 || list >> 13 & 1 == 1 || e.row.name == "stm" && list >> 15 & 1 == 1 || list.count_ones() < 2;
+            let both = list >> 14 & 3 == 3
+                || list >> 13 & 1 == 1
+                || e.row.name == "stm" && list >> 15 & 1 == 1
+                || list.count_ones() < 2;
             if base_in_list || thumb && both {
                 return false;
             }
         }
         // An exception return, which user mode has not.
-        "dp_imm" | "dp_reg" | "dp_rsr" if of("d") == Some(15) && of("f") == Some(1) && e.form == Form::A32 => return word >> 23 & 3 == 2,
+        "dp_imm" | "dp_reg" | "dp_rsr" if of("d") == Some(15) && of("f") == Some(1) && e.form == Form::A32 => {
+            return word >> 23 & 3 == 2;
+        }
         // The status is none of the other registers.
         "strex" | "strexd" => {
             let (d, t) = (of("d"), of("t").unwrap_or(0));
@@ -207,7 +214,9 @@ fn is_predictable(e: &Entry, word: u32) -> bool {
         // S31 and the next.
         "vmov_pair" if word >> 8 & 1 == 0 && word & 0x2f == 0x2f => return false,
         "vtrn" | "vuzp" | "vzip" if of("d") == of("m") => return false,
-        name if name.starts_with("vld_") || name.starts_with("vst_") => return last_register(e, word) < 32 && n != Some(15),
+        name if name.starts_with("vld_") || name.starts_with("vst_") => {
+            return last_register(e, word) < 32 && n != Some(15);
+        }
         "sbfx" | "ubfx" if of("i").unwrap_or(0) + of("w").unwrap_or(0) > 31 => return false,
         "vcvt_fixed" => {
             let bits = if of("x") == Some(1) { 32 } else { 16 };
@@ -373,7 +382,8 @@ fn aim(e: &Entry, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
 fn set_loaded_target(e: &Entry, word: u32, pc: u64, record: &mut Record) {
     let list = get(e.row, word, "r").unwrap_or(0);
     let (table, pop) = (e.row.name == "tbb", e.row.name == "pop" && get(e.row, word, "h") == Some(1));
-    let loads = e.row.name.starts_with("ld") && (get(e.row, word, "t") == Some(15) || e.row.name == "ldm" && list >> 15 & 1 == 1);
+    let loads = e.row.name.starts_with("ld")
+        && (get(e.row, word, "t") == Some(15) || e.row.name == "ldm" && list >> 15 & 1 == 1);
     if !(table || pop || loads) {
         return;
     }
@@ -603,7 +613,8 @@ fn sequence(slot: u64, thumb: bool, it: Option<usize>, random: &mut Random) -> O
     while s.rows.len() < length {
         if thumb && (s.rows.is_empty() && it.is_some() || random.below(4) == 0) {
             // AL has no else.
-            let word = (0..).find_map(|_| it_row.table.random(it_row.row, random).filter(|w| w >> 4 & 15 != 14 || w & 7 == 0))?;
+            let word = (0..)
+                .find_map(|_| it_row.table.random(it_row.row, random).filter(|w| w >> 4 & 15 != 14 || w & 7 == 0))?;
             s.text.half(word);
             s.rows.push(it_row.index);
             let count = 4 - (word & 15).trailing_zeros();
@@ -647,7 +658,8 @@ impl Isa for ArmIsa {
         while at < code.len() {
             let pc = CODE + SLOT * index as u64 + 4 + at as u64;
             let (text, size) = (ARM.disassemble)(&code[at..], pc | thumb, 0);
-            let hex: String = code[at..at + size].chunks(2).rev().map(|h| format!("{:02x}{:02x}", h[1], h[0])).collect();
+            let hex: String =
+                code[at..at + size].chunks(2).rev().map(|h| format!("{:02x}{:02x}", h[1], h[0])).collect();
             out.push(format!("{hex} {text}"));
             at += size.max(2);
         }
@@ -689,7 +701,9 @@ impl ArmIsa {
     /// The instruction at `pc` as text.
     fn at(&self, record: &Record, pc: u64) -> String {
         let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
-        let Some(rest) = (pc % SLOT).checked_sub(4).and_then(|at| code.get(at as usize..)) else { return String::new() };
+        let Some(rest) = (pc % SLOT).checked_sub(4).and_then(|at| code.get(at as usize..)) else {
+            return String::new();
+        };
         (ARM.disassemble)(rest, pc | u64::from(is_thumb(record)), 0).0
     }
 }

@@ -18,12 +18,23 @@ pub(crate) fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got
 }
 
 /// One line: the words, what they read, what the reference left, what the others left.
-pub(crate) fn line(isa: &dyn Isa, case: &Case, index: usize, parts: &[&Part], reference: &[u8], got: &[(&str, &[u8])]) -> String {
+pub(crate) fn line(
+    isa: &dyn Isa,
+    case: &Case,
+    index: usize,
+    parts: &[&Part],
+    reference: &[u8],
+    got: &[(&str, &[u8])],
+) -> String {
     let mut out = isa.text(&case.record, index);
     out += " |";
     let layout = isa.layout();
     let read = isa.read(&case.record);
-    for part in layout.parts.iter().filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr"].contains(&&*p.name)) {
+    for part in layout
+        .parts
+        .iter()
+        .filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr"].contains(&&*p.name))
+    {
         if case.record.value(part) != 0 {
             let _ = write!(out, " {}", text(part, &case.record.0, &case.record.0));
         }

@@ -12,7 +12,8 @@ pub(crate) enum Left {
     Out(&'static str),
 }
 
-const CODE: &str = "pointer authentication: the algorithm is implementation defined (FEAT_PACIMP), keys are drawn at exec";
+const CODE: &str =
+    "pointer authentication: the algorithm is implementation defined (FEAT_PACIMP), keys are drawn at exec";
 
 /// (section, row, reason) of rows that are left out.
 #[rustfmt::skip]
@@ -37,7 +38,9 @@ pub(crate) fn encoding(section: &str, name: &str, word: u32) -> Option<&'static 
         ("t16", "svc") if word & 0xff == 0xab => Some("semihosting"),
         // ID registers say what each has; counters and random numbers differ from call to call.
         ("a64", "mrs") if word >> 16 & 7 == 0 && word >> 12 & 15 == 0 => Some("an ID register"),
-        ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => Some("a counter, an ID, a random number"),
+        ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => {
+            Some("a counter, an ID, a random number")
+        }
         _ => None,
     }
 }
@@ -81,7 +84,9 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
         copied.extend(["signal", "code", "addr"]);
     }
     // Whether a store-exclusive without a monitor looks at its address is an implementation's choice (ExclusiveMonitorsPass).
-    if get(have, "signal") == SIGBUS && isa.stores_exclusively(&case.record, get(have, "pc")) || signal == SIGBUS && isa.stores_exclusively(&case.record, pc) {
+    if get(have, "signal") == SIGBUS && isa.stores_exclusively(&case.record, get(have, "pc"))
+        || signal == SIGBUS && isa.stores_exclusively(&case.record, pc)
+    {
         want.copy_from_slice(have);
         return;
     }

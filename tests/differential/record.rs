@@ -54,7 +54,9 @@ impl Layout {
         (0..31).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
         let named = [("sp", 312, 8), ("nzcv", 320, 8), ("fpcr", 328, 8), ("fpsr", 336, 8), ("pc", 344, 8)];
         named.iter().for_each(|&(name, at, size)| part(name, at, size));
-        [("signal", 352, 4), ("code", 356, 4), ("addr", 360, 8)].iter().for_each(|&(name, at, size)| part(name, at, size));
+        [("signal", 352, 4), ("code", 356, 4), ("addr", 360, 8)]
+            .iter()
+            .for_each(|&(name, at, size)| part(name, at, size));
         (0..32).for_each(|n| part(&format!("v{n}"), 368 + 16 * n, 16));
         part("memory", 880, 256);
         Layout { size: 1136, parts, signal: 352, memory: 880 }
