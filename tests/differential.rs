@@ -154,7 +154,9 @@ fn quick() {
             Ok(report) => {
                 let rows = report.rows.len();
                 harness::tell(&format!("differential/{}: {} cases over {rows} rows", guest.name, report.cases));
-                report.differences.iter().for_each(|line| drop(write!(text, "\n  {}: {line}", guest.name)));
+                for line in &report.differences {
+                    let _ = write!(text, "\n  {}: {line}", guest.name);
+                }
             }
         }
     }

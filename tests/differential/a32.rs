@@ -284,7 +284,7 @@ impl Text {
     }
     fn words(&self, thumb: bool) -> Vec<u32> {
         let mut bytes = self.bytes.clone();
-        if bytes.len() % 4 != 0 {
+        if !bytes.len().is_multiple_of(4) {
             bytes.extend(if thumb { NOP16 } else { 0 }.to_le_bytes());
         }
         bytes.chunks(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
@@ -464,7 +464,7 @@ fn load_exclusive(e: &Entry, word: u32) -> u32 {
 
 /// The registers of a load-exclusive made by [`load_exclusive`].
 fn writes_by_number(e: &Entry, load: u32) -> u32 {
-    3 << (load >> 12 & 15) | if e.form == Form::A32 { 0 } else { 1 << (load >> 8 & 15) & 0x7fff }
+    3 << (load >> 12 & 15) | if e.form == Form::A32 { 0 } else { (1 << (load >> 8 & 15)) & 0x7fff }
 }
 
 /// A case of one instruction.
@@ -486,7 +486,10 @@ fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
         text.insn(e, load_exclusive(e, word), 14);
     }
     // T32's branches to A32 must come to a word.
-    if thumb && (text.bytes.len() + e.table.width as usize / 8) % 4 != 0 && ["blx24", "bx"].contains(&e.row.name) {
+    if thumb
+        && !(text.bytes.len() + e.table.width as usize / 8).is_multiple_of(4)
+        && ["blx24", "bx"].contains(&e.row.name)
+    {
         text.half(NOP16.into());
     }
     let pc = slot + 4 + text.bytes.len() as u64;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::isa::{Case, Isa};
 use super::known;
-use super::record::{Part, Record, text};
+use super::record::{Part, text};
 
 /// Parts that differ where that counts.
 pub(crate) fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got: &[u8]) -> Vec<&'a Part> {
@@ -40,15 +40,14 @@ pub(crate) fn line(
         }
     }
     out += " | expected";
-    parts.iter().for_each(|p| drop(write!(out, " {}", text(p, reference, &case.record.0))));
+    for p in parts {
+        let _ = write!(out, " {}", text(p, reference, &case.record.0));
+    }
     for (who, bytes) in got {
         let _ = write!(out, " | {who}");
-        parts.iter().for_each(|p| drop(write!(out, " {}", text(p, bytes, &case.record.0))));
+        for p in parts {
+            let _ = write!(out, " {}", text(p, bytes, &case.record.0));
+        }
     }
     out
-}
-
-/// A record whose bytes are these.
-pub(crate) fn record(bytes: &[u8]) -> Record {
-    Record(bytes.to_vec())
 }
