@@ -15,7 +15,7 @@ use std::thread;
 
 use crate::harness::{self, GUESTS};
 use crate::torture::Verdict;
-use crate::{fuzz, programs, torture};
+use crate::{differential, fuzz, programs, torture};
 
 /// The verdicts of a suite so far: a case's name, its class (the first word of a report's count) and a remark.
 struct Progress {
@@ -71,6 +71,11 @@ impl Progress {
 
     /// Writes the report: where and what was run, the counts, and every case that is not `same`; fails if one `differs`.
     fn report(self, suite: &str) {
+        self.report_with(suite, "");
+    }
+
+    /// The same with further lines.
+    fn report_with(self, suite: &str, further: &str) {
         let done = self.done.into_inner().unwrap();
         let mut text = format!("# suite\t{suite}\n# commit\t{}\n# cpu\t{}\n", commit(), cpu());
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -80,6 +85,7 @@ impl Progress {
         for ((group, class), count) in counts {
             let _ = writeln!(text, "# count\t{group}\t{class}\t{count}");
         }
+        text.push_str(further);
         text.push_str("# every case that is not the same\n");
         for (name, (class, remark)) in done.iter().filter(|(_, (class, _))| class != "same") {
             let _ = writeln!(text, "{name}\t{class}\t{remark}");
@@ -157,4 +163,46 @@ fn fuzz() {
         },
     );
     progress.report("fuzz");
+}
+
+/// 10⁷ random cases of each guest, every row at least 1,000 times.
+#[test]
+#[ignore = "tests/run --long differential"]
+fn differential() {
+    const PARTS: u64 = 100;
+    let progress = Progress::open("differential");
+    let parts: Vec<(&harness::Guest, u64)> =
+        (0..PARTS).flat_map(|seed| GUESTS.iter().map(move |g| (g, 1000 + seed))).collect();
+    let named =
+        |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
+    progress.run(
+        &parts,
+        |(guest, seed)| format!("{}/{seed}", guest.name),
+        |(guest, seed)| match differential::run_large(guest, *seed) {
+            Err(why) => ("left-out".into(), why),
+            Ok(report) if report.differences.is_empty() => {
+                ("same".into(), format!("cases={} {}", report.cases, named(&report.rows)))
+            }
+            Ok(report) => ("differs".into(), report.differences.join(" ## ")),
+        },
+    );
+    let further = differential_counts(&progress);
+    progress.report_with("differential", &further);
+}
+
+/// Cases and rows in the parts that are the same, as lines of the report.
+fn differential_counts(progress: &Progress) -> String {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let done = progress.done.lock().unwrap();
+    for (name, (_, remark)) in done.iter().filter(|(_, (class, _))| class == "same") {
+        let guest = name.split('/').next().unwrap_or("");
+        for (row, count) in remark.split(' ').filter_map(|item| item.split_once('=')) {
+            *counts.entry((guest, row)).or_default() += count.parse::<usize>().unwrap_or(0);
+        }
+    }
+    let mut text = String::new();
+    for ((guest, row), count) in counts {
+        let _ = writeln!(text, "# row\t{guest}\t{row}\t{count}");
+    }
+    text
 }

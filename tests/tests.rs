@@ -6,8 +6,8 @@
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
 mod decode;
-mod differential;
 mod decode_arm;
+mod differential;
 mod fuzz;
 mod harness;
 mod hello;

@@ -136,7 +136,8 @@ fn writes(e: &Entry, word: u32) -> u32 {
     let named = registers(e).iter().filter(|n| ["d", "t", "x", "h", "l"].contains(n)).fold(0, |all, n| all | bit(n));
     let next = if e.row.name.starts_with("ldr") && e.row.name.contains('d') { bit("t") << 1 } else { 0 };
     let list = if ["ldm", "pop"].contains(&e.row.name) { get(e.row, word, "r").unwrap_or(0) } else { 0 };
-    named | next | list
+    let pop = if e.row.name == "pop" { get(e.row, word, "h").unwrap_or(0) << 15 } else { 0 };
+    named | next | list | pop
 }
 
 /// The highest register that an element or structure load or store may have.
@@ -182,16 +183,23 @@ fn is_predictable(e: &Entry, word: u32) -> bool {
                 return false;
             }
         }
-        "ld_imm" | "ld_reg" | "st_imm" | "st_reg" if writes_back && (n == of("t") || n.is_some() && n == of("m")) => return false,
+        "ld_imm" | "ld_reg" | "st_imm" | "st_reg" if writes_back && (n == of("t") || n.is_some() && n == of("m")) => {
+            return false;
+        }
         "ldm" | "stm" => {
             let base_in_list = of("w") == Some(1) && n.is_some_and(|n| list >> n & 1 == 1);
-            let both = list >> 14 & 3 == 3 || list >> 13 & 1 == 1 || e.row.name == "stm" && list >> 15 & 1 == 1 || list.count_ones() < 2;
+            let both = list >> 14 & 3 == 3
+                || list >> 13 & 1 == 1
+                || e.row.name == "stm" && list >> 15 & 1 == 1
+                || list.count_ones() < 2;
             if base_in_list || thumb && both {
                 return false;
             }
         }
         // An exception return, which user mode has not.
-        "dp_imm" | "dp_reg" | "dp_rsr" if of("d") == Some(15) && of("f") == Some(1) && e.form == Form::A32 => return word >> 23 & 3 == 2,
+        "dp_imm" | "dp_reg" | "dp_rsr" if of("d") == Some(15) && of("f") == Some(1) && e.form == Form::A32 => {
+            return word >> 23 & 3 == 2;
+        }
         // The status is none of the other registers.
         "strex" | "strexd" => {
             let (d, t) = (of("d"), of("t").unwrap_or(0));
@@ -206,7 +214,9 @@ fn is_predictable(e: &Entry, word: u32) -> bool {
         // S31 and the next.
         "vmov_pair" if word >> 8 & 1 == 0 && word & 0x2f == 0x2f => return false,
         "vtrn" | "vuzp" | "vzip" if of("d") == of("m") => return false,
-        name if name.starts_with("vld_") || name.starts_with("vst_") => return last_register(e, word) < 32 && n != Some(15),
+        name if name.starts_with("vld_") || name.starts_with("vst_") => {
+            return last_register(e, word) < 32 && n != Some(15);
+        }
         "sbfx" | "ubfx" if of("i").unwrap_or(0) + of("w").unwrap_or(0) > 31 => return false,
         "vcvt_fixed" => {
             let bits = if of("x") == Some(1) { 32 } else { 16 };
@@ -274,7 +284,7 @@ impl Text {
     }
     fn words(&self, thumb: bool) -> Vec<u32> {
         let mut bytes = self.bytes.clone();
-        if bytes.len() % 4 != 0 {
+        if !bytes.len().is_multiple_of(4) {
             bytes.extend(if thumb { NOP16 } else { 0 }.to_le_bytes());
         }
         bytes.chunks(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
@@ -372,7 +382,8 @@ fn aim(e: &Entry, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
 fn set_loaded_target(e: &Entry, word: u32, pc: u64, record: &mut Record) {
     let list = get(e.row, word, "r").unwrap_or(0);
     let (table, pop) = (e.row.name == "tbb", e.row.name == "pop" && get(e.row, word, "h") == Some(1));
-    let loads = e.row.name.starts_with("ld") && (get(e.row, word, "t") == Some(15) || e.row.name == "ldm" && list >> 15 & 1 == 1);
+    let loads = e.row.name.starts_with("ld")
+        && (get(e.row, word, "t") == Some(15) || e.row.name == "ldm" && list >> 15 & 1 == 1);
     if !(table || pop || loads) {
         return;
     }
@@ -453,7 +464,7 @@ fn load_exclusive(e: &Entry, word: u32) -> u32 {
 
 /// The registers of a load-exclusive made by [`load_exclusive`].
 fn writes_by_number(e: &Entry, load: u32) -> u32 {
-    3 << (load >> 12 & 15) | if e.form == Form::A32 { 0 } else { 1 << (load >> 8 & 15) & 0x7fff }
+    3 << (load >> 12 & 15) | if e.form == Form::A32 { 0 } else { (1 << (load >> 8 & 15)) & 0x7fff }
 }
 
 /// A case of one instruction.
@@ -475,7 +486,10 @@ fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
         text.insn(e, load_exclusive(e, word), 14);
     }
     // T32's branches to A32 must come to a word.
-    if thumb && (text.bytes.len() + e.table.width as usize / 8) % 4 != 0 && ["blx24", "bx"].contains(&e.row.name) {
+    if thumb
+        && !(text.bytes.len() + e.table.width as usize / 8).is_multiple_of(4)
+        && ["blx24", "bx"].contains(&e.row.name)
+    {
         text.half(NOP16.into());
     }
     let pc = slot + 4 + text.bytes.len() as u64;
@@ -602,7 +616,8 @@ fn sequence(slot: u64, thumb: bool, it: Option<usize>, random: &mut Random) -> O
     while s.rows.len() < length {
         if thumb && (s.rows.is_empty() && it.is_some() || random.below(4) == 0) {
             // AL has no else.
-            let word = (0..).find_map(|_| it_row.table.random(it_row.row, random).filter(|w| w >> 4 & 15 != 14 || w & 7 == 0))?;
+            let word = (0..)
+                .find_map(|_| it_row.table.random(it_row.row, random).filter(|w| w >> 4 & 15 != 14 || w & 7 == 0))?;
             s.text.half(word);
             s.rows.push(it_row.index);
             let count = 4 - (word & 15).trailing_zeros();
@@ -646,7 +661,8 @@ impl Isa for ArmIsa {
         while at < code.len() {
             let pc = CODE + SLOT * index as u64 + 4 + at as u64;
             let (text, size) = (ARM.disassemble)(&code[at..], pc | thumb, 0);
-            let hex: String = code[at..at + size].chunks(2).rev().map(|h| format!("{:02x}{:02x}", h[1], h[0])).collect();
+            let hex: String =
+                code[at..at + size].chunks(2).rev().map(|h| format!("{:02x}{:02x}", h[1], h[0])).collect();
             out.push(format!("{hex} {text}"));
             at += size.max(2);
         }
@@ -673,9 +689,6 @@ impl Isa for ArmIsa {
         let text = self.at(record, pc);
         text.starts_with("strex") || text.starts_with("stlex")
     }
-    fn is_atomic(&self, _: &Record, _: u64) -> bool {
-        false
-    }
     fn maintains_cache(&self, _: &Record, _: u64) -> bool {
         false
     }
@@ -691,7 +704,9 @@ impl ArmIsa {
     /// The instruction at `pc` as text.
     fn at(&self, record: &Record, pc: u64) -> String {
         let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
-        let Some(rest) = (pc % SLOT).checked_sub(4).and_then(|at| code.get(at as usize..)) else { return String::new() };
+        let Some(rest) = (pc % SLOT).checked_sub(4).and_then(|at| code.get(at as usize..)) else {
+            return String::new();
+        };
         (ARM.disassemble)(rest, pc | u64::from(is_thumb(record)), 0).0
     }
 }

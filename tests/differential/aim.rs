@@ -43,6 +43,9 @@ impl Scratch {
         self.accesses.push((addr, size));
         let start = addr.wrapping_sub(SCRATCH) as usize;
         let end = start.checked_add(size).ok_or(MemFault { addr, write })?;
+        // The rest of the page is not compared case by case: it stays zero, but for its start, which straddling stores may reach.
+        let window = (WINDOW - SCRATCH) as usize;
+        self.foreign |= write && (64..window).contains(&start);
         match self.page.get_mut(start..end) {
             Some(bytes) => Ok(bytes),
             None => {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::isa::{Case, Isa};
 use super::known;
-use super::record::{Part, Record, text};
+use super::record::{Part, text};
 
 /// Parts that differ where that counts.
 pub(crate) fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got: &[u8]) -> Vec<&'a Part> {
@@ -18,26 +18,36 @@ pub(crate) fn differing<'a>(isa: &'a dyn Isa, case: &Case, reference: &[u8], got
 }
 
 /// One line: the words, what they read, what the reference left, what the others left.
-pub(crate) fn line(isa: &dyn Isa, case: &Case, index: usize, parts: &[&Part], reference: &[u8], got: &[(&str, &[u8])]) -> String {
+pub(crate) fn line(
+    isa: &dyn Isa,
+    case: &Case,
+    index: usize,
+    parts: &[&Part],
+    reference: &[u8],
+    got: &[(&str, &[u8])],
+) -> String {
     let mut out = isa.text(&case.record, index);
     out += " |";
     let layout = isa.layout();
     let read = isa.read(&case.record);
-    for part in layout.parts.iter().filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr"].contains(&&*p.name)) {
+    for part in layout
+        .parts
+        .iter()
+        .filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr"].contains(&&*p.name))
+    {
         if case.record.value(part) != 0 {
             let _ = write!(out, " {}", text(part, &case.record.0, &case.record.0));
         }
     }
     out += " | expected";
-    parts.iter().for_each(|p| drop(write!(out, " {}", text(p, reference, &case.record.0))));
+    for p in parts {
+        let _ = write!(out, " {}", text(p, reference, &case.record.0));
+    }
     for (who, bytes) in got {
         let _ = write!(out, " | {who}");
-        parts.iter().for_each(|p| drop(write!(out, " {}", text(p, bytes, &case.record.0))));
+        for p in parts {
+            let _ = write!(out, " {}", text(p, bytes, &case.record.0));
+        }
     }
     out
-}
-
-/// A record whose bytes are these.
-pub(crate) fn record(bytes: &[u8]) -> Record {
-    Record(bytes.to_vec())
 }

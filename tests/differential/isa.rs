@@ -44,8 +44,6 @@ pub(crate) trait Isa: Sync + Debug {
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool;
     /// Whether it is a store-exclusive.
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool;
-    /// Whether it is an atomic or ordered access.
-    fn is_atomic(&self, record: &Record, pc: u64) -> bool;
     /// Whether it is cache maintenance.
     fn maintains_cache(&self, record: &Record, pc: u64) -> bool;
     /// Names of the parts that it loads.

@@ -12,7 +12,8 @@ pub(crate) enum Left {
     Out(&'static str),
 }
 
-const CODE: &str = "pointer authentication: the algorithm is implementation defined (FEAT_PACIMP), keys are drawn at exec";
+const CODE: &str =
+    "pointer authentication: the algorithm is implementation defined (FEAT_PACIMP), keys are drawn at exec";
 
 /// (section, row, reason) of rows that are left out.
 #[rustfmt::skip]
@@ -37,7 +38,9 @@ pub(crate) fn encoding(section: &str, name: &str, word: u32) -> Option<&'static 
         ("t16", "svc") if word & 0xff == 0xab => Some("semihosting"),
         // ID registers say what each has; counters and random numbers differ from call to call.
         ("a64", "mrs") if word >> 16 & 7 == 0 && word >> 12 & 15 == 0 => Some("an ID register"),
-        ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => Some("a counter, an ID, a random number"),
+        ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => {
+            Some("a counter, an ID, a random number")
+        }
         _ => None,
     }
 }
@@ -60,6 +63,18 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
             bits.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[at + i] &= bit);
         }
     }
+    if isa.name() == "aarch64" {
+        // FPSR's bits 31 to 28 are AArch32's condition flags, if there is AArch32; further bits of FPCR are FEAT_AFP's and FEAT_EBF16's.
+        let fpcr = layout.part("fpcr").at;
+        for bytes in [&mut *want, &mut *have] {
+            bytes[layout.part("fpsr").at + 3] &= 0x0f;
+            aarch64::state::FPCR_BITS.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[fpcr + i] &= bit);
+        }
+        // The host does not tell the address of an access that is not canonical.
+        if same_end && signal == SIGSEGV && (get(want, "addr") == 0 || get(have, "addr") == 0) {
+            copied.push("addr");
+        }
+    }
     // The kernel reports undefined instructions with ILL_ILLOPC, the reference with ILL_ILLOPN.
     if same_end && signal == SIGILL {
         copied.push("code");
@@ -69,12 +84,9 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
         copied.extend(["signal", "code", "addr"]);
     }
     // Whether a store-exclusive without a monitor looks at its address is an implementation's choice (ExclusiveMonitorsPass).
-    if get(have, "signal") == SIGBUS && isa.stores_exclusively(&case.record, get(have, "pc")) || signal == SIGBUS && isa.stores_exclusively(&case.record, pc) {
-        want.copy_from_slice(have);
-        return;
-    }
-    // Without FEAT_LSE2, which is not announced, atomic and ordered accesses are aligned; the reference has it.
-    if isa.name() == "aarch64" && get(have, "signal") == SIGBUS && isa.is_atomic(&case.record, get(have, "pc")) {
+    if get(have, "signal") == SIGBUS && isa.stores_exclusively(&case.record, get(have, "pc"))
+        || signal == SIGBUS && isa.stores_exclusively(&case.record, pc)
+    {
         want.copy_from_slice(have);
         return;
     }
@@ -87,6 +99,11 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
     let several = signal == SIGSEGV && same_end && isa.accesses_twice(&case.record, pc);
     if several {
         copied.extend(["memory", "addr"]);
+    }
+    // A store that reaches into the next page may have written its part of the first.
+    if signal == SIGSEGV && same_end {
+        let end = layout.part("memory").at + 256;
+        have[end - 64..end].copy_from_slice(&want[end - 64..end]);
     }
     let loaded = if several { isa.loaded(&case.record, pc) } else { vec![] };
     for name in copied.into_iter().map(String::from).chain(loaded) {

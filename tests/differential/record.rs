@@ -40,10 +40,6 @@ pub(crate) struct Layout {
     pub(crate) size: usize,
     /// The parts after the words.
     pub(crate) parts: Vec<Part>,
-    /// Where the signal's number is.
-    pub(crate) signal: usize,
-    /// Where the window is.
-    pub(crate) memory: usize,
 }
 
 impl Layout {
@@ -54,10 +50,12 @@ impl Layout {
         (0..31).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
         let named = [("sp", 312, 8), ("nzcv", 320, 8), ("fpcr", 328, 8), ("fpsr", 336, 8), ("pc", 344, 8)];
         named.iter().for_each(|&(name, at, size)| part(name, at, size));
-        [("signal", 352, 4), ("code", 356, 4), ("addr", 360, 8)].iter().for_each(|&(name, at, size)| part(name, at, size));
+        [("signal", 352, 4), ("code", 356, 4), ("addr", 360, 8)]
+            .iter()
+            .for_each(|&(name, at, size)| part(name, at, size));
         (0..32).for_each(|n| part(&format!("v{n}"), 368 + 16 * n, 16));
         part("memory", 880, 256);
-        Layout { size: 1136, parts, signal: 352, memory: 880 }
+        Layout { size: 1136, parts }
     }
 
     /// A32's and T32's.
@@ -69,7 +67,7 @@ impl Layout {
         named.iter().enumerate().for_each(|(i, name)| part(name, 124 + 4 * i, 4));
         (0..16).for_each(|n| part(&format!("q{n}"), 160 + 16 * n, 16));
         part("memory", 416, 256);
-        Layout { size: 672, parts, signal: 136, memory: 416 }
+        Layout { size: 672, parts }
     }
 
     /// The part of this name.

@@ -32,7 +32,8 @@ pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
     let (code, flag) = if guest.name == "arm" { ("arm.S", "-marm") } else { ("aarch64.S", "-mgeneral-regs-only") };
-    let (runner, partial) = (out.join(format!("runner-{}", guest.name)), out.join(format!("runner-{}.partial", guest.name)));
+    let (runner, partial) =
+        (out.join(format!("runner-{}", guest.name)), out.join(format!("runner-{}.partial", guest.name)));
     let mut command = Command::new(compiler);
     command.args(FLAGS).arg(flag).arg(folder.join("runner.c")).arg(folder.join(code)).arg("-o").arg(&partial);
     let done = harness::run(&mut command, Duration::from_secs(60));
@@ -104,15 +105,22 @@ impl Records {
     pub(crate) fn get(&self, case: usize) -> Option<&[u8]> {
         self.bytes.get(self.place(case)..self.place(case) + self.size)
     }
-    /// The scratch page after a batch, without the window, that was compared with each case.
+    /// The scratch page after a batch, without the window, that was compared with each case, and without the start, where stores that
+    /// begin in the page before may have written their second part.
     pub(crate) fn page(&self, batch: usize) -> Option<&[u8]> {
         let at = self.count.min((batch + 1) * SLOTS) * self.size + batch * PAGE as usize;
-        self.bytes.get(at..at + PAGE as usize - 256)
+        self.bytes.get(at + 64..at + PAGE as usize - 256)
     }
 }
 
 /// Runs cases under an emulator. `Err` says how it ended and with which case, if that was not well.
-pub(crate) fn run(isa: &dyn Isa, emulator: &Emulator, runner: &Path, cases: &[Case], name: &str) -> Result<Records, String> {
+pub(crate) fn run(
+    isa: &dyn Isa,
+    emulator: &Emulator,
+    runner: &Path,
+    cases: &[Case],
+    name: &str,
+) -> Result<Records, String> {
     let folder = harness::scratch("differential");
     let base = folder.join(format!("{name}-{}-{}-{}", isa.name(), emulator.name, std::process::id()));
     let (input, output) = (base.with_extension("in"), base.with_extension("out"));
@@ -139,7 +147,11 @@ pub(crate) fn run(isa: &dyn Isa, emulator: &Emulator, runner: &Path, cases: &[Ca
             fs::write(&input, &some).expect("records");
             feed(emulator, runner, &input, &output, Duration::from_secs(20)).1 != "exit status: 0"
         };
-        Err(format!("{} ended with {end}: {}", emulator.name, culprit(isa, cases, batch * SLOTS, part.len() / size, fails)))
+        Err(format!(
+            "{} ended with {end}: {}",
+            emulator.name,
+            culprit(isa, cases, batch * SLOTS, part.len() / size, fails)
+        ))
     };
     let _ = fs::remove_file(&input);
     result
