@@ -94,7 +94,7 @@ fn compare(thumb: bool) {
     };
     let mut wrong = BTreeMap::new();
     for (i, ((row, piece), line)) in cases.iter().zip(&pieces).zip(&lines).enumerate() {
-        let (ours, _) = (ARM.disassemble)(piece, 4 * i as u64 | u64::from(thumb), 0);
+        let (ours, _) = (ARM.disassemble)(piece, (4 * i as u64) | u64::from(thumb), 0);
         let (o, t) = (mnemonic(&ours), mnemonic(line));
         if !is_alias(&o, &t) {
             wrong.entry((row.section, row.line, o, t)).or_insert((format!("{piece:02x?}"), ours, line));

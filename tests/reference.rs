@@ -171,7 +171,7 @@ fn run(set: &dyn Set, cases: &[Case], data: &mut Vec<u8>, report: &mut Report) -
     let size = records.first().map_or(1, Vec::len);
     let output = run_reference(set, &program, &records.concat(), data)?;
     for (i, case) in cases.iter().enumerate() {
-        let pc = CODE + places[i] | set.thumb();
+        let pc = (CODE + places[i]) | set.thumb();
         let mut before = case.before.clone();
         before.data.0.clone_from(data);
         let mut ours = before.clone();

@@ -71,7 +71,6 @@ impl Arena {
         (self.base as u64, (self.base + self.size) as u64)
     }
 
-
     /// Whether so much more fits.
     pub(crate) fn has_room(&self, code: usize, links: usize, exits: usize) -> bool {
         let in_segment = self.next + code <= self.segment_end;

@@ -23,7 +23,8 @@ pub(crate) struct Granule {
 }
 
 /// The owners of exclusive monitors, for all guest threads of this address space.
-static OWNER_TABLE: [Granule; OWNERS] = [const { Granule { owner: AtomicU64::new(0), lock: AtomicU64::new(0) } }; OWNERS];
+static OWNER_TABLE: [Granule; OWNERS] =
+    [const { Granule { owner: AtomicU64::new(0), lock: AtomicU64::new(0) } }; OWNERS];
 
 /// Gives all locks back: the threads that held them are not in a fork's child.
 pub(crate) fn unlock_granules() {

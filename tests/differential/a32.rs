@@ -390,7 +390,7 @@ fn set_loaded_target(e: &Entry, word: u32, pc: u64, record: &mut Record) {
     let mut text = Text::default();
     text.insn(e, word, 14);
     let Some(&(addr, size)) = dry(&text.bytes, pc, record).accesses.last() else { return };
-    let target = if table { 0 } else { pc as u32 + text.bytes.len() as u32 | u32::from(is_thumb(record)) };
+    let target = if table { 0 } else { (pc as u32 + text.bytes.len() as u32) | u32::from(is_thumb(record)) };
     if (WINDOW..WINDOW + WINDOW_SIZE - 4).contains(&addr) {
         record.set(416 + (addr - WINDOW) as usize, size, target.into());
     }

@@ -328,12 +328,12 @@ fn is_predictable(row: &Row, word: u32) -> bool {
             let index = row.name.ends_with("reg") && (m == t || m == second || m == n);
             let back = writes_back && (n == t || n == second);
             let onto_status = get("d").is_some() && get("d") == second;
-            second != Some(BASE) && second != Some(15) && !onto_status && !(loads && t == second) && !index && !back
+            !(second == Some(BASE) || second == Some(15) || onto_status || index || back || loads && t == second)
         }
         name if is_memory(row) && row.section != "neon" && !name.starts_with('v') => {
             let reg = name.ends_with("reg");
             let odd = row.section == "t32" && t == Some(13);
-            n != Some(15) && !(writes_back && n == t) && !(reg && m == n) && !odd
+            !(n == Some(15) || odd || writes_back && n == t || reg && m == n)
         }
         "vldr" | "vstr" | "vldm" | "vstm" => n != Some(15),
         "vtrn" | "vuzp" | "vzip" => get("d") != m,

@@ -295,20 +295,23 @@ impl Emitter<'_> {
         let root = self.root(v);
         let home = self.plan.home[root.0 as usize];
         if home != NO_HOME
-            && let Some(r) = self.map.gpr[home as usize] {
-                self.free_home(r);
-                self.gpr.locked |= 1 << r.0;
-                self.hold(root, r);
-                return r;
-            }
+            && let Some(r) = self.map.gpr[home as usize]
+        {
+            self.free_home(r);
+            self.gpr.locked |= 1 << r.0;
+            self.hold(root, r);
+            return r;
+        }
         if let Some(op) = reuse {
             let op = self.root(op);
             if let Loc::Reg(r) = self.locs[op.0 as usize]
-                && TEMPS.contains(&r) && self.plan.last_use[op.0 as usize] <= self.now {
-                    self.locs[op.0 as usize] = Loc::None;
-                    self.hold(root, r);
-                    return r;
-                }
+                && TEMPS.contains(&r)
+                && self.plan.last_use[op.0 as usize] <= self.now
+            {
+                self.locs[op.0 as usize] = Loc::None;
+                self.hold(root, r);
+                return r;
+            }
         }
         let r = self.temp();
         self.hold(root, r);
@@ -458,20 +461,23 @@ impl Emitter<'_> {
         let root = self.root(v);
         let home = self.plan.home[root.0 as usize];
         if home != NO_HOME
-            && let Some(x) = self.map.xmm[home as usize] {
-                self.free_xhome(x);
-                self.xmm.locked |= 1 << x.0;
-                self.xhold(root, x);
-                return x;
-            }
+            && let Some(x) = self.map.xmm[home as usize]
+        {
+            self.free_xhome(x);
+            self.xmm.locked |= 1 << x.0;
+            self.xhold(root, x);
+            return x;
+        }
         if let Some(op) = reuse {
             let op = self.root(op);
             if let Loc::Xmm(x) = self.locs[op.0 as usize]
-                && XTEMPS.contains(&x) && self.plan.last_use[op.0 as usize] <= self.now {
-                    self.locs[op.0 as usize] = Loc::None;
-                    self.xhold(root, x);
-                    return x;
-                }
+                && XTEMPS.contains(&x)
+                && self.plan.last_use[op.0 as usize] <= self.now
+            {
+                self.locs[op.0 as usize] = Loc::None;
+                self.xhold(root, x);
+                return x;
+            }
         }
         let x = self.xtemp();
         self.xhold(root, x);

@@ -98,9 +98,10 @@ impl Emitter<'_> {
             | Term::Return { pc }
             | Term::Indirect { pc }
             | Term::FlushCode { addr: pc, .. } = *term
-                && matches!(self.loc(pc), Loc::Cc(_)) {
-                    self.reg(pc);
-                }
+            && matches!(self.loc(pc), Loc::Cc(_))
+        {
+            self.reg(pc);
+        }
         self.save_pending(false);
         self.host.forget();
         match *term {

@@ -239,9 +239,10 @@ impl Emitter<'_> {
     /// The flags value in the host's flags.
     fn flags_host(&mut self, v: Val) -> Kind {
         if let Some((name, kind)) = self.host.cur
-            && name == v {
-                return kind;
-            }
+            && name == v
+        {
+            return kind;
+        }
         let m = self.flags_mem(v);
         self.clobber();
         self.a.mov(Size::D, SCRATCH, m);
