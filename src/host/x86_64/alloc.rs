@@ -245,6 +245,7 @@ impl Emitter<'_> {
     }
 
     /// Puts the value into a given register that is not its own (scratch, or one emptied for it). Leaves the host's flags alone.
+    /// What is narrower than the value that it renames comes without that value's upper bits: a home's must be zero.
     pub(super) fn copy_to(&mut self, v: Val, to: Reg) {
         let root = self.root(v);
         match self.locs[root.0 as usize] {
@@ -256,17 +257,25 @@ impl Emitter<'_> {
                 let r = self.reg(v);
                 self.a.mov(Size::D, to, r);
             }
-            _ => self.load_into(root, to),
+            _ => {
+                let (own, whole) = (self.r.ty(v), self.r.ty(root));
+                self.load_as(root, if own.bytes() < whole.bytes() { own } else { whole }, to);
+            }
         }
     }
 
     fn load_into(&mut self, root: Val, to: Reg) {
+        self.load_as(root, self.r.ty(root), to);
+    }
+
+    /// Loads as much of a value that is in memory as a type has.
+    fn load_as(&mut self, root: Val, ty: Ty, to: Reg) {
         if let Op::Const(c) = *self.r.op(root) {
             self.a.mov_ri(to, c);
             return;
         }
         let m = self.mem_of(root).unwrap_or_else(|| panic!("{root:?} {:?} is nowhere", self.r.op(root)));
-        match self.r.ty(root) {
+        match ty {
             Ty::I1 | Ty::I8 => self.a.movzx(Size::B, to, m),
             Ty::I16 => self.a.movzx(Size::W, to, m),
             Ty::I64 | Ty::F64 => self.a.mov(Size::Q, to, m),

@@ -178,6 +178,19 @@ fn float_operations() {
 }
 
 #[test]
+fn narrowed_after_a_spill() {
+    let mut rng = Rng(0x0bad_cafe_1234_5671);
+    let (mut machine, mut maker) = (Machine::new(), Maker::new());
+    for i in 0..20 {
+        maker.start(ir::Round::NearestEven);
+        maker.crowded(&mut rng);
+        maker.end();
+        machine.load(maker.region());
+        compare(&mut machine, &maker, &random_state(&mut rng), &i);
+    }
+}
+
+#[test]
 fn random_regions() {
     let mut cases = cases::vector();
     cases.extend(cases::integer());

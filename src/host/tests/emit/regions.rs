@@ -4,7 +4,7 @@ use crate::cases::Case;
 use crate::machine::{FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
-    Align, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
+    Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
 };
 
 pub(crate) struct Maker {
@@ -236,6 +236,35 @@ impl Maker {
                 self.block(cases, rng, memory, 4);
             }
         }
+    }
+
+    /// Both halves of a product go to 32-bit slots, late, when it has been moved out to memory for others; then a slot is widened where
+    /// nobody knows any more what is in it. (A 32-bit home's upper half must be zero.)
+    pub(crate) fn crowded(&mut self, rng: &mut Rng) {
+        let (x, y) = (self.b.get(Slot(0)), self.b.get(Slot(1)));
+        let product = self.b.push(Op::Bin(Bin::Mul, x, y), Ty::I64);
+        let read: Vec<Val> = (2..8).map(|s| self.b.get(Slot(s))).collect();
+        let held: Vec<Val> = read.into_iter().map(|v| self.b.push(Op::Un(Un::Not, v), Ty::I64)).collect();
+        let mut sum = product;
+        for v in &held {
+            sum = self.b.push(Op::Bin(Bin::Xor, sum, *v), Ty::I64);
+        }
+        self.b.set(Slot(7), sum);
+        for (n, v) in held.iter().enumerate() {
+            self.b.set(Slot(2 + n as u16), *v);
+        }
+        let low = self.b.trunc(Ty::I32, product);
+        self.b.set(Slot(I32S.start), low);
+        let cond = self.operand(Ty::I1, rng);
+        let (side, join) = (self.b.block(), self.b.block());
+        self.b.branch(cond, side, join);
+        self.b.enter(side);
+        self.b.end(Term::Jump(join));
+        self.b.enter(join);
+        let narrow = self.b.get(Slot(I32S.start));
+        let wide = self.b.zext(Ty::I64, narrow);
+        let square = self.b.push(Op::Bin(Bin::Mul, wide, wide), Ty::I64);
+        self.b.set(Slot(6), square);
     }
 
     fn block(&mut self, cases: &[Case], rng: &mut Rng, memory: u64, most: usize) {
