@@ -121,7 +121,7 @@ fn verdict(outcome: &Outcome, again: impl FnOnce() -> Outcome) -> Result<(), Str
         },
         end if end.starts_with("exit") => Ok(()),
         // The guest's own fault, if the record says so; the kernel's, if an execve could not be completed.
-        end @ ("signal 4" | "signal 5" | "signal 7" | "signal 8" | "signal 11") => {
+        end @ ("signal 4" | "signal 5" | "signal 6" | "signal 7" | "signal 8" | "signal 11") => {
             let record = again();
             let text = String::from_utf8_lossy(&record.stderr);
             if text.contains("--- SIG") { Ok(()) } else { Err(format!("{end}, and no guest signal before it: {text}")) }

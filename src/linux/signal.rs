@@ -19,7 +19,7 @@ use arch::abi::{AltStack, Delivery, FaultFacts};
 use engine::{CodeSource, Cpu, Fault};
 use ir::Trap;
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Signals that a fault raises: never blocked on the host.
 pub const SYNCHRONOUS: u64 =
@@ -225,12 +225,16 @@ fn host_action(signo: i32, new: Option<&HostAction>) -> Result<HostAction, Errno
     Ok(old)
 }
 
+/// Signals that kill by default come to us first, to be told of.
+static TELL: AtomicBool = AtomicBool::new(false);
+
 /// Tells the host what to do at a signal for which the guest has this action.
 pub(crate) fn install(signo: i32, action: &Action) {
     let own = SYNCHRONOUS & bit(signo) != 0;
     let keep = action.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    let told = action.handler == SIG_DFL && TELL.load(Ordering::Relaxed) && kills_by_default(signo);
     let host = match action.handler {
-        SIG_DFL | SIG_IGN if !own => HostAction {
+        SIG_DFL | SIG_IGN if !own && !told => HostAction {
             handler: action.handler,
             flags: keep | SA_RESTORER,
             restorer: rqemu_restorer as *const () as u64,
@@ -267,10 +271,14 @@ pub fn inherit() -> Actions {
     Actions(Lock::new(actions))
 }
 
-/// rqemu takes the synchronous signals.
-pub fn start(actions: &Actions) {
-    for signo in SYNCHRONOUS_LIST {
-        install(signo, &actions.get(signo));
+/// rqemu takes the synchronous signals; all that kill by default too if they are to be told of (`-strace`).
+pub fn start(actions: &Actions, tell: bool) {
+    TELL.store(tell, Ordering::Relaxed);
+    for signo in 1..=64 {
+        let action = actions.get(signo);
+        if SYNCHRONOUS & bit(signo) != 0 || tell && action.handler == SIG_DFL {
+            install(signo, &action);
+        }
     }
 }
 
@@ -392,6 +400,14 @@ fn report_own_fault(signo: i32, rip: u64, addr: u64) {
 /// What the kernel does at a signal with no handler.
 fn is_ignored_by_default(signo: i32) -> bool {
     matches!(signo, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH)
+}
+
+fn stops_by_default(signo: i32) -> bool {
+    matches!(signo, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU)
+}
+
+pub(crate) fn kills_by_default(signo: i32) -> bool {
+    !is_ignored_by_default(signo) && !stops_by_default(signo)
 }
 
 impl Task {

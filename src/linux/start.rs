@@ -202,7 +202,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         process.log(format_args!("{}", mm.maps(sp)));
     }
     signal::set_host_mask(!0);
-    signal::start(&actions);
+    signal::start(&actions, process.options.strace);
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);

@@ -1,10 +1,10 @@
 //! `-strace`'s lines that are no system calls, in the manner of strace(1): signals as they are delivered, and a task's end.
 //!
-//! A signal that the guest leaves to its default never comes to us unless `-strace` asks for it ([`crate::signal::install`]); one that it
-//! ignores never does.
+//! Signals that the guest ignores, or that stop it, are the host's affair and not told of.
 
 use crate::host;
 use crate::siginfo::{self, HostInfo, SI_KERNEL, SI_QUEUE, SI_TIMER, SI_TKILL, SI_USER};
+use crate::signal::kills_by_default;
 use crate::strace::{address, signal};
 use crate::task::Task;
 
@@ -20,10 +20,10 @@ pub fn delivered(t: &Task, info: &HostInfo) {
 pub fn acted(t: &Task, signo: i32) {
     if t.process.options.strace {
         let name = signal(signo as u64);
-        if matches!(signo, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) {
-            t.log(format_args!("{} --- stopped by {name} ---", host::gettid()));
-        } else {
+        if kills_by_default(signo) {
             t.log(format_args!("{} +++ killed by {name} +++", host::gettid()));
+        } else {
+            t.log(format_args!("{} --- stopped by {name} ---", host::gettid()));
         }
     }
 }
