@@ -462,10 +462,15 @@ impl Emitter<'_> {
         HostCc::One(X::Ne)
     }
 
-    /// The guest's C of flags `f` in the host's, inverted if asked. Everything else in the host's flags is lost.
-    pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool) {
+    /// The guest's C of flags `f` in the host's, inverted if asked. Everything else in the host's flags is lost. The operation that asks is done with
+    /// instruction `last`.
+    pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool, last: u32) {
         let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
         if let Some(Kind::Int { inverted }) = in_host {
+            if self.plan.last_use[f.0 as usize] <= last {
+                // This was their last use: what a slot may still need of them has no name.
+                self.host.cur = Some((Val::NONE, Kind::Int { inverted }));
+            }
             // Saving integer flags leaves the host's as they are.
             self.clobber();
             if inverted != want_inverted {

@@ -717,22 +717,22 @@ impl Emitter<'_> {
             self.with_carry(flags, Some(v), alu, a, b, f);
             self.done = flags.0;
         } else {
-            self.carry_arithmetic(Some(v), alu, a, b, f);
+            self.carry_arithmetic(Some(v), alu, a, b, f, self.now);
         }
     }
 
     /// The flags `flags` of a ± b ± C, and the value too if asked.
     pub(super) fn with_carry(&mut self, flags: Val, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val) {
-        self.carry_arithmetic(value, alu, a, b, f);
+        self.carry_arithmetic(value, alu, a, b, f, flags.0);
         self.now_hold(flags, Kind::Int { inverted: alu == Alu::Sbb });
     }
 
-    fn carry_arithmetic(&mut self, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val) {
+    fn carry_arithmetic(&mut self, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val, last: u32) {
         let ty = self.r.ty(a);
         let size = wide(ty);
         let rb = self.reg(b);
         self.copy_to_early(a);
-        self.carry_in(f, alu == Alu::Sbb);
+        self.carry_in(f, alu == Alu::Sbb, last);
         let from = self.loc(a);
         self.copy_from(from, a, SCRATCH, ty);
         self.a.alu(alu, size, SCRATCH, rb);
