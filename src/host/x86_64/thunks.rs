@@ -1,6 +1,6 @@
 //! The borders of generated code: entering it, leaving it, calling Rust from it. Written once for a guest, since they move its homes.
 
-use super::asm::{Alu, Asm, Cc, L128, Mem, Reg, Size, Xmm, vop};
+use super::asm::{Alu, Asm, Cc, L128, Mem, Reg, Size, vop};
 use super::{Map, SCRATCH, STATE, TEMPS, XSCRATCH, XTEMPS, field};
 use crate::Thunks;
 use crate::cpu::{ExitKind, STATE_OFFSET, at};
@@ -21,7 +21,7 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     at.indirect = w.start();
     w.indirect();
     at.return_miss = w.start();
-    w.return_miss(at.indirect);
+    w.return_miss();
     at.sentinel = w.start();
     w.sentinel();
     at.site = w.start();
@@ -143,7 +143,7 @@ impl Writer<'_> {
     }
 
     /// Looks a few calls further down (a longjmp), else starts anew with an empty shadow stack.
-    fn return_miss(&mut self, indirect: u32) {
+    fn return_miss(&mut self) {
         for n in 1..=LOOK_BACK {
             let next = self.a.label();
             self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Mem::base(Reg::RSP, 16 * n + 8));
@@ -163,7 +163,6 @@ impl Writer<'_> {
         self.a.jcc(Cc::Ne, slow);
         self.a.jmp_mem(Mem::sib(STATE, Reg::RCX, 2, at::JUMPS + 8));
         self.a.bind(slow);
-        let _ = indirect;
         self.indirect();
     }
 
@@ -205,9 +204,4 @@ impl Writer<'_> {
         self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Fault as i32);
         self.return_to_rust();
     }
-}
-
-/// The vector registers that are homes, for those who save them outside generated code.
-pub fn vector_homes(map: &Map) -> impl Iterator<Item = (usize, Xmm)> + '_ {
-    map.xmm.iter().enumerate().filter_map(|(s, x)| x.map(|x| (s, x)))
 }
