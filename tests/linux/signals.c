@@ -73,18 +73,24 @@ static void default_actions(void)
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 		raise(ignored[i]);
 	ok("ignored signals", 1);
+	/* The child ends only when told to: one that has ended is no longer reported as continued. */
+	int status, told[2];
+	char byte;
+	pipe(told);
 	pid_t child = fork();
-	int status;
 	if (child == 0) {
 		raise(SIGSTOP);
-		_exit(5);
+		_exit(read(told[0], &byte, 1) == 1 ? 5 : 6);
 	}
 	waitpid(child, &status, WUNTRACED);
 	ok("stopped", WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
 	kill(child, SIGCONT);
 	waitpid(child, &status, WCONTINUED);
 	ok("continued", WIFCONTINUED(status));
+	write(told[1], "", 1);
 	same("and ended", ended(child), 5);
+	close(told[0]);
+	close(told[1]);
 }
 
 static void siginfo(void)
