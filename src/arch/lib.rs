@@ -67,6 +67,8 @@ pub struct Translation<'a> {
     pub code: &'a mut dyn Code,
     /// At most so many guest instructions.
     pub max_insns: u32,
+    /// Addresses (with mode bits) before which to stop, in order: other pieces of a hot region begin there.
+    pub leaders: &'a [u64],
     /// Instructions met that we know of but lack, for `-d unimp`: the front end adds (pc, text).
     pub unimplemented: Vec<(u64, String)>,
 }

@@ -17,6 +17,9 @@ pub(crate) struct Arena {
     base: usize,
     size: usize,
     links_end: usize,
+    /// Counters: a region has no more of them than links, and they are half as large.
+    counters_at: usize,
+    counter_count: usize,
     exits_at: usize,
     exits_end: usize,
     code_at: usize,
@@ -43,19 +46,23 @@ impl Arena {
     pub(crate) fn new(code: usize) -> Arena {
         let code = code.next_multiple_of(SEGMENT).max(SEGMENT);
         let links = code / LINKS_SHARE;
+        let counters = links / 2;
         let exits = (links / 8 * 2 * EXIT_BYTES).next_multiple_of(4096);
-        let size = links + exits + code;
+        let size = links + counters + exits + code;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let base = map(0, size, libc::PROT_NONE, flags, -1, 0).expect("no addresses for the code cache");
         let rw = libc::PROT_READ | libc::PROT_WRITE;
-        map(base, links + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
-        let code_at = base + links + exits;
+        map(base, links + counters + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
+        let exits_at = base + links + counters;
+        let code_at = exits_at + exits;
         Arena {
             base,
             size,
             links_end: base + links,
-            exits_at: base + links,
-            exits_end: base + links + exits,
+            counters_at: base + links,
+            counter_count: 0,
+            exits_at,
+            exits_end: code_at,
             code_at,
             link_next: base,
             exit_count: 0,
@@ -145,6 +152,23 @@ impl Arena {
         self.link_next += 8;
     }
 
+    /// The address of the next counter.
+    pub(crate) fn next_counter(&self) -> u64 {
+        (self.counters_at + 4 * self.counter_count) as u64
+    }
+
+    /// Adds a counter that counts down from `n`.
+    pub(crate) fn add_counter(&mut self, n: u32) {
+        self.set_counter(self.next_counter(), n);
+        self.counter_count += 1;
+    }
+
+    pub(crate) fn set_counter(&self, at: u64, n: u32) {
+        debug_assert!((self.counters_at as u64..self.exits_at as u64).contains(&at), "a counter");
+        // SAFETY: the counter is aligned and in memory of ours; running code may count meanwhile, and one of the two numbers stays.
+        unsafe { (*(at as *const std::sync::atomic::AtomicU32)).store(n, std::sync::atomic::Ordering::Relaxed) };
+    }
+
     /// Points a link slot somewhere else.
     pub(crate) fn set_link(&self, slot: u64, target: u64) {
         debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");
@@ -179,7 +203,7 @@ impl Arena {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
             map(self.code_at, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
-        (self.link_next, self.exit_count) = (self.base, 0);
+        (self.link_next, self.counter_count, self.exit_count) = (self.base, 0, 0);
         (self.next, self.segment_end) = (self.code_at, self.code_at);
     }
 }

@@ -44,6 +44,10 @@ pub(crate) struct RegionInfo {
     /// Guest bytes [start, end) it was made from.
     start: u64,
     end: u64,
+    /// Further ranges of guest bytes, of a hot region.
+    more: Vec<(u64, u64)>,
+    /// The pieces that a hot region was made of; 0: it is none.
+    pub(crate) pieces: u32,
     /// Host code [code, code_end).
     code: u64,
     code_end: u64,
@@ -51,6 +55,17 @@ pub(crate) struct RegionInfo {
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
     live: bool,
+}
+
+impl RegionInfo {
+    fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        std::iter::once((self.start, self.end)).chain(self.more.iter().copied())
+    }
+
+    /// The guest pages that its bytes are in, some perhaps several times.
+    fn guest_pages(&self) -> impl Iterator<Item = u64> {
+        self.ranges().flat_map(|(start, end)| start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
+    }
 }
 
 const PAGE_BITS: u32 = 12;
@@ -63,13 +78,13 @@ pub(crate) fn address(pc: u64) -> u64 {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    guest: &'static Guest,
+    pub(crate) guest: &'static Guest,
     options: Options,
     pub(crate) arena: Arena,
     pub(crate) compiler: Compiler,
-    builder: Builder,
-    regions: Vec<RegionInfo>,
-    table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
+    pub(crate) builder: Builder,
+    pub(crate) regions: Vec<RegionInfo>,
+    pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
     /// Regions for the interpreter.
@@ -126,7 +141,9 @@ impl Cache {
         if let Some(r) = self.interpreted.get(&key) {
             return Arc::clone(r);
         }
-        self.front_end(key, code);
+        let max_insns = self.options.max_insns;
+        self.front_end(key, code, max_insns, &[]);
+        self.log_translation(key, code);
         let region = Arc::new(self.builder.region.clone());
         self.interpreted.insert(key, Arc::clone(&region));
         region
@@ -139,12 +156,34 @@ impl Cache {
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
     pub(crate) fn translate(&mut self, key: Key, code: &dyn CodeSource) -> Option<u64> {
-        // More than any region needs, checked before so that nothing is lost.
-        if !self.arena.has_room(256 << 10, 1024, 4096) {
+        if !self.has_room() {
             return None;
         }
+        let max_insns = self.options.max_insns;
+        self.front_end(key, code, max_insns, &[]);
+        self.log_translation(key, code);
+        let region = std::mem::take(&mut self.builder.region);
+        let ranges = [(region.pc, region.end)];
+        let at = self.publish(key, &region, &ranges, 0, code);
+        self.builder.region = region;
+        Some(at)
+    }
+
+    /// Whether there is more room than any region needs.
+    pub(crate) fn has_room(&self) -> bool {
+        self.arena.has_room(256 << 10, 1024, 4096)
+    }
+
+    /// Compiles a region made from these ranges of guest bytes and puts it where it can be found; its code's address.
+    pub(crate) fn publish(
+        &mut self,
+        key: Key,
+        region: &ir::Region,
+        ranges: &[(u64, u64)],
+        pieces: u32,
+        code: &dyn CodeSource,
+    ) -> u64 {
         let (log, pc) = (self.options.log, key.0);
-        self.front_end(key, code);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let sites = &mut self.sites;
@@ -152,13 +191,15 @@ impl Cache {
             sites.push(Box::new(site));
             std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
         };
-        let request = Request { region: &self.builder.region, first_exit, first_link, keep: &mut keep };
+        let first_counter = self.options.hot.map(|_| self.arena.next_counter());
+        let request = Request { region, first_exit, first_link, first_counter, keep: &mut keep };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
         self.arena.write(&asm.buf);
         if log.out_asm && in_filter(log.filter, pc) {
-            code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+            let tier = if pieces > 0 { "HOT" } else { "OUT" };
+            code.log(&format!("{tier} {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
         let len = asm.buf.len() as u64;
         for exit in out.exits {
@@ -169,35 +210,52 @@ impl Cache {
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
-        self.add(key, at, len, out.faults);
-        Some(at)
+        for _ in 0..out.counters {
+            self.arena.add_counter(self.options.hot.unwrap_or(0));
+        }
+        self.add(key, ranges, pieces, (at, at + len), out.faults);
+        at
     }
 
-    /// Guest code to IR, in the builder.
-    fn front_end(&mut self, key: Key, code: &dyn CodeSource) {
+    /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders.
+    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) {
         let (pc, mode) = key;
         let mut reader = Reader(code);
-        let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        let mut t =
+            Translation { b: &mut self.builder, code: &mut reader, max_insns, leaders, unimplemented: Vec::new() };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );
-        self.log_translation(key, code);
     }
 
-    fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>) {
+    /// Enters a region. If there is another of its key, what leads there leads here from now on.
+    fn add(
+        &mut self,
+        key: Key,
+        ranges: &[(u64, u64)],
+        pieces: u32,
+        (code, code_end): (u64, u64),
+        faults: Vec<FaultRecord>,
+    ) {
         let n = self.regions.len() as u32;
-        let start = address(key.0);
-        let end = self.builder.region.end.max(start + 1);
-        for page in start >> PAGE_BITS..=(end - 1) >> PAGE_BITS {
+        let mut bytes = ranges.iter().map(|&(start, end)| (address(start), end.max(address(start) + 1)));
+        let (start, end) = bytes.next().expect("a region is made of something");
+        let more: Vec<(u64, u64)> = bytes.collect();
+        let mut info =
+            RegionInfo { key, start, end, more, pieces, code, code_end, faults, incoming: Vec::new(), live: true };
+        for page in info.guest_pages() {
             self.pages.entry(page).or_default().push(n);
         }
-        let info = RegionInfo { key, start, end, code, code_end: code + len, faults, incoming: Vec::new(), live: true };
+        if let Some(before) = self.table.insert(key, n) {
+            info.incoming = std::mem::take(&mut self.regions[before as usize].incoming);
+            for (slot, _) in &info.incoming {
+                self.arena.set_link(*slot, code);
+            }
+        }
         self.regions.push(info);
-        self.table.insert(key, n);
     }
 
     /// Points the link slot at the region of `key`, which must be there.
@@ -221,7 +279,7 @@ impl Cache {
             .flat_map(|(_, list)| list.iter().copied())
             .filter(|&n| {
                 let r = &self.regions[n as usize];
-                r.live && r.start < end && start < r.end
+                r.live && r.ranges().any(|r| r.0 < end && start < r.1)
             })
             .collect();
         for &n in &hit {
@@ -242,7 +300,7 @@ impl Cache {
             self.arena.set_link(slot, stub);
             self.unlinked.insert(slot, stub);
         }
-        for page in r.start >> PAGE_BITS..=(r.end - 1) >> PAGE_BITS {
+        for page in r.guest_pages() {
             if let Some(list) = self.pages.get_mut(&page) {
                 list.retain(|&m| m != n);
             }
@@ -273,7 +331,7 @@ impl Cache {
         r.faults.iter().find(|f| f.at == at).copied()
     }
 
-    fn log_translation(&self, key: Key, code: &dyn CodeSource) {
+    pub(crate) fn log_translation(&self, key: Key, code: &dyn CodeSource) {
         let log = self.options.log;
         if !(log.in_asm || log.op) || !in_filter(log.filter, key.0) {
             return;

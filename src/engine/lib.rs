@@ -5,6 +5,7 @@ mod arena;
 mod cache;
 mod cpu;
 pub mod fault;
+mod hot;
 mod interpret;
 pub mod lock;
 mod memory;
@@ -70,12 +71,14 @@ pub struct Options {
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
     pub log: Log,
+    /// After how many backward jumps a loop is translated anew, as a whole; None: never.
+    pub hot: Option<u32>,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false }
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), hot: Some(1000), interpret: false }
     }
 }

@@ -17,7 +17,7 @@ pub struct Engine {
     guest: &'static Guest,
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
-    cpus: Lock<Vec<CpuPtr>>,
+    pub(crate) cpus: Lock<Vec<CpuPtr>>,
     /// What does not change: the thunks, the table of exits, the arena's range.
     thunks: host::Thunks,
     exits: u64,
@@ -25,12 +25,12 @@ pub struct Engine {
     interpreting: bool,
     log: crate::Log,
     /// Counts how often everything was dropped.
-    generation: AtomicU32,
+    pub(crate) generation: AtomicU32,
 }
 
 /// A registered Cpu.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct CpuPtr(NonNull<Cpu>);
+pub(crate) struct CpuPtr(pub(crate) NonNull<Cpu>);
 
 // SAFETY: others touch a Cpu only by its atomic fields, or when it does not run (under the engine's lock).
 unsafe impl Send for CpuPtr {}
@@ -198,6 +198,10 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
+            host::Exit::Hot { pc, counter } => {
+                self.heat(cpu, pc, counter);
+                Next::Go(pc)
+            }
             host::Exit::Syscall { next } => {
                 cpu.set_pc(next);
                 Next::Leave(Exit::Syscall)

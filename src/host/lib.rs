@@ -37,6 +37,11 @@ pub enum Exit {
     Poll {
         pc: u64,
     },
+    /// A counter of backward jumps to pc has come to its end; the guest goes on there.
+    Hot {
+        pc: u64,
+        counter: u64,
+    },
     Syscall {
         next: u64,
     },
@@ -119,5 +124,7 @@ pub struct Code {
     pub exits: Vec<Exit>,
     /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
     pub links: Vec<(u64, u32)>,
+    /// How many counters it has.
+    pub counters: u32,
     pub faults: Vec<FaultRecord>,
 }

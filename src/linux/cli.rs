@@ -136,6 +136,10 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("hot", "HOT", Value("count"), "translate loops as a whole after so many rounds (0: at once, off: never)", |o, v| {
+        o.hot = Some(if v == b"off" { None } else { Some(number(v)?.try_into().map_err(|_| "is too large")?) });
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
     row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),

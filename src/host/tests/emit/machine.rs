@@ -121,7 +121,8 @@ impl Machine {
             sites.push(Box::new(site));
             &raw const **sites.last().expect("one was pushed") as u64
         };
-        let request = Request { region, first_exit: 0, first_link: self.code as u64, keep: &mut keep };
+        let request =
+            Request { region, first_exit: 0, first_link: self.code as u64, first_counter: None, keep: &mut keep };
         let (asm, _) = self.compiler.compile(request);
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");

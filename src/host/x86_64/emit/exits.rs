@@ -27,12 +27,17 @@ impl Emitter<'_> {
 
     /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
     fn prepare_successor(&mut self, b: BlockId, keep: bool) {
-        if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
+        if self.hands_over(b) {
             self.entry[b.0 as usize] = self.pending_kind();
         } else {
             self.save_pending(keep);
         }
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
+    }
+
+    /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
+    fn hands_over(&self, b: BlockId) -> bool {
+        self.predecessors[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
@@ -57,8 +62,7 @@ impl Emitter<'_> {
             // Testing it costs the host's flags.
             self.save_pending(false);
         }
-        let all_single = [then, other].iter().all(|b| self.predecessors[b.0 as usize] == 1 && b.0 != 0);
-        if !all_single {
+        if !self.hands_over(then) || !self.hands_over(other) {
             self.save_pending(true);
         }
         let cc = self.host_cond(cond);
@@ -108,6 +112,7 @@ impl Emitter<'_> {
             Term::Goto { pc } => {
                 if pc <= self.pc {
                     self.poll(pc);
+                    self.count(pc);
                 }
                 self.goto(pc);
             }
@@ -155,11 +160,22 @@ impl Emitter<'_> {
     }
 
     /// Leaves, to come back at `pc`, if somebody asked.
-    fn poll(&mut self, pc: u64) {
+    pub(super) fn poll(&mut self, pc: u64) {
         self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
         self.cold.push(Cold::Leave { label, exit: Exit::Poll { pc }, value: false });
+    }
+
+    /// Counts down to the time when what begins at `pc` is hot.
+    fn count(&mut self, pc: u64) {
+        let Some(first) = self.first_counter else { return };
+        let counter = first + 4 * u64::from(self.out.counters);
+        self.out.counters += 1;
+        self.a.alu_i(Alu::Sub, Size::D, Mem::external(counter), 1);
+        let label = self.a.label();
+        self.a.jcc(X::B, label);
+        self.cold.push(Cold::Leave { label, exit: Exit::Hot { pc, counter }, value: false });
     }
 
     /// The address of a new link slot for a guest address.

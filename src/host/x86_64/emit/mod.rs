@@ -57,6 +57,8 @@ pub struct Request<'a> {
     pub first_exit: u32,
     /// The address of its first link slot; the others follow.
     pub first_link: u64,
+    /// The address of its first counter, if it is to count its backward jumps; the others follow.
+    pub first_counter: Option<u64>,
     /// Keeps a helper site where it can be found by address.
     pub keep: &'a mut dyn FnMut(Site) -> u64,
 }
@@ -84,6 +86,7 @@ impl Compiler {
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
+            first_counter: request.first_counter,
             keep: request.keep,
             out: Code::default(),
             gpr: File::EMPTY,
@@ -122,6 +125,7 @@ pub(super) struct Emitter<'a> {
     pub(super) locs: &'a mut Vec<Loc>,
     first_exit: u32,
     first_link: u64,
+    first_counter: Option<u64>,
     keep: &'a mut dyn FnMut(Site) -> u64,
     out: Code,
     pub(super) gpr: File,
@@ -206,6 +210,10 @@ impl Emitter<'_> {
         match inst.op {
             Op::Const(_) | Op::ConstV(_) => {}
             Op::Insn { pc, extra } => (self.pc, self.extra) = (pc, extra),
+            Op::Poll { pc } => {
+                self.clobber();
+                self.poll(pc);
+            }
             Op::Get(slot) => self.get(v, slot.0),
             Op::Set(slot, val) => self.set(slot.0, val),
             Op::FpFlagsGet => self.fp_flags_get(v),

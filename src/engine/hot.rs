@@ -1,0 +1,87 @@
+//! Hot regions: a loop that has gone round often is translated anew as a whole, with all that belongs to it.
+//!
+//! The first tier's regions end at the first unconditional branch; their backward jumps count. When a count ends, the pieces of guest code that
+//! lie on ways from the loop's head back to it are translated once more and stitched together. What has not been run so far stays outside.
+
+use crate::cache::{Cache, Key};
+use crate::{CodeSource, Cpu, Engine};
+use host::cpu::{JUMP_CACHE, NOWHERE};
+use ir::Term;
+use ir::opt::Stitch;
+use std::sync::atomic::Ordering;
+
+/// Guest instructions in a hot region, about.
+const MOST_INSNS: u32 = 400;
+/// A piece's.
+const PIECE_INSNS: u32 = 64;
+/// How many backward jumps later what is hot already, or could not be made so, is looked at again.
+const AGAIN: u32 = 1 << 18;
+
+impl Engine {
+    /// A counter of backward jumps to `pc` has come to its end.
+    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, counter: u64) {
+        let mut cache = self.cache.lock();
+        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+            return;
+        }
+        cache.arena.set_counter(counter, AGAIN);
+        let pc = (self.guest().branch_target)(pc);
+        if !cache.make_hot((pc, cpu.mode), self.source()) {
+            return;
+        }
+        for c in self.cpus.lock().iter() {
+            // SAFETY: as in `invalidate`: entries change under the cache's lock, and a running thread that reads one meanwhile goes to the old code.
+            unsafe {
+                let entry = &raw mut (*c.0.as_ptr()).raw.jumps[(pc as usize >> 2) & (JUMP_CACHE - 1)];
+                if (*entry).pc == pc {
+                    (&raw mut (*entry).pc).write_volatile(NOWHERE);
+                }
+            }
+        }
+    }
+}
+
+impl Cache {
+    /// Makes the loop at `key` a hot region, if it is one; whether there is a new region.
+    fn make_hot(&mut self, key: Key, code: &dyn CodeSource) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let leaders = self.leaders(key, code);
+        let before = self.table.get(&key).map_or(0, |&n| self.regions[n as usize].pieces);
+        if leaders.len() as u32 <= before {
+            return false;
+        }
+        let mut stitch = Stitch::new(key.0, key.1);
+        for &pc in &leaders {
+            self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
+            stitch.add(&self.builder.region);
+        }
+        let Some((region, ranges)) = stitch.finish() else { return false };
+        debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
+        self.publish(key, &region, &ranges, leaders.len() as u32, code);
+        true
+    }
+
+    /// Where the pieces of the loop at `key` begin, in order of address: its head and what direct jumps have led to.
+    fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Vec<u64> {
+        let mut leaders = vec![key.0];
+        let mut open = std::collections::VecDeque::from([key.0]);
+        let mut insns = 0;
+        while let Some(pc) = open.pop_front() {
+            if insns >= MOST_INSNS {
+                break;
+            }
+            self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
+            insns += self.builder.region.guest_insns;
+            for b in &self.builder.region.blocks {
+                let Term::Goto { pc } = b.term else { continue };
+                if let (true, Err(at)) = (self.table.contains_key(&(pc, key.1)), leaders.binary_search(&pc)) {
+                    leaders.insert(at, pc);
+                    open.push_back(pc);
+                }
+            }
+        }
+        leaders
+    }
+}
