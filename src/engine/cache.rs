@@ -6,7 +6,7 @@ use crate::arena::Arena;
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{FaultRecord, Place, Site, StateMap};
+use host::{FaultRecord, FlagsRule, Place, Site, StateMap};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -52,6 +52,7 @@ pub(crate) struct RegionInfo {
     code: u64,
     code_end: u64,
     faults: Vec<FaultRecord>,
+    rules: Vec<FlagsRule>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
     live: bool,
@@ -202,8 +203,8 @@ impl Cache {
             code.log(&format!("{tier} {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
         let len = asm.buf.len() as u64;
-        for exit in out.exits {
-            self.arena.add_exit(exit);
+        for exit in &out.exits {
+            self.arena.add_exit(*exit);
         }
         for (n, (_, stub)) in out.links.iter().enumerate() {
             let target = at + u64::from(*stub);
@@ -213,7 +214,7 @@ impl Cache {
         for _ in 0..out.counters {
             self.arena.add_counter(self.options.hot.unwrap_or(0));
         }
-        self.add(key, ranges, pieces, (at, at + len), out.faults);
+        self.add(key, ranges, pieces, (at, at + len), out);
         at
     }
 
@@ -232,20 +233,24 @@ impl Cache {
     }
 
     /// Enters a region. If there is another of its key, what leads there leads here from now on.
-    fn add(
-        &mut self,
-        key: Key,
-        ranges: &[(u64, u64)],
-        pieces: u32,
-        (code, code_end): (u64, u64),
-        faults: Vec<FaultRecord>,
-    ) {
+    fn add(&mut self, key: Key, ranges: &[(u64, u64)], pieces: u32, (code, code_end): (u64, u64), out: host::Code) {
         let n = self.regions.len() as u32;
         let mut bytes = ranges.iter().map(|&(start, end)| (address(start), end.max(address(start) + 1)));
         let (start, end) = bytes.next().expect("a region is made of something");
         let more: Vec<(u64, u64)> = bytes.collect();
-        let mut info =
-            RegionInfo { key, start, end, more, pieces, code, code_end, faults, incoming: Vec::new(), live: true };
+        let mut info = RegionInfo {
+            key,
+            start,
+            end,
+            more,
+            pieces,
+            code,
+            code_end,
+            faults: out.faults,
+            rules: out.rules,
+            incoming: Vec::new(),
+            live: true,
+        };
         for page in info.guest_pages() {
             self.pages.entry(page).or_default().push(n);
         }
@@ -319,14 +324,21 @@ impl Cache {
         self.restart(serve);
     }
 
-    /// The fault record for a host address, if an access that can fault stands there.
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+    /// The region whose code is at a host address.
+    fn region_at(&self, host: u64) -> Option<&RegionInfo> {
         // Regions are placed in rising order.
         let n = self.regions.partition_point(|r| r.code <= host).checked_sub(1)?;
-        let r = &self.regions[n];
-        if host >= r.code_end {
-            return None;
-        }
+        Some(&self.regions[n]).filter(|r| host < r.code_end)
+    }
+
+    /// A rule that the fault record for a host address names.
+    pub(crate) fn rule_at(&self, host: u64, n: u16) -> FlagsRule {
+        self.region_at(host).expect("a record was found there").rules[n as usize]
+    }
+
+    /// The fault record for a host address, if an access that can fault stands there.
+    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+        let r = self.region_at(host)?;
         let at = (host - r.code) as u32;
         r.faults.iter().find(|f| f.at == at).copied()
     }

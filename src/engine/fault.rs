@@ -75,7 +75,11 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             }
         }
     }
-    if let Some(flags) = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32) {
+    let made = match record.flags {
+        FlagsAt::Rule(n) => Some(cache.rule_at(rip, n).evaluate(|s| guest.state.get(&cpu.raw.guest, ir::Slot(s)))),
+        at => host_flags(at, gregs[libc::REG_EFL as usize] as u32),
+    };
+    if let Some(flags) = made {
         let slot = &guest.state.slots[record.flags_slot as usize];
         cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
     }
@@ -100,7 +104,7 @@ fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, z, s, o) = (bit(0), bit(2), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot => None,
+        FlagsAt::Slot | FlagsAt::Rule(_) => None,
         FlagsAt::Host { inverted } => Some(s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o),
         FlagsAt::HostFcmp { swapped } => {
             let index = z << 6 | p << 2 | c;

@@ -57,7 +57,8 @@ impl Cache {
             self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
             stitch.add(&self.builder.region);
         }
-        let Some((region, ranges)) = stitch.finish() else { return false };
+        let Some((mut region, ranges)) = stitch.finish() else { return false };
+        ir::opt::peel(&mut region);
         debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
         self.publish(key, &region, &ranges, leaders.len() as u32, code);
         true

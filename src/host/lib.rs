@@ -75,6 +75,64 @@ pub enum FlagsAt {
     Host { inverted: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
+    /// Nowhere: they are made by this one of the region's rules.
+    Rule(u16),
+}
+
+/// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlagsRule {
+    pub op: FlagsOp,
+    /// The operands' type: I32 or I64.
+    pub ty: Ty,
+    pub a: RuleOperand,
+    pub b: RuleOperand,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagsOp {
+    Sub,
+    Add,
+    And,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleOperand {
+    /// What a slot holds, and a constant added to it.
+    Slot {
+        slot: u16,
+        add: i32,
+    },
+    Const(u64),
+}
+
+impl FlagsRule {
+    /// Itself, if no more than one operand has to be computed first.
+    pub(crate) fn checked(self) -> Option<FlagsRule> {
+        let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
+        let small = |o: RuleOperand| matches!(o, RuleOperand::Const(c) if i32::try_from(c as i64).is_ok() || self.ty == Ty::I32);
+        (plain(self.a) || plain(self.b) || small(self.b) || self.op == FlagsOp::And && self.a == self.b).then_some(self)
+    }
+
+    pub fn uses(&self, slot: u16) -> bool {
+        [self.a, self.b].iter().any(|o| matches!(o, RuleOperand::Slot { slot: s, .. } if *s == slot))
+    }
+
+    /// The flags, as [`ir::Ty::Flags`] has them in memory, by what `get` finds in a slot.
+    pub fn evaluate(&self, get: impl Fn(u16) -> u64) -> u32 {
+        let value = |o: RuleOperand| match o {
+            RuleOperand::Slot { slot, add } => get(slot).wrapping_add_signed(i64::from(add)) & self.ty.mask(),
+            RuleOperand::Const(c) => c & self.ty.mask(),
+        };
+        let (a, b) = (value(self.a), value(self.b));
+        let v = ir::Val(0);
+        let (op, args) = match self.op {
+            FlagsOp::Sub => (Op::FlagsSub(v, v), [a, b, 0, 0]),
+            FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
+            FlagsOp::And => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
+        };
+        ir::eval(&op, Ty::Flags, &[self.ty; 4], &args.map(u128::from), &mut 0) as u32
+    }
 }
 
 /// What an access that can fault needs, for guest state to be exact when it does.
@@ -127,4 +185,5 @@ pub struct Code {
     /// How many counters it has.
     pub counters: u32,
     pub faults: Vec<FaultRecord>,
+    pub rules: Vec<FlagsRule>,
 }

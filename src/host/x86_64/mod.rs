@@ -7,6 +7,7 @@ mod alloc;
 pub mod asm;
 mod emit;
 mod plan;
+mod rules;
 pub mod thunks;
 
 pub use emit::{Compiler, Features, Request};
@@ -36,6 +37,8 @@ pub struct Map {
     pub xmm: Vec<Option<Xmm>>,
     /// By slot: whether it has a home of either kind.
     pub(crate) homed: Vec<bool>,
+    /// The (first) slot of guest flags.
+    pub(crate) flags: Option<u16>,
 }
 
 impl Map {
@@ -50,7 +53,8 @@ impl Map {
             xmm[slot.0 as usize] = Some(Xmm(reg));
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
-        Map { state, gpr, xmm, homed }
+        let flags = state.slots.iter().position(|s| s.ty == ir::Ty::Flags).map(|s| s as u16);
+        Map { state, gpr, xmm, homed, flags }
     }
 
     /// The slot's place in memory.

@@ -1,11 +1,34 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
 //! computed straight into the host register that is a slot's home. One backward pass over each block.
 
+use super::Map;
 use ir::{Op, Region, Slot, Ty, Val};
 use ir::{Touches, V1};
 
 /// No home wanted.
 pub(super) const NO_HOME: u16 = u16::MAX;
+
+/// What an operation does about flags in their slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Seen,
+    Dies,
+}
+
+fn flags_fate(op: &Op, flags: Option<u16>) -> Option<Fate> {
+    let is = |s: &Slot| Some(s.0) == flags;
+    match op {
+        Op::Set(slot, _) if is(slot) => Some(Fate::Dies),
+        Op::Get(slot) if is(slot) => Some(Fate::Seen),
+        op if op.can_fault() => Some(Fate::Seen),
+        Op::Call(h, _) => match h.touches {
+            Touches::Nothing => None,
+            Touches::Reads(slots) | Touches::Writes(slots) => slots.iter().any(is).then_some(Fate::Seen),
+            Touches::All => Some(Fate::Seen),
+        },
+        _ => None,
+    }
+}
 
 /// The plan of a region. Indexed by instruction.
 #[derive(Debug, Default)]
@@ -19,6 +42,10 @@ pub(super) struct Plan {
     pub(super) skip: Vec<bool>,
     /// The slot whose home the value should be computed into, or [`NO_HOME`].
     pub(super) home: Vec<u16>,
+    /// After the instruction, the flags slot is overwritten before anybody can see it.
+    pub(super) flags_dead: Vec<bool>,
+    /// By block: the flags slot is overwritten before anybody can see it as the block begins.
+    pub(super) dead_at_entry: Vec<bool>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
@@ -26,9 +53,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Plans a region. `homed` tells for each slot whether it has a home.
-    pub(super) fn run(&mut self, r: &Region, homed: &[bool]) {
-        let n = r.insts.len();
+    /// Plans a region for the slots' homes.
+    pub(super) fn run(&mut self, r: &Region, map: &Map) {
+        let (n, homed) = (r.insts.len(), &*map.homed);
         self.root.clear();
         for (i, inst) in r.insts.iter().enumerate() {
             let root = renames(r, &inst.op, inst.ty).map_or(Val(i as u32), |v| self.root[v.0 as usize]);
@@ -45,18 +72,55 @@ impl Plan {
         self.skip.resize(n, false);
         self.home.clear();
         self.home.resize(n, NO_HOME);
+        self.flags_dead.clear();
+        self.flags_dead.resize(n, false);
+        self.flags_at_entries(r, map.flags);
         for b in &r.blocks {
-            self.block(r, b.start, b.end, &b.term, homed);
+            self.block(r, b, homed, map.flags);
         }
     }
 
-    fn block(&mut self, r: &Region, start: u32, end: u32, term: &ir::Term, homed: &[bool]) {
+    /// Which blocks begin with flags that are overwritten unseen.
+    fn flags_at_entries(&mut self, r: &Region, flags: Option<u16>) {
+        // What is not known yet counts as dead: it comes to stand by going round until nothing changes.
+        self.dead_at_entry.clear();
+        self.dead_at_entry.resize(r.blocks.len(), true);
+        let mut changed = flags.is_some() && r.blocks.len() > 1;
+        if !changed {
+            self.dead_at_entry.fill(false);
+        }
+        while changed {
+            changed = false;
+            for (n, b) in r.blocks.iter().enumerate().rev() {
+                let seen = (b.start..b.end).find_map(|i| flags_fate(&r.insts[i as usize].op, flags));
+                let dead = match seen {
+                    Some(fate) => fate == Fate::Dies,
+                    None => self.dead_behind(&b.term),
+                };
+                changed |= self.dead_at_entry[n] != dead;
+                self.dead_at_entry[n] = dead;
+            }
+        }
+    }
+
+    /// Whether flags are overwritten unseen wherever the block's end leads.
+    fn dead_behind(&self, term: &ir::Term) -> bool {
+        let mut next = term.successors().peekable();
+        next.peek().is_some() && next.all(|b| self.dead_at_entry[b.0 as usize])
+    }
+
+    fn block(&mut self, r: &Region, block: &ir::Block, homed: &[bool], flags: Option<u16>) {
+        let (start, end, term) = (block.start, block.end, &block.term);
         self.dead.clear();
         self.dead.resize(homed.len(), false);
+        if let Some(flags) = flags {
+            self.dead[flags as usize] = self.dead_behind(term);
+        }
         self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
         for i in (start..end).rev() {
+            self.flags_dead[i as usize] = flags.is_some_and(|f| self.dead[f as usize]);
             self.inst(r, i, homed);
         }
     }

@@ -48,7 +48,9 @@ impl Stitch {
         }
         for (n, b) in piece.blocks.iter().enumerate() {
             let start = if n == 0 { first } else { b.start + at };
-            let term = moved(b.term, at, first_block);
+            let mut term = b.term;
+            term.map_args(|v| Val(v.0 + at));
+            term.map_successors(|b| BlockId(b.0 + first_block));
             r.blocks.push(Block { start, end: b.end + at, term, params: Vec::new(), args: Vec::new() });
         }
         self.starts.push((piece.pc, BlockId(first_block)));
@@ -155,20 +157,5 @@ impl Stitch {
         for (block, _) in blocks.iter_mut().zip(&reached).filter(|(_, reached)| !**reached) {
             (block.end, block.term) = (block.start, Term::Goto { pc: self.region.pc });
         }
-    }
-}
-
-/// The end of a piece's block in the region.
-fn moved(term: Term, values: u32, blocks: u32) -> Term {
-    let b = |id: BlockId| BlockId(id.0 + blocks);
-    let v = |v: Val| Val(v.0 + values);
-    match term {
-        Term::Jump(to) => Term::Jump(b(to)),
-        Term::Branch { cond, then, other } => Term::Branch { cond: v(cond), then: b(then), other: b(other) },
-        Term::CallIndirect { pc, ret } => Term::CallIndirect { pc: v(pc), ret },
-        Term::Return { pc } => Term::Return { pc: v(pc) },
-        Term::Indirect { pc } => Term::Indirect { pc: v(pc) },
-        Term::FlushCode { addr, len, next } => Term::FlushCode { addr: v(addr), len, next },
-        other => other,
     }
 }

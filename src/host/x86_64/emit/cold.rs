@@ -5,8 +5,9 @@ use super::super::alloc::Loc;
 use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
 use super::super::field;
 use super::Emitter;
+use super::flags::Kind;
 use crate::cpu::at;
-use crate::{Exit, Site};
+use crate::{Exit, FlagsRule, Site};
 use ir::{BlockId, Helper, Ty, Val};
 
 /// An operand of a slow path, where it stands when the path is taken.
@@ -22,9 +23,11 @@ pub(super) enum Arg {
 #[derive(Clone, Debug)]
 pub(super) enum Cold {
     /// Leave; `value` if scratch holds what goes to `Cpu::exit_value`.
-    Leave { label: Label, exit: Exit, value: bool },
+    Leave { label: Label, exit: Exit, value: bool, flags: Option<(u16, FlagsRule)> },
     /// Leaves with the address of `mem`; but an access of so many bytes that lies within 16 aligned ones goes back to the label.
-    Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
+    Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit, flags: Option<(u16, FlagsRule)> },
+    /// On the way to a block that wants flags in their slot.
+    Edge { label: Label, to: Label, pending: Option<(u16, Kind)>, ruled: Option<(u16, FlagsRule)> },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
     /// The granule's lock is given back: an exclusive store has lost its claim after all.
@@ -55,14 +58,14 @@ impl Emitter<'_> {
 
     fn cold_path(&mut self, cold: &Cold) {
         match cold {
-            Cold::Leave { label, exit, value } => {
+            Cold::Leave { label, exit, value, flags } => {
                 self.a.bind(*label);
                 if *value {
                     self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
                 }
-                self.leave(*exit);
+                self.leave_with(*exit, *flags);
             }
-            Cold::Misaligned { label, mem, unless, exit } => {
+            Cold::Misaligned { label, mem, unless, exit, flags } => {
                 self.a.bind(*label);
                 self.a.lea(Size::Q, SCRATCH, *mem);
                 self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
@@ -71,7 +74,16 @@ impl Emitter<'_> {
                     self.a.alu_i(Alu::Cmp, Size::D, SCRATCH, 16 - i32::from(*size));
                     self.a.jcc(X::Be, *back);
                 }
-                self.leave(*exit);
+                self.leave_with(*exit, *flags);
+            }
+            Cold::Edge { label, to, pending, ruled } => {
+                self.a.bind(*label);
+                if let Some((slot, kind)) = *pending {
+                    self.save_flags(slot, kind);
+                } else if let Some((slot, rule)) = *ruled {
+                    self.save_by_rule(slot, rule);
+                }
+                self.a.jmp(*to);
             }
             Cold::Unpack { label, back } => {
                 self.a.bind(*label);
@@ -113,6 +125,20 @@ impl Emitter<'_> {
                 self.a.jmp(*back);
             }
         }
+    }
+
+    /// Leaves with guest flags made by their rule, if they are known so.
+    fn leave_with(&mut self, exit: Exit, flags: Option<(u16, FlagsRule)>) {
+        if let Some((slot, rule)) = flags {
+            self.save_by_rule(slot, rule);
+        }
+        self.leave(exit);
+    }
+
+    /// Leaves in the cold part; `value` if scratch holds what goes to `Cpu::exit_value`. The host's flags must have been saved.
+    pub(super) fn leave_cold(&mut self, label: Label, exit: Exit, value: bool) {
+        let flags = self.rule_now();
+        self.cold.push(Cold::Leave { label, exit, value, flags });
     }
 
     /// The flags in `Cpu::ret` to the host's Z, P, C as a comparison leaves them.
@@ -240,6 +266,9 @@ impl Emitter<'_> {
         let args: Vec<Val> = args.iter().copied().filter(|a| !a.is_none()).collect();
         self.prepare_flags_args(&args);
         self.clobber();
+        if helper.can_exit || !matches!(helper.touches, ir::Touches::Nothing) {
+            self.save_ruled();
+        }
         self.store_args(&args);
         self.release();
         match helper.touches {
@@ -262,7 +291,7 @@ impl Emitter<'_> {
             let label = self.a.label();
             self.a.jcc(X::Ne, label);
             let exit = Exit::HelperTrap { pc: self.pc, extra: self.extra };
-            self.cold.push(Cold::Leave { label, exit, value: false });
+            self.leave_cold(label, exit, false);
         }
         self.take_result(v);
     }

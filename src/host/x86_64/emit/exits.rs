@@ -4,7 +4,7 @@
 //! first with where the guest wants to go, and if they agree the host's `ret` predicts it.
 
 use super::super::alloc::{HostCc, Loc};
-use super::super::asm::{Alu, Cc as X, Mem, Reg, Size};
+use super::super::asm::{Alu, Cc as X, Label, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
@@ -17,7 +17,7 @@ impl Emitter<'_> {
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
-                self.prepare_successor(b, false);
+                self.prepare_successor(b);
                 self.jump_to(b);
             }
             Term::Branch { cond, then, other } => self.branch(cond, then, other),
@@ -25,18 +25,16 @@ impl Emitter<'_> {
         }
     }
 
-    /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
-    fn prepare_successor(&mut self, b: BlockId, keep: bool) {
-        if self.hands_over(b) {
-            self.entry[b.0 as usize] = self.pending_kind();
-        } else {
-            self.save_pending(keep);
+    /// What a successor expects, before the jump to it.
+    fn prepare_successor(&mut self, b: BlockId) {
+        if !self.takes_over(b) {
+            self.save_pending();
         }
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
     }
 
     /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
-    fn hands_over(&self, b: BlockId) -> bool {
+    pub(super) fn hands_over(&self, b: BlockId) -> bool {
         self.predecessors[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
     }
 
@@ -60,37 +58,47 @@ impl Emitter<'_> {
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
         if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
-            self.save_pending(false);
-        }
-        if !self.hands_over(then) || !self.hands_over(other) {
-            self.save_pending(true);
+            self.clobber();
         }
         let cc = self.host_cond(cond);
-        self.prepare_successor(then, true);
-        self.prepare_successor(other, true);
-        let (first, target, rest) =
+        let (cc, target, rest) =
             if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
-        let label = self.labels[target.0 as usize];
-        let fall = self.labels[rest.0 as usize];
-        match first {
+        let label = self.edge(target);
+        match cc {
             HostCc::One(cc) => self.a.jcc(cc, label),
             HostCc::FpEq => {
+                let fall = self.a.label();
                 self.a.jcc(X::P, fall);
                 self.a.jcc(X::E, label);
+                self.a.bind(fall);
             }
             HostCc::FpNe => {
                 self.a.jcc(X::P, label);
                 self.a.jcc(X::Ne, label);
             }
         }
+        self.prepare_successor(rest);
         self.jump_to(rest);
+    }
+
+    /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
+    fn edge(&mut self, b: BlockId) -> Label {
+        self.stub_at[b.0 as usize] = (self.pc, self.extra);
+        let to = self.labels[b.0 as usize];
+        let (pending, ruled) = (self.pending_kind(), self.rule_now());
+        if self.takes_over(b) || pending.is_none() && ruled.is_none() {
+            return to;
+        }
+        let label = self.a.label();
+        self.cold.push(Cold::Edge { label, to, pending, ruled });
+        label
     }
 
     /// A block that only leaves, in the cold part.
     pub(super) fn stub(&mut self, id: BlockId) {
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
-        self.host = super::HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.flags_at_block(id);
         (self.pc, self.extra) = self.stub_at[id.0 as usize];
         let term = self.r.blocks[id.0 as usize].term;
         self.exit(&term);
@@ -106,7 +114,7 @@ impl Emitter<'_> {
         {
             self.reg(pc);
         }
-        self.save_pending(false);
+        self.save_pending();
         self.host.forget();
         match *term {
             Term::Goto { pc } => {
@@ -164,7 +172,7 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
-        self.cold.push(Cold::Leave { label, exit: Exit::Poll { pc }, value: false });
+        self.leave_cold(label, Exit::Poll { pc }, false);
     }
 
     /// Counts down to the time when what begins at `pc` is hot.
@@ -175,7 +183,7 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::Sub, Size::D, Mem::external(counter), 1);
         let label = self.a.label();
         self.a.jcc(X::B, label);
-        self.cold.push(Cold::Leave { label, exit: Exit::Hot { pc, counter }, value: false });
+        self.leave_cold(label, Exit::Hot { pc, counter }, false);
     }
 
     /// The address of a new link slot for a guest address.

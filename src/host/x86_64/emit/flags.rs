@@ -10,9 +10,9 @@ use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
-use crate::FlagsAt;
 use crate::cpu::at;
-use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
+use crate::{FlagsAt, FlagsOp, FlagsRule, RuleOperand};
+use ir::{BlockId, Cc, Env, Fmt, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,13 +30,25 @@ pub(in super::super) struct HostFlags {
     cur: Option<(Val, Kind)>,
     /// They are what this slot of guest state holds, and it is stale in memory.
     pending: Option<u16>,
+    /// The flags slot is stale in memory; its rule tells what it should hold.
+    ruled: bool,
+    /// The rule does not outlast the instruction being emitted.
+    rule_fails: bool,
     /// Truth values that are conditions on them.
     conds: Vec<Val>,
 }
 
 impl HostFlags {
-    pub(super) fn at_entry(pending: Option<(u16, Kind)>) -> HostFlags {
-        HostFlags { cur: pending.map(|(_, k)| (Val::NONE, k)), pending: pending.map(|(s, _)| s), conds: Vec::new() }
+    /// For a block that finds them as they are here.
+    fn handed_over(&self) -> HostFlags {
+        let pending = self.pending.filter(|_| self.cur.is_some());
+        let cur = self.cur.filter(|_| pending.is_some()).map(|(_, kind)| (Val::NONE, kind));
+        HostFlags { cur, pending, ruled: self.ruled, ..HostFlags::default() }
+    }
+
+    /// The flags slot is overwritten, or nobody will see it.
+    pub(super) fn drop_rule(&mut self) {
+        self.ruled = false;
     }
 
     /// They mean nothing any more; what was needed has been saved.
@@ -53,11 +65,176 @@ fn packed(nzcv: u64) -> u32 {
 
 impl Emitter<'_> {
     /// For a fault record: where flags are, and whose they are.
-    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
+    pub(super) fn flags_at(&mut self) -> (FlagsAt, u16) {
         match (self.host.cur, self.host.pending) {
             (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
             (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
-            _ => (FlagsAt::Slot, 0),
+            _ => match self.rule_now() {
+                Some((slot, rule)) => {
+                    let known = self.out.rules.iter().position(|r| *r == rule);
+                    let n = known.unwrap_or_else(|| {
+                        self.out.rules.push(rule);
+                        self.out.rules.len() - 1
+                    });
+                    (FlagsAt::Rule(n as u16), slot)
+                }
+                None => (FlagsAt::Slot, 0),
+            },
+        }
+    }
+
+    /// The flags slot and its rule, if it is stale in memory and in the host's flags.
+    pub(super) fn rule_now(&self) -> Option<(u16, FlagsRule)> {
+        if !self.host.ruled {
+            return None;
+        }
+        Some((self.map.flags?, self.tracker.rule.expect("what is ruled has a rule")))
+    }
+
+    /// Flags at the start of a block.
+    pub(super) fn flags_at_block(&mut self, id: BlockId) {
+        let n = id.0 as usize;
+        self.tracker.start(self.map.homed.len(), self.rules[n]);
+        self.host = std::mem::take(&mut self.entry[n]);
+        self.host.ruled |= self.rules[n].is_some() && self.host.pending.is_none() && !self.found[n];
+        if self.plan.dead_at_entry[n] {
+            self.host.forget();
+        }
+    }
+
+    /// Whether a successor takes flags as they are: where they stand, or by their rule, or not at all. Else they must be in their slot.
+    pub(super) fn takes_over(&mut self, b: BlockId) -> bool {
+        let n = b.0 as usize;
+        if self.hands_over(b) {
+            self.entry[n] = self.host.handed_over();
+            self.found[n] = true;
+            return true;
+        }
+        debug_assert!(self.rules[n].is_none() || self.rules[n] == self.tracker.rule, "the rule at block {n}");
+        self.rules[n].is_some() || self.plan.dead_at_entry[n]
+    }
+
+    /// Before instruction `i`, which may overwrite what the rule is made of: flags that somebody will see are saved. Whether nobody will
+    /// see them behind it.
+    pub(super) fn before_rule_is_lost(&mut self, i: u32) -> bool {
+        let asked = self.host.ruled || self.host.pending.is_some();
+        self.host.rule_fails = false;
+        if !asked || !self.tracker.loses(self.r, self.plan, self.map, i) {
+            return false;
+        }
+        if self.plan.flags_dead[i as usize] {
+            return true;
+        }
+        if self.host.ruled {
+            self.clobber();
+            self.save_ruled();
+        }
+        self.host.rule_fails = true;
+        false
+    }
+
+    /// Behind the instruction.
+    pub(super) fn after_rule(&mut self, dies: bool) {
+        self.host.rule_fails = false;
+        if dies {
+            self.host.ruled = false;
+            self.host.pending = self.host.pending.filter(|slot| Some(*slot) != self.map.flags);
+        }
+    }
+
+    /// Flags that are known by their rule go to their slot. The host's flags must have been saved.
+    pub(super) fn save_ruled(&mut self) {
+        if let Some((slot, rule)) = self.rule_now() {
+            self.save_by_rule(slot, rule);
+            self.host.ruled = false;
+        }
+    }
+
+    /// Makes flags by a rule and stores them in their slot. Takes scratch and the host's flags.
+    pub(super) fn save_by_rule(&mut self, slot: u16, rule: FlagsRule) {
+        let kind = self.make_by_rule(rule);
+        self.pack(kind, false);
+        self.store_flags_slot(slot);
+    }
+
+    fn make_by_rule(&mut self, rule: FlagsRule) -> Kind {
+        let size = super::super::alloc::size(rule.ty);
+        let (mut left, mut right) = (rule.a, rule.b);
+        let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
+        let small = |o: RuleOperand| match o {
+            RuleOperand::Const(c) if rule.ty == Ty::I32 => Some(c as i32),
+            RuleOperand::Const(c) => i32::try_from(c as i64).ok(),
+            RuleOperand::Slot { .. } => None,
+        };
+        if rule.op == FlagsOp::And && left != right && !plain(right) && small(right).is_none() {
+            std::mem::swap(&mut left, &mut right);
+        }
+        if rule.op == FlagsOp::Add && !plain(right) && small(right).is_none() {
+            std::mem::swap(&mut left, &mut right);
+        }
+        // One operand may have to be computed: in scratch. An addition, and one of a constant, have their first there anyway.
+        let home = |o: RuleOperand| match o {
+            RuleOperand::Slot { slot, add: 0 } => self.map.gpr[slot as usize],
+            _ => None,
+        };
+        let (a, b) = if rule.op == FlagsOp::Sub && !plain(right) && small(right).is_none() {
+            self.operand_in_scratch(right, size);
+            let RuleOperand::Slot { slot, add: 0 } = left else { unreachable!("rules are checked") };
+            (self.place(slot), Some(Rm::Reg(SCRATCH)))
+        } else {
+            let first = match home(left) {
+                Some(r) if rule.op != FlagsOp::Add => r,
+                _ => {
+                    self.operand_in_scratch(left, size);
+                    SCRATCH
+                }
+            };
+            let second = match right {
+                _ if rule.op == FlagsOp::And && left == right => Some(Rm::Reg(first)),
+                RuleOperand::Slot { slot, .. } => Some(self.place(slot)),
+                RuleOperand::Const(_) => None,
+            };
+            (Rm::Reg(first), second)
+        };
+        let imm = small(right).unwrap_or(0);
+        match (rule.op, b) {
+            (FlagsOp::Sub, None) => self.a.alu_i(Alu::Cmp, size, a, imm),
+            (FlagsOp::Add, None) => self.a.alu_i(Alu::Add, size, a, imm),
+            (FlagsOp::And, None) => self.a.test_i(size, a, imm),
+            (FlagsOp::Sub, Some(b)) => match (a, b) {
+                (Rm::Reg(a), b) => self.a.alu(Alu::Cmp, size, a, b),
+                (Rm::Mem(m), Rm::Reg(b)) => self.a.alu_mr(Alu::Cmp, size, m, b),
+                _ => unreachable!("one of them is in scratch"),
+            },
+            (FlagsOp::Add, Some(b)) => self.a.alu(Alu::Add, size, SCRATCH, b),
+            (FlagsOp::And, Some(b)) => match (a, b) {
+                (Rm::Reg(a), b) => self.a.test(size, b, a),
+                _ => unreachable!("the first is in a register"),
+            },
+        }
+        Kind::Int { inverted: rule.op == FlagsOp::Sub }
+    }
+
+    /// Where an integer slot lies.
+    fn place(&self, slot: u16) -> Rm {
+        match self.map.gpr[slot as usize] {
+            Some(r) => Rm::Reg(r),
+            None => Rm::Mem(self.map.mem(slot as usize)),
+        }
+    }
+
+    fn operand_in_scratch(&mut self, o: RuleOperand, size: Size) {
+        match o {
+            RuleOperand::Const(c) => self.a.mov_ri(SCRATCH, c),
+            RuleOperand::Slot { slot, add } => match (self.place(slot), add) {
+                (Rm::Reg(r), add) => self.a.lea(size, SCRATCH, Mem::base(r, add)),
+                (m, add) => {
+                    self.a.mov(size, SCRATCH, m);
+                    if add != 0 {
+                        self.a.lea(size, SCRATCH, Mem::base(SCRATCH, add));
+                    }
+                }
+            },
         }
     }
 
@@ -78,7 +255,13 @@ impl Emitter<'_> {
         }
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        if self.host.pending.is_some() || named {
+        let by_rule = self.host.pending.is_some()
+            && self.host.pending == self.map.flags
+            && self.tracker.rule.is_some()
+            && !self.host.rule_fails;
+        if by_rule && !named {
+            self.host.ruled = true;
+        } else if self.host.pending.is_some() || named {
             self.pack(kind, true);
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
@@ -138,27 +321,28 @@ impl Emitter<'_> {
         }
     }
 
-    /// Guest flags that stand in the host's only go to their slot; `keep` if conditions on the host's flags are still to be read.
-    pub(super) fn save_pending(&mut self, keep: bool) {
-        let Some((slot, kind)) = self.pending_kind() else { return };
-        if keep && matches!(kind, Kind::Fcmp { .. }) {
-            // The packing destroys the host's flags: save them whole.
-            let conds: Vec<Val> = self.host.conds.clone();
-            for v in conds {
-                if matches!(self.loc(v), Loc::Cc(_)) {
-                    self.reg(v);
-                }
-            }
+    /// Guest flags that stand in the host's only, or are known by their rule, go to their slot.
+    pub(super) fn save_pending(&mut self) {
+        match self.pending_kind() {
+            Some((slot, kind)) => self.save_flags(slot, kind),
+            None => self.save_ruled(),
         }
-        self.pack(kind, keep);
+        (self.host.cur, self.host.pending) = (None, None);
+    }
+
+    /// The host's flags, which mean this, to a slot. Takes scratch.
+    pub(super) fn save_flags(&mut self, slot: u16, kind: Kind) {
+        self.pack(kind, false);
         self.store_flags_slot(slot);
-        self.host.pending = None;
-        if !keep || matches!(kind, Kind::Fcmp { .. }) {
-            self.host.cur = None;
-        }
     }
 
     pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
+        if let Some((_, rule)) = self.rule_now().filter(|(s, _)| *s == slot) {
+            self.clobber();
+            let kind = self.make_by_rule(rule);
+            self.set_loc(v, Loc::None);
+            return self.now_hold(v, kind);
+        }
         match &mut self.host.cur {
             Some((name, _)) if self.host.pending == Some(slot) => {
                 *name = v;
@@ -172,6 +356,9 @@ impl Emitter<'_> {
     }
 
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
+        if Some(slot) == self.map.flags {
+            self.host.drop_rule();
+        }
         let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
             let m = self.map.mem(slot as usize);

@@ -16,8 +16,9 @@ mod vector_shuffle;
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
+use super::rules::{self, Tracker};
 use super::{Map, SCRATCH};
-use crate::{Code, FaultRecord, Site, Thunks};
+use crate::{Code, FaultRecord, FlagsRule, Site, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -32,6 +33,7 @@ pub struct Compiler {
     pub mask_tags: bool,
     asm: Asm,
     plan: Plan,
+    tracker: Tracker,
     locs: Vec<Loc>,
 }
 
@@ -66,13 +68,23 @@ pub struct Request<'a> {
 impl Compiler {
     pub fn new(map: Map, thunks: Thunks) -> Compiler {
         let features = Features::detect();
-        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+        Compiler {
+            map,
+            thunks,
+            features,
+            mask_tags: false,
+            asm: Asm::new(),
+            plan: Plan::default(),
+            tracker: Tracker::default(),
+            locs: Vec::new(),
+        }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
     pub fn compile(&mut self, request: Request) -> (&mut Asm, Code) {
         self.asm.clear();
-        self.plan.run(request.region, &self.map.homed);
+        self.plan.run(request.region, &self.map);
+        let rules = rules::at_entries(request.region, &self.plan, &self.map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
         let mut e = Emitter {
@@ -83,6 +95,8 @@ impl Compiler {
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
+            tracker: &mut self.tracker,
+            rules,
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
@@ -98,7 +112,8 @@ impl Compiler {
             pc: request.region.pc,
             extra: 0,
             host: HostFlags::default(),
-            entry: vec![None; request.region.blocks.len()],
+            entry: vec![HostFlags::default(); request.region.blocks.len()],
+            found: vec![false; request.region.blocks.len()],
             stub_at: vec![(0, 0); request.region.blocks.len()],
             slot_holds: vec![Val::NONE; self.map.homed.len()],
             labels: Vec::new(),
@@ -122,6 +137,9 @@ pub(super) struct Emitter<'a> {
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
+    tracker: &'a mut Tracker,
+    /// By block: the rule of the flags slot that holds as it begins.
+    rules: Vec<Option<FlagsRule>>,
     pub(super) locs: &'a mut Vec<Loc>,
     first_exit: u32,
     first_link: u64,
@@ -142,8 +160,10 @@ pub(super) struct Emitter<'a> {
     pc: u64,
     extra: u32,
     pub(super) host: HostFlags,
-    /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<Option<(u16, flags::Kind)>>,
+    /// Flags as a block with one predecessor finds them.
+    entry: Vec<HostFlags>,
+    /// Whether `entry` has been said.
+    found: Vec<bool>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -189,14 +209,19 @@ impl Emitter<'_> {
         self.a.bind(self.labels[id.0 as usize]);
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
-        self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.flags_at_block(id);
         for i in block.start..block.end {
-            if self.plan.skip[i as usize] || i == self.done {
+            if self.plan.skip[i as usize] {
                 continue;
             }
-            self.now = i;
-            self.inst(Val(i));
-            self.release();
+            if i != self.done {
+                self.now = i;
+                let dies = self.before_rule_is_lost(i);
+                self.inst(Val(i));
+                self.release();
+                self.after_rule(dies);
+            }
+            self.tracker.step(self.r, self.plan, self.map, i);
         }
         self.now = block.end;
         self.term(id, &block.term);
