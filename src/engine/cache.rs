@@ -5,7 +5,7 @@
 use crate::arena::Arena;
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
-use host::x86_64::{Compiler, Map, Request, thunks};
+use host::x86_64::{Compiler, Homes, Map, Request, thunks};
 use host::{FaultRecord, FlagsRule, Place, Site, StateMap};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +53,7 @@ pub(crate) struct RegionInfo {
     code_end: u64,
     faults: Vec<FaultRecord>,
     rules: Vec<FlagsRule>,
+    homes: Option<Homes>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
     live: bool,
@@ -193,7 +194,7 @@ impl Cache {
             std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
         };
         let first_counter = self.options.hot.map(|_| self.arena.next_counter());
-        let request = Request { region, first_exit, first_link, first_counter, keep: &mut keep };
+        let request = Request { region, first_exit, first_link, first_counter, hot: pieces > 0, keep: &mut keep };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
@@ -248,6 +249,7 @@ impl Cache {
             code_end,
             faults: out.faults,
             rules: out.rules,
+            homes: out.homes,
             incoming: Vec::new(),
             live: true,
         };
@@ -331,6 +333,11 @@ impl Cache {
         Some(&self.regions[n]).filter(|r| host < r.code_end)
     }
 
+    /// The registers of slots in the code at a host address.
+    pub(crate) fn homes_at(&self, host: u64) -> &Homes {
+        self.region_at(host).and_then(|r| r.homes.as_ref()).unwrap_or(&self.compiler.map.homes)
+    }
+
     /// A rule that the fault record for a host address names.
     pub(crate) fn rule_at(&self, host: u64, n: u16) -> FlagsRule {
         self.region_at(host).expect("a record was found there").rules[n as usize]
@@ -372,7 +379,7 @@ fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
     arena.write(&asm.buf);
-    offsets.at(at)
+    offsets.at(at, serve)
 }
 
 fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {

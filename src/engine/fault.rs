@@ -61,7 +61,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let Some(record) = cache.fault_at(rip) else { return false };
     // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
     let fp = unsafe { &*context.uc_mcontext.fpregs };
-    let map = &cache.compiler.map;
+    let map = cache.homes_at(rip);
     let guest = engine.guest();
     for (s, slot) in guest.state.slots.iter().enumerate() {
         let at = slot.offset as usize;

@@ -172,6 +172,8 @@ pub struct Thunks {
     pub site: u64,
     /// Goes to the address that marks the empty shadow stack, if a guest should want that.
     pub sentinel: u64,
+    /// What the site thunk calls: `extern "C" fn(cpu, site)`.
+    pub serve: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
 }
@@ -186,4 +188,6 @@ pub struct Code {
     pub counters: u32,
     pub faults: Vec<FaultRecord>,
     pub rules: Vec<FlagsRule>,
+    /// The homes of slots, if they are the region's own.
+    pub homes: Option<x86_64::Homes>,
 }

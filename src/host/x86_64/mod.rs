@@ -6,6 +6,7 @@
 mod alloc;
 pub mod asm;
 mod emit;
+mod local;
 mod plan;
 mod rules;
 pub mod thunks;
@@ -28,13 +29,18 @@ pub(crate) const HOMES: [Reg; 10] =
     [Reg::RBX, Reg::RBP, Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::R12, Reg::R13];
 pub(crate) const XHOMES: usize = 12;
 
+/// The registers of slots that have one, by slot.
+#[derive(Clone, Debug)]
+pub struct Homes {
+    pub gpr: Vec<Option<Reg>>,
+    pub xmm: Vec<Option<Xmm>>,
+}
+
 /// Where the slots of a guest are while its code runs.
 #[derive(Clone, Debug)]
 pub struct Map {
     pub state: StateMap,
-    /// By slot.
-    pub gpr: Vec<Option<Reg>>,
-    pub xmm: Vec<Option<Xmm>>,
+    pub homes: Homes,
     /// By slot: whether it has a home of either kind.
     pub(crate) homed: Vec<bool>,
     /// The (first) slot of guest flags.
@@ -54,7 +60,7 @@ impl Map {
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
         let flags = state.slots.iter().position(|s| s.ty == ir::Ty::Flags).map(|s| s as u16);
-        Map { state, gpr, xmm, homed, flags }
+        Map { state, homes: Homes { gpr, xmm }, homed, flags }
     }
 
     /// The slot's place in memory.

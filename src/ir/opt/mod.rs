@@ -3,5 +3,5 @@
 mod peel;
 mod stitch;
 
-pub use peel::peel;
+pub use peel::{frequencies, peel};
 pub use stitch::Stitch;

@@ -56,6 +56,17 @@ fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
     found
 }
 
+/// How often each block runs, as far as loops tell: eight rounds each.
+pub fn frequencies(r: &Region) -> Vec<u32> {
+    let mut times = vec![1; r.blocks.len()];
+    for (_, body) in loops(r) {
+        for b in body {
+            times[b] = (times[b] * 8).min(1 << 15);
+        }
+    }
+    times
+}
+
 /// For each block, which blocks every way to it passes, itself among them. Blocks that cannot be reached: all.
 fn dominators(r: &Region) -> Vec<Set> {
     let words = r.blocks.len().div_ceil(64);

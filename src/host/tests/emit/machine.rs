@@ -96,7 +96,7 @@ impl Machine {
         let (mut asm, offsets) = thunks::write(&map, serve as *const () as u64);
         asm.relocate(code as u64).expect("the thunks refer to themselves only");
         copy(&asm.buf, code, 0);
-        let thunks = offsets.at(code as u64);
+        let thunks = offsets.at(code as u64, serve as *const () as u64);
         // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
         let cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
         Machine {
@@ -121,8 +121,14 @@ impl Machine {
             sites.push(Box::new(site));
             &raw const **sites.last().expect("one was pushed") as u64
         };
-        let request =
-            Request { region, first_exit: 0, first_link: self.code as u64, first_counter: None, keep: &mut keep };
+        let request = Request {
+            region,
+            first_exit: 0,
+            first_link: self.code as u64,
+            first_counter: None,
+            hot: false,
+            keep: &mut keep,
+        };
         let (asm, _) = self.compiler.compile(request);
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");

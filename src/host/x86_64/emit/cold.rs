@@ -1,9 +1,9 @@
 //! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
 
-use super::super::SCRATCH;
 use super::super::alloc::Loc;
 use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
 use super::super::field;
+use super::super::{SCRATCH, thunks};
 use super::Emitter;
 use super::flags::Kind;
 use crate::cpu::at;
@@ -159,6 +159,20 @@ impl Emitter<'_> {
         self.a.sahf();
     }
 
+    /// What a region with homes of its own has of its own.
+    pub(super) fn own_thunks(&mut self) {
+        let Some(local) = self.local else { return };
+        if let Some(label) = self.way_out {
+            self.a.bind(label);
+            local.leave(self.a);
+            self.a.jmp_extern(self.thunks.exit);
+        }
+        if let Some(label) = self.own_site {
+            self.a.bind(label);
+            thunks::write_site(self.a, self.map, self.thunks.serve);
+        }
+    }
+
     pub(super) fn place_constants(&mut self) {
         if self.constants.is_empty() {
             return;
@@ -202,7 +216,13 @@ impl Emitter<'_> {
     /// All registers but scratch survive; homes pass through guest state.
     fn call_site(&mut self, site: u64) {
         self.a.mov_ri(SCRATCH, site);
-        self.a.call_extern(self.thunks.site);
+        match self.local {
+            Some(_) => {
+                let own = *self.own_site.get_or_insert_with(|| self.a.label());
+                self.a.call(own);
+            }
+            None => self.a.call_extern(self.thunks.site),
+        }
     }
 
     /// Stores the operands of `v` as a site's arguments.
@@ -298,9 +318,9 @@ impl Emitter<'_> {
 
     /// A slot is going to be written behind our back: values in it that are still needed move out.
     fn leave_slot(&mut self, s: usize) {
-        if let Some(r) = self.map.gpr[s] {
+        if let Some(r) = self.map.homes.gpr[s] {
             self.free_home(r);
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.free_xhome(x);
         } else if self.map.state.slots[s].ty == Ty::Flags {
             let v = self.slot_holds[s];

@@ -122,6 +122,7 @@ impl Emitter<'_> {
                     self.poll(pc);
                     self.count(pc);
                 }
+                self.restore_homes();
                 self.goto(pc);
             }
             Term::Call { pc, ret } => {
@@ -129,6 +130,7 @@ impl Emitter<'_> {
                     self.poll(pc);
                 }
                 self.push_return(ret);
+                self.restore_homes();
                 let slot = self.link(pc);
                 self.a.call_mem(Mem::external(slot));
                 self.landing(ret);
@@ -136,6 +138,7 @@ impl Emitter<'_> {
             Term::CallIndirect { pc, ret } => {
                 self.copy_to(pc, SCRATCH);
                 self.push_return(ret);
+                self.restore_homes();
                 let dispatch = self.a.label();
                 self.a.call(dispatch);
                 self.landing(ret);
@@ -145,6 +148,7 @@ impl Emitter<'_> {
             Term::Return { pc } => self.ret(pc),
             Term::Indirect { pc } => {
                 self.copy_to(pc, SCRATCH);
+                self.restore_homes();
                 self.dispatch();
             }
             Term::Syscall { next } => self.leave(Exit::Syscall { next }),
@@ -161,10 +165,31 @@ impl Emitter<'_> {
 
     /// Leaves for the engine.
     pub(super) fn leave(&mut self, exit: Exit) {
+        if self.local.is_none() {
+            return self.leave_restored(exit);
+        }
+        let way_out = *self.way_out.get_or_insert_with(|| self.a.label());
+        self.exit_number(exit);
+        self.a.jmp(way_out);
+    }
+
+    /// Leaves for the engine with the homes that hold between regions.
+    fn leave_restored(&mut self, exit: Exit) {
+        self.exit_number(exit);
+        self.a.jmp_extern(self.thunks.exit);
+    }
+
+    fn exit_number(&mut self, exit: Exit) {
         let n = self.first_exit + self.out.exits.len() as u32;
         self.out.exits.push(exit);
         self.a.mov_ri(SCRATCH, u64::from(n));
-        self.a.jmp_extern(self.thunks.exit);
+    }
+
+    /// To the homes that hold between regions. The host's flags and scratch stay.
+    fn restore_homes(&mut self) {
+        if let Some(local) = self.local {
+            local.leave(self.a);
+        }
     }
 
     /// Leaves, to come back at `pc`, if somebody asked.
@@ -198,7 +223,7 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            self.leave(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+            self.leave_restored(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
         }
     }
 
@@ -213,7 +238,7 @@ impl Emitter<'_> {
             Ok(imm) => self.a.push_i(imm),
             Err(_) => {
                 // The link register has just been set to it: its home, if it has one.
-                let home = self.map.gpr.iter().flatten().copied().find(|r| {
+                let home = self.map.homes.gpr.iter().flatten().copied().find(|r| {
                     let v = self.gpr.holds[r.0 as usize];
                     !v.is_none() && self.const_of(v) == Some(ret)
                 });
@@ -237,12 +262,13 @@ impl Emitter<'_> {
 
     fn ret(&mut self, pc: Val) {
         let target = match self.loc(pc) {
-            Loc::Reg(r) if self.r.ty(pc) == ir::Ty::I64 => r,
+            Loc::Reg(r) if self.r.ty(pc) == ir::Ty::I64 && self.local.is_none() => r,
             _ => {
                 self.copy_to(pc, SCRATCH);
                 SCRATCH
             }
         };
+        self.restore_homes();
         let miss = self.a.label();
         self.a.alu(Alu::Cmp, Size::Q, target, Mem::base(Reg::RSP, 8));
         self.a.jcc(X::Ne, miss);

@@ -174,7 +174,7 @@ impl Emitter<'_> {
         }
         // One operand may have to be computed: in scratch. An addition, and one of a constant, have their first there anyway.
         let home = |o: RuleOperand| match o {
-            RuleOperand::Slot { slot, add: 0 } => self.map.gpr[slot as usize],
+            RuleOperand::Slot { slot, add: 0 } => self.map.homes.gpr[slot as usize],
             _ => None,
         };
         let (a, b) = if rule.op == FlagsOp::Sub && !plain(right) && small(right).is_none() {
@@ -217,7 +217,7 @@ impl Emitter<'_> {
 
     /// Where an integer slot lies.
     fn place(&self, slot: u16) -> Rm {
-        match self.map.gpr[slot as usize] {
+        match self.map.homes.gpr[slot as usize] {
             Some(r) => Rm::Reg(r),
             None => Rm::Mem(self.map.mem(slot as usize)),
         }

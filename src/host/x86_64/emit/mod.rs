@@ -15,6 +15,7 @@ mod vector_shuffle;
 
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
+use super::local::Local;
 use super::plan::Plan;
 use super::rules::{self, Tracker};
 use super::{Map, SCRATCH};
@@ -61,6 +62,8 @@ pub struct Request<'a> {
     pub first_link: u64,
     /// The address of its first counter, if it is to count its backward jumps; the others follow.
     pub first_counter: Option<u64>,
+    /// The region is hot: it may have homes of its own.
+    pub hot: bool,
     /// Keeps a helper site where it can be found by address.
     pub keep: &'a mut dyn FnMut(Site) -> u64,
 }
@@ -83,18 +86,23 @@ impl Compiler {
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
     pub fn compile(&mut self, request: Request) -> (&mut Asm, Code) {
         self.asm.clear();
-        self.plan.run(request.region, &self.map);
-        let rules = rules::at_entries(request.region, &self.plan, &self.map, &mut self.tracker);
+        let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
+        let map = local.as_ref().map_or(&self.map, |l| &l.map);
+        self.plan.run(request.region, map);
+        let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
         let mut e = Emitter {
             r: request.region,
-            map: &self.map,
+            map,
+            local: local.as_ref(),
             thunks: &self.thunks,
             features: self.features,
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
+            way_out: None,
+            own_site: None,
             tracker: &mut self.tracker,
             rules,
             locs: &mut self.locs,
@@ -123,7 +131,8 @@ impl Compiler {
             constants: Vec::new(),
         };
         e.region();
-        let code = e.out;
+        let mut code = e.out;
+        code.homes = local.map(|l| l.map.homes);
         (&mut self.asm, code)
     }
 }
@@ -132,6 +141,11 @@ impl Compiler {
 pub(super) struct Emitter<'a> {
     pub(super) r: &'a Region,
     pub(super) map: &'a Map,
+    /// The map's other side, if it is the region's own.
+    local: Option<&'a Local>,
+    /// Where to leave from with the homes within the region, and its own site thunk, if they are wanted.
+    way_out: Option<Label>,
+    own_site: Option<Label>,
     pub(super) thunks: &'a Thunks,
     mask_tags: bool,
     pub(super) features: Features,
@@ -186,6 +200,9 @@ impl Emitter<'_> {
                 self.predecessors[s.0 as usize] += 1;
             }
         }
+        if let Some(local) = self.local {
+            local.enter(self.a);
+        }
         for i in 0..self.r.blocks.len() {
             let id = BlockId(i as u32);
             if !self.emitted[i] && !self.is_stub(id) && (i == 0 || self.predecessors[i] > 0) {
@@ -193,6 +210,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.own_thunks();
         self.link_stubs();
         self.place_constants();
     }
@@ -264,10 +282,10 @@ impl Emitter<'_> {
 
     fn get(&mut self, v: Val, slot: u16) {
         let s = slot as usize;
-        if let Some(r) = self.map.gpr[s] {
+        if let Some(r) = self.map.homes.gpr[s] {
             self.gpr.holds[r.0 as usize] = v;
             self.set_loc(v, Loc::Reg(r));
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.xhold(v, x);
         } else if self.r.ty(v) == Ty::Flags {
             self.get_flags(slot, v);
@@ -281,9 +299,9 @@ impl Emitter<'_> {
         let s = slot as usize;
         if self.r.ty(v) == Ty::Flags {
             self.set_flags(slot, v);
-        } else if let Some(r) = self.map.gpr[s] {
+        } else if let Some(r) = self.map.homes.gpr[s] {
             self.set_gpr(r, v);
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.set_xmm(x, v);
         } else {
             self.set_memory(slot, v);
