@@ -169,6 +169,12 @@ impl Arena {
         unsafe { (*(at as *const std::sync::atomic::AtomicU32)).store(n, std::sync::atomic::Ordering::Relaxed) };
     }
 
+    pub(crate) fn counter(&self, at: u64) -> u32 {
+        debug_assert!((self.counters_at as u64..self.exits_at as u64).contains(&at), "a counter");
+        // SAFETY: as in `set_counter`.
+        unsafe { (*(at as *const std::sync::atomic::AtomicU32)).load(std::sync::atomic::Ordering::Relaxed) }
+    }
+
     /// Points a link slot somewhere else.
     pub(crate) fn set_link(&self, slot: u64, target: u64) {
         debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");

@@ -70,6 +70,13 @@ impl RegionInfo {
     }
 }
 
+/// A backward jump that is counted: from which instruction, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BackEdge {
+    pub(crate) from: u64,
+    pub(crate) counter: u64,
+}
+
 const PAGE_BITS: u32 = 12;
 
 /// Where the instruction at `pc` lies: without the mode bit that a guest may keep in bit 0 (arm's Thumb).
@@ -81,7 +88,7 @@ pub(crate) fn address(pc: u64) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(crate) guest: &'static Guest,
-    options: Options,
+    pub(crate) options: Options,
     pub(crate) arena: Arena,
     pub(crate) compiler: Compiler,
     pub(crate) builder: Builder,
@@ -89,6 +96,8 @@ pub(crate) struct Cache {
     pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
+    /// Backward jumps by where they lead.
+    pub(crate) back: HashMap<u64, Vec<BackEdge>, BuildHasherDefault<KeyHasher>>,
     /// Regions for the interpreter.
     interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
     /// Link slots that are not linked: slot → (exit code it points to).
@@ -127,6 +136,7 @@ impl Cache {
             regions: Vec::new(),
             table: HashMap::default(),
             pages: BTreeMap::new(),
+            back: HashMap::default(),
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
@@ -206,6 +216,9 @@ impl Cache {
         let len = asm.buf.len() as u64;
         for exit in &out.exits {
             self.arena.add_exit(*exit);
+            if let host::Exit::Hot { pc, from, counter } = *exit {
+                self.back.entry(pc).or_default().push(BackEdge { from, counter });
+            }
         }
         for (n, (_, stub)) in out.links.iter().enumerate() {
             let target = at + u64::from(*stub);
@@ -319,6 +332,7 @@ impl Cache {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
+        self.back.clear();
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();

@@ -6,8 +6,8 @@
 use crate::cache::{Cache, Key};
 use crate::{CodeSource, Cpu, Engine};
 use host::cpu::{JUMP_CACHE, NOWHERE};
-use ir::Term;
 use ir::opt::Stitch;
+use ir::{Op, Term};
 use std::sync::atomic::Ordering;
 
 /// Guest instructions in a hot region, about.
@@ -58,10 +58,32 @@ impl Cache {
             stitch.add(&self.builder.region);
         }
         let Some((mut region, ranges)) = stitch.finish() else { return false };
+        if !self.goes_round(key.0, &region) {
+            return false;
+        }
         ir::opt::peel(&mut region);
         debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
         self.publish(key, &region, &ranges, leaders.len() as u32, code);
         true
+    }
+
+    /// Whether most of the backward jumps to the head are the region's own: an interpreter's loop mostly goes round by ways that nobody knows here.
+    fn goes_round(&self, head: u64, region: &ir::Region) -> bool {
+        let inside: std::collections::HashSet<u64> = region
+            .blocks
+            .iter()
+            .flat_map(|b| &region.insts[b.start as usize..b.end as usize])
+            .filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None })
+            .collect();
+        let threshold = self.options.hot.unwrap_or(0);
+        let (mut own, mut all) = (0, 0);
+        for edge in self.back.get(&head).into_iter().flatten() {
+            let left = self.arena.counter(edge.counter);
+            let times = u64::from(if left > threshold { threshold + AGAIN - left } else { threshold - left });
+            all += times;
+            own += if inside.contains(&edge.from) { times } else { 0 };
+        }
+        own * 2 >= all
     }
 
     /// Where the pieces of the loop at `key` begin, in order of address: its head and what direct jumps have led to.

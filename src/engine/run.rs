@@ -198,7 +198,7 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Hot { pc, counter } => {
+            host::Exit::Hot { pc, counter, .. } => {
                 self.heat(cpu, pc, counter);
                 Next::Go(pc)
             }

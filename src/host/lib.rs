@@ -37,9 +37,10 @@ pub enum Exit {
     Poll {
         pc: u64,
     },
-    /// A counter of backward jumps to pc has come to its end; the guest goes on there.
+    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there.
     Hot {
         pc: u64,
+        from: u64,
         counter: u64,
     },
     Syscall {

@@ -208,7 +208,7 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::Sub, Size::D, Mem::external(counter), 1);
         let label = self.a.label();
         self.a.jcc(X::B, label);
-        self.leave_cold(label, Exit::Hot { pc, counter }, false);
+        self.leave_cold(label, Exit::Hot { pc, from: self.pc, counter }, false);
     }
 
     /// The address of a new link slot for a guest address.
