@@ -356,7 +356,7 @@ impl Engine {
             self.cache.release();
         }
         if child {
-            crate::cpu::unlock_granules();
+            crate::cpu::release_granules();
             self.cache.lock().arena.seal();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }
