@@ -3,6 +3,7 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
+use crate::stats::{Clock, Made, Stage, Stats};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
@@ -104,6 +105,7 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
+    stats: Option<&'static Stats>,
 }
 
 /// Guest code for the front end.
@@ -117,7 +119,7 @@ impl Code for Reader<'_> {
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
@@ -140,6 +142,7 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            stats,
         }
     }
 
@@ -171,8 +174,10 @@ impl Cache {
         if !self.has_room() {
             return None;
         }
+        let mut clock = Clock::start(self.stats);
         let max_insns = self.options.max_insns;
         self.front_end(key, code, max_insns, &[]);
+        clock.end(Stage::FrontEnd);
         self.log_translation(key, code);
         let region = std::mem::take(&mut self.builder.region);
         let ranges = [(region.pc, region.end)];
@@ -196,6 +201,7 @@ impl Cache {
         code: &dyn CodeSource,
     ) -> u64 {
         let (log, pc) = (self.options.log, key.0);
+        let mut clock = Clock::start(self.stats);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let sites = &mut self.sites;
@@ -229,7 +235,19 @@ impl Cache {
             self.arena.add_counter(self.options.hot.unwrap_or(0));
         }
         self.add(key, ranges, pieces, (at, at + len), out);
+        clock.end(Stage::BackEnd);
+        self.count(region, pieces, len);
         at
+    }
+
+    /// Counts the region that was made.
+    fn count(&self, region: &ir::Region, pieces: u32, host_bytes: u64) {
+        if let Some(s) = self.stats {
+            s.made(Made::Regions, 1);
+            s.made(Made::HotRegions, u64::from(pieces > 0));
+            s.made(Made::GuestInsns, u64::from(region.guest_insns));
+            s.made(Made::HostBytes, host_bytes);
+        }
     }
 
     /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders.
@@ -284,6 +302,9 @@ impl Cache {
         let Some(stub) = self.unlinked.remove(&slot) else { return };
         let region = &mut self.regions[n as usize];
         region.incoming.push((slot, stub));
+        if let Some(s) = self.stats {
+            s.made(Made::Links, 1);
+        }
         self.arena.set_link(slot, region.code);
     }
 
@@ -304,6 +325,9 @@ impl Cache {
             .collect();
         for &n in &hit {
             self.drop_region(n);
+        }
+        if let Some(s) = self.stats {
+            s.made(Made::Invalidated, hit.len() as u64);
         }
         !hit.is_empty()
     }
@@ -336,6 +360,9 @@ impl Cache {
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
+        if let Some(s) = self.stats {
+            s.forget_sites();
+        }
         self.arena.clear();
         self.restart(serve);
     }
@@ -383,7 +410,8 @@ impl Cache {
             code.log(&text);
         }
         if log.op {
-            code.log(&format!("OP {:#x}\n{:#?}\n", key.0, region.insts));
+            let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name.to_owned();
+            code.log(&format!("OP {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
         }
     }
 }

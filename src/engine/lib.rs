@@ -11,9 +11,11 @@ pub mod lock;
 mod memory;
 mod run;
 mod serve;
+mod stats;
 
 pub use cpu::Cpu;
 pub use run::Engine;
+pub use stats::Report;
 
 use std::fmt::Debug;
 
@@ -75,10 +77,19 @@ pub struct Options {
     pub hot: Option<u32>,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// Count, for [`Engine::report`].
+    pub stats: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), hot: Some(1000), interpret: false }
+        Options {
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            hot: Some(1000),
+            interpret: false,
+            stats: false,
+        }
     }
 }

@@ -136,6 +136,10 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("stats", "STATS", Value("file"), "add a line of JSON to it at the end: what -d stats tells (%d: the process)", |o, v| {
+        o.stats_file = Some(v.to_vec());
+        Ok(())
+    }, true),
     row("hot", "HOT", Value("count"), "translate loops as a whole after so many rounds (0: at once, off: never)", |o, v| {
         o.hot = Some(if v == b"off" { None } else { Some(number(v)?.try_into().map_err(|_| "is too large")?) });
         Ok(())

@@ -50,12 +50,17 @@ pub struct Map {
 impl Map {
     /// Gives the guest's registers their homes.
     pub fn new(state: StateMap) -> Map {
+        Map::with(state, HOMES.len(), XHOMES)
+    }
+
+    /// The same with so many homes of each kind at most.
+    pub fn with(state: StateMap, ints: usize, vectors: usize) -> Map {
         let n = state.slots.len();
         let (mut gpr, mut xmm) = (vec![None; n], vec![None; n]);
-        for (slot, reg) in state.int_homes.iter().zip(HOMES) {
+        for (slot, reg) in state.int_homes.iter().zip(HOMES).take(ints) {
             gpr[slot.0 as usize] = Some(reg);
         }
-        for (slot, reg) in state.vec_homes.iter().zip(0..XHOMES as u8) {
+        for (slot, reg) in state.vec_homes.iter().zip(0..XHOMES as u8).take(vectors) {
             xmm[slot.0 as usize] = Some(Xmm(reg));
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();

@@ -10,7 +10,9 @@ pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
 pub(crate) const FLAGS: u16 = 12;
 pub(crate) const V128S: std::ops::Range<u16> = 13..25;
-const SLOTS: usize = 25;
+/// Rounds of loops.
+pub(crate) const COUNTS: std::ops::Range<u16> = 25..27;
+const SLOTS: usize = 27;
 
 pub(crate) static TYPES: [Ty; SLOTS] = {
     let mut t = [Ty::V128; SLOTS];
@@ -23,6 +25,7 @@ pub(crate) static TYPES: [Ty; SLOTS] = {
         };
         i += 1;
     }
+    (t[25], t[26]) = (Ty::I64, Ty::I64);
     t
 };
 
@@ -77,9 +80,9 @@ fn place(slot: usize) -> usize {
 impl Machine {
     pub(crate) fn new() -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
-        let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
-        let vec_homes = (13..19).map(Slot).collect();
-        let map = Map::new(StateMap { slots, int_homes, vec_homes });
+        let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 25, 26].map(Slot).to_vec();
+        let vec_homes = V128S.map(Slot).collect();
+        let map = Map::with(StateMap { slots, int_homes, vec_homes }, 7, 6);
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -114,7 +117,7 @@ impl Machine {
     }
 
     /// Compiles a region in place of the one before. It leaves by exits only.
-    pub(crate) fn load(&mut self, region: &Region) {
+    pub(crate) fn load(&mut self, region: &Region, hot: bool) {
         self.sites.clear();
         let sites = &mut self.sites;
         let mut keep = |site: Site| {
@@ -126,7 +129,7 @@ impl Machine {
             first_exit: 0,
             first_link: self.code as u64,
             first_counter: None,
-            hot: false,
+            hot,
             keep: &mut keep,
         };
         let (asm, _) = self.compiler.compile(request);
@@ -219,7 +222,7 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
         values[i as usize] = match inst.op {
             Op::Const(c) => c.into(),
             Op::ConstV(n) => r.vectors[n as usize],
-            Op::Insn { .. } => 0,
+            Op::Insn { .. } | Op::Poll { .. } => 0,
             Op::Get(slot) => s.slots[slot.0 as usize],
             Op::Set(slot, v) => {
                 s.slots[slot.0 as usize] = value(v) & mask(TYPES[slot.0 as usize]);

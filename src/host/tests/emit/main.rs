@@ -85,7 +85,7 @@ fn each(cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<Str
             maker.start(rounding);
             maker.single(case, &mut rng, variant);
             maker.end();
-            machine.load(maker.region());
+            machine.load(maker.region(), false);
             let calls = compare(&mut machine, &maker, &tame_state(), case);
             // In another rounding than is in force nothing that rounds is inline.
             if own_rounding(case).is_none_or(|own| own == rounding) {
@@ -185,13 +185,12 @@ fn narrowed_after_a_spill() {
         maker.start(ir::Round::NearestEven);
         maker.crowded(&mut rng);
         maker.end();
-        machine.load(maker.region());
+        machine.load(maker.region(), false);
         compare(&mut machine, &maker, &random_state(&mut rng), &i);
     }
 }
 
-#[test]
-fn random_regions() {
+fn all_cases() -> Vec<Case> {
     let mut cases = cases::vector();
     cases.extend(cases::integer());
     cases.extend(cases::integer());
@@ -199,6 +198,35 @@ fn random_regions() {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
         cases.extend(cases::float(cases::environments()[3].round(round)));
     }
+    cases
+}
+
+/// Loops in loops, as hot regions have them: peeled, with homes of their own.
+#[test]
+fn random_loops() {
+    let cases = all_cases();
+    let mut rng = Rng(0x0bad_cafe_1234_5679 + number("RQEMU_SEED", 0));
+    let (mut machine, mut maker) = (Machine::new(), Maker::new());
+    for i in 0..number("RQEMU_REGIONS", 3000) / 2 {
+        maker.start(rng.pick(&cases::ROUNDS));
+        maker.loops(&cases, &mut rng, machine.memory.as_ptr() as u64);
+        maker.end();
+        let mut region = maker.region().clone();
+        if rng.one_in(2) {
+            ir::opt::peel(&mut region);
+        }
+        assert_eq!(ir::verify::check(&region, &machine::TYPES), Ok(()));
+        machine.load(&region, !rng.one_in(4));
+        for _ in 0..4 {
+            let state = random_state(&mut rng);
+            compare(&mut machine, &maker, &state, &i);
+        }
+    }
+}
+
+#[test]
+fn random_regions() {
+    let cases = all_cases();
     let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));
     let mut machine = Machine::new();
     let mut maker = Maker::new();
@@ -207,7 +235,7 @@ fn random_regions() {
         maker.start(rng.pick(&cases::ROUNDS));
         maker.random(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
-        machine.load(maker.region());
+        machine.load(maker.region(), false);
         for _ in 0..4 {
             let state = random_state(&mut rng);
             compare(&mut machine, &maker, &state, &i);
