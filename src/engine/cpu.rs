@@ -84,6 +84,7 @@ impl Cpu {
         let r = &mut this.raw;
         r.fcmp = FCMP;
         r.excl_addr = u64::MAX;
+        r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
@@ -166,6 +167,12 @@ impl Cpu {
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {
         self.raw.pending.swap(0, Ordering::SeqCst) != 0
+    }
+
+    /// The exclusive monitor watches nothing any more, as after an exception.
+    pub fn clear_monitor(&mut self) {
+        self.raw.excl_addr = u64::MAX;
+        self.monitor = None;
     }
 
     /// Guest state of another Cpu (of the same engine): for clone(2).

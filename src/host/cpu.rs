@@ -34,6 +34,8 @@ pub struct Cpu {
     pub exit_value: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
+    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
+    pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
     pub mxcsr: u32,
     pub host_mxcsr: u32,
@@ -102,6 +104,7 @@ displacement! {
     EXIT_INDEX = exit_index;
     EXIT_VALUE = exit_value;
     PENDING = pending;
+    CONCURRENT = concurrent;
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;
     FP_FLAGS = fp_flags;
