@@ -377,9 +377,12 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
             inbox.pending.fetch_or(RECORDED, Ordering::Release);
             *(&raw mut context.uc_sigmask).cast::<u64>() = !SYNCHRONOUS;
         }
-        (*inbox.cpu.load(Ordering::Relaxed)).interrupt();
     }
-    if let Some(to) = host::safe_syscall_fixup(rip, context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64) {
+    // SAFETY: the task's Cpu; `interrupt` and `leave_syscall` are made for handlers.
+    let cpu = unsafe { &*inbox.cpu.load(Ordering::Relaxed) };
+    cpu.interrupt();
+    let rcx = context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64;
+    if let Some(to) = host::safe_syscall_fixup(rip, rcx).or_else(|| cpu.leave_syscall(rip, rcx)) {
         context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
     }
 }

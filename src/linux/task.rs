@@ -87,6 +87,7 @@ impl Task {
             let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
             match exit {
                 Exit::Syscall => self.syscall(),
+                Exit::SyscallRestart => self.restart = Some(Errno::RESTARTSYS),
                 Exit::Interrupted => {}
                 Exit::Trap(trap) => self.trap(trap),
                 Exit::Fault(fault) => self.fault(&fault),
