@@ -165,6 +165,12 @@ impl Cpu {
         self.raw.pending.swap(0, Ordering::SeqCst) != 0
     }
 
+    /// Whether `rip` is in generated code, thunks included.
+    pub fn is_own_code(&self, rip: u64) -> bool {
+        let (start, end) = self.engine().reserved();
+        (start..end).contains(&rip)
+    }
+
     /// For the handler of a signal that interrupted this thread at `rip`: if that stood at a system call which generated code was about to make, or
     /// which the kernel has given up (then `rcx` is not 0), where it must go on.
     pub fn leave_syscall(&self, rip: u64, rcx: u64) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! The system call thunk: generated code makes most calls itself. What the kernel keeps stays where it is, vector homes among it.
 
-use super::super::asm::{Alu, Cc, Mem, Reg, Size};
+use super::super::asm::{Alu, Cc, L128, Mem, Reg, Size, vop};
 use super::super::{SCRATCH, field};
 use super::{ThunkOffsets, Writer};
 use crate::cpu::{CALL_HOST, CALL_SERVED, CALLS, ExitKind, NOT_SERVED, at};
@@ -56,7 +56,8 @@ impl Writer<'_> {
         // Without the kernel.
         self.a.bind(served);
         self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RCX);
-        self.store_homes();
+        self.each_lent(|w, s, r| w.a.mov_mr(w.size(s), w.map.mem(s), r));
+        self.store_vectors();
         self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
         for (r, slot) in ARGS.into_iter().zip(slots.args).take(3) {
             self.get_stored(r, slot);
@@ -64,7 +65,8 @@ impl Writer<'_> {
         self.a.call_reg(SCRATCH);
         self.a.mov(Size::Q, Reg::RCX, field(at::SHADOW));
         self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RCX, -8));
-        self.load_homes();
+        self.take_back();
+        self.load_vectors();
         self.a.mov_ri(Reg::RDX, NOT_SERVED.cast_unsigned());
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Reg::RDX);
         self.a.jcc(Cc::E, leaves);
@@ -91,6 +93,22 @@ impl Writer<'_> {
         self.store_homes();
         self.a.stmxcsr(field(at::MXCSR));
         self.return_to_rust();
+    }
+
+    /// Vector homes to memory, and back.
+    fn store_vectors(&mut self) {
+        for s in 0..self.map.homed.len() {
+            if let Some(x) = self.map.xmm[s] {
+                self.a.vst(vop::VMOVUPS_ST, L128, self.map.mem(s), x);
+            }
+        }
+    }
+    fn load_vectors(&mut self) {
+        for s in 0..self.map.homed.len() {
+            if let Some(x) = self.map.xmm[s] {
+                self.a.v2(vop::VMOVUPS, L128, x, self.map.mem(s));
+            }
+        }
     }
 
     fn return_unless_pending(&mut self, waits: super::super::asm::Label) {
