@@ -222,6 +222,7 @@ fn engine_options(options: &Options) -> engine::Options {
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
         stats: stats::wanted(options),
+        calls: &crate::sys::direct::CALLS,
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
