@@ -7,7 +7,7 @@ use crate::stats::{Clock, Made, Stage, Stats};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
-use host::{FaultRecord, FlagsRule, Place, Site, StateMap};
+use host::{FaultRecord, FlagsRule, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -120,15 +120,18 @@ impl Code for Reader<'_> {
 
 impl Cache {
     pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+        let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
             vec_homes: guest.state.vec_homes.to_vec(),
+            syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve);
+        arena.keep();
         Cache {
             guest,
             options,
@@ -144,11 +147,6 @@ impl Cache {
             sites: Vec::new(),
             stats,
         }
-    }
-
-    /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64) {
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -351,8 +349,8 @@ impl Cache {
         }
     }
 
-    /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64) {
+    /// Forgets everything but the thunks. Nobody may be running code.
+    pub(crate) fn clear(&mut self) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
@@ -364,7 +362,6 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve);
     }
 
     /// The region whose code is at a host address.

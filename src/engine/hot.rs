@@ -21,7 +21,7 @@ impl Engine {
     /// A counter of backward jumps to `pc` has come to its end.
     pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, counter: u64) {
         let mut cache = self.cache.lock();
-        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+        if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             return;
         }
         cache.arena.set_counter(counter, AGAIN);

@@ -66,7 +66,6 @@ impl Cause {
             host::Exit::Goto { .. } => Cause::Goto,
             host::Exit::Poll { .. } => Cause::Poll,
             host::Exit::Hot { .. } => Cause::Hot,
-            host::Exit::Syscall { .. } => Cause::Syscall,
             host::Exit::Resume { .. } => Cause::Resume,
             host::Exit::FlushCode { .. } => Cause::FlushCode,
             host::Exit::Trap { .. } => Cause::Trap,

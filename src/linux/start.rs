@@ -223,6 +223,7 @@ fn engine_options(options: &Options) -> engine::Options {
         interpret: options.interpret,
         hot: options.hot.unwrap_or(default.hot).filter(|_| !options.one_insn),
         stats: stats::wanted(options),
+        calls: &crate::sys::direct::CALLS,
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),

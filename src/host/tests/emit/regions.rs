@@ -278,11 +278,7 @@ impl Maker {
             self.block(cases, rng, memory, 3);
         }
         let zero = self.b.i64(0);
-        let again = if rng.one_in(3) {
-            self.b.cmp(IntCc::Ne, rest, zero)
-        } else {
-            self.b.cond(ir::Cc::Ne, flags)
-        };
+        let again = if rng.one_in(3) { self.b.cmp(IntCc::Ne, rest, zero) } else { self.b.cond(ir::Cc::Ne, flags) };
         let out = self.b.block();
         self.b.branch(again, head, out);
         self.pool.clear();

@@ -194,12 +194,20 @@ impl Emitter<'_> {
         }
         let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
         if ordered {
+            self.clobber();
             let r = self.in_scratch(v);
             if m.big && m.size > 1 {
                 self.clobber_for_swap(r, bytes);
             }
+            let (alone, done) = (self.a.label(), self.a.label());
+            self.unless_concurrent(alone);
             self.fault_here();
             self.a.xchg(bytes, mem, r);
+            self.a.jmp(done);
+            self.a.bind(alone);
+            self.fault_here();
+            self.a.mov_mr(bytes, mem, r);
+            self.a.bind(done);
             return;
         }
         if let (Some(imm), false) = (self.imm32(v), m.big) {
@@ -262,7 +270,26 @@ impl Emitter<'_> {
 
     fn full_fence(&mut self) {
         self.clobber();
+        let done = self.a.label();
+        self.unless_concurrent(done);
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+        self.a.bind(done);
+    }
+
+    /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
+    fn unless_concurrent(&mut self, label: super::Label) {
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), 0);
+        self.a.jcc(X::E, label);
+    }
+
+    /// The next instruction, an access that can fault, has a lock prefix where one is needed: a branch goes around the prefix.
+    fn lock_here(&mut self) {
+        let bare = self.a.label();
+        self.unless_concurrent(bare);
+        self.fault_here();
+        self.a.lock();
+        self.a.bind(bare);
+        self.fault_here();
     }
 
     pub(super) fn prefetch(&mut self, addr: Val) {
@@ -283,11 +310,12 @@ impl Emitter<'_> {
         match op {
             Rmw::Swap | Rmw::Add => {
                 let r = self.in_scratch(x);
-                self.fault_here();
                 if op == Rmw::Swap {
+                    self.fault_here();
                     self.a.xchg(bytes, mem, r);
                 } else {
-                    self.a.lock().xadd(bytes, mem, r);
+                    self.lock_here();
+                    self.a.xadd(bytes, mem, r);
                 }
             }
             _ => self.rmw_loop(op, mem, x, ty),
@@ -331,8 +359,8 @@ impl Emitter<'_> {
                 self.a.cmov(keep.invert(), Size::Q, t, x);
             }
         }
-        self.fault_here();
-        self.a.lock().cmpxchg(bytes, mem, t);
+        self.lock_here();
+        self.a.cmpxchg(bytes, mem, t);
         self.a.jcc(X::Ne, again);
     }
 
@@ -345,8 +373,8 @@ impl Emitter<'_> {
         let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
         self.in_scratch(expected);
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, new);
+        self.lock_here();
+        self.a.cmpxchg(size(ty), mem, new);
         let d = self.def(v, None);
         match ty {
             Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
@@ -412,10 +440,13 @@ impl Emitter<'_> {
         let base = self.reg(addr);
         // Before the value is read: a store by another between the two is seen as a later version. One under way is no version at all.
         let t = self.temp();
+        let alone = self.a.label();
+        self.unless_concurrent(alone);
         let version = self.granule(base, t);
         self.a.mov(Size::Q, SCRATCH, version);
         self.a.alu_i(Alu::And, Size::Q, SCRATCH, -2);
         self.a.mov_mr(Size::Q, field(at::EXCL_VERSION), SCRATCH);
+        self.a.bind(alone);
         let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
@@ -462,12 +493,21 @@ impl Emitter<'_> {
         self.a.mov(addr_size, SCRATCH, base);
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
+        let (alone, tried) = (self.a.label(), self.a.label());
+        self.unless_concurrent(alone);
         self.claim(base, t, fail);
-        let mem = self.untagged(mem, addr, t);
+        let untagged = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, value);
+        self.a.lock().cmpxchg(size(ty), untagged, value);
         self.release_granule(t);
+        self.a.jmp(tried);
+        self.a.bind(alone);
+        let untagged = self.untagged(mem, addr, t);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
+        self.fault_here();
+        self.a.cmpxchg(size(ty), untagged, value);
+        self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
