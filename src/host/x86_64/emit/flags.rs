@@ -32,6 +32,8 @@ pub(in super::super) struct HostFlags {
     pending: Option<u16>,
     /// The flags slot is stale in memory; its rule tells what it should hold.
     ruled: bool,
+    /// The value that the rule makes, if it has a name in this block.
+    ruled_val: Option<Val>,
     /// The rule does not outlast the instruction being emitted.
     rule_fails: bool,
     /// Truth values that are conditions on them.
@@ -44,11 +46,6 @@ impl HostFlags {
         let pending = self.pending.filter(|_| self.cur.is_some());
         let cur = self.cur.filter(|_| pending.is_some()).map(|(_, kind)| (Val::NONE, kind));
         HostFlags { cur, pending, ruled: self.ruled, ..HostFlags::default() }
-    }
-
-    /// The flags slot is overwritten, or nobody will see it.
-    pub(super) fn drop_rule(&mut self) {
-        self.ruled = false;
     }
 
     /// They mean nothing any more; what was needed has been saved.
@@ -122,7 +119,7 @@ impl Emitter<'_> {
         if !asked || !self.tracker.loses(self.r, self.plan, self.map, i) {
             return false;
         }
-        if self.plan.flags_dead[i as usize] {
+        if self.plan.flags_dead[i as usize] && self.ruled_value_needed().is_none() {
             return true;
         }
         if self.host.ruled {
@@ -146,7 +143,29 @@ impl Emitter<'_> {
     pub(super) fn save_ruled(&mut self) {
         if let Some((slot, rule)) = self.rule_now() {
             self.save_by_rule(slot, rule);
+            if let Some(v) = self.ruled_value_needed() {
+                self.slot_holds[slot as usize] = v;
+                self.set_loc(v, Loc::Slot(slot));
+            }
             self.host.ruled = false;
+        }
+    }
+
+    /// The value that only the rule knows, if the current operation or a later one uses it.
+    fn ruled_value_needed(&self) -> Option<Val> {
+        let v = self.host.ruled_val.filter(|_| self.host.ruled)?;
+        let elsewhere = self.host.cur.is_some_and(|(name, _)| name == v) || self.loc(v) != Loc::None;
+        (!elsewhere && self.plan.last_use[v.0 as usize] >= self.now).then_some(v)
+    }
+
+    /// Brings a flags value that only the rule knows into the host's flags.
+    fn revive(&mut self, v: Val) {
+        if self.ruled_value_needed() == Some(v)
+            && let Some((_, rule)) = self.rule_now()
+        {
+            self.clobber();
+            let kind = self.make_by_rule(rule);
+            self.now_hold(v, kind);
         }
     }
 
@@ -255,12 +274,13 @@ impl Emitter<'_> {
         }
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        let by_rule = self.host.pending.is_some()
-            && self.host.pending == self.map.flags
-            && self.tracker.rule.is_some()
-            && !self.host.rule_fails;
-        if by_rule && !named {
+        let of_rule = match self.host.pending {
+            Some(slot) => Some(slot) == self.map.flags,
+            None => self.host.ruled && self.host.ruled_val == Some(v),
+        };
+        if of_rule && self.tracker.rule.is_some() && !self.host.rule_fails {
             self.host.ruled = true;
+            self.host.ruled_val = Some(v).filter(|_| named);
         } else if self.host.pending.is_some() || named {
             self.pack(kind, true);
             if let Some(slot) = self.host.pending {
@@ -341,6 +361,7 @@ impl Emitter<'_> {
             self.clobber();
             let kind = self.make_by_rule(rule);
             self.set_loc(v, Loc::None);
+            self.host.ruled_val = Some(v);
             return self.now_hold(v, kind);
         }
         match &mut self.host.cur {
@@ -356,8 +377,16 @@ impl Emitter<'_> {
     }
 
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
-        if Some(slot) == self.map.flags {
-            self.host.drop_rule();
+        if Some(slot) == self.map.flags && self.host.ruled {
+            if self.host.ruled_val == Some(v) {
+                return;
+            }
+            if self.ruled_value_needed().is_some_and(|old| self.live_after(old)) {
+                // The new value may stand in the host's flags: it is saved.
+                self.clobber();
+                self.save_ruled();
+            }
+            self.host.ruled = false;
         }
         let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
@@ -407,10 +436,11 @@ impl Emitter<'_> {
 
     /// Memory that holds the flags value. Those in the host's flags are saved first.
     fn flags_mem(&mut self, v: Val) -> Mem {
+        self.revive(v);
         if self.host.cur.is_some_and(|(name, _)| name == v) && self.loc(v) == Loc::None {
             self.clobber();
             if self.loc(v) == Loc::None {
-                panic!("flags {v:?} are nowhere");
+                self.save_ruled();
             }
         }
         if let Some(bits) = self.const_flags(v) {
@@ -425,6 +455,7 @@ impl Emitter<'_> {
 
     /// The flags value in the host's flags.
     fn flags_host(&mut self, v: Val) -> Kind {
+        self.revive(v);
         if let Some((name, kind)) = self.host.cur
             && name == v
         {
@@ -594,6 +625,7 @@ impl Emitter<'_> {
             self.a.mov_ri(d, u64::from(cc.holds(nzcv)));
             return;
         }
+        self.revive(f);
         let in_host = self.host.cur.is_some_and(|(name, _)| name == f);
         if !in_host && self.cond_in_memory(v, cc, f) {
             return;
@@ -652,6 +684,7 @@ impl Emitter<'_> {
     /// The guest's C of flags `f` in the host's, inverted if asked. Everything else in the host's flags is lost. The operation that asks is done with
     /// instruction `last`.
     pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool, last: u32) {
+        self.revive(f);
         let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
         if let Some(Kind::Int { inverted }) = in_host {
             if self.plan.last_use[f.0 as usize] <= last {
