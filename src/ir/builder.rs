@@ -19,6 +19,8 @@ pub struct Builder {
     current: BlockId,
     /// Constants of the current block, for reuse.
     consts: Vec<Val>,
+    /// Bases of accesses in the current block that were aligned: base, displacement, to how many bytes.
+    aligned: Vec<(Val, i32, u8)>,
 }
 
 impl Builder {
@@ -30,6 +32,7 @@ impl Builder {
             known: vec![Val::NONE; slot_types.len()],
             current: BlockId(0),
             consts: Vec::new(),
+            aligned: Vec::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Builder {
         (b.start, b.end) = (at, at);
         self.known.fill(Val::NONE);
         self.consts.clear();
+        self.aligned.clear();
     }
 
     /// Whether the current block has its end.
@@ -418,7 +422,7 @@ impl Builder {
         self.pure(Op::VGet(lane, v, n as u8), ty)
     }
     pub fn vset(&mut self, lane: Lane, v: Val, scalar: Val, n: u32) -> Val {
-        self.push(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
+        self.pure(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
     }
 
     // ---- memory ----
@@ -426,13 +430,29 @@ impl Builder {
     /// A load; `ty` is at least `mem.size` wide.
     #[inline(never)]
     pub fn load(&mut self, ty: Ty, mem: Mem) -> Val {
-        let mem = fold::address(&self.region, mem);
+        let mem = self.access(mem);
         self.push(Op::Load(mem), ty)
     }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {
-        let mem = fold::address(&self.region, mem);
+        let mem = self.access(mem);
         self.push(Op::Store(mem, v), Ty::Void);
+    }
+    /// An access in its shortest form: its address folded, its alignment not asked for where an access before would have trapped.
+    fn access(&mut self, mem: Mem) -> Mem {
+        let mut mem = fold::address(&self.region, mem);
+        if let (Align::To(bytes), true) = (mem.align, mem.index.is_none()) {
+            let known = |&(base, disp, to): &(Val, i32, u8)| {
+                base == mem.base && to >= bytes && (disp ^ mem.disp) & (i32::from(bytes) - 1) == 0
+            };
+            let constant = self.const_of(mem.base).map(|c| c.wrapping_add_signed(mem.disp.into()) & (u64::from(bytes) - 1));
+            if constant == Some(0) || self.aligned.iter().any(known) {
+                mem.align = Align::Any;
+            } else {
+                self.aligned.push((mem.base, mem.disp, bytes));
+            }
+        }
+        mem
     }
     pub fn rmw(&mut self, op: Rmw, order: Order, align: Align, addr: Val, v: Val) -> Val {
         let ty = self.ty(v);

@@ -6,7 +6,7 @@
 use super::super::alloc::{HostCc, Loc};
 use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Xm, vop};
 use super::super::field;
-use super::super::{SCRATCH, XSCRATCH};
+use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
@@ -79,11 +79,14 @@ impl Emitter<'_> {
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
         if self.host.pending.is_some() || named {
-            self.pack(kind, true);
+            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
+            if self.host.pending.is_some() || !early {
+                self.pack(kind, true);
+            }
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
             }
-            if named {
+            if named && !early {
                 self.spill_scratch_flags(v);
             }
         }
@@ -92,6 +95,11 @@ impl Emitter<'_> {
 
     /// Whether `clobber` would have anything to save.
     pub(super) fn host_flags_live(&self) -> bool {
+        self.host_flags_wanted() || self.host.pending.is_some()
+    }
+
+    /// Whether operations of this block still read the host's flags (beside the slot that they are to stand in).
+    pub(super) fn host_flags_wanted(&self) -> bool {
         let conds = self
             .host
             .conds
@@ -100,7 +108,41 @@ impl Emitter<'_> {
         let named = self.host.cur.is_some_and(|(v, _)| {
             !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None
         });
-        conds || named || self.host.pending.is_some()
+        conds || named
+    }
+
+    /// Evaluates the conditions that are all that is still to be read of flags `v`, which stand in the host's; whether that is so.
+    fn conditions_early(&mut self, v: Val, kind: Kind) -> bool {
+        const AHEAD: u32 = 24;
+        let (next, last) = (self.now + 1, self.plan.last_use[v.0 as usize]);
+        if last < next || last - next > AHEAD || TEMPS.into_iter().all(|r| self.gpr.locked & 1 << r.0 != 0) {
+            return false;
+        }
+        let mut conds = [(Val::NONE, HostCc::FpEq); 2];
+        let mut n = 0;
+        for i in next..=last {
+            let op = &self.r.insts[i as usize].op;
+            let mut reads = false;
+            op.for_each_arg(|a| reads |= a == v);
+            match *op {
+                _ if !reads || self.plan.skip[i as usize] => {}
+                Op::Cond(cc, _) => match host_cc(cc, kind) {
+                    Some(host) if n < conds.len() => {
+                        conds[n] = (Val(i), host);
+                        n += 1;
+                    }
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        }
+        let locked = self.gpr.locked;
+        for (c, host) in conds.into_iter().take(n) {
+            self.set_loc(c, Loc::Cc(host));
+            self.reg(c);
+            self.gpr.locked = locked;
+        }
+        true
     }
 
     fn store_flags_slot(&mut self, slot: u16) {
@@ -401,6 +443,10 @@ impl Emitter<'_> {
 
     /// A condition on flags: left in the host's flags if it can be.
     pub(super) fn cond(&mut self, v: Val, cc: Cc, f: Val) {
+        if self.loc(v) != Loc::None {
+            // It was evaluated early.
+            return;
+        }
         if let Some(bits) = self.const_flags(f) {
             let nzcv = (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
             let d = self.def(v, None);

@@ -119,6 +119,8 @@ impl Emitter<'_> {
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
             self.done = f.0;
         } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
+            self.sub_keeping_flags(v, a, b, ty);
         } else {
             self.clobber();
             self.alu(v, alu, a, b, ty);
@@ -213,6 +215,21 @@ impl Emitter<'_> {
             }
         }
         true
+    }
+
+    /// a - b as a + !b + 1, which leaves the host's flags alone.
+    fn sub_keeping_flags(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
+        let size = wide(ty);
+        self.copy_to_early(a);
+        self.copy_to(b, SCRATCH);
+        self.a.unary(Unary::Not, size, SCRATCH);
+        if let Some(imm) = self.imm32(a).and_then(|i| i.checked_add(1)) {
+            let d = self.def(v, Some(b));
+            return self.a.lea(size, d, Mem::base(SCRATCH, imm));
+        }
+        let ra = self.reg(a);
+        let d = self.def(v, Some(a));
+        self.a.lea(size, d, Mem::sib(ra, SCRATCH, 0, 1));
     }
 
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {

@@ -63,7 +63,8 @@ impl Emitter<'_> {
         };
         self.clobber();
         let low = match m.base {
-            Some(base) if m == Mem::base(base, 0) => base,
+            // Other bits than those of the base do not count.
+            Some(base) if m.index.is_none() && m.disp & (i32::from(bytes) - 1) == 0 => base,
             _ => {
                 self.a.lea(Size::Q, SCRATCH, m);
                 SCRATCH
