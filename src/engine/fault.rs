@@ -75,9 +75,10 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             }
         }
     }
-    if let Some(flags) = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32) {
-        let slot = &guest.state.slots[record.flags_slot as usize];
-        cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
+    if record.flags != FlagsAt::Slot {
+        let slot = ir::Slot(record.flags_slot);
+        let flags = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32, cpu.get(slot) as u32);
+        cpu.set(slot, flags.into());
     }
     if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
         // An exclusive store faulted with its granule's lock held.
@@ -95,16 +96,17 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     true
 }
 
-/// Guest flags that stood in the host's when the access faulted, in the form of [`ir::Ty::Flags`].
-fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
+/// Guest flags that stood in the host's when the access faulted, in the form of [`ir::Ty::Flags`], as their slot is too.
+fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, z, s, o) = (bit(0), bit(2), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot => None,
-        FlagsAt::Host { inverted } => Some(s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o),
+        FlagsAt::Slot => slot,
+        FlagsAt::Host { inverted } => s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o,
+        FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
             let index = z << 6 | p << 2 | c;
-            Some(u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize]))
+            u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize])
         }
     }
 }

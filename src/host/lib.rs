@@ -68,6 +68,8 @@ pub enum FlagsAt {
     Slot,
     /// In the host's flags; C inverted or not.
     Host { inverted: bool },
+    /// N and Z in the host's flags, and C if `carry`; the rest in their slot.
+    HostPart { carry: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
 }

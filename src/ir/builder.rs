@@ -325,6 +325,10 @@ impl Builder {
     pub fn flags_nz(&mut self, v: Val, cv: Val) -> Val {
         self.push(Op::FlagsNz(v, cv), Ty::Flags)
     }
+    /// N and Z of `v` shifted by a constant above 0 and below the width, C the bit shifted out last, V from `flags`.
+    pub fn flags_shift(&mut self, shift: Bin, v: Val, amount: u32, flags: Val) -> Val {
+        self.push(Op::FlagsShift { shift, v, amount: amount as u8, flags }, Ty::Flags)
+    }
     pub fn flags_set_c(&mut self, flags: Val, c: Val) -> Val {
         self.push(Op::FlagsSetC(flags, c), Ty::Flags)
     }
@@ -408,6 +412,13 @@ impl Builder {
         self.push(Op::VExt(lo, hi, n as u8), Ty::V128)
     }
     pub fn v_from_scalar(&mut self, v: Val) -> Val {
+        // Scalars in general registers are slow to come to vectors: once is enough.
+        let start = self.region.blocks[self.current.0 as usize].start as usize;
+        let begin = start.max(v.0 as usize).max(self.region.insts.len().saturating_sub(64));
+        let same = |i: &usize| self.region.insts[*i].op == Op::VFromScalar(v);
+        if let Some(i) = (begin..self.region.insts.len()).rev().find(same) {
+            return Val(i as u32);
+        }
         self.pure(Op::VFromScalar(v), Ty::V128)
     }
     pub fn vsplat(&mut self, lane: Lane, v: Val) -> Val {

@@ -1,5 +1,5 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
-//! computed straight into the host register that is a slot's home. One backward pass over each block.
+//! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
 use ir::{Op, Region, Slot, Ty, Val};
 use ir::{Touches, V1};
@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) home: Vec<u16>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
+    /// The same at the start of each block: by block and slot.
+    dead_at_start: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
 }
@@ -45,14 +47,35 @@ impl Plan {
         self.skip.resize(n, false);
         self.home.clear();
         self.home.resize(n, NO_HOME);
-        for b in &r.blocks {
+        self.dead_at_start.clear();
+        self.dead_at_start.resize(r.blocks.len() * homed.len(), false);
+        for (i, b) in r.blocks.iter().enumerate().rev() {
+            self.dead_at_end(&b.term, i, homed.len());
             self.block(r, b.start, b.end, &b.term, homed);
+            self.dead_at_start[i * homed.len()..][..homed.len()].copy_from_slice(&self.dead);
+        }
+    }
+
+    /// Whether a slot is overwritten in `block` (or beyond) before anybody can see what it holds at the block's start.
+    pub(super) fn is_dead_in(&self, block: ir::BlockId, slot: u16) -> bool {
+        let slots = self.dead.len();
+        self.dead_at_start[block.0 as usize * slots + slot as usize]
+    }
+
+    /// The slots that are dead at the end of block `at`: in all blocks that it goes on to, which have been planned.
+    fn dead_at_end(&mut self, term: &ir::Term, at: usize, slots: usize) {
+        self.dead.clear();
+        self.dead.resize(slots, term.successors().next().is_some());
+        for b in term.successors() {
+            let start = &self.dead_at_start[b.0 as usize * slots..][..slots];
+            let planned = b.0 as usize > at;
+            for (dead, start) in self.dead.iter_mut().zip(start) {
+                *dead &= planned && *start;
+            }
         }
     }
 
     fn block(&mut self, r: &Region, start: u32, end: u32, term: &ir::Term, homed: &[bool]) {
-        self.dead.clear();
-        self.dead.resize(homed.len(), false);
         self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
@@ -145,7 +168,7 @@ impl Plan {
             _ => {
                 self.home[root.0 as usize] == NO_HOME
                     && (r.ty(root) != Ty::V128 || r.ty(v) == Ty::V128)
-                    && r.ty(root).bytes() <= r.ty(v).bytes()
+                    && (r.ty(root).bytes() <= r.ty(v).bytes() || is_upper_half(r, root) && r.ty(v) == Ty::I32)
             }
         };
         let s = slot.0 as usize;
@@ -156,6 +179,11 @@ impl Plan {
             self.wanted[s] = root;
         }
     }
+}
+
+/// A 64-bit value of which only the low half is not zero.
+fn is_upper_half(r: &Region, v: Val) -> bool {
+    matches!(*r.op(v), Op::Bin(ir::Bin::Shr, _, n) if r.ty(v) == Ty::I64 && r.const_of(n).is_some_and(|n| n & 63 >= 32))
 }
 
 /// The value that this operation only renames: it costs no instruction.

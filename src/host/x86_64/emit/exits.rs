@@ -27,9 +27,10 @@ impl Emitter<'_> {
 
     /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
     fn prepare_successor(&mut self, b: BlockId, keep: bool) {
+        let pending = self.pending_kind().filter(|&(slot, _)| !self.plan.is_dead_in(b, slot));
         if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
-            self.entry[b.0 as usize] = self.pending_kind();
-        } else {
+            self.entry[b.0 as usize] = pending;
+        } else if pending.is_some() {
             self.save_pending(keep);
         }
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
@@ -53,12 +54,14 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
-        if !matches!(self.loc(cond), Loc::Cc(_)) {
+        let wanted = |b: BlockId| self.pending_kind().is_some_and(|(slot, _)| !self.plan.is_dead_in(b, slot));
+        let is_single = |b: BlockId| self.predecessors[b.0 as usize] == 1 && b.0 != 0;
+        if !wanted(then) && !wanted(other) {
+            self.drop_pending();
+        } else if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
             self.save_pending(false);
-        }
-        let all_single = [then, other].iter().all(|b| self.predecessors[b.0 as usize] == 1 && b.0 != 0);
-        if !all_single {
+        } else if [then, other].into_iter().any(|b| wanted(b) && !is_single(b)) {
             self.save_pending(true);
         }
         let cc = self.host_cond(cond);

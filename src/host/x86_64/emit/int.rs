@@ -82,6 +82,19 @@ impl Emitter<'_> {
         None
     }
 
+    /// The same for flags of which the rest stays in their slot, made ready for it.
+    fn part_after(&mut self, v: Val, is: impl Fn(&Op) -> bool) -> Option<(Val, u16)> {
+        let f = self.flags_after(v, is)?;
+        let (Op::FlagsNz(_, old) | Op::FlagsShift { flags: old, .. }) = *self.r.op(f) else { return None };
+        if let (Op::Get(slot), true) = (*self.r.op(old), old > v) {
+            // It stands between the two.
+            self.get_flags(slot.0, old);
+        }
+        let slot = self.rest_in_slot(f, old)?;
+        self.done = f.0;
+        Some((f, slot))
+    }
+
     fn bin(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
         let alu = match bin {
             Bin::Add => Alu::Add,
@@ -108,6 +121,9 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
+        if bin == Bin::And && self.plan.uses[v.0 as usize] == 1 && self.test(v, a, b, ty) {
+            return true;
+        }
         let flags = self.flags_after(v, |op| match (*op, bin) {
             (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
@@ -115,9 +131,16 @@ impl Emitter<'_> {
         });
         if let Some(f) = flags {
             self.clobber();
+            if !matches!(self.r.op(f), Op::FlagsLogic(_)) {
+                // Operands that end with the flags end here.
+                self.now = f.0;
+            }
             self.alu(v, alu, a, b, ty);
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
             self.done = f.0;
+        } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+            self.alu(v, alu, a, b, ty);
+            self.now_hold(f, Kind::Part { slot, carry: false });
         } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
         } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
             self.sub_keeping_flags(v, a, b, ty);
@@ -125,6 +148,27 @@ impl Emitter<'_> {
             self.clobber();
             self.alu(v, alu, a, b, ty);
         }
+        true
+    }
+
+    /// a & b for a comparison with zero alone, which follows.
+    fn test(&mut self, v: Val, a: Val, b: Val, ty: Ty) -> bool {
+        let is_test = |op: &Op| {
+            matches!(*op, Op::Cmp(IntCc::Eq | IntCc::Ne, x, zero) if x == v && self.const_of(zero) == Some(0))
+        };
+        let Some(cmp) = self.flags_after(v, is_test) else { return false };
+        let Op::Cmp(cc, ..) = *self.r.op(cmp) else { return false };
+        self.clobber();
+        let ra = self.reg(a);
+        match self.imm32(b) {
+            Some(imm) => self.a.test_i(size(ty), ra, imm),
+            None => {
+                let rb = self.reg(b);
+                self.a.test(size(ty), ra, rb);
+            }
+        }
+        self.now_cond(cmp, HostCc::One(int_cc(cc)));
+        self.done = cmp.0;
         true
     }
 
@@ -234,6 +278,10 @@ impl Emitter<'_> {
 
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
         let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
+        let part = match flags {
+            None => self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)),
+            Some(_) => None,
+        };
         self.clobber();
         if let Some(imm) = self.imm32(b) {
             let ra = self.reg(a);
@@ -251,6 +299,9 @@ impl Emitter<'_> {
         if let Some(f) = flags {
             self.now_hold(f, Kind::Int { inverted: false });
             self.done = f.0;
+        }
+        if let Some((f, slot)) = part {
+            self.now_hold(f, Kind::Part { slot, carry: false });
         }
     }
 
@@ -301,6 +352,19 @@ impl Emitter<'_> {
             self.a.rorx(size, d, ra, n);
             return;
         }
+        let is_flags = |op: &Op| {
+            matches!(*op, Op::FlagsShift { shift, v, amount, .. } if (shift, v, amount) == (bin, a, n))
+        };
+        if let Some((f, slot)) = self.part_after(v, is_flags) {
+            self.now = f.0;
+            let ra = self.reg(a);
+            let d = self.def(v, None);
+            if d != ra {
+                self.a.mov(size, d, ra);
+            }
+            self.a.shift_i(shift_of(bin), size, d, n);
+            return self.now_hold(f, Kind::Part { slot, carry: true });
+        }
         if self.host_flags_live() {
             let ra = self.rm(a);
             let d = self.def(v, None);
@@ -326,12 +390,7 @@ impl Emitter<'_> {
         if d != ra {
             self.a.mov(size, d, ra);
         }
-        let op = match bin {
-            Bin::Shl => Shift::Shl,
-            Bin::Shr => Shift::Shr,
-            _ => Shift::Sar,
-        };
-        self.a.shift_i(op, size, d, n);
+        self.a.shift_i(shift_of(bin), size, d, n);
     }
 
     fn mul(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
@@ -750,13 +809,29 @@ impl Emitter<'_> {
         let rb = self.reg(b);
         self.copy_to_early(a);
         self.carry_in(f, alu == Alu::Sbb, last);
-        let from = self.loc(a);
-        self.copy_from(from, a, SCRATCH, ty);
-        self.a.alu(alu, size, SCRATCH, rb);
-        if let Some(v) = value {
-            let d = self.def(v, None);
+        self.now = last;
+        let Some(v) = value else {
+            self.copy_to(a, SCRATCH);
+            return self.a.alu(alu, size, SCRATCH, rb);
+        };
+        let before = self.loc_reg(a);
+        let d = self.def(v, Some(a));
+        if d == rb && before != Loc::Reg(d) {
+            self.copy_from(before, a, SCRATCH, ty);
+            self.a.alu(alu, size, SCRATCH, rb);
             self.a.mov(size, d, SCRATCH);
+        } else {
+            self.copy_from(before, a, d, ty);
+            self.a.alu(alu, size, d, rb);
         }
+    }
+}
+
+pub(super) fn shift_of(bin: Bin) -> Shift {
+    match bin {
+        Bin::Shl => Shift::Shl,
+        Bin::Shr => Shift::Shr,
+        _ => Shift::Sar,
     }
 }
 
