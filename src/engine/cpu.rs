@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, JumpEntry, NOWHERE, OWNERS};
+use host::cpu::{FCMP, JumpEntry, NOWHERE, GRANULES};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -14,28 +14,32 @@ const SENTINELS: usize = 8;
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
-/// A granule's entry in the table of exclusive owners: who claims it, and a lock that exclusive stores hold while they store.
+/// A granule's entry in the table of exclusive stores: the stamp of the last one, and a lock that they hold while they store.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Granule {
-    pub(crate) owner: AtomicU64,
+    pub(crate) stamp: AtomicU64,
     pub(crate) lock: AtomicU64,
 }
 
-/// The owners of exclusive monitors, for all guest threads of this address space.
-static OWNER_TABLE: [Granule; OWNERS] =
-    [const { Granule { owner: AtomicU64::new(0), lock: AtomicU64::new(0) } }; OWNERS];
+/// The exclusive stores of all guest threads of this address space.
+static GRANULE_TABLE: [Granule; GRANULES] =
+    [const { Granule { stamp: AtomicU64::new(0), lock: AtomicU64::new(0) } }; GRANULES];
+
+/// Cpus so far. Each has stamps of its own, which begin with its number.
+static CPUS: AtomicU64 = AtomicU64::new(1);
+const STAMP_BITS: u32 = 48;
 
 /// Gives all locks back: the threads that held them are not in a fork's child.
 pub(crate) fn unlock_granules() {
-    for g in OWNER_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
+    for g in GRANULE_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
         g.lock.store(0, Ordering::Relaxed);
     }
 }
 
 /// The granule of `addr`; generated code finds it the same way.
 pub(crate) fn granule(addr: u64) -> &'static Granule {
-    &OWNER_TABLE[(addr >> 4) as usize & (OWNERS - 1)]
+    &GRANULE_TABLE[(addr >> 4) as usize & (GRANULES - 1)]
 }
 
 /// See the module. Made by [`Cpu::new`], never moved.
@@ -84,7 +88,8 @@ impl Cpu {
         let r = &mut this.raw;
         r.fcmp = FCMP;
         r.excl_addr = u64::MAX;
-        r.owners = (&raw const OWNER_TABLE) as u64;
+        r.granules = (&raw const GRANULE_TABLE) as u64;
+        r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
         this.clear_jumps();

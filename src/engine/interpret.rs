@@ -19,7 +19,7 @@ impl Engine {
             let pc = (self.guest().branch_target)(cpu.pc());
             cpu.set_pc(pc);
             let region = self.cache.lock().region((pc, mode), self.source());
-            let mut memory = Direct { me: std::ptr::from_ref(cpu) as u64, tagged: self.guest().tagged_pointers };
+            let mut memory = Direct { stamp: &mut cpu.raw.excl_stamp, tagged: self.guest().tagged_pointers };
             let mut machine = Machine {
                 state: &mut cpu.raw.guest,
                 slots: &slots,

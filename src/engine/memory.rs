@@ -77,14 +77,14 @@ pub(crate) fn recovery(rip: u64) -> Option<u64> {
 
 /// The guest's memory, at its own addresses.
 #[derive(Debug)]
-pub(crate) struct Direct {
-    /// Who claims exclusive access: this Cpu's word in the table of owners.
-    pub(crate) me: u64,
+pub(crate) struct Direct<'a> {
+    /// The stamp of this thread's last exclusive store.
+    pub(crate) stamp: &'a mut u64,
     /// Addresses may have tags.
     pub(crate) tagged: bool,
 }
 
-impl Direct {
+impl Direct<'_> {
     fn untag(&self, addr: u64) -> u64 {
         if self.tagged { without_tag(addr) } else { addr }
     }
@@ -107,7 +107,7 @@ fn cut(v: u128, size: usize) -> u128 {
     v & u128::MAX >> (128 - 8 * size)
 }
 
-impl Memory for Direct {
+impl Memory for Direct<'_> {
     fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
         let mut v = [0; 2];
         access(&LOADS, self.untag(addr), size, &mut v, false)?;
@@ -124,20 +124,23 @@ impl Memory for Direct {
         Ok(cut(v[0], size))
     }
 
-    fn claim(&mut self, addr: u64) {
-        granule(addr).owner.store(self.me, Ordering::SeqCst);
+    fn stamp(&mut self, addr: u64) -> u64 {
+        granule(addr).stamp.load(Ordering::SeqCst)
     }
 
-    fn give_up(&mut self, addr: u64) -> bool {
+    fn claim(&mut self, addr: u64, stamp: u64) -> bool {
         let g = granule(addr);
-        if g.owner.load(Ordering::SeqCst) != self.me || g.lock.swap(1, Ordering::SeqCst) != 0 {
+        if g.lock.swap(1, Ordering::SeqCst) != 0 {
             return false;
         }
-        let ours = g.owner.load(Ordering::SeqCst) == self.me;
-        if !ours {
+        let unchanged = g.stamp.load(Ordering::SeqCst) == stamp;
+        if unchanged {
+            *self.stamp += 1;
+            g.stamp.store(*self.stamp, Ordering::SeqCst);
+        } else {
             self.stored(addr);
         }
-        ours
+        unchanged
     }
 
     fn stored(&mut self, addr: u64) {

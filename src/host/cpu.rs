@@ -45,10 +45,14 @@ pub struct Cpu {
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
-    /// The entry of the table of owners whose lock is held, or 0.
+    /// The stamp that its granule had then.
+    pub excl_seen: u64,
+    /// The stamp of this thread's last exclusive store. No two threads have the same.
+    pub excl_stamp: u64,
+    /// The granule whose lock is held, or 0.
     pub excl_lock: u64,
-    /// The table of exclusive owners: `OWNERS` entries of two words, who claims the granule and its lock.
-    pub owners: u64,
+    /// The table of exclusive stores: `GRANULES` entries of two words, the stamp of the last store to the granule, and its lock.
+    pub granules: u64,
     /// For the engine: whom this belongs to.
     pub owner: u64,
     /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
@@ -63,8 +67,8 @@ pub struct Cpu {
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
-/// Entries of the table of exclusive owners; a power of two.
-pub const OWNERS: usize = 4096;
+/// Entries of the table of exclusive stores; a power of two.
+pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach most of it with short displacements.
 pub const BIAS: i32 = 128;
@@ -106,8 +110,10 @@ displacement! {
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
+    EXCL_SEEN = excl_seen;
+    EXCL_STAMP = excl_stamp;
     EXCL_LOCK = excl_lock;
-    OWNERS_PTR = owners;
+    GRANULES_PTR = granules;
     FCMP = fcmp;
     ARGS = args;
     RET = ret;

@@ -27,9 +27,11 @@ pub(super) enum Cold {
     Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
-    /// The granule's lock is given back: an exclusive store has lost its claim after all.
+    /// The granule's lock is given back: another exclusive store came before.
     Unlock { label: Label, fail: Label },
-    /// Scratch = 1 (an exclusive store that failed).
+    /// An exclusive pair whose fence was left out and whose store failed: back to its load.
+    Again { label: Label, pc: u64 },
+    /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
@@ -83,8 +85,13 @@ impl Emitter<'_> {
                 self.unlock_granule();
                 self.a.jmp(*fail);
             }
+            Cold::Again { label, pc } => {
+                self.a.bind(*label);
+                self.go_back(*pc);
+            }
             Cold::One { label, back } => {
                 self.a.bind(*label);
+                self.locked_nothing();
                 self.a.mov_ri(SCRATCH, 1);
                 self.a.jmp(*back);
             }

@@ -34,6 +34,7 @@ impl Emitter<'_> {
             self.save_pending(keep);
         }
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
+        self.fenced_at[b.0 as usize] = self.fenced && self.predecessors[b.0 as usize] == 1 && b.0 != 0;
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
@@ -163,6 +164,12 @@ impl Emitter<'_> {
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
         self.cold.push(Cold::Leave { label, exit: Exit::Poll { pc }, value: false });
+    }
+
+    /// To code at `pc`, from a cold path on which guest state stands.
+    pub(super) fn go_back(&mut self, pc: u64) {
+        self.poll(pc);
+        self.goto(pc);
     }
 
     /// The address of a new link slot for a guest address.

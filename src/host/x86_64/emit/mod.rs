@@ -2,6 +2,7 @@
 
 mod cold;
 mod crypto;
+mod exclusive;
 mod exits;
 mod flags;
 mod float;
@@ -101,6 +102,8 @@ impl Compiler {
             labels: Vec::new(),
             emitted: vec![false; request.region.blocks.len()],
             predecessors: vec![0; request.region.blocks.len()],
+            fenced: false,
+            fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
             constants: Vec::new(),
         };
@@ -147,6 +150,9 @@ pub(super) struct Emitter<'a> {
     labels: Vec<Label>,
     emitted: Vec<bool>,
     predecessors: Vec<u32>,
+    /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
+    fenced: bool,
+    fenced_at: Vec<bool>,
     cold: Vec<Cold>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
@@ -186,6 +192,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.fenced = self.fenced_at[id.0 as usize];
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || i == self.done {
                 continue;
@@ -343,6 +350,7 @@ impl Emitter<'_> {
 
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
+        self.fenced = false;
         let (flags, flags_slot) = self.flags_at();
         let at = self.a.here();
         self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
