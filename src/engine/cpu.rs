@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, JumpEntry, NOWHERE, GRANULES};
+use host::cpu::{FCMP, GRANULES, JumpEntry, NOWHERE};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};

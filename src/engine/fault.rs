@@ -82,7 +82,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     }
     if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
         // An exclusive store faulted with its granule's lock held.
-        // SAFETY: the entry is in the table of owners; its second word is the lock.
+        // SAFETY: the entry is in the table of granules; its second word is the lock.
         unsafe {
             (*((entry.get() + 8) as *const std::sync::atomic::AtomicU64)).store(0, std::sync::atomic::Ordering::SeqCst)
         };

@@ -456,7 +456,8 @@ impl Builder {
             let known = |&(base, disp, to): &(Val, i32, u8)| {
                 base == mem.base && to >= bytes && (disp ^ mem.disp) & (i32::from(bytes) - 1) == 0
             };
-            let constant = self.const_of(mem.base).map(|c| c.wrapping_add_signed(mem.disp.into()) & (u64::from(bytes) - 1));
+            let constant =
+                self.const_of(mem.base).map(|c| c.wrapping_add_signed(mem.disp.into()) & (u64::from(bytes) - 1));
             if constant == Some(0) || self.aligned.iter().any(known) {
                 mem.align = Align::Any;
             } else {

@@ -146,9 +146,7 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
             Bin::Sub if ca == Some(0) => Folded::Op(Op::Un(Un::Neg, b)),
             Bin::Or | Bin::Xor if ca == Some(0) => Folded::Val(b),
             Bin::And | Bin::AndNot => match *r.op(b) {
-                Op::Un(Un::Not, x) => {
-                    Folded::Op(Op::Bin(if bin == Bin::And { Bin::AndNot } else { Bin::And }, a, x))
-                }
+                Op::Un(Un::Not, x) => Folded::Op(Op::Bin(if bin == Bin::And { Bin::AndNot } else { Bin::And }, a, x)),
                 _ => Folded::No,
             },
             _ => Folded::No,

@@ -1,7 +1,7 @@
 //! Types of operations: operands, result, lanes and immediates, as `op.rs` has them.
 
 use super::need;
-use crate::op::{Bin, Align, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
+use crate::op::{Align, Bin, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
 use crate::region::Region;
 use crate::types::{Fmt, Lane, Shape, Ty};
 

@@ -211,8 +211,7 @@ pub(crate) fn vld_multiple(cx: &mut Cx, a: VldMultiple) {
             writes.push((d, size, load_elements(cx, a.z, base, size, disp, align)));
         }
     } else if is_two_quads(x, a.d) {
-        let (low, high) =
-            (load_elements(cx, a.z, base, 16, 0, align), load_elements(cx, a.z, base, 16, 16, align));
+        let (low, high) = (load_elements(cx, a.z, base, 16, 0, align), load_elements(cx, a.z, base, 16, 16, align));
         for (n, op) in [(0, V2::UnzipEven), (2, V2::UnzipOdd)] {
             writes.push((a.d + n, 16, cx.b.v2(op, Lane::log2(a.z), low, high)));
         }

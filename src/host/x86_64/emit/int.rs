@@ -153,9 +153,7 @@ impl Emitter<'_> {
 
     /// a & b for a comparison with zero alone, which follows.
     fn test(&mut self, v: Val, a: Val, b: Val, ty: Ty) -> bool {
-        let is_test = |op: &Op| {
-            matches!(*op, Op::Cmp(IntCc::Eq | IntCc::Ne, x, zero) if x == v && self.const_of(zero) == Some(0))
-        };
+        let is_test = |op: &Op| matches!(*op, Op::Cmp(IntCc::Eq | IntCc::Ne, x, zero) if x == v && self.const_of(zero) == Some(0));
         let Some(cmp) = self.flags_after(v, is_test) else { return false };
         let Op::Cmp(cc, ..) = *self.r.op(cmp) else { return false };
         self.clobber();
@@ -352,9 +350,8 @@ impl Emitter<'_> {
             self.a.rorx(size, d, ra, n);
             return;
         }
-        let is_flags = |op: &Op| {
-            matches!(*op, Op::FlagsShift { shift, v, amount, .. } if (shift, v, amount) == (bin, a, n))
-        };
+        let is_flags =
+            |op: &Op| matches!(*op, Op::FlagsShift { shift, v, amount, .. } if (shift, v, amount) == (bin, a, n));
         if let Some((f, slot)) = self.part_after(v, is_flags) {
             self.now = f.0;
             let ra = self.reg(a);
