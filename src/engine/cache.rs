@@ -79,7 +79,7 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
-    stats: Option<&'static Stats>,
+    pub(crate) stats: Option<&'static Stats>,
 }
 
 /// Guest code for the front end.
@@ -93,7 +93,9 @@ impl Code for Reader<'_> {
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
@@ -102,7 +104,7 @@ impl Cache {
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state);
         let mut arena = Arena::new(options.code_size);
-        let thunks = write_thunks(&mut arena, &map, serve);
+        let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
         Cache {
             guest,
             options,
@@ -120,8 +122,9 @@ impl Cache {
     }
 
     /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64) {
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
+    fn restart(&mut self, serve: u64, code: &dyn CodeSource) {
+        let profile = self.options.profile.then_some(code);
+        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve, profile);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -164,6 +167,9 @@ impl Cache {
         self.arena.write(&asm.buf);
         if log.out_asm && in_filter(log.filter, pc) {
             code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+        }
+        if self.options.profile {
+            code.placed(Some(pc), at, &asm.buf);
         }
         let len = asm.buf.len() as u64;
         for exit in out.exits {
@@ -272,7 +278,7 @@ impl Cache {
     }
 
     /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64) {
+    pub(crate) fn clear(&mut self, serve: u64, code: &dyn CodeSource) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
@@ -283,7 +289,7 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve);
+        self.restart(serve, code);
     }
 
     /// The fault record for a host address, if an access that can fault stands there.
@@ -323,15 +329,18 @@ impl Cache {
     }
 }
 
-fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {
     let (mut asm, offsets) = thunks::write(map, serve);
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
+    if let Some(p) = profile {
+        p.placed(None, at, &asm.buf);
+    }
     arena.write(&asm.buf);
     offsets.at(at)
 }
 
-fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 

@@ -11,6 +11,7 @@ mod memory;
 mod run;
 mod serve;
 mod stats;
+mod trace;
 
 pub use cpu::Cpu;
 pub use run::Engine;
@@ -50,6 +51,8 @@ pub trait CodeSource: Sync + Debug {
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
+    /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).
+    fn placed(&self, _pc: Option<u64>, _at: u64, _code: &[u8]) {}
 }
 
 /// What the engine writes to the log (`-d`).
@@ -59,7 +62,13 @@ pub struct Log {
     pub op: bool,
     pub out_asm: bool,
     pub unimp: bool,
+    /// Each entry of generated code, with integer, floating-point or vector registers.
     pub exec: bool,
+    pub cpu: bool,
+    pub fpu: bool,
+    pub vpu: bool,
+    /// Undefined instructions, as the guest's mistake.
+    pub guest_errors: bool,
     /// Only guest addresses in these ranges; empty: all.
     pub filter: &'static [(u64, u64)],
 }
@@ -76,10 +85,22 @@ pub struct Options {
     pub interpret: bool,
     /// Count, for [`Engine::report`].
     pub stats: bool,
+    /// Tell [`CodeSource::placed`].
+    pub profile: bool,
+    /// Link regions to each other; else each one is entered from the run loop.
+    pub chain: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false }
+        Options {
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            stats: false,
+            profile: false,
+            chain: true,
+        }
     }
 }

@@ -13,7 +13,7 @@ use arch::Guest;
 pub struct LoadError {
     pub path: Vec<u8>,
     pub what: String,
-    /// 127: not found. 126: found, but cannot be executed.
+    /// 127: not found. 126: found, but cannot be executed. 1: the options are wrong.
     pub status: i32,
 }
 
@@ -24,6 +24,10 @@ impl LoadError {
     pub fn errno(path: &[u8], what: &str, e: Errno) -> LoadError {
         let status = if e == Errno::ENOENT || e == Errno::ENOTDIR { 127 } else { 126 };
         LoadError { path: path.to_vec(), what: format!("{what}: {}", describe(e)), status }
+    }
+    /// It is the options' fault, not the program's.
+    pub fn option(path: &[u8], what: &str, e: Errno) -> LoadError {
+        LoadError { status: 1, ..LoadError::errno(path, what, e) }
     }
 }
 

@@ -5,12 +5,14 @@
 use crate::call;
 use crate::host::{self, Errno, Res};
 use crate::lock::{Guard, Lock};
+use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
+use crate::perf::Perf;
 use engine::{CodeSource, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -36,8 +38,9 @@ pub struct Mm {
     limits: Limits,
     /// The code that was fetched last, so that translation need not take the lock for each instruction.
     recent: Recent,
-    /// Where the engine's log lines go.
-    log_fd: AtomicI32,
+    /// Where the engine's log lines go, and what it tells of code.
+    sink: Sink,
+    pub perf: Perf,
     /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
     limit_as: AtomicU64,
     limit_data: AtomicU64,
@@ -180,13 +183,14 @@ pub struct Request {
 }
 
 impl Mm {
-    pub fn new(limits: Limits) -> Mm {
+    pub fn new(limits: Limits, sink: Sink, perf: Perf) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
         let unlimited = || AtomicU64::new(u64::MAX);
         Mm {
             limits,
             recent: Recent::default(),
-            log_fd: AtomicI32::new(2),
+            sink,
+            perf,
             limit_as: unlimited(),
             limit_data: unlimited(),
             state: Lock::new(state),
@@ -198,11 +202,6 @@ impl Mm {
         let guard = self.state.lock();
         self.recent.set(0, 0);
         guard
-    }
-
-    /// Sets where the engine's log goes.
-    pub fn set_log(&self, fd: i32) {
-        self.log_fd.store(fd, Ordering::Relaxed);
     }
 
     /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
@@ -771,6 +770,10 @@ impl CodeSource for Mm {
     }
 
     fn log(&self, text: &str) {
-        host::write_all(self.log_fd.load(Ordering::Relaxed), text.as_bytes());
+        self.sink.write(text);
+    }
+
+    fn placed(&self, pc: Option<u64>, at: u64, code: &[u8]) {
+        self.perf.placed(pc, at, code);
     }
 }

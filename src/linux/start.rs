@@ -4,10 +4,12 @@ use crate::cli::{self, Start};
 use crate::elf;
 use crate::host::{self, Errno};
 use crate::loader::{self, Executable, LoadError, Program};
+use crate::log::Sink;
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Limits, Mm, Request};
-use crate::options::{self, Log, Options};
+use crate::options::{Log, Options};
+use crate::perf::Perf;
 use crate::process::{Image, Process};
 use crate::random::Random;
 use crate::signal;
@@ -176,7 +178,11 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
     let mut limits = Limits::new(guest.abi.task_size);
     limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
-    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits)));
+    let log = plan.options.log_file.as_deref().unwrap_or_default();
+    let sink = Sink::open(&plan.options).map_err(|e| LoadError::option(log, "cannot open the log", e))?;
+    let perf = Perf::new(&plan.options);
+    perf.open().map_err(|e| LoadError::option(b"-perfmap, -jitdump", "cannot write", e))?;
+    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, sink, perf)));
     let mut random = Random::new(plan.options.seed);
     let actions = signal::inherit();
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
@@ -186,8 +192,6 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     set_comm(&image.comm);
     tell_kernel(&image, guest);
 
-    let log_fd = open_log(&plan.options)?;
-    mm.set_log(log_fd);
     let process: &'static Process = Box::leak(Box::new(Process {
         guest,
         guests,
@@ -195,7 +199,6 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         mm,
         engine: Engine::new(guest, engine_options(&plan.options), mm),
         image,
-        log_fd,
         inherited: plan.inherited,
         options: plan.options,
     }));
@@ -222,33 +225,20 @@ fn engine_options(options: &Options) -> engine::Options {
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
         stats: stats::wanted(options),
+        profile: options.perfmap || options.jitdump,
+        chain: !options.log.has(Log::NOCHAIN),
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
             out_asm: options.log.has(Log::OUT_ASM),
             unimp: options.log.has(Log::UNIMP),
             exec: options.log.has(Log::EXEC),
+            cpu: options.log.has(Log::CPU),
+            fpu: options.log.has(Log::FPU),
+            vpu: options.log.has(Log::VPU),
+            guest_errors: options.log.has(Log::GUEST_ERRORS),
             filter: Vec::leak(options.log_filter.clone()),
         },
-    }
-}
-
-fn open_log(options: &Options) -> Result<i32, LoadError> {
-    let Some(name) = &options.log_file else { return Ok(2) };
-    let name = options::file_name(name);
-    let path = host::c_string(&name);
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_CLOEXEC;
-    // SAFETY: the kernel reads the string.
-    let fd = unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o644) };
-    let fd = fd.map_err(|e| LoadError::errno(&name, "cannot open the log", e))? as i32;
-    // Out of the way of the guest's numbers.
-    // SAFETY: no memory is involved.
-    match unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 900) } {
-        Ok(high) => {
-            host::close(fd);
-            Ok(high as i32)
-        }
-        Err(_) => Ok(fd),
     }
 }
 
