@@ -25,8 +25,10 @@ pub struct Abi {
     pub stack_pointer: Slot,
     /// The register that holds the thread pointer (CLONE_SETTLS).
     pub thread_pointer: Slot,
-    /// Slots that a new program gets filled with random numbers (keys of pointer authentication).
-    pub random: &'static [Slot],
+    /// Keys of pointer authentication in the order of PR_PAC_RESET_KEYS's bits: random for each new program.
+    pub keys: &'static [[Slot; 2]],
+    /// What a random number instruction draws from: random for each thread.
+    pub entropy: &'static [Slot],
     /// First address beyond user space; the top of the stack lies below.
     pub task_size: u64,
     pub page_size: u64,

@@ -200,7 +200,7 @@ impl Cache {
         let (pc, mode) = key;
         let mut reader = Reader(code);
         let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, features: self.options.features };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),

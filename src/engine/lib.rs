@@ -80,6 +80,8 @@ pub struct Options {
     pub max_insns: u32,
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
@@ -94,6 +96,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
+            features: u64::MAX,
             max_insns: 64,
             code_size: 64 << 20,
             log: Log::default(),

@@ -162,9 +162,11 @@ fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> 
 
 /// The CPU model, by name; `max` and `any` are the first.
 fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch::Cpu, LoadError> {
-    let name = name.map_or("max", |n| n.split(',').next().unwrap_or(n));
+    let name = match name {
+        None | Some("any") => "max",
+        Some(n) => n,
+    };
     let model = guest.cpus.iter().find(|c| c.name == name);
-    let model = model.or_else(|| guest.cpus.first().filter(|_| matches!(name, "max" | "any")));
     model.ok_or_else(|| LoadError {
         path: format!("-cpu {name}").into_bytes(),
         what: format!("no such model for {} (-cpu help lists them)", guest.name),
@@ -197,7 +199,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         guests,
         cpu,
         mm,
-        engine: Engine::new(guest, engine_options(&plan.options), mm),
+        engine: Engine::new(guest, engine_options(&plan.options, cpu), mm),
         image,
         inherited: plan.inherited,
         options: plan.options,
@@ -210,7 +212,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);
-    for slot in guest.abi.random {
+    for slot in guest.abi.keys.as_flattened().iter().chain(guest.abi.entropy) {
         task.set(*slot, random.number());
     }
     task.set(guest.state.pc, entry);
@@ -218,9 +220,10 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     Ok(task)
 }
 
-fn engine_options(options: &Options) -> engine::Options {
+fn engine_options(options: &Options, cpu: &arch::Cpu) -> engine::Options {
     let default = engine::Options::default();
     engine::Options {
+        features: cpu.features,
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,

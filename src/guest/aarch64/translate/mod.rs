@@ -14,6 +14,7 @@ mod helper;
 mod immediate;
 mod memory;
 mod pointer;
+mod qarma;
 mod register;
 mod simd;
 mod simd_element;
@@ -60,7 +61,8 @@ pub struct Cx<'a> {
     pub pc: u64,
     /// The mode word: FPCR's bits.
     pub mode: u32,
-    unimplemented: &'a mut Vec<(u64, String)>,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
 }
 
 /// Instructions that are fetched at once.
@@ -69,7 +71,7 @@ const FETCH: usize = 32;
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, mode, unimplemented: &mut t.unimplemented };
+    let mut cx = Cx { b: &mut *t.b, pc, mode, features: t.features };
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
@@ -107,7 +109,7 @@ impl Cx<'_> {
         self.b.insn(self.pc, 0, next);
         match A64.decode(word) {
             Some(row) => (row.translate)(self, word),
-            None => self.unimplemented(Trap::Undefined, &format!(".inst {word:#010x}")),
+            None => self.undefined(),
         }
     }
 
@@ -116,13 +118,7 @@ impl Cx<'_> {
         self.pc.wrapping_add(4)
     }
 
-    /// The instruction traps, and is told of under `-d unimp`.
-    pub fn unimplemented(&mut self, trap: Trap, what: &str) {
-        self.unimplemented.push((self.pc, what.into()));
-        self.b.trap(trap);
-    }
-
-    /// The instruction is not allocated.
+    /// The instruction is not allocated: `-d unimp` tells of it when a program comes to it.
     pub fn undefined(&mut self) {
         self.b.trap(Trap::Undefined);
     }
