@@ -71,10 +71,16 @@ pub struct Translation<'a> {
     pub max_insns: u32,
     /// [`Cpu::features`] of the model.
     pub features: u64,
+    /// There are guarded pages: indirect branches and where they may lead take part in the check.
+    pub guards: bool,
 }
 
 /// Guest code, as the front end may read it.
 pub trait Code: std::fmt::Debug {
     /// Copies the code at `pc` into `buf`; returns how many bytes there were (fewer where executable memory ends).
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Whether `pc` lies in a guarded page.
+    fn is_guarded(&mut self, _pc: u64) -> bool {
+        false
+    }
 }

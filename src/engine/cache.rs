@@ -90,6 +90,9 @@ impl Code for Reader<'_> {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
         self.0.fetch(pc, buf)
     }
+    fn is_guarded(&mut self, pc: u64) -> bool {
+        self.0.is_guarded(pc)
+    }
 }
 
 impl Cache {
@@ -200,7 +203,13 @@ impl Cache {
         let (pc, mode) = key;
         let mut reader = Reader(code);
         let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, features: self.options.features };
+        let mut t = Translation {
+            b: &mut self.builder,
+            code: &mut reader,
+            max_insns,
+            features: self.options.features,
+            guards: code.guards(),
+        };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),

@@ -49,6 +49,13 @@ pub struct Fault {
 pub trait CodeSource: Sync + Debug {
     /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Whether there are guarded pages ([`arch::abi::BranchTargets`]), and whether `pc` lies in one. With the first one, [`Engine::reset`].
+    fn guards(&self) -> bool {
+        false
+    }
+    fn is_guarded(&self, _pc: u64) -> bool {
+        false
+    }
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
     /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).

@@ -12,7 +12,7 @@ use crate::perf::Perf;
 use engine::{CodeSource, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -30,6 +30,8 @@ pub struct Limits {
     pub top: u64,
     /// Where rqemu lives.
     pub holes: Vec<(u64, u64)>,
+    /// The PROT_* bit of guarded pages, where the processor has them.
+    pub guard: u32,
 }
 
 /// An address space.
@@ -45,6 +47,8 @@ pub struct Mm {
     limit_as: AtomicU64,
     limit_data: AtomicU64,
     state: Lock<State>,
+    /// There are guarded pages, or were.
+    guards: AtomicBool,
 }
 
 /// What is at an address that code was fetched from.
@@ -118,7 +122,7 @@ impl Limits {
         if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
             top = last.0;
         }
-        Limits { bottom, top, holes }
+        Limits { bottom, top, holes, guard: 0 }
     }
 
     fn allows(&self, start: u64, len: u64) -> bool {
@@ -194,6 +198,7 @@ impl Mm {
             limit_as: unlimited(),
             limit_data: unlimited(),
             state: Lock::new(state),
+            guards: AtomicBool::new(false),
         }
     }
 
@@ -286,7 +291,7 @@ impl Mm {
         let backing = backing(r)?;
         let mut s = self.change();
         self.may_grow(&s, len)?;
-        let mut prot = r.prot & PROT_ALL;
+        let mut prot = r.prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
@@ -306,7 +311,23 @@ impl Mm {
         if let Some(e) = engine.filter(|_| had_code) {
             e.invalidate(addr, addr + len);
         }
+        self.note_guards(engine, prot);
         Ok(addr)
+    }
+
+    /// With the first guarded page all code is made anew, to take part in the check.
+    fn note_guards(&self, engine: Option<&Engine>, prot: u32) {
+        if prot & self.limits.guard != 0
+            && !self.guards.swap(true, Ordering::SeqCst)
+            && let Some(e) = engine
+        {
+            e.reset();
+        }
+    }
+
+    /// Whether there are guarded pages.
+    pub fn has_guards(&self) -> bool {
+        self.guards.load(Ordering::SeqCst)
     }
 
     /// Maps where there is room: at the hint if that is free, or as high as possible.
@@ -391,7 +412,7 @@ impl Mm {
             // Down to the beginning of the mapping: stacks are whole from the start here.
             addr = s.map.at(addr).ok_or(Errno::ENOMEM)?.0;
         }
-        let mut prot = prot & PROT_ALL;
+        let mut prot = prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
@@ -416,6 +437,7 @@ impl Mm {
         if code {
             engine.invalidate(addr, end);
         }
+        self.note_guards(Some(engine), prot);
         if result.is_ok() && at < end { Err(Errno::ENOMEM) } else { result }
     }
 
@@ -429,6 +451,8 @@ impl Mm {
         // SAFETY: the range is the guest's.
         unsafe { call!(libc::SYS_mprotect, addr, len, host_prot(prot)) }?;
         s.map.protect(addr, addr + len, prot);
+        drop(s);
+        self.note_guards(None, prot);
         Ok(())
     }
 
@@ -767,6 +791,14 @@ impl CodeSource for Mm {
         let len = (end.saturating_sub(pc) as usize).min(buf.len());
         // It may vanish meanwhile, or lie beyond its file's end.
         memory::read_some(pc, &mut buf[..len])
+    }
+
+    fn guards(&self) -> bool {
+        self.has_guards()
+    }
+
+    fn is_guarded(&self, pc: u64) -> bool {
+        self.state.lock().map.at(pc).is_some_and(|(_, a)| a.prot & self.limits.guard != 0)
     }
 
     fn log(&self, text: &str) {

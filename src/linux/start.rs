@@ -179,6 +179,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let guest = choose(&exe, plan.guest, guests)?;
     let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
     let mut limits = Limits::new(guest.abi.task_size);
+    limits.guard = guest.abi.branch_targets.as_ref().map_or(0, |b| b.prot);
     limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
     let log = plan.options.log_file.as_deref().unwrap_or_default();
     let sink = Sink::open(&plan.options).map_err(|e| LoadError::option(log, "cannot open the log", e))?;

@@ -2,7 +2,7 @@
 
 use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
-use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
 
 /// LP64.
@@ -17,6 +17,8 @@ pub static ABI: Abi = Abi {
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
+    // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its bit BTI.
+    branch_targets: Some(BranchTargets { prot: 0x10, property: 0xc000_0000, mask: 1 }),
     keys: &KEYS,
     entropy: &RNDR,
     task_size: 1 << 48,

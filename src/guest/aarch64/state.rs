@@ -25,13 +25,8 @@ pub const DIT: Slot = Slot(36);
 /// PSTATE.SSBS in its place in the SSBS register (bit 12).
 pub const SSBS: Slot = Slot(37);
 /// The pointer authentication keys IA, IB, DA, DB, GA: the low 64 bits and the high ones. The kernel draws them at exec.
-pub const KEYS: [[Slot; 2]; 5] = [
-    [Slot(38), Slot(76)],
-    [Slot(39), Slot(77)],
-    [Slot(40), Slot(78)],
-    [Slot(41), Slot(79)],
-    [Slot(42), Slot(80)],
-];
+pub const KEYS: [[Slot; 2]; 5] =
+    [[Slot(38), Slot(76)], [Slot(39), Slot(77)], [Slot(40), Slot(78)], [Slot(41), Slot(79)], [Slot(42), Slot(80)]];
 /// N, Z, C, V.
 pub const NZCV: Slot = Slot(43);
 /// V0; Vn is `Slot(V0.0 + n)`.
@@ -137,7 +132,15 @@ mod tests {
     fn slots_are_where_their_names_say() {
         let name = |s: Slot| SLOTS[s.0 as usize].name;
         let named = [(X30, "x30"), (SP, "sp"), (PC, "pc"), (TPIDR_EL0, "tpidr_el0"), (FPCR, "fpcr"), (QC, "qc")];
-        for (slot, n) in named.into_iter().chain([(DIT, "dit"), (SSBS, "ssbs"), (KEYS[4][0], "apga"), (NZCV, "nzcv"), (KEYS[4][1], "apga_hi"), (BTYPE, "btype"), (RNDR[2], "rndr_count")]) {
+        for (slot, n) in named.into_iter().chain([
+            (DIT, "dit"),
+            (SSBS, "ssbs"),
+            (KEYS[4][0], "apga"),
+            (NZCV, "nzcv"),
+            (KEYS[4][1], "apga_hi"),
+            (BTYPE, "btype"),
+            (RNDR[2], "rndr_count"),
+        ]) {
             assert_eq!(name(slot), n);
         }
         assert_eq!((name(x(7)), name(v(31))), ("x7", "v31"));

@@ -63,17 +63,17 @@ static OPERATIONS: &[(u32, Act)] = &[
     (38, Act::Host),   // PR_SET_NO_NEW_PRIVS
     (39, Act::Host),   // PR_GET_NO_NEW_PRIVS
     (40, Act::Lacking("PR_GET_TID_ADDRESS")),
-    (41, Act::Host),    // PR_SET_THP_DISABLE
-    (42, Act::Host),    // PR_GET_THP_DISABLE
-    (43, Act::Foreign), // PR_MPX_ENABLE_MANAGEMENT
-    (44, Act::Foreign), // PR_MPX_DISABLE_MANAGEMENT
-    (45, Act::Foreign), // PR_SET_FP_MODE
-    (46, Act::Foreign), // PR_GET_FP_MODE
-    (47, Act::Host),    // PR_CAP_AMBIENT
-    (50, Act::Foreign), // PR_SVE_SET_VL: no SVE is announced
-    (51, Act::Foreign), // PR_SVE_GET_VL
-    (52, Act::Host),    // PR_GET_SPECULATION_CTRL
-    (53, Act::Host),    // PR_SET_SPECULATION_CTRL
+    (41, Act::Host),      // PR_SET_THP_DISABLE
+    (42, Act::Host),      // PR_GET_THP_DISABLE
+    (43, Act::Foreign),   // PR_MPX_ENABLE_MANAGEMENT
+    (44, Act::Foreign),   // PR_MPX_DISABLE_MANAGEMENT
+    (45, Act::Foreign),   // PR_SET_FP_MODE
+    (46, Act::Foreign),   // PR_GET_FP_MODE
+    (47, Act::Host),      // PR_CAP_AMBIENT
+    (50, Act::Foreign),   // PR_SVE_SET_VL: no SVE is announced
+    (51, Act::Foreign),   // PR_SVE_GET_VL
+    (52, Act::Host),      // PR_GET_SPECULATION_CTRL
+    (53, Act::Host),      // PR_SET_SPECULATION_CTRL
     (54, Act::ResetKeys), // PR_PAC_RESET_KEYS
     (55, Act::Lacking("PR_SET_TAGGED_ADDR_CTRL")),
     (56, Act::Lacking("PR_GET_TAGGED_ADDR_CTRL")),

@@ -1,7 +1,7 @@
 //! Helpers: what IR cannot say.
 
-use super::{bf16, qarma};
 use super::sysreg::FREQUENCY;
+use super::{bf16, qarma};
 use crate::state::{self, STATE};
 use ir::{Frame, Helper, Touches};
 use std::sync::OnceLock;

@@ -63,6 +63,9 @@ pub struct Cx<'a> {
     pub mode: u32,
     /// [`arch::Cpu::features`] of the model.
     pub features: u64,
+    /// [`Translation::guards`], and whether the instruction's page is guarded.
+    pub guards: bool,
+    pub guarded: bool,
 }
 
 /// Instructions that are fetched at once.
@@ -71,7 +74,7 @@ const FETCH: usize = 32;
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, mode, features: t.features };
+    let mut cx = Cx { b: &mut *t.b, pc, mode, features: t.features, guards: t.guards, guarded: false };
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
@@ -83,7 +86,10 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
         }
         let word = u32::from_le_bytes([buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]]);
         at += 4;
-        cx.insn(word);
+        if cx.guards && (n == 0 || cx.pc & 0xfff == 0) {
+            cx.guarded = t.code.is_guarded(cx.pc);
+        }
+        cx.insn(word, n == 0);
         if cx.b.ended() {
             return;
         }
@@ -104,9 +110,12 @@ impl Cx<'_> {
         self.b.trap(if pc & 3 == 0 { Trap::Fetch } else { Trap::PcAlign });
     }
 
-    fn insn(&mut self, word: u32) {
+    fn insn(&mut self, word: u32, first: bool) {
         let next = self.next();
         self.b.insn(self.pc, 0, next);
+        if first && self.guards {
+            branch::arrive(self, word);
+        }
         match A64.decode(word) {
             Some(row) => (row.translate)(self, word),
             None => self.undefined(),

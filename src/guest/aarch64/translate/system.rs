@@ -18,7 +18,7 @@ pub(crate) fn wfe(_: &mut Cx, _: Wfe) {}
 pub(crate) fn wfi(_: &mut Cx, _: Wfi) {}
 
 pub(crate) fn bti(_: &mut Cx, _: Bti) {
-    // Branch targets are not announced (HWCAP2_BTI): no page is guarded.
+    // What it is for happens before it: `branch::arrive`.
 }
 
 // ---- barriers ----
