@@ -219,10 +219,19 @@ impl Mm {
         }
     }
 
-    /// Whether so much more memory is within RLIMIT_AS.
-    fn may_grow(&self, s: &State, by: u64) -> Result<(), Errno> {
-        let limit = self.limit_as.load(Ordering::Relaxed);
-        if limit == u64::MAX || s.map.iter().map(|(s, a)| a.end - s).sum::<u64>().saturating_add(by) <= limit {
+    /// Whether `by` more bytes are within RLIMIT_AS and, if they are data, RLIMIT_DATA (the kernel's may_expand_vm). What is in
+    /// `replaced` now will be gone.
+    fn may_grow(&self, s: &State, by: u64, data: bool, replaced: (u64, u64)) -> Result<(), Errno> {
+        let within = |limit: &AtomicU64, counts: fn(&Area) -> bool| {
+            let limit = limit.load(Ordering::Relaxed);
+            let kept = |start: u64, a: &Area| {
+                let overlap = a.end.min(replaced.1).saturating_sub(start.max(replaced.0));
+                a.end - start - overlap
+            };
+            limit == u64::MAX
+                || s.map.iter().filter(|(_, a)| counts(a)).fold(by, |n, (s, a)| n.saturating_add(kept(s, a))) <= limit
+        };
+        if within(&self.limit_as, |_| true) && (!data || within(&self.limit_data, Area::is_data)) {
             return Ok(());
         }
         Err(Errno::ENOMEM)
@@ -290,7 +299,9 @@ impl Mm {
         }
         let backing = backing(r)?;
         let mut s = self.change();
-        self.may_grow(&s, len)?;
+        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
+        let replaced = if fixed { (r.addr, r.addr + len) } else { (0, 0) };
+        self.may_grow(&s, len, r.prot & PROT_WRITE != 0 && !shared, replaced)?;
         let mut prot = r.prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
@@ -305,7 +316,6 @@ impl Mm {
         } else {
             (self.place(&s, r, len, prot)?, false)
         };
-        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
         if let Some(e) = engine.filter(|_| had_code) {
@@ -418,11 +428,17 @@ impl Mm {
         }
         // As the kernel: what comes before a hole is changed, then ENOMEM.
         let mut at = addr;
-        let parts: Vec<_> = s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end))).collect();
+        let becomes_data = |a: &Area| prot & PROT_WRITE != 0 && a.prot & PROT_WRITE == 0 && !a.shared;
+        let parts: Vec<_> =
+            s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a))).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
-        for (start, stop) in parts {
+        for (start, stop, data) in parts {
             if start != at {
+                break;
+            }
+            if data && self.may_grow(&s, stop - start, true, (start, stop)).is_err() {
+                result = Err(Errno::ENOMEM);
                 break;
             }
             // SAFETY: the range is the guest's.
@@ -537,7 +553,7 @@ impl Mm {
             return Ok(old);
         }
         // In place, if there is room behind.
-        self.may_grow(&s, new_len.saturating_sub(old_len))?;
+        self.may_grow(&s, new_len.saturating_sub(old_len), area.is_data(), (0, 0))?;
         let at_end = area.end == old + old_len && old_len != 0;
         if !fixed
             && !dontunmap

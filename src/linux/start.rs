@@ -43,6 +43,8 @@ struct Plan {
     /// The program, already open.
     fd: Option<i32>,
     inherited: Vec<Vec<u8>>,
+    /// Limits that the rqemu before this one kept.
+    limits: Option<Vec<u8>>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -118,6 +120,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         args,
         fd: passed.fd.or(exec_fd),
         inherited: inv.inherited,
+        limits: passed.limits.take(),
     })
 }
 
@@ -191,6 +194,9 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
     let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
     let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
+    if let Some(limits) = &plan.limits {
+        crate::sys::sched::keep_limits(mm, &String::from_utf8_lossy(limits));
+    }
     host::close(exe.fd);
     set_comm(&image.comm);
     tell_kernel(&image, guest);
