@@ -11,6 +11,7 @@ mod memory;
 mod run;
 mod serve;
 mod stats;
+mod trace;
 
 pub use cpu::Cpu;
 pub use run::Engine;
@@ -51,8 +52,17 @@ pub struct Fault {
 pub trait CodeSource: Sync + Debug {
     /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Whether there are guarded pages ([`arch::abi::BranchTargets`]), and whether `pc` lies in one. With the first one, [`Engine::reset`].
+    fn guards(&self) -> bool {
+        false
+    }
+    fn is_guarded(&self, _pc: u64) -> bool {
+        false
+    }
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
+    /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).
+    fn placed(&self, _pc: Option<u64>, _at: u64, _code: &[u8]) {}
 }
 
 /// What the engine writes to the log (`-d`).
@@ -62,7 +72,13 @@ pub struct Log {
     pub op: bool,
     pub out_asm: bool,
     pub unimp: bool,
+    /// Each entry of generated code, with integer, floating-point or vector registers.
     pub exec: bool,
+    pub cpu: bool,
+    pub fpu: bool,
+    pub vpu: bool,
+    /// Undefined instructions, as the guest's mistake.
+    pub guest_errors: bool,
     /// Only guest addresses in these ranges; empty: all.
     pub filter: &'static [(u64, u64)],
 }
@@ -82,16 +98,32 @@ pub struct Options {
     pub max_insns: u32,
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
     /// Count, for [`Engine::report`].
     pub stats: bool,
     pub calls: &'static Calls,
+    /// Tell [`CodeSource::placed`].
+    pub profile: bool,
+    /// Link regions to each other; else each one is entered from the run loop.
+    pub chain: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false, calls: &NO_CALLS }
+        Options {
+            features: u64::MAX,
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            stats: false,
+            calls: &NO_CALLS,
+            profile: false,
+            chain: true,
+        }
     }
 }

@@ -25,7 +25,10 @@ pub struct Engine {
     range: (u64, u64),
     interpreting: bool,
     calls: &'static crate::Calls,
-    log: crate::Log,
+    pub(crate) log: crate::Log,
+    /// [`Engine::trace`] is to be called.
+    tracing: bool,
+    chain: bool,
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
@@ -53,21 +56,21 @@ pub(crate) enum Next {
 
 impl Engine {
     pub fn new(guest: &'static Guest, options: Options, code: &'static dyn CodeSource) -> Engine {
-        // The engine lives as long as the process, or its test.
-        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
-        let cache = Cache::new(guest, options, serve::entry(options.stats), stats);
+        let cache = Cache::new(guest, options, serve::entry(options.stats), code);
         Engine {
             guest,
             code,
             thunks: cache.compiler.thunks,
             exits: cache.arena.exit_table(),
             range: cache.arena.range(),
-            cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
             calls: options.calls,
             log: options.log,
-            stats,
+            stats: cache.stats,
+            tracing: options.log.exec || options.log.cpu,
+            chain: options.chain,
+            cache: Lock::new(cache),
             generation: AtomicU32::new(0),
             concurrent: AtomicBool::new(false),
         }
@@ -135,6 +138,9 @@ impl Engine {
             }
             cpu.raw.generation = self.generation.load(Ordering::SeqCst);
             let code = self.code_for(cpu, pc);
+            if self.tracing {
+                self.trace(cpu, pc, code);
+            }
             if !self.enter_code(cpu, code) {
                 continue;
             }
@@ -193,7 +199,9 @@ impl Engine {
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                if self.chain {
+                    cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                }
                 return code;
             }
             drop(cache);
@@ -295,7 +303,7 @@ impl Engine {
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
-        if self.log.unimp && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
+        if (self.log.unimp || self.log.guest_errors) && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
             self.log_undefined(pc, cpu.mode);
         }
         Next::Leave(Exit::Trap(trap))
@@ -319,6 +327,10 @@ impl Engine {
 
     /// Links the slot that was left through to the code for `pc`.
     fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64) {
+        if !self.chain {
+            cpu.reset_shadow();
+            return;
+        }
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {

@@ -597,6 +597,7 @@ impl Task {
             fp_flags: self.cpu().fp_flags(),
             stack,
             return_code: self.process.image.return_code,
+            guards: self.process.mm.has_guards(),
             page: self.process.image.page,
         };
         let mut state = self.cpu().state().to_vec();
