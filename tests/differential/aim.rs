@@ -95,15 +95,21 @@ pub(crate) struct Start<'a> {
     pub(crate) code: &'a [u8],
     /// The address to begin at, with the guest's mode bits.
     pub(crate) pc: u64,
+    /// Place and type of each slot of guest state.
+    pub(crate) slots: &'a [(usize, Ty)],
     /// Guest state.
     pub(crate) state: Vec<u8>,
     /// The window.
     pub(crate) window: &'a [u8],
 }
 
+/// [`Start::slots`] of a guest.
+pub(crate) fn slots(guest: &Guest) -> Vec<(usize, Ty)> {
+    guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect()
+}
+
 /// Runs a case.
 pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
-    let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
     let mut page = vec![0; PAGE as usize];
     page[(WINDOW - SCRATCH) as usize..].copy_from_slice(start.window);
     let mut memory = Scratch { page, accesses: vec![], foreign: false };
@@ -115,7 +121,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
         let mut code = Bytes(start.at, start.code);
         let mut t = Translation { b: &mut b, code: &mut code, max_insns: 16, unimplemented: vec![] };
         (guest.translate)(&mut t, pc, (guest.mode)(&state));
-        let mut machine = Machine { state: &mut state, slots: &slots, memory: &mut memory, fp_flags, monitor };
+        let mut machine = Machine { state: &mut state, slots: start.slots, memory: &mut memory, fp_flags, monitor };
         let outcome = interp::run(&b.region, &mut machine);
         (fp_flags, monitor) = (machine.fp_flags, machine.monitor);
         pc = match outcome {

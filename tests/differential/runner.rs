@@ -49,25 +49,25 @@ pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
 pub(crate) struct Emulator {
     pub(crate) name: &'static str,
     program: PathBuf,
-    arguments: &'static [&'static str],
+    arguments: Vec<&'static str>,
     variables: &'static [(&'static str, &'static str)],
 }
 
-/// The reference first, then the program's code and its interpreter; `None` without a reference.
-pub(crate) fn emulators(guest: &Guest) -> Option<[Emulator; 3]> {
+/// The reference as this processor first, then the program's code and its interpreter; `None` without a reference.
+pub(crate) fn emulators(guest: &Guest, cpu: &'static str) -> Option<[Emulator; 3]> {
     let (reference, rqemu) = (harness::reference(guest)?, harness::rqemu(guest));
     let emulator = |name, program, arguments, variables| Emulator { name, program, arguments, variables };
     Some([
-        emulator("reference", reference, &["-cpu", "max"], &[]),
-        emulator("jit", rqemu.clone(), &[], &[("RQEMU_INTERPRET", "0")]),
-        emulator("interpreter", rqemu, &[], &[("RQEMU_INTERPRET", "1")]),
+        emulator("reference", reference, vec!["-cpu", cpu], &[]),
+        emulator("jit", rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "0")]),
+        emulator("interpreter", rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
     ])
 }
 
 /// Runs the file's records; the output, and how it ended.
 fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
     let mut command = Command::new(&emulator.program);
-    command.args(emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
     command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
     let mut child = match command.stderr(Stdio::null()).spawn() {
         Ok(child) => child,
