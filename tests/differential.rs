@@ -73,7 +73,7 @@ pub(crate) struct Report {
 /// Runs cases everywhere; `Err` says what is missing here.
 pub(crate) fn run(guest: &Guest, seed: u64, per_row: usize, sequences: usize) -> Result<Report, String> {
     let isa = isa_of(guest);
-    let runner = runner::build(guest)?;
+    let runner = runner::built(guest)?;
     let names = isa.rows();
     let mut report = Report { cases: 0, rows: BTreeMap::new(), differences: vec![] };
     for cpu in cpus(isa) {

@@ -119,7 +119,7 @@ fn torture() {
     let progress = Progress::open("torture");
     progress.run(&torture::cases(1), torture::Case::title, |case| match case.verdict() {
         Verdict::Same(end) => ("same".into(), end),
-        Verdict::NotBuilt => ("not-built".into(), "refused by the compiler".into()),
+        Verdict::NotBuilt(complaint) => ("not-built".into(), complaint),
         Verdict::Differs(expected, got) => ("differs".into(), format!("{got}; the reference: {expected}")),
     });
     progress.report("torture");

@@ -1,8 +1,10 @@
 //! Builds the runner and feeds cases to it, under the reference and under the program in both of its ways.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,14 @@ const FLAGS: [&str; 11] = [
     TEXT,
 ];
 
-/// The guest's runner; `Err` says what is missing.
-pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
+/// The guest's runner, built once; `Err` says what is missing.
+pub(crate) fn built(guest: &Guest) -> Result<PathBuf, String> {
+    static BUILT: Mutex<BTreeMap<&str, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    let mut all = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(guest.name).or_insert_with(|| build(guest)).clone()
+}
+
+fn build(guest: &Guest) -> Result<PathBuf, String> {
     let name = format!("{}-gcc", guest.triplets[0]);
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
