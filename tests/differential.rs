@@ -68,6 +68,8 @@ pub(crate) struct Report {
     pub(crate) rows: BTreeMap<String, usize>,
     /// A line of each row that differs, sequences together.
     pub(crate) differences: Vec<String>,
+    /// Differences that are gone when the reference translates single instructions: its optimiser's mistakes.
+    pub(crate) disowned: Vec<String>,
 }
 
 /// Runs cases everywhere; `Err` says what is missing here.
@@ -75,7 +77,7 @@ pub(crate) fn run(guest: &Guest, seed: u64, per_row: usize, sequences: usize) ->
     let isa = isa_of(guest);
     let runner = runner::built(guest)?;
     let names = isa.rows();
-    let mut report = Report { cases: 0, rows: BTreeMap::new(), differences: vec![] };
+    let mut report = Report { cases: 0, rows: BTreeMap::new(), differences: vec![], disowned: vec![] };
     for cpu in cpus(isa) {
         let emulators = runner::emulators(guest, cpu.unwrap_or("max")).ok_or("no reference emulator")?;
         let cases = cases(isa, cpu, seed, per_row, if cpu.is_none() { sequences } else { 0 });
@@ -87,7 +89,14 @@ pub(crate) fn run(guest: &Guest, seed: u64, per_row: usize, sequences: usize) ->
                 Err(text) => report.differences.push(text),
             }
         }
-        report.differences.extend(differing(isa, &cases, &records));
+        let mut lines = differing(isa, &cases, &records);
+        if !lines.is_empty() && records.len() == emulators.len() {
+            records[0].1 = runner::run(isa, &emulators[0].one_by_one(), &runner, &cases, &name)?;
+            let left = differing(isa, &cases, &records);
+            report.disowned.extend(lines.into_iter().filter(|line| !left.contains(line)));
+            lines = left;
+        }
+        report.differences.extend(lines);
         report.cases += cases.len();
         for row in cases.iter().flat_map(|c| &c.rows) {
             let row = names[*row];
@@ -169,6 +178,9 @@ fn quick() {
             Ok(report) => {
                 let rows = report.rows.len();
                 harness::tell(&format!("differential/{}: {} cases over {rows} rows", guest.name, report.cases));
+                for line in &report.disowned {
+                    harness::tell(&format!("differential/{}: the reference contradicts itself: {line}", guest.name));
+                }
                 for line in &report.differences {
                     let _ = write!(text, "\n  {}: {line}", guest.name);
                 }

@@ -181,19 +181,33 @@ fn differential() {
         |(guest, seed)| match differential::run_part(guest, *seed) {
             Err(why) => ("left-out".into(), why),
             Ok(report) if report.differences.is_empty() => {
-                ("same".into(), format!("cases={} {}", report.cases, named(&report.rows)))
+                let disowned: String = report.disowned.iter().map(|line| format!(" ## {line}")).collect();
+                ("same".into(), format!("cases={} {}{disowned}", report.cases, named(&report.rows)))
             }
             Ok(report) => ("differs".into(), report.differences.join(" ## ")),
         },
     );
     let counts = differential_counts(&progress);
     let lines: String = counts.iter().map(|((guest, row), n)| format!("# row\t{guest}\t{row}\t{n}\n")).collect();
-    progress.report_with("differential", &lines);
+    let disowned = progress.disowned();
+    progress.report_with("differential", &(lines + &disowned));
     for guest in GUESTS {
         let of_guest = counts.iter().filter(|((name, row), _)| name == guest.name && row != "cases");
         let seldom: Vec<_> = of_guest.clone().filter(|(_, n)| **n < 1000).collect();
         assert!(seldom.is_empty(), "run less than 1,000 times: {seldom:?}");
         assert_eq!(of_guest.count(), differential::rows(guest), "{}: rows that were run, and all", guest.name);
+    }
+}
+
+impl Progress {
+    /// What the reference contradicts itself in, as lines of the report.
+    fn disowned(&self) -> String {
+        let done = self.done.lock().unwrap();
+        let of_part = |(name, (_, remark)): (&String, &(String, String))| {
+            let lines = remark.split(" ## ").skip(1);
+            lines.map(|line| format!("# reference contradicts itself\t{name}\t{line}\n")).collect::<String>()
+        };
+        done.iter().filter(|(_, (class, _))| class == "same").map(of_part).collect()
     }
 }
 
@@ -203,7 +217,8 @@ fn differential_counts(progress: &Progress) -> BTreeMap<(String, String), usize>
     let done = progress.done.lock().unwrap();
     for (name, (_, remark)) in done.iter().filter(|(_, (class, _))| class == "same") {
         let guest = name.split('/').next().unwrap_or("");
-        for (row, count) in remark.split(' ').filter_map(|item| item.split_once('=')) {
+        for (row, count) in remark.split(" ## ").next().unwrap_or("").split(' ').filter_map(|item| item.split_once('='))
+        {
             *counts.entry((guest.into(), row.into())).or_default() += count.parse::<usize>().unwrap_or(0);
         }
     }

@@ -325,7 +325,7 @@ fn random_record(thumb: bool, random: &mut Random) -> Record {
     let mut vectors = [0; 16];
     values::vectors(random, &mut vectors);
     vectors.iter().enumerate().for_each(|(n, &v)| record.set(160 + 16 * n, 16, v));
-    values::memory(random, &mut record.0[416..672]);
+    values::memory(random, &vectors, &mut record.0[416..672]);
     record
 }
 
@@ -516,7 +516,9 @@ fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
-    dry(&code, slot + 4, &record).safe.then_some(Case { record, rows })
+    let ran = dry(&code, slot + 4, &record);
+    // What another slot holds may become an address in a sequence.
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 
 /// A sequence's memory: registers that hold addresses and small numbers, and are not written.

@@ -131,7 +131,7 @@ fn random_record(random: &mut Random) -> Record {
     let mut vectors = [0; 32];
     values::vectors(random, &mut vectors);
     vectors.iter().enumerate().for_each(|(n, &v)| record.set(368 + 16 * n, 16, v));
-    values::memory(random, &mut record.0[880..1136]);
+    values::memory(random, &vectors, &mut record.0[880..1136]);
     record
 }
 
@@ -189,7 +189,9 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
 
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
-    dry(&record.words(), slot + 4, &record).safe.then_some(Case { record, rows })
+    let ran = dry(&record.words(), slot + 4, &record);
+    // What another slot holds may become an address in a sequence.
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 
 /// A distance in words for a branch of a single instruction at `pc`: to the end of the case, or anywhere that is not mapped.

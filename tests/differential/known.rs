@@ -20,6 +20,10 @@ pub(crate) fn encoding(section: &str, name: &str, word: u32) -> Option<&'static 
         // The reference answers HLT #0xf000 as a semihosting call.
         ("a64", "hlt") if word >> 5 & 0xffff == 0xf000 => Some("semihosting"),
         ("t16", "svc") if word & 0xff == 0xab => Some("semihosting"),
+        // MIDR, MPIDR and REVIDR, which only the reference lets programs read.
+        (_, "mrc") if word >> 16 & 0xef == 0 && word & 15 == 0 && [0, 5, 6].contains(&(word >> 5 & 7)) => {
+            Some("an ID register")
+        }
         // ID registers say what each has; counters and random numbers differ from call to call.
         ("a64", "mrs") if word >> 16 & 7 == 0 && word >> 12 & 15 == 0 => Some("an ID register"),
         ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => {

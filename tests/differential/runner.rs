@@ -61,6 +61,15 @@ pub(crate) struct Emulator {
     variables: &'static [(&'static str, &'static str)],
 }
 
+impl Emulator {
+    /// The reference, optimising nothing across instructions.
+    pub(crate) fn one_by_one(&self) -> Emulator {
+        let mut arguments = self.arguments.clone();
+        arguments.push("-one-insn-per-tb");
+        Emulator { arguments, program: self.program.clone(), ..*self }
+    }
+}
+
 /// The reference as this processor first, then the program's code and its interpreter; `None` without a reference.
 pub(crate) fn emulators(guest: &Guest, cpu: &'static str) -> Option<[Emulator; 3]> {
     let (reference, rqemu) = (harness::reference(guest)?, harness::rqemu(guest));
