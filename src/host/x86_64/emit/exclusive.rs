@@ -2,6 +2,7 @@
 //!
 //! The monitor remembers address and value, and the stamp of the address' granule: each exclusive store gives its granule a new stamp, so another
 //! thread's store of the same value in between (A-B-A) is seen. Plain stores are noticed by value.
+//! As long as nobody else sees guest memory, address and value are enough.
 //!
 //! A granule's lock makes a store's look at the stamp and the store itself one: whoever stores exclusively meanwhile has first loaded what the
 //! holder's rival left, then finds the lock taken, and fails.
@@ -62,9 +63,12 @@ impl Emitter<'_> {
         let base = self.reg(addr);
         // The stamp is read before the value.
         let t = self.temp();
+        let alone = self.a.label();
+        self.unless_concurrent(alone);
         let stamp = self.granule(base, t);
         self.a.mov(Size::Q, SCRATCH, stamp);
         self.a.mov_mr(Size::Q, field(at::EXCL_SEEN), SCRATCH);
+        self.a.bind(alone);
         let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
@@ -118,12 +122,21 @@ impl Emitter<'_> {
         self.a.mov(addr_size, SCRATCH, base);
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
+        let (alone, tried) = (self.a.label(), self.a.label());
+        self.unless_concurrent(alone);
         self.claim(base, t, fail);
-        let mem = self.untagged(mem, addr, t);
+        let untagged = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, value);
+        self.a.lock().cmpxchg(size(ty), untagged, value);
         self.unlock_granule();
+        self.a.jmp(tried);
+        self.a.bind(alone);
+        let untagged = self.untagged(mem, addr, t);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
+        self.fault_here();
+        self.a.cmpxchg(size(ty), untagged, value);
+        self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
@@ -139,14 +152,23 @@ impl Emitter<'_> {
         let value = self.reg(x);
         let t = self.temp();
         let (fail, done) = (self.a.label(), self.a.label());
+        let (alone, tried) = (self.a.label(), self.a.label());
+        self.unless_concurrent(alone);
         let granule = self.granule(base, t);
         self.a.alu_i(Alu::Cmp, Size::D, Mem { disp: 8, ..granule }, 0);
         self.a.jcc(X::Ne, fail);
         self.new_stamp(granule);
-        let mem = self.untagged(mem, addr, t);
+        let untagged = self.untagged(mem, addr, t);
         self.copy_to(Val(pair.load), SCRATCH);
         self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, value);
+        self.a.lock().cmpxchg(size(ty), untagged, value);
+        self.a.jmp(tried);
+        self.a.bind(alone);
+        let untagged = self.untagged(mem, addr, t);
+        self.copy_to(Val(pair.load), SCRATCH);
+        self.fault_here();
+        self.a.cmpxchg(size(ty), untagged, value);
+        self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);

@@ -175,12 +175,20 @@ impl Emitter<'_> {
         }
         let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
         if ordered {
+            self.clobber();
             let r = self.in_scratch(v);
             if m.big && m.size > 1 {
                 self.clobber_for_swap(r, bytes);
             }
+            let (alone, done) = (self.a.label(), self.a.label());
+            self.unless_concurrent(alone);
             self.fault_here();
             self.a.xchg(bytes, mem, r);
+            self.a.jmp(done);
+            self.a.bind(alone);
+            self.fault_here();
+            self.a.mov_mr(bytes, mem, r);
+            self.a.bind(done);
             return;
         }
         if let (Some(imm), false) = (self.imm32(v), m.big) {
@@ -243,13 +251,32 @@ impl Emitter<'_> {
 
     fn full_fence(&mut self) {
         self.clobber();
+        let done = self.a.label();
+        self.unless_concurrent(done);
         self.locked_nothing();
+        self.a.bind(done);
         self.fenced = true;
     }
 
     /// A locked instruction, for its order; the host's flags are lost.
     pub(super) fn locked_nothing(&mut self) {
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+    }
+
+    /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
+    pub(super) fn unless_concurrent(&mut self, label: super::Label) {
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), 0);
+        self.a.jcc(X::E, label);
+    }
+
+    /// The next instruction, an access that can fault, has a lock prefix where one is needed: a branch goes around the prefix.
+    fn lock_here(&mut self) {
+        let bare = self.a.label();
+        self.unless_concurrent(bare);
+        self.fault_here();
+        self.a.lock();
+        self.a.bind(bare);
+        self.fault_here();
     }
 
     pub(super) fn prefetch(&mut self, addr: Val) {
@@ -270,11 +297,12 @@ impl Emitter<'_> {
         match op {
             Rmw::Swap | Rmw::Add => {
                 let r = self.in_scratch(x);
-                self.fault_here();
                 if op == Rmw::Swap {
+                    self.fault_here();
                     self.a.xchg(bytes, mem, r);
                 } else {
-                    self.a.lock().xadd(bytes, mem, r);
+                    self.lock_here();
+                    self.a.xadd(bytes, mem, r);
                 }
             }
             _ => self.rmw_loop(op, mem, x, ty),
@@ -319,8 +347,8 @@ impl Emitter<'_> {
                 self.a.cmov(keep.invert(), Size::Q, t, x);
             }
         }
-        self.fault_here();
-        self.a.lock().cmpxchg(bytes, mem, t);
+        self.lock_here();
+        self.a.cmpxchg(bytes, mem, t);
         self.a.jcc(X::Ne, again);
     }
 
@@ -333,8 +361,8 @@ impl Emitter<'_> {
         let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
         self.in_scratch(expected);
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, new);
+        self.lock_here();
+        self.a.cmpxchg(size(ty), mem, new);
         let d = self.def(v, None);
         match ty {
             Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
