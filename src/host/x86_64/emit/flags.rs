@@ -79,7 +79,7 @@ impl Emitter<'_> {
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
         if self.host.pending.is_some() || named {
-            self.pack(kind, true);
+            self.pack(kind);
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
             }
@@ -115,17 +115,15 @@ impl Emitter<'_> {
         self.now_spilled(v, n);
     }
 
-    /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
-    fn pack(&mut self, kind: Kind, keep: bool) {
+    /// The host's flags in memory form in scratch. Those of `Int` kinds stay as they were.
+    fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
-                if inverted {
-                    self.a.cmc();
-                }
                 self.a.lahf();
                 self.a.setcc(X::O, SCRATCH);
-                if inverted && keep {
-                    self.a.cmc();
+                if inverted {
+                    // One more turns C, the lowest bit of ah, and leaves the host's flags; the carry runs out in the bits between C and Z.
+                    self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, 0x100));
                 }
             }
             Kind::Fcmp { swapped } => {
@@ -150,7 +148,7 @@ impl Emitter<'_> {
                 }
             }
         }
-        self.pack(kind, keep);
+        self.pack(kind);
         self.store_flags_slot(slot);
         self.host.pending = None;
         if !keep || matches!(kind, Kind::Fcmp { .. }) {
@@ -201,7 +199,7 @@ impl Emitter<'_> {
     /// The value in the host's flags becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
         let live = self.live_after(v);
-        self.pack(self.host.cur.expect("it is there").1, false);
+        self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
         if live {

@@ -40,12 +40,17 @@ pub struct Compiler {
 pub struct Features {
     /// The SHA extensions.
     pub sha: bool,
+    /// Galois-field instructions, VEX-encoded: any linear function of a byte's bits.
+    pub gfni: bool,
 }
 
 impl Features {
     /// What this processor has.
     pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha") }
+        Features {
+            sha: std::arch::is_x86_feature_detected!("sha"),
+            gfni: std::arch::is_x86_feature_detected!("gfni"),
+        }
     }
 }
 
