@@ -208,10 +208,17 @@ pub fn eval_cmp(cc: IntCc, a: u64, b: u64, bits: u32) -> bool {
     }
 }
 
-/// Folds additions and shifts of the base into the address mode.
-pub(crate) fn address(r: &Region, mut m: Mem) -> Mem {
+/// Folds additions and shifts of the base into the address mode. `known` are the values of the slots: a sum that a slot has while none has its
+/// summand any more is the better base, since the summand would have to be kept for this access alone.
+pub(crate) fn address(r: &Region, known: &[Val], mut m: Mem) -> Mem {
     let ty = r.ty(m.base);
     loop {
+        if let Op::Bin(Bin::Add | Bin::Sub, a, _) = *r.op(m.base)
+            && known.contains(&m.base)
+            && !known.contains(&a)
+        {
+            return m;
+        }
         match *r.op(m.base) {
             Op::Bin(Bin::Add, a, b) => match r.const_of(b) {
                 Some(c) => match m.disp.checked_add(sign_extend(c, ty.bits()) as i32) {

@@ -14,6 +14,7 @@ use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
     pub(super) fn term(&mut self, id: BlockId, term: &Term) {
+        debug_assert!(self.host.unsaved.is_none(), "flags are missing at the end of {id:?}");
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
@@ -28,7 +29,7 @@ impl Emitter<'_> {
     /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
     fn prepare_successor(&mut self, b: BlockId, keep: bool) {
         if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
-            self.entry[b.0 as usize] = self.pending_kind();
+            self.entry[b.0 as usize] = self.pending_kind().map(|(slot, kind)| (slot, kind, self.pending_from()));
         } else {
             self.save_pending(keep);
         }
@@ -86,9 +87,10 @@ impl Emitter<'_> {
         self.jump_to(rest);
     }
 
-    /// Whether a block not yet written does nothing but leave for code further up.
+    /// Whether a block not yet written does nothing but leave for code a little further up.
     fn leads_back(&self, b: BlockId) -> bool {
-        let goes_back = matches!(self.r.blocks[b.0 as usize].term, Term::Goto { pc } if pc <= self.pc);
+        let near = self.pc.saturating_sub(1024)..=self.pc;
+        let goes_back = matches!(self.r.blocks[b.0 as usize].term, Term::Goto { pc } if near.contains(&pc));
         goes_back && self.is_stub(b) && !self.emitted[b.0 as usize]
     }
 

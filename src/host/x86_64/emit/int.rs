@@ -689,6 +689,11 @@ impl Emitter<'_> {
                 if lsb > 0 {
                     self.a.shift_i(Shift::Shl, size, SCRATCH, lsb as u8);
                 }
+            } else if width == 32 {
+                self.a.mov(Size::D, SCRATCH, SCRATCH);
+                if lsb > 0 {
+                    self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, lsb as u8);
+                }
             } else {
                 let up = 64 - width;
                 self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, up as u8);
@@ -709,6 +714,14 @@ impl Emitter<'_> {
         }
         match i32::try_from(if ty == Ty::I64 { keep as i64 } else { i64::from(keep as i32) }) {
             Ok(imm) => self.a.alu_i(Alu::And, size, d, imm),
+            Err(_) if lsb == 0 => {
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+            }
+            Err(_) if lsb + width == 64 => {
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+            }
             Err(_) => {
                 // Cleared by rotating the field to the top: shifts need no register for the mask.
                 self.a.shift_i(Shift::Ror, size, d, ((lsb + width) % 64) as u8);
