@@ -10,9 +10,11 @@ pub mod lock;
 mod memory;
 mod run;
 mod serve;
+mod stats;
 
 pub use cpu::Cpu;
 pub use run::Engine;
+pub use stats::Report;
 
 use std::fmt::Debug;
 
@@ -72,10 +74,12 @@ pub struct Options {
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// Count, for [`Engine::report`].
+    pub stats: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false }
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false }
     }
 }

@@ -6,7 +6,7 @@ use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::Exit;
-use crate::cpu::{OWNERS, at};
+use crate::cpu::{GRANULES, at};
 use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
 
 impl Emitter<'_> {
@@ -391,16 +391,17 @@ impl Emitter<'_> {
         }
     }
 
-    // ---- exclusives: the monitor remembers address and value; a table of owners tells another thread's exclusive store to the same place ----
+    // ---- exclusives: the monitor remembers address, value and the granule's version, which each exclusive store to the granule raises ----
 
-    /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
-    fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
+    /// The version of the granule of the address in `addr`, as an operand; uses scratch. `t` becomes the entry's address and one: an odd number,
+    /// so no version, which stands there while an exclusive store is under way.
+    fn granule(&mut self, addr: Reg, t: Reg) -> Mem {
         // An entry is as large as the granule, 16 bytes: the address' bits are its offset.
         self.a.mov(Size::D, SCRATCH, addr);
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, (OWNERS as i32 - 1) << 4);
-        self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
-        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 0));
-        Mem::base(t, 0)
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, (GRANULES as i32 - 1) << 4);
+        self.a.mov(Size::Q, t, field(at::GRANULES_PTR));
+        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 1));
+        Mem::base(t, -1)
     }
 
     pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
@@ -408,10 +409,12 @@ impl Emitter<'_> {
         let ty = self.r.ty(v);
         let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
-        // Claimed before the value is read: a store by another between the two is seen as a lost claim.
+        // Before the value is read: a store by another between the two is seen as a later version. One under way is no version at all.
         let t = self.temp();
-        let owner = self.owner_word(base, t);
-        self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        let version = self.granule(base, t);
+        self.a.mov(Size::Q, SCRATCH, version);
+        self.a.alu_i(Alu::And, Size::Q, SCRATCH, -2);
+        self.a.mov_mr(Size::Q, field(at::EXCL_VERSION), SCRATCH);
         let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
@@ -463,35 +466,29 @@ impl Emitter<'_> {
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
         self.a.lock().cmpxchg(size(ty), mem, value);
-        self.unlock_granule();
+        self.release_granule(t);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
     }
 
-    /// Goes to `fail` unless the granule is still ours; then holds its lock, so that no other exclusive store comes between here and ours. Its
-    /// entry is noted in the Cpu: a fault of the store gives the lock back.
+    /// Goes to `fail` unless the granule's version is still the monitor's; else holds it, so that no other exclusive store comes between here and
+    /// ours. Its entry is noted in the Cpu: a fault of the store gives it back.
     fn claim(&mut self, base: Reg, t: Reg, fail: super::Label) {
-        let owner = self.owner_word(base, t);
-        let lock = Mem { disp: 8, ..owner };
-        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
-        self.a.jcc(X::Ne, fail);
-        self.a.mov_ri(SCRATCH, 1);
-        self.a.xchg(Size::Q, lock, SCRATCH);
-        self.a.test(Size::D, SCRATCH, SCRATCH);
+        let version = self.granule(base, t);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VERSION));
+        self.a.lock().cmpxchg(Size::Q, version, t);
         self.a.jcc(X::Ne, fail);
         self.a.mov_mr(Size::Q, field(at::EXCL_LOCK), t);
-        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
-        let lost = self.a.label();
-        self.a.jcc(X::Ne, lost);
-        self.cold.push(Cold::Unlock { label: lost, fail });
     }
 
-    /// Gives the granule's lock back; the host's flags stay. Scratch is lost.
-    pub(super) fn unlock_granule(&mut self) {
+    /// Gives the granule back with a new version; the host's flags stay. Scratch and `t` are lost.
+    fn release_granule(&mut self, t: Reg) {
+        self.a.mov(Size::Q, t, field(at::EXCL_VERSION));
+        self.a.lea(Size::Q, t, Mem::base(t, 2));
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_LOCK));
-        self.a.mov_mi(Size::Q, Mem::base(SCRATCH, 8), 0);
+        self.a.mov_mr(Size::Q, Mem::base(SCRATCH, -1), t);
         self.a.mov_mi(Size::Q, field(at::EXCL_LOCK), 0);
     }
 
@@ -534,10 +531,10 @@ impl Emitter<'_> {
         self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RCX, xn, 1);
         self.a.lock().cmpxchg16b(mem);
         self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
+        self.release_granule(Reg::RCX);
         if base == Reg::RCX || base == Reg::RDX {
             self.a.mov(Size::Q, base, field(at::SAVE + 8));
         }
-        self.unlock_granule();
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
