@@ -451,7 +451,7 @@ impl Builder {
     }
     /// An access in its shortest form: its address folded, its alignment not asked for where an access before would have trapped.
     fn access(&mut self, mem: Mem) -> Mem {
-        let mut mem = fold::address(&self.region, mem);
+        let mut mem = fold::address(&self.region, &self.known, mem);
         if let (Align::To(bytes), true) = (mem.align, mem.index.is_none()) {
             let known = |&(base, disp, to): &(Val, i32, u8)| {
                 base == mem.base && to >= bytes && (disp ^ mem.disp) & (i32::from(bytes) - 1) == 0

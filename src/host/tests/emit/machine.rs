@@ -2,7 +2,7 @@
 //! region by `ir::eval`.
 
 use host::cpu::{Cpu, GUEST_SIZE};
-use host::x86_64::{Compiler, Map, Request, thunks};
+use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
@@ -76,7 +76,7 @@ fn place(slot: usize) -> usize {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Machine {
+    pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
         let vec_homes = (13..19).map(Slot).collect();
@@ -105,7 +105,11 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: Compiler::new(map, thunks),
+            compiler: {
+                let mut c = Compiler::new(map, thunks);
+                c.features = features;
+                c
+            },
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),
