@@ -78,6 +78,8 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
+    /// See [`crate::fault::high_vectors`].
+    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
@@ -98,14 +100,14 @@ impl Cache {
             vec_homes: guest.state.vec_homes.to_vec(),
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
-        let map = Map::new(state);
+        let map = Map::new(state, options.features);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve);
         Cache {
             guest,
             options,
             arena,
-            compiler: Compiler::new(map, thunks),
+            compiler: Compiler::new(map, thunks, options.features),
             builder: Builder::new(guest.state.types),
             regions: Vec::new(),
             table: HashMap::default(),
@@ -113,6 +115,7 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            high_vectors: if options.features.avx512 { crate::fault::high_vectors() } else { 0 },
         }
     }
 

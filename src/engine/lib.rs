@@ -12,6 +12,7 @@ mod run;
 mod serve;
 
 pub use cpu::Cpu;
+pub use host::x86_64::Features;
 pub use run::Engine;
 
 use std::fmt::Debug;
@@ -72,10 +73,18 @@ pub struct Options {
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// What of the host may be used.
+    pub features: Features,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false }
+        Options {
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            features: Features::detect(),
+        }
     }
 }

@@ -136,6 +136,10 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these (avx2: the least), or all but `-name`s", |o, v| {
+        o.features = Some(engine::Features::detect().masked(&text(v)?)?);
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
     row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),

@@ -75,4 +75,6 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
+    /// `-host-features`
+    pub features: Option<engine::Features>,
 }

@@ -220,6 +220,7 @@ fn engine_options(options: &Options) -> engine::Options {
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        features: options.features.unwrap_or(default.features),
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
