@@ -10,10 +10,12 @@ pub mod lock;
 mod memory;
 mod run;
 mod serve;
+mod stats;
 
 pub use cpu::Cpu;
 pub use host::x86_64::Features;
 pub use run::Engine;
+pub use stats::Report;
 
 use std::fmt::Debug;
 
@@ -75,6 +77,8 @@ pub struct Options {
     pub interpret: bool,
     /// What of the host may be used.
     pub features: Features,
+    /// Count, for [`Engine::report`].
+    pub stats: bool,
 }
 
 impl Default for Options {
@@ -85,6 +89,7 @@ impl Default for Options {
             log: Log::default(),
             interpret: false,
             features: Features::detect(),
+            stats: false,
         }
     }
 }

@@ -4,7 +4,8 @@ use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
 use crate::lock::Lock;
-use crate::serve::serve;
+use crate::serve;
+use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
 use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
@@ -24,6 +25,7 @@ pub struct Engine {
     range: (u64, u64),
     interpreting: bool,
     log: crate::Log,
+    pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
 }
@@ -48,7 +50,9 @@ pub(crate) enum Next {
 
 impl Engine {
     pub fn new(guest: &'static Guest, options: Options, code: &'static dyn CodeSource) -> Engine {
-        let cache = Cache::new(guest, options, serve as *const () as u64);
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let cache = Cache::new(guest, options, serve::entry(options.stats), stats);
         Engine {
             guest,
             code,
@@ -59,6 +63,7 @@ impl Engine {
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
             log: options.log,
+            stats,
             generation: AtomicU32::new(0),
         }
     }
@@ -174,8 +179,28 @@ impl Engine {
         }
         // SAFETY: the thunk is `extern "C" fn(cpu, code)` made for this guest; it keeps what the ABI says.
         let enter: extern "C" fn(*mut Cpu, u64) = unsafe { std::mem::transmute(self.thunks.enter) };
+        let mut clock = Clock::start(self.stats);
         enter(cpu, code);
+        clock.end(Stage::Code);
         true
+    }
+
+    fn count(&self, cause: impl FnOnce() -> Cause) {
+        if let Some(s) = self.stats {
+            s.left(cause());
+        }
+    }
+
+    /// What was counted, if that was asked for, and begins anew.
+    pub fn report(&self) -> Option<Report> {
+        let report = self.stats?.report();
+        self.stats?.reset();
+        Some(report)
+    }
+
+    /// How many guest threads there are.
+    pub fn threads(&self) -> usize {
+        self.cpus.lock().len()
     }
 
     /// What the code was left for.
@@ -184,14 +209,17 @@ impl Engine {
         if raw.exit_kind == ExitKind::Indirect as u32 {
             let pc = raw.exit_value;
             cpu.in_code.store(0, Ordering::SeqCst);
+            self.count(|| Cause::Indirect);
             return Next::Go(pc);
         }
         if raw.exit_kind == ExitKind::Fault as u32 {
             cpu.in_code.store(0, Ordering::SeqCst);
+            self.count(|| Cause::Fault);
             return self.faulted(cpu);
         }
         let exit = Arena::exit(self.exits, raw.exit_index);
         cpu.in_code.store(0, Ordering::SeqCst);
+        self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
                 self.follow(cpu, pc, link);
@@ -290,7 +318,10 @@ impl Engine {
                 std::hint::spin_loop();
             }
         }
-        cache.clear(serve as *const () as u64);
+        cache.clear(serve::entry(self.stats.is_some()));
+        if let Some(s) = self.stats {
+            s.made(Made::Dropped, 1);
+        }
         debug_assert_eq!(cache.compiler.thunks.enter, self.thunks.enter, "thunks stay in their place");
         for c in cpus.iter() {
             // SAFETY: nobody runs code, and nobody will before he has had the lock.
@@ -309,10 +340,16 @@ impl Engine {
     pub fn before_fork(&self) {
         self.cache.acquire();
         self.cpus.acquire();
+        if let Some(s) = self.stats {
+            s.before_fork();
+        }
     }
 
     /// Releases them, on both sides of the fork. The child goes on in fresh segments, alone with the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: Option<NonNull<Cpu>>) {
+        if let Some(s) = self.stats {
+            s.after_fork(child);
+        }
         // SAFETY: `before_fork` took both; no guard exists.
         unsafe {
             self.cpus.release();

@@ -13,6 +13,7 @@ use crate::mm::CodeAt;
 use crate::options::Log;
 use crate::process::Process;
 use crate::siginfo::HostInfo;
+use crate::stats;
 use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
@@ -536,6 +537,9 @@ impl Task {
     /// The default action of a signal that is not ignored: the host's own.
     fn default_action(&mut self, signo: i32) {
         strace_signal::acted(self, signo);
+        if kills_by_default(signo) {
+            stats::tell(self, "killed");
+        }
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));
         // SAFETY: no memory is involved.

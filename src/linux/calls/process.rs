@@ -4,6 +4,7 @@ use crate::host::{self, CloneArgs, Errno, Res};
 use crate::memory;
 use crate::siginfo::HostInfo;
 use crate::signal::libc_code::TRAP_BRKPT;
+use crate::stats;
 use crate::strace_signal;
 use crate::sys::plain::HostStruct;
 use crate::sys::structs::{Rusage, ULongWord};
@@ -133,11 +134,15 @@ pub fn execve(t: &mut Task, dir: i32, path: Text, argv: u64, envp: u64, flags: u
 
 pub fn exit(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
+    if t.process.engine.threads() == 1 {
+        stats::tell(t, "exit");
+    }
     t.exit(status)
 }
 
 pub fn exit_group(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
+    stats::tell(t, "exit");
     host::exit_group(status)
 }
 
