@@ -28,6 +28,8 @@ macro_rules! features {
 features! {
     /// The SHA extensions.
     sha = has!("sha");
+    /// Galois-field instructions, VEX-encoded: any linear function of a byte's bits.
+    gfni = has!("gfni");
     /// AVX-512 as of Ice Lake and Zen 4: everything that works on xmm0 to xmm15 does so on xmm16 to xmm31.
     avx512 = has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq") && has!("vaes") && has!("vpclmulqdq");
 }
@@ -63,8 +65,8 @@ mod tests {
 
     #[test]
     fn a_list_leaves_what_it_says() {
-        let all = Features { sha: true, avx512: true };
-        let some = Features { sha: true, avx512: false };
+        let all = Features { sha: true, gfni: false, avx512: true };
+        let some = Features { sha: true, gfni: false, avx512: false };
         assert_eq!(all.masked(""), Ok(all));
         assert_eq!(all.masked("avx2"), Ok(Features::default()));
         assert_eq!(all.masked("-avx512"), Ok(some));

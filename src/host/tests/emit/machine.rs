@@ -3,8 +3,9 @@
 
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
-use host::{Place, Site, StateMap, Thunks};
+use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use std::sync::atomic::Ordering;
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
@@ -81,7 +82,8 @@ impl Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
         let vec_homes = V128S.take(VECTOR_HOMES.into()).map(Slot).collect();
-        let map = Map::new(StateMap { slots, int_homes, vec_homes }, features);
+        let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
+        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall }, features);
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -149,6 +151,9 @@ impl Machine {
         cpu.shadow_top = cpu.shadow;
         (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
         cpu.excl_addr = u64::MAX;
+        // Atomics with and without locks.
+        let concurrent = cpu.concurrent.load(Ordering::Relaxed);
+        cpu.concurrent.store(1 - concurrent, Ordering::Relaxed);
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.
