@@ -106,6 +106,19 @@ fn end_of(status: ExitStatus) -> String {
     }
 }
 
+/// Gives a program the signals of a terminal as a shell would: who runs the tests in the background or under nohup ignores some.
+fn as_from_a_shell(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGCHLD] {
+            // SAFETY: signal is async-signal-safe and takes plain numbers.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec nothing is called but signal.
+    unsafe { command.pre_exec(reset) };
+}
+
 /// Runs a command to its end, or until `limit` has passed; then its whole process group is killed.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Outcome {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
@@ -114,6 +127,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Outcome {
     let base = scratch("outcome").join(format!("{}-{serial}", std::process::id()));
     let (out, err) = (base.with_extension("out"), base.with_extension("err"));
     command.stdin(Stdio::null()).process_group(0);
+    as_from_a_shell(command);
     command.stdout(File::create(&out).expect("output file")).stderr(File::create(&err).expect("output file"));
     let end = match command.spawn() {
         Err(error) => format!("not started: {error}"),
