@@ -7,7 +7,7 @@ use crate::stats::{Clock, Made, Stage, Stats};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{FaultRecord, Place, Site, StateMap};
+use host::{FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -79,7 +79,7 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
-    stats: Option<&'static Stats>,
+    pub(crate) stats: Option<&'static Stats>,
 }
 
 /// Guest code for the front end.
@@ -90,19 +90,27 @@ impl Code for Reader<'_> {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
         self.0.fetch(pc, buf)
     }
+    fn is_guarded(&mut self, pc: u64) -> bool {
+        self.0.is_guarded(pc)
+    }
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
             vec_homes: guest.state.vec_homes.to_vec(),
+            syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state);
         let mut arena = Arena::new(options.code_size);
-        let thunks = write_thunks(&mut arena, &map, serve);
+        let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
+        arena.keep();
         Cache {
             guest,
             options,
@@ -117,11 +125,6 @@ impl Cache {
             sites: Vec::new(),
             stats,
         }
-    }
-
-    /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64) {
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -165,6 +168,9 @@ impl Cache {
         if log.out_asm && in_filter(log.filter, pc) {
             code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
+        if self.options.profile {
+            code.placed(Some(pc), at, &asm.buf);
+        }
         let len = asm.buf.len() as u64;
         for exit in out.exits {
             self.arena.add_exit(exit);
@@ -194,7 +200,13 @@ impl Cache {
         let (pc, mode) = key;
         let mut reader = Reader(code);
         let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        let mut t = Translation {
+            b: &mut self.builder,
+            code: &mut reader,
+            max_insns,
+            features: self.options.features,
+            guards: code.guards(),
+        };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
@@ -271,8 +283,8 @@ impl Cache {
         }
     }
 
-    /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64) {
+    /// Forgets everything but the thunks. Nobody may be running code.
+    pub(crate) fn clear(&mut self) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
@@ -283,7 +295,6 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve);
     }
 
     /// The fault record for a host address, if an access that can fault stands there.
@@ -323,15 +334,18 @@ impl Cache {
     }
 }
 
-fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {
     let (mut asm, offsets) = thunks::write(map, serve);
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
+    if let Some(p) = profile {
+        p.placed(None, at, &asm.buf);
+    }
     arena.write(&asm.buf);
     offsets.at(at)
 }
 
-fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 

@@ -5,12 +5,14 @@
 use crate::call;
 use crate::host::{self, Errno, Res};
 use crate::lock::{Guard, Lock};
+use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
+use crate::perf::Perf;
 use engine::{CodeSource, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -28,6 +30,8 @@ pub struct Limits {
     pub top: u64,
     /// Where rqemu lives.
     pub holes: Vec<(u64, u64)>,
+    /// The PROT_* bit of guarded pages, where the processor has them.
+    pub guard: u32,
 }
 
 /// An address space.
@@ -36,12 +40,15 @@ pub struct Mm {
     limits: Limits,
     /// The code that was fetched last, so that translation need not take the lock for each instruction.
     recent: Recent,
-    /// Where the engine's log lines go.
-    log_fd: AtomicI32,
+    /// Where the engine's log lines go, and what it tells of code.
+    sink: Sink,
+    pub perf: Perf,
     /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
     limit_as: AtomicU64,
     limit_data: AtomicU64,
     state: Lock<State>,
+    /// There are guarded pages, or were.
+    guards: AtomicBool,
 }
 
 /// What is at an address that code was fetched from.
@@ -115,7 +122,7 @@ impl Limits {
         if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
             top = last.0;
         }
-        Limits { bottom, top, holes }
+        Limits { bottom, top, holes, guard: 0 }
     }
 
     fn allows(&self, start: u64, len: u64) -> bool {
@@ -180,16 +187,18 @@ pub struct Request {
 }
 
 impl Mm {
-    pub fn new(limits: Limits) -> Mm {
+    pub fn new(limits: Limits, sink: Sink, perf: Perf) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
         let unlimited = || AtomicU64::new(u64::MAX);
         Mm {
             limits,
             recent: Recent::default(),
-            log_fd: AtomicI32::new(2),
+            sink,
+            perf,
             limit_as: unlimited(),
             limit_data: unlimited(),
             state: Lock::new(state),
+            guards: AtomicBool::new(false),
         }
     }
 
@@ -198,11 +207,6 @@ impl Mm {
         let guard = self.state.lock();
         self.recent.set(0, 0);
         guard
-    }
-
-    /// Sets where the engine's log goes.
-    pub fn set_log(&self, fd: i32) {
-        self.log_fd.store(fd, Ordering::Relaxed);
     }
 
     /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
@@ -215,10 +219,19 @@ impl Mm {
         }
     }
 
-    /// Whether so much more memory is within RLIMIT_AS.
-    fn may_grow(&self, s: &State, by: u64) -> Result<(), Errno> {
-        let limit = self.limit_as.load(Ordering::Relaxed);
-        if limit == u64::MAX || s.map.iter().map(|(s, a)| a.end - s).sum::<u64>().saturating_add(by) <= limit {
+    /// Whether `by` more bytes are within RLIMIT_AS and, if they are data, RLIMIT_DATA (the kernel's may_expand_vm). What is in
+    /// `replaced` now will be gone.
+    fn may_grow(&self, s: &State, by: u64, data: bool, replaced: (u64, u64)) -> Result<(), Errno> {
+        let within = |limit: &AtomicU64, counts: fn(&Area) -> bool| {
+            let limit = limit.load(Ordering::Relaxed);
+            let kept = |start: u64, a: &Area| {
+                let overlap = a.end.min(replaced.1).saturating_sub(start.max(replaced.0));
+                a.end - start - overlap
+            };
+            limit == u64::MAX
+                || s.map.iter().filter(|(_, a)| counts(a)).fold(by, |n, (s, a)| n.saturating_add(kept(s, a))) <= limit
+        };
+        if within(&self.limit_as, |_| true) && (!data || within(&self.limit_data, Area::is_data)) {
             return Ok(());
         }
         Err(Errno::ENOMEM)
@@ -286,8 +299,10 @@ impl Mm {
         }
         let backing = backing(r)?;
         let mut s = self.change();
-        self.may_grow(&s, len)?;
-        let mut prot = r.prot & PROT_ALL;
+        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
+        let replaced = if fixed { (r.addr, r.addr + len) } else { (0, 0) };
+        self.may_grow(&s, len, r.prot & PROT_WRITE != 0 && !shared, replaced)?;
+        let mut prot = r.prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
@@ -301,7 +316,6 @@ impl Mm {
         } else {
             (self.place(&s, r, len, prot)?, false)
         };
-        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
         if let Some(e) = engine.filter(|_| shared && prot & PROT_WRITE != 0) {
@@ -310,7 +324,23 @@ impl Mm {
         if let Some(e) = engine.filter(|_| had_code) {
             e.invalidate(addr, addr + len);
         }
+        self.note_guards(engine, prot);
         Ok(addr)
+    }
+
+    /// With the first guarded page all code is made anew, to take part in the check.
+    fn note_guards(&self, engine: Option<&Engine>, prot: u32) {
+        if prot & self.limits.guard != 0
+            && !self.guards.swap(true, Ordering::SeqCst)
+            && let Some(e) = engine
+        {
+            e.reset();
+        }
+    }
+
+    /// Whether there are guarded pages.
+    pub fn has_guards(&self) -> bool {
+        self.guards.load(Ordering::SeqCst)
     }
 
     /// Maps where there is room: at the hint if that is free, or as high as possible.
@@ -395,18 +425,24 @@ impl Mm {
             // Down to the beginning of the mapping: stacks are whole from the start here.
             addr = s.map.at(addr).ok_or(Errno::ENOMEM)?.0;
         }
-        let mut prot = prot & PROT_ALL;
+        let mut prot = prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
         // As the kernel: what comes before a hole is changed, then ENOMEM.
         let mut at = addr;
-        let parts: Vec<_> = s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end))).collect();
+        let becomes_data = |a: &Area| prot & PROT_WRITE != 0 && a.prot & PROT_WRITE == 0 && !a.shared;
+        let parts: Vec<_> =
+            s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a))).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
         let concurrent = prot & PROT_WRITE != 0 && s.map.within(addr, end).any(|(_, a)| a.shared);
-        for (start, stop) in parts {
+        for (start, stop, data) in parts {
             if start != at {
+                break;
+            }
+            if data && self.may_grow(&s, stop - start, true, (start, stop)).is_err() {
+                result = Err(Errno::ENOMEM);
                 break;
             }
             // SAFETY: the range is the guest's.
@@ -424,6 +460,7 @@ impl Mm {
         if code {
             engine.invalidate(addr, end);
         }
+        self.note_guards(Some(engine), prot);
         if result.is_ok() && at < end { Err(Errno::ENOMEM) } else { result }
     }
 
@@ -437,6 +474,8 @@ impl Mm {
         // SAFETY: the range is the guest's.
         unsafe { call!(libc::SYS_mprotect, addr, len, host_prot(prot)) }?;
         s.map.protect(addr, addr + len, prot);
+        drop(s);
+        self.note_guards(None, prot);
         Ok(())
     }
 
@@ -521,7 +560,7 @@ impl Mm {
             return Ok(old);
         }
         // In place, if there is room behind.
-        self.may_grow(&s, new_len.saturating_sub(old_len))?;
+        self.may_grow(&s, new_len.saturating_sub(old_len), area.is_data(), (0, 0))?;
         let at_end = area.end == old + old_len && old_len != 0;
         if !fixed
             && !dontunmap
@@ -778,7 +817,19 @@ impl CodeSource for Mm {
         memory::read_some(pc, &mut buf[..len])
     }
 
+    fn guards(&self) -> bool {
+        self.has_guards()
+    }
+
+    fn is_guarded(&self, pc: u64) -> bool {
+        self.state.lock().map.at(pc).is_some_and(|(_, a)| a.prot & self.limits.guard != 0)
+    }
+
     fn log(&self, text: &str) {
-        host::write_all(self.log_fd.load(Ordering::Relaxed), text.as_bytes());
+        self.sink.write(text);
+    }
+
+    fn placed(&self, pc: Option<u64>, at: u64, code: &[u8]) {
+        self.perf.placed(pc, at, code);
     }
 }
