@@ -15,6 +15,7 @@ mod insn;
 mod licences;
 mod linux;
 mod long;
+mod options;
 mod programs;
 mod reference;
 mod tables;

@@ -3,6 +3,7 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
+use crate::stats::{Clock, Made, Stage, Stats};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
@@ -78,6 +79,7 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
+    stats: Option<&'static Stats>,
 }
 
 /// Guest code for the front end.
@@ -91,7 +93,7 @@ impl Code for Reader<'_> {
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
         let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
@@ -116,6 +118,7 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            stats,
         }
     }
 
@@ -142,7 +145,9 @@ impl Cache {
             return None;
         }
         let (log, pc) = (self.options.log, key.0);
+        let mut clock = Clock::start(self.stats);
         self.front_end(key, code);
+        clock.end(Stage::FrontEnd);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let sites = &mut self.sites;
@@ -168,7 +173,18 @@ impl Cache {
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
         self.add(key, at, len, out.faults);
+        clock.end(Stage::BackEnd);
+        self.count(len);
         Some(at)
+    }
+
+    /// Counts the region that was made.
+    fn count(&self, host_bytes: u64) {
+        if let Some(s) = self.stats {
+            s.made(Made::Regions, 1);
+            s.made(Made::GuestInsns, u64::from(self.builder.region.guest_insns));
+            s.made(Made::HostBytes, host_bytes);
+        }
     }
 
     /// Guest code to IR, in the builder.
@@ -204,6 +220,9 @@ impl Cache {
         let Some(stub) = self.unlinked.remove(&slot) else { return };
         let region = &mut self.regions[n as usize];
         region.incoming.push((slot, stub));
+        if let Some(s) = self.stats {
+            s.made(Made::Links, 1);
+        }
         self.arena.set_link(slot, region.code);
     }
 
@@ -224,6 +243,9 @@ impl Cache {
             .collect();
         for &n in &hit {
             self.drop_region(n);
+        }
+        if let Some(s) = self.stats {
+            s.made(Made::Invalidated, hit.len() as u64);
         }
         !hit.is_empty()
     }
@@ -255,6 +277,9 @@ impl Cache {
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
+        if let Some(s) = self.stats {
+            s.forget_sites();
+        }
         self.arena.clear();
     }
 
@@ -289,7 +314,8 @@ impl Cache {
             code.log(&text);
         }
         if log.op {
-            code.log(&format!("OP {:#x}\n{:#?}\n", key.0, region.insts));
+            let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name.to_owned();
+            code.log(&format!("OP {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
         }
     }
 }

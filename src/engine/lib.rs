@@ -10,9 +10,11 @@ pub mod lock;
 mod memory;
 mod run;
 mod serve;
+mod stats;
 
 pub use cpu::Cpu;
 pub use run::Engine;
+pub use stats::Report;
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicU64;
@@ -83,11 +85,13 @@ pub struct Options {
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// Count, for [`Engine::report`].
+    pub stats: bool,
     pub calls: &'static Calls,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, calls: &NO_CALLS }
+        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false, calls: &NO_CALLS }
     }
 }

@@ -4,12 +4,13 @@ use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
 use crate::lock::Lock;
-use crate::serve::serve;
+use crate::serve;
+use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
 use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -25,8 +26,11 @@ pub struct Engine {
     interpreting: bool,
     calls: &'static crate::Calls,
     log: crate::Log,
+    pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
+    /// Whether another thread or process may see guest memory while a guest thread runs.
+    concurrent: AtomicBool,
 }
 
 /// A registered Cpu.
@@ -49,7 +53,9 @@ pub(crate) enum Next {
 
 impl Engine {
     pub fn new(guest: &'static Guest, options: Options, code: &'static dyn CodeSource) -> Engine {
-        let cache = Cache::new(guest, options, serve as *const () as u64);
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let cache = Cache::new(guest, options, serve::entry(options.stats), stats);
         Engine {
             guest,
             code,
@@ -61,7 +67,28 @@ impl Engine {
             interpreting: options.interpret,
             calls: options.calls,
             log: options.log,
+            stats,
             generation: AtomicU32::new(0),
+            concurrent: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_concurrent(&self) -> bool {
+        self.concurrent.load(Ordering::SeqCst)
+    }
+
+    /// From now on others may see guest memory: atomics lock, fences order. To be called before there are any others, by the one thread that
+    /// runs guest code.
+    pub fn begin_concurrency(&self) {
+        if self.concurrent.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for c in self.cpus.lock().iter() {
+            // SAFETY: a live Cpu; those other than the caller's (a vfork's parent) wait in the kernel.
+            let raw = unsafe { &mut (*c.0.as_ptr()).raw };
+            raw.concurrent.store(1, Ordering::SeqCst);
+            // A monitor from before has no version.
+            raw.excl_addr = u64::MAX;
         }
     }
 
@@ -185,8 +212,28 @@ impl Engine {
         }
         // SAFETY: the thunk is `extern "C" fn(cpu, code)` made for this guest; it keeps what the ABI says.
         let enter: extern "C" fn(*mut Cpu, u64) = unsafe { std::mem::transmute(self.thunks.enter) };
+        let mut clock = Clock::start(self.stats);
         enter(cpu, code);
+        clock.end(Stage::Code);
         true
+    }
+
+    fn count(&self, cause: impl FnOnce() -> Cause) {
+        if let Some(s) = self.stats {
+            s.left(cause());
+        }
+    }
+
+    /// What was counted, if that was asked for, and begins anew.
+    pub fn report(&self) -> Option<Report> {
+        let report = self.stats?.report();
+        self.stats?.reset();
+        Some(report)
+    }
+
+    /// How many guest threads there are.
+    pub fn threads(&self) -> usize {
+        self.cpus.lock().len()
     }
 
     /// What the code was left for.
@@ -195,6 +242,7 @@ impl Engine {
         let exit = (kind == ExitKind::Static as u32).then(|| Arena::exit(self.exits, cpu.raw.exit_index));
         cpu.raw.in_code.store(0, Ordering::Release);
         let Some(exit) = exit else { return self.after_other(cpu, kind) };
+        self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
                 self.follow(cpu, pc, link);
@@ -221,12 +269,15 @@ impl Engine {
     /// The same for what is not a numbered exit.
     fn after_other(&self, cpu: &mut Cpu, kind: u32) -> Next {
         if kind == ExitKind::Fault as u32 {
+            self.count(|| Cause::Fault);
             return self.faulted(cpu);
         }
         let pc = cpu.raw.exit_value;
         if kind == ExitKind::Indirect as u32 {
+            self.count(|| Cause::Indirect);
             return Next::Go(pc);
         }
+        self.count(|| Cause::Syscall);
         cpu.set_pc(pc);
         if kind == ExitKind::SyscallDone as u32 {
             // The mode may be another one after the call, so the run begins anew.
@@ -308,6 +359,9 @@ impl Engine {
             }
         }
         cache.clear();
+        if let Some(s) = self.stats {
+            s.made(Made::Dropped, 1);
+        }
         for c in cpus.iter() {
             // SAFETY: nobody runs code, and nobody will before he has had the lock.
             let cpu = unsafe { &mut *c.0.as_ptr() };
@@ -325,17 +379,23 @@ impl Engine {
     pub fn before_fork(&self) {
         self.cache.acquire();
         self.cpus.acquire();
+        if let Some(s) = self.stats {
+            s.before_fork();
+        }
     }
 
     /// Releases them, on both sides of the fork. The child goes on in fresh segments, alone with the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: Option<NonNull<Cpu>>) {
+        if let Some(s) = self.stats {
+            s.after_fork(child);
+        }
         // SAFETY: `before_fork` took both; no guard exists.
         unsafe {
             self.cpus.release();
             self.cache.release();
         }
         if child {
-            crate::cpu::unlock_granules();
+            crate::cpu::release_granules();
             self.cache.lock().arena.seal();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }

@@ -3,11 +3,30 @@
 use crate::Cpu;
 use host::Site;
 
+/// What the site thunk is to call.
+pub(crate) fn entry(counting: bool) -> u64 {
+    if counting { serve_counted as *const () as u64 } else { serve as *const () as u64 }
+}
+
+/// [`serve`], with the call counted.
+///
+/// # Safety
+/// As [`serve`].
+unsafe extern "C" fn serve_counted(cpu: *mut Cpu, site: *const Site) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(stats) = (*cpu).engine().stats {
+            stats.called(&*site);
+        }
+        serve(cpu, site);
+    }
+}
+
 /// Called by the site thunk.
 ///
 /// # Safety
 /// From generated code only: the Cpu is the running thread's, the site one that the engine keeps.
-pub(crate) unsafe extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
+unsafe extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the caller's promise.
     let (cpu, site) = unsafe { (&mut *cpu, &*site) };
     let raw = &mut cpu.raw;

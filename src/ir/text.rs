@@ -76,6 +76,14 @@ fn op(r: &Region, op: &Op, names: Names) -> String {
     }
 }
 
+/// The name of an operation, for counting: without operands and slots.
+pub fn name(op: &Op) -> String {
+    match *op {
+        Op::Call(helper, _) => helper.name.to_owned(),
+        _ => parts(op).0,
+    }
+}
+
 fn operands(op: &Op) -> Vec<Val> {
     let mut list = Vec::new();
     op.for_each_arg(|v| list.push(v));

@@ -136,6 +136,10 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("stats", "STATS", Value("file"), "add a line of JSON to it at the end: what -d stats tells (%d: the process)", |o, v| {
+        o.stats_file = Some(v.to_vec());
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
     row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),

@@ -10,6 +10,7 @@ use crate::loader;
 use crate::memory;
 use crate::proc;
 use crate::signal;
+use crate::stats;
 use crate::task::Task;
 
 /// What one rqemu passes on to the next.
@@ -273,6 +274,7 @@ fn run_ourselves(
     let mut own_env = with_settings(t, env);
     own_env.extend(passed.to_environment());
     let buffers = Buffers::new(b"/proc/self/exe", &own_args, &own_env);
+    stats::tell(t, "execve");
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
     drop(kept);
     match result {
@@ -283,6 +285,11 @@ fn run_ourselves(
 }
 
 fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
+    // Most of what a search through PATH tries is not there: no line for that.
+    // SAFETY: the kernel reads the string.
+    if unsafe { call!(libc::SYS_faccessat, dir, buffers.path.as_ptr(), libc::X_OK) }.is_ok() {
+        stats::tell(t, "execve");
+    }
     replace(t, dir, flags, buffers)
 }
 

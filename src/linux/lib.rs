@@ -24,6 +24,7 @@ pub mod siginfo;
 pub mod signal;
 pub mod stack;
 pub mod start;
+pub mod stats;
 
 pub mod strace;
 pub mod strace_signal;

@@ -304,6 +304,9 @@ impl Mm {
         let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
+        if let Some(e) = engine.filter(|_| shared && prot & PROT_WRITE != 0) {
+            e.begin_concurrency();
+        }
         if let Some(e) = engine.filter(|_| had_code) {
             e.invalidate(addr, addr + len);
         }
@@ -401,6 +404,7 @@ impl Mm {
         let parts: Vec<_> = s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end))).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
+        let concurrent = prot & PROT_WRITE != 0 && s.map.within(addr, end).any(|(_, a)| a.shared);
         for (start, stop) in parts {
             if start != at {
                 break;
@@ -414,6 +418,9 @@ impl Mm {
             at = stop;
         }
         drop(s);
+        if concurrent {
+            engine.begin_concurrency();
+        }
         if code {
             engine.invalidate(addr, end);
         }
@@ -618,6 +625,7 @@ impl Mm {
         };
         s.map.insert(at, area);
         drop(s);
+        engine.begin_concurrency();
         if had_code {
             engine.invalidate(at, at + len);
         }

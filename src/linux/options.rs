@@ -38,6 +38,12 @@ log_items! {
     STRACE "strace" 17 "each system call, like -strace";
     TID "tid" 18 "accepted for qemu's sake: there is one log file per process";
     INVALID_MEM "invalid_mem" 19 "accepted for qemu's sake: machines only";
+    STATS "stats" 20 "at the end: translations, time, exits, calls of helpers";
+}
+
+/// The name of a file to be written, with `%d` for the process.
+pub fn file_name(name: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(name).replace("%d", &crate::host::getpid().to_string()).into_bytes()
 }
 
 /// The options.
@@ -75,4 +81,6 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
+    /// `-stats`: a line of JSON for each process is added to it.
+    pub stats_file: Option<Vec<u8>>,
 }

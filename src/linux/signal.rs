@@ -14,6 +14,7 @@ use crate::mm::CodeAt;
 use crate::options::Log;
 use crate::process::Process;
 use crate::siginfo::HostInfo;
+use crate::stats;
 use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
@@ -610,6 +611,8 @@ impl Task {
             return false;
         }
         self.cpu_mut().state_mut().copy_from_slice(&state);
+        // As an exception does: a handler's own exclusives may not be taken for none.
+        self.cpu_mut().clear_monitor();
         if alt.flags & SS_AUTODISARM != 0 {
             self.altstack = AltStack { flags: SS_DISABLE, ..AltStack::default() };
         }
@@ -650,6 +653,9 @@ impl Task {
     /// The default action of a signal that is not ignored: the host's own.
     fn default_action(&mut self, signo: i32) {
         strace_signal::acted(self, signo);
+        if kills_by_default(signo) {
+            stats::tell(self, "killed");
+        }
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));
         // SAFETY: no memory is involved.

@@ -7,11 +7,12 @@ use crate::loader::{self, Executable, LoadError, Program};
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Limits, Mm, Request};
-use crate::options::{Log, Options};
+use crate::options::{self, Log, Options};
 use crate::process::{Image, Process};
 use crate::random::Random;
 use crate::signal;
 use crate::stack::{self, Contents};
+use crate::stats;
 use crate::task::Task;
 use crate::vdso;
 use crate::{call, exec};
@@ -220,6 +221,7 @@ fn engine_options(options: &Options) -> engine::Options {
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
@@ -234,7 +236,7 @@ fn engine_options(options: &Options) -> engine::Options {
 
 fn open_log(options: &Options) -> Result<i32, LoadError> {
     let Some(name) = &options.log_file else { return Ok(2) };
-    let name = String::from_utf8_lossy(name).replace("%d", &host::getpid().to_string()).into_bytes();
+    let name = options::file_name(name);
     let path = host::c_string(&name);
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_CLOEXEC;
     // SAFETY: the kernel reads the string.

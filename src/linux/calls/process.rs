@@ -4,6 +4,7 @@ use crate::host::{self, CloneArgs, Errno, Res};
 use crate::memory;
 use crate::siginfo::HostInfo;
 use crate::signal::libc_code::TRAP_BRKPT;
+use crate::stats;
 use crate::strace_signal;
 use crate::sys::plain::HostStruct;
 use crate::sys::structs::{Rusage, ULongWord};
@@ -105,6 +106,9 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
         c.robust_list = (0, 0);
     };
     if args.flags & libc::CLONE_VM as u64 != 0 {
+        if args.flags & libc::CLONE_VFORK as u64 == 0 {
+            t.process.engine.begin_concurrency();
+        }
         return t.spawn(&host_args, &prepare);
     }
     match t.fork(&host_args, &prepare) {
@@ -133,11 +137,15 @@ pub fn execve(t: &mut Task, dir: i32, path: Text, argv: u64, envp: u64, flags: u
 
 pub fn exit(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
+    if t.process.engine.threads() == 1 {
+        stats::tell(t, "exit");
+    }
     t.exit(status)
 }
 
 pub fn exit_group(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
+    stats::tell(t, "exit");
     host::exit_group(status)
 }
 
