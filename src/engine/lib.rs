@@ -92,6 +92,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false, calls: &NO_CALLS }
+        Options {
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            stats: false,
+            calls: &NO_CALLS,
+        }
     }
 }
