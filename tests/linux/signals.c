@@ -250,8 +250,11 @@ static void interrupted_calls(void)
 	pipe(pipes);
 	struct sigaction action = {.sa_handler = note};
 	sigaction(SIGALRM, &action, NULL);
+	soon.it_interval = soon.it_value;
 	setitimer(ITIMER_REAL, &soon, NULL);
 	fails("read is interrupted", read(pipes[0], &c, 1), EINTR);
+	soon.it_interval = (struct timeval){0};
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
 	pid_t child = fork();
@@ -266,11 +269,13 @@ static void interrupted_calls(void)
 	ok("after the handler", hits == 1 && c == 'x');
 	ended(child);
 	struct timespec nap = {0, 60000000}, left = {9, 9};
+	/* Again and again: the first may come before the call. */
+	soon.it_interval = soon.it_value;
 	setitimer(ITIMER_REAL, &soon, NULL);
 	fails("nanosleep is interrupted", nanosleep(&nap, &left), EINTR);
 	ok("and tells what is left", left.tv_sec == 0 && left.tv_nsec > 0 && left.tv_nsec < 60000000);
-	setitimer(ITIMER_REAL, &soon, NULL);
 	fails("pause", pause(), EINTR);
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 }
 
 static void waiting(void)
