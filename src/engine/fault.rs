@@ -79,12 +79,11 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         let slot = &guest.state.slots[record.flags_slot as usize];
         cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
     }
-    if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
-        // An exclusive store faulted with its granule's lock held.
-        // SAFETY: the entry is in the table of owners; its second word is the lock.
-        unsafe {
-            (*((entry.get() + 8) as *const std::sync::atomic::AtomicU64)).store(0, std::sync::atomic::Ordering::SeqCst)
-        };
+    if let Some(held) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
+        // An exclusive store faulted with its granule held.
+        // SAFETY: one less is the address of an entry of the table of granules, which begins with its version.
+        let version = unsafe { &*((held.get() - 1) as *const std::sync::atomic::AtomicU64) };
+        version.store(cpu.raw.excl_version.wrapping_add(2), std::sync::atomic::Ordering::SeqCst);
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;

@@ -10,7 +10,7 @@ use crate::{CodeSource, Exit, Options};
 use arch::Guest;
 use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
+    /// Whether another thread or process may see guest memory while a guest thread runs.
+    concurrent: AtomicBool,
 }
 
 /// A registered Cpu.
@@ -68,6 +70,26 @@ impl Engine {
             chain: options.chain,
             cache: Lock::new(cache),
             generation: AtomicU32::new(0),
+            concurrent: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_concurrent(&self) -> bool {
+        self.concurrent.load(Ordering::SeqCst)
+    }
+
+    /// From now on others may see guest memory: atomics lock, fences order. To be called before there are any others, by the one thread that
+    /// runs guest code.
+    pub fn begin_concurrency(&self) {
+        if self.concurrent.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for c in self.cpus.lock().iter() {
+            // SAFETY: a live Cpu; those other than the caller's (a vfork's parent) wait in the kernel.
+            let raw = unsafe { &mut (*c.0.as_ptr()).raw };
+            raw.concurrent.store(1, Ordering::SeqCst);
+            // A monitor from before has no version.
+            raw.excl_addr = u64::MAX;
         }
     }
 
@@ -368,7 +390,7 @@ impl Engine {
             self.cache.release();
         }
         if child {
-            crate::cpu::unlock_granules();
+            crate::cpu::release_granules();
             self.cache.lock().arena.seal();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }

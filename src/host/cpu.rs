@@ -34,6 +34,8 @@ pub struct Cpu {
     pub exit_value: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
+    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
+    pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
     pub mxcsr: u32,
     pub host_mxcsr: u32,
@@ -45,10 +47,13 @@ pub struct Cpu {
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
-    /// The entry of the table of owners whose lock is held, or 0.
+    /// The version that its granule had before.
+    pub excl_version: u64,
+    /// The address of the granule's entry that an exclusive store holds, and one; or 0.
     pub excl_lock: u64,
-    /// The table of exclusive owners: `OWNERS` entries of two words, who claims the granule and its lock.
-    pub owners: u64,
+    /// The table of granules: `GRANULES` entries of 16 bytes. The first word is the granule's version, an even number that each exclusive
+    /// store raises; odd while one is under way.
+    pub granules: u64,
     /// For the engine: whom this belongs to.
     pub owner: u64,
     /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
@@ -63,8 +68,8 @@ pub struct Cpu {
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
-/// Entries of the table of exclusive owners; a power of two.
-pub const OWNERS: usize = 4096;
+/// Entries of the table of granules; a power of two.
+pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach most of it with short displacements.
 pub const BIAS: i32 = 128;
@@ -99,6 +104,7 @@ displacement! {
     EXIT_INDEX = exit_index;
     EXIT_VALUE = exit_value;
     PENDING = pending;
+    CONCURRENT = concurrent;
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;
     FP_FLAGS = fp_flags;
@@ -106,8 +112,9 @@ displacement! {
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
+    EXCL_VERSION = excl_version;
     EXCL_LOCK = excl_lock;
-    OWNERS_PTR = owners;
+    GRANULES_PTR = granules;
     FCMP = fcmp;
     ARGS = args;
     RET = ret;

@@ -318,6 +318,9 @@ impl Mm {
         };
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
+        if let Some(e) = engine.filter(|_| shared && prot & PROT_WRITE != 0) {
+            e.begin_concurrency();
+        }
         if let Some(e) = engine.filter(|_| had_code) {
             e.invalidate(addr, addr + len);
         }
@@ -433,6 +436,7 @@ impl Mm {
             s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a))).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
+        let concurrent = prot & PROT_WRITE != 0 && s.map.within(addr, end).any(|(_, a)| a.shared);
         for (start, stop, data) in parts {
             if start != at {
                 break;
@@ -450,6 +454,9 @@ impl Mm {
             at = stop;
         }
         drop(s);
+        if concurrent {
+            engine.begin_concurrency();
+        }
         if code {
             engine.invalidate(addr, end);
         }
@@ -657,6 +664,7 @@ impl Mm {
         };
         s.map.insert(at, area);
         drop(s);
+        engine.begin_concurrency();
         if had_code {
             engine.invalidate(at, at + len);
         }

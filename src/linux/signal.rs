@@ -497,6 +497,8 @@ impl Task {
             return false;
         }
         self.cpu_mut().state_mut().copy_from_slice(&state);
+        // As an exception does: a handler's own exclusives may not be taken for none.
+        self.cpu_mut().clear_monitor();
         if alt.flags & SS_AUTODISARM != 0 {
             self.altstack = AltStack { flags: SS_DISABLE, ..AltStack::default() };
         }

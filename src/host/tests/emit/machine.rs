@@ -5,6 +5,7 @@ use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Map, Request, thunks};
 use host::{Place, Site, StateMap, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use std::sync::atomic::Ordering;
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
@@ -147,6 +148,9 @@ impl Machine {
         cpu.shadow_top = cpu.shadow;
         (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
         cpu.excl_addr = u64::MAX;
+        // Atomics with and without locks.
+        let concurrent = cpu.concurrent.load(Ordering::Relaxed);
+        cpu.concurrent.store(1 - concurrent, Ordering::Relaxed);
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.
