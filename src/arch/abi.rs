@@ -148,6 +148,8 @@ pub struct Delivery<'a> {
 pub struct SignalFrame {
     pub at: u64,
     pub bytes: Vec<u8>,
+    /// A frame record further up, with its address: what lies between is not written.
+    pub record: Option<(u64, [u8; 16])>,
 }
 
 /// What a frame gives back beside registers.

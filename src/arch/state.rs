@@ -33,10 +33,12 @@ pub struct State {
 }
 
 impl State {
+    #[inline]
     pub fn offset(&self, slot: Slot) -> usize {
         self.slots[slot.0 as usize].offset as usize
     }
     /// Reads a slot of up to 8 bytes, zero-extended.
+    #[inline]
     pub fn get(&self, state: &[u8], slot: Slot) -> u64 {
         let s = &self.slots[slot.0 as usize];
         let from = &state[s.offset as usize..];
@@ -48,10 +50,15 @@ impl State {
         }
     }
     /// Writes the low bytes of `v` to a slot of up to 8 bytes.
+    #[inline]
     pub fn set(&self, state: &mut [u8], slot: Slot, v: u64) {
         let s = &self.slots[slot.0 as usize];
-        let n = s.ty.bytes().min(8);
-        state[s.offset as usize..][..n].copy_from_slice(&v.to_le_bytes()[..n]);
+        let to = &mut state[s.offset as usize..];
+        match (s.ty.bytes(), to) {
+            (8.., [a, b, c, d, e, f, g, h, ..]) => [*a, *b, *c, *d, *e, *f, *g, *h] = v.to_le_bytes(),
+            (4, [a, b, c, d, ..]) => [*a, *b, *c, *d] = (v as u32).to_le_bytes(),
+            (n, to) => to[..n].copy_from_slice(&v.to_le_bytes()[..n]),
+        }
     }
 }
 

@@ -19,7 +19,8 @@ pub(crate) struct Arena {
     links_end: usize,
     exits_at: usize,
     exits_end: usize,
-    code_at: usize,
+    /// Where code begins, or the end of the segments that `clear` keeps.
+    kept: usize,
     link_next: usize,
     exit_count: usize,
     /// Code is placed at `next`, which is writable at `next + alias` up to `segment_end`.
@@ -41,7 +42,8 @@ impl Arena {
     /// # Panics
     /// If the host has no room.
     pub(crate) fn new(code: usize) -> Arena {
-        let code = code.next_multiple_of(SEGMENT).max(SEGMENT);
+        // One segment more, for what is kept.
+        let code = code.next_multiple_of(SEGMENT).max(SEGMENT) + SEGMENT;
         let links = code / LINKS_SHARE;
         let exits = (links / 8 * 2 * EXIT_BYTES).next_multiple_of(4096);
         let size = links + exits + code;
@@ -56,7 +58,7 @@ impl Arena {
             links_end: base + links,
             exits_at: base + links,
             exits_end: base + links + exits,
-            code_at,
+            kept: code_at,
             link_next: base,
             exit_count: 0,
             next: code_at,
@@ -171,15 +173,20 @@ impl Arena {
         self.exits_at as u64
     }
 
-    /// Drops all code, links and exits. Nobody may be running code.
+    /// What is in the segments so far stays when the rest is dropped.
+    pub(crate) fn keep(&mut self) {
+        self.kept = self.segment_end;
+    }
+
+    /// Drops all code that is not kept, links and exits. Nobody may be running code.
     pub(crate) fn clear(&mut self) {
         self.seal();
-        let used = self.next - self.code_at;
+        let used = self.next - self.kept;
         if used > 0 {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-            map(self.code_at, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
+            map(self.kept, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
         (self.link_next, self.exit_count) = (self.base, 0);
-        (self.next, self.segment_end) = (self.code_at, self.code_at);
+        (self.next, self.segment_end) = (self.kept, self.kept);
     }
 }

@@ -7,7 +7,7 @@ use crate::stats::{Clock, Made, Stage, Stats};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{FaultRecord, Place, Site, StateMap};
+use host::{FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -99,15 +99,18 @@ impl Cache {
     pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
         // The engine lives as long as the process, or its test.
         let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
             vec_homes: guest.state.vec_homes.to_vec(),
+            syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
+        arena.keep();
         Cache {
             guest,
             options,
@@ -122,12 +125,6 @@ impl Cache {
             sites: Vec::new(),
             stats,
         }
-    }
-
-    /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64, code: &dyn CodeSource) {
-        let profile = self.options.profile.then_some(code);
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve, profile);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -286,8 +283,8 @@ impl Cache {
         }
     }
 
-    /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64, code: &dyn CodeSource) {
+    /// Forgets everything but the thunks. Nobody may be running code.
+    pub(crate) fn clear(&mut self) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
@@ -298,7 +295,6 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve, code);
     }
 
     /// The fault record for a host address, if an access that can fault stands there.

@@ -47,10 +47,6 @@ pub struct Cpu {
     guest: &'static arch::Guest,
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
-    /// The engine's generation of code when it was last entered.
-    pub(crate) generation: u32,
-    /// 1 while generated code runs (or an exit of it is being read).
-    pub(crate) in_code: AtomicU32,
     pub(crate) fault: Fault,
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
@@ -86,6 +82,7 @@ impl Cpu {
         r.excl_addr = u64::MAX;
         r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
+        (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
         this.clear_jumps();
@@ -173,6 +170,20 @@ impl Cpu {
     pub fn clear_monitor(&mut self) {
         self.raw.excl_addr = u64::MAX;
         self.monitor = None;
+    }
+
+    /// Whether `rip` is in generated code, thunks included.
+    pub fn is_own_code(&self, rip: u64) -> bool {
+        let (start, end) = self.engine().reserved();
+        (start..end).contains(&rip)
+    }
+
+    /// For the handler of a signal that interrupted this thread at `rip`: if that stood at a system call which generated code was about to make, or
+    /// which the kernel has given up (then `rcx` is not 0), where it must go on.
+    pub fn leave_syscall(&self, rip: u64, rcx: u64) -> Option<u64> {
+        let t = self.engine().thunks();
+        let to = if rip == t.syscall_end && rcx != 0 { t.syscall_restart } else { t.syscall_unmade };
+        (t.syscall_begin..=t.syscall_end).contains(&rip).then_some(to)
     }
 
     /// Guest state of another Cpu (of the same engine): for clone(2).

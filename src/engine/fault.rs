@@ -47,7 +47,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         gregs[libc::REG_RIP as usize] = to as i64;
         return true;
     }
-    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    if cpu.raw.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
         return false;
     }
     if cpu.guards(addr) {

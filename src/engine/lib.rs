@@ -18,12 +18,15 @@ pub use run::Engine;
 pub use stats::Report;
 
 use std::fmt::Debug;
+use std::sync::atomic::AtomicU64;
 
 /// Why guest code stopped. Guest state is exact, with pc as said.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
     /// A system call; pc is the instruction after it.
     Syscall,
+    /// A system call that the kernel gave up for a signal, and would make again for a handler with SA_RESTART; pc is the instruction after it.
+    SyscallRestart,
     /// Somebody called [`Cpu::interrupt`]; pc is the next instruction.
     Interrupted,
     /// The instruction at pc traps.
@@ -80,6 +83,14 @@ pub struct Log {
     pub filter: &'static [(u64, u64)],
 }
 
+/// How generated code makes the guest's system calls, by the guest's numbers; see [`host::cpu::CALL_LEAVES`]. Its owner fills it in as he
+/// likes, also while code runs.
+pub type Calls = [AtomicU64; host::cpu::CALLS];
+pub use host::cpu::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+
+/// A table of calls that all leave for the engine.
+static NO_CALLS: Calls = [const { AtomicU64::new(host::cpu::CALL_LEAVES) }; host::cpu::CALLS];
+
 /// How the engine is to work.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -94,6 +105,7 @@ pub struct Options {
     pub interpret: bool,
     /// Count, for [`Engine::report`].
     pub stats: bool,
+    pub calls: &'static Calls,
     /// Tell [`CodeSource::placed`].
     pub profile: bool,
     /// Link regions to each other; else each one is entered from the run loop.
@@ -109,6 +121,7 @@ impl Default for Options {
             log: Log::default(),
             interpret: false,
             stats: false,
+            calls: &NO_CALLS,
             profile: false,
             chain: true,
         }

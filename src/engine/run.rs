@@ -10,7 +10,7 @@ use crate::{CodeSource, Exit, Options};
 use arch::Guest;
 use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Engine {
     exits: u64,
     range: (u64, u64),
     interpreting: bool,
+    calls: &'static crate::Calls,
     pub(crate) log: crate::Log,
     /// [`Engine::trace`] is to be called.
     tracing: bool,
@@ -64,6 +65,7 @@ impl Engine {
             range: cache.arena.range(),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
+            calls: options.calls,
             log: options.log,
             stats: cache.stats,
             tracing: options.log.exec || options.log.cpu,
@@ -106,6 +108,14 @@ impl Engine {
         self.range
     }
 
+    /// Where the newest generation's number stands, and the table of calls, for a Cpu.
+    pub(crate) fn newest(&self) -> u64 {
+        self.generation.as_ptr() as u64
+    }
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.as_ptr() as u64
+    }
+
     pub(crate) fn add_cpu(&self, cpu: NonNull<Cpu>) {
         self.cpus.lock().push(CpuPtr(cpu));
     }
@@ -126,7 +136,7 @@ impl Engine {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
-            cpu.generation = self.generation.load(Ordering::SeqCst);
+            cpu.raw.generation = self.generation.load(Ordering::SeqCst);
             let code = self.code_for(cpu, pc);
             if self.tracing {
                 self.trace(cpu, pc, code);
@@ -150,7 +160,7 @@ impl Engine {
             self.drop_all();
             return Next::Go(cpu.pc());
         }
-        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+        if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             // Another thread has met tags meanwhile.
             return Next::Go(cpu.pc());
         }
@@ -201,10 +211,11 @@ impl Engine {
 
     /// Runs code; false if all code was dropped since it was looked up.
     fn enter_code(&self, cpu: &mut Cpu, code: u64) -> bool {
-        cpu.in_code.store(1, Ordering::SeqCst);
-        // `drop_all` counts up before it looks who is in: one of us sees the other.
-        if self.generation.load(Ordering::SeqCst) != cpu.generation {
-            cpu.in_code.store(0, Ordering::SeqCst);
+        cpu.raw.in_code.store(1, Ordering::Relaxed);
+        // `drop_all` counts up before it looks who is in, and sees to it that one of us sees the other.
+        compiler_fence(Ordering::SeqCst);
+        if self.generation.load(Ordering::Acquire) != cpu.raw.generation {
+            cpu.raw.in_code.store(0, Ordering::Release);
             return false;
         }
         // SAFETY: the thunk is `extern "C" fn(cpu, code)` made for this guest; it keeps what the ABI says.
@@ -235,20 +246,10 @@ impl Engine {
 
     /// What the code was left for.
     fn after(&self, cpu: &mut Cpu) -> Next {
-        let raw = &mut cpu.raw;
-        if raw.exit_kind == ExitKind::Indirect as u32 {
-            let pc = raw.exit_value;
-            cpu.in_code.store(0, Ordering::SeqCst);
-            self.count(|| Cause::Indirect);
-            return Next::Go(pc);
-        }
-        if raw.exit_kind == ExitKind::Fault as u32 {
-            cpu.in_code.store(0, Ordering::SeqCst);
-            self.count(|| Cause::Fault);
-            return self.faulted(cpu);
-        }
-        let exit = Arena::exit(self.exits, raw.exit_index);
-        cpu.in_code.store(0, Ordering::SeqCst);
+        let kind = cpu.raw.exit_kind;
+        let exit = (kind == ExitKind::Static as u32).then(|| Arena::exit(self.exits, cpu.raw.exit_index));
+        cpu.raw.in_code.store(0, Ordering::Release);
+        let Some(exit) = exit else { return self.after_other(cpu, kind) };
         self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
@@ -256,10 +257,6 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Syscall { next } => {
-                cpu.set_pc(next);
-                Next::Leave(Exit::Syscall)
-            }
             host::Exit::Resume { pc } => {
                 let mode = (self.guest.mode)(&cpu.raw.guest);
                 self.set_mode(cpu, mode);
@@ -275,6 +272,26 @@ impl Engine {
                 self.trap(cpu, cpu.trap, pc, extra)
             }
         }
+    }
+
+    /// The same for what is not a numbered exit.
+    fn after_other(&self, cpu: &mut Cpu, kind: u32) -> Next {
+        if kind == ExitKind::Fault as u32 {
+            self.count(|| Cause::Fault);
+            return self.faulted(cpu);
+        }
+        let pc = cpu.raw.exit_value;
+        if kind == ExitKind::Indirect as u32 {
+            self.count(|| Cause::Indirect);
+            return Next::Go(pc);
+        }
+        self.count(|| Cause::Syscall);
+        cpu.set_pc(pc);
+        if kind == ExitKind::SyscallDone as u32 {
+            // The mode may be another one after the call, so the run begins anew.
+            return Next::Leave(Exit::Interrupted);
+        }
+        Next::Leave(if kind == ExitKind::Syscall as u32 { Exit::Syscall } else { Exit::SyscallRestart })
     }
 
     pub(crate) fn trap(&self, cpu: &mut Cpu, trap: ir::Trap, pc: u64, extra: u32) -> Next {
@@ -316,7 +333,7 @@ impl Engine {
         }
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
-        if self.generation.load(Ordering::SeqCst) == cpu.generation {
+        if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
             cache.link(link, (pc, cpu.mode));
         }
     }
@@ -343,20 +360,20 @@ impl Engine {
         let mut cache = self.cache.lock();
         let cpus = self.cpus.lock();
         self.generation.fetch_add(1, Ordering::SeqCst);
+        crate::lock::barrier_everywhere();
         // Everybody comes out at the next poll, and waits for the lock when he wants code again.
         for c in cpus.iter() {
             // SAFETY: an atomic field of a live Cpu.
             let cpu = unsafe { &(*c.0.as_ptr()) };
-            while cpu.in_code.load(Ordering::SeqCst) != 0 {
+            while cpu.raw.in_code.load(Ordering::SeqCst) != 0 {
                 cpu.interrupt();
                 std::hint::spin_loop();
             }
         }
-        cache.clear(serve::entry(self.stats.is_some()), self.code);
+        cache.clear();
         if let Some(s) = self.stats {
             s.made(Made::Dropped, 1);
         }
-        debug_assert_eq!(cache.compiler.thunks.enter, self.thunks.enter, "thunks stay in their place");
         for c in cpus.iter() {
             // SAFETY: nobody runs code, and nobody will before he has had the lock.
             let cpu = unsafe { &mut *c.0.as_ptr() };

@@ -23,6 +23,15 @@ pub struct StateMap {
     /// Slots that deserve a host register, best first.
     pub int_homes: Vec<Slot>,
     pub vec_homes: Vec<Slot>,
+    pub syscall: SyscallSlots,
+}
+
+/// Where a system call's number, arguments and result stand.
+#[derive(Clone, Copy, Debug)]
+pub struct SyscallSlots {
+    pub number: Slot,
+    pub args: [Slot; 6],
+    pub result: Slot,
 }
 
 /// How generated code is left, by a number that it hands over.
@@ -36,9 +45,6 @@ pub enum Exit {
     /// A poll found work; the guest goes on at pc.
     Poll {
         pc: u64,
-    },
-    Syscall {
-        next: u64,
     },
     Resume {
         pc: u64,
@@ -111,6 +117,14 @@ pub struct Thunks {
     pub sentinel: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
+    /// Called to make the system call that returns to the guest address in rax; returns if all is done.
+    pub syscall: u64,
+    /// In [begin, end] of it a signal must come out before the kernel is entered: it goes on at `unmade`. With rcx not 0 at the end the kernel
+    /// wants to make a call again that it has given up: on at `restart`.
+    pub syscall_begin: u64,
+    pub syscall_end: u64,
+    pub syscall_unmade: u64,
+    pub syscall_restart: u64,
 }
 
 /// A region's code, to be placed.

@@ -312,7 +312,7 @@ fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
         t.host_call(libc::SYS_execveat, args)
     };
     signal::after_exec(&t.actions);
-    t.masked = true;
+    t.inbox.forget_host_mask();
     t.exec = None;
     result
 }

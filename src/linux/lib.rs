@@ -9,6 +9,7 @@ pub mod cli;
 pub mod elf;
 pub mod exec;
 pub mod host;
+pub mod host_vdso;
 pub mod layout;
 pub mod loader;
 pub mod lock;

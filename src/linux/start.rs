@@ -235,6 +235,7 @@ fn engine_options(options: &Options, cpu: &arch::Cpu) -> engine::Options {
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
         stats: stats::wanted(options),
+        calls: &crate::sys::direct::CALLS,
         profile: options.perfmap || options.jitdump,
         chain: !options.log.has(Log::NOCHAIN),
         log: engine::Log {

@@ -19,14 +19,12 @@ pub struct Task {
     pub(crate) cpu: NonNull<Cpu>,
     /// Shared by CLONE_SIGHAND.
     pub(crate) actions: Arc<Actions>,
-    /// The guest's signal mask. The host's is the same without the synchronous signals, or full while a signal waits in the inbox.
+    /// The guest's signal mask. The host's is the same without the synchronous signals, or blocks more while a signal waits in the inbox.
     pub(crate) mask: u64,
     pub(crate) altstack: AltStack,
     pub(crate) inbox: &'static Inbox,
     /// A system call was interrupted: what is to be done with it once the signals are delivered.
     pub(crate) restart: Option<Errno>,
-    /// The host's mask is full, or not yet what `mask` asks.
-    pub(crate) masked: bool,
     /// The mask of a sigsuspend that a handler ends.
     pub(crate) suspended: Option<u64>,
     /// The mapping with this thread's host stack and signal stack (address, length).
@@ -98,6 +96,7 @@ impl Task {
             let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
             match exit {
                 Exit::Syscall => self.syscall(),
+                Exit::SyscallRestart => self.restart = Some(Errno::RESTARTSYS),
                 Exit::Interrupted => {}
                 Exit::Trap(trap) => self.trap(trap),
                 Exit::Fault(fault) => self.fault(&fault),

@@ -26,6 +26,9 @@ const FPSIMD_SIZE: usize = 8 + 8 + 32 * 16;
 const ESR_MAGIC: u32 = 0x4553_5201;
 const ESR_SIZE: usize = 16;
 
+/// What the kernel writes, and reads, of a frame: records up to the one that ends them.
+const USUAL_SIZE: usize = RECORDS + FPSIMD_SIZE + ESR_SIZE + 16;
+
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
 
@@ -74,9 +77,10 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     // A frame record, so that unwinders by frame pointer get over the signal.
     let record = (d.stack & !15).wrapping_sub(16);
     let at = record.wrapping_sub(SIZE as u64);
-    let mut b = vec![0; SIZE + 16];
-    put(&mut b, SIZE, STATE.get(state, x(29)), 8);
-    put(&mut b, SIZE + 8, STATE.get(state, x(30)), 8);
+    let mut b = vec![0; USUAL_SIZE];
+    let mut links = [0; 16];
+    put(&mut links, 0, STATE.get(state, x(29)), 8);
+    put(&mut links, 8, STATE.get(state, x(30)), 8);
     if d.flags & SA_SIGINFO != 0 {
         b[..UCONTEXT].copy_from_slice(d.info);
     }
@@ -117,22 +121,25 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     STATE.set(state, PC, d.handler);
     // As BLR leaves it.
     STATE.set(state, BTYPE, if d.guards { 2 } else { 0 });
-    SignalFrame { at, bytes: b }
+    SignalFrame { at, bytes: b, record: Some((record, links)) }
 }
 
 /// See [`arch::abi::Signals::restore`].
 pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored> {
     let at = STATE.get(state, SP);
-    let mut b = vec![0; SIZE];
+    let mut b = vec![0; USUAL_SIZE];
     if at & 15 != 0 || !read(at, &mut b) {
         return None;
     }
+    let fp = fpsimd_record(&b).or_else(|| {
+        b.resize(SIZE, 0);
+        if read(at, &mut b) { fpsimd_record(&b) } else { None }
+    })?;
     let word = |at: usize, len: usize| {
         let mut v = [0; 8];
         v[..len].copy_from_slice(&b[at..at + len]);
         u64::from_le_bytes(v)
     };
-    let fp = fpsimd_record(&b)?;
     for n in 0..31 {
         STATE.set(state, x(n as u32), word(REGS + 8 * n, 8));
     }
@@ -235,6 +242,8 @@ mod tests {
             out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
             true
         };
+        let (record, links) = frame.record.unwrap();
+        assert_eq!((record, links[..8].try_into()), (0x6ff0, Ok(0x101du64.to_le_bytes())));
         let r = restore(&mut s, FrameKind::Rt, &read).unwrap();
         assert_eq!(r.mask, 0x42);
         assert_eq!(r.fp_flags, fpflag::INEXACT | fpflag::INPUT_DENORMAL);
@@ -257,6 +266,7 @@ mod tests {
         let frame = deliver(&mut s, &delivery(&[0; 128]));
         for (at, value) in [(RECORDS, 2u8), (RECORDS + 4, 0), (RECORDS + 7, 1)] {
             let mut bytes = frame.bytes.clone();
+            bytes.resize(SIZE, 0);
             bytes[at] = value;
             let read = |_: u64, out: &mut [u8]| {
                 out.copy_from_slice(&bytes[..out.len()]);

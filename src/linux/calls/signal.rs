@@ -134,8 +134,7 @@ pub fn mask(t: &Task) -> u64 {
 /// Changes the mask. RESTARTNOINTR if a signal came before: it is delivered under the old mask.
 pub fn set_mask(t: &mut Task, mask: u64) -> Result<(), Errno> {
     let mask = mask & !UNBLOCKABLE;
-    let host = t.host_sigset(mask);
-    match t.host_call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as u64, &raw const host as u64, 0, 8, 0, 0]) {
+    match t.change_host_mask(mask) {
         Err(_) => Err(Errno::RESTARTNOINTR),
         Ok(_) => {
             t.mask = mask;

@@ -3,7 +3,7 @@
 
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{Place, Site, StateMap, Thunks};
+use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
 
@@ -80,7 +80,8 @@ impl Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
         let vec_homes = (13..19).map(Slot).collect();
-        let map = Map::new(StateMap { slots, int_homes, vec_homes });
+        let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
+        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall });
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(

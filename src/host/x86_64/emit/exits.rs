@@ -134,7 +134,7 @@ impl Emitter<'_> {
                 self.copy_to(pc, SCRATCH);
                 self.dispatch();
             }
-            Term::Syscall { next } => self.leave(Exit::Syscall { next }),
+            Term::Syscall { next } => self.syscall(next),
             Term::Resume { pc } => self.leave(Exit::Resume { pc }),
             Term::FlushCode { addr, len, next } => {
                 self.copy_to(addr, SCRATCH);
@@ -143,6 +143,18 @@ impl Emitter<'_> {
             }
             Term::Trap(trap) => self.leave(Exit::Trap { trap, pc: self.pc, extra: self.extra }),
             Term::None | Term::Jump(_) | Term::Branch { .. } => unreachable!("not an exit"),
+        }
+    }
+
+    /// A system call, which the thunk makes if it can.
+    fn syscall(&mut self, next: u64) {
+        self.a.mov_ri(SCRATCH, next);
+        self.a.call_extern(self.thunks.syscall);
+        if self.extra == 0 {
+            self.goto(next);
+        } else {
+            // What goes on after it may belong to another mode.
+            self.leave(Exit::Resume { pc: next });
         }
     }
 
