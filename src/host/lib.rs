@@ -76,6 +76,12 @@ pub enum FlagsAt {
     Host { inverted: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
+    /// Nowhere: those of a - b, whose operands stand in these slots. Here and below, `wide` is 64 bits, else 32.
+    OfSub { a: u16, b: u16, wide: bool },
+    /// Nowhere: those of a - `imm`.
+    OfSubImm { a: u16, imm: i16, wide: bool },
+    /// Nowhere: N and Z of a.
+    OfLogic { a: u16, wide: bool },
 }
 
 /// What an access that can fault needs, for guest state to be exact when it does.

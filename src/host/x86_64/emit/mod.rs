@@ -4,6 +4,7 @@ mod cold;
 mod crypto;
 mod exits;
 mod flags;
+mod flags_unsaved;
 mod float;
 mod float_convert;
 mod int;
@@ -16,7 +17,7 @@ mod vector_shuffle;
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
-use super::{Map, SCRATCH};
+use super::{Features, Map, SCRATCH, STAGING};
 use crate::{Code, FaultRecord, Site, Thunks};
 use cold::Cold;
 use flags::HostFlags;
@@ -35,20 +36,6 @@ pub struct Compiler {
     locs: Vec<Loc>,
 }
 
-/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Features {
-    /// The SHA extensions.
-    pub sha: bool,
-}
-
-impl Features {
-    /// What this processor has.
-    pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha") }
-    }
-}
-
 /// What a region's code needs from outside.
 #[allow(missing_debug_implementations, reason = "it holds a closure")]
 pub struct Request<'a> {
@@ -62,9 +49,11 @@ pub struct Request<'a> {
 }
 
 impl Compiler {
-    pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        let features = Features::detect();
-        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+    /// A compiler for a map made with the same features.
+    pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
+        let mut asm = Asm::new();
+        asm.staging = features.avx512.then_some(STAGING);
+        Compiler { map, thunks, features, mask_tags: false, asm, plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -91,6 +80,7 @@ impl Compiler {
             spills: 0,
             spilled: [Val::NONE; 64],
             now: 0,
+            block: (0, 0),
             done: u32::MAX,
             pc: request.region.pc,
             extra: 0,
@@ -132,6 +122,8 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
+    /// The block being emitted: its first instruction and its end.
+    block: (u32, u32),
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
     /// The guest instruction being emitted.
@@ -139,7 +131,7 @@ pub(super) struct Emitter<'a> {
     extra: u32,
     pub(super) host: HostFlags,
     /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<Option<(u16, flags::Kind)>>,
+    entry: Vec<flags::Entry>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -186,6 +178,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.block = (block.start, block.end);
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || i == self.done {
                 continue;
@@ -246,6 +239,9 @@ impl Emitter<'_> {
 
     fn set(&mut self, slot: u16, v: Val) {
         let s = slot as usize;
+        if self.host.from.is_some_and(|from| flags_unsaved::is_made_of(from, slot)) {
+            self.host.from = None;
+        }
         if self.r.ty(v) == Ty::Flags {
             self.set_flags(slot, v);
         } else if let Some(r) = self.map.gpr[s] {
