@@ -80,6 +80,8 @@ pub(crate) struct Cache {
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
     pub(crate) stats: Option<&'static Stats>,
+    /// See [`crate::fault::high_vectors`].
+    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
@@ -107,7 +109,7 @@ impl Cache {
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
-        let map = Map::new(state);
+        let map = Map::new(state, options.host);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
         arena.keep();
@@ -115,7 +117,7 @@ impl Cache {
             guest,
             options,
             arena,
-            compiler: Compiler::new(map, thunks),
+            compiler: Compiler::new(map, thunks, options.host),
             builder: Builder::new(guest.state.types),
             regions: Vec::new(),
             table: HashMap::default(),
@@ -123,6 +125,7 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            high_vectors: if options.host.avx512 { crate::fault::high_vectors() } else { 0 },
             stats,
         }
     }

@@ -14,6 +14,7 @@ mod stats;
 mod trace;
 
 pub use cpu::Cpu;
+pub use host::x86_64::Features;
 pub use run::Engine;
 pub use stats::Report;
 
@@ -103,6 +104,8 @@ pub struct Options {
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// What of the host may be used.
+    pub host: Features,
     /// Count, for [`Engine::report`].
     pub stats: bool,
     pub calls: &'static Calls,
@@ -124,6 +127,7 @@ impl Default for Options {
             calls: &NO_CALLS,
             profile: false,
             chain: true,
+            host: Features::detect(),
         }
     }
 }

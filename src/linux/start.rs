@@ -234,6 +234,7 @@ fn engine_options(options: &Options, cpu: &arch::Cpu) -> engine::Options {
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        host: options.features.unwrap_or(default.host),
         stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
         profile: options.perfmap || options.jitdump,
