@@ -143,7 +143,7 @@ impl Cache {
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
     pub(crate) fn translate(&mut self, key: Key, code: &dyn CodeSource) -> Option<u64> {
         // More than any region needs, checked before so that nothing is lost.
-        if !self.arena.has_room(256 << 10, 1024, 4096) {
+        if !self.arena.has_room(256 << 10, 1024, 1024, 4096) {
             return None;
         }
         let (log, pc) = (self.options.log, key.0);
@@ -152,12 +152,8 @@ impl Cache {
         clock.end(Stage::FrontEnd);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
-        };
-        let request = Request { region: &self.builder.region, first_exit, first_link, keep: &mut keep };
+        let first_site = self.arena.next_site();
+        let request = Request { region: &self.builder.region, first_exit, first_link, first_site };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
@@ -166,8 +162,12 @@ impl Cache {
             code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
         let len = asm.buf.len() as u64;
-        for exit in out.exits {
-            self.arena.add_exit(exit);
+        for exit in &out.exits {
+            self.arena.add_exit(*exit, first_link);
+        }
+        for site in &out.sites {
+            self.sites.push(Box::new(*site));
+            self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
         for (n, (_, stub)) in out.links.iter().enumerate() {
             let target = at + u64::from(*stub);

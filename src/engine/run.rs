@@ -1,6 +1,5 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
 use crate::lock::Lock;
@@ -19,9 +18,8 @@ pub struct Engine {
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
     cpus: Lock<Vec<CpuPtr>>,
-    /// What does not change: the thunks, the table of exits, the arena's range.
+    /// What does not change: the thunks, the arena's range.
     thunks: host::Thunks,
-    exits: u64,
     range: (u64, u64),
     interpreting: bool,
     log: crate::Log,
@@ -57,7 +55,6 @@ impl Engine {
             guest,
             code,
             thunks: cache.compiler.thunks,
-            exits: cache.arena.exit_table(),
             range: cache.arena.range(),
             cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
@@ -217,11 +214,15 @@ impl Engine {
             self.count(|| Cause::Fault);
             return self.faulted(cpu);
         }
-        let exit = Arena::exit(self.exits, raw.exit_index);
+        // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
+        let record = unsafe { *(raw.exit_record as *const host::ExitRecord) };
+        let exit = record.exit;
         cpu.in_code.store(0, Ordering::SeqCst);
         self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                let link = links + 8 * u64::from(link);
                 self.follow(cpu, pc, link);
                 Next::Go(pc)
             }

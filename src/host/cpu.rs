@@ -30,8 +30,9 @@ pub struct Cpu {
     pub shadow_top: u64,
     /// How generated code was left: an [`ExitKind`], and what it says.
     pub exit_kind: u32,
-    pub exit_index: u32,
     pub exit_value: u64,
+    /// The address of the [`ExitRecord`](crate::ExitRecord).
+    pub exit_record: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
@@ -73,7 +74,7 @@ pub const BIAS: i32 = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum ExitKind {
-    /// By exit `exit_index`.
+    /// By the exit at `exit_record`.
     Static,
     /// To the guest address in `exit_value`, which the jump cache did not know.
     Indirect,
@@ -96,7 +97,7 @@ displacement! {
     SHADOW = shadow;
     SHADOW_TOP = shadow_top;
     EXIT_KIND = exit_kind;
-    EXIT_INDEX = exit_index;
+    EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
     PENDING = pending;
     MXCSR = mxcsr;
