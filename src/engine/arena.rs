@@ -140,6 +140,13 @@ impl Arena {
         self.next = self.segment_end;
     }
 
+    /// Code that was published.
+    pub(crate) fn bytes(&self, from: u64, to: u64) -> &[u8] {
+        assert!(self.code_at as u64 <= from && from <= to && to <= self.next as u64, "code of this arena");
+        // SAFETY: published code stays mapped while the arena is not cleared, and does not change.
+        unsafe { std::slice::from_raw_parts(from as *const u8, (to - from) as usize) }
+    }
+
     /// Publishes code at the address `place` gave.
     pub(crate) fn write(&mut self, code: &[u8]) {
         assert!(self.next + code.len() <= self.segment_end, "placed before");

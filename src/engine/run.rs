@@ -153,7 +153,7 @@ impl Engine {
         loop {
             let mut cache = self.cache.lock();
             let key = ((self.guest.branch_target)(pc), cpu.mode);
-            let code = match cache.find(key) {
+            let code = match cache.find(key, self.code) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),
             };
@@ -284,7 +284,7 @@ impl Engine {
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.generation {
-            cache.link(link, (pc, cpu.mode));
+            cache.link(link, (pc, cpu.mode), self.code);
         }
     }
 
@@ -319,6 +319,7 @@ impl Engine {
                 std::hint::spin_loop();
             }
         }
+        cache.save(self.code);
         cache.clear(serve::entry(self.stats.is_some()));
         if let Some(s) = self.stats {
             s.made(Made::Dropped, 1);
@@ -330,6 +331,11 @@ impl Engine {
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
+    }
+
+    /// Stores what was translated and is not stored yet.
+    pub fn save(&self) {
+        self.cache.lock().save(self.code);
     }
 
     /// Drops all code.

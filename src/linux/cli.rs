@@ -136,6 +136,10 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("cache", "CACHE", Value("folder"), "keep translations there for other processes; off: nowhere", |o, v| {
+        o.cache = Some(v.to_vec());
+        Ok(())
+    }, true),
     row("stats", "STATS", Value("file"), "add a line of JSON to it at the end: what -d stats tells (%d: the process)", |o, v| {
         o.stats_file = Some(v.to_vec());
         Ok(())

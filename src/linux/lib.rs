@@ -24,6 +24,7 @@ pub mod signal;
 pub mod stack;
 pub mod start;
 pub mod stats;
+pub mod stored;
 
 pub mod strace;
 pub mod strace_signal;

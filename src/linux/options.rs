@@ -81,6 +81,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
+    /// `-cache`: the folder of stored translations, or `off`.
+    pub cache: Option<Vec<u8>>,
     /// `-stats`: a line of JSON for each process is added to it.
     pub stats_file: Option<Vec<u8>>,
 }

@@ -14,6 +14,7 @@ use crate::options::Log;
 use crate::process::Process;
 use crate::siginfo::HostInfo;
 use crate::stats;
+use crate::stored;
 use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
@@ -539,6 +540,7 @@ impl Task {
         strace_signal::acted(self, signo);
         if kills_by_default(signo) {
             stats::tell(self, "killed");
+            stored::save(self);
         }
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));
