@@ -1,7 +1,7 @@
 //! Memory for generated code: written through one mapping, run through another, never writable and executable at one address.
 //!
 //! An arena is a range of addresses, so that everything in it is within reach of everything else: link slots (private memory: they change),
-//! site cells (each points to what a call of Rust is for), exit records, and code. Code comes in segments, each a memory file of its own. Published code never changes, so a
+//! site cells (each points to what a call of Rust is for), exit records, and code. Code comes in segments, each shared memory of its own. Published code never changes, so a
 //! fork may share it; the child goes on in fresh segments.
 
 use std::ptr;
@@ -112,18 +112,18 @@ impl Arena {
         self.seal();
         let at = self.segment_end.max(self.next.next_multiple_of(SEGMENT));
         assert!(at + SEGMENT <= self.base + self.size, "the caller has asked for room");
-        // SAFETY: plain system calls; the descriptor is ours and closed again.
-        let fd = unsafe { libc::memfd_create(c"code".as_ptr(), libc::MFD_CLOEXEC) };
-        assert!(fd >= 0, "no memory file for code");
-        // SAFETY: as above.
-        let sized = unsafe { libc::ftruncate(fd, SEGMENT as i64) };
-        assert!(sized == 0, "no memory for code");
-        let shared = libc::MAP_SHARED;
-        map(at, SEGMENT, libc::PROT_READ | libc::PROT_EXEC, shared | libc::MAP_FIXED, fd, 0)
-            .expect("no memory for code");
-        let rw = map(0, SEGMENT, libc::PROT_READ | libc::PROT_WRITE, shared, fd, 0).expect("no memory for code");
-        // SAFETY: the mappings keep the file.
-        unsafe { libc::close(fd) };
+        let shared = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let rw = map(0, SEGMENT, libc::PROT_READ | libc::PROT_WRITE, shared, -1, 0).expect("no memory for code");
+        // mremap(2): an old size of zero makes another mapping of the same shared pages. A memory file would do too, but be limited by the guest's
+        // RLIMIT_FSIZE.
+        let twice = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: the target is within the range that is ours, the source was just made.
+        unsafe {
+            let to = libc::mremap(rw as *mut _, 0, SEGMENT, twice, at as *mut libc::c_void);
+            assert!(to as usize == at, "no memory for code");
+            let run = libc::mprotect(to, SEGMENT, libc::PROT_READ | libc::PROT_EXEC);
+            assert!(run == 0, "no memory for code that runs");
+        }
         self.next = at;
         self.segment_end = at + SEGMENT;
         self.alias = rw.wrapping_sub(at).cast_signed();

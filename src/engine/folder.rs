@@ -19,6 +19,17 @@ pub struct Folder {
     inode: u64,
     owner: u32,
     secret: u128,
+    /// Bytes that its files may have together.
+    limit: u64,
+}
+
+/// A file of translations, for those who look after the folder.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    name: CString,
+    pub bytes: u64,
+    /// When it was used last, in seconds, and within an hour.
+    pub used: i64,
 }
 
 /// An open descriptor, closed at the end.
@@ -87,17 +98,18 @@ fn name(of: u128) -> CString {
 
 impl Folder {
     /// A folder that belongs to the effective user and is not writable by others. `make`: it is made if it does not exist.
-    pub fn open(path: &[u8], make: bool) -> Option<Folder> {
+    pub fn open(path: &[u8], make: bool, limit: u64) -> Option<Folder> {
         let path = CString::new(path).ok()?;
-        // SAFETY: plain system calls; the kernel reads the path.
-        let owner = unsafe {
-            if make {
-                libc::mkdir(path.as_ptr(), 0o700);
-            }
-            libc::geteuid()
-        };
-        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0 };
-        let fd = folder.descriptor()?;
+        // SAFETY: a plain system call.
+        let owner = unsafe { libc::geteuid() };
+        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit };
+        let mut fd = folder.descriptor();
+        if fd.is_none() && make {
+            // SAFETY: the kernel reads the path.
+            unsafe { libc::mkdir(folder.path.as_ptr(), 0o700) };
+            fd = folder.descriptor();
+        }
+        let fd = fd?;
         let stat = fd.belongs_to(owner)?;
         (folder.dev, folder.inode) = (stat.st_dev, stat.st_ino);
         folder.secret = folder.read_secret(&fd)?;
@@ -220,23 +232,109 @@ impl Folder {
             if !done {
                 libc::unlinkat(dir.0, temporary.as_ptr(), 0);
             }
+            if done && self.is_time_to_prune(bytes.len()) {
+                self.prune_to(&dir, self.limit);
+            }
             done
         }
     }
+
+    /// Files are counted when a big one was written, and else now and then.
+    fn is_time_to_prune(&self, written: usize) -> bool {
+        written as u64 > self.limit / 64 || now(libc::CLOCK_MONOTONIC).tv_nsec >> 10 & 15 == 0
+    }
+
+    /// Removes what was used least recently, down to three quarters of what is allowed, and what a writer has left that died.
+    fn prune_to(&self, dir: &Fd, limit: u64) {
+        let mut files = list(dir);
+        let second = now(libc::CLOCK_REALTIME).tv_sec;
+        let mut total: u64 = files.iter().map(|f| f.bytes).sum();
+        let wanted = if total > limit { limit / 4 * 3 } else { limit };
+        files.sort_by_key(|f| f.used);
+        for f in files {
+            let abandoned = f.name.to_bytes().starts_with(TEMPORARY) && second - f.used > TOUCH_AFTER;
+            if total > wanted || abandoned {
+                total -= f.bytes;
+                // SAFETY: the kernel reads the name. Who has it mapped keeps it.
+                unsafe { libc::unlinkat(dir.0, f.name.as_ptr(), 0) };
+            }
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &[u8] {
+        self.path.to_bytes()
+    }
+
+    /// The bytes that its files may have together.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The files with translations.
+    pub fn files(&self) -> Vec<Stored> {
+        self.same().map(|dir| list(&dir)).unwrap_or_default()
+    }
+
+    /// Removes all translations.
+    pub fn clear(&self) {
+        if let Some(dir) = self.same() {
+            for f in list(&dir) {
+                // SAFETY: the kernel reads the name.
+                unsafe { libc::unlinkat(dir.0, f.name.as_ptr(), 0) };
+            }
+        }
+    }
 }
+
+fn now(clock: libc::clockid_t) -> libc::timespec {
+    // SAFETY: all zero is a timespec; the kernel writes it.
+    unsafe {
+        let mut now: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(clock, &raw mut now);
+        now
+    }
+}
+
+/// The files of a folder but for those that are not translations.
+fn list(dir: &Fd) -> Vec<Stored> {
+    let mut files = Vec::new();
+    let mut buffer = [0u64; 1024];
+    // SAFETY: a plain system call. The folder is read from its start.
+    unsafe { libc::lseek(dir.0, 0, libc::SEEK_SET) };
+    loop {
+        // SAFETY: the kernel writes at most so many bytes.
+        let n = unsafe { libc::syscall(libc::SYS_getdents64, dir.0, buffer.as_mut_ptr(), size_of_val(&buffer)) };
+        let Some(n) = usize::try_from(n).ok().filter(|n| *n > 0) else { return files };
+        let mut at = 0;
+        while at < n {
+            // SAFETY: the kernel has put entries there, aligned to 8 bytes, each with its length and a name that ends.
+            let (name, len) = unsafe {
+                let entry = buffer.as_ptr().cast::<u8>().add(at).cast::<libc::dirent64>();
+                (CStr::from_ptr((&raw const (*entry).d_name).cast()).to_owned(), (*entry).d_reclen)
+            };
+            at += usize::from(len);
+            let bytes = name.to_bytes();
+            if (bytes.len() == 32 || bytes.starts_with(TEMPORARY))
+                && let Some(stat) = Fd::open(dir, &name, libc::O_PATH | libc::O_NOFOLLOW).and_then(|fd| fd.stat())
+            {
+                files.push(Stored { name, bytes: stat.st_size as u64, used: stat.st_atime.max(stat.st_mtime) });
+            }
+        }
+    }
+}
+
+/// How names of files begin that are not finished.
+const TEMPORARY: &[u8] = b"tmp.";
 
 /// Seconds after which a use is noted again.
 const TOUCH_AFTER: i64 = 3600;
 
 /// A name for a file that is not finished.
 fn temporary() -> CString {
-    // SAFETY: plain system calls; the kernel writes the struct.
-    let (pid, now) = unsafe {
-        let mut now: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
-        (libc::getpid(), now.tv_nsec)
-    };
-    CString::new(format!("tmp.{pid}.{now}")).expect("no zero in it")
+    // SAFETY: a plain system call.
+    let pid = unsafe { libc::getpid() };
+    CString::new(format!("tmp.{pid}.{}", now(libc::CLOCK_MONOTONIC).tv_nsec)).expect("no zero in it")
 }
 
 /// Whether the guest has a limit on the size of files: a write beyond it would kill us.

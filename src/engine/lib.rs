@@ -19,7 +19,7 @@ mod store;
 mod unit;
 
 pub use cpu::Cpu;
-pub use folder::Folder;
+pub use folder::{Folder, Stored};
 pub use run::Engine;
 pub use stats::Report;
 

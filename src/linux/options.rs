@@ -83,6 +83,8 @@ pub struct Options {
     pub interpret: bool,
     /// `-cache`: the folder of stored translations, or `off`.
     pub cache: Option<Vec<u8>>,
+    /// `-cache-size`, in bytes.
+    pub cache_size: Option<u64>,
     /// `-stats`: a line of JSON for each process is added to it.
     pub stats_file: Option<Vec<u8>>,
 }

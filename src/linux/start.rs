@@ -180,7 +180,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
     let mut limits = Limits::new(guest.abi.task_size);
     limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
-    let folder = stored::folder(&plan.options).filter(|_| !plan.secure);
+    let folder = Some(&plan).filter(|p| !p.secure).and_then(|p| stored::folder(&p.options, &p.env));
     let images = folder.map(|f| Images::new(f, guest.abi.task_size));
     let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, images)));
     let mut random = Random::new(plan.options.seed);

@@ -81,11 +81,43 @@ pub fn image_key(fd: i32) -> Option<u128> {
     head[..n].starts_with(b"\x7fELF").then(|| engine::image_key(&head[..n], size as u64))
 }
 
-/// The folder that the options choose.
-pub fn folder(options: &Options) -> Option<&'static Folder> {
-    let path = options.cache.as_deref().filter(|p| *p != b"off")?;
-    let folder = Folder::open(path, true)?;
-    Some(Box::leak(Box::new(folder)))
+/// Bytes that a folder may have, unless something else is asked for: on a disk, and in memory.
+const DISK_LIMIT: u64 = 1 << 30;
+const MEMORY_LIMIT: u64 = 256 << 20;
+
+/// The folder that the options choose: the one they name, one that `rqemu cache init` has made, or one in memory. Nothing else, so that a file system that
+/// is being built gains no file.
+pub fn folder(options: &Options, env: &[Vec<u8>]) -> Option<&'static Folder> {
+    let open = |path: &[u8], make, limit| Folder::open(path, make, options.cache_size.unwrap_or(limit));
+    let folder = match options.cache.as_deref() {
+        Some(b"off") => None,
+        Some(path) => open(path, true, DISK_LIMIT),
+        None => home(env).and_then(|path| open(&path, false, DISK_LIMIT)).or_else(|| {
+            let path = in_memory()?;
+            open(&path, true, MEMORY_LIMIT)
+        }),
+    };
+    Some(Box::leak(Box::new(folder?)))
+}
+
+/// Where `rqemu cache init` makes a folder.
+pub fn home(env: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let value = |name: &[u8]| env.iter().find_map(|v| v.strip_prefix(name)).filter(|v| v.starts_with(b"/"));
+    match value(b"XDG_CACHE_HOME=") {
+        Some(dir) => Some([dir, b"/rqemu"].concat()),
+        None => value(b"HOME=").map(|dir| [dir, b"/.cache/rqemu"].concat()),
+    }
+}
+
+/// The user's folder in memory, if there is a place for that.
+fn in_memory() -> Option<Vec<u8>> {
+    // SAFETY: all zero is a statfs; the kernel writes it, and reads the path.
+    let (kind, user) = unsafe {
+        let mut fs: libc::statfs = std::mem::zeroed();
+        crate::call!(libc::SYS_statfs, c"/dev/shm".as_ptr(), &raw mut fs).ok()?;
+        (fs.f_type, crate::call!(libc::SYS_geteuid).ok()?)
+    };
+    (kind == libc::TMPFS_MAGIC).then(|| format!("/dev/shm/rqemu-{user}").into_bytes())
 }
 
 /// Before a process ends, or becomes another.
