@@ -20,7 +20,8 @@ pub(crate) struct Arena {
     sites_end: usize,
     exits_at: usize,
     exits_end: usize,
-    code_at: usize,
+    /// Where code begins, or the end of the segments that `clear` keeps.
+    kept: usize,
     link_next: usize,
     site_next: usize,
     exit_next: usize,
@@ -43,7 +44,8 @@ impl Arena {
     /// # Panics
     /// If the host has no room.
     pub(crate) fn new(code: usize) -> Arena {
-        let code = code.next_multiple_of(SEGMENT).max(SEGMENT);
+        // One segment more, for what is kept.
+        let code = code.next_multiple_of(SEGMENT).max(SEGMENT) + SEGMENT;
         let links = code / LINKS_SHARE;
         let sites = links / 2;
         let exits = (links / 8 * 2 * EXIT_BYTES).next_multiple_of(4096);
@@ -61,7 +63,7 @@ impl Arena {
             sites_end: exits_at,
             exits_at,
             exits_end: code_at,
-            code_at,
+            kept: code_at,
             link_next: base,
             site_next: base + links,
             exit_next: exits_at,
@@ -142,7 +144,7 @@ impl Arena {
 
     /// Code that was published.
     pub(crate) fn bytes(&self, from: u64, to: u64) -> &[u8] {
-        assert!(self.code_at as u64 <= from && from <= to && to <= self.next as u64, "code of this arena");
+        assert!(self.exits_end as u64 <= from && from <= to && to <= self.next as u64, "code of this arena");
         // SAFETY: published code stays mapped while the arena is not cleared, and does not change.
         unsafe { std::slice::from_raw_parts(from as *const u8, (to - from) as usize) }
     }
@@ -186,15 +188,20 @@ impl Arena {
         self.exit_next += EXIT_BYTES;
     }
 
-    /// Drops all code, links and exits. Nobody may be running code.
+    /// What is in the segments so far stays when the rest is dropped.
+    pub(crate) fn keep(&mut self) {
+        self.kept = self.segment_end;
+    }
+
+    /// Drops all code that is not kept, links and exits. Nobody may be running code.
     pub(crate) fn clear(&mut self) {
         self.seal();
-        let used = self.next - self.code_at;
+        let used = self.next - self.kept;
         if used > 0 {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-            map(self.code_at, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
+            map(self.kept, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
         (self.link_next, self.site_next, self.exit_next) = (self.base, self.links_end, self.exits_at);
-        (self.next, self.segment_end) = (self.code_at, self.code_at);
+        (self.next, self.segment_end) = (self.kept, self.kept);
     }
 }

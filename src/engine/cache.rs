@@ -10,7 +10,7 @@ use crate::unit::{Cell, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{ExitRecord, FaultRecord, Place, Site, StateMap};
+use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -85,7 +85,7 @@ pub(crate) struct Cache {
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
     pub(crate) store: Option<Store>,
-    stats: Option<&'static Stats>,
+    pub(crate) stats: Option<&'static Stats>,
 }
 
 /// Guest code for the front end.
@@ -102,22 +102,31 @@ impl Code for Reader<'_> {
         self.end = self.end.max(pc + n as u64);
         n
     }
+    fn is_guarded(&mut self, pc: u64) -> bool {
+        self.source.is_guarded(pc)
+    }
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
             vec_homes: guest.state.vec_homes.to_vec(),
+            syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state);
         let mut arena = Arena::new(options.code_size);
-        let thunks = write_thunks(&mut arena, &map, serve);
+        let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
+        arena.keep();
         let compiler = Compiler::new(map, thunks);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
-            let setting = format!("{} {:?} {}", guest.name, compiler.features, options.max_insns);
+            let (features, most) = (options.features, options.max_insns);
+            let setting = format!("{} {:?} {features:x} {most}", guest.name, compiler.features);
             Store::new(folder, &setting, thunks.all())
         });
         Cache {
@@ -135,11 +144,6 @@ impl Cache {
             store,
             stats,
         }
-    }
-
-    /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64) {
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -181,6 +185,9 @@ impl Cache {
         self.arena.write(&asm.buf);
         if log.out_asm && in_filter(log.filter, pc) {
             code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+        }
+        if self.options.profile {
+            code.placed(Some(pc), at, &asm.buf);
         }
         let len = asm.buf.len() as u64;
         for exit in &out.exits {
@@ -237,7 +244,13 @@ impl Cache {
         let (pc, mode) = key;
         let mut reader = Reader { source: code, end: address(pc) };
         let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        let mut t = Translation {
+            b: &mut self.builder,
+            code: &mut reader,
+            max_insns,
+            features: self.options.features,
+            guards: code.guards(),
+        };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
@@ -352,8 +365,8 @@ impl Cache {
         }
     }
 
-    /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64) {
+    /// Forgets everything but the thunks. Nobody may be running code.
+    pub(crate) fn clear(&mut self) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
@@ -369,7 +382,6 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve);
     }
 
     /// The fault record for a host address, if an access that can fault stands there.
@@ -414,18 +426,21 @@ impl Cache {
 /// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.
 fn may_store(options: &Options) -> bool {
     let log = options.log;
-    !(options.interpret || log.in_asm || log.op || log.out_asm)
+    options.chain && !(options.interpret || options.profile || log.in_asm || log.op || log.out_asm)
 }
 
-fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {
     let (mut asm, offsets) = thunks::write(map, serve);
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
+    if let Some(p) = profile {
+        p.placed(None, at, &asm.buf);
+    }
     arena.write(&asm.buf);
     offsets.at(at)
 }
 
-fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 

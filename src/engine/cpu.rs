@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, JumpEntry, NOWHERE, OWNERS};
+use host::cpu::{FCMP, GRANULES, JumpEntry, NOWHERE};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -14,28 +14,28 @@ const SENTINELS: usize = 8;
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
-/// A granule's entry in the table of exclusive owners: who claims it, and a lock that exclusive stores hold while they store.
-#[repr(C)]
+/// What exclusive stores agree on, for 16 aligned bytes of guest memory (and others that share its entry).
+#[repr(C, align(16))]
 #[derive(Debug)]
 pub(crate) struct Granule {
-    pub(crate) owner: AtomicU64,
-    pub(crate) lock: AtomicU64,
+    /// Even: how many exclusive stores there were, twice. Odd: one is under way.
+    pub(crate) version: AtomicU64,
 }
 
-/// The owners of exclusive monitors, for all guest threads of this address space.
-static OWNER_TABLE: [Granule; OWNERS] =
-    [const { Granule { owner: AtomicU64::new(0), lock: AtomicU64::new(0) } }; OWNERS];
+/// For all guest threads of this address space.
+static GRANULE_TABLE: [Granule; GRANULES] = [const { Granule { version: AtomicU64::new(0) } }; GRANULES];
 
-/// Gives all locks back: the threads that held them are not in a fork's child.
-pub(crate) fn unlock_granules() {
-    for g in OWNER_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
-        g.lock.store(0, Ordering::Relaxed);
+/// Ends the exclusive stores that were under way: the threads that made them are not in a fork's child.
+pub(crate) fn release_granules() {
+    for g in GRANULE_TABLE.iter().filter(|g| g.version.load(Ordering::Relaxed) & 1 != 0) {
+        // A version that no monitor has.
+        g.version.store(u64::MAX - 1, Ordering::Relaxed);
     }
 }
 
 /// The granule of `addr`; generated code finds it the same way.
 pub(crate) fn granule(addr: u64) -> &'static Granule {
-    &OWNER_TABLE[(addr >> 4) as usize & (OWNERS - 1)]
+    &GRANULE_TABLE[(addr >> 4) as usize & (GRANULES - 1)]
 }
 
 /// See the module. Made by [`Cpu::new`], never moved.
@@ -47,10 +47,6 @@ pub struct Cpu {
     guest: &'static arch::Guest,
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
-    /// The engine's generation of code when it was last entered.
-    pub(crate) generation: u32,
-    /// 1 while generated code runs (or an exit of it is being read).
-    pub(crate) in_code: AtomicU32,
     pub(crate) fault: Fault,
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
@@ -84,7 +80,9 @@ impl Cpu {
         let r = &mut this.raw;
         r.fcmp = FCMP;
         r.excl_addr = u64::MAX;
-        r.owners = (&raw const OWNER_TABLE) as u64;
+        r.concurrent = AtomicU32::new(engine.is_concurrent().into());
+        r.granules = (&raw const GRANULE_TABLE) as u64;
+        (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
         this.clear_jumps();
@@ -166,6 +164,26 @@ impl Cpu {
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {
         self.raw.pending.swap(0, Ordering::SeqCst) != 0
+    }
+
+    /// The exclusive monitor watches nothing any more, as after an exception.
+    pub fn clear_monitor(&mut self) {
+        self.raw.excl_addr = u64::MAX;
+        self.monitor = None;
+    }
+
+    /// Whether `rip` is in generated code, thunks included.
+    pub fn is_own_code(&self, rip: u64) -> bool {
+        let (start, end) = self.engine().reserved();
+        (start..end).contains(&rip)
+    }
+
+    /// For the handler of a signal that interrupted this thread at `rip`: if that stood at a system call which generated code was about to make, or
+    /// which the kernel has given up (then `rcx` is not 0), where it must go on.
+    pub fn leave_syscall(&self, rip: u64, rcx: u64) -> Option<u64> {
+        let t = self.engine().thunks();
+        let to = if rip == t.syscall_end && rcx != 0 { t.syscall_restart } else { t.syscall_unmade };
+        (t.syscall_begin..=t.syscall_end).contains(&rip).then_some(to)
     }
 
     /// Guest state of another Cpu (of the same engine): for clone(2).

@@ -3,6 +3,7 @@
 use crate::{Cpu, Fault};
 use host::FlagsAt;
 use host::x86_64::asm::Reg;
+use ir::{Op, Ty};
 use libc::{c_int, siginfo_t, ucontext_t};
 
 /// Where `ucontext_t` has a general register, by its number in instructions.
@@ -47,7 +48,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         gregs[libc::REG_RIP as usize] = to as i64;
         return true;
     }
-    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    if cpu.raw.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
         return false;
     }
     if cpu.guards(addr) {
@@ -75,16 +76,21 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             }
         }
     }
-    if let Some(flags) = host_flags(record.flags, gregs[libc::REG_EFL as usize] as u32) {
+    let value = |slot: u16| {
+        let at = guest.state.slots[slot as usize].offset as usize;
+        let bytes = &cpu.raw.guest[at..at + guest.state.slots[slot as usize].ty.bytes()];
+        bytes.iter().rev().fold(0, |v, byte| v << 8 | u64::from(*byte))
+    };
+    let eflags = gregs[libc::REG_EFL as usize] as u32;
+    if let Some(flags) = host_flags(record.flags, eflags).or_else(|| remade_flags(record.flags, value)) {
         let slot = &guest.state.slots[record.flags_slot as usize];
         cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
     }
-    if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
-        // An exclusive store faulted with its granule's lock held.
-        // SAFETY: the entry is in the table of owners; its second word is the lock.
-        unsafe {
-            (*((entry.get() + 8) as *const std::sync::atomic::AtomicU64)).store(0, std::sync::atomic::Ordering::SeqCst)
-        };
+    if let Some(held) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
+        // An exclusive store faulted with its granule held.
+        // SAFETY: one less is the address of an entry of the table of granules, which begins with its version.
+        let version = unsafe { &*((held.get() - 1) as *const std::sync::atomic::AtomicU64) };
+        version.store(cpu.raw.excl_version.wrapping_add(2), std::sync::atomic::Ordering::SeqCst);
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
@@ -106,5 +112,20 @@ fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
             let index = z << 6 | p << 2 | c;
             Some(u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize]))
         }
+        FlagsAt::OfSub { .. } | FlagsAt::OfSubImm { .. } | FlagsAt::OfLogic { .. } => None,
     }
+}
+
+/// Flags that were nowhere when the access faulted, from the values of slots.
+fn remade_flags(at: FlagsAt, value: impl Fn(u16) -> u64) -> Option<u32> {
+    let (a, b) = (ir::Val(0), ir::Val(1));
+    let (op, wide, args) = match at {
+        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostFcmp { .. } => return None,
+        FlagsAt::OfSub { a: x, b: y, wide } => (Op::FlagsSub(a, b), wide, [value(x), value(y)]),
+        FlagsAt::OfSubImm { a: x, imm, wide } => (Op::FlagsSub(a, b), wide, [value(x), i64::from(imm) as u64]),
+        FlagsAt::OfLogic { a: x, wide } => (Op::FlagsLogic(a), wide, [value(x), 0]),
+    };
+    let ty = if wide { Ty::I64 } else { Ty::I32 };
+    let args = [args[0].into(), args[1].into(), 0, 0];
+    Some(ir::eval(&op, Ty::Flags, &[ty; 4], &args, &mut 0) as u32)
 }

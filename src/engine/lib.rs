@@ -16,6 +16,7 @@ mod save;
 mod serve;
 mod stats;
 mod store;
+mod trace;
 mod unit;
 
 pub use cpu::Cpu;
@@ -24,12 +25,15 @@ pub use run::Engine;
 pub use stats::Report;
 
 use std::fmt::Debug;
+use std::sync::atomic::AtomicU64;
 
 /// Why guest code stopped. Guest state is exact, with pc as said.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
     /// A system call; pc is the instruction after it.
     Syscall,
+    /// A system call that the kernel gave up for a signal, and would make again for a handler with SA_RESTART; pc is the instruction after it.
+    SyscallRestart,
     /// Somebody called [`Cpu::interrupt`]; pc is the next instruction.
     Interrupted,
     /// The instruction at pc traps.
@@ -80,8 +84,17 @@ pub trait CodeSource: Sync + Debug {
     fn origin(&self, pc: u64) -> Origin {
         Origin { start: pc, end: pc.saturating_add(1), image: None }
     }
+    /// Whether there are guarded pages ([`arch::abi::BranchTargets`]), and whether `pc` lies in one. With the first one, [`Engine::reset`].
+    fn guards(&self) -> bool {
+        false
+    }
+    fn is_guarded(&self, _pc: u64) -> bool {
+        false
+    }
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
+    /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).
+    fn placed(&self, _pc: Option<u64>, _at: u64, _code: &[u8]) {}
 }
 
 /// What the engine writes to the log (`-d`).
@@ -91,10 +104,24 @@ pub struct Log {
     pub op: bool,
     pub out_asm: bool,
     pub unimp: bool,
+    /// Each entry of generated code, with integer, floating-point or vector registers.
     pub exec: bool,
+    pub cpu: bool,
+    pub fpu: bool,
+    pub vpu: bool,
+    /// Undefined instructions, as the guest's mistake.
+    pub guest_errors: bool,
     /// Only guest addresses in these ranges; empty: all.
     pub filter: &'static [(u64, u64)],
 }
+
+/// How generated code makes the guest's system calls, by the guest's numbers; see [`host::cpu::CALL_LEAVES`]. Its owner fills it in as he
+/// likes, also while code runs.
+pub type Calls = [AtomicU64; host::cpu::CALLS];
+pub use host::cpu::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+
+/// A table of calls that all leave for the engine.
+static NO_CALLS: Calls = [const { AtomicU64::new(host::cpu::CALL_LEAVES) }; host::cpu::CALLS];
 
 /// How the engine is to work.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +130,8 @@ pub struct Options {
     pub max_insns: u32,
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
@@ -110,10 +139,26 @@ pub struct Options {
     pub store: Option<&'static Folder>,
     /// Count, for [`Engine::report`].
     pub stats: bool,
+    pub calls: &'static Calls,
+    /// Tell [`CodeSource::placed`].
+    pub profile: bool,
+    /// Link regions to each other; else each one is entered from the run loop.
+    pub chain: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, store: None, stats: false }
+        Options {
+            features: u64::MAX,
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            store: None,
+            stats: false,
+            calls: &NO_CALLS,
+            profile: false,
+            chain: true,
+        }
     }
 }

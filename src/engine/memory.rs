@@ -78,8 +78,8 @@ pub(crate) fn recovery(rip: u64) -> Option<u64> {
 /// The guest's memory, at its own addresses.
 #[derive(Debug)]
 pub(crate) struct Direct {
-    /// Who claims exclusive access: this Cpu's word in the table of owners.
-    pub(crate) me: u64,
+    /// The version that the exclusive monitor's granule had.
+    pub(crate) version: u64,
     /// Addresses may have tags.
     pub(crate) tagged: bool,
 }
@@ -125,23 +125,16 @@ impl Memory for Direct {
     }
 
     fn claim(&mut self, addr: u64) {
-        granule(addr).owner.store(self.me, Ordering::SeqCst);
+        self.version = granule(addr).version.load(Ordering::SeqCst) & !1;
     }
 
     fn give_up(&mut self, addr: u64) -> bool {
-        let g = granule(addr);
-        if g.owner.load(Ordering::SeqCst) != self.me || g.lock.swap(1, Ordering::SeqCst) != 0 {
-            return false;
-        }
-        let ours = g.owner.load(Ordering::SeqCst) == self.me;
-        if !ours {
-            self.stored(addr);
-        }
-        ours
+        let held = self.version | 1;
+        granule(addr).version.compare_exchange(self.version, held, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     fn stored(&mut self, addr: u64) {
-        granule(addr).lock.store(0, Ordering::SeqCst);
+        granule(addr).version.store(self.version.wrapping_add(2), Ordering::SeqCst);
     }
 
     fn fence(&mut self, _: ir::Fence) {

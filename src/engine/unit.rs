@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const PAGE: u64 = 4096;
 pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u1";
 /// Thunks that code refers to: the first cells are their addresses.
-pub(crate) const THUNKS: usize = 4;
+pub(crate) const THUNKS: usize = 5;
 /// More guest bytes than the regions of a page can be made from.
 const MOST_BYTES: u64 = 16 * PAGE;
 

@@ -23,6 +23,15 @@ pub struct StateMap {
     /// Slots that deserve a host register, best first.
     pub int_homes: Vec<Slot>,
     pub vec_homes: Vec<Slot>,
+    pub syscall: SyscallSlots,
+}
+
+/// Where a system call's number, arguments and result stand.
+#[derive(Clone, Copy, Debug)]
+pub struct SyscallSlots {
+    pub number: Slot,
+    pub args: [Slot; 6],
+    pub result: Slot,
 }
 
 /// How generated code is left.
@@ -36,9 +45,6 @@ pub enum Exit {
     /// A poll found work; the guest goes on at pc.
     Poll {
         pc: u64,
-    },
-    Syscall {
-        next: u64,
     },
     Resume {
         pc: u64,
@@ -79,6 +85,12 @@ pub enum FlagsAt {
     Host { inverted: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
+    /// Nowhere: those of a - b, whose operands stand in these slots. Here and below, `wide` is 64 bits, else 32.
+    OfSub { a: u16, b: u16, wide: bool },
+    /// Nowhere: those of a - `imm`.
+    OfSubImm { a: u16, imm: i16, wide: bool },
+    /// Nowhere: N and Z of a.
+    OfLogic { a: u16, wide: bool },
 }
 
 /// What an access that can fault needs, for guest state to be exact when it does.
@@ -120,12 +132,20 @@ pub struct Thunks {
     pub sentinel: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
+    /// Called to make the system call that returns to the guest address in rax; returns if all is done.
+    pub syscall: u64,
+    /// In [begin, end] of it a signal must come out before the kernel is entered: it goes on at `unmade`. With rcx not 0 at the end the kernel
+    /// wants to make a call again that it has given up: on at `restart`.
+    pub syscall_begin: u64,
+    pub syscall_end: u64,
+    pub syscall_unmade: u64,
+    pub syscall_restart: u64,
 }
 
 impl Thunks {
     /// Those that regions refer to.
-    pub fn all(&self) -> [u64; 4] {
-        [self.exit, self.indirect, self.return_miss, self.site]
+    pub fn all(&self) -> [u64; 5] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall]
     }
 }
 

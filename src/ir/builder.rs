@@ -426,12 +426,12 @@ impl Builder {
     /// A load; `ty` is at least `mem.size` wide.
     #[inline(never)]
     pub fn load(&mut self, ty: Ty, mem: Mem) -> Val {
-        let mem = fold::address(&self.region, mem);
+        let mem = fold::address(&self.region, &self.known, mem);
         self.push(Op::Load(mem), ty)
     }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {
-        let mem = fold::address(&self.region, mem);
+        let mem = fold::address(&self.region, &self.known, mem);
         self.push(Op::Store(mem, v), Ty::Void);
     }
     pub fn rmw(&mut self, op: Rmw, order: Order, align: Align, addr: Val, v: Val) -> Val {

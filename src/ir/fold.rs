@@ -17,7 +17,12 @@ pub(crate) enum Folded {
 pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
     match *op {
         Op::Bin(bin, a, b) => fold_bin(r, bin, a, b, ty),
-        Op::Un(un, a) => r.const_of(a).map_or(Folded::No, |c| Folded::Const(eval_un(un, c, ty))),
+        Op::Un(un, a) => match (r.const_of(a), un, r.op(a)) {
+            (Some(c), ..) => Folded::Const(eval_un(un, c, ty)),
+            (_, Un::Clz, Op::Un(Un::Bitrev, x)) => Folded::Op(Op::Un(Un::Ctz, *x)),
+            (_, Un::Not, Op::Un(Un::Not, x)) | (_, Un::Bswap, Op::Un(Un::Bswap, x)) => Folded::Val(*x),
+            _ => Folded::No,
+        },
         Op::Zext(a) => match r.const_of(a) {
             Some(c) => Folded::Const(c),
             None => match *r.op(a) {
@@ -56,8 +61,9 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
             Op::Const(c) => Folded::Const(c),
             _ => Folded::No,
         },
-        Op::VGet(_, a, 0) => match *r.op(a) {
-            Op::VFromScalar(s) if r.ty(s) == ty => Folded::Val(s),
+        Op::VGet(lane, a, n) => match *r.op(a) {
+            Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+            Op::V1(V1::ZeroHi, _, whole) if (usize::from(n) + 1) * lane.bytes() <= 8 => Folded::Op(Op::VGet(lane, whole, n)),
             _ => Folded::No,
         },
         Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {
@@ -202,10 +208,17 @@ pub fn eval_cmp(cc: IntCc, a: u64, b: u64, bits: u32) -> bool {
     }
 }
 
-/// Folds additions and shifts of the base into the address mode.
-pub(crate) fn address(r: &Region, mut m: Mem) -> Mem {
+/// Folds additions and shifts of the base into the address mode. `known` are the values of the slots: a sum that a slot has while none has its
+/// summand any more is the better base, since the summand would have to be kept for this access alone.
+pub(crate) fn address(r: &Region, known: &[Val], mut m: Mem) -> Mem {
     let ty = r.ty(m.base);
     loop {
+        if let Op::Bin(Bin::Add | Bin::Sub, a, _) = *r.op(m.base)
+            && known.contains(&m.base)
+            && !known.contains(&a)
+        {
+            return m;
+        }
         match *r.op(m.base) {
             Op::Bin(Bin::Add, a, b) => match r.const_of(b) {
                 Some(c) => match m.disp.checked_add(sign_extend(c, ty.bits()) as i32) {

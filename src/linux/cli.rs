@@ -149,8 +149,14 @@ static ROWS: &[Row] = &[
         o.stats_file = Some(v.to_vec());
         Ok(())
     }, true),
-    row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
-    row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
+    row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map, where perf finds names of translations", |o, _| {
+        o.perfmap = true;
+        Ok(())
+    }, true),
+    row("jitdump", "JITDUMP", Nothing, "write jit-<pid>.dump here: translations for perf inject --jit", |o, _| {
+        o.jitdump = true;
+        Ok(())
+    }, true),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),
     row("plugin", "PLUGIN", Value("file"), "(not yet) load a plugin", |_, _| Err("is not implemented yet".into()), false),
     row("trace", "TRACE", Value("pattern"), "(not yet) trace events", |_, _| Err("is not implemented yet".into()), false),
@@ -336,6 +342,10 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
         let show = |e| fail(format!("rqemu: -{shown} {e}\n"));
         apply(&mut inv, row, value, guests).map_err(|s| s.unwrap_or_else(show))?;
     }
+    let by_thread = inv.options.log_file.as_ref().is_some_and(|f| f.windows(2).any(|w| w == b"%d"));
+    if inv.options.log.has(Log::TID) && !by_thread {
+        return Err(fail("rqemu: -d tid needs a -D with %d in it\n"));
+    }
     if rest.is_empty() {
         return Err(fail("rqemu: no program given (see rqemu -h)\n"));
     }
@@ -451,6 +461,7 @@ mod tests {
             &["rqemu", "-plugin", "y", "x"],
             &["rqemu", "-s", "many", "x"],
             &["rqemu", "-d", "nothing", "x"],
+            &["rqemu", "-d", "tid", "-D", "x", "y"],
             &["rqemu", "-L"],
         ] {
             let say = run(args, &[]).unwrap_err();

@@ -14,7 +14,7 @@ use arch::Guest;
 pub struct LoadError {
     pub path: Vec<u8>,
     pub what: String,
-    /// 127: not found. 126: found, but cannot be executed.
+    /// 127: not found. 126: found, but cannot be executed. 1: the options are wrong.
     pub status: i32,
 }
 
@@ -25,6 +25,10 @@ impl LoadError {
     pub fn errno(path: &[u8], what: &str, e: Errno) -> LoadError {
         let status = if e == Errno::ENOENT || e == Errno::ENOTDIR { 127 } else { 126 };
         LoadError { path: path.to_vec(), what: format!("{what}: {}", describe(e)), status }
+    }
+    /// It is the options' fault, not the program's.
+    pub fn option(path: &[u8], what: &str, e: Errno) -> LoadError {
+        LoadError { status: 1, ..LoadError::errno(path, what, e) }
     }
 }
 
@@ -153,6 +157,15 @@ impl Executable {
         self.segments.iter().find(|s| s.kind == elf::PT_GNU_STACK).map(|s| s.flags)
     }
 
+    /// The PROT_* bit that its code asks for by a property.
+    fn guard(&self, guest: &Guest) -> u32 {
+        let Some(b) = &guest.abi.branch_targets else { return 0 };
+        let Some(s) = self.segments.iter().find(|s| s.kind == elf::PT_GNU_PROPERTY) else { return 0 };
+        let mut bytes = vec![0; s.filesz.min(1024) as usize];
+        let n = host::pread(self.fd, &mut bytes, s.offset).unwrap_or(0);
+        if self.header.property(&bytes[..n], b.property) & b.mask != 0 { b.prot } else { 0 }
+    }
+
     /// The range of addresses that all segments take, in whole pages, and their greatest alignment.
     fn extent(&self) -> Result<(u64, u64, u64), LoadError> {
         let mut range: Option<(u64, u64)> = None;
@@ -171,7 +184,8 @@ impl Executable {
     }
 
     /// Maps all segments. `hint`: where a position-independent one should begin; without it, where mmap would put it.
-    pub fn load(&mut self, mm: &Mm, hint: Option<u64>) -> Result<Loaded, LoadError> {
+    /// `guard`: a further PROT_* bit of its code.
+    pub fn load(&mut self, mm: &Mm, hint: Option<u64>, guard: u32) -> Result<Loaded, LoadError> {
         let (start, end, align) = self.extent()?;
         let no_room = || LoadError::errno(&self.path, "cannot load", Errno::ENOMEM);
         let bias = if self.header.kind == elf::ET_EXEC {
@@ -198,7 +212,7 @@ impl Executable {
             ..Loaded::default()
         };
         for s in self.loads() {
-            self.map_segment(mm, s, bias).map_err(|e| LoadError::errno(&self.path, "cannot load", e))?;
+            self.map_segment(mm, s, bias, guard).map_err(|e| LoadError::errno(&self.path, "cannot load", e))?;
             let range = (place(s.vaddr), place(s.vaddr + s.filesz));
             if s.flags & elf::PF_X != 0 {
                 loaded.code = range;
@@ -216,13 +230,14 @@ impl Executable {
     }
 
     /// One segment: its part of the file, then zeros.
-    fn map_segment(&self, mm: &Mm, s: &Segment, bias: u64) -> Result<(), Errno> {
+    fn map_segment(&self, mm: &Mm, s: &Segment, bias: u64, guard: u32) -> Result<(), Errno> {
         let addr = s.vaddr.wrapping_add(bias);
         let (page, skip) = (addr & !(PAGE - 1), addr & (PAGE - 1));
         let mut prot = 0;
         for (flag, bit) in [(elf::PF_R, libc::PROT_READ), (elf::PF_W, libc::PROT_WRITE), (elf::PF_X, libc::PROT_EXEC)] {
             prot |= if s.flags & flag != 0 { bit as u32 } else { 0 };
         }
+        prot |= if s.flags & elf::PF_X != 0 { guard } else { 0 };
         let fixed = libc::MAP_PRIVATE | libc::MAP_FIXED;
         let (file_end, end) = (addr + s.filesz, addr + s.memsz);
         let mut zero_from = page;
@@ -327,6 +342,8 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u
             Some(i)
         }
     };
+    // Of a program with an interpreter the kernel guards the interpreter alone, which looks after the rest.
+    let guard = interpreter.as_ref().map_or_else(|| exe.guard(guest), |_| 0);
     let base = match mm.images() {
         Some(images) => {
             exe.key = stored::image_key(exe.fd);
@@ -334,13 +351,13 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u
         }
         None => base,
     };
-    let main = exe.load(mm, Some(base))?;
+    let main = exe.load(mm, Some(base), guard)?;
     let interpreter = match interpreter {
         None => None,
         Some(mut i) => {
             i.key = mm.images().and_then(|_| stored::image_key(i.fd));
             let hint = mm.images().zip(i.key).and_then(|(images, key)| images.library(key).next());
-            let loaded = i.load(mm, hint)?;
+            let loaded = i.load(mm, hint, i.guard(guest))?;
             host::close(i.fd);
             Some(loaded)
         }

@@ -38,6 +38,11 @@ pub struct Area {
 }
 
 impl Area {
+    /// Whether RLIMIT_DATA counts it: private and writable, and no stack (the kernel's is_data_mapping).
+    pub fn is_data(&self) -> bool {
+        self.prot & libc::PROT_WRITE as u32 != 0 && !self.shared && self.backing != Backing::Anonymous("[stack]")
+    }
+
     /// Whether `next`, which begins where this ends, is its continuation.
     fn continues(&self, start: u64, next: &Area) -> bool {
         self.prot == next.prot

@@ -4,15 +4,15 @@ use std::sync::OnceLock;
 
 use aarch64::{A64, AARCH64, state};
 use decode::{Field, Random};
-use ir::Slot;
+use ir::{Slot, Ty};
 
-use super::aim::{Dry, Start, dry_run};
+use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
-use super::known::{self, Left};
+use super::known;
 use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
-use super::values;
+use super::{signed, values};
 
-type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
+pub(super) type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
 
 /// See [`Isa`].
 #[derive(Debug)]
@@ -34,7 +34,7 @@ fn groups() -> &'static [Vec<usize>; 3] {
         let first_simd = A64.rows.iter().position(|r| r.name == "fmov_reg").unwrap_or(A64.rows.len());
         let mut groups = [vec![], vec![], vec![]];
         for row in A64.rows {
-            if known::left_out("a64", row.name) != Left::In || is_control(row) {
+            if is_control(row) || signed::is_signed(row) || known::cpu("a64", row.name).is_some() {
                 continue;
             }
             let group = if is_memory(row) { 1 } else { 2 * usize::from(row.index >= first_simd) };
@@ -47,8 +47,8 @@ fn groups() -> &'static [Vec<usize>; 3] {
 /// Whether the row leaves the straight line, or is a case of its own for another reason.
 fn is_control(row: &Row) -> bool {
     #[rustfmt::skip]
-    const NAMES: [&str; 24] = [
-        "b", "b_cond", "bl", "br", "blr", "ret", "bra", "braz", "blra", "blraz", "reta", "cbz", "cbnz", "tbz", "tbnz", "svc", "brk", "hlt",
+    const NAMES: [&str; 19] = [
+        "b", "b_cond", "bl", "br", "blr", "ret", "cbz", "cbnz", "tbz", "tbnz", "svc", "brk", "hlt",
         "udf", "wfe", "wfi", "yield_", "msr",
         // After one that only faults here the rest would not be compared.
         "dc_clean",
@@ -68,7 +68,7 @@ fn field(row: &Row, name: &str) -> Option<Field> {
     row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
 }
 
-fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
+pub(super) fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
     row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
@@ -111,7 +111,7 @@ fn draw(row: &Row, random: &mut Random) -> Option<u32> {
 
 /// A record with random state.
 fn random_record(random: &mut Random) -> Record {
-    let mut record = Record(vec![0; Layout::aarch64().size]);
+    let mut record = Record(vec![0; A64Isa.layout().size]);
     for n in 0..31 {
         let v = match random.below(10) {
             0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
@@ -131,7 +131,7 @@ fn random_record(random: &mut Random) -> Record {
     let mut vectors = [0; 32];
     values::vectors(random, &mut vectors);
     vectors.iter().enumerate().for_each(|(n, &v)| record.set(368 + 16 * n, 16, v));
-    values::memory(random, &mut record.0[880..1136]);
+    values::memory(random, &vectors, &mut record.0[880..1136]);
     record
 }
 
@@ -182,12 +182,16 @@ fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
 /// Runs words that begin at `pc`.
 fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    dry_run(&AARCH64, Start { at: pc, code: &code, pc, state: state_of(record), window: &record.0[880..] })
+    static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
+    let slots = SLOTS.get_or_init(|| aim::slots(&AARCH64));
+    dry_run(&AARCH64, Start { at: pc, code: &code, pc, slots, state: state_of(record), window: &record.0[880..] })
 }
 
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
-    dry(&record.words(), slot + 4, &record).safe.then_some(Case { record, rows })
+    let ran = dry(&record.words(), slot + 4, &record);
+    // What another slot holds may become an address in a sequence.
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 
 /// A distance in words for a branch of a single instruction at `pc`: to the end of the case, or anywhere that is not mapped.
@@ -236,6 +240,11 @@ fn prepare(row: &Row, word: &mut u32, pc: u64, record: &mut Record, random: &mut
 fn single(row: &Row, slot: u64, random: &mut Random) -> Option<Case> {
     let mut word = draw(row, random)?;
     let mut record = random_record(random);
+    if signed::is_signed(row) {
+        let words = signed::words(row, word, slot, &mut record, random)?;
+        record.set_words(&words);
+        return checked(record, vec![row.index], slot);
+    }
     let mut words = vec![];
     // A store-exclusive mostly follows its load-exclusive: LDXR or LDXP of XZR, of the same size and address.
     if row.name.starts_with("stx") && random.below(4) != 0 {

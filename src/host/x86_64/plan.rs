@@ -78,6 +78,10 @@ impl Plan {
             let s = slot.0 as usize;
             if self.dead[s] {
                 self.skip[at] = true;
+                // Nobody sees the home before it is written again: the value may live there, unless that of the later write does already.
+                if homed[s] && (self.wanted[s].is_none() || self.wanted[s].0 > i) {
+                    self.want(r, i, slot, v);
+                }
                 return;
             }
             self.dead[s] = true;

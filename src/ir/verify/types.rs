@@ -490,6 +490,7 @@ fn v2_lanes(op: V2) -> &'static [Lane] {
         V2::SatDoubleMulHi | V2::SatDoubleMulHiRound | V2::SatDoubleMulWide => HALF_WORDS,
         V2::Tbl => &[Lane::B],
         V2::MulWideS | V2::MulWideU => WIDENED,
+        V2::PairwiseMinS | V2::PairwiseMinU | V2::PairwiseMaxS | V2::PairwiseMaxU => WIDENED,
         V2::PMulWide => &[Lane::B, Lane::D],
         V2::ConcatLo | V2::ConcatHi => &[Lane::D],
         _ => ANY,

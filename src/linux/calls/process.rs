@@ -107,6 +107,9 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
         c.robust_list = (0, 0);
     };
     if args.flags & libc::CLONE_VM as u64 != 0 {
+        if args.flags & libc::CLONE_VFORK as u64 == 0 {
+            t.process.engine.begin_concurrency();
+        }
         return t.spawn(&host_args, &prepare);
     }
     match t.fork(&host_args, &prepare) {

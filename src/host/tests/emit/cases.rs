@@ -79,6 +79,7 @@ pub(crate) fn vector() -> Vec<Case> {
         ZipHi,
         UnzipEven,
         UnzipOdd,
+        PairwiseAdd,
         TrnEven,
         TrnOdd,
     ];
@@ -92,7 +93,7 @@ pub(crate) fn vector() -> Vec<Case> {
             }
         }
         if lane != Lane::D {
-            for op in [MulWideS, MulWideU] {
+            for op in [MulWideS, MulWideU, PairwiseMinS, PairwiseMinU, PairwiseMaxS, PairwiseMaxU] {
                 c.push(case(Op::V2(op, lane, N, N), V, &[V, V]));
             }
             for op in [WidenS, WidenU, PairAddS, PairAddU] {

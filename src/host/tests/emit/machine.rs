@@ -2,9 +2,10 @@
 //! region by `ir::eval`.
 
 use host::cpu::{Cpu, GUEST_SIZE};
-use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{Place, Site, StateMap, Thunks};
+use host::x86_64::{Compiler, Features, Map, Request, thunks};
+use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use std::sync::atomic::Ordering;
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
@@ -79,11 +80,12 @@ fn place(slot: usize) -> usize {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Machine {
+    pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
         let vec_homes = (13..19).map(Slot).collect();
-        let map = Map::new(StateMap { slots, int_homes, vec_homes });
+        let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
+        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall });
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -107,7 +109,7 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: Compiler::new(map, thunks),
+            compiler: { let mut c = Compiler::new(map, thunks); c.features = features; c },
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),
@@ -151,6 +153,9 @@ impl Machine {
         cpu.shadow_top = cpu.shadow;
         (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
         cpu.excl_addr = u64::MAX;
+        // Atomics with and without locks.
+        let concurrent = cpu.concurrent.load(Ordering::Relaxed);
+        cpu.concurrent.store(1 - concurrent, Ordering::Relaxed);
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.

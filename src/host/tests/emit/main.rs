@@ -8,6 +8,7 @@ mod regions;
 mod values;
 
 use cases::Case;
+use host::x86_64::Features;
 use ir::Env;
 use machine::{Machine, State};
 use regions::Maker;
@@ -74,9 +75,9 @@ fn compare(machine: &mut Machine, maker: &Maker, state: &State, what: &dyn std::
 }
 
 /// Runs each case with operands of all sorts; how often the operations go by a call of `ir::eval`, by a name for them.
-fn each(cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<String, (u32, u32)> {
+fn each(features: Features, cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<String, (u32, u32)> {
     let mut rng = Rng(seed);
-    let mut machine = Machine::new();
+    let mut machine = Machine::new(features);
     let mut maker = Maker::new();
     let mut called: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for case in cases {
@@ -159,12 +160,19 @@ fn report(called: BTreeMap<String, (u32, u32)>) {
 
 #[test]
 fn vector_operations() {
-    report(each(&cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
+    report(each(Features::default(), &cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
+}
+
+#[test]
+fn vector_operations_on_this_host() {
+    report(each(Features::detect(), &cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
 }
 
 #[test]
 fn integer_operations() {
-    report(each(&cases::integer(), 24, 12, 0x1f34_5678_9abc_def1));
+    for features in [Features::default(), Features::detect()] {
+        report(each(features, &cases::integer(), 24, 12, 0x1f34_5678_9abc_def1));
+    }
 }
 
 #[test]
@@ -172,7 +180,7 @@ fn float_operations() {
     for env in cases::environments() {
         for round in cases::ROUNDS {
             let flush = env.flush_in || env.nan != Env::IEEE_ARM.nan;
-            report(each(&cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
+            report(each(Features::detect(), &cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
         }
     }
 }
@@ -180,7 +188,7 @@ fn float_operations() {
 #[test]
 fn narrowed_after_a_spill() {
     let mut rng = Rng(0x0bad_cafe_1234_5671);
-    let (mut machine, mut maker) = (Machine::new(), Maker::new());
+    let (mut machine, mut maker) = (Machine::new(Features::detect()), Maker::new());
     for i in 0..20 {
         maker.start(ir::Round::NearestEven);
         maker.crowded(&mut rng);
@@ -200,7 +208,7 @@ fn random_regions() {
         cases.extend(cases::float(cases::environments()[3].round(round)));
     }
     let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));
-    let mut machine = Machine::new();
+    let mut machine = Machine::new(Features::detect());
     let mut maker = Maker::new();
     let n = number("RQEMU_REGIONS", 3000);
     for i in 0..n {

@@ -27,8 +27,6 @@ pub(super) enum Cold {
     Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
-    /// The granule's lock is given back: an exclusive store has lost its claim after all.
-    Unlock { label: Label, fail: Label },
     /// Scratch = 1 (an exclusive store that failed).
     One { label: Label, back: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
@@ -77,11 +75,6 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 self.unpack_here();
                 self.a.jmp(*back);
-            }
-            Cold::Unlock { label, fail } => {
-                self.a.bind(*label);
-                self.unlock_granule();
-                self.a.jmp(*fail);
             }
             Cold::One { label, back } => {
                 self.a.bind(*label);

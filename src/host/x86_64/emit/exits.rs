@@ -14,6 +14,7 @@ use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
     pub(super) fn term(&mut self, id: BlockId, term: &Term) {
+        debug_assert!(self.host.unsaved.is_none(), "flags are missing at the end of {id:?}");
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
@@ -28,7 +29,7 @@ impl Emitter<'_> {
     /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
     fn prepare_successor(&mut self, b: BlockId, keep: bool) {
         if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
-            self.entry[b.0 as usize] = self.pending_kind();
+            self.entry[b.0 as usize] = self.pending_kind().map(|(slot, kind)| (slot, kind, self.pending_from()));
         } else {
             self.save_pending(keep);
         }
@@ -64,8 +65,12 @@ impl Emitter<'_> {
         let cc = self.host_cond(cond);
         self.prepare_successor(then, true);
         self.prepare_successor(other, true);
-        let (first, target, rest) =
-            if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
+        // What leads back is a loop's end and mostly taken: it stands in line, without a jump to the cold part.
+        let (first, target, rest) = if !self.leads_back(then) && (self.is_next(other) || !self.is_next(then)) {
+            (cc, then, other)
+        } else {
+            (negate(cc), other, then)
+        };
         let label = self.labels[target.0 as usize];
         let fall = self.labels[rest.0 as usize];
         match first {
@@ -82,7 +87,14 @@ impl Emitter<'_> {
         self.jump_to(rest);
     }
 
-    /// A block that only leaves, in the cold part.
+    /// Whether a block not yet written does nothing but leave for code a little further up.
+    fn leads_back(&self, b: BlockId) -> bool {
+        let near = self.pc.saturating_sub(1024)..=self.pc;
+        let goes_back = matches!(self.r.blocks[b.0 as usize].term, Term::Goto { pc } if near.contains(&pc));
+        goes_back && self.is_stub(b) && !self.emitted[b.0 as usize]
+    }
+
+    /// A block that only leaves.
     pub(super) fn stub(&mut self, id: BlockId) {
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
@@ -134,7 +146,7 @@ impl Emitter<'_> {
                 self.copy_to(pc, SCRATCH);
                 self.dispatch();
             }
-            Term::Syscall { next } => self.leave(Exit::Syscall { next }),
+            Term::Syscall { next } => self.syscall(next),
             Term::Resume { pc } => self.leave(Exit::Resume { pc }),
             Term::FlushCode { addr, len, next } => {
                 self.copy_to(addr, SCRATCH);
@@ -143,6 +155,18 @@ impl Emitter<'_> {
             }
             Term::Trap(trap) => self.leave(Exit::Trap { trap, pc: self.pc, extra: self.extra }),
             Term::None | Term::Jump(_) | Term::Branch { .. } => unreachable!("not an exit"),
+        }
+    }
+
+    /// A system call, which the thunk makes if it can.
+    fn syscall(&mut self, next: u64) {
+        self.a.mov_ri(SCRATCH, next);
+        self.a.call_extern(self.thunks.syscall);
+        if self.extra == 0 {
+            self.goto(next);
+        } else {
+            // What goes on after it may belong to another mode.
+            self.leave(Exit::Resume { pc: next });
         }
     }
 

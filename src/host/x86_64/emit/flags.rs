@@ -27,16 +27,24 @@ pub(in super::super) enum Kind {
 #[derive(Clone, Default, Debug)]
 pub(in super::super) struct HostFlags {
     /// They hold guest flags of this kind: the value, or NONE if it has no name in this block.
-    cur: Option<(Val, Kind)>,
+    pub(super) cur: Option<(Val, Kind)>,
     /// They are what this slot of guest state holds, and it is stale in memory.
     pending: Option<u16>,
+    /// How what they hold since the block's beginning can be made again.
+    pub(super) from: Option<FlagsAt>,
+    /// Flags that only a fault can see are nowhere: how they are made again, and their slot.
+    pub(super) unsaved: Option<(FlagsAt, u16)>,
     /// Truth values that are conditions on them.
     conds: Vec<Val>,
 }
 
+/// Flags that a block finds in the host's: their slot, their kind, and how they can be made again.
+pub(in super::super) type Entry = Option<(u16, Kind, Option<FlagsAt>)>;
+
 impl HostFlags {
-    pub(super) fn at_entry(pending: Option<(u16, Kind)>) -> HostFlags {
-        HostFlags { cur: pending.map(|(_, k)| (Val::NONE, k)), pending: pending.map(|(s, _)| s), conds: Vec::new() }
+    pub(super) fn at_entry(entry: Entry) -> HostFlags {
+        let Some((slot, kind, from)) = entry else { return HostFlags::default() };
+        HostFlags { cur: Some((Val::NONE, kind)), pending: Some(slot), from, ..HostFlags::default() }
     }
 
     /// They mean nothing any more; what was needed has been saved.
@@ -54,6 +62,9 @@ fn packed(nzcv: u64) -> u32 {
 impl Emitter<'_> {
     /// For a fault record: where flags are, and whose they are.
     pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
+        if let Some(unsaved) = self.host.unsaved {
+            return unsaved;
+        }
         match (self.host.cur, self.host.pending) {
             (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
             (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
@@ -78,8 +89,13 @@ impl Emitter<'_> {
         }
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        if self.host.pending.is_some() || named {
-            self.pack(kind, true);
+        if let Some(slot) = self.host.pending
+            && !named
+            && let Some(from) = self.seen_by_faults_alone(v, slot)
+        {
+            self.host.unsaved = Some((from, slot));
+        } else if self.host.pending.is_some() || named {
+            self.pack(kind);
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
             }
@@ -115,17 +131,15 @@ impl Emitter<'_> {
         self.now_spilled(v, n);
     }
 
-    /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
-    fn pack(&mut self, kind: Kind, keep: bool) {
+    /// The host's flags in memory form in scratch. Those of `Int` kinds stay as they were.
+    fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
-                if inverted {
-                    self.a.cmc();
-                }
                 self.a.lahf();
                 self.a.setcc(X::O, SCRATCH);
-                if inverted && keep {
-                    self.a.cmc();
+                if inverted {
+                    // One more turns C, the lowest bit of ah, and leaves the host's flags; the carry runs out in the bits between C and Z.
+                    self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, 0x100));
                 }
             }
             Kind::Fcmp { swapped } => {
@@ -150,7 +164,7 @@ impl Emitter<'_> {
                 }
             }
         }
-        self.pack(kind, keep);
+        self.pack(kind);
         self.store_flags_slot(slot);
         self.host.pending = None;
         if !keep || matches!(kind, Kind::Fcmp { .. }) {
@@ -172,6 +186,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
+        self.host.unsaved = None;
         let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
             let m = self.map.mem(slot as usize);
@@ -201,7 +216,7 @@ impl Emitter<'_> {
     /// The value in the host's flags becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
         let live = self.live_after(v);
-        self.pack(self.host.cur.expect("it is there").1, false);
+        self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
         if live {
@@ -259,8 +274,7 @@ impl Emitter<'_> {
 
     /// Names what the host's flags now are. They must have been saved (`clobber`).
     pub(super) fn now_hold(&mut self, v: Val, kind: Kind) {
-        self.host.cur = Some((v, kind));
-        self.host.pending = None;
+        (self.host.cur, self.host.pending, self.host.from) = (Some((v, kind)), None, None);
     }
 
     /// A truth value that is now a condition of the host's flags.

@@ -1,11 +1,22 @@
 //! Integer operations.
 
-use super::super::SCRATCH;
+use super::super::{SCRATCH, XSCRATCH};
 use super::super::alloc::{HostCc, Loc, size, wide};
-use super::super::asm::{Alu, Cc as X, Mem, Reg, Rm, Shift, Size, Unary};
+use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
 use super::Emitter;
 use super::flags::Kind;
-use ir::{Bin, IntCc, Op, Ty, Un, Val};
+use super::vector::splat;
+use ir::{Bin, IntCc, Lane, Op, Ty, Un, Val};
+
+/// What the host's flags are to be after an operation: its own, or anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flags {
+    Own,
+    Any,
+}
+
+/// vgf2p8affineqb's matrix that reverses the bits of each byte.
+pub(super) const REVERSED: u64 = 0x8040_2010_0804_0201;
 
 impl Emitter<'_> {
     /// Emits `v` if it is an integer operation done here.
@@ -82,6 +93,11 @@ impl Emitter<'_> {
         None
     }
 
+    /// The current operation is emitted together with that which makes `flags`: what both use last ends here.
+    fn together_with(&mut self, flags: Val) {
+        (self.now, self.done) = (flags.0, flags.0);
+    }
+
     fn bin(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
         let alu = match bin {
             Bin::Add => Alu::Add,
@@ -115,19 +131,56 @@ impl Emitter<'_> {
         });
         if let Some(f) = flags {
             self.clobber();
-            self.alu(v, alu, a, b, ty);
+            self.together_with(f);
+            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+                self.test(a, b, ty);
+            } else {
+                self.alu(v, alu, a, b, ty, Flags::Own);
+            }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
-            self.done = f.0;
+        } else if alu == Alu::And && self.low_part(v, a, b) {
         } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
         } else {
             self.clobber();
-            self.alu(v, alu, a, b, ty);
+            self.alu(v, alu, a, b, ty, Flags::Any);
         }
         true
     }
 
-    /// v = a op b, two-operand arithmetic. The host's flags are those of the operation afterwards.
-    fn alu(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty) {
+    /// The flags of a & b alone.
+    fn test(&mut self, a: Val, b: Val, ty: Ty) {
+        let size = size(ty);
+        if let Some(imm) = self.imm32(b) {
+            match self.rm(a) {
+                Rm::Reg(r) => self.a.test_i(size, r, imm),
+                Rm::Mem(m) => self.a.test_i(size, m, imm),
+            }
+            return;
+        }
+        let rb = self.reg(b);
+        let ra = self.rm(a);
+        self.a.test(size, ra, rb);
+    }
+
+    /// v = a & b where b is a mask of the low 8, 16 or 32 bits: a move that leaves the flags alone.
+    fn low_part(&mut self, v: Val, a: Val, b: Val) -> bool {
+        let part = match self.const_of(b) {
+            Some(0xff) => Size::B,
+            Some(0xffff) => Size::W,
+            Some(0xffff_ffff) => Size::D,
+            _ => return false,
+        };
+        let from = self.rm(a);
+        let d = self.def(v, Some(a));
+        match part {
+            Size::D => self.a.mov(Size::D, d, from),
+            part => self.a.movzx(part, d, from),
+        }
+        true
+    }
+
+    /// v = a op b, two-operand arithmetic.
+    fn alu(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty, flags: Flags) {
         let size = wide(ty);
         let commutes = !matches!(alu, Alu::Sub | Alu::Sbb);
         if let Some(imm) = self.imm32(b) {
@@ -147,6 +200,10 @@ impl Emitter<'_> {
         } else if rb == Rm::Reg(d) {
             match before_a {
                 Loc::Reg(ra) if commutes => self.a.alu(alu, size, d, ra),
+                Loc::Reg(ra) if alu == Alu::Sub && flags == Flags::Any => {
+                    self.a.alu(alu, size, d, ra);
+                    self.a.unary(Unary::Neg, size, d);
+                }
                 _ => {
                     // d - the subtrahend - is overwritten last.
                     self.copy_from(before_a, a, SCRATCH, ty);
@@ -218,6 +275,9 @@ impl Emitter<'_> {
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
         let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
         self.clobber();
+        if let Some(f) = flags {
+            self.together_with(f);
+        }
         if let Some(imm) = self.imm32(b) {
             let ra = self.reg(a);
             let d = self.def(v, Some(a));
@@ -233,7 +293,6 @@ impl Emitter<'_> {
         }
         if let Some(f) = flags {
             self.now_hold(f, Kind::Int { inverted: false });
-            self.done = f.0;
         }
     }
 
@@ -455,6 +514,9 @@ impl Emitter<'_> {
                 if un == Un::Neg || ty == Ty::I1 {
                     self.clobber();
                 }
+                if let Some(f) = flags {
+                    self.together_with(f);
+                }
                 let ra = self.reg(a);
                 let d = self.def(v, Some(a));
                 if d != ra {
@@ -467,7 +529,6 @@ impl Emitter<'_> {
                 self.a.unary(if un == Un::Neg { Unary::Neg } else { Unary::Not }, size, d);
                 if let Some(f) = flags {
                     self.now_hold(f, Kind::Int { inverted: true });
-                    self.done = f.0;
                 }
             }
             Un::Clz | Un::Ctz | Un::Popcnt if matches!(ty, Ty::I32 | Ty::I64) => {
@@ -496,6 +557,16 @@ impl Emitter<'_> {
 
     /// Bytes swapped, then the bits of each byte by halves: nibbles, pairs, neighbours.
     fn bit_reverse(&mut self, v: Val, a: Val, size: Size) {
+        if self.features.gfni {
+            let r = self.reg(a);
+            let d = self.def(v, Some(a));
+            let matrix = self.pool(splat(Lane::D, REVERSED));
+            self.a.v2(if size == Size::Q { vop::VMOVQ_G } else { vop::VMOVD }, L128, XSCRATCH, r);
+            self.a.v3i(vop::VGF2P8AFFINEQB, L128, XSCRATCH, XSCRATCH, matrix, 0);
+            self.a.vst(if size == Size::Q { vop::VMOVQ_GST } else { vop::VMOVD_ST }, L128, d, XSCRATCH);
+            self.a.bswap(size, d);
+            return;
+        }
         self.clobber();
         let x = self.temp();
         self.copy_to(a, x);
@@ -618,6 +689,11 @@ impl Emitter<'_> {
                 if lsb > 0 {
                     self.a.shift_i(Shift::Shl, size, SCRATCH, lsb as u8);
                 }
+            } else if width == 32 {
+                self.a.mov(Size::D, SCRATCH, SCRATCH);
+                if lsb > 0 {
+                    self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, lsb as u8);
+                }
             } else {
                 let up = 64 - width;
                 self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, up as u8);
@@ -638,6 +714,14 @@ impl Emitter<'_> {
         }
         match i32::try_from(if ty == Ty::I64 { keep as i64 } else { i64::from(keep as i32) }) {
             Ok(imm) => self.a.alu_i(Alu::And, size, d, imm),
+            Err(_) if lsb == 0 => {
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+            }
+            Err(_) if lsb + width == 64 => {
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+            }
             Err(_) => {
                 // Cleared by rotating the field to the top: shifts need no register for the mask.
                 self.a.shift_i(Shift::Ror, size, d, ((lsb + width) % 64) as u8);

@@ -6,7 +6,7 @@ use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::Exit;
-use crate::cpu::{OWNERS, at};
+use crate::cpu::{GRANULES, at};
 use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
 
 impl Emitter<'_> {
@@ -193,12 +193,20 @@ impl Emitter<'_> {
         }
         let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
         if ordered {
+            self.clobber();
             let r = self.in_scratch(v);
             if m.big && m.size > 1 {
                 self.clobber_for_swap(r, bytes);
             }
+            let (alone, done) = (self.a.label(), self.a.label());
+            self.unless_concurrent(alone);
             self.fault_here();
             self.a.xchg(bytes, mem, r);
+            self.a.jmp(done);
+            self.a.bind(alone);
+            self.fault_here();
+            self.a.mov_mr(bytes, mem, r);
+            self.a.bind(done);
             return;
         }
         if let (Some(imm), false) = (self.imm32(v), m.big) {
@@ -261,7 +269,26 @@ impl Emitter<'_> {
 
     fn full_fence(&mut self) {
         self.clobber();
+        let done = self.a.label();
+        self.unless_concurrent(done);
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+        self.a.bind(done);
+    }
+
+    /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
+    fn unless_concurrent(&mut self, label: super::Label) {
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), 0);
+        self.a.jcc(X::E, label);
+    }
+
+    /// The next instruction, an access that can fault, has a lock prefix where one is needed: a branch goes around the prefix.
+    fn lock_here(&mut self) {
+        let bare = self.a.label();
+        self.unless_concurrent(bare);
+        self.fault_here();
+        self.a.lock();
+        self.a.bind(bare);
+        self.fault_here();
     }
 
     pub(super) fn prefetch(&mut self, addr: Val) {
@@ -282,11 +309,12 @@ impl Emitter<'_> {
         match op {
             Rmw::Swap | Rmw::Add => {
                 let r = self.in_scratch(x);
-                self.fault_here();
                 if op == Rmw::Swap {
+                    self.fault_here();
                     self.a.xchg(bytes, mem, r);
                 } else {
-                    self.a.lock().xadd(bytes, mem, r);
+                    self.lock_here();
+                    self.a.xadd(bytes, mem, r);
                 }
             }
             _ => self.rmw_loop(op, mem, x, ty),
@@ -330,8 +358,8 @@ impl Emitter<'_> {
                 self.a.cmov(keep.invert(), Size::Q, t, x);
             }
         }
-        self.fault_here();
-        self.a.lock().cmpxchg(bytes, mem, t);
+        self.lock_here();
+        self.a.cmpxchg(bytes, mem, t);
         self.a.jcc(X::Ne, again);
     }
 
@@ -344,8 +372,8 @@ impl Emitter<'_> {
         let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
         self.in_scratch(expected);
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, new);
+        self.lock_here();
+        self.a.cmpxchg(size(ty), mem, new);
         let d = self.def(v, None);
         match ty {
             Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
@@ -391,16 +419,17 @@ impl Emitter<'_> {
         }
     }
 
-    // ---- exclusives: the monitor remembers address and value; a table of owners tells another thread's exclusive store to the same place ----
+    // ---- exclusives: the monitor remembers address, value and the granule's version, which each exclusive store to the granule raises ----
 
-    /// The owner's word for the address in `addr`, as an operand; uses scratch and `t`.
-    fn owner_word(&mut self, addr: Reg, t: Reg) -> Mem {
+    /// The version of the granule of the address in `addr`, as an operand; uses scratch. `t` becomes the entry's address and one: an odd number,
+    /// so no version, which stands there while an exclusive store is under way.
+    fn granule(&mut self, addr: Reg, t: Reg) -> Mem {
         // An entry is as large as the granule, 16 bytes: the address' bits are its offset.
         self.a.mov(Size::D, SCRATCH, addr);
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, (OWNERS as i32 - 1) << 4);
-        self.a.mov(Size::Q, t, field(at::OWNERS_PTR));
-        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 0));
-        Mem::base(t, 0)
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, (GRANULES as i32 - 1) << 4);
+        self.a.mov(Size::Q, t, field(at::GRANULES_PTR));
+        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 1));
+        Mem::base(t, -1)
     }
 
     pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
@@ -408,10 +437,15 @@ impl Emitter<'_> {
         let ty = self.r.ty(v);
         let mem = self.exclusive_operand(addr, align, ty);
         let base = self.reg(addr);
-        // Claimed before the value is read: a store by another between the two is seen as a lost claim.
+        // Before the value is read: a store by another between the two is seen as a later version. One under way is no version at all.
         let t = self.temp();
-        let owner = self.owner_word(base, t);
-        self.a.mov_mr(Size::Q, owner, super::super::STATE);
+        let alone = self.a.label();
+        self.unless_concurrent(alone);
+        let version = self.granule(base, t);
+        self.a.mov(Size::Q, SCRATCH, version);
+        self.a.alu_i(Alu::And, Size::Q, SCRATCH, -2);
+        self.a.mov_mr(Size::Q, field(at::EXCL_VERSION), SCRATCH);
+        self.a.bind(alone);
         let mem = self.untagged(mem, addr, t);
         self.gpr.locked &= !(1 << t.0);
         if ty == Ty::V128 {
@@ -458,40 +492,43 @@ impl Emitter<'_> {
         self.a.mov(addr_size, SCRATCH, base);
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
+        let (alone, tried) = (self.a.label(), self.a.label());
+        self.unless_concurrent(alone);
         self.claim(base, t, fail);
-        let mem = self.untagged(mem, addr, t);
+        let untagged = self.untagged(mem, addr, t);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, value);
-        self.unlock_granule();
+        self.a.lock().cmpxchg(size(ty), untagged, value);
+        self.release_granule(t);
+        self.a.jmp(tried);
+        self.a.bind(alone);
+        let untagged = self.untagged(mem, addr, t);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
+        self.fault_here();
+        self.a.cmpxchg(size(ty), untagged, value);
+        self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
     }
 
-    /// Goes to `fail` unless the granule is still ours; then holds its lock, so that no other exclusive store comes between here and ours. Its
-    /// entry is noted in the Cpu: a fault of the store gives the lock back.
+    /// Goes to `fail` unless the granule's version is still the monitor's; else holds it, so that no other exclusive store comes between here and
+    /// ours. Its entry is noted in the Cpu: a fault of the store gives it back.
     fn claim(&mut self, base: Reg, t: Reg, fail: super::Label) {
-        let owner = self.owner_word(base, t);
-        let lock = Mem { disp: 8, ..owner };
-        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
-        self.a.jcc(X::Ne, fail);
-        self.a.mov_ri(SCRATCH, 1);
-        self.a.xchg(Size::Q, lock, SCRATCH);
-        self.a.test(Size::D, SCRATCH, SCRATCH);
+        let version = self.granule(base, t);
+        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VERSION));
+        self.a.lock().cmpxchg(Size::Q, version, t);
         self.a.jcc(X::Ne, fail);
         self.a.mov_mr(Size::Q, field(at::EXCL_LOCK), t);
-        self.a.alu_mr(Alu::Cmp, Size::Q, owner, super::super::STATE);
-        let lost = self.a.label();
-        self.a.jcc(X::Ne, lost);
-        self.cold.push(Cold::Unlock { label: lost, fail });
     }
 
-    /// Gives the granule's lock back; the host's flags stay. Scratch is lost.
-    pub(super) fn unlock_granule(&mut self) {
+    /// Gives the granule back with a new version; the host's flags stay. Scratch and `t` are lost.
+    fn release_granule(&mut self, t: Reg) {
+        self.a.mov(Size::Q, t, field(at::EXCL_VERSION));
+        self.a.lea(Size::Q, t, Mem::base(t, 2));
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_LOCK));
-        self.a.mov_mi(Size::Q, Mem::base(SCRATCH, 8), 0);
+        self.a.mov_mr(Size::Q, Mem::base(SCRATCH, -1), t);
         self.a.mov_mi(Size::Q, field(at::EXCL_LOCK), 0);
     }
 
@@ -534,10 +571,10 @@ impl Emitter<'_> {
         self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RCX, xn, 1);
         self.a.lock().cmpxchg16b(mem);
         self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
+        self.release_granule(Reg::RCX);
         if base == Reg::RCX || base == Reg::RDX {
             self.a.mov(Size::Q, base, field(at::SAVE + 8));
         }
-        self.unlock_granule();
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);

@@ -4,6 +4,7 @@ mod cold;
 mod crypto;
 mod exits;
 mod flags;
+mod flags_unsaved;
 mod float;
 mod float_convert;
 mod int;
@@ -40,12 +41,17 @@ pub struct Compiler {
 pub struct Features {
     /// The SHA extensions.
     pub sha: bool,
+    /// Galois-field instructions, VEX-encoded: any linear function of a byte's bits.
+    pub gfni: bool,
 }
 
 impl Features {
     /// What this processor has.
     pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha") }
+        Features {
+            sha: std::arch::is_x86_feature_detected!("sha"),
+            gfni: std::arch::is_x86_feature_detected!("gfni"),
+        }
     }
 }
 
@@ -91,6 +97,7 @@ impl Compiler {
             spills: 0,
             spilled: [Val::NONE; 64],
             now: 0,
+            block: (0, 0),
             done: u32::MAX,
             pc: request.region.pc,
             extra: 0,
@@ -150,6 +157,8 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
+    /// The block being emitted: its first instruction and its end.
+    block: (u32, u32),
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
     /// The guest instruction being emitted.
@@ -157,7 +166,7 @@ pub(super) struct Emitter<'a> {
     extra: u32,
     pub(super) host: HostFlags,
     /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<Option<(u16, flags::Kind)>>,
+    entry: Vec<flags::Entry>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -204,6 +213,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.block = (block.start, block.end);
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || i == self.done {
                 continue;
@@ -264,6 +274,9 @@ impl Emitter<'_> {
 
     fn set(&mut self, slot: u16, v: Val) {
         let s = slot as usize;
+        if self.host.from.is_some_and(|from| flags_unsaved::is_made_of(from, slot)) {
+            self.host.from = None;
+        }
         if self.r.ty(v) == Ty::Flags {
             self.set_flags(slot, v);
         } else if let Some(r) = self.map.gpr[s] {

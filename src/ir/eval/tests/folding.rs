@@ -3,9 +3,9 @@
 use super::{A, B, run};
 use crate::builder::Builder;
 use crate::interp::{self, Machine, MemFault, Memory, Outcome};
-use crate::op::{Bin, Mem, Op, Slot, Un, Val};
+use crate::op::{Bin, Mem, Op, Slot, Un, V1, V2, Val};
 use crate::region::{FpControl, Term};
-use crate::types::{IntCc, Round, Ty};
+use crate::types::{IntCc, Lane, Round, Ty};
 use crate::verify;
 
 const BINS: [Bin; 17] = [
@@ -178,6 +178,37 @@ fn identities_agree() {
                 }
             }
         }
+    }
+}
+
+/// Two operations that are folded into one, or into nothing, give what they gave.
+#[test]
+fn pairs_of_operations_agree() {
+    let mut random = Random(99);
+    for types in [&[Ty::I32; 2], &[Ty::I64; 2]] {
+        let ty = types[0];
+        let alone = |op, x: u64| run(Op::Un(op, A), ty, &[(ty, x.into())]).0 as u64;
+        for _ in 0..200 {
+            let x = random.next() & ty.mask();
+            for (outer, inner) in UNS.into_iter().flat_map(|outer| UNS.map(|inner| (outer, inner))) {
+                let got = interpret(types, x, 0, |b, x, _| {
+                    let y = b.un(inner, x);
+                    b.un(outer, y)
+                });
+                assert_eq!(got, alone(outer, alone(inner, x)), "{outer:?} of {inner:?} of {x:#x}");
+            }
+        }
+    }
+    for n in 0..8 {
+        let (x, y) = (random.next(), random.next());
+        let got = interpret(&[Ty::I64; 2], x, y, |b, x, y| {
+            let (low, high) = (b.v_from_scalar(x), b.v_from_scalar(y));
+            let both = b.v2(V2::ConcatLo, Lane::D, low, high);
+            let low = b.v1(V1::ZeroHi, Lane::D, both);
+            let lane = b.vget(Ty::I16, low, n);
+            b.zext(Ty::I64, lane)
+        });
+        assert_eq!(got, if n < 4 { x >> (16 * n) & 0xffff } else { 0 }, "lane {n}");
     }
 }
 
