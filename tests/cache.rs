@@ -211,9 +211,10 @@ fn ten_processes_write_at_once() {
         let (outcome, made) = run(guest, &cache, program);
         harness::compare(plain, &outcome).expect("the same afterwards");
         assert_eq!(made, 0, "what they wrote is whole");
-        let left = fs::read_dir(&cache).expect("a folder").flatten().filter(|e| {
-            e.file_name().to_string_lossy().starts_with("tmp.")
-        });
+        let left = fs::read_dir(&cache)
+            .expect("a folder")
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with("tmp."));
         assert_eq!(left.count(), 0, "no half-written files");
     }
 }
@@ -222,7 +223,8 @@ fn ten_processes_write_at_once() {
 #[test]
 fn guest_code_is_compared() {
     let guest = &GUESTS[0];
-    let Some((_, program, plain)) = programs().iter().find(|p| p.0.name == guest.name && p.1.ends_with("jumps.aarch64"))
+    let Some((_, program, plain)) =
+        programs().iter().find(|p| p.0.name == guest.name && p.1.ends_with("jumps.aarch64"))
     else {
         return;
     };

@@ -141,7 +141,7 @@ impl Folder {
                 return (n == SECRET as isize).then(|| u128::from_le_bytes(bytes));
             }
             // SAFETY: as above.
-            if unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), SECRET, 0) } != SECRET as isize {
+            if limited() || unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), SECRET, 0) } != SECRET as isize {
                 return None;
             }
             let temporary = temporary();

@@ -245,7 +245,8 @@ impl Engine {
     fn after(&self, cpu: &mut Cpu) -> Next {
         let kind = cpu.raw.exit_kind;
         // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
-        let record = (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
+        let record =
+            (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
         cpu.raw.in_code.store(0, Ordering::Release);
         let Some(record) = record else { return self.after_other(cpu, kind) };
         let exit = record.exit;

@@ -4,8 +4,8 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, Header, MAGIC, PAGE, REFS, Record, Region, SITES, StoredSite, THUNKS,
-    View, offsets,
+    CELLS, Cell, EXITS, Entry, FAULTS, Header, MAGIC, PAGE, REFS, Record, Region, SITES, StoredSite, THUNKS, View,
+    offsets,
 };
 use host::{ExitRecord, FaultRecord, Outside, Ref};
 use std::collections::BTreeMap;
@@ -148,8 +148,7 @@ fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
     let Some(view) = View::new(old, key) else { return pages };
     for entry in view.entries() {
         let Some(blob) = view.checked_blob(entry) else { continue };
-        let mut page =
-            Page { start: entry.start, end: entry.end, guest: entry.guest, pieces: BTreeMap::new() };
+        let mut page = Page { start: entry.start, end: entry.end, guest: entry.guest, pieces: BTreeMap::new() };
         for r in blob.regions() {
             let piece = Piece {
                 pc: r.pc,
@@ -306,7 +305,9 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; 6] {
             let field = at + reference.at as usize;
             let target = match reference.to {
                 Outside::Thunk(n) => thunk_at(n as usize) as i64,
-                Outside::Exit(n) => (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64,
+                Outside::Exit(n) => {
+                    (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64
+                }
                 Outside::Link(n) => first_cell(r) + 8 * i64::from(n),
                 Outside::Site(n) => first_cell(r) + 8 * i64::from(n + r.counts[CELLS]),
             };

@@ -264,7 +264,16 @@ impl Executable {
             let flags = fixed | libc::MAP_ANONYMOUS;
             mm.mmap(
                 None,
-                &Request { addr: zero_from, len: zero_end - zero_from, prot, flags, fd: -1, offset: 0, name: "", key: None },
+                &Request {
+                    addr: zero_from,
+                    len: zero_end - zero_from,
+                    prot,
+                    flags,
+                    fd: -1,
+                    offset: 0,
+                    name: "",
+                    key: None,
+                },
             )?;
         }
         Ok(())
@@ -274,7 +283,8 @@ impl Executable {
     fn copy_segment(&self, mm: &Mm, s: &Segment, page: u64, skip: u64, prot: u32) -> Result<(), Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS;
         let write = (libc::PROT_READ | libc::PROT_WRITE) as u32;
-        let mut r = Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "", key: None };
+        let mut r =
+            Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "", key: None };
         mm.mmap(None, &r)?;
         let mut buf = vec![0; 64 << 10];
         let mut done = 0;

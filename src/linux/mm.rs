@@ -714,7 +714,8 @@ impl Mm {
         let had_code = s.map.has_code(at, at + len);
         let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
         let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
-        let object = Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec(), key: None };
+        let object =
+            Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec(), key: None };
         let area = Area {
             end: at + len,
             prot: PROT_READ | write | exec,
@@ -858,7 +859,12 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
         }
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let inode = NEXT.fetch_add(1, Ordering::Relaxed);
-        return Ok(Backing::Object(Arc::new(Object { dev: 1, inode, path: b"/dev/zero (deleted)".to_vec(), key: None })));
+        return Ok(Backing::Object(Arc::new(Object {
+            dev: 1,
+            inode,
+            path: b"/dev/zero (deleted)".to_vec(),
+            key: None,
+        })));
     }
     // SAFETY: all zero is a stat.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };

@@ -431,7 +431,8 @@ fn build_image(
     let bottom = places.stack_top - places.stack_size;
     let prot = (libc::PROT_READ | libc::PROT_WRITE | exec) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-    let r = Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]", key: None };
+    let r =
+        Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]", key: None };
     let mut fixed = Image::default();
     mm.set_mmap_top(bottom - (1 << 20));
     mm.mmap(None, &r).map_err(error)?;

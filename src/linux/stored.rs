@@ -92,6 +92,8 @@ pub fn folder(options: &Options, env: &[Vec<u8>]) -> Option<&'static Folder> {
     let folder = match options.cache.as_deref() {
         Some(b"off") => None,
         Some(path) => open(path, true, DISK_LIMIT),
+        // Addresses are to be those of the seed.
+        None if options.seed.is_some() => None,
         None => home(env).and_then(|path| open(&path, false, DISK_LIMIT)).or_else(|| {
             let path = in_memory()?;
             open(&path, true, MEMORY_LIMIT)

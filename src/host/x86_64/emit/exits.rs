@@ -8,8 +8,8 @@ use super::super::asm::{Alu, Cc as X, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
-use crate::{Exit, ExitRecord};
 use crate::cpu::{JUMP_CACHE, at};
+use crate::{Exit, ExitRecord};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
