@@ -86,6 +86,8 @@ pub(crate) struct Cache {
     sites: Vec<Box<Site>>,
     pub(crate) store: Option<Store>,
     pub(crate) stats: Option<&'static Stats>,
+    /// See [`crate::fault::high_vectors`].
+    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
@@ -119,11 +121,11 @@ impl Cache {
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
-        let map = Map::new(state);
+        let map = Map::new(state, options.host);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
         arena.keep();
-        let compiler = Compiler::new(map, thunks);
+        let compiler = Compiler::new(map, thunks, options.host);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
             let (features, most) = (options.features, options.max_insns);
             let setting = format!("{} {:?} {features:x} {most}", guest.name, compiler.features);
@@ -142,6 +144,7 @@ impl Cache {
             unlinked: HashMap::default(),
             sites: Vec::new(),
             store,
+            high_vectors: if options.host.avx512 { crate::fault::high_vectors() } else { 0 },
             stats,
         }
     }

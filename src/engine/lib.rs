@@ -21,6 +21,7 @@ mod unit;
 
 pub use cpu::Cpu;
 pub use folder::{Folder, Stored};
+pub use host::x86_64::Features;
 pub use run::Engine;
 pub use stats::Report;
 
@@ -137,6 +138,8 @@ pub struct Options {
     pub interpret: bool,
     /// Where translations are stored.
     pub store: Option<&'static Folder>,
+    /// What of the host may be used.
+    pub host: Features,
     /// Count, for [`Engine::report`].
     pub stats: bool,
     pub calls: &'static Calls,
@@ -159,6 +162,7 @@ impl Default for Options {
             calls: &NO_CALLS,
             profile: false,
             chain: true,
+            host: Features::detect(),
         }
     }
 }

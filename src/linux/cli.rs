@@ -145,6 +145,10 @@ static ROWS: &[Row] = &[
         o.cache_size = Some(size(v)?);
         Ok(())
     }, true),
+    row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these (avx2: the least), or all but `-name`s", |o, v| {
+        o.features = Some(engine::Features::detect().masked(&text(v)?)?);
+        Ok(())
+    }, true),
     row("stats", "STATS", Value("file"), "add a line of JSON to it at the end: what -d stats tells (%d: the process)", |o, v| {
         o.stats_file = Some(v.to_vec());
         Ok(())

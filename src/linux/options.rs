@@ -97,6 +97,8 @@ pub struct Options {
     /// `-perfmap`, `-jitdump`
     pub perfmap: bool,
     pub jitdump: bool,
+    /// `-host-features`
+    pub features: Option<engine::Features>,
     /// `-stats`: a line of JSON for each process is added to it.
     pub stats_file: Option<Vec<u8>>,
 }

@@ -241,6 +241,7 @@ fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Fol
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
         store,
+        host: options.features.unwrap_or(default.host),
         stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
         profile: options.perfmap || options.jitdump,

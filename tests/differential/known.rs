@@ -58,6 +58,12 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
             bytes[layout.part("fpsr").at + 3] &= 0x0f;
             aarch64::state::FPCR_BITS.to_le_bytes().iter().enumerate().for_each(|(i, bit)| bytes[fpcr + i] &= bit);
         }
+        // Linux takes the tag off the address; the reference does not where the access is exclusive.
+        let addr = layout.part("addr").at;
+        for bytes in [&mut *want, &mut *have] {
+            let v = super::record::number(&bytes[addr..addr + 8]) as i64;
+            bytes[addr..addr + 8].copy_from_slice(&(v << 8 >> 8).to_le_bytes());
+        }
         // The host does not tell the address of an access that is not canonical.
         if same_end && signal == SIGSEGV && (get(want, "addr") == 0 || get(have, "addr") == 0) {
             copied.push("addr");

@@ -84,12 +84,12 @@ static INT_HOMES: [Slot; 32] = numbered(
     ],
 );
 
-/// Arguments first, then the caller-saved ones, then those whose low halves are callee-saved.
+/// Arguments first, then the caller-saved ones that compilers take next, then those whose low halves are callee-saved, then the rest.
 static VEC_HOMES: [Slot; 32] = numbered(
     V0,
     [
-        0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 8, 9, 10, 11, 12, 13,
-        14, 15,
+        0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29,
+        30, 31,
     ],
 );
 

@@ -1,7 +1,7 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
 //! computed straight into the host register that is a slot's home. One backward pass over each block.
 
-use ir::{Op, Region, Slot, Ty, Val};
+use ir::{Fp1, Fp2, Op, Region, Slot, Ty, Val};
 use ir::{Touches, V1};
 
 /// No home wanted.
@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) skip: Vec<bool>,
     /// The slot whose home the value should be computed into, or [`NO_HOME`].
     pub(super) home: Vec<u16>,
+    /// A scalar that a vector shares its register with: zero must stand above it.
+    pub(super) wide: Vec<bool>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
@@ -30,8 +32,11 @@ impl Plan {
     pub(super) fn run(&mut self, r: &Region, homed: &[bool]) {
         let n = r.insts.len();
         self.root.clear();
+        self.wide.clear();
+        self.wide.resize(n, false);
         for (i, inst) in r.insts.iter().enumerate() {
             let root = renames(r, &inst.op, inst.ty).map_or(Val(i as u32), |v| self.root[v.0 as usize]);
+            self.wide[root.0 as usize] |= matches!(inst.op, Op::VFromScalar(_));
             self.root.push(root);
         }
         {
@@ -174,11 +179,22 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::VFromScalar(v)
             if r.ty(v).is_float()
                 && r.ty(v) != Ty::F16
-                && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_) | Op::FpFromInt { .. }) =>
+                && (matches!(r.op(v), Op::Load(_) | Op::Bitcast(_) | Op::FpFromInt { .. }) || widens(r.op(v))) =>
         {
             Some(v)
         }
         Op::V1(V1::ZeroHi, _, v) if matches!(r.op(v), Op::Load(m) if m.size <= 8) => Some(v),
         _ => None,
+    }
+}
+
+/// Scalar operations whose result comes with zero above where that is wanted ([`Plan::wide`]).
+fn widens(op: &Op) -> bool {
+    match op {
+        Op::Fp1(Fp1::Neg | Fp1::Abs | Fp1::Sqrt | Fp1::RoundInt | Fp1::RoundIntExact, shape, ..)
+        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, ..)
+        | Op::Fma { shape, .. } => shape.lanes == 0,
+        Op::FpCvt { lanes, .. } => *lanes == 0,
+        _ => false,
     }
 }

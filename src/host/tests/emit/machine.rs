@@ -10,8 +10,10 @@ use std::sync::atomic::Ordering;
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
 pub(crate) const FLAGS: u16 = 12;
-pub(crate) const V128S: std::ops::Range<u16> = 13..25;
-const SLOTS: usize = 25;
+pub(crate) const V128S: std::ops::Range<u16> = 13..37;
+const SLOTS: usize = 37;
+/// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
+const VECTOR_HOMES: u16 = 18;
 
 pub(crate) static TYPES: [Ty; SLOTS] = {
     let mut t = [Ty::V128; SLOTS];
@@ -83,9 +85,9 @@ impl Machine {
     pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
-        let vec_homes = (13..19).map(Slot).collect();
+        let vec_homes = V128S.take(VECTOR_HOMES.into()).map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall });
+        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall }, features);
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -109,11 +111,7 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: {
-                let mut c = Compiler::new(map, thunks);
-                c.features = features;
-                c
-            },
+            compiler: Compiler::new(map, thunks, features),
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),

@@ -440,7 +440,10 @@ impl Emitter<'_> {
         // Before the value is read: a store by another between the two is seen as a later version. One under way is no version at all.
         let t = self.temp();
         let alone = self.a.label();
-        self.unless_concurrent(alone);
+        if ty != Ty::V128 {
+            // (A pair's store claims its granule always.)
+            self.unless_concurrent(alone);
+        }
         let version = self.granule(base, t);
         self.a.mov(Size::Q, SCRATCH, version);
         self.a.alu_i(Alu::And, Size::Q, SCRATCH, -2);
@@ -558,13 +561,15 @@ impl Emitter<'_> {
         if base != Reg::R14 {
             self.a.mov(Size::Q, Reg::R14, base);
         }
+        // The value of a base that is a value register is read again by others, tag and all.
+        let kept = base == Reg::RCX || base == Reg::RDX || base == Reg::R14;
+        if kept {
+            self.a.mov_mr(Size::Q, field(at::SAVE + 8), base);
+        }
         let mem = self.untagged(Mem::base(Reg::R14, 0), addr, Reg::R14);
         self.fault_here();
         self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
         self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
-        if base == Reg::RCX || base == Reg::RDX {
-            self.a.mov_mr(Size::Q, field(at::SAVE + 8), base);
-        }
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
         self.a.mov(Size::Q, Reg::RDX, field(at::EXCL_VALUE + 8));
         self.a.vst(vop::VMOVQ_GST, L128, Reg::RBX, xn);
@@ -572,7 +577,7 @@ impl Emitter<'_> {
         self.a.lock().cmpxchg16b(mem);
         self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
         self.release_granule(Reg::RCX);
-        if base == Reg::RCX || base == Reg::RDX {
+        if kept {
             self.a.mov(Size::Q, base, field(at::SAVE + 8));
         }
         self.a.jcc(X::Ne, fail);

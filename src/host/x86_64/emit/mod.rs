@@ -17,7 +17,7 @@ mod vector_shuffle;
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
-use super::{Map, SCRATCH};
+use super::{Features, Map, SCRATCH, STAGING};
 use crate::{Code, ExitRecord, FaultRecord, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
@@ -36,22 +36,6 @@ pub struct Compiler {
     locs: Vec<Loc>,
 }
 
-/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Features {
-    /// The SHA extensions.
-    pub sha: bool,
-    /// Galois-field instructions, VEX-encoded: any linear function of a byte's bits.
-    pub gfni: bool,
-}
-
-impl Features {
-    /// What this processor has.
-    pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha"), gfni: std::arch::is_x86_feature_detected!("gfni") }
-    }
-}
-
 /// What a region's code needs from outside.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -65,9 +49,11 @@ pub struct Request<'a> {
 }
 
 impl Compiler {
-    pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        let features = Features::detect();
-        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+    /// A compiler for a map made with the same features.
+    pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
+        let mut asm = Asm::new();
+        asm.staging = features.avx512.then_some(STAGING);
+        Compiler { map, thunks, features, mask_tags: false, asm, plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
