@@ -5,15 +5,22 @@ mod arena;
 mod cache;
 mod cpu;
 pub mod fault;
+mod folder;
+mod hash;
 mod interpret;
 pub mod lock;
 mod memory;
+mod program;
 mod run;
+mod save;
 mod serve;
 mod stats;
+mod store;
 mod trace;
+mod unit;
 
 pub use cpu::Cpu;
+pub use folder::{Folder, Stored};
 pub use host::x86_64::Features;
 pub use run::Engine;
 pub use stats::Report;
@@ -49,10 +56,35 @@ pub struct Fault {
     pub write: bool,
 }
 
+/// A file that is mapped for execution and does not change: what identifies it, and the guest address of its first byte. Translations of it may be
+/// stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Image {
+    pub key: u128,
+    pub base: u64,
+}
+
+/// What a range of guest addresses shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    pub start: u64,
+    pub end: u64,
+    pub image: Option<Image>,
+}
+
+/// The key of a file, from its first bytes (with ELF header, program headers, and mostly the build note) and its length.
+pub fn image_key(head: &[u8], len: u64) -> u128 {
+    hash::hash(&[head, &len.to_le_bytes()].concat())
+}
+
 /// Where guest code is read from.
 pub trait CodeSource: Sync + Debug {
     /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// What is around a guest address. It is asked again after [`Engine::invalidate`] of a part of the range.
+    fn origin(&self, pc: u64) -> Origin {
+        Origin { start: pc, end: pc.saturating_add(1), image: None }
+    }
     /// Whether there are guarded pages ([`arch::abi::BranchTargets`]), and whether `pc` lies in one. With the first one, [`Engine::reset`].
     fn guards(&self) -> bool {
         false
@@ -104,6 +136,8 @@ pub struct Options {
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// Where translations are stored.
+    pub store: Option<&'static Folder>,
     /// What of the host may be used.
     pub host: Features,
     /// Count, for [`Engine::report`].
@@ -123,6 +157,7 @@ impl Default for Options {
             code_size: 64 << 20,
             log: Log::default(),
             interpret: false,
+            store: None,
             stats: false,
             calls: &NO_CALLS,
             profile: false,

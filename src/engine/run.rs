@@ -1,6 +1,5 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
 use crate::lock::Lock;
@@ -19,9 +18,8 @@ pub struct Engine {
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
     cpus: Lock<Vec<CpuPtr>>,
-    /// What does not change: the thunks, the table of exits, the arena's range.
+    /// What does not change: the thunks, the arena's range.
     thunks: host::Thunks,
-    exits: u64,
     range: (u64, u64),
     interpreting: bool,
     calls: &'static crate::Calls,
@@ -61,7 +59,6 @@ impl Engine {
             guest,
             code,
             thunks: cache.compiler.thunks,
-            exits: cache.arena.exit_table(),
             range: cache.arena.range(),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
@@ -194,7 +191,7 @@ impl Engine {
         loop {
             let mut cache = self.cache.lock();
             let key = ((self.guest.branch_target)(pc), cpu.mode);
-            let code = match cache.find(key) {
+            let code = match cache.find(key, self.code) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),
             };
@@ -247,12 +244,17 @@ impl Engine {
     /// What the code was left for.
     fn after(&self, cpu: &mut Cpu) -> Next {
         let kind = cpu.raw.exit_kind;
-        let exit = (kind == ExitKind::Static as u32).then(|| Arena::exit(self.exits, cpu.raw.exit_index));
+        // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
+        let record =
+            (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
         cpu.raw.in_code.store(0, Ordering::Release);
-        let Some(exit) = exit else { return self.after_other(cpu, kind) };
+        let Some(record) = record else { return self.after_other(cpu, kind) };
+        let exit = record.exit;
         self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                let link = links + 8 * u64::from(link);
                 self.follow(cpu, pc, link);
                 Next::Go(pc)
             }
@@ -334,7 +336,7 @@ impl Engine {
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
-            cache.link(link, (pc, cpu.mode));
+            cache.link(link, (pc, cpu.mode), self.code);
         }
     }
 
@@ -370,6 +372,7 @@ impl Engine {
                 std::hint::spin_loop();
             }
         }
+        cache.save(self.code);
         cache.clear();
         if let Some(s) = self.stats {
             s.made(Made::Dropped, 1);
@@ -380,6 +383,11 @@ impl Engine {
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
+    }
+
+    /// Stores what was translated and is not stored yet.
+    pub fn save(&self) {
+        self.cache.lock().save(self.code);
     }
 
     /// Drops all code.

@@ -42,8 +42,9 @@ pub struct Cpu {
     pub shadow_top: u64,
     /// How generated code was left: an [`ExitKind`], and what it says.
     pub exit_kind: u32,
-    pub exit_index: u32,
     pub exit_value: u64,
+    /// The address of the [`ExitRecord`](crate::ExitRecord).
+    pub exit_record: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
     /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
@@ -98,7 +99,7 @@ pub const BIAS: i32 = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum ExitKind {
-    /// By exit `exit_index`.
+    /// By the exit at `exit_record`.
     Static,
     /// To the guest address in `exit_value`, which the jump cache did not know.
     Indirect,
@@ -127,7 +128,7 @@ displacement! {
     SHADOW = shadow;
     SHADOW_TOP = shadow_top;
     EXIT_KIND = exit_kind;
-    EXIT_INDEX = exit_index;
+    EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
     PENDING = pending;
     CONCURRENT = concurrent;

@@ -34,13 +34,13 @@ pub struct SyscallSlots {
     pub result: Slot,
 }
 
-/// How generated code is left, by a number that it hands over.
+/// How generated code is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the address of the link slot to be patched.
+    /// On to this guest address; `link` is the number of the link slot to be patched, in its region.
     Goto {
         pc: u64,
-        link: u64,
+        link: u32,
     },
     /// A poll found work; the guest goes on at pc.
     Poll {
@@ -65,6 +65,15 @@ pub enum Exit {
         pc: u64,
         extra: u32,
     },
+}
+
+/// What generated code hands over, by address, when it leaves.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ExitRecord {
+    /// From the record to its region's first link slot.
+    pub links: i64,
+    pub exit: Exit,
 }
 
 /// Where the flags of guest state are at a faulting access.
@@ -100,7 +109,7 @@ pub struct FaultRecord {
 
 /// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to
 /// [`ir::eval`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Site {
     pub op: Op,
     pub ty: Ty,
@@ -113,7 +122,7 @@ pub struct Site {
 pub struct Thunks {
     /// Called from Rust: `extern "C" fn(cpu, code)`.
     pub enter: u64,
-    /// Leaves with the exit number in eax.
+    /// Leaves with the address of an exit record in rax.
     pub exit: u64,
     /// Goes to the guest address in rax.
     pub indirect: u64,
@@ -135,6 +144,34 @@ pub struct Thunks {
     pub syscall_restart: u64,
 }
 
+impl Thunks {
+    /// Those that regions refer to.
+    pub fn all(&self) -> [u64; 5] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall]
+    }
+}
+
+/// Something outside a region's code that it refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outside {
+    /// A thunk, by its place in [`Thunks::all`].
+    Thunk(u32),
+    /// The region's exit records, link slots and site cells, by number.
+    Exit(u32),
+    Link(u32),
+    Site(u32),
+}
+
+/// A 32-bit field that says how far something is from the end of its instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ref {
+    /// Offset of the field in the code.
+    pub at: u32,
+    /// Bytes of the instruction behind it.
+    pub tail: u8,
+    pub to: Outside,
+}
+
 /// A region's code, to be placed.
 #[derive(Debug, Default)]
 pub struct Code {
@@ -142,4 +179,7 @@ pub struct Code {
     /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
     pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
+    pub sites: Vec<Site>,
+    /// Fields of the code that refer to something outside it.
+    pub refs: Vec<Ref>,
 }

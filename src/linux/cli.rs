@@ -1,6 +1,7 @@
 //! The command line: QEMU's options for user mode with their environment variables, as rows. Options have one dash (two are taken too) and
 //! end at the program's name.
 
+use crate::cache;
 use crate::options::{Log, Options};
 use crate::tables::PRINTS;
 use arch::Guest;
@@ -136,6 +137,14 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("cache", "CACHE", Value("folder"), "keep translations there for other processes; off: nowhere", |o, v| {
+        o.cache = Some(v.to_vec());
+        Ok(())
+    }, true),
+    row("cache-size", "CACHE_SIZE", Value("size"), "remove translations that were not used for long beyond this", |o, v| {
+        o.cache_size = Some(size(v)?);
+        Ok(())
+    }, true),
     row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these (avx2: the least), or all but `-name`s", |o, v| {
         o.features = Some(engine::Features::detect().masked(&text(v)?)?);
         Ok(())
@@ -238,6 +247,8 @@ pub fn help(guests: &[&Guest]) -> String {
     for p in PRINTS {
         let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
     }
+    t += "\nCommands:\n";
+    t += &cache::help();
     let _ =
         writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
@@ -341,6 +352,12 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
     }
     if rest.is_empty() {
         return Err(fail("rqemu: no program given (see rqemu -h)\n"));
+    }
+    if inv.guest.is_none()
+        && !start.for_program
+        && let Some(say) = cache::command(rest, &inv.options, env)
+    {
+        return Err(say);
     }
     inv.program = rest.to_vec();
     Ok(inv)

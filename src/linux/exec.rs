@@ -11,6 +11,7 @@ use crate::memory;
 use crate::proc;
 use crate::signal;
 use crate::stats;
+use crate::stored;
 use crate::task::Task;
 
 /// What one rqemu passes on to the next.
@@ -283,6 +284,7 @@ fn run_ourselves(
     own_env.extend(passed.to_environment());
     let buffers = Buffers::new(b"/proc/self/exe", &own_args, &own_env);
     stats::tell(t, "execve");
+    stored::save(t);
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
     drop(kept);
     match result {
@@ -297,6 +299,7 @@ fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     // SAFETY: the kernel reads the string.
     if unsafe { call!(libc::SYS_faccessat, dir, buffers.path.as_ptr(), libc::X_OK) }.is_ok() {
         stats::tell(t, "execve");
+        stored::save(t);
     }
     replace(t, dir, flags, buffers)
 }

@@ -4,6 +4,7 @@
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
 pub mod alloc;
+pub mod cache;
 pub mod calls;
 pub mod cli;
 pub mod elf;
@@ -27,6 +28,7 @@ pub mod signal;
 pub mod stack;
 pub mod start;
 pub mod stats;
+pub mod stored;
 
 pub mod strace;
 pub mod strace_signal;

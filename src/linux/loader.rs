@@ -6,6 +6,7 @@ use crate::host::{self, Errno};
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Mm, Request};
+use crate::stored;
 use arch::Guest;
 
 /// Why a program cannot be run: one line, and the exit status that a shell would give.
@@ -58,6 +59,8 @@ pub struct Executable {
     pub path: Vec<u8>,
     pub header: Header,
     pub segments: Vec<Segment>,
+    /// What identifies the file, if it is put where that says, or where it says itself.
+    pub key: Option<u128>,
 }
 
 /// Where an executable was put.
@@ -121,7 +124,7 @@ impl Executable {
             return Err(bad("program headers outside the file"));
         }
         let segments = header.segments(&bytes);
-        Ok(Executable { fd, path: path.to_vec(), header, segments })
+        Ok(Executable { fd, path: path.to_vec(), header, segments, key: None })
     }
 
     fn bad(&self, what: &str) -> LoadError {
@@ -182,7 +185,7 @@ impl Executable {
 
     /// Maps all segments. `hint`: where a position-independent one should begin; without it, where mmap would put it.
     /// `guard`: a further PROT_* bit of its code.
-    pub fn load(&self, mm: &Mm, hint: Option<u64>, guard: u32) -> Result<Loaded, LoadError> {
+    pub fn load(&mut self, mm: &Mm, hint: Option<u64>, guard: u32) -> Result<Loaded, LoadError> {
         let (start, end, align) = self.extent()?;
         let no_room = || LoadError::errno(&self.path, "cannot load", Errno::ENOMEM);
         let bias = if self.header.kind == elf::ET_EXEC {
@@ -192,6 +195,9 @@ impl Executable {
             0
         } else {
             let at = hint.map(|h| h & !(align - 1)).filter(|h| mm.is_free(*h, end - start));
+            if at.is_none() {
+                self.key = None;
+            }
             let at = at.or_else(|| mm.find_gap(end - start, align)).ok_or_else(no_room)?;
             at.wrapping_sub(start)
         };
@@ -238,7 +244,8 @@ impl Executable {
         if s.filesz != 0 {
             let len = s.filesz + skip;
             if s.offset & (PAGE - 1) == skip {
-                let r = Request { addr: page, len, prot, flags: fixed, fd: self.fd, offset: s.offset - skip, name: "" };
+                let (offset, key) = (s.offset - skip, self.key.filter(|_| prot & libc::PROT_EXEC as u32 != 0));
+                let r = Request { addr: page, len, prot, flags: fixed, fd: self.fd, offset, name: "", key };
                 mm.mmap(None, &r)?;
             } else {
                 self.copy_segment(mm, s, page, skip, prot)?;
@@ -257,7 +264,16 @@ impl Executable {
             let flags = fixed | libc::MAP_ANONYMOUS;
             mm.mmap(
                 None,
-                &Request { addr: zero_from, len: zero_end - zero_from, prot, flags, fd: -1, offset: 0, name: "" },
+                &Request {
+                    addr: zero_from,
+                    len: zero_end - zero_from,
+                    prot,
+                    flags,
+                    fd: -1,
+                    offset: 0,
+                    name: "",
+                    key: None,
+                },
             )?;
         }
         Ok(())
@@ -267,7 +283,8 @@ impl Executable {
     fn copy_segment(&self, mm: &Mm, s: &Segment, page: u64, skip: u64, prot: u32) -> Result<(), Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS;
         let write = (libc::PROT_READ | libc::PROT_WRITE) as u32;
-        let mut r = Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "" };
+        let mut r =
+            Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "", key: None };
         mm.mmap(None, &r)?;
         let mut buf = vec![0; 64 << 10];
         let mut done = 0;
@@ -316,7 +333,7 @@ pub fn under_prefix(prefix: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 /// Loads an executable and its interpreter.
-pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) -> Result<Program, LoadError> {
+pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u64) -> Result<Program, LoadError> {
     if !exe.header.is_for(&guest.elf) {
         return Err(exe.bad(&format!("not a program for {}", guest.name)));
     }
@@ -337,11 +354,20 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) 
     };
     // Of a program with an interpreter the kernel guards the interpreter alone, which looks after the rest.
     let guard = interpreter.as_ref().map_or_else(|| exe.guard(guest), |_| 0);
+    let base = match mm.images() {
+        Some(images) => {
+            exe.key = stored::image_key(exe.fd);
+            exe.key.map_or(base, |key| images.program(key))
+        }
+        None => base,
+    };
     let main = exe.load(mm, Some(base), guard)?;
     let interpreter = match interpreter {
         None => None,
-        Some(i) => {
-            let loaded = i.load(mm, None, i.guard(guest))?;
+        Some(mut i) => {
+            i.key = mm.images().and_then(|_| stored::image_key(i.fd));
+            let hint = mm.images().zip(i.key).and_then(|(images, key)| images.library(key).next());
+            let loaded = i.load(mm, hint, i.guard(guest))?;
             host::close(i.fd);
             Some(loaded)
         }

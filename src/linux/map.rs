@@ -21,6 +21,8 @@ pub struct Object {
     pub inode: u64,
     /// As /proc/self/maps shows it.
     pub path: Vec<u8>,
+    /// Of an image at an address that follows from it: its translations may be stored.
+    pub key: Option<u128>,
 }
 
 /// A range with the same properties.
@@ -198,7 +200,7 @@ mod tests {
     }
 
     fn file(end: u64, offset: u64) -> Area {
-        let object = Object { dev: 1, inode: 2, path: b"/x".to_vec() };
+        let object = Object { dev: 1, inode: 2, path: b"/x".to_vec(), key: None };
         Area { end, prot: 1, shared: false, backing: Backing::Object(Arc::new(object)), offset }
     }
 

@@ -9,7 +9,8 @@ use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
 use crate::perf::Perf;
-use engine::{CodeSource, Engine};
+use crate::stored::{self, Images};
+use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -40,6 +41,8 @@ pub struct Mm {
     limits: Limits,
     /// The code that was fetched last, so that translation need not take the lock for each instruction.
     recent: Recent,
+    /// Where images go so that stored translations fit them.
+    images: Option<Images>,
     /// Where the engine's log lines go, and what it tells of code.
     sink: Sink,
     pub perf: Perf,
@@ -184,15 +187,18 @@ pub struct Request {
     pub offset: u64,
     /// Name of anonymous memory.
     pub name: &'static str,
+    /// See [`Object::key`].
+    pub key: Option<u128>,
 }
 
 impl Mm {
-    pub fn new(limits: Limits, sink: Sink, perf: Perf) -> Mm {
+    pub fn new(limits: Limits, images: Option<Images>, sink: Sink, perf: Perf) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
         let unlimited = || AtomicU64::new(u64::MAX);
         Mm {
             limits,
             recent: Recent::default(),
+            images,
             sink,
             perf,
             limit_as: unlimited(),
@@ -207,6 +213,11 @@ impl Mm {
         let guard = self.state.lock();
         self.recent.set(0, 0);
         guard
+    }
+
+    /// Places for images, if translations are stored.
+    pub fn images(&self) -> Option<Images> {
+        self.images
     }
 
     /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
@@ -297,6 +308,7 @@ impl Mm {
         if fixed && !self.limits.allows(r.addr, len) {
             return Err(Errno::ENOMEM);
         }
+        let r = &self.with_key(r);
         let backing = backing(r)?;
         let mut s = self.change();
         let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
@@ -353,6 +365,14 @@ impl Mm {
                 done => return done,
             }
         }
+        for at in self.image_places(r, hint) {
+            if self.limits.allows(at, len) && s.map.is_free(at, at + len) {
+                match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+                    Err(Errno::EEXIST) => {}
+                    done => return done,
+                }
+            }
+        }
         let mut holes = self.limits.holes.clone();
         for top in [s.mmap_top, self.limits.top] {
             // A range that the host has something in, unknown to us, is passed over.
@@ -365,6 +385,45 @@ impl Mm {
             }
         }
         Err(Errno::ENOMEM)
+    }
+
+    /// The request, with its key if it maps an image's code at an address that follows from it.
+    fn with_key(&self, r: &Request) -> Request {
+        let private = r.flags & (libc::MAP_TYPE | libc::MAP_ANONYMOUS) == libc::MAP_PRIVATE;
+        let mut r = r.clone();
+        if let Some(images) = self.images
+            && private
+            && r.key.is_none()
+            && (images.has(r.addr) && r.prot & PROT_EXEC != 0 || r.addr == 0 && r.offset == 0)
+        {
+            r.key = stored::image_key(r.fd);
+        }
+        r
+    }
+
+    /// Places to be tried for an image, or for a dynamic linker's reservation of one.
+    fn image_places(&self, r: &Request, hint: u64) -> Vec<u64> {
+        let reserves = r.flags & libc::MAP_ANONYMOUS != 0 && r.prot == 0 && r.len % PAGE != 0;
+        match (self.images, r.key) {
+            (Some(images), Some(key)) if hint == 0 => images.library(key).collect(),
+            (Some(images), None) if hint == 0 && reserves => images.reservation(r.len).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a range of the map shows to the engine.
+    fn origin_of(&self, start: u64, area: &Area) -> Origin {
+        let private = !area.shared && area.prot & (PROT_WRITE | PROT_EXEC) == PROT_EXEC;
+        let image = match &area.backing {
+            Backing::Object(o) if private => o.key.map(|key| {
+                // Guarded code is translated in another way, and all code if there is some that is guarded.
+                let guarded = area.prot & self.limits.guard != 0;
+                let how = u128::from(guarded) << 1 | u128::from(self.has_guards());
+                Image { key: key ^ how, base: start.wrapping_sub(area.offset) }
+            }),
+            _ => None,
+        };
+        Origin { start, end: area.end, image }
     }
 
     /// A page with these bytes at an address that the ABI fixes, be it beyond the guest's own limits.
@@ -504,6 +563,7 @@ impl Mm {
                 fd: -1,
                 offset: 0,
                 name: "[heap]",
+                key: None,
             };
             if self.mmap(Some(engine), &r).is_err() {
                 return old;
@@ -654,7 +714,8 @@ impl Mm {
         let had_code = s.map.has_code(at, at + len);
         let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
         let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
-        let object = Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec() };
+        let object =
+            Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec(), key: None };
         let area = Area {
             end: at + len,
             prot: PROT_READ | write | exec,
@@ -798,14 +859,19 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
         }
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let inode = NEXT.fetch_add(1, Ordering::Relaxed);
-        return Ok(Backing::Object(Arc::new(Object { dev: 1, inode, path: b"/dev/zero (deleted)".to_vec() })));
+        return Ok(Backing::Object(Arc::new(Object {
+            dev: 1,
+            inode,
+            path: b"/dev/zero (deleted)".to_vec(),
+            key: None,
+        })));
     }
     // SAFETY: all zero is a stat.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes the struct.
     unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
     let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
-    Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path })))
+    Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }
 
 impl CodeSource for Mm {
@@ -815,6 +881,13 @@ impl CodeSource for Mm {
         let len = (end.saturating_sub(pc) as usize).min(buf.len());
         // It may vanish meanwhile, or lie beyond its file's end.
         memory::read_some(pc, &mut buf[..len])
+    }
+
+    fn origin(&self, pc: u64) -> Origin {
+        match self.state.lock().map.at(pc) {
+            Some((start, area)) => self.origin_of(start, area),
+            None => Origin { start: pc, end: pc.saturating_add(1), image: None },
+        }
     }
 
     fn guards(&self) -> bool {

@@ -90,6 +90,10 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
+    /// `-cache`: the folder of stored translations, or `off`.
+    pub cache: Option<Vec<u8>>,
+    /// `-cache-size`, in bytes.
+    pub cache_size: Option<u64>,
     /// `-perfmap`, `-jitdump`
     pub perfmap: bool,
     pub jitdump: bool,

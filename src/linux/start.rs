@@ -15,11 +15,12 @@ use crate::random::Random;
 use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
+use crate::stored::{self, Images};
 use crate::task::Task;
 use crate::vdso;
 use crate::{call, exec};
 use arch::Guest;
-use engine::Engine;
+use engine::{Engine, Folder};
 use std::ffi::{CStr, c_char};
 
 /// How deep `#!` may go (the kernel's limit in fs/exec.c).
@@ -43,6 +44,8 @@ struct Plan {
     /// The program, already open.
     fd: Option<i32>,
     inherited: Vec<Vec<u8>>,
+    /// Set-id.
+    secure: bool,
     /// Limits that the rqemu before this one kept.
     limits: Option<Vec<u8>>,
 }
@@ -120,6 +123,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         args,
         fd: passed.fd.or(exec_fd),
         inherited: inv.inherited,
+        secure,
         limits: passed.limits.take(),
     })
 }
@@ -178,7 +182,7 @@ fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch:
 }
 
 fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task>, LoadError> {
-    let exe = open(&mut plan)?;
+    let mut exe = open(&mut plan)?;
     let guest = choose(&exe, plan.guest, guests)?;
     let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
     let mut limits = Limits::new(guest.abi.task_size);
@@ -188,12 +192,14 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let sink = Sink::open(&plan.options).map_err(|e| LoadError::option(log, "cannot open the log", e))?;
     let perf = Perf::new(&plan.options);
     perf.open().map_err(|e| LoadError::option(b"-perfmap, -jitdump", "cannot write", e))?;
-    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, sink, perf)));
+    let folder = Some(&plan).filter(|p| !p.secure).and_then(|p| stored::folder(&p.options, &p.env));
+    let images = folder.map(|f| Images::new(f, guest.abi.task_size));
+    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, images, sink, perf)));
     let mut random = Random::new(plan.options.seed);
     let actions = signal::inherit();
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
     let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
-    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
+    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &mut exe, &mut random)?;
     if let Some(limits) = &plan.limits {
         crate::sys::sched::keep_limits(mm, &String::from_utf8_lossy(limits));
     }
@@ -206,7 +212,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         guests,
         cpu,
         mm,
-        engine: Engine::new(guest, engine_options(&plan.options, cpu), mm),
+        engine: Engine::new(guest, engine_options(&plan.options, cpu, folder), mm),
         image,
         inherited: plan.inherited,
         options: plan.options,
@@ -227,13 +233,14 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     Ok(task)
 }
 
-fn engine_options(options: &Options, cpu: &arch::Cpu) -> engine::Options {
+fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Folder>) -> engine::Options {
     let default = engine::Options::default();
     engine::Options {
         features: cpu.features,
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        store,
         host: options.features.unwrap_or(default.host),
         stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
@@ -364,7 +371,7 @@ fn map_bytes(mm: &Mm, bytes: &[u8], name: &'static str) -> Result<u64, Errno> {
     let rw = (libc::PROT_READ | libc::PROT_WRITE) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let len = (bytes.len() as u64).next_multiple_of(PAGE);
-    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name })?;
+    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name, key: None })?;
     memory::write(at, bytes)?;
     mm.protect_new(at, len, (libc::PROT_READ | libc::PROT_EXEC) as u32)?;
     Ok(at)
@@ -405,10 +412,11 @@ fn build_image(
     guest: &'static Guest,
     cpu: &arch::Cpu,
     mm: &Mm,
-    exe: &Executable,
+    exe: &mut Executable,
     random: &mut Random,
 ) -> Result<(Image, u64, u64), LoadError> {
-    let error = |e| LoadError::errno(&exe.path, "cannot load", e);
+    let path = exe.path.clone();
+    let error = |e| LoadError::errno(&path, "cannot load", e);
     let places = places(plan, guest, mm, random);
     let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
     let name = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
@@ -424,7 +432,8 @@ fn build_image(
     let bottom = places.stack_top - places.stack_size;
     let prot = (libc::PROT_READ | libc::PROT_WRITE | exec) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-    let r = Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]" };
+    let r =
+        Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]", key: None };
     let mut fixed = Image::default();
     mm.set_mmap_top(bottom - (1 << 20));
     mm.mmap(None, &r).map_err(error)?;

@@ -98,11 +98,11 @@ fn is_memory(row: &Row) -> bool {
 }
 
 fn field(row: &Row, name: &str) -> Option<Field> {
-    row.fields.iter().find(|f| f.name == name && !f.parts.is_empty()).copied()
+    row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
 }
 
 fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 /// Sets a field if the word stays one of the row's.
@@ -539,7 +539,7 @@ fn connect(e: &Entry, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
         put(e, word, "n", reserved.bases[random.below(3)]);
         put(e, word, "m", reserved.index);
         if let Some(f) = field(e.row, "i").filter(|_| random.below(12) != 0) {
-            let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+            let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
             if bits >= 5 {
                 put(e, word, "i", random.below(16) as u32);
             }

@@ -65,11 +65,11 @@ fn is_structure(row: &Row) -> bool {
 }
 
 fn field(row: &Row, name: &str) -> Option<Field> {
-    row.fields.iter().find(|f| f.name == name && !f.parts.is_empty()).copied()
+    row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
 }
 
 pub(super) fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 /// Sets a field if the word stays one of the row's.
@@ -197,7 +197,7 @@ fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
 /// A distance in words for a branch of a single instruction at `pc`: to the end of the case, or anywhere that is not mapped.
 fn set_target(row: &Row, word: &mut u32, pc: u64, random: &mut Random) {
     let Some(f) = field(row, "i") else { return };
-    let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+    let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
     let distance = match random.below(4) {
         // Behind the batch's code, before or behind the scratch page.
         0 if bits >= 19 => (SCRATCH + PAGE_TOUCH + 4 * random.below(64) as u64).wrapping_sub(pc) as i64 / 4,
@@ -284,7 +284,7 @@ fn connect(row: &Row, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
         put(row, word, if row.name.starts_with("dc_") { "t" } else { "n" }, base);
         put(row, word, "m", reserved.indices[random.below(2)]);
         if let Some(f) = field(row, "i").filter(|_| random.below(12) != 0 && !row.name.ends_with("_lit")) {
-            let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+            let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
             if bits >= 7 {
                 let signed = bits != 12 && random.below(3) == 0;
                 let small = random.below(16) as u32;
@@ -393,7 +393,7 @@ impl Isa for A64Isa {
         let mut names = vec![];
         for word in record.words() {
             let Some(row) = A64.decode(word) else { continue };
-            for f in row.fields.iter().filter(|f| ["d", "n", "m", "a", "t", "u", "s"].contains(&f.name)) {
+            for f in row.fields.iter().filter(|f| ["d", "n", "m", "a", "t", "u", "s"].contains(&f.name())) {
                 let n = f.of(word);
                 let general = if n == 31 { String::from("sp") } else { format!("x{n}") };
                 names.extend(

@@ -276,7 +276,7 @@ const COMPUTE: [&str; 23] = [
 
 fn computes(w: Word) -> bool {
     let Some(row) = w.row() else { return false };
-    let d = row.fields.iter().find(|f| f.name == "d").map_or(0, |f| f.of(w.bits));
+    let d = row.fields.iter().find(|f| f.name() == "d").map_or(0, |f| f.of(w.bits));
     d != 15 && COMPUTE.contains(&row.name)
 }
 
@@ -466,7 +466,7 @@ impl Cx<'_> {
 fn writes_flags(w: Word) -> bool {
     match w.row() {
         Some(row) => {
-            row.fields.iter().any(|f| f.name == "f" && f.of(w.bits) == 1)
+            row.fields.iter().any(|f| f.name() == "f" && f.of(w.bits) == 1)
                 || matches!(row.name, "msr" | "msr_imm" | "vmrs")
         }
         None => false,

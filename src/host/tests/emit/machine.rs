@@ -63,6 +63,10 @@ pub(crate) struct Machine {
 }
 
 const CODE: usize = 1 << 20;
+/// Where exit records, link slots and site cells are, from the start of the code. The first two are never read.
+const EXITS: usize = CODE / 2;
+const LINKS: usize = EXITS + (64 << 10);
+const SITES: usize = LINKS + (64 << 10);
 
 extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
@@ -120,16 +124,16 @@ impl Machine {
     /// Compiles a region in place of the one before. It leaves by exits only.
     pub(crate) fn load(&mut self, region: &Region) {
         self.sites.clear();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            &raw const **sites.last().expect("one was pushed") as u64
-        };
-        let request = Request { region, first_exit: 0, first_link: self.code as u64, keep: &mut keep };
-        let (asm, _) = self.compiler.compile(request);
+        let at = |offset: usize| (self.code as usize + offset) as u64;
+        let request = Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES) };
+        let (asm, out) = self.compiler.compile(request);
+        self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");
         copy(&asm.buf, self.code, self.free);
+        for (n, site) in self.sites.iter().enumerate() {
+            copy(&(&raw const **site as u64).to_le_bytes(), self.code, SITES + 8 * n);
+        }
         let rounding = match region.fp.round {
             Round::NearestEven => 0,
             Round::Down => 1,

@@ -168,7 +168,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Keeps what a call of the helper site needs to know; its address.
+    /// Keeps what a call of the helper site needs to know; the address of its cell.
     fn site(&mut self, v: Val, helper: Option<&'static Helper>) -> u64 {
         let inst = self.r.insts[v.0 as usize];
         let mut arg_types = [Ty::Void; 4];
@@ -177,12 +177,14 @@ impl Emitter<'_> {
             arg_types[n] = self.r.ty(a);
             n += 1;
         });
-        (self.keep)(Site { op: inst.op, ty: inst.ty, arg_types, helper })
+        let cell = self.first_site + 8 * self.out.sites.len() as u64;
+        self.out.sites.push(Site { op: inst.op, ty: inst.ty, arg_types, helper });
+        cell
     }
 
     /// All registers but scratch survive; homes pass through guest state.
-    fn call_site(&mut self, site: u64) {
-        self.a.mov_ri(SCRATCH, site);
+    fn call_site(&mut self, cell: u64) {
+        self.a.mov(Size::Q, SCRATCH, Mem::external(cell));
         self.a.call_extern(self.thunks.site);
     }
 

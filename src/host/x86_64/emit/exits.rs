@@ -8,8 +8,8 @@ use super::super::asm::{Alu, Cc as X, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
-use crate::Exit;
 use crate::cpu::{JUMP_CACHE, at};
+use crate::{Exit, ExitRecord};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
@@ -176,9 +176,9 @@ impl Emitter<'_> {
 
     /// Leaves for the engine.
     pub(super) fn leave(&mut self, exit: Exit) {
-        let n = self.first_exit + self.out.exits.len() as u32;
+        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
         self.out.exits.push(exit);
-        self.a.mov_ri(SCRATCH, u64::from(n));
+        self.a.lea(Size::Q, SCRATCH, Mem::external(record));
         self.a.jmp_extern(self.thunks.exit);
     }
 
@@ -208,7 +208,7 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            self.leave(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+            self.leave(Exit::Goto { pc, link: n as u32 });
         }
     }
 

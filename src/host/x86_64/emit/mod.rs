@@ -19,7 +19,7 @@ use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
 use super::{Features, Map, SCRATCH, STAGING};
-use crate::{Code, FaultRecord, Site, Thunks};
+use crate::{Code, ExitRecord, FaultRecord, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -38,15 +38,15 @@ pub struct Compiler {
 }
 
 /// What a region's code needs from outside.
-#[allow(missing_debug_implementations, reason = "it holds a closure")]
+#[derive(Debug)]
 pub struct Request<'a> {
     pub region: &'a Region,
-    /// The number of the region's first exit.
-    pub first_exit: u32,
+    /// The address of the region's first exit record.
+    pub first_exit: u64,
     /// The address of its first link slot; the others follow.
     pub first_link: u64,
-    /// Keeps a helper site where it can be found by address.
-    pub keep: &'a mut dyn FnMut(Site) -> u64,
+    /// The address of its first site cell: a word that points to a site.
+    pub first_site: u64,
 }
 
 impl Compiler {
@@ -74,7 +74,7 @@ impl Compiler {
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
-            keep: request.keep,
+            first_site: request.first_site,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -98,7 +98,25 @@ impl Compiler {
             constants: Vec::new(),
         };
         e.region();
-        let code = e.out;
+        let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
+        let mut code = e.out;
+        let thunks = self.thunks.all();
+        let outside = |target: u64| {
+            let number = |first: u64, count: usize, size: usize| {
+                let n = target.wrapping_sub(first) / size as u64;
+                (n < count as u64).then_some(n as u32)
+            };
+            if let Some(n) = thunks.iter().position(|t| *t == target) {
+                Outside::Thunk(n as u32)
+            } else if let Some(n) = number(first_exit, code.exits.len(), size_of::<ExitRecord>()) {
+                Outside::Exit(n)
+            } else if let Some(n) = number(first_link, code.links.len(), 8) {
+                Outside::Link(n)
+            } else {
+                Outside::Site(number(first_site, code.sites.len(), 8).expect("regions refer to nothing else"))
+            }
+        };
+        code.refs = self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }).collect();
         (&mut self.asm, code)
     }
 }
@@ -113,9 +131,9 @@ pub(super) struct Emitter<'a> {
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
     pub(super) locs: &'a mut Vec<Loc>,
-    first_exit: u32,
+    first_exit: u64,
     first_link: u64,
-    keep: &'a mut dyn FnMut(Site) -> u64,
+    first_site: u64,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
