@@ -9,6 +9,7 @@ mod decode;
 mod decode_arm;
 mod differential;
 mod fuzz;
+mod golden;
 mod harness;
 mod hello;
 mod insn;

@@ -63,7 +63,9 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
         },
         Op::VGet(lane, a, n) => match *r.op(a) {
             Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
-            Op::V1(V1::ZeroHi, _, whole) if (usize::from(n) + 1) * lane.bytes() <= 8 => Folded::Op(Op::VGet(lane, whole, n)),
+            Op::V1(V1::ZeroHi, _, whole) if (usize::from(n) + 1) * lane.bytes() <= 8 => {
+                Folded::Op(Op::VGet(lane, whole, n))
+            }
             _ => Folded::No,
         },
         Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {

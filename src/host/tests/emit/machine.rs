@@ -103,7 +103,11 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: { let mut c = Compiler::new(map, thunks); c.features = features; c },
+            compiler: {
+                let mut c = Compiler::new(map, thunks);
+                c.features = features;
+                c
+            },
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),

@@ -180,7 +180,13 @@ fn float_operations() {
     for env in cases::environments() {
         for round in cases::ROUNDS {
             let flush = env.flush_in || env.nan != Env::IEEE_ARM.nan;
-            report(each(Features::detect(), &cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
+            report(each(
+                Features::detect(),
+                &cases::float(env.round(round)),
+                if flush { 3 } else { 6 },
+                60,
+                0x77 + round as u64,
+            ));
         }
     }
 }

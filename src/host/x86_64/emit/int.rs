@@ -1,8 +1,8 @@
 //! Integer operations.
 
-use super::super::{SCRATCH, XSCRATCH};
 use super::super::alloc::{HostCc, Loc, size, wide};
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
+use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::flags::Kind;
 use super::vector::splat;

@@ -48,10 +48,7 @@ pub struct Features {
 impl Features {
     /// What this processor has.
     pub fn detect() -> Features {
-        Features {
-            sha: std::arch::is_x86_feature_detected!("sha"),
-            gfni: std::arch::is_x86_feature_detected!("gfni"),
-        }
+        Features { sha: std::arch::is_x86_feature_detected!("sha"), gfni: std::arch::is_x86_feature_detected!("gfni") }
     }
 }
 
