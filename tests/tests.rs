@@ -10,6 +10,7 @@ mod decode;
 mod decode_arm;
 mod differential;
 mod fuzz;
+mod golden;
 mod harness;
 mod hello;
 mod insn;

@@ -393,6 +393,11 @@ impl Builder {
     // ---- vectors ----
 
     pub fn v1(&mut self, op: V1, lane: Lane, a: Val) -> Val {
+        if let (V1::WidenU, Op::V1(V1::MoveHi, _, whole)) = (op, *self.region.op(a)) {
+            // The high half widened: its lanes and zeros by turns.
+            let zero = self.v128(0);
+            return self.v2(V2::ZipHi, lane, whole, zero);
+        }
         self.pure(Op::V1(op, lane, a), Ty::V128)
     }
     pub fn v2(&mut self, op: V2, lane: Lane, a: Val, b: Val) -> Val {

@@ -199,6 +199,18 @@ fn pairs_of_operations_agree() {
             }
         }
     }
+    for lane in [Lane::B, Lane::H, Lane::S] {
+        let x = random.next();
+        let got = interpret(&[Ty::I64; 2], x, 0, |b, x, _| {
+            let low = b.v_from_scalar(x);
+            let high = b.v2(V2::ConcatLo, Lane::D, low, low);
+            let high = b.v1(V1::MoveHi, Lane::D, high);
+            let wide = b.v1(V1::WidenU, lane, high);
+            b.vget(Ty::I64, wide, 1)
+        });
+        let wide = run(Op::V1(V1::WidenU, lane, A), Ty::V128, &[(Ty::V128, x.into())]).0;
+        assert_eq!(got, (wide >> 64) as u64, "{lane:?}");
+    }
     for n in 0..8 {
         let (x, y) = (random.next(), random.next());
         let got = interpret(&[Ty::I64; 2], x, y, |b, x, y| {
