@@ -5,10 +5,12 @@
 //!
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
+mod cache;
 mod decode;
 mod decode_arm;
 mod differential;
 mod fuzz;
+mod golden;
 mod harness;
 mod hello;
 mod insn;

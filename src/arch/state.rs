@@ -61,3 +61,45 @@ impl State {
         }
     }
 }
+
+/// Slots from names and types: one after the other, each aligned to its size.
+pub const fn layout<const N: usize>(list: &[(&'static str, Ty); N]) -> [SlotInfo; N] {
+    let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; N];
+    let (mut i, mut at) = (0, 0);
+    while i < N {
+        let (name, ty) = list[i];
+        at = (at + ty.bytes() - 1) & !(ty.bytes() - 1);
+        out[i] = SlotInfo { name, ty, offset: at as u16 };
+        at += ty.bytes();
+        i += 1;
+    }
+    out
+}
+
+/// The slots' types.
+pub const fn types<const N: usize>(list: &[(&'static str, Ty); N]) -> [Ty; N] {
+    let mut out = [Ty::Void; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = list[i].1;
+        i += 1;
+    }
+    out
+}
+
+/// The size of a state with these slots ([`State::size`]).
+pub const fn size(slots: &[SlotInfo]) -> usize {
+    let last = slots[slots.len() - 1];
+    (last.offset as usize + last.ty.bytes()).next_multiple_of(16)
+}
+
+/// Slots from a list of register numbers counted from `first`.
+pub const fn numbered<const N: usize>(first: Slot, numbers: [u16; N]) -> [Slot; N] {
+    let mut out = [first; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = Slot(first.0 + numbers[i]);
+        i += 1;
+    }
+    out
+}

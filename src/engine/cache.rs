@@ -3,11 +3,15 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
-use crate::stats::{Clock, Made, Stage, Stats};
+use crate::hot::BackEdge;
+use crate::save::Recipe;
+use crate::stats::{Clock, Made as Counted, Stage, Stats};
+use crate::store::Store;
+use crate::unit::{Cell, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
-use host::{FaultRecord, FlagsRule, Place, Site, StateMap, SyscallSlots};
+use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -38,6 +42,16 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// A region to be compiled: the ranges of guest bytes that it was made from, the pieces of a hot one (else 0), and up to where code was read for
+/// one that may be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made<'a> {
+    pub(crate) region: &'a ir::Region,
+    pub(crate) ranges: &'a [(u64, u64)],
+    pub(crate) pieces: u32,
+    pub(crate) read_to: Option<u64>,
+}
+
 /// A translated region.
 #[derive(Debug)]
 pub(crate) struct RegionInfo {
@@ -50,14 +64,15 @@ pub(crate) struct RegionInfo {
     /// The pieces that a hot region was made of; 0: it is none.
     pub(crate) pieces: u32,
     /// Host code [code, code_end).
-    code: u64,
-    code_end: u64,
-    faults: Vec<FaultRecord>,
-    rules: Vec<FlagsRule>,
+    pub(crate) code: u64,
+    pub(crate) code_end: u64,
+    pub(crate) faults: Vec<FaultRecord>,
     homes: Option<Homes>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
-    live: bool,
+    pub(crate) live: bool,
+    /// What is needed to store it, if it is to be stored and is not yet.
+    pub(crate) recipe: Option<Box<Recipe>>,
 }
 
 impl RegionInfo {
@@ -69,13 +84,6 @@ impl RegionInfo {
     fn guest_pages(&self) -> impl Iterator<Item = u64> {
         self.ranges().flat_map(|(start, end)| start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
     }
-}
-
-/// A backward jump that is counted: from which instruction, and where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BackEdge {
-    pub(crate) from: u64,
-    pub(crate) counter: u64,
 }
 
 const PAGE_BITS: u32 = 12;
@@ -97,7 +105,7 @@ pub(crate) struct Cache {
     pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
-    /// Backward jumps by where they lead.
+    /// Backward jumps whose counts have ended, by where they lead.
     pub(crate) back: HashMap<u64, Vec<BackEdge>, BuildHasherDefault<KeyHasher>>,
     /// Regions for the interpreter.
     interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
@@ -105,21 +113,35 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
-    stats: Option<&'static Stats>,
+    pub(crate) store: Option<Store>,
+    pub(crate) stats: Option<&'static Stats>,
+    /// See [`crate::fault::high_vectors`].
+    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
 #[derive(Debug)]
-struct Reader<'a>(&'a dyn CodeSource);
+struct Reader<'a> {
+    source: &'a dyn CodeSource,
+    /// The end of what was read.
+    end: u64,
+}
 
 impl Code for Reader<'_> {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
-        self.0.fetch(pc, buf)
+        let n = self.source.fetch(pc, buf);
+        self.end = self.end.max(pc + n as u64);
+        n
+    }
+    fn is_guarded(&mut self, pc: u64) -> bool {
+        self.source.is_guarded(pc)
     }
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
         let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
@@ -128,15 +150,21 @@ impl Cache {
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
-        let map = Map::new(state);
+        let map = Map::new(state, options.host);
         let mut arena = Arena::new(options.code_size);
-        let thunks = write_thunks(&mut arena, &map, serve);
+        let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
         arena.keep();
+        let compiler = Compiler::new(map, thunks, options.host);
+        let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
+            let (features, most) = (options.features, options.max_insns);
+            let setting = format!("{} {:?} {features:x} {most} {:?}", guest.name, compiler.features, options.hot);
+            Store::new(folder, &setting, thunks.all())
+        });
         Cache {
             guest,
             options,
             arena,
-            compiler: Compiler::new(map, thunks),
+            compiler,
             builder: Builder::new(guest.state.types),
             regions: Vec::new(),
             table: HashMap::default(),
@@ -145,6 +173,8 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            store,
+            high_vectors: if options.host.avx512 { crate::fault::high_vectors() } else { 0 },
             stats,
         }
     }
@@ -163,8 +193,11 @@ impl Cache {
     }
 
     /// The code of a region that is there.
-    pub(crate) fn find(&self, key: Key) -> Option<u64> {
-        self.table.get(&key).map(|&i| self.regions[i as usize].code)
+    pub(crate) fn find(&mut self, key: Key, source: &dyn CodeSource) -> Option<u64> {
+        if let Some(&n) = self.table.get(&key) {
+            return Some(self.regions[n as usize].code);
+        }
+        self.store.as_mut()?.find(key, source).map(|(code, ..)| code)
     }
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
@@ -174,113 +207,142 @@ impl Cache {
         }
         let mut clock = Clock::start(self.stats);
         let max_insns = self.options.max_insns;
-        self.front_end(key, code, max_insns, &[]);
+        let read_to = self.front_end(key, code, max_insns, &[]);
         clock.end(Stage::FrontEnd);
         self.log_translation(key, code);
         let region = std::mem::take(&mut self.builder.region);
-        let ranges = [(region.pc, region.end)];
-        let at = self.publish(key, &region, &ranges, 0, code);
+        let made = Made { region: &region, ranges: &[(region.pc, region.end)], pieces: 0, read_to: Some(read_to) };
+        let at = self.publish(key, made, code);
         self.builder.region = region;
         Some(at)
     }
 
     /// Whether there is more room than any region needs.
     pub(crate) fn has_room(&self) -> bool {
-        self.arena.has_room(256 << 10, 1024, 4096)
+        self.arena.has_room(256 << 10, 1024, 1024, 4096)
     }
 
-    /// Compiles a region made from these ranges of guest bytes and puts it where it can be found; its code's address.
-    pub(crate) fn publish(
-        &mut self,
-        key: Key,
-        region: &ir::Region,
-        ranges: &[(u64, u64)],
-        pieces: u32,
-        code: &dyn CodeSource,
-    ) -> u64 {
+    /// Compiles a region and puts it where it can be found; its code's address.
+    pub(crate) fn publish(&mut self, key: Key, made: Made, code: &dyn CodeSource) -> u64 {
         let (log, pc) = (self.options.log, key.0);
         let mut clock = Clock::start(self.stats);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
-        };
-        let first_counter = self.options.hot.map(|_| self.arena.next_counter());
-        let request = Request { region, first_exit, first_link, first_counter, hot: pieces > 0, keep: &mut keep };
+        let first_site = self.arena.next_site();
+        let (count, hot) = (self.options.hot, made.pieces > 0);
+        let request = Request { region: made.region, first_exit, first_link, first_site, count, hot };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
         self.arena.write(&asm.buf);
         if log.out_asm && in_filter(log.filter, pc) {
-            let tier = if pieces > 0 { "HOT" } else { "OUT" };
+            let tier = if hot { "HOT" } else { "OUT" };
             code.log(&format!("{tier} {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+        }
+        if self.options.profile {
+            code.placed(Some(pc), at, &asm.buf);
         }
         let len = asm.buf.len() as u64;
         for exit in &out.exits {
-            self.arena.add_exit(*exit);
-            if let host::Exit::Hot { pc, from, counter } = *exit {
-                self.back.entry(pc).or_default().push(BackEdge { from, counter });
-            }
+            self.arena.add_exit(*exit, first_link);
         }
-        for (n, (_, stub)) in out.links.iter().enumerate() {
-            let target = at + u64::from(*stub);
+        for site in &out.sites {
+            self.sites.push(Box::new(*site));
+            self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
+        }
+        for (n, &(pc, stub)) in out.links.iter().enumerate() {
+            if pc == host::COUNTER {
+                self.arena.add_link(stub.into());
+                continue;
+            }
+            let target = at + u64::from(stub);
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
-        for _ in 0..out.counters {
-            self.arena.add_counter(self.options.hot.unwrap_or(0));
-        }
-        self.add(key, ranges, pieces, (at, at + len), out);
+        let recipe = made.read_to.and_then(|end| self.recipe(key, end, &out, code));
+        self.add(key, &made, (at, at + len), out, recipe);
         clock.end(Stage::BackEnd);
-        self.count(region, pieces, len);
+        self.count(&made, len);
         at
     }
 
     /// Counts the region that was made.
-    fn count(&self, region: &ir::Region, pieces: u32, host_bytes: u64) {
+    fn count(&self, made: &Made, host_bytes: u64) {
         if let Some(s) = self.stats {
-            s.made(Made::Regions, 1);
-            s.made(Made::HotRegions, u64::from(pieces > 0));
-            s.made(Made::GuestInsns, u64::from(region.guest_insns));
-            s.made(Made::HostBytes, host_bytes);
+            s.made(Counted::Regions, 1);
+            s.made(Counted::HotRegions, u64::from(made.pieces > 0));
+            s.made(Counted::GuestInsns, u64::from(made.region.guest_insns));
+            s.made(Counted::HostBytes, host_bytes);
         }
     }
 
-    /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders.
-    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) {
+    /// What is needed to store the region, if it is of a file.
+    fn recipe(&mut self, key: Key, end: u64, out: &host::Code, source: &dyn CodeSource) -> Option<Box<Recipe>> {
+        let start = address(key.0);
+        let unit = self.store.as_mut()?.unit_of(start, source)?;
+        // That there is no more code is not a fact of the bytes.
+        let ends = |e: &host::Exit| matches!(e, host::Exit::Trap { trap: ir::Trap::Fetch, .. });
+        let mut bytes = vec![0; end.checked_sub(start)? as usize];
+        if out.exits.iter().any(ends) || source.fetch(start, &mut bytes) != bytes.len() {
+            return None;
+        }
+        Some(Box::new(Recipe {
+            unit,
+            end,
+            guest: crate::hash::hash(&bytes),
+            refs: out.refs.clone(),
+            exits: out.exits.iter().map(|exit| ExitRecord { links: 0, exit: *exit }).collect(),
+            cells: out.links.iter().map(|&(pc, stub)| Cell { pc, stub, linked: 0 }).collect(),
+            sites: out.sites.iter().map(StoredSite::new).collect(),
+        }))
+    }
+
+    /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders. Up to where code was read.
+    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) -> u64 {
         let (pc, mode) = key;
-        let mut reader = Reader(code);
-        let mut t =
-            Translation { b: &mut self.builder, code: &mut reader, max_insns, leaders, unimplemented: Vec::new() };
+        let mut reader = Reader { source: code, end: address(pc) };
+        let mut t = Translation {
+            b: &mut self.builder,
+            code: &mut reader,
+            max_insns,
+            leaders,
+            features: self.options.features,
+            guards: code.guards(),
+        };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );
+        reader.end
     }
 
     /// Enters a region. If there is another of its key, what leads there leads here from now on.
-    fn add(&mut self, key: Key, ranges: &[(u64, u64)], pieces: u32, (code, code_end): (u64, u64), out: host::Code) {
+    fn add(
+        &mut self,
+        key: Key,
+        made: &Made,
+        (code, code_end): (u64, u64),
+        out: host::Code,
+        recipe: Option<Box<Recipe>>,
+    ) {
         let n = self.regions.len() as u32;
-        let mut bytes = ranges.iter().map(|&(start, end)| (address(start), end.max(address(start) + 1)));
+        let mut bytes = made.ranges.iter().map(|&(start, end)| (address(start), end.max(address(start) + 1)));
         let (start, end) = bytes.next().expect("a region is made of something");
-        let more: Vec<(u64, u64)> = bytes.collect();
         let mut info = RegionInfo {
             key,
             start,
             end,
-            more,
-            pieces,
+            more: bytes.collect(),
+            pieces: made.pieces,
             code,
             code_end,
             faults: out.faults,
-            rules: out.rules,
             homes: out.homes,
             incoming: Vec::new(),
             live: true,
+            recipe,
         };
         for page in info.guest_pages() {
             self.pages.entry(page).or_default().push(n);
@@ -288,22 +350,54 @@ impl Cache {
         if let Some(before) = self.table.insert(key, n) {
             info.incoming = std::mem::take(&mut self.regions[before as usize].incoming);
             for (slot, _) in &info.incoming {
-                self.arena.set_link(*slot, code);
+                self.set_slot(*slot, code);
             }
         }
         self.regions.push(info);
     }
 
     /// Points the link slot at the region of `key`, which must be there.
-    pub(crate) fn link(&mut self, slot: u64, key: Key) {
-        let Some(&n) = self.table.get(&key) else { return };
-        let Some(stub) = self.unlinked.remove(&slot) else { return };
-        let region = &mut self.regions[n as usize];
-        region.incoming.push((slot, stub));
+    pub(crate) fn link(&mut self, slot: u64, key: Key, source: &dyn CodeSource) {
+        let stored = self.store.as_ref().and_then(|s| s.with_slot(slot));
+        let stub = match stored {
+            Some(unit) => unit.stub_of(slot),
+            None => self.unlinked.get(&slot).copied(),
+        };
+        let Some(stub) = stub else { return };
+        let code = if let Some(&n) = self.table.get(&key) {
+            let region = &mut self.regions[n as usize];
+            region.incoming.push((slot, stub));
+            region.code
+        } else if let Some(store) = &mut self.store
+            && let Some((code, unit, page)) = store.find(key, source)
+        {
+            store.units[unit].linked(page, slot, stub);
+            code
+        } else {
+            return;
+        };
         if let Some(s) = self.stats {
-            s.made(Made::Links, 1);
+            s.made(Counted::Links, 1);
         }
-        self.arena.set_link(slot, region.code);
+        self.set_slot(slot, code);
+        self.unlinked.remove(&slot);
+    }
+
+    pub(crate) fn set_slot(&self, slot: u64, code: u64) {
+        match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
+            Some(unit) => unit.set_slot(slot, code),
+            None => self.arena.set_link(slot, code),
+        }
+    }
+
+    /// Slots lead nowhere again.
+    fn unlink(&mut self, slots: Vec<(u64, u64)>) {
+        for (slot, stub) in slots {
+            self.set_slot(slot, stub);
+            if self.store.as_ref().is_none_or(|s| s.with_slot(slot).is_none()) {
+                self.unlinked.insert(slot, stub);
+            }
+        }
     }
 
     /// Forgets regions made from guest bytes in [start, end); whether there were any.
@@ -325,9 +419,12 @@ impl Cache {
             self.drop_region(n);
         }
         if let Some(s) = self.stats {
-            s.made(Made::Invalidated, hit.len() as u64);
+            s.made(Counted::Invalidated, hit.len() as u64);
         }
-        !hit.is_empty()
+        let stored = self.store.as_mut().and_then(|s| s.invalidate(start, end));
+        let any_stored = stored.is_some();
+        self.unlink(stored.unwrap_or_default());
+        any_stored || !hit.is_empty()
     }
 
     fn drop_region(&mut self, n: u32) {
@@ -338,11 +435,10 @@ impl Cache {
         if self.table.get(&r.key) == Some(&n) {
             self.table.remove(&r.key);
         }
-        for (slot, stub) in std::mem::take(&mut r.incoming) {
-            self.arena.set_link(slot, stub);
-            self.unlinked.insert(slot, stub);
-        }
-        for page in r.guest_pages() {
+        let incoming = std::mem::take(&mut r.incoming);
+        let pages: Vec<u64> = r.guest_pages().collect();
+        self.unlink(incoming);
+        for page in pages {
             if let Some(list) = self.pages.get_mut(&page) {
                 list.retain(|&m| m != n);
             }
@@ -358,13 +454,18 @@ impl Cache {
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
+        // Code of today's addresses is stored without tags taken off.
+        self.store = self.store.take().filter(|_| !self.compiler.mask_tags);
+        if let Some(s) = &mut self.store {
+            s.close();
+        }
         if let Some(s) = self.stats {
             s.forget_sites();
         }
         self.arena.clear();
     }
 
-    /// The region whose code is at a host address.
+    /// The region whose code is at a host address, if it is a fresh one.
     fn region_at(&self, host: u64) -> Option<&RegionInfo> {
         // Regions are placed in rising order.
         let n = self.regions.partition_point(|r| r.code <= host).checked_sub(1)?;
@@ -376,19 +477,14 @@ impl Cache {
         self.region_at(host).and_then(|r| r.homes.as_ref()).unwrap_or(&self.compiler.map.homes)
     }
 
-    /// A rule that the fault record for a host address names.
-    pub(crate) fn rule_at(&self, host: u64, n: u16) -> FlagsRule {
-        self.region_at(host).expect("a record was found there").rules[n as usize]
-    }
-
     /// The fault record for a host address, if an access that can fault stands there.
     pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
-        let r = self.region_at(host)?;
+        let Some(r) = self.region_at(host) else { return self.store.as_ref()?.fault_at(host) };
         let at = (host - r.code) as u32;
         r.faults.iter().find(|f| f.at == at).copied()
     }
 
-    pub(crate) fn log_translation(&self, key: Key, code: &dyn CodeSource) {
+    fn log_translation(&self, key: Key, code: &dyn CodeSource) {
         let log = self.options.log;
         if !(log.in_asm || log.op) || !in_filter(log.filter, key.0) {
             return;
@@ -413,15 +509,24 @@ impl Cache {
     }
 }
 
-fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+/// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.
+fn may_store(options: &Options) -> bool {
+    let log = options.log;
+    options.chain && !(options.interpret || options.profile || log.in_asm || log.op || log.out_asm)
+}
+
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {
     let (mut asm, offsets) = thunks::write(map, serve);
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
+    if let Some(p) = profile {
+        p.placed(None, at, &asm.buf);
+    }
     arena.write(&asm.buf);
     offsets.at(at, serve)
 }
 
-fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 

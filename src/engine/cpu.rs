@@ -14,22 +14,26 @@ const SENTINELS: usize = 8;
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
-/// What exclusive stores agree on, for 16 aligned bytes of guest memory (and others that share its entry).
-#[repr(C, align(16))]
+/// A granule's entry in the table of exclusive stores: the stamp of the last one, and a lock that they hold while they store.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Granule {
-    /// Even: how many exclusive stores there were, twice. Odd: one is under way.
-    pub(crate) version: AtomicU64,
+    pub(crate) stamp: AtomicU64,
+    pub(crate) lock: AtomicU64,
 }
 
-/// For all guest threads of this address space.
-static GRANULE_TABLE: [Granule; GRANULES] = [const { Granule { version: AtomicU64::new(0) } }; GRANULES];
+/// The exclusive stores of all guest threads of this address space.
+static GRANULE_TABLE: [Granule; GRANULES] =
+    [const { Granule { stamp: AtomicU64::new(0), lock: AtomicU64::new(0) } }; GRANULES];
 
-/// Ends the exclusive stores that were under way: the threads that made them are not in a fork's child.
-pub(crate) fn release_granules() {
-    for g in GRANULE_TABLE.iter().filter(|g| g.version.load(Ordering::Relaxed) & 1 != 0) {
-        // A version that no monitor has.
-        g.version.store(u64::MAX - 1, Ordering::Relaxed);
+/// Cpus so far. Each has stamps of its own, which begin with its number.
+static CPUS: AtomicU64 = AtomicU64::new(1);
+const STAMP_BITS: u32 = 48;
+
+/// Gives all locks back: the threads that held them are not in a fork's child.
+pub(crate) fn unlock_granules() {
+    for g in GRANULE_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
+        g.lock.store(0, Ordering::Relaxed);
     }
 }
 
@@ -82,6 +86,7 @@ impl Cpu {
         r.excl_addr = u64::MAX;
         r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
+        r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
         (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;

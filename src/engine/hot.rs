@@ -3,7 +3,8 @@
 //! The first tier's regions end at the first unconditional branch; their backward jumps count. When a count ends, the pieces of guest code that
 //! lie on ways from the loop's head back to it are translated once more and stitched together. What has not been run so far stays outside.
 
-use crate::cache::{Cache, Key};
+use crate::arena::Arena;
+use crate::cache::{Cache, Key, Made};
 use crate::{CodeSource, Cpu, Engine};
 use host::cpu::{JUMP_CACHE, NOWHERE};
 use ir::opt::Stitch;
@@ -17,16 +18,33 @@ const PIECE_INSNS: u32 = 64;
 /// How many backward jumps later what is hot already, or could not be made so, is looked at again.
 const AGAIN: u32 = 1 << 18;
 
+/// A backward jump that is counted: from which instruction, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BackEdge {
+    pub(crate) from: u64,
+    pub(crate) counter: u64,
+}
+
 impl Engine {
     /// A counter of backward jumps to `pc` has come to its end.
-    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, counter: u64) {
+    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, edge: BackEdge) {
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             return;
         }
-        cache.arena.set_counter(counter, AGAIN);
+        cache.set_slot(edge.counter, AGAIN.into());
+        let edges = cache.back.entry(pc).or_default();
+        if !edges.contains(&edge) {
+            edges.push(edge);
+        }
         let pc = (self.guest().branch_target)(pc);
-        if !cache.make_hot((pc, cpu.mode), self.source()) {
+        let key = (pc, cpu.mode);
+        let made = cache.make_hot(key, self.source());
+        if cache.table.contains_key(&key) {
+            // A stored region's own link may lead to stored code: it stands behind the counter.
+            cache.link(edge.counter + 8, key, self.source());
+        }
+        if !made {
             return;
         }
         for c in self.cpus.lock().iter() {
@@ -63,7 +81,8 @@ impl Cache {
         }
         ir::opt::peel(&mut region);
         debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
-        self.publish(key, &region, &ranges, leaders.len() as u32, code);
+        let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: None };
+        self.publish(key, made, code);
         true
     }
 
@@ -75,15 +94,20 @@ impl Cache {
             .flat_map(|b| &region.insts[b.start as usize..b.end as usize])
             .filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None })
             .collect();
-        let threshold = self.options.hot.unwrap_or(0);
+        // Those that count further down have ended once.
+        let threshold = u64::from(self.options.hot.unwrap_or(0));
+        let times = |e: &BackEdge| threshold + 1 + u64::from(AGAIN.saturating_sub(Arena::counter(e.counter)));
         let (mut own, mut all) = (0, 0);
         for edge in self.back.get(&head).into_iter().flatten() {
-            let left = self.arena.counter(edge.counter);
-            let times = u64::from(if left > threshold { threshold + AGAIN - left } else { threshold - left });
-            all += times;
-            own += if inside.contains(&edge.from) { times } else { 0 };
+            all += times(edge);
+            own += if inside.contains(&edge.from) { times(edge) } else { 0 };
         }
         own * 2 >= all
+    }
+
+    /// Whether there is code for `key`, as a sign that it has been run.
+    fn has_run(&mut self, key: Key, code: &dyn CodeSource) -> bool {
+        self.find(key, code).is_some()
     }
 
     /// Where the pieces of the loop at `key` begin, in order of address: its head and what direct jumps have led to.
@@ -97,9 +121,9 @@ impl Cache {
             }
             self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
             insns += self.builder.region.guest_insns;
-            for b in &self.builder.region.blocks {
-                let Term::Goto { pc } = b.term else { continue };
-                if let (true, Err(at)) = (self.table.contains_key(&(pc, key.1)), leaders.binary_search(&pc)) {
+            let ends = self.builder.region.blocks.iter().map(|b| b.term);
+            for pc in ends.filter_map(|t| if let Term::Goto { pc } = t { Some(pc) } else { None }).collect::<Vec<_>>() {
+                if let (true, Err(at)) = (self.has_run((pc, key.1), code), leaders.binary_search(&pc)) {
                     leaders.insert(at, pc);
                     open.push_back(pc);
                 }

@@ -1,8 +1,8 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
+use crate::hot::BackEdge;
 use crate::lock::Lock;
 use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
@@ -19,13 +19,15 @@ pub struct Engine {
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
     pub(crate) cpus: Lock<Vec<CpuPtr>>,
-    /// What does not change: the thunks, the table of exits, the arena's range.
+    /// What does not change: the thunks, the arena's range.
     thunks: host::Thunks,
-    exits: u64,
     range: (u64, u64),
     interpreting: bool,
     calls: &'static crate::Calls,
-    log: crate::Log,
+    pub(crate) log: crate::Log,
+    /// [`Engine::trace`] is to be called.
+    tracing: bool,
+    chain: bool,
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     pub(crate) generation: AtomicU32,
@@ -53,21 +55,20 @@ pub(crate) enum Next {
 
 impl Engine {
     pub fn new(guest: &'static Guest, options: Options, code: &'static dyn CodeSource) -> Engine {
-        // The engine lives as long as the process, or its test.
-        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
-        let cache = Cache::new(guest, options, serve::entry(options.stats), stats);
+        let cache = Cache::new(guest, options, serve::entry(options.stats), code);
         Engine {
             guest,
             code,
             thunks: cache.compiler.thunks,
-            exits: cache.arena.exit_table(),
             range: cache.arena.range(),
-            cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
             calls: options.calls,
             log: options.log,
-            stats,
+            stats: cache.stats,
+            tracing: options.log.exec || options.log.cpu,
+            chain: options.chain,
+            cache: Lock::new(cache),
             generation: AtomicU32::new(0),
             concurrent: AtomicBool::new(false),
         }
@@ -135,6 +136,9 @@ impl Engine {
             }
             cpu.raw.generation = self.generation.load(Ordering::SeqCst);
             let code = self.code_for(cpu, pc);
+            if self.tracing {
+                self.trace(cpu, pc, code);
+            }
             if !self.enter_code(cpu, code) {
                 continue;
             }
@@ -188,12 +192,14 @@ impl Engine {
         loop {
             let mut cache = self.cache.lock();
             let key = ((self.guest.branch_target)(pc), cpu.mode);
-            let code = match cache.find(key) {
+            let code = match cache.find(key, self.code) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                if self.chain {
+                    cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                }
                 return code;
             }
             drop(cache);
@@ -239,18 +245,24 @@ impl Engine {
     /// What the code was left for.
     fn after(&self, cpu: &mut Cpu) -> Next {
         let kind = cpu.raw.exit_kind;
-        let exit = (kind == ExitKind::Static as u32).then(|| Arena::exit(self.exits, cpu.raw.exit_index));
+        // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
+        let record =
+            (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
         cpu.raw.in_code.store(0, Ordering::Release);
-        let Some(exit) = exit else { return self.after_other(cpu, kind) };
+        let Some(record) = record else { return self.after_other(cpu, kind) };
+        let exit = record.exit;
         self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                let link = links + 8 * u64::from(link);
                 self.follow(cpu, pc, link);
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Hot { pc, counter, .. } => {
-                self.heat(cpu, pc, counter);
+            host::Exit::Hot { pc, from, counter } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                self.heat(cpu, pc, BackEdge { from, counter: links + 8 * u64::from(counter) });
                 Next::Go(pc)
             }
             host::Exit::Resume { pc } => {
@@ -299,7 +311,7 @@ impl Engine {
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
-        if self.log.unimp && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
+        if (self.log.unimp || self.log.guest_errors) && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
             self.log_undefined(pc, cpu.mode);
         }
         Next::Leave(Exit::Trap(trap))
@@ -323,10 +335,14 @@ impl Engine {
 
     /// Links the slot that was left through to the code for `pc`.
     fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64) {
+        if !self.chain {
+            cpu.reset_shadow();
+            return;
+        }
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
-            cache.link(link, (pc, cpu.mode));
+            cache.link(link, (pc, cpu.mode), self.code);
         }
     }
 
@@ -362,6 +378,7 @@ impl Engine {
                 std::hint::spin_loop();
             }
         }
+        cache.save(self.code);
         cache.clear();
         if let Some(s) = self.stats {
             s.made(Made::Dropped, 1);
@@ -372,6 +389,11 @@ impl Engine {
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
+    }
+
+    /// Stores what was translated and is not stored yet.
+    pub fn save(&self) {
+        self.cache.lock().save(self.code);
     }
 
     /// Drops all code.
@@ -399,7 +421,7 @@ impl Engine {
             self.cache.release();
         }
         if child {
-            crate::cpu::release_granules();
+            crate::cpu::unlock_granules();
             self.cache.lock().arena.seal();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }

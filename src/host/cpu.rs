@@ -42,8 +42,9 @@ pub struct Cpu {
     pub shadow_top: u64,
     /// How generated code was left: an [`ExitKind`], and what it says.
     pub exit_kind: u32,
-    pub exit_index: u32,
     pub exit_value: u64,
+    /// The address of the [`ExitRecord`](crate::ExitRecord).
+    pub exit_record: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
     /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
@@ -59,12 +60,13 @@ pub struct Cpu {
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
-    /// The version that its granule had before.
-    pub excl_version: u64,
-    /// The address of the granule's entry that an exclusive store holds, and one; or 0.
+    /// The stamp that its granule had then.
+    pub excl_seen: u64,
+    /// The stamp of this thread's last exclusive store. No two threads have the same.
+    pub excl_stamp: u64,
+    /// The granule whose lock is held, or 0.
     pub excl_lock: u64,
-    /// The table of granules: `GRANULES` entries of 16 bytes. The first word is the granule's version, an even number that each exclusive
-    /// store raises; odd while one is under way.
+    /// The table of exclusive stores: `GRANULES` entries of two words, the stamp of the last store to the granule, and its lock.
     pub granules: u64,
     /// 1 while generated code runs, or an exit of it is being read; 0 in a system call that it makes.
     pub in_code: AtomicU32,
@@ -87,7 +89,7 @@ pub struct Cpu {
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
-/// Entries of the table of granules; a power of two.
+/// Entries of the table of exclusive stores; a power of two.
 pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach most of it with short displacements.
@@ -97,7 +99,7 @@ pub const BIAS: i32 = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum ExitKind {
-    /// By exit `exit_index`.
+    /// By the exit at `exit_record`.
     Static,
     /// To the guest address in `exit_value`, which the jump cache did not know.
     Indirect,
@@ -126,7 +128,7 @@ displacement! {
     SHADOW = shadow;
     SHADOW_TOP = shadow_top;
     EXIT_KIND = exit_kind;
-    EXIT_INDEX = exit_index;
+    EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
     PENDING = pending;
     CONCURRENT = concurrent;
@@ -137,7 +139,8 @@ displacement! {
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
-    EXCL_VERSION = excl_version;
+    EXCL_SEEN = excl_seen;
+    EXCL_STAMP = excl_stamp;
     EXCL_LOCK = excl_lock;
     GRANULES_PTR = granules;
     IN_CODE = in_code;

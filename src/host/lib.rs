@@ -34,23 +34,24 @@ pub struct SyscallSlots {
     pub result: Slot,
 }
 
-/// How generated code is left, by a number that it hands over.
+/// How generated code is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the address of the link slot to be patched.
+    /// On to this guest address; `link` is the number of the link slot to be patched, in its region.
     Goto {
         pc: u64,
-        link: u64,
+        link: u32,
     },
     /// A poll found work; the guest goes on at pc.
     Poll {
         pc: u64,
     },
-    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there.
+    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there. The counter stands in
+    /// the place of this link slot of its region.
     Hot {
         pc: u64,
         from: u64,
-        counter: u64,
+        counter: u32,
     },
     Resume {
         pc: u64,
@@ -73,6 +74,15 @@ pub enum Exit {
     },
 }
 
+/// What generated code hands over, by address, when it leaves.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ExitRecord {
+    /// From the record to its region's first link slot.
+    pub links: i64,
+    pub exit: Exit,
+}
+
 /// Where the flags of guest state are at a faulting access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlagsAt {
@@ -80,18 +90,20 @@ pub enum FlagsAt {
     Slot,
     /// In the host's flags; C inverted or not.
     Host { inverted: bool },
+    /// N and Z in the host's flags, and C if `carry`; the rest in their slot.
+    HostPart { carry: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
-    /// Nowhere: they are made by this one of the region's rules.
-    Rule(u16),
+    /// Nowhere: this makes them again.
+    Rule(FlagsRule),
 }
 
 /// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlagsRule {
     pub op: FlagsOp,
-    /// The operands' type: I32 or I64.
-    pub ty: Ty,
+    /// The operands are of 64 bits, else of 32.
+    pub wide: bool,
     pub a: RuleOperand,
     pub b: RuleOperand,
 }
@@ -110,15 +122,20 @@ pub enum RuleOperand {
         slot: u16,
         add: i32,
     },
-    Const(u64),
+    Const(i32),
 }
 
 impl FlagsRule {
     /// Itself, if no more than one operand has to be computed first.
     pub(crate) fn checked(self) -> Option<FlagsRule> {
         let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
-        let small = |o: RuleOperand| matches!(o, RuleOperand::Const(c) if i32::try_from(c as i64).is_ok() || self.ty == Ty::I32);
-        (plain(self.a) || plain(self.b) || small(self.b) || self.op == FlagsOp::And && self.a == self.b).then_some(self)
+        let right_is_small = matches!(self.b, RuleOperand::Const(_));
+        let same = self.op == FlagsOp::And && self.a == self.b;
+        (plain(self.a) || plain(self.b) || right_is_small || same).then_some(self)
+    }
+
+    pub(crate) const fn ty(&self) -> Ty {
+        if self.wide { Ty::I64 } else { Ty::I32 }
     }
 
     pub fn uses(&self, slot: u16) -> bool {
@@ -127,9 +144,10 @@ impl FlagsRule {
 
     /// The flags, as [`ir::Ty::Flags`] has them in memory, by what `get` finds in a slot.
     pub fn evaluate(&self, get: impl Fn(u16) -> u64) -> u32 {
+        let ty = self.ty();
         let value = |o: RuleOperand| match o {
-            RuleOperand::Slot { slot, add } => get(slot).wrapping_add_signed(i64::from(add)) & self.ty.mask(),
-            RuleOperand::Const(c) => c & self.ty.mask(),
+            RuleOperand::Slot { slot, add } => get(slot).wrapping_add_signed(i64::from(add)) & ty.mask(),
+            RuleOperand::Const(c) => i64::from(c) as u64 & ty.mask(),
         };
         let (a, b) = (value(self.a), value(self.b));
         let v = ir::Val(0);
@@ -138,7 +156,7 @@ impl FlagsRule {
             FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
             FlagsOp::And => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
         };
-        ir::eval(&op, Ty::Flags, &[self.ty; 4], &args.map(u128::from), &mut 0) as u32
+        ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32
     }
 }
 
@@ -156,7 +174,7 @@ pub struct FaultRecord {
 
 /// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to
 /// [`ir::eval`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Site {
     pub op: Op,
     pub ty: Ty,
@@ -169,7 +187,7 @@ pub struct Site {
 pub struct Thunks {
     /// Called from Rust: `extern "C" fn(cpu, code)`.
     pub enter: u64,
-    /// Leaves with the exit number in eax.
+    /// Leaves with the address of an exit record in rax.
     pub exit: u64,
     /// Goes to the guest address in rax.
     pub indirect: u64,
@@ -193,16 +211,47 @@ pub struct Thunks {
     pub syscall_restart: u64,
 }
 
+impl Thunks {
+    /// Those that regions refer to.
+    pub fn all(&self) -> [u64; 5] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall]
+    }
+}
+
+/// Something outside a region's code that it refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outside {
+    /// A thunk, by its place in [`Thunks::all`].
+    Thunk(u32),
+    /// The region's exit records, link slots and site cells, by number.
+    Exit(u32),
+    Link(u32),
+    Site(u32),
+}
+
+/// A 32-bit field that says how far something is from the end of its instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ref {
+    /// Offset of the field in the code.
+    pub at: u32,
+    /// Bytes of the instruction behind it.
+    pub tail: u8,
+    pub to: Outside,
+}
+
+/// In the place of a link's guest address: the slot is a counter, which begins at this.
+pub const COUNTER: u64 = 0x8000_dead_0000_0003;
+
 /// A region's code, to be placed.
 #[derive(Debug, Default)]
 pub struct Code {
     pub exits: Vec<Exit>,
     /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
     pub links: Vec<(u64, u32)>,
-    /// How many counters it has.
-    pub counters: u32,
     pub faults: Vec<FaultRecord>,
-    pub rules: Vec<FlagsRule>,
+    pub sites: Vec<Site>,
     /// The homes of slots, if they are the region's own.
     pub homes: Option<x86_64::Homes>,
+    /// Fields of the code that refer to something outside it.
+    pub refs: Vec<Ref>,
 }

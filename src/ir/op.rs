@@ -194,6 +194,12 @@ pub enum V2 {
     /// Even lanes of a then of b; odd lanes.
     UnzipEven,
     UnzipOdd,
+    /// Neighbours of a, then neighbours of b: their sum, the smaller, the greater.
+    PairwiseAdd,
+    PairwiseMinS,
+    PairwiseMinU,
+    PairwiseMaxS,
+    PairwiseMaxU,
     /// Even lanes of a and b side by side; odd.
     TrnEven,
     TrnOdd,
@@ -209,6 +215,20 @@ pub enum V2 {
     ConcatLo,
     /// The high half of a, then the high half of b above it. `lane` is D.
     ConcatHi,
+}
+
+impl V2 {
+    /// What a pairwise operation does with two neighbours.
+    pub const fn of_neighbours(self) -> Option<V2> {
+        Some(match self {
+            V2::PairwiseAdd => V2::Add,
+            V2::PairwiseMinS => V2::MinS,
+            V2::PairwiseMinU => V2::MinU,
+            V2::PairwiseMaxS => V2::MaxS,
+            V2::PairwiseMaxU => V2::MaxU,
+            _ => return None,
+        })
+    }
 }
 
 /// Vector operations on one V128 value.
@@ -507,6 +527,13 @@ pub enum Op {
     FlagsNz(Val, Val),
     /// The flags with C set to an I1.
     FlagsSetC(Val, Val),
+    /// N and Z of `v` shifted (Shl, Shr, Sar) by an amount above 0 and below the width, C the bit shifted out last, V from the flags.
+    FlagsShift {
+        shift: Bin,
+        v: Val,
+        amount: u8,
+        flags: Val,
+    },
     /// Arm's flags of a floating-point comparison (scalar): less N, equal ZC, greater C, unordered CV. `signalling`: invalid for any NaN.
     FlagsFcmp {
         fmt: Fmt,
@@ -664,6 +691,7 @@ impl Op {
             | FlagsSub(a, b)
             | FlagsNz(a, b)
             | FlagsSetC(a, b)
+            | FlagsShift { v: a, flags: b, .. }
             | FlagsFcmp { a, b, .. }
             | Fp2(_, _, _, a, b)
             | FpCmp(_, _, _, a, b)

@@ -64,7 +64,7 @@ impl Image {
     fn symbol(&self, n: u64, name: &str) -> Option<u64> {
         let symbol = self.symbols + 24 * n;
         let (at, section, value) = (word!(u32, symbol), word!(u16, symbol + 6), word!(u64, symbol + 8));
-        let fits = section != 0 && at + name.len() as u64 + 1 <= self.strings_len;
+        let fits = section != 0 && at + (name.len() as u64) < self.strings_len;
         let mut bytes = name.bytes().chain([0]).zip(self.strings + at..);
         (fits && bytes.all(|(b, at)| word!(u8, at) as u8 == b)).then(|| self.bias.wrapping_add(value))
     }

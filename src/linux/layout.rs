@@ -171,8 +171,7 @@ impl Layout {
         let (guest, size) = by_declaration(m);
         let (host, host_size) = by_declaration(HOST);
         let form = |p: &Option<Place>| p.map(|p| (p.offset, p.size, p.count));
-        let same_back =
-            size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| form(g) == form(h));
+        let same_back = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| form(g) == form(h));
         let same = same_back && (m.long == HOST.long || guest.iter().flatten().all(|g| g.c != C::I64Low));
         let steps = steps(m, &guest, &host);
         Resolved { model: m, guest, host, size, host_size, same, same_back, steps }

@@ -15,6 +15,7 @@ use crate::options::Log;
 use crate::process::Process;
 use crate::siginfo::HostInfo;
 use crate::stats;
+use crate::stored;
 use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
@@ -597,6 +598,7 @@ impl Task {
             fp_flags: self.cpu().fp_flags(),
             stack,
             return_code: self.process.image.return_code,
+            guards: self.process.mm.has_guards(),
             page: self.process.image.page,
         };
         let mut state = self.cpu().state().to_vec();
@@ -655,6 +657,7 @@ impl Task {
         strace_signal::acted(self, signo);
         if kills_by_default(signo) {
             stats::tell(self, "killed");
+            stored::save(self);
         }
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));

@@ -2,6 +2,7 @@
 
 use crate::host::{self, Errno, Res};
 use crate::process::Process;
+use crate::random::Random;
 use crate::signal::{Actions, Inbox};
 use arch::abi::AltStack;
 use engine::{Cpu, Exit};
@@ -54,6 +55,16 @@ impl Task {
     pub fn set(&mut self, slot: Slot, v: u64) {
         self.cpu_mut().set(slot, v);
     }
+    /// New random numbers for a thread or process, and under `-seed` for its parent, `child` telling them apart: both have the same state.
+    pub(crate) fn draw_entropy(&mut self, child: bool) {
+        let slots = self.abi().entropy;
+        let before = slots.iter().fold(child.into(), |v: u64, slot| v.rotate_left(1) ^ self.get(*slot));
+        let mut random = Random::new(self.process.options.seed.map(|_| before));
+        for slot in slots {
+            self.set(*slot, random.number());
+        }
+    }
+
     pub fn abi(&self) -> &'static arch::Abi {
         self.process.guest.abi
     }

@@ -99,6 +99,10 @@ impl Task {
             vforked: vfork,
         });
         child.cpu_mut().fork_state_from(self.cpu());
+        child.draw_entropy(true);
+        if self.process.options.seed.is_some() {
+            self.draw_entropy(false);
+        }
         prepare(&mut child);
         let stack = stacks.0 + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
@@ -132,7 +136,11 @@ impl Task {
             self.tid = host::gettid();
             self.inbox.forget();
             self.inbox.forget_host_mask();
+            self.draw_entropy(true);
             child(self);
+        }
+        if result != Ok(0) && self.process.options.seed.is_some() {
+            self.draw_entropy(false);
         }
         signal::set_host_mask(old);
         result

@@ -1,7 +1,7 @@
 //! Signal frames of Linux on AArch64: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
 //! what arch/arm64/kernel/signal.c does.
 
-use crate::state::{DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, v, x};
+use crate::state::{BTYPE, DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, v, x};
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, Restored, SignalFrame};
 use ir::fpflag;
 
@@ -46,6 +46,9 @@ const FPSR_QC: u32 = 1 << 27;
 /// PSTATE's N, Z, C, V and the bits of a flags slot ([`ir::Ty::Flags`]).
 const CONDITIONS: [(u32, u32); 4] = [(31, 15), (30, 14), (29, 8), (28, 0)];
 
+/// PSTATE.BTYPE's place.
+const PSTATE_BTYPE: u32 = 10;
+
 fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
     bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
 }
@@ -66,7 +69,7 @@ fn fpsr(state: &[u8], flags: u32) -> u32 {
 fn pstate(state: &[u8]) -> u64 {
     let flags = STATE.get(state, NZCV);
     let nzcv = CONDITIONS.iter().fold(0, |v, (p, f)| v | (flags >> f & 1) << p);
-    nzcv | STATE.get(state, DIT) | STATE.get(state, SSBS)
+    nzcv | STATE.get(state, DIT) | STATE.get(state, SSBS) | STATE.get(state, BTYPE) << PSTATE_BTYPE
 }
 
 /// See [`arch::abi::Signals::deliver`].
@@ -116,6 +119,8 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     STATE.set(state, x(30), back);
     STATE.set(state, SP, at);
     STATE.set(state, PC, d.handler);
+    // As BLR leaves it.
+    STATE.set(state, BTYPE, if d.guards { 2 } else { 0 });
     SignalFrame { at, bytes: b, record: Some((record, links)) }
 }
 
@@ -144,6 +149,7 @@ pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u
     STATE.set(state, NZCV, CONDITIONS.iter().fold(0, |v, (p, f)| v | (pstate >> p & 1) << f));
     STATE.set(state, DIT, pstate & 1 << 24);
     STATE.set(state, SSBS, pstate & 1 << 12);
+    STATE.set(state, BTYPE, pstate >> PSTATE_BTYPE & 3);
     let fpsr = word(fp + 8, 4) as u32;
     let qc = STATE.offset(QC);
     state[qc..qc + 16].fill(u8::from(fpsr & FPSR_QC != 0));
@@ -215,6 +221,7 @@ mod tests {
             stack: 0x7008,
             return_code: 0x9000,
             page: 0,
+            guards: false,
         }
     }
 

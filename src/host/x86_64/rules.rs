@@ -91,7 +91,7 @@ impl Tracker {
             return Some(rule);
         }
         let before = self.held[slot as usize];
-        let wide = r.ty(v).bytes() >= rule.ty.bytes();
+        let wide = r.ty(v).bytes() >= rule.ty().bytes();
         let added = match *r.op(v) {
             Op::Bin(bin @ (Bin::Add | Bin::Sub), x, c)
                 if wide && !before.is_none() && plan.root[x.0 as usize] == before =>
@@ -128,7 +128,7 @@ impl Tracker {
         }
         let right = self.operand(r, plan, map, b)?;
         let left = self.operand(r, plan, map, a).or_else(|| self.undone(r, plan, map, op, a, b))?;
-        FlagsRule { op, ty, a: left, b: right }.checked()
+        FlagsRule { op, wide: ty == Ty::I64, a: left, b: right }.checked()
     }
 
     /// Operand `a` from the result of adding or subtracting a constant, which is in a slot.
@@ -152,7 +152,8 @@ impl Tracker {
 
     fn operand(&self, r: &Region, plan: &Plan, map: &Map, v: Val) -> Option<RuleOperand> {
         if let Some(c) = r.const_of(v) {
-            return Some(RuleOperand::Const(c));
+            let c = ir::fold::sign_extend(c, r.ty(v).bits()) as i64;
+            return i32::try_from(c).ok().map(RuleOperand::Const);
         }
         let root = plan.root[v.0 as usize];
         let slot = (0..self.held.len()).find(|&s| self.held[s] == root && fits(map, s, r.ty(v)))?;

@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn exit(&mut self) {
-        self.a.mov_mr(Size::D, field(at::EXIT_INDEX), SCRATCH);
+        self.a.mov_mr(Size::Q, field(at::EXIT_RECORD), SCRATCH);
         self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Static as i32);
         self.store_homes();
         self.leave();

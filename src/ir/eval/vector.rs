@@ -163,6 +163,10 @@ pub(super) fn v2(op: V2, lane: Lane, a: u128, b: u128) -> u128 {
     let a_at = |i| get(a, lane, i).into();
     let b_at = |i| get(b, lane, i).into();
     let either = |second: bool, i| if second { b_at(i) } else { a_at(i) };
+    if let Some(op) = op.of_neighbours() {
+        let pair = |v, i| lane2(op, lane.bits(), get(v, lane, 2 * i), get(v, lane, 2 * i + 1));
+        return all(lane, |i| if i < half { pair(a, i) } else { pair(b, i - half) });
+    }
     match op {
         V2::And => a & b,
         V2::Or => a | b,
@@ -249,6 +253,11 @@ fn lane2(op: V2, bits: u32, a: u64, b: u64) -> i128 {
         | V2::ZipHi
         | V2::UnzipEven
         | V2::UnzipOdd
+        | V2::PairwiseAdd
+        | V2::PairwiseMinS
+        | V2::PairwiseMinU
+        | V2::PairwiseMaxS
+        | V2::PairwiseMaxU
         | V2::TrnEven
         | V2::TrnOdd
         | V2::Tbl

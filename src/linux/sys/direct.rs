@@ -50,8 +50,8 @@ static GETTIMEOFDAY: AtomicU64 = AtomicU64::new(0);
 static GETCPU: AtomicU64 = AtomicU64::new(0);
 
 /// A call that the vDSO serves: its row, what it writes, the vDSO's function and where that is kept, and who calls it.
-type Row5 = (&'static Row, fn() -> &'static Layout, &'static str, &'static AtomicU64, Served);
-static SERVED: [Row5; 6] = [
+type ByVdso = (&'static Row, fn() -> &'static Layout, &'static str, &'static AtomicU64, Served);
+static SERVED: [ByVdso; 6] = [
     (&rows::sys_clock_gettime, Timespec::layout, "__vdso_clock_gettime", &CLOCK_GETTIME, clock_gettime),
     (&rows::sys_clock_gettime32, Timespec32::layout, "__vdso_clock_gettime", &CLOCK_GETTIME, clock_gettime32),
     (&rows::sys_clock_getres, Timespec::layout, "__vdso_clock_getres", &CLOCK_GETRES, clock_getres),

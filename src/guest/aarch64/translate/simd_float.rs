@@ -6,7 +6,6 @@
 use super::Cx;
 use super::helper;
 use super::simd::{fp_lanes, fp_shape, rows};
-use super::simd_integer::pairs;
 use crate::insn::*;
 use ir::{Env, Fmt, Fp1, Fp2, FpCc, Lane, NanRule, Round, Shape, Ty, V1, V2, VShift, Val};
 
@@ -72,6 +71,16 @@ rows! { compare(e k d n m):
     fcmgt Fcmgt(FpCc::Gt);
     facge Facge(FpCc::AbsGe);
     facgt Facgt(FpCc::AbsGt);
+}
+
+/// The even and the odd lanes of Vm:Vn, each pair side by side (64 bits: of their low halves).
+fn pairs(cx: &mut Cx, q: u32, lane: Lane, n: u32, m: u32) -> (Val, Val) {
+    let (mut a, mut b) = (cx.v(n), cx.v(m));
+    if q == 0 {
+        a = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
+        b = a;
+    }
+    (cx.b.v2(V2::UnzipEven, lane, a, b), cx.b.v2(V2::UnzipOdd, lane, a, b))
 }
 
 fn pairwise(cx: &mut Cx, [e, k, d, n, m]: [u32; 5], op: Fp2) {

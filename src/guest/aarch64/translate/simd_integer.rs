@@ -172,37 +172,23 @@ rows! { double_multiply_accumulate_same(e k d n m):
     sqrdmlsh Sqrdmlsh(true);
 }
 
-/// The even and the odd lanes of Vm:Vn, each pair side by side (64 bits: of their low halves).
-pub(super) fn pairs(cx: &mut Cx, q: u32, lane: Lane, n: u32, m: u32) -> (Val, Val) {
+/// Vd = op of neighbours in Vm:Vn.
+fn pairwise(cx: &mut Cx, [e, k, d, n, m]: [u32; 5], op: V2) {
     let (mut a, mut b) = (cx.v(n), cx.v(m));
-    if q == 0 {
+    if e >> 2 == 0 {
         a = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
         b = a;
     }
-    (cx.b.v2(V2::UnzipEven, lane, a, b), cx.b.v2(V2::UnzipOdd, lane, a, b))
-}
-
-/// Vd = op of neighbours in Vm:Vn.
-fn pairwise(cx: &mut Cx, [e, k, d, n, m]: [u32; 5], op: V2) {
-    if n == m && e == 4 && matches!(op, V2::MaxU | V2::MinU) {
-        // Bytes of one register (how string functions look for a match): neighbours meet by a shift, then every second result counts.
-        let v = cx.v(n);
-        let upper = cx.b.vshift(VShift::ShrU, Lane::H, v, 8);
-        let both = cx.b.v2(op, Lane::B, v, upper);
-        let v = cx.b.v2(V2::UnzipEven, Lane::B, both, both);
-        return cx.set_lanes(e, k, d, v);
-    }
-    let (even, odd) = pairs(cx, e >> 2, lane(e), n, m);
-    let v = cx.b.v2(op, lane(e), even, odd);
+    let v = cx.b.v2(op, lane(e), a, b);
     cx.set_lanes(e, k, d, v);
 }
 
 rows! { pairwise(e k d n m):
-    addp Addp(V2::Add);
-    smaxp Smaxp(V2::MaxS);
-    umaxp Umaxp(V2::MaxU);
-    sminp Sminp(V2::MinS);
-    uminp Uminp(V2::MinU);
+    addp Addp(V2::PairwiseAdd);
+    smaxp Smaxp(V2::PairwiseMaxS);
+    umaxp Umaxp(V2::PairwiseMaxU);
+    sminp Sminp(V2::PairwiseMinS);
+    uminp Uminp(V2::PairwiseMinU);
 }
 
 /// Vd = op(Vn, Vm), bit by bit.

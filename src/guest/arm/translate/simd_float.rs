@@ -3,8 +3,7 @@
 //! Operations in several steps take them in the order of the manual's pseudocode, so that NaNs and flags agree.
 
 use super::Cx;
-use super::simd::{rows, singles};
-use super::simd_integer::pairs;
+use super::simd::{Three, rows, singles};
 use crate::insn::*;
 use ir::{Fmt, Fp1, Fp2, FpCc, Lane, Round, V2, V3, Val};
 
@@ -79,6 +78,13 @@ rows! { compare(q d n m):
     vcgt_v VcgtV(FpCc::Gt);
     vacge Vacge(FpCc::AbsGe);
     vacgt Vacgt(FpCc::AbsGt);
+}
+
+/// The even and the odd lanes of Dm:Dn, each pair side by side.
+fn pairs(cx: &mut Cx, r: Three, lane: Lane) -> (Val, Val) {
+    let (a, b) = (cx.d(r.n), cx.d(r.m));
+    let both = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
+    (cx.b.v2(V2::UnzipEven, lane, both, both), cx.b.v2(V2::UnzipOdd, lane, both, both))
 }
 
 fn pairwise(cx: &mut Cx, [d, n, m]: [u32; 3], op: Fp2) {

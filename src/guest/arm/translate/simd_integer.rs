@@ -1,7 +1,7 @@
 //! Advanced SIMD on integer lanes of one width: three registers of the same length, two registers (Arm ARM F4.1.11).
 
 use super::Cx;
-use super::simd::{Three, rows};
+use super::simd::rows;
 use crate::insn::*;
 use ir::{Lane, V1, V2, V3, VShift, Val};
 
@@ -138,27 +138,21 @@ rows! { double_multiply_high_same(q z d n m):
     vqrdmulh Vqrdmulh(V2::SatDoubleMulHiRound);
 }
 
-/// The even and the odd lanes of Dm:Dn, each pair side by side.
-pub(super) fn pairs(cx: &mut Cx, r: Three, lane: Lane) -> (Val, Val) {
-    let (a, b) = (cx.d(r.n), cx.d(r.m));
-    let both = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
-    (cx.b.v2(V2::UnzipEven, lane, both, both), cx.b.v2(V2::UnzipOdd, lane, both, both))
-}
-
 fn pairwise(cx: &mut Cx, [u, z, d, n, m]: [u32; 5], op: [V2; 2]) {
     let Some(r) = cx.three(0, d, n, m) else { return };
-    let (even, odd) = pairs(cx, r, Lane::log2(z));
-    let v = cx.b.v2(op[u as usize], Lane::log2(z), even, odd);
+    let (a, b) = (cx.d(r.n), cx.d(r.m));
+    let both = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
+    let v = cx.b.v2(op[u as usize], Lane::log2(z), both, both);
     cx.set_d(d, v);
 }
 
 rows! { pairwise(u z d n m):
-    vpmax Vpmax([V2::MaxS, V2::MaxU]);
-    vpmin Vpmin([V2::MinS, V2::MinU]);
+    vpmax Vpmax([V2::PairwiseMaxS, V2::PairwiseMaxU]);
+    vpmin Vpmin([V2::PairwiseMinS, V2::PairwiseMinU]);
 }
 
 pub(crate) fn vpadd_i(cx: &mut Cx, i: VpaddI) {
-    pairwise(cx, [0, i.z, i.d, i.n, i.m], [V2::Add; 2]);
+    pairwise(cx, [0, i.z, i.d, i.n, i.m], [V2::PairwiseAdd; 2]);
 }
 
 /// Vd = op(Vn, Vm), bit by bit.

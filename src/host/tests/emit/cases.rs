@@ -79,6 +79,7 @@ pub(crate) fn vector() -> Vec<Case> {
         ZipHi,
         UnzipEven,
         UnzipOdd,
+        PairwiseAdd,
         TrnEven,
         TrnOdd,
     ];
@@ -92,7 +93,7 @@ pub(crate) fn vector() -> Vec<Case> {
             }
         }
         if lane != Lane::D {
-            for op in [MulWideS, MulWideU] {
+            for op in [MulWideS, MulWideU, PairwiseMinS, PairwiseMinU, PairwiseMaxS, PairwiseMaxU] {
                 c.push(case(Op::V2(op, lane, N, N), V, &[V, V]));
             }
             for op in [WidenS, WidenU, PairAddS, PairAddU] {
@@ -364,6 +365,11 @@ pub(crate) fn integer() -> Vec<Case> {
             c.push(case(Op::FlagsSbc(N, N, N), Ty::Flags, &[ty, ty, Ty::Flags]));
         }
         c.push(case(Op::FlagsNz(N, N), Ty::Flags, &[ty, Ty::Flags]));
+        for shift in [Bin::Shl, Bin::Shr, Bin::Sar] {
+            for amount in [1, 3, ty.bits() as u8 - 1] {
+                c.push(case(Op::FlagsShift { shift, v: N, amount, flags: N }, Ty::Flags, &[ty, Ty::Flags]));
+            }
+        }
         if ty != Ty::I64 {
             c.push(case(Op::Zext(N), Ty::I64, &[ty]));
             c.push(case(Op::Sext(N), Ty::I64, &[ty]));

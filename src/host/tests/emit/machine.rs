@@ -2,7 +2,7 @@
 //! region by `ir::eval`.
 
 use host::cpu::{Cpu, GUEST_SIZE};
-use host::x86_64::{Compiler, Map, Request, thunks};
+use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
@@ -10,10 +10,12 @@ use std::sync::atomic::Ordering;
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
 pub(crate) const FLAGS: u16 = 12;
-pub(crate) const V128S: std::ops::Range<u16> = 13..25;
+pub(crate) const V128S: std::ops::Range<u16> = 13..37;
 /// Rounds of loops.
-pub(crate) const COUNTS: std::ops::Range<u16> = 25..27;
-const SLOTS: usize = 27;
+pub(crate) const COUNTS: std::ops::Range<u16> = 37..39;
+const SLOTS: usize = 39;
+/// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
+const VECTOR_HOMES: u16 = 18;
 
 pub(crate) static TYPES: [Ty; SLOTS] = {
     let mut t = [Ty::V128; SLOTS];
@@ -26,7 +28,7 @@ pub(crate) static TYPES: [Ty; SLOTS] = {
         };
         i += 1;
     }
-    (t[25], t[26]) = (Ty::I64, Ty::I64);
+    (t[37], t[38]) = (Ty::I64, Ty::I64);
     t
 };
 
@@ -64,6 +66,10 @@ pub(crate) struct Machine {
 }
 
 const CODE: usize = 1 << 20;
+/// Where exit records, link slots and site cells are, from the start of the code. The first two are never read.
+const EXITS: usize = CODE / 2;
+const LINKS: usize = EXITS + (64 << 10);
+const SITES: usize = LINKS + (64 << 10);
 
 extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
@@ -79,12 +85,13 @@ fn place(slot: usize) -> usize {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Machine {
+    pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
-        let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 25, 26].map(Slot).to_vec();
+        let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 37, 38].map(Slot).to_vec();
         let vec_homes = V128S.map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let map = Map::with(StateMap { slots, int_homes, vec_homes, syscall }, 7, 6);
+        let state = StateMap { slots, int_homes, vec_homes, syscall };
+        let map = Map::with(state, features, 7, VECTOR_HOMES.into());
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -108,7 +115,7 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: Compiler::new(map, thunks),
+            compiler: Compiler::new(map, thunks, features),
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),
@@ -121,17 +128,17 @@ impl Machine {
     /// Compiles a region in place of the one before. It leaves by exits only.
     pub(crate) fn load(&mut self, region: &Region, hot: bool) {
         self.sites.clear();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            &raw const **sites.last().expect("one was pushed") as u64
-        };
+        let at = |offset: usize| (self.code as usize + offset) as u64;
         let request =
-            Request { region, first_exit: 0, first_link: self.code as u64, first_counter: None, hot, keep: &mut keep };
-        let (asm, _) = self.compiler.compile(request);
+            Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES), count: None, hot };
+        let (asm, out) = self.compiler.compile(request);
+        self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");
         copy(&asm.buf, self.code, self.free);
+        for (n, site) in self.sites.iter().enumerate() {
+            copy(&(&raw const **site as u64).to_le_bytes(), self.code, SITES + 8 * n);
+        }
         let rounding = match region.fp.round {
             Round::NearestEven => 0,
             Round::Down => 1,

@@ -8,6 +8,7 @@ mod regions;
 mod values;
 
 use cases::Case;
+use host::x86_64::Features;
 use ir::Env;
 use machine::{Machine, State};
 use regions::Maker;
@@ -74,9 +75,9 @@ fn compare(machine: &mut Machine, maker: &Maker, state: &State, what: &dyn std::
 }
 
 /// Runs each case with operands of all sorts; how often the operations go by a call of `ir::eval`, by a name for them.
-fn each(cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<String, (u32, u32)> {
+fn each(features: Features, cases: &[Case], variants: usize, runs: usize, seed: u64) -> BTreeMap<String, (u32, u32)> {
     let mut rng = Rng(seed);
-    let mut machine = Machine::new();
+    let mut machine = Machine::new(features);
     let mut maker = Maker::new();
     let mut called: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for case in cases {
@@ -157,14 +158,25 @@ fn report(called: BTreeMap<String, (u32, u32)>) {
     }
 }
 
+/// The least that a host has, and all that this one has.
+fn features() -> Vec<Features> {
+    let mut all = vec![Features::default(), Features::detect()];
+    all.dedup();
+    all
+}
+
 #[test]
 fn vector_operations() {
-    report(each(&cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
+    for f in features() {
+        report(each(f, &cases::vector(), 12, 12, 0x1234_5678_9abc_def1));
+    }
 }
 
 #[test]
 fn integer_operations() {
-    report(each(&cases::integer(), 24, 12, 0x1f34_5678_9abc_def1));
+    for f in features() {
+        report(each(f, &cases::integer(), 24, 12, 0x1f34_5678_9abc_def1));
+    }
 }
 
 #[test]
@@ -172,7 +184,9 @@ fn float_operations() {
     for env in cases::environments() {
         for round in cases::ROUNDS {
             let flush = env.flush_in || env.nan != Env::IEEE_ARM.nan;
-            report(each(&cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
+            for f in features() {
+                report(each(f, &cases::float(env.round(round)), if flush { 3 } else { 6 }, 60, 0x77 + round as u64));
+            }
         }
     }
 }
@@ -180,7 +194,7 @@ fn float_operations() {
 #[test]
 fn narrowed_after_a_spill() {
     let mut rng = Rng(0x0bad_cafe_1234_5671);
-    let (mut machine, mut maker) = (Machine::new(), Maker::new());
+    let (mut machine, mut maker) = (Machine::new(Features::detect()), Maker::new());
     for i in 0..20 {
         maker.start(ir::Round::NearestEven);
         maker.crowded(&mut rng);
@@ -206,8 +220,10 @@ fn all_cases() -> Vec<Case> {
 fn random_loops() {
     let cases = all_cases();
     let mut rng = Rng(0x0bad_cafe_1234_5679 + number("RQEMU_SEED", 0));
-    let (mut machine, mut maker) = (Machine::new(), Maker::new());
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
     for i in 0..number("RQEMU_REGIONS", 3000) / 2 {
+        let machine = rng.pick_mut(&mut machines);
         maker.start(rng.pick(&cases::ROUNDS));
         maker.loops(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
@@ -218,7 +234,7 @@ fn random_loops() {
         machine.load(&region, !rng.one_in(4));
         for _ in 0..4 {
             let state = random_state(&mut rng);
-            compare(&mut machine, &maker, &state, &i);
+            compare(machine, &maker, &state, &i);
         }
     }
 }
@@ -227,17 +243,18 @@ fn random_loops() {
 fn random_regions() {
     let cases = all_cases();
     let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));
-    let mut machine = Machine::new();
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
     let mut maker = Maker::new();
     let n = number("RQEMU_REGIONS", 3000);
     for i in 0..n {
+        let machine = rng.pick_mut(&mut machines);
         maker.start(rng.pick(&cases::ROUNDS));
         maker.random(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
         machine.load(maker.region(), false);
         for _ in 0..4 {
             let state = random_state(&mut rng);
-            compare(&mut machine, &maker, &state, &i);
+            compare(machine, &maker, &state, &i);
         }
     }
 }

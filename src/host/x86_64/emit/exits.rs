@@ -8,8 +8,8 @@ use super::super::asm::{Alu, Cc as X, Label, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
-use crate::Exit;
 use crate::cpu::{JUMP_CACHE, at};
+use crate::{COUNTER, Exit, ExitRecord};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
@@ -30,7 +30,13 @@ impl Emitter<'_> {
         if !self.takes_over(b) {
             self.save_pending();
         }
+        self.note_way(b);
+    }
+
+    /// What is known where a way leads to a block.
+    fn note_way(&mut self, b: BlockId) {
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
+        self.fenced_at[b.0 as usize] = self.fenced && self.predecessors[b.0 as usize] == 1 && b.0 != 0;
     }
 
     /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
@@ -56,13 +62,19 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
-        if !matches!(self.loc(cond), Loc::Cc(_)) {
+        if self.map.flags.is_some_and(|flags| [then, other].into_iter().all(|b| self.plan.is_dead_in(b, flags))) {
+            self.drop_pending();
+        } else if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
             self.clobber();
         }
         let cc = self.host_cond(cond);
-        let (cc, target, rest) =
-            if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
+        // What leads back is a loop's end and mostly taken: it stands in line, without a jump to the cold part.
+        let (cc, target, rest) = if !self.leads_back(then) && (self.is_next(other) || !self.is_next(then)) {
+            (cc, then, other)
+        } else {
+            (negate(cc), other, then)
+        };
         let label = self.edge(target);
         match cc {
             HostCc::One(cc) => self.a.jcc(cc, label),
@@ -83,7 +95,7 @@ impl Emitter<'_> {
 
     /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
     fn edge(&mut self, b: BlockId) -> Label {
-        self.stub_at[b.0 as usize] = (self.pc, self.extra);
+        self.note_way(b);
         let to = self.labels[b.0 as usize];
         let (pending, ruled) = (self.pending_kind(), self.rule_now());
         if self.takes_over(b) || pending.is_none() && ruled.is_none() {
@@ -94,7 +106,14 @@ impl Emitter<'_> {
         label
     }
 
-    /// A block that only leaves, in the cold part.
+    /// Whether a block not yet written does nothing but leave for code a little further up.
+    fn leads_back(&self, b: BlockId) -> bool {
+        let near = self.pc.saturating_sub(1024)..=self.pc;
+        let goes_back = matches!(self.r.blocks[b.0 as usize].term, Term::Goto { pc } if near.contains(&pc));
+        goes_back && self.is_stub(b) && !self.emitted[b.0 as usize]
+    }
+
+    /// A block that only leaves.
     pub(super) fn stub(&mut self, id: BlockId) {
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
@@ -182,20 +201,20 @@ impl Emitter<'_> {
             return self.leave_restored(exit);
         }
         let way_out = *self.way_out.get_or_insert_with(|| self.a.label());
-        self.exit_number(exit);
+        self.hand_exit(exit);
         self.a.jmp(way_out);
     }
 
     /// Leaves for the engine with the homes that hold between regions.
     fn leave_restored(&mut self, exit: Exit) {
-        self.exit_number(exit);
+        self.hand_exit(exit);
         self.a.jmp_extern(self.thunks.exit);
     }
 
-    fn exit_number(&mut self, exit: Exit) {
-        let n = self.first_exit + self.out.exits.len() as u32;
+    fn hand_exit(&mut self, exit: Exit) {
+        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
         self.out.exits.push(exit);
-        self.a.mov_ri(SCRATCH, u64::from(n));
+        self.a.lea(Size::Q, SCRATCH, Mem::external(record));
     }
 
     /// To the homes that hold between regions. The host's flags and scratch stay.
@@ -215,13 +234,23 @@ impl Emitter<'_> {
 
     /// Counts down to the time when what begins at `pc` is hot.
     fn count(&mut self, pc: u64) {
-        let Some(first) = self.first_counter else { return };
-        let counter = first + 4 * u64::from(self.out.counters);
-        self.out.counters += 1;
-        self.a.alu_i(Alu::Sub, Size::D, Mem::external(counter), 1);
+        if self.count.is_none() {
+            return;
+        }
+        let counter = self.out.links.len() as u32;
+        let slot = self.link(COUNTER);
+        self.a.alu_i(Alu::Sub, Size::D, Mem::external(slot), 1);
         let label = self.a.label();
         self.a.jcc(X::B, label);
         self.leave_cold(label, Exit::Hot { pc, from: self.pc, counter }, false);
+    }
+
+    /// To code at `pc`, from a cold path on which guest state stands, in the homes within the region.
+    pub(super) fn go_back(&mut self, pc: u64) {
+        self.host.forget();
+        self.poll(pc);
+        self.restore_homes();
+        self.goto(pc);
     }
 
     /// The address of a new link slot for a guest address.
@@ -236,7 +265,11 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            self.leave_restored(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+            if self.out.links[n].0 == COUNTER {
+                self.out.links[n].1 = self.count.unwrap_or(0);
+                continue;
+            }
+            self.leave_restored(Exit::Goto { pc, link: n as u32 });
         }
     }
 

@@ -6,10 +6,11 @@
 use super::super::alloc::{HostCc, Loc};
 use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Xm, vop};
 use super::super::field;
-use super::super::{SCRATCH, XSCRATCH};
+use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
+use super::int::shift_of;
 use crate::cpu::at;
 use crate::{FlagsAt, FlagsOp, FlagsRule, RuleOperand};
 use ir::{BlockId, Cc, Env, Fmt, Op, Shape, Ty, Val};
@@ -19,6 +20,8 @@ use ir::{BlockId, Cc, Env, Fmt, Op, Shape, Ty, Val};
 pub(in super::super) enum Kind {
     /// N, Z, V as they are; C inverted or not.
     Int { inverted: bool },
+    /// N and Z, and C (not inverted) if `carry`; the rest of the flags is in the slot's memory, which is not overwritten meanwhile.
+    Part { slot: u16, carry: bool },
     /// A floating-point comparison, its operands swapped or not.
     Fcmp { swapped: bool },
 }
@@ -27,7 +30,7 @@ pub(in super::super) enum Kind {
 #[derive(Clone, Default, Debug)]
 pub(in super::super) struct HostFlags {
     /// They hold guest flags of this kind: the value, or NONE if it has no name in this block.
-    cur: Option<(Val, Kind)>,
+    pub(super) cur: Option<(Val, Kind)>,
     /// They are what this slot of guest state holds, and it is stale in memory.
     pending: Option<u16>,
     /// The flags slot is stale in memory; its rule tells what it should hold.
@@ -62,19 +65,13 @@ fn packed(nzcv: u64) -> u32 {
 
 impl Emitter<'_> {
     /// For a fault record: where flags are, and whose they are.
-    pub(super) fn flags_at(&mut self) -> (FlagsAt, u16) {
+    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
         match (self.host.cur, self.host.pending) {
             (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
+            (Some((_, Kind::Part { carry, .. })), Some(slot)) => (FlagsAt::HostPart { carry }, slot),
             (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
             _ => match self.rule_now() {
-                Some((slot, rule)) => {
-                    let known = self.out.rules.iter().position(|r| *r == rule);
-                    let n = known.unwrap_or_else(|| {
-                        self.out.rules.push(rule);
-                        self.out.rules.len() - 1
-                    });
-                    (FlagsAt::Rule(n as u16), slot)
-                }
+                Some((slot, rule)) => (FlagsAt::Rule(rule), slot),
                 None => (FlagsAt::Slot, 0),
             },
         }
@@ -94,7 +91,7 @@ impl Emitter<'_> {
         self.tracker.start(self.map.homed.len(), self.rules[n]);
         self.host = std::mem::take(&mut self.entry[n]);
         self.host.ruled |= self.rules[n].is_some() && self.host.pending.is_none() && !self.found[n];
-        if self.plan.dead_at_entry[n] {
+        if self.map.flags.is_some_and(|flags| self.plan.is_dead_in(id, flags)) {
             self.host.forget();
         }
     }
@@ -103,12 +100,13 @@ impl Emitter<'_> {
     pub(super) fn takes_over(&mut self, b: BlockId) -> bool {
         let n = b.0 as usize;
         if self.hands_over(b) {
+            debug_assert!(!self.host.ruled || self.rules[n] == self.tracker.rule, "the rule at block {n}");
             self.entry[n] = self.host.handed_over();
             self.found[n] = true;
             return true;
         }
         debug_assert!(self.rules[n].is_none() || self.rules[n] == self.tracker.rule, "the rule at block {n}");
-        self.rules[n].is_some() || self.plan.dead_at_entry[n]
+        self.rules[n].is_some() || self.map.flags.is_some_and(|flags| self.plan.is_dead_in(b, flags))
     }
 
     /// Before instruction `i`, which may overwrite what the rule is made of: flags that somebody will see are saved. Whether nobody will
@@ -172,17 +170,16 @@ impl Emitter<'_> {
     /// Makes flags by a rule and stores them in their slot. Takes scratch and the host's flags.
     pub(super) fn save_by_rule(&mut self, slot: u16, rule: FlagsRule) {
         let kind = self.make_by_rule(rule);
-        self.pack(kind, false);
+        self.pack(kind);
         self.store_flags_slot(slot);
     }
 
     fn make_by_rule(&mut self, rule: FlagsRule) -> Kind {
-        let size = super::super::alloc::size(rule.ty);
+        let size = super::super::alloc::size(rule.ty());
         let (mut left, mut right) = (rule.a, rule.b);
         let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
         let small = |o: RuleOperand| match o {
-            RuleOperand::Const(c) if rule.ty == Ty::I32 => Some(c as i32),
-            RuleOperand::Const(c) => i32::try_from(c as i64).ok(),
+            RuleOperand::Const(c) => Some(c),
             RuleOperand::Slot { .. } => None,
         };
         if rule.op == FlagsOp::And && left != right && !plain(right) && small(right).is_none() {
@@ -244,7 +241,7 @@ impl Emitter<'_> {
 
     fn operand_in_scratch(&mut self, o: RuleOperand, size: Size) {
         match o {
-            RuleOperand::Const(c) => self.a.mov_ri(SCRATCH, c),
+            RuleOperand::Const(c) => self.a.mov_ri(SCRATCH, i64::from(c) as u64),
             RuleOperand::Slot { slot, add } => match (self.place(slot), add) {
                 (Rm::Reg(r), add) => self.a.lea(size, SCRATCH, Mem::base(r, add)),
                 (m, add) => {
@@ -257,6 +254,11 @@ impl Emitter<'_> {
         }
     }
 
+    /// The slot that the host's flags were to be saved in is going to be overwritten unseen.
+    pub(super) fn drop_pending(&mut self) {
+        (self.host.pending, self.host.ruled) = (None, false);
+    }
+
     /// The slot whose flags stand in the host's only, and their kind.
     pub(super) fn pending_kind(&self) -> Option<(u16, Kind)> {
         Some((self.host.pending?, self.host.cur?.1))
@@ -264,25 +266,18 @@ impl Emitter<'_> {
 
     /// Before an instruction that changes the host's flags: what is needed of them is saved.
     pub(in super::super) fn clobber(&mut self) {
-        // Truth values saved so are no operands of the current operation: they are not locked.
-        let locked = self.gpr.locked;
-        for v in std::mem::take(&mut self.host.conds) {
-            if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
-                self.reg(v);
-                self.gpr.locked = locked;
-            }
-        }
+        self.save_conditions();
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        let of_rule = match self.host.pending {
-            Some(slot) => Some(slot) == self.map.flags,
-            None => self.host.ruled && self.host.ruled_val == Some(v),
-        };
-        if of_rule && self.tracker.rule.is_some() && !self.host.rule_fails {
+        if self.rule_tells(v) {
             self.host.ruled = true;
             self.host.ruled_val = Some(v).filter(|_| named);
-        } else if self.host.pending.is_some() || named {
-            self.pack(kind, true);
+        } else {
+            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
+            let named = named && !early;
+            if self.host.pending.is_some() || named {
+                self.pack(kind);
+            }
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
             }
@@ -293,8 +288,34 @@ impl Emitter<'_> {
         (self.host.cur, self.host.pending) = (None, None);
     }
 
+    /// Whether flags `v`, which are in the host's, are those of the flags slot, and its rule will tell them behind this instruction.
+    fn rule_tells(&self, v: Val) -> bool {
+        let of_slot = match self.host.pending {
+            Some(slot) => Some(slot) == self.map.flags,
+            None => self.host.ruled && self.host.ruled_val == Some(v),
+        };
+        of_slot && self.tracker.rule.is_some() && !self.host.rule_fails
+    }
+
+    /// Truth values that are conditions on the host's flags go to registers.
+    fn save_conditions(&mut self) {
+        // They are no operands of the current operation: they are not locked.
+        let locked = self.gpr.locked;
+        for v in std::mem::take(&mut self.host.conds) {
+            if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
+                self.reg(v);
+                self.gpr.locked = locked;
+            }
+        }
+    }
+
     /// Whether `clobber` would have anything to save.
     pub(super) fn host_flags_live(&self) -> bool {
+        self.host_flags_wanted() || self.host.pending.is_some()
+    }
+
+    /// Whether operations of this block still read the host's flags (beside the slot that they are to stand in).
+    pub(super) fn host_flags_wanted(&self) -> bool {
         let conds = self
             .host
             .conds
@@ -303,7 +324,42 @@ impl Emitter<'_> {
         let named = self.host.cur.is_some_and(|(v, _)| {
             !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None
         });
-        conds || named || self.host.pending.is_some()
+        conds || named
+    }
+
+    /// Evaluates the conditions that are all that is still to be read of flags `v`, which stand in the host's; whether that is so.
+    fn conditions_early(&mut self, v: Val, kind: Kind) -> bool {
+        const AHEAD: u32 = 24;
+        let (next, last) = (self.now + 1, self.plan.last_use[v.0 as usize]);
+        if last < next || last - next > AHEAD || TEMPS.into_iter().all(|r| self.gpr.locked & 1 << r.0 != 0) {
+            return false;
+        }
+        let mut conds = [(Val::NONE, HostCc::FpEq); 2];
+        let mut n = 0;
+        for i in self.now..=last {
+            let op = &self.r.insts[i as usize].op;
+            let mut reads = false;
+            op.for_each_arg(|a| reads |= a == v);
+            match *op {
+                _ if !reads || self.plan.skip[i as usize] => {}
+                _ if i < next => return false,
+                Op::Cond(cc, _) => match host_cc(cc, kind) {
+                    Some(host) if n < conds.len() => {
+                        conds[n] = (Val(i), host);
+                        n += 1;
+                    }
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        }
+        let locked = self.gpr.locked;
+        for (c, host) in conds.into_iter().take(n) {
+            self.set_loc(c, Loc::Cc(host));
+            self.reg(c);
+            self.gpr.locked = locked;
+        }
+        true
     }
 
     fn store_flags_slot(&mut self, slot: u16) {
@@ -318,18 +374,26 @@ impl Emitter<'_> {
         self.now_spilled(v, n);
     }
 
-    /// The host's flags in memory form in scratch. If `keep`, those of `Int` kinds stay as they were.
-    fn pack(&mut self, kind: Kind, keep: bool) {
+    /// The host's flags in memory form in scratch. Those of `Int` kinds stay as they were.
+    fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
-                if inverted {
-                    self.a.cmc();
-                }
                 self.a.lahf();
                 self.a.setcc(X::O, SCRATCH);
-                if inverted && keep {
-                    self.a.cmc();
+                if inverted {
+                    // One more turns C, the lowest bit of ah, and leaves the host's flags; the carry runs out in the bits between C and Z.
+                    self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, 0x100));
                 }
+            }
+            Kind::Part { slot, carry } => {
+                let m = self.map.mem(slot as usize);
+                if !carry {
+                    // A rotation through the carry changes no other flag that counts here.
+                    self.a.movzx(Size::B, SCRATCH, Mem { disp: m.disp + 1, ..m });
+                    self.a.shift_i(Shift::Rcr, Size::B, SCRATCH, 1);
+                }
+                self.a.lahf();
+                self.a.mov(Size::B, SCRATCH, m);
             }
             Kind::Fcmp { swapped } => {
                 self.a.lahf();
@@ -352,7 +416,7 @@ impl Emitter<'_> {
 
     /// The host's flags, which mean this, to a slot. Takes scratch.
     pub(super) fn save_flags(&mut self, slot: u16, kind: Kind) {
-        self.pack(kind, false);
+        self.pack(kind);
         self.store_flags_slot(slot);
     }
 
@@ -377,6 +441,11 @@ impl Emitter<'_> {
     }
 
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
+        if let Some((name, Kind::Part { slot: rest, .. })) = self.host.cur
+            && (name != v || rest != slot)
+        {
+            self.clobber();
+        }
         if Some(slot) == self.map.flags && self.host.ruled {
             if self.host.ruled_val == Some(v) {
                 return;
@@ -388,12 +457,7 @@ impl Emitter<'_> {
             }
             self.host.ruled = false;
         }
-        let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
-        if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
-            let m = self.map.mem(slot as usize);
-            self.a.mov(Size::D, SCRATCH, m);
-            self.spill_scratch_flags(old);
-        }
+        self.spill_flags_in_slot(slot, v);
         if self.host.cur.is_some_and(|(name, _)| name == v) {
             match self.host.pending {
                 Some(other) if other != slot => self.save_in_both(v, other, slot),
@@ -417,7 +481,7 @@ impl Emitter<'_> {
     /// The value in the host's flags becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
         let live = self.live_after(v);
-        self.pack(self.host.cur.expect("it is there").1, false);
+        self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
         if live {
@@ -477,8 +541,7 @@ impl Emitter<'_> {
 
     /// Names what the host's flags now are. They must have been saved (`clobber`).
     pub(super) fn now_hold(&mut self, v: Val, kind: Kind) {
-        self.host.cur = Some((v, kind));
-        self.host.pending = None;
+        (self.host.cur, self.host.pending) = (Some((v, kind)), None);
     }
 
     /// A truth value that is now a condition of the host's flags.
@@ -498,6 +561,14 @@ impl Emitter<'_> {
             }
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
+            Op::FlagsShift { shift, v: x, amount, flags } => match self.rest_in_slot(v, flags) {
+                Some(slot) if matches!(self.r.ty(x), Ty::I32 | Ty::I64) => {
+                    let r = self.in_scratch(x);
+                    self.a.shift_i(shift_of(shift), super::super::alloc::wide(self.r.ty(x)), r, amount);
+                    self.now_hold(v, Kind::Part { slot, carry: true });
+                }
+                _ => self.eval(v),
+            },
             Op::Select(c, x, y) => self.select_flags(v, c, x, y),
             _ => self.produce(v),
         }
@@ -619,6 +690,10 @@ impl Emitter<'_> {
 
     /// A condition on flags: left in the host's flags if it can be.
     pub(super) fn cond(&mut self, v: Val, cc: Cc, f: Val) {
+        if self.loc(v) != Loc::None {
+            // It was evaluated early.
+            return;
+        }
         if let Some(bits) = self.const_flags(f) {
             let nzcv = (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
             let d = self.def(v, None);
@@ -631,7 +706,7 @@ impl Emitter<'_> {
             return;
         }
         let mut kind = self.flags_host(f);
-        if matches!(kind, Kind::Fcmp { .. }) && host_cc(cc, kind).is_none() {
+        if !matches!(kind, Kind::Int { .. }) && host_cc(cc, kind).is_none() {
             self.clobber();
             kind = self.flags_host(f);
         }
@@ -686,10 +761,15 @@ impl Emitter<'_> {
     pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool, last: u32) {
         self.revive(f);
         let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
-        if let Some(Kind::Int { inverted }) = in_host {
+        let inverted = match in_host {
+            Some(Kind::Int { inverted }) => Some(inverted),
+            Some(Kind::Part { carry: true, .. }) => Some(false),
+            _ => None,
+        };
+        if let (Some(inverted), Some(kind)) = (inverted, in_host) {
             if self.plan.last_use[f.0 as usize] <= last {
                 // This was their last use: what a slot may still need of them has no name.
-                self.host.cur = Some((Val::NONE, Kind::Int { inverted }));
+                self.host.cur = Some((Val::NONE, kind));
             }
             // Saving integer flags leaves the host's as they are.
             self.clobber();
@@ -726,7 +806,68 @@ impl Emitter<'_> {
         self.a.shift_i(Shift::Shl, Size::D, d, 28);
     }
 
+    /// Before flags `v` are made in the host's, of which C (perhaps) and V are those of `old`: the slot that they are going to, with `old` in its
+    /// memory. None if they go to no slot at once. Nothing in the host's flags is needed any more then.
+    pub(super) fn rest_in_slot(&mut self, v: Val, old: Val) -> Option<u16> {
+        let Op::Set(slot, set) = self.r.insts.get(v.0 as usize + 1)?.op else { return None };
+        let slot = slot.0;
+        if set != v || self.r.ty(old) != Ty::Flags {
+            return None;
+        }
+        let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
+        let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
+        if self.host.ruled && Some(slot) == self.map.flags && (other_needed || !in_host) {
+            self.clobber();
+            self.save_ruled();
+        }
+        match self.host.cur {
+            Some((name, _)) if name == old && self.host.pending.is_some_and(|p| p != slot) => return None,
+            Some((name, Kind::Part { slot: rest, carry: false }))
+                if name == old && rest == slot && self.plan.last_use[old.0 as usize] <= v.0 =>
+            {
+                // What is in memory is still the rest.
+                self.save_conditions();
+                self.host.forget();
+                return Some(slot);
+            }
+            Some((name, kind)) if name == old => {
+                self.save_conditions();
+                self.spill_flags_in_slot(slot, old);
+                self.pack(kind);
+                self.store_flags_slot(slot);
+                self.host.forget();
+                self.slot_holds[slot as usize] = old;
+                self.set_loc(old, Loc::Slot(slot));
+                return Some(slot);
+            }
+            _ => {}
+        }
+        let from = self.flags_mem(old);
+        self.clobber();
+        if self.loc(old) != Loc::Slot(slot) {
+            self.spill_flags_in_slot(slot, old);
+            self.a.mov(Size::D, SCRATCH, from);
+            self.store_flags_slot(slot);
+        }
+        Some(slot)
+    }
+
+    /// Flags in a slot's memory, which is going to be overwritten, move out if they are still needed and not `except`.
+    fn spill_flags_in_slot(&mut self, slot: u16, except: Val) {
+        let held = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
+        if !held.is_none() && held != except && self.loc(held) == Loc::Slot(slot) && self.live_after(held) {
+            let m = self.map.mem(slot as usize);
+            self.a.mov(Size::D, SCRATCH, m);
+            self.spill_scratch_flags(held);
+        }
+    }
+
     fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
+        if let Some(slot) = self.rest_in_slot(v, f) {
+            let r = self.reg(x);
+            self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
+            return self.now_hold(v, Kind::Part { slot, carry: false });
+        }
         let m = self.flags_mem(f);
         let r = self.reg(x);
         self.clobber();
@@ -879,6 +1020,15 @@ fn host_cc(cc: Cc, kind: Kind) -> Option<HostCc> {
             (Cc::Hi, true) => X::A,
             (Cc::Ls, true) => X::Be,
             (Cc::Hi | Cc::Ls, false) => return None,
+        }),
+        Kind::Part { carry, .. } => One(match cc {
+            Cc::Eq => X::E,
+            Cc::Ne => X::Ne,
+            Cc::Mi => X::S,
+            Cc::Pl => X::Ns,
+            Cc::Cs if carry => X::B,
+            Cc::Cc if carry => X::Ae,
+            _ => return None,
         }),
         // ucomis a, b leaves Z P C: greater 000, less 001, equal 100, unordered 111.
         Kind::Fcmp { swapped } => match (cc, swapped) {

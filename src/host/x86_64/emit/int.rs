@@ -1,11 +1,22 @@
 //! Integer operations.
 
-use super::super::SCRATCH;
 use super::super::alloc::{HostCc, Loc, size, wide};
-use super::super::asm::{Alu, Cc as X, Mem, Reg, Rm, Shift, Size, Unary};
+use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
+use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::flags::Kind;
-use ir::{Bin, IntCc, Op, Ty, Un, Val};
+use super::vector::splat;
+use ir::{Bin, IntCc, Lane, Op, Ty, Un, Val};
+
+/// What the host's flags are to be after an operation: its own, or anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flags {
+    Own,
+    Any,
+}
+
+/// vgf2p8affineqb's matrix that reverses the bits of each byte.
+pub(super) const REVERSED: u64 = 0x8040_2010_0804_0201;
 
 impl Emitter<'_> {
     /// Emits `v` if it is an integer operation done here.
@@ -82,6 +93,24 @@ impl Emitter<'_> {
         None
     }
 
+    /// The same for flags of which the rest stays in their slot, made ready for it.
+    fn part_after(&mut self, v: Val, is: impl Fn(&Op) -> bool) -> Option<(Val, u16)> {
+        let f = self.flags_after(v, is)?;
+        let (Op::FlagsNz(_, old) | Op::FlagsShift { flags: old, .. }) = *self.r.op(f) else { return None };
+        if let (Op::Get(slot), true) = (*self.r.op(old), old > v) {
+            // It stands between the two.
+            self.get_flags(slot.0, old);
+        }
+        let slot = self.rest_in_slot(f, old)?;
+        self.done = f.0;
+        Some((f, slot))
+    }
+
+    /// The current operation is emitted together with that which makes `flags`: what both use last ends here.
+    fn together_with(&mut self, flags: Val) {
+        (self.now, self.done) = (flags.0, flags.0);
+    }
+
     fn bin(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
         let alu = match bin {
             Bin::Add => Alu::Add,
@@ -108,6 +137,9 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
+        if bin == Bin::And && self.plan.uses[v.0 as usize] == 1 && self.test_for_zero(v, a, b, ty) {
+            return true;
+        }
         let flags = self.flags_after(v, |op| match (*op, bin) {
             (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
@@ -115,19 +147,82 @@ impl Emitter<'_> {
         });
         if let Some(f) = flags {
             self.clobber();
-            self.alu(v, alu, a, b, ty);
+            if matches!(self.r.op(f), Op::FlagsLogic(_)) {
+                self.done = f.0;
+            } else {
+                // Operands that end with the flags end here.
+                self.together_with(f);
+            }
+            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+                self.test(a, b, ty);
+            } else {
+                self.alu(v, alu, a, b, ty, Flags::Own);
+            }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
-            self.done = f.0;
+        } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+                self.test(a, b, ty);
+            } else {
+                self.alu(v, alu, a, b, ty, Flags::Own);
+            }
+            self.now_hold(f, Kind::Part { slot, carry: false });
+        } else if alu == Alu::And && self.low_part(v, a, b) {
         } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
+            self.sub_keeping_flags(v, a, b, ty);
         } else {
             self.clobber();
-            self.alu(v, alu, a, b, ty);
+            self.alu(v, alu, a, b, ty, Flags::Any);
         }
         true
     }
 
-    /// v = a op b, two-operand arithmetic. The host's flags are those of the operation afterwards.
-    fn alu(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty) {
+    /// a & b for a comparison with zero alone, which follows.
+    fn test_for_zero(&mut self, v: Val, a: Val, b: Val, ty: Ty) -> bool {
+        let is_test = |op: &Op| matches!(*op, Op::Cmp(IntCc::Eq | IntCc::Ne, x, zero) if x == v && self.const_of(zero) == Some(0));
+        let Some(cmp) = self.flags_after(v, is_test) else { return false };
+        let Op::Cmp(cc, ..) = *self.r.op(cmp) else { return false };
+        self.clobber();
+        self.test(a, b, ty);
+        self.now_cond(cmp, HostCc::One(int_cc(cc)));
+        self.done = cmp.0;
+        true
+    }
+
+    /// The flags of a & b alone.
+    fn test(&mut self, a: Val, b: Val, ty: Ty) {
+        let size = size(ty);
+        if let Some(imm) = self.imm32(b) {
+            match self.rm(a) {
+                Rm::Reg(r) => self.a.test_i(size, r, imm),
+                Rm::Mem(m) => self.a.test_i(size, m, imm),
+            }
+            return;
+        }
+        let rb = self.reg(b);
+        let ra = self.rm(a);
+        self.a.test(size, ra, rb);
+    }
+
+    /// v = a & b where b is a mask of the low 8, 16 or 32 bits: a move that leaves the flags alone.
+    fn low_part(&mut self, v: Val, a: Val, b: Val) -> bool {
+        let part = match self.const_of(b) {
+            Some(0xff) => Size::B,
+            Some(0xffff) => Size::W,
+            Some(0xffff_ffff) => Size::D,
+            _ => return false,
+        };
+        let from = self.rm(a);
+        let d = self.def(v, Some(a));
+        match part {
+            Size::D => self.a.mov(Size::D, d, from),
+            part => self.a.movzx(part, d, from),
+        }
+        true
+    }
+
+    /// v = a op b, two-operand arithmetic.
+    fn alu(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty, flags: Flags) {
         let size = wide(ty);
         let commutes = !matches!(alu, Alu::Sub | Alu::Sbb);
         if let Some(imm) = self.imm32(b) {
@@ -147,6 +242,10 @@ impl Emitter<'_> {
         } else if rb == Rm::Reg(d) {
             match before_a {
                 Loc::Reg(ra) if commutes => self.a.alu(alu, size, d, ra),
+                Loc::Reg(ra) if alu == Alu::Sub && flags == Flags::Any => {
+                    self.a.alu(alu, size, d, ra);
+                    self.a.unary(Unary::Neg, size, d);
+                }
                 _ => {
                     // d - the subtrahend - is overwritten last.
                     self.copy_from(before_a, a, SCRATCH, ty);
@@ -215,9 +314,31 @@ impl Emitter<'_> {
         true
     }
 
+    /// a - b as a + !b + 1, which leaves the host's flags alone.
+    fn sub_keeping_flags(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
+        let size = wide(ty);
+        self.copy_to_early(a);
+        self.copy_to(b, SCRATCH);
+        self.a.unary(Unary::Not, size, SCRATCH);
+        if let Some(imm) = self.imm32(a).and_then(|i| i.checked_add(1)) {
+            let d = self.def(v, Some(b));
+            return self.a.lea(size, d, Mem::base(SCRATCH, imm));
+        }
+        let ra = self.reg(a);
+        let d = self.def(v, Some(a));
+        self.a.lea(size, d, Mem::sib(ra, SCRATCH, 0, 1));
+    }
+
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
         let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
+        let part = match flags {
+            None => self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)),
+            Some(_) => None,
+        };
         self.clobber();
+        if let Some(f) = flags {
+            self.done = f.0;
+        }
         if let Some(imm) = self.imm32(b) {
             let ra = self.reg(a);
             let d = self.def(v, Some(a));
@@ -233,7 +354,9 @@ impl Emitter<'_> {
         }
         if let Some(f) = flags {
             self.now_hold(f, Kind::Int { inverted: false });
-            self.done = f.0;
+        }
+        if let Some((f, slot)) = part {
+            self.now_hold(f, Kind::Part { slot, carry: false });
         }
     }
 
@@ -284,6 +407,18 @@ impl Emitter<'_> {
             self.a.rorx(size, d, ra, n);
             return;
         }
+        let is_flags =
+            |op: &Op| matches!(*op, Op::FlagsShift { shift, v, amount, .. } if (shift, v, amount) == (bin, a, n));
+        if let Some((f, slot)) = self.part_after(v, is_flags) {
+            self.now = f.0;
+            let ra = self.reg(a);
+            let d = self.def(v, None);
+            if d != ra {
+                self.a.mov(size, d, ra);
+            }
+            self.a.shift_i(shift_of(bin), size, d, n);
+            return self.now_hold(f, Kind::Part { slot, carry: true });
+        }
         if self.host_flags_live() {
             let ra = self.rm(a);
             let d = self.def(v, None);
@@ -309,12 +444,7 @@ impl Emitter<'_> {
         if d != ra {
             self.a.mov(size, d, ra);
         }
-        let op = match bin {
-            Bin::Shl => Shift::Shl,
-            Bin::Shr => Shift::Shr,
-            _ => Shift::Sar,
-        };
-        self.a.shift_i(op, size, d, n);
+        self.a.shift_i(shift_of(bin), size, d, n);
     }
 
     fn mul(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
@@ -455,6 +585,9 @@ impl Emitter<'_> {
                 if un == Un::Neg || ty == Ty::I1 {
                     self.clobber();
                 }
+                if let Some(f) = flags {
+                    self.together_with(f);
+                }
                 let ra = self.reg(a);
                 let d = self.def(v, Some(a));
                 if d != ra {
@@ -467,7 +600,6 @@ impl Emitter<'_> {
                 self.a.unary(if un == Un::Neg { Unary::Neg } else { Unary::Not }, size, d);
                 if let Some(f) = flags {
                     self.now_hold(f, Kind::Int { inverted: true });
-                    self.done = f.0;
                 }
             }
             Un::Clz | Un::Ctz | Un::Popcnt if matches!(ty, Ty::I32 | Ty::I64) => {
@@ -496,6 +628,16 @@ impl Emitter<'_> {
 
     /// Bytes swapped, then the bits of each byte by halves: nibbles, pairs, neighbours.
     fn bit_reverse(&mut self, v: Val, a: Val, size: Size) {
+        if self.features.gfni {
+            let r = self.reg(a);
+            let d = self.def(v, Some(a));
+            let matrix = self.pool(splat(Lane::D, REVERSED));
+            self.a.v2(if size == Size::Q { vop::VMOVQ_G } else { vop::VMOVD }, L128, XSCRATCH, r);
+            self.a.v3i(vop::VGF2P8AFFINEQB, L128, XSCRATCH, XSCRATCH, matrix, 0);
+            self.a.vst(if size == Size::Q { vop::VMOVQ_GST } else { vop::VMOVD_ST }, L128, d, XSCRATCH);
+            self.a.bswap(size, d);
+            return;
+        }
         self.clobber();
         let x = self.temp();
         self.copy_to(a, x);
@@ -618,6 +760,11 @@ impl Emitter<'_> {
                 if lsb > 0 {
                     self.a.shift_i(Shift::Shl, size, SCRATCH, lsb as u8);
                 }
+            } else if width == 32 {
+                self.a.mov(Size::D, SCRATCH, SCRATCH);
+                if lsb > 0 {
+                    self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, lsb as u8);
+                }
             } else {
                 let up = 64 - width;
                 self.a.shift_i(Shift::Shl, Size::Q, SCRATCH, up as u8);
@@ -638,6 +785,14 @@ impl Emitter<'_> {
         }
         match i32::try_from(if ty == Ty::I64 { keep as i64 } else { i64::from(keep as i32) }) {
             Ok(imm) => self.a.alu_i(Alu::And, size, d, imm),
+            Err(_) if lsb == 0 => {
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+            }
+            Err(_) if lsb + width == 64 => {
+                self.a.shift_i(Shift::Shl, size, d, width as u8);
+                self.a.shift_i(Shift::Shr, size, d, width as u8);
+            }
             Err(_) => {
                 // Cleared by rotating the field to the top: shifts need no register for the mask.
                 self.a.shift_i(Shift::Ror, size, d, ((lsb + width) % 64) as u8);
@@ -733,13 +888,29 @@ impl Emitter<'_> {
         let rb = self.reg(b);
         self.copy_to_early(a);
         self.carry_in(f, alu == Alu::Sbb, last);
-        let from = self.loc(a);
-        self.copy_from(from, a, SCRATCH, ty);
-        self.a.alu(alu, size, SCRATCH, rb);
-        if let Some(v) = value {
-            let d = self.def(v, None);
+        self.now = last;
+        let Some(v) = value else {
+            self.copy_to(a, SCRATCH);
+            return self.a.alu(alu, size, SCRATCH, rb);
+        };
+        let before = self.loc_reg(a);
+        let d = self.def(v, Some(a));
+        if d == rb && before != Loc::Reg(d) {
+            self.copy_from(before, a, SCRATCH, ty);
+            self.a.alu(alu, size, SCRATCH, rb);
             self.a.mov(size, d, SCRATCH);
+        } else {
+            self.copy_from(before, a, d, ty);
+            self.a.alu(alu, size, d, rb);
         }
+    }
+}
+
+pub(super) fn shift_of(bin: Bin) -> Shift {
+    match bin {
+        Bin::Shl => Shift::Shl,
+        Bin::Shr => Shift::Shr,
+        _ => Shift::Sar,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cold;
 mod crypto;
+mod exclusive;
 mod exits;
 mod flags;
 mod float;
@@ -18,8 +19,8 @@ use super::asm::{Asm, L128, Label, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
 use super::rules::{self, Tracker};
-use super::{Map, SCRATCH};
-use crate::{Code, FaultRecord, FlagsRule, Site, Thunks};
+use super::{Features, Map, SCRATCH, STAGING};
+use crate::{Code, ExitRecord, FaultRecord, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -38,49 +39,29 @@ pub struct Compiler {
     locs: Vec<Loc>,
 }
 
-/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Features {
-    /// The SHA extensions.
-    pub sha: bool,
-}
-
-impl Features {
-    /// What this processor has.
-    pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha") }
-    }
-}
-
 /// What a region's code needs from outside.
-#[allow(missing_debug_implementations, reason = "it holds a closure")]
+#[derive(Debug)]
 pub struct Request<'a> {
     pub region: &'a Region,
-    /// The number of the region's first exit.
-    pub first_exit: u32,
+    /// The address of the region's first exit record.
+    pub first_exit: u64,
     /// The address of its first link slot; the others follow.
     pub first_link: u64,
-    /// The address of its first counter, if it is to count its backward jumps; the others follow.
-    pub first_counter: Option<u64>,
+    /// The address of its first site cell: a word that points to a site.
+    pub first_site: u64,
+    /// It counts its backward jumps, down from this.
+    pub count: Option<u32>,
     /// The region is hot: it may have homes of its own.
     pub hot: bool,
-    /// Keeps a helper site where it can be found by address.
-    pub keep: &'a mut dyn FnMut(Site) -> u64,
 }
 
 impl Compiler {
-    pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        let features = Features::detect();
-        Compiler {
-            map,
-            thunks,
-            features,
-            mask_tags: false,
-            asm: Asm::new(),
-            plan: Plan::default(),
-            tracker: Tracker::default(),
-            locs: Vec::new(),
-        }
+    /// A compiler for a map made with the same features.
+    pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
+        let mut asm = Asm::new();
+        asm.staging = features.avx512.then_some(STAGING);
+        let (plan, tracker) = (Plan::default(), Tracker::default());
+        Compiler { map, thunks, features, mask_tags: false, asm, plan, tracker, locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -108,8 +89,8 @@ impl Compiler {
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
-            first_counter: request.first_counter,
-            keep: request.keep,
+            first_site: request.first_site,
+            count: request.count,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -127,12 +108,32 @@ impl Compiler {
             labels: Vec::new(),
             emitted: vec![false; request.region.blocks.len()],
             predecessors: vec![0; request.region.blocks.len()],
+            fenced: false,
+            fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
             constants: Vec::new(),
         };
         e.region();
+        let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
         let mut code = e.out;
         code.homes = local.map(|l| l.map.homes);
+        let thunks = self.thunks.all();
+        let outside = |target: u64| {
+            let number = |first: u64, count: usize, size: usize| {
+                let n = target.wrapping_sub(first) / size as u64;
+                (n < count as u64).then_some(n as u32)
+            };
+            if let Some(n) = thunks.iter().position(|t| *t == target) {
+                Outside::Thunk(n as u32)
+            } else if let Some(n) = number(first_exit, code.exits.len(), size_of::<ExitRecord>()) {
+                Outside::Exit(n)
+            } else if let Some(n) = number(first_link, code.links.len(), 8) {
+                Outside::Link(n)
+            } else {
+                Outside::Site(number(first_site, code.sites.len(), 8).expect("regions refer to nothing else"))
+            }
+        };
+        code.refs = self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }).collect();
         (&mut self.asm, code)
     }
 }
@@ -155,10 +156,10 @@ pub(super) struct Emitter<'a> {
     /// By block: the rule of the flags slot that holds as it begins.
     rules: Vec<Option<FlagsRule>>,
     pub(super) locs: &'a mut Vec<Loc>,
-    first_exit: u32,
+    first_exit: u64,
     first_link: u64,
-    first_counter: Option<u64>,
-    keep: &'a mut dyn FnMut(Site) -> u64,
+    first_site: u64,
+    count: Option<u32>,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
@@ -185,6 +186,9 @@ pub(super) struct Emitter<'a> {
     labels: Vec<Label>,
     emitted: Vec<bool>,
     predecessors: Vec<u32>,
+    /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
+    fenced: bool,
+    fenced_at: Vec<bool>,
     cold: Vec<Cold>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
@@ -195,11 +199,9 @@ impl Emitter<'_> {
         for (i, b) in self.r.blocks.iter().enumerate() {
             let label = self.a.label();
             self.labels.push(label);
-            debug_assert!(b.params.is_empty(), "block {i} has parameters: not for tier 1");
-            for s in b.term.successors() {
-                self.predecessors[s.0 as usize] += 1;
-            }
+            debug_assert!(b.params.is_empty(), "block {i} has parameters");
         }
+        self.count_predecessors();
         if let Some(local) = self.local {
             local.enter(self.a);
         }
@@ -215,6 +217,19 @@ impl Emitter<'_> {
         self.place_constants();
     }
 
+    /// How many ways lead to each block from blocks that can be reached. The others are not emitted.
+    fn count_predecessors(&mut self) {
+        let mut open = vec![0];
+        while let Some(b) = open.pop() {
+            for s in self.r.blocks[b].term.successors().map(|s| s.0 as usize) {
+                self.predecessors[s] += 1;
+                if self.predecessors[s] == 1 && s != 0 {
+                    open.push(s);
+                }
+            }
+        }
+    }
+
     /// A block that only leaves: it goes to the cold end.
     fn is_stub(&self, b: BlockId) -> bool {
         let block = &self.r.blocks[b.0 as usize];
@@ -228,6 +243,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.flags_at_block(id);
+        self.fenced = self.fenced_at[id.0 as usize];
         for i in block.start..block.end {
             if self.plan.skip[i as usize] {
                 continue;
@@ -394,6 +410,7 @@ impl Emitter<'_> {
 
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
+        self.fenced = false;
         let (flags, flags_slot) = self.flags_at();
         let at = self.a.here();
         self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });

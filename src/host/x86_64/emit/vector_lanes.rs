@@ -4,18 +4,19 @@ use super::super::XSCRATCH;
 use super::super::asm::vop::VOp;
 use super::super::asm::{L128, Xm, Xmm, vop};
 use super::Emitter;
+use super::int::REVERSED;
 use super::vector::{Lanes, splat};
 use super::vector_shift::ShiftBy;
 use ir::{Lane, V1, V2, Val};
 
-const ADD: Lanes = [vop::VPADDB, vop::VPADDW, vop::VPADDD, vop::VPADDQ];
+pub(super) const ADD: Lanes = [vop::VPADDB, vop::VPADDW, vop::VPADDD, vop::VPADDQ];
 const SUB: Lanes = [vop::VPSUBB, vop::VPSUBW, vop::VPSUBD, vop::VPSUBQ];
 pub(super) const EQUAL: Lanes = [vop::VPCMPEQB, vop::VPCMPEQW, vop::VPCMPEQD, vop::VPCMPEQQ];
 const GREATER: Lanes = [vop::VPCMPGTB, vop::VPCMPGTW, vop::VPCMPGTD, vop::VPCMPGTQ];
-const MIN_S: [VOp; 3] = [vop::VPMINSB, vop::VPMINSW, vop::VPMINSD];
-const MAX_S: [VOp; 3] = [vop::VPMAXSB, vop::VPMAXSW, vop::VPMAXSD];
-const MIN_U: [VOp; 3] = [vop::VPMINUB, vop::VPMINUW, vop::VPMINUD];
-const MAX_U: [VOp; 3] = [vop::VPMAXUB, vop::VPMAXUW, vop::VPMAXUD];
+pub(super) const MIN_S: [VOp; 3] = [vop::VPMINSB, vop::VPMINSW, vop::VPMINSD];
+pub(super) const MAX_S: [VOp; 3] = [vop::VPMAXSB, vop::VPMAXSW, vop::VPMAXSD];
+pub(super) const MIN_U: [VOp; 3] = [vop::VPMINUB, vop::VPMINUW, vop::VPMINUD];
+pub(super) const MAX_U: [VOp; 3] = [vop::VPMAXUB, vop::VPMAXUW, vop::VPMAXUD];
 const ABS: [VOp; 3] = [vop::VPABSB, vop::VPABSW, vop::VPABSD];
 
 /// The lane's most negative number.
@@ -192,6 +193,17 @@ impl Emitter<'_> {
         self.a.v3(vop::VPXOR, L128, to, from, ones);
     }
 
+    /// The operand in a register: its own, or `w` if it is in memory.
+    pub(super) fn operand_in(&mut self, m: Xm, w: Xmm) -> Xmm {
+        match m {
+            Xm::Reg(x) => x,
+            Xm::Mem(_) => {
+                self.load_operand(w, m);
+                w
+            }
+        }
+    }
+
     pub(super) fn load_operand(&mut self, to: Xmm, from: Xm) {
         match from {
             Xm::Reg(x) => self.a.vmov(L128, to, x),
@@ -331,6 +343,7 @@ impl Emitter<'_> {
                 let counts = 0x0403_0302_0302_0201_0302_0201_0201_0100;
                 self.by_nibbles(v, a, counts, counts, vop::VPADDB);
             }
+            V1::Bitrev if self.features.gfni => self.affine(v, a, REVERSED),
             V1::Bitrev => {
                 let high = 0x0f07_0b03_0d05_0901_0e06_0a02_0c04_0800;
                 self.by_nibbles(v, a, high << 4, high, vop::VPOR);
@@ -338,6 +351,14 @@ impl Emitter<'_> {
             _ => return self.v1_shuffle(v, op, lane, a),
         }
         true
+    }
+
+    /// Each byte multiplied by a matrix of bits.
+    pub(super) fn affine(&mut self, v: Val, a: Val, matrix: u64) {
+        let ra = self.x(a);
+        let d = self.xdef(v, Some(a));
+        let matrix = self.pool(splat(Lane::D, matrix));
+        self.a.v3i(vop::VGF2P8AFFINEQB, L128, d, ra, matrix, 0);
     }
 
     fn negate(&mut self, v: Val, sub: VOp, a: Val) {

@@ -12,9 +12,24 @@ const RIGHT: [VOp; 4] = [vop::VPSRLW_I, vop::VPSRLW_I, vop::VPSRLD_I, vop::VPSRL
 const ARITHMETIC: [VOp; 3] = [vop::VPSRAW_I, vop::VPSRAW_I, vop::VPSRAD_I];
 const ADD: [VOp; 4] = [vop::VPADDB, vop::VPADDW, vop::VPADDD, vop::VPADDQ];
 
+/// vgf2p8affineqb's matrix for a shift of bytes: bit i of the result is the parity of the source and byte 7 - i of the matrix.
+fn byte_shift(op: VShift, n: u32) -> u64 {
+    (0..8_u32).fold(0, |matrix, i| {
+        let from = match op {
+            VShift::Shl => i.checked_sub(n),
+            VShift::ShrU => Some(i + n).filter(|b| *b < 8),
+            _ => Some((i + n).min(7)),
+        };
+        matrix | from.map_or(0, |b| 1 << b) << (8 * (7 - i))
+    })
+}
+
 impl Emitter<'_> {
     pub(super) fn vshift(&mut self, v: Val, op: VShift, lane: Lane, a: Val, n: u32) -> bool {
         match op {
+            VShift::Shl | VShift::ShrU | VShift::ShrS if lane == Lane::B && n > 0 && self.features.gfni => {
+                self.affine(v, a, byte_shift(op, n));
+            }
             VShift::Shl if n == 0 => self.vop1(v, vop::VMOVUPS, a),
             VShift::Shl | VShift::ShrU => {
                 let ra = self.x(a);

@@ -5,7 +5,7 @@ use super::super::asm::vop::VOp;
 use super::super::asm::{L128, Xm, Xmm, vop};
 use super::Emitter;
 use super::vector::{Lanes, shifted, splat};
-use super::vector_lanes::EQUAL;
+use super::vector_lanes::{ADD, EQUAL, MAX_S, MAX_U, MIN_S, MIN_U};
 use ir::{Lane, V1, V2, V3, Val};
 
 const ZIP_LO: Lanes = [vop::VPUNPCKLBW, vop::VPUNPCKLWD, vop::VPUNPCKLDQ, vop::VPUNPCKLQDQ];
@@ -31,6 +31,11 @@ impl Emitter<'_> {
             V2::ConcatLo => self.vop2(v, vop::VPUNPCKLQDQ, a, b),
             V2::ConcatHi => self.vop2(v, vop::VPUNPCKHQDQ, a, b),
             V2::UnzipEven | V2::UnzipOdd => self.unzip(v, lane, a, b, op == V2::UnzipOdd),
+            V2::PairwiseAdd => self.pairwise(v, ADD[at], lane, a, b),
+            V2::PairwiseMinS if at < 3 => self.pairwise(v, MIN_S[at], lane, a, b),
+            V2::PairwiseMinU if at < 3 => self.pairwise(v, MIN_U[at], lane, a, b),
+            V2::PairwiseMaxS if at < 3 => self.pairwise(v, MAX_S[at], lane, a, b),
+            V2::PairwiseMaxU if at < 3 => self.pairwise(v, MAX_U[at], lane, a, b),
             V2::TrnEven => self.trn_even(v, lane, a, b),
             V2::TrnOdd => self.trn_odd(v, lane, a, b),
             V2::Tbl => self.table(v, a, b),
@@ -61,6 +66,43 @@ impl Emitter<'_> {
         true
     }
 
+    /// v = op on the even and the odd lanes of a, then of b.
+    fn pairwise(&mut self, v: Val, op: VOp, lane: Lane, a: Val, b: Val) {
+        let n = lane.bytes() as u32;
+        // Lanes 0, 2, 4 … (`odd` 0) or 1, 3, 5 …, as bytes.
+        let every_second = |i: u32, odd: u32| ((i / n * 2 + odd) * n + i % n) as u8;
+        match lane {
+            Lane::D | Lane::S => {
+                let (ra, mb, d, w) = self.vregs(v, a, b);
+                if lane == Lane::D {
+                    self.a.v3(vop::VPUNPCKLQDQ, L128, XSCRATCH, ra, mb);
+                    self.a.v3(vop::VPUNPCKHQDQ, L128, w, ra, mb);
+                } else {
+                    self.a.v3i(vop::VSHUFPS, L128, XSCRATCH, ra, mb, 0x88);
+                    self.a.v3i(vop::VSHUFPS, L128, w, ra, mb, 0xdd);
+                }
+                self.a.v3(op, L128, d, XSCRATCH, w);
+            }
+            _ if a == b => {
+                let [even, odd] = [0, 1].map(|odd| self.pool(pattern(|i| every_second(i % 8, odd))));
+                let (ra, _, d, w) = self.vregs(v, a, a);
+                self.a.v3(vop::VPSHUFB, L128, XSCRATCH, ra, even);
+                self.a.v3(vop::VPSHUFB, L128, w, ra, odd);
+                self.a.v3(op, L128, d, XSCRATCH, w);
+            }
+            _ => {
+                let apart = self.pool(pattern(|i| every_second(i % 8, i / 8)));
+                let (ra, mb, d, w, u) = self.vregs2(v, a, b);
+                self.a.v3(vop::VPSHUFB, L128, XSCRATCH, ra, apart);
+                let from = self.operand_in(mb, w);
+                self.a.v3(vop::VPSHUFB, L128, w, from, apart);
+                self.a.v3(vop::VPUNPCKLQDQ, L128, u, XSCRATCH, w);
+                self.a.v3(vop::VPUNPCKHQDQ, L128, w, XSCRATCH, w);
+                self.a.v3(op, L128, d, u, w);
+            }
+        }
+    }
+
     fn unzip(&mut self, v: Val, lane: Lane, a: Val, b: Val, odd: bool) {
         match lane {
             Lane::D => self.vop2(v, if odd { vop::VPUNPCKHQDQ } else { vop::VPUNPCKLQDQ }, a, b),
@@ -84,13 +126,13 @@ impl Emitter<'_> {
                 if odd {
                     let half = lane.bits() as u8;
                     self.a.vshift_i(HALF_RIGHT[at], L128, XSCRATCH, ra, half);
-                    self.load_operand(w, mb);
-                    self.a.vshift_i(HALF_RIGHT[at], L128, w, w, half);
+                    let from = self.operand_in(mb, w);
+                    self.a.vshift_i(HALF_RIGHT[at], L128, w, from, half);
                 } else {
                     let low = self.pool(splat(lane.wider(), lane.mask()));
                     self.a.v3(vop::VPAND, L128, XSCRATCH, ra, low);
-                    self.load_operand(w, mb);
-                    self.a.v3(vop::VPAND, L128, w, w, low);
+                    let from = self.operand_in(mb, w);
+                    self.a.v3(vop::VPAND, L128, w, from, low);
                 }
                 let pack = if lane == Lane::B { vop::VPACKUSWB } else { vop::VPACKUSDW };
                 self.a.v3(pack, L128, d, XSCRATCH, w);

@@ -3,9 +3,9 @@
 use super::{A, B, run};
 use crate::builder::Builder;
 use crate::interp::{self, Machine, MemFault, Memory, Outcome};
-use crate::op::{Bin, Mem, Op, Slot, Un, Val};
+use crate::op::{Bin, Mem, Op, Slot, Un, V1, V2, Val};
 use crate::region::{FpControl, Term};
-use crate::types::{IntCc, Round, Ty};
+use crate::types::{IntCc, Lane, Round, Ty};
 use crate::verify;
 
 const BINS: [Bin; 17] = [
@@ -181,6 +181,49 @@ fn identities_agree() {
     }
 }
 
+/// Two operations that are folded into one, or into nothing, give what they gave.
+#[test]
+fn pairs_of_operations_agree() {
+    let mut random = Random(99);
+    for types in [&[Ty::I32; 2], &[Ty::I64; 2]] {
+        let ty = types[0];
+        let alone = |op, x: u64| run(Op::Un(op, A), ty, &[(ty, x.into())]).0 as u64;
+        for _ in 0..200 {
+            let x = random.next() & ty.mask();
+            for (outer, inner) in UNS.into_iter().flat_map(|outer| UNS.map(|inner| (outer, inner))) {
+                let got = interpret(types, x, 0, |b, x, _| {
+                    let y = b.un(inner, x);
+                    b.un(outer, y)
+                });
+                assert_eq!(got, alone(outer, alone(inner, x)), "{outer:?} of {inner:?} of {x:#x}");
+            }
+        }
+    }
+    for lane in [Lane::B, Lane::H, Lane::S] {
+        let x = random.next();
+        let got = interpret(&[Ty::I64; 2], x, 0, |b, x, _| {
+            let low = b.v_from_scalar(x);
+            let high = b.v2(V2::ConcatLo, Lane::D, low, low);
+            let high = b.v1(V1::MoveHi, Lane::D, high);
+            let wide = b.v1(V1::WidenU, lane, high);
+            b.vget(Ty::I64, wide, 1)
+        });
+        let wide = run(Op::V1(V1::WidenU, lane, A), Ty::V128, &[(Ty::V128, x.into())]).0;
+        assert_eq!(got, (wide >> 64) as u64, "{lane:?}");
+    }
+    for n in 0..8 {
+        let (x, y) = (random.next(), random.next());
+        let got = interpret(&[Ty::I64; 2], x, y, |b, x, y| {
+            let (low, high) = (b.v_from_scalar(x), b.v_from_scalar(y));
+            let both = b.v2(V2::ConcatLo, Lane::D, low, high);
+            let low = b.v1(V1::ZeroHi, Lane::D, both);
+            let lane = b.vget(Ty::I16, low, n);
+            b.zext(Ty::I64, lane)
+        });
+        assert_eq!(got, if n < 4 { x >> (16 * n) & 0xffff } else { 0 }, "lane {n}");
+    }
+}
+
 /// An address that goes into the address mode is the sum it was.
 #[test]
 fn addresses_agree() {
@@ -217,5 +260,51 @@ fn addresses_agree() {
             });
             assert_eq!(loaded, sum, "{ty:?}");
         }
+    }
+}
+
+/// Lanes read from vectors whose lanes or halves were set are those that a vector in bytes has.
+#[test]
+fn lanes_agree() {
+    const TYPES: &[Ty; 2] = &[Ty::V128, Ty::I64];
+    let mut random = Random(0x51_AB);
+    for _ in 0..4000 {
+        let (start, scalar) = (u128::from(random.next()) << 64 | u128::from(random.next()), random.next());
+        let mut b = Builder::new(TYPES);
+        b.start(0, 0, FpControl { round: Round::NearestEven });
+        let (mut v, s) = (b.get(Slot(0)), b.get(Slot(1)));
+        let mut bits = start;
+        for _ in 0..1 + random.below(5) {
+            let lane = [Lane::B, Lane::H, Lane::S, Lane::D][random.below(4) as usize];
+            let n = random.below(16 / lane.bytes() as u32);
+            (v, bits) = match random.below(5) {
+                0 => (b.v1(V1::MoveHi, Lane::D, v), bits >> 64),
+                1 => (b.v1(V1::ZeroHi, Lane::D, v), bits & u128::from(u64::MAX)),
+                2 => {
+                    let old = b.get(Slot(0));
+                    (b.v2(V2::ConcatLo, Lane::D, old, v), start & u128::from(u64::MAX) | bits << 64)
+                }
+                _ => {
+                    let value = b.trunc(lane.ty(), s);
+                    let at = n * lane.bits();
+                    let mask = u128::from(lane.mask()) << at;
+                    (b.vset(lane, v, value, n), bits & !mask | (u128::from(scalar) << at) & mask)
+                }
+            };
+        }
+        let lane = [Lane::B, Lane::H, Lane::S, Lane::D][random.below(4) as usize];
+        let n = random.below(16 / lane.bytes() as u32);
+        let read = b.vget(lane.ty(), v, n);
+        let pc = b.zext(Ty::I64, read);
+        b.end(Term::Indirect { pc });
+        verify::check(&b.region, TYPES).unwrap();
+        let mut state = [0; 32];
+        state[..16].copy_from_slice(&start.to_le_bytes());
+        state[16..24].copy_from_slice(&scalar.to_le_bytes());
+        let slots = [(0, Ty::V128), (16, Ty::I64)];
+        let (memory, fp_flags, monitor) = (&mut Addresses, 0, None);
+        let mut machine = Machine { state: &mut state, slots: &slots, memory, fp_flags, monitor };
+        let expect = (bits >> (n * lane.bits())) as u64 & lane.mask();
+        assert_eq!(interp::run(&b.region, &mut machine), Outcome::Indirect(expect), "{lane:?} {n}");
     }
 }

@@ -1,0 +1,253 @@
+//! What small loops become: the code of `golden/kernels.c` for each guest, translated for a host with AVX2 and nothing more, against
+//! `golden/<guest>/<function>.txt`. A translation that gets longer shows in a diff, and so does one that gets shorter.
+//!
+//! `RQEMU_BLESS=1` writes the files. The guest code stands in `golden/<guest>.code`; `golden/build` makes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use arch::{Code, Guest, Translation};
+use host::cpu::{BIAS, at};
+use host::x86_64::{Compiler, Features, Map, Request};
+use host::{Exit, Place, Site, StateMap, Thunks};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Register};
+use ir::{Builder, Op};
+
+use crate::harness;
+
+/// Where the guest's functions stand.
+const CODE: u64 = 0x10000;
+/// Where host code and what it refers to pretend to be.
+const HOST: u64 = 0x7000_0000_0000;
+const THUNKS: u64 = HOST - 0x1000;
+const LINKS: u64 = HOST + 0x10_0000;
+const SITES: u64 = HOST + 0x20_0000;
+const MAX_INSNS: u32 = 64;
+
+fn guest(name: &str) -> &'static Guest {
+    [&aarch64::AARCH64, &arm::ARM].into_iter().find(|g| g.name == name).expect("a guest")
+}
+
+/// A function's bytes at [`CODE`].
+#[derive(Debug)]
+struct Function(Vec<u8>);
+
+impl Code for Function {
+    fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        let rest = pc.checked_sub(CODE).and_then(|at| self.0.get(at as usize..)).unwrap_or(&[]);
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        n
+    }
+}
+
+fn thunks() -> Thunks {
+    let [enter, exit, indirect, return_miss, site, sentinel, fault] = std::array::from_fn(|i| THUNKS + 0x10 * i as u64);
+    Thunks { enter, exit, indirect, return_miss, site, sentinel, fault }
+}
+
+/// One translated region.
+struct Translated {
+    guest_insns: u32,
+    host_insns: usize,
+    text: String,
+    /// Where it goes on to.
+    next: Vec<u64>,
+}
+
+fn compiler(guest: &Guest) -> Compiler {
+    let place = |s: &arch::SlotInfo| Place { offset: s.offset, ty: s.ty };
+    let state = StateMap {
+        slots: guest.state.slots.iter().map(place).collect(),
+        int_homes: guest.state.int_homes.to_vec(),
+        vec_homes: guest.state.vec_homes.to_vec(),
+    };
+    let mut compiler = Compiler::new(Map::new(state), thunks());
+    compiler.features = Features::default();
+    compiler
+}
+
+fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc: u64) -> Translated {
+    let mut b = Builder::new(guest.state.types);
+    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, unimplemented: vec![] };
+    (guest.translate)(&mut t, pc, 0);
+    ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
+    let mut sites = 0;
+    let mut keep = |_: Site| {
+        sites += 1;
+        SITES + 0x10 * (sites - 1)
+    };
+    let request = Request { region: &b.region, first_exit: 0, first_link: LINKS, keep: &mut keep };
+    let (asm, out) = compiler.compile(request);
+    asm.relocate(HOST).expect("all is near");
+    // Constants stand behind the code; what follows the last exit is theirs.
+    let mut names = BTreeMap::new();
+    for (n, (pc, stub)) in out.links.iter().enumerate() {
+        names.insert(LINKS + 8 * n as u64, format!("to {pc:#x}"));
+        names.insert(HOST + u64::from(*stub), format!("unlinked {pc:#x}"));
+    }
+    let t = thunks();
+    for (at, name) in [(t.exit, "exit"), (t.indirect, "indirect"), (t.return_miss, "return_miss"), (t.site, "site")] {
+        names.insert(at, name.to_owned());
+    }
+    let next = out
+        .links
+        .iter()
+        .map(|(pc, _)| *pc)
+        .chain(out.exits.iter().filter_map(|e| if let Exit::Resume { pc } = e { Some(*pc) } else { None }))
+        .collect();
+    let mut text = String::new();
+    for pc in b.region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }) {
+        let bytes = &function.0[((pc & !1) - CODE) as usize..];
+        writeln!(text, "; {}", (guest.disassemble)(bytes, pc, 0).0).expect("text grows");
+    }
+    let (code, host_insns) = disassemble(guest, &asm.buf, names);
+    text.push_str(&code);
+    Translated { guest_insns: b.region.guest_insns, host_insns, text, next }
+}
+
+/// The name of what is so far from the state register.
+fn in_state(guest: &Guest, displacement: i32) -> String {
+    let slot = guest.state.slots.iter().find_map(|s| {
+        let from = displacement + BIAS - i32::from(s.offset);
+        (0..s.ty.bytes() as i32).contains(&from).then(|| (s.name.to_owned(), from))
+    });
+    let fields = [
+        (at::EXIT_VALUE, 8, "exit_value"),
+        (at::PENDING, 4, "pending"),
+        (at::MXCSR, 4, "mxcsr"),
+        (at::FCMP, 0x118, "fcmp"),
+        (at::ARGS, 64, "argument"),
+        (at::RET, 16, "result"),
+        (at::SPILL, 1024, "spill"),
+        (at::SAVE, 128, "save"),
+        (at::JUMPS, 16, "jumps"),
+    ];
+    let field = || {
+        let of = |(start, size, name): (i32, i32, &str)| {
+            (start..start + size).contains(&displacement).then(|| (name.to_owned(), displacement - start))
+        };
+        fields.into_iter().find_map(of)
+    };
+    match slot.or_else(field) {
+        Some((name, 0)) => name,
+        Some((name, from)) => format!("{name}+{from}"),
+        None => format!("state{displacement:+}"),
+    }
+}
+
+/// The code as text, with names for what it refers to, and its number of instructions. Stubs that leave for good are left out.
+fn disassemble(guest: &Guest, bytes: &[u8], mut names: BTreeMap<u64, String>) -> (String, usize) {
+    let decoder = || Decoder::with_ip(64, bytes, HOST, DecoderOptions::NONE);
+    let mut end = bytes.len();
+    let mut targets = BTreeSet::new();
+    for i in decoder() {
+        if i.ip() - HOST >= end as u64 {
+            break;
+        }
+        if i.is_ip_rel_memory_operand() && !names.contains_key(&i.ip_rel_memory_address()) {
+            let at = (i.ip_rel_memory_address() - HOST) as usize;
+            if let Some(constant) = bytes.get(at & !15..(at & !15) + 16) {
+                let value = u128::from_le_bytes(constant.try_into().expect("sixteen bytes"));
+                names.insert(HOST + at as u64, format!("{:#x}", value >> (8 * (at & 15))));
+                end = end.min(at & !15);
+            }
+        }
+        if matches!(i.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch) {
+            targets.insert(i.near_branch_target());
+        }
+    }
+    for (n, at) in targets.iter().filter(|t| (HOST..HOST + end as u64).contains(*t)).enumerate() {
+        names.entry(*at).or_insert_with(|| format!("L{n}"));
+    }
+    let (mut text, mut count) = (String::new(), 0);
+    let mut formatter = IntelFormatter::new();
+    formatter.options_mut().set_rip_relative_addresses(false);
+    formatter.options_mut().set_branch_leading_zeros(false);
+    for i in decoder() {
+        if i.ip() - HOST >= end as u64 {
+            break;
+        }
+        if let Some(name) = names.get(&i.ip()) {
+            if name.starts_with("unlinked") {
+                break;
+            }
+            writeln!(text, "{name}:").expect("text grows");
+        }
+        let mut line = String::new();
+        formatter.format(&i, &mut line);
+        let refers = if i.is_ip_rel_memory_operand() { i.ip_rel_memory_address() } else { i.near_branch_target() };
+        if let Some(name) = names.get(&refers) {
+            line = line.replace(&format!("{refers:X}h"), name);
+        }
+        if i.memory_base() == Register::R15
+            && let (Some(open), Some(close)) = (line.find('['), line.find(']'))
+        {
+            let mut name = in_state(guest, i.memory_displacement64() as i32);
+            if i.memory_index() != Register::None {
+                write!(name, "+{:?}*{}", i.memory_index(), i.memory_index_scale()).expect("text grows");
+            }
+            line.replace_range(open + 1..close, &name.to_lowercase());
+        }
+        writeln!(text, "\t{line}").expect("text grows");
+        count += 1;
+    }
+    (text, count)
+}
+
+/// All regions of the function, from its beginning on.
+fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
+    let mut function = Function(bytes.to_vec());
+    let mut compiler = compiler(guest);
+    // arm's functions here are Thumb code.
+    let thumb = u64::from(guest.name == "arm");
+    let (mut left, mut regions) = (vec![CODE | thumb], BTreeMap::new());
+    while let Some(pc) = left.pop() {
+        if (CODE..CODE + bytes.len() as u64).contains(&pc) && !regions.contains_key(&pc) {
+            let region = translate(guest, &mut compiler, &mut function, pc);
+            left.extend(&region.next);
+            regions.insert(pc, region);
+        }
+    }
+    let mut text = format!("{name}:");
+    for (pc, r) in &regions {
+        write!(text, " {pc:#x} {} to {},", r.guest_insns, r.host_insns).expect("text grows");
+    }
+    text.pop();
+    text.push('\n');
+    for (pc, r) in &regions {
+        write!(text, "\n{pc:#x}\n").expect("text grows");
+        text.push_str(&r.text);
+    }
+    text
+}
+
+#[test]
+fn code_of_small_loops() {
+    let bless = std::env::var_os("RQEMU_BLESS").is_some();
+    let folder = harness::repository().join("tests/golden");
+    let mut differences = String::new();
+    for name in ["aarch64", "arm"] {
+        let guest = guest(name);
+        fs::create_dir_all(folder.join(name)).expect("a folder for the files");
+        let code = fs::read_to_string(folder.join(name).with_extension("code")).expect("the guest's code");
+        for (function, hex) in code.lines().filter_map(|line| line.split_once(' ')).filter(|(f, _)| *f != "#") {
+            let digit = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal digits");
+            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
+            let got = golden(guest, function, &bytes);
+            let file = folder.join(name).join(function).with_extension("txt");
+            let want = fs::read_to_string(&file).unwrap_or_default();
+            if got == want {
+                continue;
+            }
+            if bless {
+                fs::write(&file, got).expect("the file can be written");
+                continue;
+            }
+            let line = |text: &str| text.lines().next().unwrap_or("nothing").to_owned();
+            writeln!(differences, "{name}\n  was {}\n  is  {}", line(&want), line(&got)).expect("text grows");
+        }
+    }
+    assert!(differences.is_empty(), "code has changed (RQEMU_BLESS=1 accepts it):\n{differences}");
+}

@@ -1,0 +1,156 @@
+/* Small loops of the kinds that programs are made of. `build` compiles them; golden.rs looks at what becomes of the code. */
+#include <stddef.h>
+#include <stdint.h>
+
+size_t length(const char *s)
+{
+	const char *end = s;
+	while (*end)
+		end++;
+	return (size_t)(end - s);
+}
+
+/* Word by word, as C libraries look for a zero byte. */
+const uint64_t *zero_byte(const uint64_t *p)
+{
+	while (((*p - 0x0101010101010101) & ~*p & 0x8080808080808080) == 0)
+		p++;
+	return p;
+}
+
+int same_text(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+uint32_t hash(const uint8_t *p, size_t n)
+{
+	uint32_t h = 2166136261u;
+	while (n--)
+		h = (h ^ *p++) * 16777619u;
+	return h;
+}
+
+uint32_t crc(uint32_t crc, const uint8_t *p, size_t n)
+{
+	while (n--) {
+		crc ^= *p++;
+		for (int k = 0; k < 8; k++)
+			crc = crc & 1 ? crc >> 1 ^ 0xedb88320 : crc >> 1;
+	}
+	return crc;
+}
+
+struct node { struct node *next; long key, value; };
+
+long find(const struct node *n, long key)
+{
+	for (; n; n = n->next)
+		if (n->key == key)
+			return n->value;
+	return -1;
+}
+
+size_t search(const int *a, size_t n, int key)
+{
+	size_t low = 0;
+	while (low < n) {
+		size_t middle = low + (n - low) / 2;
+		if (a[middle] < key)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+void insertion_sort(int *a, long n)
+{
+	for (long i = 1; i < n; i++) {
+		int x = a[i];
+		long j = i;
+		for (; j > 0 && a[j - 1] > x; j--)
+			a[j] = a[j - 1];
+		a[j] = x;
+	}
+}
+
+uint64_t digits(uint64_t n)
+{
+	uint64_t sum = 0;
+	for (; n; n /= 10)
+		sum += n % 10;
+	return sum;
+}
+
+void histogram(uint32_t *counts, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		counts[p[i]]++;
+}
+
+uint64_t sum_bytes(const uint8_t *p, size_t n)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += p[i];
+	return sum;
+}
+
+uint32_t differences(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint32_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += (uint32_t)(a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]);
+	return sum;
+}
+
+void add_scaled(float *restrict y, const float *restrict x, float a, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+double dot(const double *x, const double *y, size_t n)
+{
+	double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * y[i];
+	return sum;
+}
+
+int steps(double x, double y)
+{
+	double re = 0, im = 0;
+	int n = 0;
+	for (; n < 1000 && re * re + im * im < 4; n++) {
+		double t = re * re - im * im + x;
+		im = 2 * re * im + y;
+		re = t;
+	}
+	return n;
+}
+
+void to_grey(uint8_t *restrict to, const uint8_t *restrict rgb, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (uint8_t)((rgb[3 * i] * 77 + rgb[3 * i + 1] * 151 + rgb[3 * i + 2] * 28) >> 8);
+}
+
+void swap_words(uint32_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = __builtin_bswap32(p[i]);
+}
+
+uint64_t mix(const uint64_t *p, size_t n)
+{
+	uint64_t a = 1, b = 2;
+	for (size_t i = 0; i < n; i++) {
+		a += p[i] ^ (b << 13 | b >> 51);
+		b = (a << 17 | a >> 47) - b;
+	}
+	return a ^ b;
+}
