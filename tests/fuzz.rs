@@ -133,8 +133,8 @@ fn verdict(outcome: &Outcome, again: impl FnOnce() -> Outcome) -> Result<(), Str
 fn try_one(guest: &Guest, file: &Path) -> Result<(), String> {
     let limit = Duration::from_secs(2);
     let rqemu = harness::rqemu(guest);
-    let plain = harness::run(Command::new(&rqemu).arg(file), limit);
-    verdict(&plain, || harness::run(Command::new(&rqemu).arg("-strace").arg(file), limit))
+    let plain = harness::run_for(Command::new(&rqemu).arg(file), limit);
+    verdict(&plain, || harness::run_for(Command::new(&rqemu).arg("-strace").arg(file), limit))
 }
 
 fn mutant(seeds: &[Seed], random: &mut Random, file: &Path) -> &'static Guest {

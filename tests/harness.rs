@@ -106,14 +106,45 @@ fn end_of(status: ExitStatus) -> String {
     }
 }
 
-/// Runs a command to its end, or until `limit` has passed; then its whole process group is killed.
+/// Gives a program the signals of a terminal as a shell would: who runs the tests in the background or under nohup ignores some.
+fn as_from_a_shell(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGCHLD] {
+            // SAFETY: signal is async-signal-safe and takes plain numbers.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec nothing is called but signal.
+    unsafe { command.pre_exec(reset) };
+}
+
+/// How much longer than on an idle machine things may take here and now.
+fn patience() -> u32 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    (load / processors as f64).clamp(1.0, 50.0).ceil() as u32
+}
+
+/// Runs a command to its end, or until `limit` has passed, more on a busy machine; then its whole process group is killed.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Outcome {
+    run_until(command, |elapsed| elapsed > limit && elapsed > limit * patience())
+}
+
+/// Runs a command for so long at most, however busy the machine is.
+pub(crate) fn run_for(command: &mut Command, limit: Duration) -> Outcome {
+    run_until(command, |elapsed| elapsed > limit)
+}
+
+fn run_until(command: &mut Command, too_long: impl Fn(Duration) -> bool) -> Outcome {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     // Files, not pipes: a grandchild that keeps a pipe open must not hold the test up.
     let base = scratch("outcome").join(format!("{}-{serial}", std::process::id()));
     let (out, err) = (base.with_extension("out"), base.with_extension("err"));
     command.stdin(Stdio::null()).process_group(0);
+    as_from_a_shell(command);
     command.stdout(File::create(&out).expect("output file")).stderr(File::create(&err).expect("output file"));
     let end = match command.spawn() {
         Err(error) => format!("not started: {error}"),
@@ -122,7 +153,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Outcome {
             loop {
                 match child.try_wait().expect("wait") {
                     Some(status) => break end_of(status),
-                    None if start.elapsed() > limit => {
+                    None if too_long(start.elapsed()) => {
                         // SAFETY: kill takes plain numbers; the group is that of the child started above, not yet reaped.
                         unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
                         let _ = child.wait();

@@ -5,6 +5,7 @@
 //!
 //! Long suites are ignored tests under `long::`; `tests/run --long SUITE` runs one.
 
+mod cache;
 mod decode;
 mod decode_arm;
 mod differential;

@@ -27,8 +27,8 @@ pub(crate) enum Verdict {
     Same(String),
     /// The reference's end and rqemu's.
     Differs(String, String),
-    /// The compiler refuses it for this guest.
-    NotBuilt,
+    /// The compiler refuses it for this guest, saying this.
+    NotBuilt(String),
 }
 
 impl Case {
@@ -41,14 +41,14 @@ impl Case {
         let folder = harness::cache().join("torture").join(format!("{}{}", self.guest.triplets[0], self.level));
         let program = folder.join(self.name.replace('/', "-"));
         let refused = program.with_extension("refused");
-        if refused.exists() {
-            return Verdict::NotBuilt;
+        if let Ok(complaint) = fs::read_to_string(&refused) {
+            return not_built(&complaint);
         }
         if !program.exists() {
             fs::create_dir_all(&folder).expect("torture folder");
             if let Err(complaint) = self.build(&program) {
-                fs::write(refused, complaint).expect("torture folder");
-                return Verdict::NotBuilt;
+                fs::write(refused, &complaint).expect("torture folder");
+                return not_built(&complaint);
             }
         }
         let end = |emulator: &Path| harness::run(Command::new(emulator).arg(&program), LIMIT).end;
@@ -69,6 +69,13 @@ impl Case {
         flags.extend(options(&text));
         harness::compile(Path::new(&compiler), &flags, &self.source, program)
     }
+}
+
+/// The compiler's error, or the linker's.
+fn not_built(complaint: &str) -> Verdict {
+    let of =
+        |line: &str| ["error: ", "undefined "].iter().find_map(|start| line.find(start).map(|at| line[at..].into()));
+    Verdict::NotBuilt(complaint.lines().find_map(of).unwrap_or_default())
 }
 
 /// The options that a test asks for in its `dg-options` comments; those for certain targets only are not for us.
@@ -140,7 +147,7 @@ pub(crate) fn cases(step: usize) -> Vec<Case> {
 fn every_tenth() {
     let _alone = harness::alone();
     harness::judge("torture", &cases(10), Case::title, |case| match case.verdict() {
-        Verdict::Same(_) | Verdict::NotBuilt => Ok(()),
+        Verdict::Same(_) | Verdict::NotBuilt(_) => Ok(()),
         Verdict::Differs(expected, got) => Err(format!("ended with {got}, under the reference with {expected}")),
     });
 }

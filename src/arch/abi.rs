@@ -25,8 +25,12 @@ pub struct Abi {
     pub stack_pointer: Slot,
     /// The register that holds the thread pointer (CLONE_SETTLS).
     pub thread_pointer: Slot,
-    /// Slots that a new program gets filled with random numbers (keys of pointer authentication).
-    pub random: &'static [Slot],
+    /// Keys of pointer authentication in the order of PR_PAC_RESET_KEYS's bits: random for each new program.
+    pub keys: &'static [[Slot; 2]],
+    /// How pages are guarded against branches to anything but branch targets, if the processor can.
+    pub branch_targets: Option<BranchTargets>,
+    /// What a random number instruction draws from: random for each thread.
+    pub entropy: &'static [Slot],
     /// First address beyond user space; the top of the stack lies below.
     pub task_size: u64,
     pub page_size: u64,
@@ -49,6 +53,16 @@ pub struct SyscallRegs {
     pub result: Slot,
     /// Moves pc back onto the system call's instruction, when the call is to be done again.
     pub rewind: fn(state: &mut [u8]),
+}
+
+/// Guarded pages: branches to them must meet an instruction made for it.
+#[derive(Debug)]
+pub struct BranchTargets {
+    /// Their PROT_* bit.
+    pub prot: u32,
+    /// The type of the property in PT_GNU_PROPERTY, and the bit of it, that ask for it.
+    pub property: u32,
+    pub mask: u32,
 }
 
 /// Reads guest memory; false where there is none.
@@ -125,6 +139,8 @@ pub struct Delivery<'a> {
     pub return_code: u64,
     /// Address of the ABI's first further page, if it has one.
     pub page: u64,
+    /// There are guarded pages ([`BranchTargets`]): a handler is entered as by a call.
+    pub guards: bool,
 }
 
 /// A signal frame, to be written to guest memory.
@@ -132,6 +148,8 @@ pub struct Delivery<'a> {
 pub struct SignalFrame {
     pub at: u64,
     pub bytes: Vec<u8>,
+    /// A frame record further up, with its address: what lies between is not written.
+    pub record: Option<(u64, [u8; 16])>,
 }
 
 /// What a frame gives back beside registers.

@@ -42,6 +42,8 @@ pub struct Cpu {
     pub name: &'static str,
     /// AT_HWCAP, AT_HWCAP2, AT_HWCAP3.
     pub hwcap: [u64; 3],
+    /// What the model has of what the front end can do: bits that only the guest knows.
+    pub features: u64,
     /// AT_PLATFORM.
     pub platform: &'static str,
     /// The text of /proc/cpuinfo for processor `n`.
@@ -67,12 +69,18 @@ pub struct Translation<'a> {
     pub code: &'a mut dyn Code,
     /// At most so many guest instructions.
     pub max_insns: u32,
-    /// Instructions met that we know of but lack, for `-d unimp`: the front end adds (pc, text).
-    pub unimplemented: Vec<(u64, String)>,
+    /// [`Cpu::features`] of the model.
+    pub features: u64,
+    /// There are guarded pages: indirect branches and where they may lead take part in the check.
+    pub guards: bool,
 }
 
 /// Guest code, as the front end may read it.
 pub trait Code: std::fmt::Debug {
     /// Copies the code at `pc` into `buf`; returns how many bytes there were (fewer where executable memory ends).
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize;
+    /// Whether `pc` lies in a guarded page.
+    fn is_guarded(&mut self, _pc: u64) -> bool {
+        false
+    }
 }

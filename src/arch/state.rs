@@ -33,10 +33,12 @@ pub struct State {
 }
 
 impl State {
+    #[inline]
     pub fn offset(&self, slot: Slot) -> usize {
         self.slots[slot.0 as usize].offset as usize
     }
     /// Reads a slot of up to 8 bytes, zero-extended.
+    #[inline]
     pub fn get(&self, state: &[u8], slot: Slot) -> u64 {
         let s = &self.slots[slot.0 as usize];
         let from = &state[s.offset as usize..];
@@ -48,9 +50,56 @@ impl State {
         }
     }
     /// Writes the low bytes of `v` to a slot of up to 8 bytes.
+    #[inline]
     pub fn set(&self, state: &mut [u8], slot: Slot, v: u64) {
         let s = &self.slots[slot.0 as usize];
-        let n = s.ty.bytes().min(8);
-        state[s.offset as usize..][..n].copy_from_slice(&v.to_le_bytes()[..n]);
+        let to = &mut state[s.offset as usize..];
+        match (s.ty.bytes(), to) {
+            (8.., [a, b, c, d, e, f, g, h, ..]) => [*a, *b, *c, *d, *e, *f, *g, *h] = v.to_le_bytes(),
+            (4, [a, b, c, d, ..]) => [*a, *b, *c, *d] = (v as u32).to_le_bytes(),
+            (n, to) => to[..n].copy_from_slice(&v.to_le_bytes()[..n]),
+        }
     }
+}
+
+/// Slots from names and types: one after the other, each aligned to its size.
+pub const fn layout<const N: usize>(list: &[(&'static str, Ty); N]) -> [SlotInfo; N] {
+    let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; N];
+    let (mut i, mut at) = (0, 0);
+    while i < N {
+        let (name, ty) = list[i];
+        at = (at + ty.bytes() - 1) & !(ty.bytes() - 1);
+        out[i] = SlotInfo { name, ty, offset: at as u16 };
+        at += ty.bytes();
+        i += 1;
+    }
+    out
+}
+
+/// The slots' types.
+pub const fn types<const N: usize>(list: &[(&'static str, Ty); N]) -> [Ty; N] {
+    let mut out = [Ty::Void; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = list[i].1;
+        i += 1;
+    }
+    out
+}
+
+/// The size of a state with these slots ([`State::size`]).
+pub const fn size(slots: &[SlotInfo]) -> usize {
+    let last = slots[slots.len() - 1];
+    (last.offset as usize + last.ty.bytes()).next_multiple_of(16)
+}
+
+/// Slots from a list of register numbers counted from `first`.
+pub const fn numbered<const N: usize>(first: Slot, numbers: [u16; N]) -> [Slot; N] {
+    let mut out = [first; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = Slot(first.0 + numbers[i]);
+        i += 1;
+    }
+    out
 }

@@ -3,7 +3,7 @@
 use crate::index::{self, Index};
 use crate::overlap;
 use crate::parse::{self, Condition, Line, Named, Section, Text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -86,6 +86,7 @@ fn table(out: &mut String, section: &Section) -> Result<(), String> {
     }
     let index = index::build(&lines, &overlap::depths(&lines)?, section.width);
     let name = section.name.to_uppercase();
+    prints(out, &section.name, &rows);
     for (i, line) in rows.iter().enumerate() {
         thunk(out, &section.name, i, line);
     }
@@ -129,21 +130,20 @@ fn extraction(field: &Named) -> String {
 }
 
 fn field(f: &Named) -> String {
-    format!("decode::Field {{ name: {:?}, parts: &{:?}, constant: {} }}", f.name, f.parts, f.constant)
+    format!("decode::Field::new({:?}, &{:?}, {})", f.name, f.parts, f.constant)
 }
 
 fn row(out: &mut String, section: &str, i: usize, line: &Line) {
     let fields: Vec<String> = sorted(line).into_iter().map(field).collect();
-    let format: Vec<String> = line.format.iter().map(|t| piece(t, &line.fields)).collect();
     let _ = writeln!(
         out,
-        "    decode::Row {{ name: {:?}, section: {section:?}, line: {}, pattern: {}, fields: &[{}], format: &[{}], \
-         translate: {section}_{i}, index: {i} }},",
+        "    decode::Row {{ name: {:?}, section: {section:?}, line: {}, pattern: {}, fields: &[{}], format: {:?}, \
+         prints: {section}_prints, translate: {section}_{i}, index: {i} }},",
         line.name,
         line.number,
         pattern(line),
         fields.join(", "),
-        format.join(", ")
+        line.text
     );
 }
 
@@ -170,17 +170,18 @@ fn constraint(c: &Condition, fields: &[Named]) -> String {
     format!("decode::Constraint::{text}")
 }
 
-fn piece(text: &Text, fields: &[Named]) -> String {
-    let f = |i: &usize| field(&fields[*i]);
-    let none = || "decode::Field { name: \"\", parts: &[], constant: 0 }".to_string();
-    let text = match text {
-        Text::Literal(s) => format!("Text({s:?})"),
-        Text::Decimal(a) => format!("Decimal({})", f(a)),
-        Text::Hex(a) => format!("Hex({})", f(a)),
-        Text::Kind(a, kind) => format!("Kind({}, crate::print::{kind})", a.as_ref().map_or_else(none, f)),
-        Text::Choice(a, texts) => format!("Choice({}, &{texts:?})", f(a)),
+/// The function from the names of print functions, as formats have them, to the guest's.
+fn prints(out: &mut String, section: &str, rows: &[&Line]) {
+    let kind = |t: &Text| match t {
+        Text::Kind(_, kind) => Some(kind.clone()),
+        _ => None,
     };
-    format!("decode::Piece::{text}")
+    let kinds: BTreeSet<String> = rows.iter().flat_map(|r| r.format.iter().filter_map(kind)).collect();
+    let _ = writeln!(out, "fn {section}_prints(name: &str) -> decode::Print {{ match name {{");
+    for k in kinds {
+        let _ = writeln!(out, "    {k:?} => crate::print::{k},");
+    }
+    let _ = writeln!(out, "    _ => unreachable!(\"formats are checked at build time\"),\n}} }}");
 }
 
 /// The index's statics and the table itself.

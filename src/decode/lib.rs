@@ -37,4 +37,4 @@ mod parse;
 mod table;
 
 pub use emit::generate;
-pub use table::{At, Candidate, Constraint, Field, Pattern, Piece, Random, Root, Row, Slot, Table};
+pub use table::{At, Candidate, Constraint, Field, Pattern, Print, Random, Root, Row, Slot, Table};

@@ -21,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) fields: Vec<Named>,
     pub(crate) constraints: Vec<Condition>,
     pub(crate) format: Vec<Text>,
+    /// The format as it is written.
+    pub(crate) text: String,
 }
 
 /// A field: parts of (least significant bit, width), high first; none for a constant.
@@ -127,6 +129,7 @@ fn row(line: &str, width: u32) -> Result<Line, String> {
         }
     }
     row.format = pieces(format, &row.fields)?;
+    row.text = format.into();
     Ok(row)
 }
 
@@ -151,8 +154,8 @@ fn pattern(text: &str, width: u32) -> Result<Line, String> {
         }
     }
     let (constraints, format) = (vec![], vec![]);
-    let (file, name) = (String::new(), String::new());
-    Ok(Line { file, number: 0, name, mask, value, should, preferred, fields, constraints, format })
+    let (file, name, text) = (String::new(), String::new(), String::new());
+    Ok(Line { file, number: 0, name, mask, value, should, preferred, fields, constraints, format, text })
 }
 
 /// Adds a bit below the field's others; `adjacent` if the position before has the same letter.

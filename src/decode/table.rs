@@ -1,7 +1,13 @@
 //! What generated code is made of, and its readers: decode, disassemble, random encodings. Knows no guest: `F` is the
 //! type of the guest's translate functions.
 
+/// A guest's way to print a field's value.
+pub type Print = fn(&At<'_>, u32) -> String;
+
 /// One encoding: one line of a row file.
+///
+/// There are thousands in a program that is a static-pie, and each pointer in them is a relocation at its start, with a page that is no longer
+/// the file's. So a row has few: formats stay text, and fields are without.
 #[derive(Debug)]
 pub struct Row<F: 'static> {
     /// The row's name; several rows may share it.
@@ -14,8 +20,10 @@ pub struct Row<F: 'static> {
     pub pattern: Pattern,
     /// Its fields, in the order of the struct.
     pub fields: &'static [Field],
-    /// Its disassembly.
-    pub format: &'static [Piece],
+    /// Its disassembly, as in the row file.
+    pub format: &'static str,
+    /// The guest's print functions, by name.
+    pub prints: fn(&str) -> Print,
     /// Extracts the fields and calls the guest's function of this name.
     pub translate: F,
     /// Its position in the section's rows; coverage counts are indexed by it.
@@ -37,13 +45,18 @@ pub struct Pattern {
     pub constraints: &'static [Constraint],
 }
 
+/// The longest name of a field, and the most parts that one has.
+pub(crate) const NAME: usize = 8;
+pub(crate) const PARTS: usize = 6;
+
 /// A field: the concatenation of its parts, high part first, or a constant of the row.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// The letter or the constant's name.
-    pub name: &'static str,
-    /// (least significant bit, width) of each part.
-    pub parts: &'static [(u8, u8)],
+    /// The letter or the constant's name, then zeros.
+    name: [u8; NAME],
+    /// (least significant bit, width) of each part, and how many there are.
+    parts: [(u8, u8); PARTS],
+    count: u8,
     /// The value when there are no parts.
     pub constant: u32,
 }
@@ -65,21 +78,6 @@ pub enum Constraint {
     Differ(Field, Field),
 }
 
-/// A piece of a format.
-#[derive(Debug)]
-pub enum Piece {
-    /// Literal text.
-    Text(&'static str),
-    /// A field in decimal.
-    Decimal(Field),
-    /// A field in hexadecimal.
-    Hex(Field),
-    /// A field through one of the guest's functions.
-    Kind(Field, fn(&At<'_>, u32) -> String),
-    /// The alternative selected by a field.
-    Choice(Field, &'static [&'static str]),
-}
-
 /// What a guest's print function may look at besides the field's value.
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
@@ -94,19 +92,49 @@ pub struct At<'a> {
 impl At<'_> {
     /// The value of the row's field of this name, 0 if it has none.
     pub fn field(&self, name: &str) -> u32 {
-        self.fields.iter().find(|f| f.name == name).map_or(0, |f| f.of(self.bits))
+        self.fields.iter().find(|f| f.name() == name).map_or(0, |f| f.of(self.bits))
     }
 }
 
 impl Field {
+    /// A field, in generated text.
+    ///
+    /// # Panics
+    /// If its name or its list is too long; that is an error of the build.
+    pub const fn new(name: &str, parts: &[(u8, u8)], constant: u32) -> Field {
+        let mut f = Field { name: [0; NAME], parts: [(0, 0); PARTS], count: parts.len() as u8, constant };
+        let mut i = 0;
+        while i < name.len() {
+            f.name[i] = name.as_bytes()[i];
+            i += 1;
+        }
+        i = 0;
+        while i < parts.len() {
+            f.parts[i] = parts[i];
+            i += 1;
+        }
+        f
+    }
+
+    /// The letter or the constant's name.
+    pub fn name(&self) -> &str {
+        let len = self.name.iter().position(|b| *b == 0).unwrap_or(NAME);
+        std::str::from_utf8(&self.name[..len]).unwrap_or_default()
+    }
+
+    /// (least significant bit, width) of each part.
+    pub fn parts(&self) -> &[(u8, u8)] {
+        &self.parts[..usize::from(self.count)]
+    }
+
     /// The field's value in an instruction word.
     pub fn of(&self, bits: u32) -> u32 {
-        self.parts.iter().fold(self.constant, |v, &(lsb, width)| v << width | bits >> lsb & ones(width))
+        self.parts().iter().fold(self.constant, |v, &(lsb, width)| v << width | bits >> lsb & ones(width))
     }
 
     /// The word with the field set to `v`.
     pub fn put(&self, mut bits: u32, mut v: u32) -> u32 {
-        for &(lsb, width) in self.parts.iter().rev() {
+        for &(lsb, width) in self.parts().iter().rev() {
             bits = bits & !(ones(width) << lsb) | (v & ones(width)) << lsb;
             v = v.checked_shr(u32::from(width)).unwrap_or(0);
         }
@@ -249,23 +277,40 @@ impl<F> Row<F> {
     pub fn print(&self, bits: u32, pc: u64) -> String {
         let at = At { bits, pc, fields: self.fields };
         let mut out = String::new();
-        for piece in self.format {
-            match piece {
-                Piece::Text(text) => out += text,
-                Piece::Decimal(f) => out += &f.of(bits).to_string(),
-                Piece::Hex(f) => out += &format!("{:#x}", f.of(bits)),
-                Piece::Kind(f, print) => out += &print(&at, f.of(bits)),
-                Piece::Choice(f, texts) => out += choose(texts, f.of(bits)),
+        let mut rest = self.format;
+        while let Some(at_brace) = rest.find(['{', '}']) {
+            out += &rest[..at_brace];
+            rest = &rest[at_brace..];
+            if rest.starts_with("{{") || rest.starts_with("}}") {
+                out += &rest[..1];
+                rest = &rest[2..];
+                continue;
             }
+            let end = rest.find('}').unwrap_or(rest.len() - 1);
+            out += &self.piece(&rest[1..end], &at);
+            rest = &rest[end + 1..];
         }
-        out
+        out + rest
+    }
+
+    /// What stands in braces; `generate` has checked it.
+    fn piece(&self, text: &str, at: &At) -> String {
+        if let Some((name, texts)) = text.split_once('?') {
+            return choose(texts, at.field(name)).into();
+        }
+        match text.split_once(':') {
+            None => at.field(text).to_string(),
+            Some((name, "#")) => format!("{:#x}", at.field(name)),
+            Some((name, kind)) => (self.prints)(kind)(at, at.field(name)),
+        }
     }
 }
 
-fn choose(texts: &'static [&'static str], value: u32) -> &'static str {
-    match texts {
-        [one] => value.checked_sub(1).map_or("", |_| one),
-        _ => texts.get(value as usize).copied().unwrap_or("?"),
+/// One text: if the value is not zero. Several: the one of the value's number.
+fn choose(texts: &str, value: u32) -> &str {
+    match texts.contains('|') {
+        false => value.checked_sub(1).map_or("", |_| texts),
+        true => texts.split('|').nth(value as usize).unwrap_or("?"),
     }
 }
 
@@ -297,9 +342,9 @@ mod tests {
     // narrow     01 nn nn-+   "narrow {n:x}"
     // wide       0s nnnnnn    "wide{s?s} {n}"   ?n!=5|6
     // undefined  00 111111
-    const S: Field = Field { name: "s", parts: &[(6, 1)], constant: 0 };
-    const N: Field = Field { name: "n", parts: &[(0, 6)], constant: 0 };
-    const M: Field = Field { name: "n", parts: &[(2, 4)], constant: 0 };
+    const S: Field = Field::new("s", &[(6, 1)], 0);
+    const N: Field = Field::new("n", &[(0, 6)], 0);
+    const M: Field = Field::new("n", &[(2, 4)], 0);
     static ROWS: [Row<()>; 2] = [
         Row {
             name: "narrow",
@@ -307,7 +352,8 @@ mod tests {
             line: 2,
             pattern: Pattern { mask: 0xc0, value: 0x40, should: 3, preferred: 1, constraints: &[] },
             fields: &[M],
-            format: &[Piece::Text("narrow "), Piece::Hex(M)],
+            format: "narrow {n:#}",
+            prints: |_| unreachable!("no print functions"),
             translate: (),
             index: 0,
         },
@@ -323,7 +369,8 @@ mod tests {
                 constraints: &[Constraint::NotIn(N, &[5, 6])],
             },
             fields: &[N, S],
-            format: &[Piece::Text("wide"), Piece::Choice(S, &["s"]), Piece::Text(" "), Piece::Decimal(N)],
+            format: "wide{s?s} {n}",
+            prints: |_| unreachable!("no print functions"),
             translate: (),
             index: 1,
         },
@@ -372,7 +419,7 @@ mod tests {
 
     #[test]
     fn split_fields_are_put_where_they_were_taken() {
-        let f = Field { name: "i", parts: &[(6, 2), (0, 3)], constant: 0 };
+        let f = Field::new("i", &[(6, 2), (0, 3)], 0);
         for v in 0..32 {
             assert_eq!(f.of(f.put(0xff, v)), v);
         }

@@ -1,15 +1,15 @@
 //! Memory for generated code: written through one mapping, run through another, never writable and executable at one address.
 //!
 //! An arena is a range of addresses, so that everything in it is within reach of everything else: link slots (private memory: they change),
-//! exits (what each exit number means), and code. Code comes in segments, each a memory file of its own. Published code never changes, so a
+//! site cells (each points to what a call of Rust is for), exit records, and code. Code comes in segments, each shared memory of its own. Published code never changes, so a
 //! fork may share it; the child goes on in fresh segments.
 
 use std::ptr;
 
 const SEGMENT: usize = 1 << 20;
-/// Bytes of link slots and of exits, for each byte of code.
+/// Bytes of code for each byte of link slots.
 const LINKS_SHARE: usize = 8;
-const EXIT_BYTES: usize = size_of::<host::Exit>();
+const EXIT_BYTES: usize = size_of::<host::ExitRecord>();
 
 /// See the module.
 #[derive(Debug)]
@@ -17,11 +17,14 @@ pub(crate) struct Arena {
     base: usize,
     size: usize,
     links_end: usize,
+    sites_end: usize,
     exits_at: usize,
     exits_end: usize,
-    code_at: usize,
+    /// Where code begins, or the end of the segments that `clear` keeps.
+    kept: usize,
     link_next: usize,
-    exit_count: usize,
+    site_next: usize,
+    exit_next: usize,
     /// Code is placed at `next`, which is writable at `next + alias` up to `segment_end`.
     next: usize,
     segment_end: usize,
@@ -41,24 +44,29 @@ impl Arena {
     /// # Panics
     /// If the host has no room.
     pub(crate) fn new(code: usize) -> Arena {
-        let code = code.next_multiple_of(SEGMENT).max(SEGMENT);
+        // One segment more, for what is kept.
+        let code = code.next_multiple_of(SEGMENT).max(SEGMENT) + SEGMENT;
         let links = code / LINKS_SHARE;
+        let sites = links / 2;
         let exits = (links / 8 * 2 * EXIT_BYTES).next_multiple_of(4096);
-        let size = links + exits + code;
+        let size = links + sites + exits + code;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let base = map(0, size, libc::PROT_NONE, flags, -1, 0).expect("no addresses for the code cache");
         let rw = libc::PROT_READ | libc::PROT_WRITE;
-        map(base, links + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
-        let code_at = base + links + exits;
+        map(base, links + sites + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
+        let exits_at = base + links + sites;
+        let code_at = exits_at + exits;
         Arena {
             base,
             size,
             links_end: base + links,
-            exits_at: base + links,
-            exits_end: base + links + exits,
-            code_at,
+            sites_end: exits_at,
+            exits_at,
+            exits_end: code_at,
+            kept: code_at,
             link_next: base,
-            exit_count: 0,
+            site_next: base + links,
+            exit_next: exits_at,
             next: code_at,
             segment_end: code_at,
             alias: 0,
@@ -72,21 +80,25 @@ impl Arena {
     }
 
     /// Whether so much more fits.
-    pub(crate) fn has_room(&self, code: usize, links: usize, exits: usize) -> bool {
+    pub(crate) fn has_room(&self, code: usize, links: usize, sites: usize, exits: usize) -> bool {
         let in_segment = self.next + code <= self.segment_end;
         let in_next = self.segment_end.max(self.next.next_multiple_of(SEGMENT)) + SEGMENT <= self.base + self.size
             && code <= SEGMENT;
         (in_segment || in_next)
             && self.link_next + 8 * links <= self.links_end
-            && self.exits_at + (self.exit_count + exits) * EXIT_BYTES <= self.exits_end
+            && self.site_next + 8 * sites <= self.sites_end
+            && self.exit_next + exits * EXIT_BYTES <= self.exits_end
     }
 
-    /// Address of the next link slot, number of the next exit.
+    /// Addresses of the next link slot, site cell and exit record.
     pub(crate) fn next_link(&self) -> u64 {
         self.link_next as u64
     }
-    pub(crate) fn next_exit(&self) -> u32 {
-        self.exit_count as u32
+    pub(crate) fn next_site(&self) -> u64 {
+        self.site_next as u64
+    }
+    pub(crate) fn next_exit(&self) -> u64 {
+        self.exit_next as u64
     }
 
     /// Where code of `len` bytes would go; opens a segment if the current one is too small.
@@ -102,18 +114,18 @@ impl Arena {
         self.seal();
         let at = self.segment_end.max(self.next.next_multiple_of(SEGMENT));
         assert!(at + SEGMENT <= self.base + self.size, "the caller has asked for room");
-        // SAFETY: plain system calls; the descriptor is ours and closed again.
-        let fd = unsafe { libc::memfd_create(c"code".as_ptr(), libc::MFD_CLOEXEC) };
-        assert!(fd >= 0, "no memory file for code");
-        // SAFETY: as above.
-        let sized = unsafe { libc::ftruncate(fd, SEGMENT as i64) };
-        assert!(sized == 0, "no memory for code");
-        let shared = libc::MAP_SHARED;
-        map(at, SEGMENT, libc::PROT_READ | libc::PROT_EXEC, shared | libc::MAP_FIXED, fd, 0)
-            .expect("no memory for code");
-        let rw = map(0, SEGMENT, libc::PROT_READ | libc::PROT_WRITE, shared, fd, 0).expect("no memory for code");
-        // SAFETY: the mappings keep the file.
-        unsafe { libc::close(fd) };
+        let shared = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let rw = map(0, SEGMENT, libc::PROT_READ | libc::PROT_WRITE, shared, -1, 0).expect("no memory for code");
+        // mremap(2): an old size of zero makes another mapping of the same shared pages. A memory file would do too, but be limited by the guest's
+        // RLIMIT_FSIZE.
+        let twice = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: the target is within the range that is ours, the source was just made.
+        unsafe {
+            let to = libc::mremap(rw as *mut _, 0, SEGMENT, twice, at as *mut libc::c_void);
+            assert!(to as usize == at, "no memory for code");
+            let run = libc::mprotect(to, SEGMENT, libc::PROT_READ | libc::PROT_EXEC);
+            assert!(run == 0, "no memory for code that runs");
+        }
         self.next = at;
         self.segment_end = at + SEGMENT;
         self.alias = rw.wrapping_sub(at).cast_signed();
@@ -128,6 +140,13 @@ impl Arena {
             self.alias_at = 0;
         }
         self.next = self.segment_end;
+    }
+
+    /// Code that was published.
+    pub(crate) fn bytes(&self, from: u64, to: u64) -> &[u8] {
+        assert!(self.exits_end as u64 <= from && from <= to && to <= self.next as u64, "code of this arena");
+        // SAFETY: published code stays mapped while the arena is not cleared, and does not change.
+        unsafe { std::slice::from_raw_parts(from as *const u8, (to - from) as usize) }
     }
 
     /// Publishes code at the address `place` gave.
@@ -145,6 +164,14 @@ impl Arena {
         self.link_next += 8;
     }
 
+    /// Adds a cell that points to a site.
+    pub(crate) fn add_site(&mut self, site: *const host::Site) {
+        assert!(self.site_next < self.sites_end, "the caller has asked for room");
+        // SAFETY: an unused word of the cells.
+        unsafe { (self.site_next as *mut u64).write(site as u64) };
+        self.site_next += 8;
+    }
+
     /// Points a link slot somewhere else.
     pub(crate) fn set_link(&self, slot: u64, target: u64) {
         debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");
@@ -152,34 +179,29 @@ impl Arena {
         unsafe { (*(slot as *const std::sync::atomic::AtomicU64)).store(target, std::sync::atomic::Ordering::Release) };
     }
 
-    pub(crate) fn add_exit(&mut self, exit: host::Exit) {
-        let at = self.exits_at + self.exit_count * EXIT_BYTES;
-        assert!(at + EXIT_BYTES <= self.exits_end, "the caller has asked for room");
-        // SAFETY: within the table, aligned, written once before anybody can have its number.
-        unsafe { (at as *mut host::Exit).write(exit) };
-        self.exit_count += 1;
+    /// Adds an exit record of a region whose first link slot is at `links`.
+    pub(crate) fn add_exit(&mut self, exit: host::Exit, links: u64) {
+        assert!(self.exit_next + EXIT_BYTES <= self.exits_end, "the caller has asked for room");
+        let record = host::ExitRecord { links: links.wrapping_sub(self.exit_next as u64).cast_signed(), exit };
+        // SAFETY: within the table, aligned, written once before anybody can have its address.
+        unsafe { (self.exit_next as *mut host::ExitRecord).write(record) };
+        self.exit_next += EXIT_BYTES;
     }
 
-    /// What exit number `n` means. Safe without a lock: entries do not change while code runs.
-    pub(crate) fn exit(table: u64, n: u32) -> host::Exit {
-        let at = table as usize + n as usize * EXIT_BYTES;
-        // SAFETY: generated code hands over numbers of exits that were added.
-        unsafe { (at as *const host::Exit).read() }
+    /// What is in the segments so far stays when the rest is dropped.
+    pub(crate) fn keep(&mut self) {
+        self.kept = self.segment_end;
     }
 
-    pub(crate) fn exit_table(&self) -> u64 {
-        self.exits_at as u64
-    }
-
-    /// Drops all code, links and exits. Nobody may be running code.
+    /// Drops all code that is not kept, links and exits. Nobody may be running code.
     pub(crate) fn clear(&mut self) {
         self.seal();
-        let used = self.next - self.code_at;
+        let used = self.next - self.kept;
         if used > 0 {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-            map(self.code_at, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
+            map(self.kept, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
-        (self.link_next, self.exit_count) = (self.base, 0);
-        (self.next, self.segment_end) = (self.code_at, self.code_at);
+        (self.link_next, self.site_next, self.exit_next) = (self.base, self.links_end, self.exits_at);
+        (self.next, self.segment_end) = (self.kept, self.kept);
     }
 }

@@ -3,11 +3,14 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
+use crate::save::Recipe;
 use crate::stats::{Clock, Made, Stage, Stats};
+use crate::store::Store;
+use crate::unit::{Cell, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Map, Request, thunks};
-use host::{FaultRecord, Place, Site, StateMap};
+use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -46,12 +49,14 @@ pub(crate) struct RegionInfo {
     start: u64,
     end: u64,
     /// Host code [code, code_end).
-    code: u64,
-    code_end: u64,
-    faults: Vec<FaultRecord>,
+    pub(crate) code: u64,
+    pub(crate) code_end: u64,
+    pub(crate) faults: Vec<FaultRecord>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
-    live: bool,
+    pub(crate) live: bool,
+    /// What is needed to store it, if it is to be stored and is not yet.
+    pub(crate) recipe: Option<Box<Recipe>>,
 }
 
 const PAGE_BITS: u32 = 12;
@@ -69,7 +74,7 @@ pub(crate) struct Cache {
     pub(crate) arena: Arena,
     pub(crate) compiler: Compiler,
     builder: Builder,
-    regions: Vec<RegionInfo>,
+    pub(crate) regions: Vec<RegionInfo>,
     table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
@@ -79,35 +84,58 @@ pub(crate) struct Cache {
     unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
-    stats: Option<&'static Stats>,
+    pub(crate) store: Option<Store>,
+    pub(crate) stats: Option<&'static Stats>,
+    /// See [`crate::fault::high_vectors`].
+    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
 #[derive(Debug)]
-struct Reader<'a>(&'a dyn CodeSource);
+struct Reader<'a> {
+    source: &'a dyn CodeSource,
+    /// The end of what was read.
+    end: u64,
+}
 
 impl Code for Reader<'_> {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
-        self.0.fetch(pc, buf)
+        let n = self.source.fetch(pc, buf);
+        self.end = self.end.max(pc + n as u64);
+        n
+    }
+    fn is_guarded(&mut self, pc: u64) -> bool {
+        self.source.is_guarded(pc)
     }
 }
 
 impl Cache {
-    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, stats: Option<&'static Stats>) -> Cache {
+    pub(crate) fn new(guest: &'static Guest, options: Options, serve: u64, code: &dyn CodeSource) -> Cache {
+        // The engine lives as long as the process, or its test.
+        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
+        let call = &guest.abi.syscall;
         let state = StateMap {
             slots: guest.state.slots.iter().map(|s| Place { offset: s.offset, ty: s.ty }).collect(),
             int_homes: guest.state.int_homes.to_vec(),
             vec_homes: guest.state.vec_homes.to_vec(),
+            syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
-        let map = Map::new(state);
+        let map = Map::new(state, options.host);
         let mut arena = Arena::new(options.code_size);
-        let thunks = write_thunks(&mut arena, &map, serve);
+        let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
+        arena.keep();
+        let compiler = Compiler::new(map, thunks, options.host);
+        let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
+            let (features, most) = (options.features, options.max_insns);
+            let setting = format!("{} {:?} {features:x} {most}", guest.name, compiler.features);
+            Store::new(folder, &setting, thunks.all())
+        });
         Cache {
             guest,
             options,
             arena,
-            compiler: Compiler::new(map, thunks),
+            compiler,
             builder: Builder::new(guest.state.types),
             regions: Vec::new(),
             table: HashMap::default(),
@@ -115,13 +143,10 @@ impl Cache {
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
+            store,
+            high_vectors: if options.host.avx512 { crate::fault::high_vectors() } else { 0 },
             stats,
         }
-    }
-
-    /// Writes the thunks anew, after the arena was cleared.
-    fn restart(&mut self, serve: u64) {
-        self.compiler.thunks = write_thunks(&mut self.arena, &self.compiler.map, serve);
     }
 
     /// The IR of the region at `key`, for the interpreter.
@@ -136,28 +161,27 @@ impl Cache {
     }
 
     /// The code of a region that is there.
-    pub(crate) fn find(&self, key: Key) -> Option<u64> {
-        self.table.get(&key).map(|&i| self.regions[i as usize].code)
+    pub(crate) fn find(&mut self, key: Key, source: &dyn CodeSource) -> Option<u64> {
+        if let Some(&n) = self.table.get(&key) {
+            return Some(self.regions[n as usize].code);
+        }
+        self.store.as_mut()?.find(key, source).map(|(code, ..)| code)
     }
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
     pub(crate) fn translate(&mut self, key: Key, code: &dyn CodeSource) -> Option<u64> {
         // More than any region needs, checked before so that nothing is lost.
-        if !self.arena.has_room(256 << 10, 1024, 4096) {
+        if !self.arena.has_room(256 << 10, 1024, 1024, 4096) {
             return None;
         }
         let (log, pc) = (self.options.log, key.0);
         let mut clock = Clock::start(self.stats);
-        self.front_end(key, code);
+        let read_to = self.front_end(key, code);
         clock.end(Stage::FrontEnd);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            std::ptr::from_ref(&**sites.last().expect("just pushed")) as u64
-        };
-        let request = Request { region: &self.builder.region, first_exit, first_link, keep: &mut keep };
+        let first_site = self.arena.next_site();
+        let request = Request { region: &self.builder.region, first_exit, first_link, first_site };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
@@ -165,16 +189,24 @@ impl Cache {
         if log.out_asm && in_filter(log.filter, pc) {
             code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
+        if self.options.profile {
+            code.placed(Some(pc), at, &asm.buf);
+        }
         let len = asm.buf.len() as u64;
-        for exit in out.exits {
-            self.arena.add_exit(exit);
+        for exit in &out.exits {
+            self.arena.add_exit(*exit, first_link);
+        }
+        for site in &out.sites {
+            self.sites.push(Box::new(*site));
+            self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
         for (n, (_, stub)) in out.links.iter().enumerate() {
             let target = at + u64::from(*stub);
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
-        self.add(key, at, len, out.faults);
+        let recipe = self.recipe(key, read_to, &out, code);
+        self.add(key, at, len, out.faults, recipe);
         clock.end(Stage::BackEnd);
         self.count(len);
         Some(at)
@@ -189,43 +221,106 @@ impl Cache {
         }
     }
 
-    /// Guest code to IR, in the builder.
-    fn front_end(&mut self, key: Key, code: &dyn CodeSource) {
+    /// What is needed to store the region, if it is of a file.
+    fn recipe(&mut self, key: Key, end: u64, out: &host::Code, source: &dyn CodeSource) -> Option<Box<Recipe>> {
+        let start = address(key.0);
+        let unit = self.store.as_mut()?.unit_of(start, source)?;
+        // That there is no more code is not a fact of the bytes.
+        let ends = |e: &host::Exit| matches!(e, host::Exit::Trap { trap: ir::Trap::Fetch, .. });
+        let mut bytes = vec![0; end.checked_sub(start)? as usize];
+        if out.exits.iter().any(ends) || source.fetch(start, &mut bytes) != bytes.len() {
+            return None;
+        }
+        Some(Box::new(Recipe {
+            unit,
+            end,
+            guest: crate::hash::hash(&bytes),
+            refs: out.refs.clone(),
+            exits: out.exits.iter().map(|exit| ExitRecord { links: 0, exit: *exit }).collect(),
+            cells: out.links.iter().map(|&(pc, stub)| Cell { pc, stub, linked: 0 }).collect(),
+            sites: out.sites.iter().map(StoredSite::new).collect(),
+        }))
+    }
+
+    /// Guest code to IR, in the builder; up to where code was read.
+    fn front_end(&mut self, key: Key, code: &dyn CodeSource) -> u64 {
         let (pc, mode) = key;
-        let mut reader = Reader(code);
+        let mut reader = Reader { source: code, end: address(pc) };
         let max_insns = self.options.max_insns;
-        let mut t = Translation { b: &mut self.builder, code: &mut reader, max_insns, unimplemented: Vec::new() };
+        let mut t = Translation {
+            b: &mut self.builder,
+            code: &mut reader,
+            max_insns,
+            features: self.options.features,
+            guards: code.guards(),
+        };
         (self.guest.translate)(&mut t, pc, mode);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );
+        let read_to = reader.end;
         self.log_translation(key, code);
+        read_to
     }
 
-    fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>) {
+    fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>, recipe: Option<Box<Recipe>>) {
         let n = self.regions.len() as u32;
         let start = address(key.0);
         let end = self.builder.region.end.max(start + 1);
         for page in start >> PAGE_BITS..=(end - 1) >> PAGE_BITS {
             self.pages.entry(page).or_default().push(n);
         }
-        let info = RegionInfo { key, start, end, code, code_end: code + len, faults, incoming: Vec::new(), live: true };
+        let code_end = code + len;
+        let incoming = Vec::new();
+        let info = RegionInfo { key, start, end, code, code_end, faults, incoming, live: true, recipe };
         self.regions.push(info);
         self.table.insert(key, n);
     }
 
     /// Points the link slot at the region of `key`, which must be there.
-    pub(crate) fn link(&mut self, slot: u64, key: Key) {
-        let Some(&n) = self.table.get(&key) else { return };
-        let Some(stub) = self.unlinked.remove(&slot) else { return };
-        let region = &mut self.regions[n as usize];
-        region.incoming.push((slot, stub));
+    pub(crate) fn link(&mut self, slot: u64, key: Key, source: &dyn CodeSource) {
+        let stored = self.store.as_ref().and_then(|s| s.with_slot(slot));
+        let stub = match stored {
+            Some(unit) => unit.stub_of(slot),
+            None => self.unlinked.get(&slot).copied(),
+        };
+        let Some(stub) = stub else { return };
+        let code = if let Some(&n) = self.table.get(&key) {
+            let region = &mut self.regions[n as usize];
+            region.incoming.push((slot, stub));
+            region.code
+        } else if let Some(store) = &mut self.store
+            && let Some((code, unit, page)) = store.find(key, source)
+        {
+            store.units[unit].linked(page, slot, stub);
+            code
+        } else {
+            return;
+        };
         if let Some(s) = self.stats {
             s.made(Made::Links, 1);
         }
-        self.arena.set_link(slot, region.code);
+        self.set_slot(slot, code);
+        self.unlinked.remove(&slot);
+    }
+
+    fn set_slot(&self, slot: u64, code: u64) {
+        match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
+            Some(unit) => unit.set_slot(slot, code),
+            None => self.arena.set_link(slot, code),
+        }
+    }
+
+    /// Slots lead nowhere again.
+    fn unlink(&mut self, slots: Vec<(u64, u64)>) {
+        for (slot, stub) in slots {
+            self.set_slot(slot, stub);
+            if self.store.as_ref().is_none_or(|s| s.with_slot(slot).is_none()) {
+                self.unlinked.insert(slot, stub);
+            }
+        }
     }
 
     /// Forgets regions made from guest bytes in [start, end); whether there were any.
@@ -249,7 +344,10 @@ impl Cache {
         if let Some(s) = self.stats {
             s.made(Made::Invalidated, hit.len() as u64);
         }
-        !hit.is_empty()
+        let stored = self.store.as_mut().and_then(|s| s.invalidate(start, end));
+        let any_stored = stored.is_some();
+        self.unlink(stored.unwrap_or_default());
+        any_stored || !hit.is_empty()
     }
 
     fn drop_region(&mut self, n: u32) {
@@ -260,39 +358,44 @@ impl Cache {
         if self.table.get(&r.key) == Some(&n) {
             self.table.remove(&r.key);
         }
-        for (slot, stub) in std::mem::take(&mut r.incoming) {
-            self.arena.set_link(slot, stub);
-            self.unlinked.insert(slot, stub);
-        }
-        for page in r.start >> PAGE_BITS..=(r.end - 1) >> PAGE_BITS {
+        let incoming = std::mem::take(&mut r.incoming);
+        let (first, last) = (r.start >> PAGE_BITS, (r.end - 1) >> PAGE_BITS);
+        self.unlink(incoming);
+        for page in first..=last {
             if let Some(list) = self.pages.get_mut(&page) {
                 list.retain(|&m| m != n);
             }
         }
     }
 
-    /// Forgets everything. Nobody may be running code.
-    pub(crate) fn clear(&mut self, serve: u64) {
+    /// Forgets everything but the thunks. Nobody may be running code.
+    pub(crate) fn clear(&mut self) {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
+        // Code of today's addresses is stored without tags taken off.
+        self.store = self.store.take().filter(|_| !self.compiler.mask_tags);
+        if let Some(s) = &mut self.store {
+            s.close();
+        }
         if let Some(s) = self.stats {
             s.forget_sites();
         }
         self.arena.clear();
-        self.restart(serve);
     }
 
     /// The fault record for a host address, if an access that can fault stands there.
     pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
         // Regions are placed in rising order.
-        let n = self.regions.partition_point(|r| r.code <= host).checked_sub(1)?;
+        let Some(n) = self.regions.partition_point(|r| r.code <= host).checked_sub(1) else {
+            return self.store.as_ref()?.fault_at(host);
+        };
         let r = &self.regions[n];
         if host >= r.code_end {
-            return None;
+            return self.store.as_ref()?.fault_at(host);
         }
         let at = (host - r.code) as u32;
         r.faults.iter().find(|f| f.at == at).copied()
@@ -323,15 +426,24 @@ impl Cache {
     }
 }
 
-fn write_thunks(arena: &mut Arena, map: &Map, serve: u64) -> host::Thunks {
+/// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.
+fn may_store(options: &Options) -> bool {
+    let log = options.log;
+    options.chain && !(options.interpret || options.profile || log.in_asm || log.op || log.out_asm)
+}
+
+fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {
     let (mut asm, offsets) = thunks::write(map, serve);
     let at = arena.place(asm.buf.len());
     asm.relocate(at).expect("thunks refer to nothing outside");
+    if let Some(p) = profile {
+        p.placed(None, at, &asm.buf);
+    }
     arena.write(&asm.buf);
     offsets.at(at)
 }
 
-fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
+pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {
     filter.is_empty() || filter.iter().any(|(a, b)| (*a..*b).contains(&pc))
 }
 

@@ -14,22 +14,26 @@ const SENTINELS: usize = 8;
 /// MXCSR with all exceptions masked.
 const MASKED: u32 = 0x1f80;
 
-/// What exclusive stores agree on, for 16 aligned bytes of guest memory (and others that share its entry).
-#[repr(C, align(16))]
+/// A granule's entry in the table of exclusive stores: the stamp of the last one, and a lock that they hold while they store.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Granule {
-    /// Even: how many exclusive stores there were, twice. Odd: one is under way.
-    pub(crate) version: AtomicU64,
+    pub(crate) stamp: AtomicU64,
+    pub(crate) lock: AtomicU64,
 }
 
-/// For all guest threads of this address space.
-static GRANULE_TABLE: [Granule; GRANULES] = [const { Granule { version: AtomicU64::new(0) } }; GRANULES];
+/// The exclusive stores of all guest threads of this address space.
+static GRANULE_TABLE: [Granule; GRANULES] =
+    [const { Granule { stamp: AtomicU64::new(0), lock: AtomicU64::new(0) } }; GRANULES];
 
-/// Ends the exclusive stores that were under way: the threads that made them are not in a fork's child.
-pub(crate) fn release_granules() {
-    for g in GRANULE_TABLE.iter().filter(|g| g.version.load(Ordering::Relaxed) & 1 != 0) {
-        // A version that no monitor has.
-        g.version.store(u64::MAX - 1, Ordering::Relaxed);
+/// Cpus so far. Each has stamps of its own, which begin with its number.
+static CPUS: AtomicU64 = AtomicU64::new(1);
+const STAMP_BITS: u32 = 48;
+
+/// Gives all locks back: the threads that held them are not in a fork's child.
+pub(crate) fn unlock_granules() {
+    for g in GRANULE_TABLE.iter().filter(|g| g.lock.load(Ordering::Relaxed) != 0) {
+        g.lock.store(0, Ordering::Relaxed);
     }
 }
 
@@ -47,10 +51,6 @@ pub struct Cpu {
     guest: &'static arch::Guest,
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
-    /// The engine's generation of code when it was last entered.
-    pub(crate) generation: u32,
-    /// 1 while generated code runs (or an exit of it is being read).
-    pub(crate) in_code: AtomicU32,
     pub(crate) fault: Fault,
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
@@ -84,7 +84,10 @@ impl Cpu {
         let r = &mut this.raw;
         r.fcmp = FCMP;
         r.excl_addr = u64::MAX;
+        r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
+        r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
+        (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
         this.clear_jumps();
@@ -166,6 +169,26 @@ impl Cpu {
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {
         self.raw.pending.swap(0, Ordering::SeqCst) != 0
+    }
+
+    /// The exclusive monitor watches nothing any more, as after an exception.
+    pub fn clear_monitor(&mut self) {
+        self.raw.excl_addr = u64::MAX;
+        self.monitor = None;
+    }
+
+    /// Whether `rip` is in generated code, thunks included.
+    pub fn is_own_code(&self, rip: u64) -> bool {
+        let (start, end) = self.engine().reserved();
+        (start..end).contains(&rip)
+    }
+
+    /// For the handler of a signal that interrupted this thread at `rip`: if that stood at a system call which generated code was about to make, or
+    /// which the kernel has given up (then `rcx` is not 0), where it must go on.
+    pub fn leave_syscall(&self, rip: u64, rcx: u64) -> Option<u64> {
+        let t = self.engine().thunks();
+        let to = if rip == t.syscall_end && rcx != 0 { t.syscall_restart } else { t.syscall_unmade };
+        (t.syscall_begin..=t.syscall_end).contains(&rip).then_some(to)
     }
 
     /// Guest state of another Cpu (of the same engine): for clone(2).

@@ -25,6 +25,9 @@ const GREGS: [c_int; 16] = [
     libc::REG_R14,
     libc::REG_R15,
 ];
+/// The XSAVE component with zmm16 to zmm31, and where its header tells the components in use.
+const HI16_ZMM: u32 = 7;
+const XSTATE_BV: usize = 512;
 /// Page fault error code: a write.
 const PF_WRITE: i64 = 2;
 /// MXCSR's flags.
@@ -48,7 +51,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         gregs[libc::REG_RIP as usize] = to as i64;
         return true;
     }
-    if cpu.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    if cpu.raw.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
         return false;
     }
     if cpu.guards(addr) {
@@ -60,8 +63,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let engine = cpu.engine();
     let cache = engine.cache.lock();
     let Some(record) = cache.fault_at(rip) else { return false };
-    // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
-    let fp = unsafe { &*context.uc_mcontext.fpregs };
+    let fp = context.uc_mcontext.fpregs;
     let map = &cache.compiler.map;
     let guest = engine.guest();
     for (s, slot) in guest.state.slots.iter().enumerate() {
@@ -71,48 +73,75 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             let n = slot.ty.bytes();
             cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
         } else if let Some(x) = map.xmm[s] {
-            for (i, word) in fp._xmm[x.0 as usize].element.iter().enumerate() {
-                cpu.raw.guest[at + 4 * i..at + 4 * i + 4].copy_from_slice(&word.to_le_bytes());
-            }
+            // SAFETY: the kernel's signal frame.
+            let v = unsafe { vector(fp, x.0, cache.high_vectors) };
+            cpu.raw.guest[at..at + 16].copy_from_slice(&v.to_le_bytes());
         }
     }
-    let value = |slot: u16| {
-        let at = guest.state.slots[slot as usize].offset as usize;
-        let bytes = &cpu.raw.guest[at..at + guest.state.slots[slot as usize].ty.bytes()];
-        bytes.iter().rev().fold(0, |v, byte| v << 8 | u64::from(*byte))
-    };
-    let eflags = gregs[libc::REG_EFL as usize] as u32;
-    if let Some(flags) = host_flags(record.flags, eflags).or_else(|| remade_flags(record.flags, value)) {
-        let slot = &guest.state.slots[record.flags_slot as usize];
-        cpu.raw.guest[slot.offset as usize..][..4].copy_from_slice(&flags.to_le_bytes());
+    if record.flags != FlagsAt::Slot {
+        let slot = ir::Slot(record.flags_slot);
+        let eflags = gregs[libc::REG_EFL as usize] as u32;
+        let flags = remade_flags(record.flags, |slot| cpu.get(ir::Slot(slot)))
+            .unwrap_or_else(|| host_flags(record.flags, eflags, cpu.get(slot) as u32));
+        cpu.set(slot, flags.into());
     }
-    if let Some(held) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
-        // An exclusive store faulted with its granule held.
-        // SAFETY: one less is the address of an entry of the table of granules, which begins with its version.
-        let version = unsafe { &*((held.get() - 1) as *const std::sync::atomic::AtomicU64) };
-        version.store(cpu.raw.excl_version.wrapping_add(2), std::sync::atomic::Ordering::SeqCst);
+    if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
+        // An exclusive store faulted with its granule's lock held.
+        // SAFETY: the entry is in the table of granules; its second word is the lock.
+        unsafe {
+            (*((entry.get() + 8) as *const std::sync::atomic::AtomicU64)).store(0, std::sync::atomic::Ordering::SeqCst)
+        };
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
-    cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | fp.mxcsr & MXCSR_FLAGS;
+    // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
+    let mxcsr = unsafe { (*fp).mxcsr };
+    cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | mxcsr & MXCSR_FLAGS;
     let write = gregs[libc::REG_ERR as usize] & PF_WRITE != 0;
     cpu.fault = Fault { signo: sig, code: info.si_code, addr, write };
     gregs[libc::REG_RIP as usize] = cache.compiler.thunks.fault as i64;
     true
 }
 
-/// Guest flags that stood in the host's when the access faulted, in the form of [`ir::Ty::Flags`].
-fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
+/// Where the XSAVE area of a signal frame has zmm16 to zmm31: CPUID says it (SDM vol. 1, 13.5).
+pub(crate) fn high_vectors() -> usize {
+    std::arch::x86_64::__cpuid_count(0xd, HI16_ZMM).ebx as usize
+}
+
+/// The low half of the low half of vector register `n`. `high` is what [`high_vectors`] says.
+///
+/// # Safety
+/// `fp` points into a signal frame.
+unsafe fn vector(fp: *const libc::_libc_fpstate, n: u8, high: usize) -> u128 {
+    let n = usize::from(n);
+    // SAFETY: the legacy region has sixteen registers; behind it are the header and, if that says so, the others (asm/sigcontext.h). The
+    // kernel saves the whole of what the processor has.
+    unsafe {
+        if n < 16 {
+            return (&raw const (*fp)._xmm[n]).cast::<u128>().read_unaligned();
+        }
+        let area = fp.cast::<u8>();
+        let in_use = area.add(XSTATE_BV).cast::<u64>().read_unaligned();
+        // A component in its initial state is zero and not written.
+        if in_use >> HI16_ZMM & 1 == 0 {
+            return 0;
+        }
+        area.add(high + (n - 16) * 64).cast::<u128>().read_unaligned()
+    }
+}
+
+/// Guest flags that stood in the host's when the access faulted, in the form of [`ir::Ty::Flags`], as their slot is too.
+fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, z, s, o) = (bit(0), bit(2), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot => None,
-        FlagsAt::Host { inverted } => Some(s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o),
+        FlagsAt::Slot | FlagsAt::OfSub { .. } | FlagsAt::OfSubImm { .. } | FlagsAt::OfLogic { .. } => slot,
+        FlagsAt::Host { inverted } => s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o,
+        FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
             let index = z << 6 | p << 2 | c;
-            Some(u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize]))
+            u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize])
         }
-        FlagsAt::OfSub { .. } | FlagsAt::OfSubImm { .. } | FlagsAt::OfLogic { .. } => None,
     }
 }
 
@@ -120,7 +149,7 @@ fn host_flags(at: FlagsAt, eflags: u32) -> Option<u32> {
 fn remade_flags(at: FlagsAt, value: impl Fn(u16) -> u64) -> Option<u32> {
     let (a, b) = (ir::Val(0), ir::Val(1));
     let (op, wide, args) = match at {
-        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostFcmp { .. } => return None,
+        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostPart { .. } | FlagsAt::HostFcmp { .. } => return None,
         FlagsAt::OfSub { a: x, b: y, wide } => (Op::FlagsSub(a, b), wide, [value(x), value(y)]),
         FlagsAt::OfSubImm { a: x, imm, wide } => (Op::FlagsSub(a, b), wide, [value(x), i64::from(imm) as u64]),
         FlagsAt::OfLogic { a: x, wide } => (Op::FlagsLogic(a), wide, [value(x), 0]),

@@ -19,7 +19,7 @@ impl Engine {
             let pc = (self.guest().branch_target)(cpu.pc());
             cpu.set_pc(pc);
             let region = self.cache.lock().region((pc, mode), self.source());
-            let mut memory = Direct { version: cpu.raw.excl_version, tagged: self.guest().tagged_pointers };
+            let mut memory = Direct { stamp: &mut cpu.raw.excl_stamp, tagged: self.guest().tagged_pointers };
             let mut machine = Machine {
                 state: &mut cpu.raw.guest,
                 slots: &slots,
@@ -30,7 +30,6 @@ impl Engine {
             let outcome = ir::interp::run(&region, &mut machine);
             let (flags, monitor) = (machine.fp_flags, machine.monitor);
             (cpu.raw.fp_flags, cpu.monitor) = (flags, monitor);
-            cpu.raw.excl_version = memory.version;
             match self.outcome(cpu, outcome) {
                 Next::Go(pc) => cpu.set_pc(pc),
                 Next::Leave(exit) => return exit,

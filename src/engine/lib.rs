@@ -5,24 +5,36 @@ mod arena;
 mod cache;
 mod cpu;
 pub mod fault;
+mod folder;
+mod hash;
 mod interpret;
 pub mod lock;
 mod memory;
+mod program;
 mod run;
+mod save;
 mod serve;
 mod stats;
+mod store;
+mod trace;
+mod unit;
 
 pub use cpu::Cpu;
+pub use folder::{Folder, Stored};
+pub use host::x86_64::Features;
 pub use run::Engine;
 pub use stats::Report;
 
 use std::fmt::Debug;
+use std::sync::atomic::AtomicU64;
 
 /// Why guest code stopped. Guest state is exact, with pc as said.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
     /// A system call; pc is the instruction after it.
     Syscall,
+    /// A system call that the kernel gave up for a signal, and would make again for a handler with SA_RESTART; pc is the instruction after it.
+    SyscallRestart,
     /// Somebody called [`Cpu::interrupt`]; pc is the next instruction.
     Interrupted,
     /// The instruction at pc traps.
@@ -44,12 +56,46 @@ pub struct Fault {
     pub write: bool,
 }
 
+/// A file that is mapped for execution and does not change: what identifies it, and the guest address of its first byte. Translations of it may be
+/// stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Image {
+    pub key: u128,
+    pub base: u64,
+}
+
+/// What a range of guest addresses shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    pub start: u64,
+    pub end: u64,
+    pub image: Option<Image>,
+}
+
+/// The key of a file, from its first bytes (with ELF header, program headers, and mostly the build note) and its length.
+pub fn image_key(head: &[u8], len: u64) -> u128 {
+    hash::hash(&[head, &len.to_le_bytes()].concat())
+}
+
 /// Where guest code is read from.
 pub trait CodeSource: Sync + Debug {
     /// Copies code at `pc` into `buf`, if it may be executed; how many bytes there were.
     fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize;
+    /// What is around a guest address. It is asked again after [`Engine::invalidate`] of a part of the range.
+    fn origin(&self, pc: u64) -> Origin {
+        Origin { start: pc, end: pc.saturating_add(1), image: None }
+    }
+    /// Whether there are guarded pages ([`arch::abi::BranchTargets`]), and whether `pc` lies in one. With the first one, [`Engine::reset`].
+    fn guards(&self) -> bool {
+        false
+    }
+    fn is_guarded(&self, _pc: u64) -> bool {
+        false
+    }
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
+    /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).
+    fn placed(&self, _pc: Option<u64>, _at: u64, _code: &[u8]) {}
 }
 
 /// What the engine writes to the log (`-d`).
@@ -59,10 +105,24 @@ pub struct Log {
     pub op: bool,
     pub out_asm: bool,
     pub unimp: bool,
+    /// Each entry of generated code, with integer, floating-point or vector registers.
     pub exec: bool,
+    pub cpu: bool,
+    pub fpu: bool,
+    pub vpu: bool,
+    /// Undefined instructions, as the guest's mistake.
+    pub guest_errors: bool,
     /// Only guest addresses in these ranges; empty: all.
     pub filter: &'static [(u64, u64)],
 }
+
+/// How generated code makes the guest's system calls, by the guest's numbers; see [`host::cpu::CALL_LEAVES`]. Its owner fills it in as he
+/// likes, also while code runs.
+pub type Calls = [AtomicU64; host::cpu::CALLS];
+pub use host::cpu::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+
+/// A table of calls that all leave for the engine.
+static NO_CALLS: Calls = [const { AtomicU64::new(host::cpu::CALL_LEAVES) }; host::cpu::CALLS];
 
 /// How the engine is to work.
 #[derive(Clone, Copy, Debug)]
@@ -71,15 +131,38 @@ pub struct Options {
     pub max_insns: u32,
     /// Bytes of generated code before all is dropped.
     pub code_size: usize,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
     pub log: Log,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
+    /// Where translations are stored.
+    pub store: Option<&'static Folder>,
+    /// What of the host may be used.
+    pub host: Features,
     /// Count, for [`Engine::report`].
     pub stats: bool,
+    pub calls: &'static Calls,
+    /// Tell [`CodeSource::placed`].
+    pub profile: bool,
+    /// Link regions to each other; else each one is entered from the run loop.
+    pub chain: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_insns: 64, code_size: 64 << 20, log: Log::default(), interpret: false, stats: false }
+        Options {
+            features: u64::MAX,
+            max_insns: 64,
+            code_size: 64 << 20,
+            log: Log::default(),
+            interpret: false,
+            store: None,
+            stats: false,
+            calls: &NO_CALLS,
+            profile: false,
+            chain: true,
+            host: Features::detect(),
+        }
     }
 }

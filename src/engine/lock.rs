@@ -81,15 +81,35 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
-/// futex(2) without libc's errno, which lives in thread-local storage.
+/// A full memory barrier in every thread of this process: threads that only keep the order of a store and a load in their program have it in
+/// memory too. membarrier(2); without it time does the same, since no store stays in a processor so long.
+pub(crate) fn barrier_everywhere() {
+    const REGISTER_PRIVATE_EXPEDITED: u64 = 1 << 4;
+    const PRIVATE_EXPEDITED: u64 = 1 << 3;
+    let membarrier = |command| call(libc::SYS_membarrier, [command, 0, 0]);
+    if membarrier(PRIVATE_EXPEDITED) != 0
+        && (membarrier(REGISTER_PRIVATE_EXPEDITED) != 0 || membarrier(PRIVATE_EXPEDITED) != 0)
+    {
+        let time = [0u64, 10_000_000];
+        call(libc::SYS_nanosleep, [time.as_ptr() as u64, 0, 0]);
+    }
+}
+
 fn futex(word: &AtomicU32, op: i32, value: u32) {
-    // SAFETY: futex reads the word only; it clobbers rcx and r11.
+    call(libc::SYS_futex, [word.as_ptr() as u64, op as u64, value.into()]);
+}
+
+/// A system call that reads memory at most, without libc's errno, which lives in thread-local storage. Three arguments, zeros after them.
+fn call(number: i64, [a, b, c]: [u64; 3]) -> i64 {
+    let result;
+    // SAFETY: the calls here write no memory; the instruction clobbers rcx and r11.
     unsafe {
         std::arch::asm!(
             "syscall",
-            inlateout("rax") libc::SYS_futex => _,
-            in("rdi") word.as_ptr(), in("rsi") op, in("rdx") value, in("r10") 0, in("r8") 0, in("r9") 0,
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") 0, in("r8") 0, in("r9") 0,
             out("rcx") _, out("r11") _,
         );
     }
+    result
 }

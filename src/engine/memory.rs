@@ -77,14 +77,14 @@ pub(crate) fn recovery(rip: u64) -> Option<u64> {
 
 /// The guest's memory, at its own addresses.
 #[derive(Debug)]
-pub(crate) struct Direct {
-    /// The version that the exclusive monitor's granule had.
-    pub(crate) version: u64,
+pub(crate) struct Direct<'a> {
+    /// The stamp of this thread's last exclusive store.
+    pub(crate) stamp: &'a mut u64,
     /// Addresses may have tags.
     pub(crate) tagged: bool,
 }
 
-impl Direct {
+impl Direct<'_> {
     fn untag(&self, addr: u64) -> u64 {
         if self.tagged { without_tag(addr) } else { addr }
     }
@@ -107,7 +107,7 @@ fn cut(v: u128, size: usize) -> u128 {
     v & u128::MAX >> (128 - 8 * size)
 }
 
-impl Memory for Direct {
+impl Memory for Direct<'_> {
     fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
         let mut v = [0; 2];
         access(&LOADS, self.untag(addr), size, &mut v, false)?;
@@ -124,17 +124,27 @@ impl Memory for Direct {
         Ok(cut(v[0], size))
     }
 
-    fn claim(&mut self, addr: u64) {
-        self.version = granule(addr).version.load(Ordering::SeqCst) & !1;
+    fn stamp(&mut self, addr: u64) -> u64 {
+        granule(addr).stamp.load(Ordering::SeqCst)
     }
 
-    fn give_up(&mut self, addr: u64) -> bool {
-        let held = self.version | 1;
-        granule(addr).version.compare_exchange(self.version, held, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    fn claim(&mut self, addr: u64, stamp: u64) -> bool {
+        let g = granule(addr);
+        if g.lock.swap(1, Ordering::SeqCst) != 0 {
+            return false;
+        }
+        let unchanged = g.stamp.load(Ordering::SeqCst) == stamp;
+        if unchanged {
+            *self.stamp += 1;
+            g.stamp.store(*self.stamp, Ordering::SeqCst);
+        } else {
+            self.stored(addr);
+        }
+        unchanged
     }
 
     fn stored(&mut self, addr: u64) {
-        granule(addr).version.store(self.version.wrapping_add(2), Ordering::SeqCst);
+        granule(addr).lock.store(0, Ordering::SeqCst);
     }
 
     fn fence(&mut self, _: ir::Fence) {

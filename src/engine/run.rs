@@ -1,6 +1,5 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::arena::Arena;
 use crate::cache::Cache;
 use crate::cpu::Cpu;
 use crate::lock::Lock;
@@ -10,7 +9,7 @@ use crate::{CodeSource, Exit, Options};
 use arch::Guest;
 use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -19,15 +18,20 @@ pub struct Engine {
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
     cpus: Lock<Vec<CpuPtr>>,
-    /// What does not change: the thunks, the table of exits, the arena's range.
+    /// What does not change: the thunks, the arena's range.
     thunks: host::Thunks,
-    exits: u64,
     range: (u64, u64),
     interpreting: bool,
-    log: crate::Log,
+    calls: &'static crate::Calls,
+    pub(crate) log: crate::Log,
+    /// [`Engine::trace`] is to be called.
+    tracing: bool,
+    chain: bool,
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     generation: AtomicU32,
+    /// Whether another thread or process may see guest memory while a guest thread runs.
+    concurrent: AtomicBool,
 }
 
 /// A registered Cpu.
@@ -50,21 +54,41 @@ pub(crate) enum Next {
 
 impl Engine {
     pub fn new(guest: &'static Guest, options: Options, code: &'static dyn CodeSource) -> Engine {
-        // The engine lives as long as the process, or its test.
-        let stats: Option<&'static Stats> = options.stats.then(|| &*Box::leak(Box::new(Stats::new())));
-        let cache = Cache::new(guest, options, serve::entry(options.stats), stats);
+        let cache = Cache::new(guest, options, serve::entry(options.stats), code);
         Engine {
             guest,
             code,
             thunks: cache.compiler.thunks,
-            exits: cache.arena.exit_table(),
             range: cache.arena.range(),
-            cache: Lock::new(cache),
             cpus: Lock::new(Vec::new()),
             interpreting: options.interpret,
+            calls: options.calls,
             log: options.log,
-            stats,
+            stats: cache.stats,
+            tracing: options.log.exec || options.log.cpu,
+            chain: options.chain,
+            cache: Lock::new(cache),
             generation: AtomicU32::new(0),
+            concurrent: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_concurrent(&self) -> bool {
+        self.concurrent.load(Ordering::SeqCst)
+    }
+
+    /// From now on others may see guest memory: atomics lock, fences order. To be called before there are any others, by the one thread that
+    /// runs guest code.
+    pub fn begin_concurrency(&self) {
+        if self.concurrent.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for c in self.cpus.lock().iter() {
+            // SAFETY: a live Cpu; those other than the caller's (a vfork's parent) wait in the kernel.
+            let raw = unsafe { &mut (*c.0.as_ptr()).raw };
+            raw.concurrent.store(1, Ordering::SeqCst);
+            // A monitor from before has no version.
+            raw.excl_addr = u64::MAX;
         }
     }
 
@@ -79,6 +103,14 @@ impl Engine {
     /// The host addresses that the engine's code takes: guests must keep out of them.
     pub fn reserved(&self) -> (u64, u64) {
         self.range
+    }
+
+    /// Where the newest generation's number stands, and the table of calls, for a Cpu.
+    pub(crate) fn newest(&self) -> u64 {
+        self.generation.as_ptr() as u64
+    }
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.as_ptr() as u64
     }
 
     pub(crate) fn add_cpu(&self, cpu: NonNull<Cpu>) {
@@ -101,8 +133,11 @@ impl Engine {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
-            cpu.generation = self.generation.load(Ordering::SeqCst);
+            cpu.raw.generation = self.generation.load(Ordering::SeqCst);
             let code = self.code_for(cpu, pc);
+            if self.tracing {
+                self.trace(cpu, pc, code);
+            }
             if !self.enter_code(cpu, code) {
                 continue;
             }
@@ -122,7 +157,7 @@ impl Engine {
             self.drop_all();
             return Next::Go(cpu.pc());
         }
-        if self.generation.load(Ordering::SeqCst) != cpu.generation {
+        if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             // Another thread has met tags meanwhile.
             return Next::Go(cpu.pc());
         }
@@ -156,12 +191,14 @@ impl Engine {
         loop {
             let mut cache = self.cache.lock();
             let key = ((self.guest.branch_target)(pc), cpu.mode);
-            let code = match cache.find(key) {
+            let code = match cache.find(key, self.code) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                if self.chain {
+                    cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                }
                 return code;
             }
             drop(cache);
@@ -171,10 +208,11 @@ impl Engine {
 
     /// Runs code; false if all code was dropped since it was looked up.
     fn enter_code(&self, cpu: &mut Cpu, code: u64) -> bool {
-        cpu.in_code.store(1, Ordering::SeqCst);
-        // `drop_all` counts up before it looks who is in: one of us sees the other.
-        if self.generation.load(Ordering::SeqCst) != cpu.generation {
-            cpu.in_code.store(0, Ordering::SeqCst);
+        cpu.raw.in_code.store(1, Ordering::Relaxed);
+        // `drop_all` counts up before it looks who is in, and sees to it that one of us sees the other.
+        compiler_fence(Ordering::SeqCst);
+        if self.generation.load(Ordering::Acquire) != cpu.raw.generation {
+            cpu.raw.in_code.store(0, Ordering::Release);
             return false;
         }
         // SAFETY: the thunk is `extern "C" fn(cpu, code)` made for this guest; it keeps what the ABI says.
@@ -205,31 +243,22 @@ impl Engine {
 
     /// What the code was left for.
     fn after(&self, cpu: &mut Cpu) -> Next {
-        let raw = &mut cpu.raw;
-        if raw.exit_kind == ExitKind::Indirect as u32 {
-            let pc = raw.exit_value;
-            cpu.in_code.store(0, Ordering::SeqCst);
-            self.count(|| Cause::Indirect);
-            return Next::Go(pc);
-        }
-        if raw.exit_kind == ExitKind::Fault as u32 {
-            cpu.in_code.store(0, Ordering::SeqCst);
-            self.count(|| Cause::Fault);
-            return self.faulted(cpu);
-        }
-        let exit = Arena::exit(self.exits, raw.exit_index);
-        cpu.in_code.store(0, Ordering::SeqCst);
+        let kind = cpu.raw.exit_kind;
+        // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
+        let record =
+            (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
+        cpu.raw.in_code.store(0, Ordering::Release);
+        let Some(record) = record else { return self.after_other(cpu, kind) };
+        let exit = record.exit;
         self.count(|| Cause::of(&exit));
         match exit {
             host::Exit::Goto { pc, link } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                let link = links + 8 * u64::from(link);
                 self.follow(cpu, pc, link);
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Syscall { next } => {
-                cpu.set_pc(next);
-                Next::Leave(Exit::Syscall)
-            }
             host::Exit::Resume { pc } => {
                 let mode = (self.guest.mode)(&cpu.raw.guest);
                 self.set_mode(cpu, mode);
@@ -247,6 +276,26 @@ impl Engine {
         }
     }
 
+    /// The same for what is not a numbered exit.
+    fn after_other(&self, cpu: &mut Cpu, kind: u32) -> Next {
+        if kind == ExitKind::Fault as u32 {
+            self.count(|| Cause::Fault);
+            return self.faulted(cpu);
+        }
+        let pc = cpu.raw.exit_value;
+        if kind == ExitKind::Indirect as u32 {
+            self.count(|| Cause::Indirect);
+            return Next::Go(pc);
+        }
+        self.count(|| Cause::Syscall);
+        cpu.set_pc(pc);
+        if kind == ExitKind::SyscallDone as u32 {
+            // The mode may be another one after the call, so the run begins anew.
+            return Next::Leave(Exit::Interrupted);
+        }
+        Next::Leave(if kind == ExitKind::Syscall as u32 { Exit::Syscall } else { Exit::SyscallRestart })
+    }
+
     pub(crate) fn trap(&self, cpu: &mut Cpu, trap: ir::Trap, pc: u64, extra: u32) -> Next {
         self.set_position(cpu, pc, extra);
         if trap == ir::Trap::Align {
@@ -256,7 +305,7 @@ impl Engine {
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
-        if self.log.unimp && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
+        if (self.log.unimp || self.log.guest_errors) && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
             self.log_undefined(pc, cpu.mode);
         }
         Next::Leave(Exit::Trap(trap))
@@ -280,10 +329,14 @@ impl Engine {
 
     /// Links the slot that was left through to the code for `pc`.
     fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64) {
+        if !self.chain {
+            cpu.reset_shadow();
+            return;
+        }
         self.code_for(cpu, pc);
         let mut cache = self.cache.lock();
-        if self.generation.load(Ordering::SeqCst) == cpu.generation {
-            cache.link(link, (pc, cpu.mode));
+        if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
+            cache.link(link, (pc, cpu.mode), self.code);
         }
     }
 
@@ -309,26 +362,32 @@ impl Engine {
         let mut cache = self.cache.lock();
         let cpus = self.cpus.lock();
         self.generation.fetch_add(1, Ordering::SeqCst);
+        crate::lock::barrier_everywhere();
         // Everybody comes out at the next poll, and waits for the lock when he wants code again.
         for c in cpus.iter() {
             // SAFETY: an atomic field of a live Cpu.
             let cpu = unsafe { &(*c.0.as_ptr()) };
-            while cpu.in_code.load(Ordering::SeqCst) != 0 {
+            while cpu.raw.in_code.load(Ordering::SeqCst) != 0 {
                 cpu.interrupt();
                 std::hint::spin_loop();
             }
         }
-        cache.clear(serve::entry(self.stats.is_some()));
+        cache.save(self.code);
+        cache.clear();
         if let Some(s) = self.stats {
             s.made(Made::Dropped, 1);
         }
-        debug_assert_eq!(cache.compiler.thunks.enter, self.thunks.enter, "thunks stay in their place");
         for c in cpus.iter() {
             // SAFETY: nobody runs code, and nobody will before he has had the lock.
             let cpu = unsafe { &mut *c.0.as_ptr() };
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
+    }
+
+    /// Stores what was translated and is not stored yet.
+    pub fn save(&self) {
+        self.cache.lock().save(self.code);
     }
 
     /// Drops all code.
@@ -356,7 +415,7 @@ impl Engine {
             self.cache.release();
         }
         if child {
-            crate::cpu::release_granules();
+            crate::cpu::unlock_granules();
             self.cache.lock().arena.seal();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }

@@ -62,7 +62,6 @@ impl Cause {
         match exit {
             host::Exit::Goto { .. } => Cause::Goto,
             host::Exit::Poll { .. } => Cause::Poll,
-            host::Exit::Syscall { .. } => Cause::Syscall,
             host::Exit::Resume { .. } => Cause::Resume,
             host::Exit::FlushCode { .. } => Cause::FlushCode,
             host::Exit::Trap { .. } => Cause::Trap,

@@ -11,6 +11,18 @@ pub const JUMP_CACHE: usize = 4096;
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
 
+/// System calls that generated code may make itself, by the guest's number: see [`Cpu::calls`].
+pub const CALLS: usize = 512;
+/// What an entry of the table of calls is: nothing is known, or that the call leaves for the engine; from [`CALL_HOST`] on the host's
+/// number; from [`CALL_SERVED`] on the address of a function that serves it ([`Served`]).
+pub const CALL_LEAVES: u64 = 1;
+pub const CALL_HOST: u64 = 2;
+pub const CALL_SERVED: u64 = 1 << 16;
+/// Serves a system call without the kernel, from its first three arguments: the result, or [`NOT_SERVED`].
+pub type Served = extern "C" fn(u64, u64, u64) -> i64;
+/// The call is to be made as if nobody had tried to serve it.
+pub const NOT_SERVED: i64 = i64::MIN;
+
 /// An entry of the jump cache: guest address (with mode bits) and its code; an empty one has `NOWHERE` and the indirect thunk.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +42,13 @@ pub struct Cpu {
     pub shadow_top: u64,
     /// How generated code was left: an [`ExitKind`], and what it says.
     pub exit_kind: u32,
-    pub exit_index: u32,
     pub exit_value: u64,
+    /// The address of the [`ExitRecord`](crate::ExitRecord).
+    pub exit_record: u64,
     /// Not 0: leave at the next poll.
     pub pending: AtomicU32,
+    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
+    pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
     pub mxcsr: u32,
     pub host_mxcsr: u32,
@@ -45,13 +60,21 @@ pub struct Cpu {
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
-    /// The version that its granule had before.
-    pub excl_version: u64,
-    /// The address of the granule's entry that an exclusive store holds, and one; or 0.
+    /// The stamp that its granule had then.
+    pub excl_seen: u64,
+    /// The stamp of this thread's last exclusive store. No two threads have the same.
+    pub excl_stamp: u64,
+    /// The granule whose lock is held, or 0.
     pub excl_lock: u64,
-    /// The table of granules: `GRANULES` entries of 16 bytes. The first word is the granule's version, an even number that each exclusive
-    /// store raises; odd while one is under way.
+    /// The table of exclusive stores: `GRANULES` entries of two words, the stamp of the last store to the granule, and its lock.
     pub granules: u64,
+    /// 1 while generated code runs, or an exit of it is being read; 0 in a system call that it makes.
+    pub in_code: AtomicU32,
+    /// The generation of code that runs, and where the newest one stands.
+    pub generation: u32,
+    pub newest: u64,
+    /// The table of [`CALLS`] words that say how each system call is made.
+    pub calls: u64,
     /// For the engine: whom this belongs to.
     pub owner: u64,
     /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
@@ -66,7 +89,7 @@ pub struct Cpu {
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
-/// Entries of the table of granules; a power of two.
+/// Entries of the table of exclusive stores; a power of two.
 pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach most of it with short displacements.
@@ -76,12 +99,18 @@ pub const BIAS: i32 = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum ExitKind {
-    /// By exit `exit_index`.
+    /// By the exit at `exit_record`.
     Static,
     /// To the guest address in `exit_value`, which the jump cache did not know.
     Indirect,
     /// A fault; state is saved.
     Fault,
+    /// A system call is to be made; it returns to `exit_value`, as the next two do.
+    Syscall,
+    /// One was made, and something waits.
+    SyscallDone,
+    /// One was given up for a signal whose handler decides whether it is made again.
+    SyscallRestart,
 }
 
 macro_rules! displacement {
@@ -99,9 +128,10 @@ displacement! {
     SHADOW = shadow;
     SHADOW_TOP = shadow_top;
     EXIT_KIND = exit_kind;
-    EXIT_INDEX = exit_index;
+    EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
     PENDING = pending;
+    CONCURRENT = concurrent;
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;
     FP_FLAGS = fp_flags;
@@ -109,9 +139,14 @@ displacement! {
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
-    EXCL_VERSION = excl_version;
+    EXCL_SEEN = excl_seen;
+    EXCL_STAMP = excl_stamp;
     EXCL_LOCK = excl_lock;
     GRANULES_PTR = granules;
+    IN_CODE = in_code;
+    GENERATION = generation;
+    NEWEST = newest;
+    CALLS_PTR = calls;
     FCMP = fcmp;
     ARGS = args;
     RET = ret;

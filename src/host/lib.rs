@@ -23,22 +23,28 @@ pub struct StateMap {
     /// Slots that deserve a host register, best first.
     pub int_homes: Vec<Slot>,
     pub vec_homes: Vec<Slot>,
+    pub syscall: SyscallSlots,
 }
 
-/// How generated code is left, by a number that it hands over.
+/// Where a system call's number, arguments and result stand.
+#[derive(Clone, Copy, Debug)]
+pub struct SyscallSlots {
+    pub number: Slot,
+    pub args: [Slot; 6],
+    pub result: Slot,
+}
+
+/// How generated code is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the address of the link slot to be patched.
+    /// On to this guest address; `link` is the number of the link slot to be patched, in its region.
     Goto {
         pc: u64,
-        link: u64,
+        link: u32,
     },
     /// A poll found work; the guest goes on at pc.
     Poll {
         pc: u64,
-    },
-    Syscall {
-        next: u64,
     },
     Resume {
         pc: u64,
@@ -61,6 +67,15 @@ pub enum Exit {
     },
 }
 
+/// What generated code hands over, by address, when it leaves.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ExitRecord {
+    /// From the record to its region's first link slot.
+    pub links: i64,
+    pub exit: Exit,
+}
+
 /// Where the flags of guest state are at a faulting access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlagsAt {
@@ -68,6 +83,8 @@ pub enum FlagsAt {
     Slot,
     /// In the host's flags; C inverted or not.
     Host { inverted: bool },
+    /// N and Z in the host's flags, and C if `carry`; the rest in their slot.
+    HostPart { carry: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
     /// Nowhere: those of a - b, whose operands stand in these slots. Here and below, `wide` is 64 bits, else 32.
@@ -92,7 +109,7 @@ pub struct FaultRecord {
 
 /// Work for a helper, called from generated code through a pointer to it: a guest's helper, or an operation that the back end leaves to
 /// [`ir::eval`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Site {
     pub op: Op,
     pub ty: Ty,
@@ -105,7 +122,7 @@ pub struct Site {
 pub struct Thunks {
     /// Called from Rust: `extern "C" fn(cpu, code)`.
     pub enter: u64,
-    /// Leaves with the exit number in eax.
+    /// Leaves with the address of an exit record in rax.
     pub exit: u64,
     /// Goes to the guest address in rax.
     pub indirect: u64,
@@ -117,6 +134,42 @@ pub struct Thunks {
     pub sentinel: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
+    /// Called to make the system call that returns to the guest address in rax; returns if all is done.
+    pub syscall: u64,
+    /// In [begin, end] of it a signal must come out before the kernel is entered: it goes on at `unmade`. With rcx not 0 at the end the kernel
+    /// wants to make a call again that it has given up: on at `restart`.
+    pub syscall_begin: u64,
+    pub syscall_end: u64,
+    pub syscall_unmade: u64,
+    pub syscall_restart: u64,
+}
+
+impl Thunks {
+    /// Those that regions refer to.
+    pub fn all(&self) -> [u64; 5] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall]
+    }
+}
+
+/// Something outside a region's code that it refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outside {
+    /// A thunk, by its place in [`Thunks::all`].
+    Thunk(u32),
+    /// The region's exit records, link slots and site cells, by number.
+    Exit(u32),
+    Link(u32),
+    Site(u32),
+}
+
+/// A 32-bit field that says how far something is from the end of its instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ref {
+    /// Offset of the field in the code.
+    pub at: u32,
+    /// Bytes of the instruction behind it.
+    pub tail: u8,
+    pub to: Outside,
 }
 
 /// A region's code, to be placed.
@@ -126,4 +179,7 @@ pub struct Code {
     /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
     pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
+    pub sites: Vec<Site>,
+    /// Fields of the code that refer to something outside it.
+    pub refs: Vec<Ref>,
 }

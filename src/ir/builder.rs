@@ -19,6 +19,8 @@ pub struct Builder {
     current: BlockId,
     /// Constants of the current block, for reuse.
     consts: Vec<Val>,
+    /// Bases of accesses in the current block that were aligned: base, displacement, to how many bytes.
+    aligned: Vec<(Val, i32, u8)>,
 }
 
 impl Builder {
@@ -30,6 +32,7 @@ impl Builder {
             known: vec![Val::NONE; slot_types.len()],
             current: BlockId(0),
             consts: Vec::new(),
+            aligned: Vec::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Builder {
         (b.start, b.end) = (at, at);
         self.known.fill(Val::NONE);
         self.consts.clear();
+        self.aligned.clear();
     }
 
     /// Whether the current block has its end.
@@ -321,6 +325,10 @@ impl Builder {
     pub fn flags_nz(&mut self, v: Val, cv: Val) -> Val {
         self.push(Op::FlagsNz(v, cv), Ty::Flags)
     }
+    /// N and Z of `v` shifted by a constant above 0 and below the width, C the bit shifted out last, V from `flags`.
+    pub fn flags_shift(&mut self, shift: Bin, v: Val, amount: u32, flags: Val) -> Val {
+        self.push(Op::FlagsShift { shift, v, amount: amount as u8, flags }, Ty::Flags)
+    }
     pub fn flags_set_c(&mut self, flags: Val, c: Val) -> Val {
         self.push(Op::FlagsSetC(flags, c), Ty::Flags)
     }
@@ -409,6 +417,13 @@ impl Builder {
         self.push(Op::VExt(lo, hi, n as u8), Ty::V128)
     }
     pub fn v_from_scalar(&mut self, v: Val) -> Val {
+        // Scalars in general registers are slow to come to vectors: once is enough.
+        let start = self.region.blocks[self.current.0 as usize].start as usize;
+        let begin = start.max(v.0 as usize).max(self.region.insts.len().saturating_sub(64));
+        let same = |i: &usize| self.region.insts[*i].op == Op::VFromScalar(v);
+        if let Some(i) = (begin..self.region.insts.len()).rev().find(same) {
+            return Val(i as u32);
+        }
         self.pure(Op::VFromScalar(v), Ty::V128)
     }
     pub fn vsplat(&mut self, lane: Lane, v: Val) -> Val {
@@ -423,7 +438,7 @@ impl Builder {
         self.pure(Op::VGet(lane, v, n as u8), ty)
     }
     pub fn vset(&mut self, lane: Lane, v: Val, scalar: Val, n: u32) -> Val {
-        self.push(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
+        self.pure(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
     }
 
     // ---- memory ----
@@ -431,13 +446,30 @@ impl Builder {
     /// A load; `ty` is at least `mem.size` wide.
     #[inline(never)]
     pub fn load(&mut self, ty: Ty, mem: Mem) -> Val {
-        let mem = fold::address(&self.region, &self.known, mem);
+        let mem = self.access(mem);
         self.push(Op::Load(mem), ty)
     }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {
-        let mem = fold::address(&self.region, &self.known, mem);
+        let mem = self.access(mem);
         self.push(Op::Store(mem, v), Ty::Void);
+    }
+    /// An access in its shortest form: its address folded, its alignment not asked for where an access before would have trapped.
+    fn access(&mut self, mem: Mem) -> Mem {
+        let mut mem = fold::address(&self.region, &self.known, mem);
+        if let (Align::To(bytes), true) = (mem.align, mem.index.is_none()) {
+            let known = |&(base, disp, to): &(Val, i32, u8)| {
+                base == mem.base && to >= bytes && (disp ^ mem.disp) & (i32::from(bytes) - 1) == 0
+            };
+            let constant =
+                self.const_of(mem.base).map(|c| c.wrapping_add_signed(mem.disp.into()) & (u64::from(bytes) - 1));
+            if constant == Some(0) || self.aligned.iter().any(known) {
+                mem.align = Align::Any;
+            } else {
+                self.aligned.push((mem.base, mem.disp, bytes));
+            }
+        }
+        mem
     }
     pub fn rmw(&mut self, op: Rmw, order: Order, align: Align, addr: Val, v: Val) -> Val {
         let ty = self.ty(v);

@@ -67,6 +67,9 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::FlagsLogic(_) => flags::nz(a64, from).into(),
         Op::FlagsNz(..) => (flags::nz(a64, from) | b as u32 & (flags::C | flags::V)).into(),
         Op::FlagsSetC(..) => (a as u32 & !flags::C | flags::when(b & 1 == 1, flags::C)).into(),
+        Op::FlagsShift { shift, amount, .. } => {
+            (flags::shift(shift, a64, amount.into(), from) | b as u32 & flags::V).into()
+        }
         Op::FlagsFcmp { fmt, signalling, env, .. } => {
             float::flags_compare(fmt, signalling, env, a64, b64, fp_flags).into()
         }

@@ -1,8 +1,8 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
-use crate::op::{Bin, Mem, Op, Un, V1, Val};
+use crate::op::{Bin, Mem, Op, Un, V1, V2, Val};
 use crate::region::Region;
-use crate::types::{IntCc, Ty};
+use crate::types::{IntCc, Lane, Ty};
 
 /// What an operation folds to.
 #[derive(Debug)]
@@ -61,18 +61,68 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
             Op::Const(c) => Folded::Const(c),
             _ => Folded::No,
         },
-        Op::VGet(lane, a, n) => match *r.op(a) {
-            Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
-            Op::V1(V1::ZeroHi, _, whole) if (usize::from(n) + 1) * lane.bytes() <= 8 => {
-                Folded::Op(Op::VGet(lane, whole, n))
-            }
-            _ => Folded::No,
-        },
+        Op::VGet(lane, a, n) => get_lane(r, lane, a, n, ty),
+        Op::VSet(lane, into, v, n) => set_lane(r, lane, into, v, n),
         Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {
             Op::VFromScalar(_) | Op::V1(V1::ZeroHi | V1::MoveHi, ..) => Folded::Val(a),
             _ => Folded::No,
         },
+        Op::V1(V1::MoveHi, lane, a) => match *r.op(a) {
+            Op::V2(V2::ConcatLo, _, _, high) => Folded::Op(Op::V1(V1::ZeroHi, lane, high)),
+            _ => Folded::No,
+        },
+        Op::V2(V2::ConcatLo, lane, a, b) => match (low_half(r, a), low_half(r, b)) {
+            (x, y) if (x, y) != (a, b) => Folded::Op(Op::V2(V2::ConcatLo, lane, x, y)),
+            _ => match *r.op(b) {
+                Op::V1(V1::MoveHi, _, whole) if whole == a => Folded::Val(a),
+                _ => Folded::No,
+            },
+        },
         _ => Folded::No,
+    }
+}
+
+/// A lane that was set, or comes from a half that was, is known without the vector: guests whose scalars are parts of vectors live on this.
+fn get_lane(r: &Region, lane: Lane, a: Val, n: u8, ty: Ty) -> Folded {
+    let half = 8 >> lane as u32;
+    match *r.op(a) {
+        Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+        Op::VSet(set, _, s, at) if (set, at) == (lane, n) => match (r.ty(s), lane) {
+            (t, _) if t == ty => Folded::Val(s),
+            (_, Lane::S | Lane::D) => Folded::Op(Op::Bitcast(s)),
+            _ => Folded::No,
+        },
+        Op::VSet(set, old, _, at) if !overlap((set, at), (lane, n)) => Folded::Op(Op::VGet(lane, old, n)),
+        Op::V2(V2::ConcatLo, _, low, _) if n < half => Folded::Op(Op::VGet(lane, low, n)),
+        Op::V2(V2::ConcatLo, _, _, high) => Folded::Op(Op::VGet(lane, high, n - half)),
+        Op::V1(V1::MoveHi, _, whole) if n < half => Folded::Op(Op::VGet(lane, whole, n + half)),
+        Op::V1(V1::ZeroHi, _, whole) if n < half => Folded::Op(Op::VGet(lane, whole, n)),
+        _ => Folded::No,
+    }
+}
+
+/// What is overwritten need not have been written.
+fn set_lane(r: &Region, lane: Lane, into: Val, v: Val, n: u8) -> Folded {
+    match *r.op(into) {
+        Op::VSet(set, old, _, at) if set <= lane && overlap((set, at), (lane, n)) => {
+            Folded::Op(Op::VSet(lane, old, v, n))
+        }
+        _ => Folded::No,
+    }
+}
+
+/// Whether two lanes have bytes in common.
+fn overlap(a: (Lane, u8), b: (Lane, u8)) -> bool {
+    let bytes = |(lane, n): (Lane, u8)| (usize::from(n) * lane.bytes(), (usize::from(n) + 1) * lane.bytes());
+    let ((a0, a1), (b0, b1)) = (bytes(a), bytes(b));
+    a0 < b1 && b0 < a1
+}
+
+/// The plainest value with the same low half.
+fn low_half(r: &Region, v: Val) -> Val {
+    match *r.op(v) {
+        Op::V1(V1::ZeroHi, _, x) | Op::V2(V2::ConcatLo, _, x, _) => low_half(r, x),
+        _ => v,
     }
 }
 
@@ -100,6 +150,10 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
             Bin::Xor | Bin::Sub | Bin::AndNot if a == b => Folded::Const(0),
             Bin::Sub if ca == Some(0) => Folded::Op(Op::Un(Un::Neg, b)),
             Bin::Or | Bin::Xor if ca == Some(0) => Folded::Val(b),
+            Bin::And | Bin::AndNot => match *r.op(b) {
+                Op::Un(Un::Not, x) => Folded::Op(Op::Bin(if bin == Bin::And { Bin::AndNot } else { Bin::And }, a, x)),
+                _ => Folded::No,
+            },
             _ => Folded::No,
         };
     };

@@ -54,15 +54,17 @@ pub trait Memory {
         }
     }
 
-    /// An exclusive load of `addr` begins: whatever another thread stores there exclusively from now on, `give_up` tells.
-    fn claim(&mut self, _addr: u64) {}
+    /// A stamp of the exclusive stores to `addr` so far, taken before an exclusive load.
+    fn stamp(&mut self, _addr: u64) -> u64 {
+        0
+    }
 
-    /// Whether nobody has stored there exclusively since `claim`. If so, nobody else can until `stored`.
-    fn give_up(&mut self, _addr: u64) -> bool {
+    /// Whether nobody has stored there exclusively since the stamp. If so, nobody else can until `stored`.
+    fn claim(&mut self, _addr: u64, _stamp: u64) -> bool {
         true
     }
 
-    /// The exclusive store that `give_up` allowed is done, or has faulted.
+    /// The exclusive store that `claim` allowed is done, or has faulted.
     fn stored(&mut self, _addr: u64) {}
 
     /// Orders accesses before it against accesses after it. Memory that only one thread sees needs nothing.
@@ -75,6 +77,8 @@ pub struct Monitor {
     pub addr: u64,
     pub size: usize,
     pub value: u128,
+    /// [`Memory::stamp`] before the load.
+    pub stamp: u64,
 }
 
 /// What a region runs on.
@@ -383,17 +387,17 @@ impl Run<'_, '_, '_> {
 
     fn load_exclusive(&mut self, addr: u64, ty: Ty, order: Order) -> Result<u128, Stop> {
         let size = ty.bytes();
-        self.machine.memory.claim(addr);
+        let stamp = self.machine.memory.stamp(addr);
         let value = self.machine.memory.load(addr, size)?;
         self.order_after(order);
-        self.machine.monitor = Some(Monitor { addr, size, value });
+        self.machine.monitor = Some(Monitor { addr, size, value, stamp });
         Ok(value)
     }
 
     /// The store happens if memory still holds what the monitor saw; `Memory::cmpxchg` orders it.
     fn store_exclusive(&mut self, addr: u64, size: usize, v: u128) -> Result<u128, Stop> {
         match self.machine.monitor {
-            Some(m) if (m.addr, m.size) == (addr, size) && self.machine.memory.give_up(addr) => {
+            Some(m) if (m.addr, m.size) == (addr, size) && self.machine.memory.claim(addr, m.stamp) => {
                 let old = self.machine.memory.cmpxchg(addr, size, m.value, v);
                 self.machine.memory.stored(addr);
                 let old = old?;

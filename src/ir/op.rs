@@ -523,6 +523,13 @@ pub enum Op {
     FlagsNz(Val, Val),
     /// The flags with C set to an I1.
     FlagsSetC(Val, Val),
+    /// N and Z of `v` shifted (Shl, Shr, Sar) by an amount above 0 and below the width, C the bit shifted out last, V from the flags.
+    FlagsShift {
+        shift: Bin,
+        v: Val,
+        amount: u8,
+        flags: Val,
+    },
     /// Arm's flags of a floating-point comparison (scalar): less N, equal ZC, greater C, unordered CV. `signalling`: invalid for any NaN.
     FlagsFcmp {
         fmt: Fmt,
@@ -680,6 +687,7 @@ impl Op {
             | FlagsSub(a, b)
             | FlagsNz(a, b)
             | FlagsSetC(a, b)
+            | FlagsShift { v: a, flags: b, .. }
             | FlagsFcmp { a, b, .. }
             | Fp2(_, _, _, a, b)
             | FpCmp(_, _, _, a, b)

@@ -1,6 +1,7 @@
 //! The command line: QEMU's options for user mode with their environment variables, as rows. Options have one dash (two are taken too) and
 //! end at the program's name.
 
+use crate::cache;
 use crate::options::{Log, Options};
 use crate::tables::PRINTS;
 use arch::Guest;
@@ -136,12 +137,30 @@ static ROWS: &[Row] = &[
         o.interpret = true;
         Ok(())
     }, true),
+    row("cache", "CACHE", Value("folder"), "keep translations there for other processes; off: nowhere", |o, v| {
+        o.cache = Some(v.to_vec());
+        Ok(())
+    }, true),
+    row("cache-size", "CACHE_SIZE", Value("size"), "remove translations that were not used for long beyond this", |o, v| {
+        o.cache_size = Some(size(v)?);
+        Ok(())
+    }, true),
+    row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these (avx2: the least), or all but `-name`s", |o, v| {
+        o.features = Some(engine::Features::detect().masked(&text(v)?)?);
+        Ok(())
+    }, true),
     row("stats", "STATS", Value("file"), "add a line of JSON to it at the end: what -d stats tells (%d: the process)", |o, v| {
         o.stats_file = Some(v.to_vec());
         Ok(())
     }, true),
-    row("perfmap", "PERFMAP", Nothing, "(not yet) write /tmp/perf-<pid>.map for perf", |_, _| Err("is not implemented yet".into()), false),
-    row("jitdump", "JITDUMP", Nothing, "(not yet) write jit-<pid>.dump for perf", |_, _| Err("is not implemented yet".into()), false),
+    row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map, where perf finds names of translations", |o, _| {
+        o.perfmap = true;
+        Ok(())
+    }, true),
+    row("jitdump", "JITDUMP", Nothing, "write jit-<pid>.dump here: translations for perf inject --jit", |o, _| {
+        o.jitdump = true;
+        Ok(())
+    }, true),
     row("g", "GDB", Value("endpoint"), "(not yet) wait for gdb", |_, _| Err("is not implemented yet".into()), false),
     row("plugin", "PLUGIN", Value("file"), "(not yet) load a plugin", |_, _| Err("is not implemented yet".into()), false),
     row("trace", "TRACE", Value("pattern"), "(not yet) trace events", |_, _| Err("is not implemented yet".into()), false),
@@ -228,6 +247,8 @@ pub fn help(guests: &[&Guest]) -> String {
     for p in PRINTS {
         let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
     }
+    t += "\nCommands:\n";
+    t += &cache::help();
     let _ =
         writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
@@ -325,8 +346,18 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
         let show = |e| fail(format!("rqemu: -{shown} {e}\n"));
         apply(&mut inv, row, value, guests).map_err(|s| s.unwrap_or_else(show))?;
     }
+    let by_thread = inv.options.log_file.as_ref().is_some_and(|f| f.windows(2).any(|w| w == b"%d"));
+    if inv.options.log.has(Log::TID) && !by_thread {
+        return Err(fail("rqemu: -d tid needs a -D with %d in it\n"));
+    }
     if rest.is_empty() {
         return Err(fail("rqemu: no program given (see rqemu -h)\n"));
+    }
+    if inv.guest.is_none()
+        && !start.for_program
+        && let Some(say) = cache::command(rest, &inv.options, env)
+    {
+        return Err(say);
     }
     inv.program = rest.to_vec();
     Ok(inv)
@@ -434,6 +465,7 @@ mod tests {
             &["rqemu", "-plugin", "y", "x"],
             &["rqemu", "-s", "many", "x"],
             &["rqemu", "-d", "nothing", "x"],
+            &["rqemu", "-d", "tid", "-D", "x", "y"],
             &["rqemu", "-L"],
         ] {
             let say = run(args, &[]).unwrap_err();

@@ -36,6 +36,7 @@ pub const PT_DYNAMIC: u32 = 2;
 pub const PT_INTERP: u32 = 3;
 pub const PT_PHDR: u32 = 6;
 pub const PT_GNU_STACK: u32 = 0x6474_e551;
+pub const PT_GNU_PROPERTY: u32 = 0x6474_e553;
 pub const PF_X: u32 = 1;
 pub const PF_W: u32 = 2;
 pub const PF_R: u32 = 4;
@@ -139,6 +140,29 @@ impl Header {
         bytes.chunks_exact(self.segment_size()).filter_map(read).collect()
     }
 
+    /// The 4-byte property `kind` of a PT_GNU_PROPERTY segment's bytes; 0 if it is not there, or if they are malformed.
+    pub fn property(&self, bytes: &[u8], kind: u32) -> u32 {
+        self.find_property(bytes, kind).unwrap_or(0)
+    }
+
+    fn find_property(&self, bytes: &[u8], kind: u32) -> Option<u32> {
+        const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
+        let f = Fields { bytes, big: self.big_endian };
+        if (f.u32(0)?, f.u32(8)?, bytes.get(12..16)?) != (4, NT_GNU_PROPERTY_TYPE_0, b"GNU\0") {
+            return None;
+        }
+        let end = 16 + f.u32(4)? as usize;
+        let mut at = 16;
+        while at < end {
+            let (found, size) = (f.u32(at)?, f.u32(at + 4)? as usize);
+            if found == kind {
+                return f.u32(at + 8).filter(|_| size == 4);
+            }
+            at += 8 + size.next_multiple_of(usize::from(self.class / 8));
+        }
+        None
+    }
+
     /// Whether this guest runs it.
     pub fn is_for(&self, elf: &arch::Elf) -> bool {
         self.machine == elf.machine
@@ -183,6 +207,20 @@ mod tests {
         big[24..28].copy_from_slice(&0x1234u32.to_be_bytes());
         let h = header(&big).unwrap();
         assert_eq!((h.class, h.big_endian, h.kind, h.machine, h.entry), (32, true, ET_DYN, 40, 0x1234));
+    }
+
+    #[test]
+    fn finds_a_property() {
+        let h = header(&sample()).unwrap();
+        let mut note = b"\x04\0\0\0\x20\0\0\0\x05\0\0\0GNU\0".to_vec();
+        note.extend([1, 0, 0, 0xc0, 4, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+        note.extend([0, 0, 0, 0xc0, 4, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(h.property(&note, 0xc000_0000), 3);
+        assert_eq!(h.property(&note, 0xc000_0002), 0);
+        for n in 0..note.len() {
+            let cut = h.property(&note[..n], 0xc000_0000);
+            assert!(cut == 0 || n >= 44, "{n}");
+        }
     }
 
     /// Whatever the bytes, there is an answer.

@@ -11,6 +11,7 @@ use crate::memory;
 use crate::proc;
 use crate::signal;
 use crate::stats;
+use crate::stored;
 use crate::task::Task;
 
 /// What one rqemu passes on to the next.
@@ -20,11 +21,14 @@ pub struct Passed {
     pub fd: Option<i32>,
     pub argv0: Option<Vec<u8>>,
     pub execfn: Option<Vec<u8>>,
+    /// Limits that rqemu keeps itself.
+    pub limits: Option<Vec<u8>>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
 const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
+const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
 
 impl Passed {
     pub fn from_environment(env: &[Vec<u8>]) -> Passed {
@@ -32,7 +36,7 @@ impl Passed {
         let fd = find(FD).and_then(|v| String::from_utf8(v).ok()?.parse().ok());
         match fd {
             None => Passed::default(),
-            Some(_) => Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN) },
+            Some(_) => Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS) },
         }
     }
 
@@ -42,7 +46,7 @@ impl Passed {
         if let Some(fd) = self.fd {
             env.push([FD, fd.to_string().as_bytes()].concat());
         }
-        for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn)] {
+        for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
             env.extend(value.as_ref().map(|v| [name, v].concat()));
         }
         env
@@ -268,13 +272,19 @@ fn run_ourselves(
     // A descriptor that survives; the new rqemu closes it.
     let fd = t.host_call(libc::SYS_fcntl, [again.file.0 as u64, libc::F_DUPFD as u64, 3, 0, 0, 0])? as i32;
     let kept = Candidate(fd);
-    let passed = Passed { fd: Some(fd), argv0: args.first().cloned(), execfn: Some(again.execfn.to_vec()) };
+    let passed = Passed {
+        fd: Some(fd),
+        argv0: args.first().cloned(),
+        execfn: Some(again.execfn.to_vec()),
+        limits: crate::sys::sched::kept_limits().map(String::into_bytes),
+    };
     let mut own_args = vec![format!("rqemu-{}", again.guest.name).into_bytes(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());
     let mut own_env = with_settings(t, env);
     own_env.extend(passed.to_environment());
     let buffers = Buffers::new(b"/proc/self/exe", &own_args, &own_env);
     stats::tell(t, "execve");
+    stored::save(t);
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
     drop(kept);
     match result {
@@ -289,6 +299,7 @@ fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     // SAFETY: the kernel reads the string.
     if unsafe { call!(libc::SYS_faccessat, dir, buffers.path.as_ptr(), libc::X_OK) }.is_ok() {
         stats::tell(t, "execve");
+        stored::save(t);
     }
     replace(t, dir, flags, buffers)
 }
@@ -304,7 +315,7 @@ fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
         t.host_call(libc::SYS_execveat, args)
     };
     signal::after_exec(&t.actions);
-    t.masked = true;
+    t.inbox.forget_host_mask();
     t.exec = None;
     result
 }

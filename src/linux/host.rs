@@ -321,6 +321,14 @@ pub fn gettid() -> i32 {
     unsafe { call!(libc::SYS_gettid) }.unwrap_or(0) as i32
 }
 
+/// CLOCK_MONOTONIC in nanoseconds.
+pub fn monotonic() -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes the struct.
+    let _ = unsafe { call!(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, &raw mut t) };
+    t.tv_sec.cast_unsigned() * 1_000_000_000 + t.tv_nsec.cast_unsigned()
+}
+
 /// Writes all of `bytes` to a descriptor; errors are dropped (it is for messages).
 pub fn write_all(fd: i32, mut bytes: &[u8]) {
     while !bytes.is_empty() {

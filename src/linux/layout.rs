@@ -97,6 +97,8 @@ pub struct Resolved {
     pub host_size: usize,
     /// The guest's bytes are the host's bytes: pointers pass through.
     pub same: bool,
+    /// The host's bytes are the guest's, for what the kernel writes.
+    pub same_back: bool,
     steps: Vec<Step>,
 }
 
@@ -139,9 +141,7 @@ impl Layout {
 
     /// The layout in `m`, computed at its first use.
     pub fn of(&self, m: Model) -> &'static Resolved {
-        let known = self.resolved.load(Ordering::Acquire);
-        // SAFETY: only leaked boxes are ever stored.
-        if let Some(r) = unsafe { known.as_ref() }
+        if let Some(r) = self.resolved()
             && r.model == m
         {
             return r;
@@ -149,6 +149,12 @@ impl Layout {
         let fresh: &'static Resolved = Box::leak(Box::new(self.resolve(m)));
         self.resolved.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
         fresh
+    }
+
+    /// What [`Layout::of`] gave last.
+    pub fn resolved(&self) -> Option<&'static Resolved> {
+        // SAFETY: only leaked boxes are ever stored.
+        unsafe { self.resolved.load(Ordering::Acquire).as_ref() }
     }
 
     /// The rows that `m` has for this struct.
@@ -164,16 +170,11 @@ impl Layout {
         };
         let (guest, size) = by_declaration(m);
         let (host, host_size) = by_declaration(HOST);
-        let alike = |g: &Option<Place>, h: &Option<Place>| match (g, h) {
-            (Some(g), Some(h)) => {
-                (g.offset, g.size, g.count) == (h.offset, h.size, h.count) && (g.c != C::I64Low || m.long == HOST.long)
-            }
-            (None, None) => true,
-            _ => false,
-        };
-        let same = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| alike(g, h));
+        let form = |p: &Option<Place>| p.map(|p| (p.offset, p.size, p.count));
+        let same_back = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| form(g) == form(h));
+        let same = same_back && (m.long == HOST.long || guest.iter().flatten().all(|g| g.c != C::I64Low));
         let steps = steps(m, &guest, &host);
-        Resolved { model: m, guest, host, size, host_size, same, steps }
+        Resolved { model: m, guest, host, size, host_size, same, same_back, steps }
     }
 }
 

@@ -4,18 +4,22 @@
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
 pub mod alloc;
+pub mod cache;
 pub mod calls;
 pub mod cli;
 pub mod elf;
 pub mod exec;
 pub mod host;
+pub mod host_vdso;
 pub mod layout;
 pub mod loader;
 pub mod lock;
+pub mod log;
 pub mod map;
 pub mod memory;
 pub mod mm;
 pub mod options;
+pub mod perf;
 pub mod proc;
 pub mod process;
 pub mod random;
@@ -24,6 +28,7 @@ pub mod signal;
 pub mod stack;
 pub mod start;
 pub mod stats;
+pub mod stored;
 
 pub mod strace;
 pub mod strace_signal;

@@ -6,6 +6,7 @@ use crate::host::{self, Errno};
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Mm, Request};
+use crate::stored;
 use arch::Guest;
 
 /// Why a program cannot be run: one line, and the exit status that a shell would give.
@@ -13,7 +14,7 @@ use arch::Guest;
 pub struct LoadError {
     pub path: Vec<u8>,
     pub what: String,
-    /// 127: not found. 126: found, but cannot be executed.
+    /// 127: not found. 126: found, but cannot be executed. 1: the options are wrong.
     pub status: i32,
 }
 
@@ -24,6 +25,10 @@ impl LoadError {
     pub fn errno(path: &[u8], what: &str, e: Errno) -> LoadError {
         let status = if e == Errno::ENOENT || e == Errno::ENOTDIR { 127 } else { 126 };
         LoadError { path: path.to_vec(), what: format!("{what}: {}", describe(e)), status }
+    }
+    /// It is the options' fault, not the program's.
+    pub fn option(path: &[u8], what: &str, e: Errno) -> LoadError {
+        LoadError { status: 1, ..LoadError::errno(path, what, e) }
     }
 }
 
@@ -54,6 +59,8 @@ pub struct Executable {
     pub path: Vec<u8>,
     pub header: Header,
     pub segments: Vec<Segment>,
+    /// What identifies the file, if it is put where that says, or where it says itself.
+    pub key: Option<u128>,
 }
 
 /// Where an executable was put.
@@ -117,7 +124,7 @@ impl Executable {
             return Err(bad("program headers outside the file"));
         }
         let segments = header.segments(&bytes);
-        Ok(Executable { fd, path: path.to_vec(), header, segments })
+        Ok(Executable { fd, path: path.to_vec(), header, segments, key: None })
     }
 
     fn bad(&self, what: &str) -> LoadError {
@@ -150,6 +157,15 @@ impl Executable {
         self.segments.iter().find(|s| s.kind == elf::PT_GNU_STACK).map(|s| s.flags)
     }
 
+    /// The PROT_* bit that its code asks for by a property.
+    fn guard(&self, guest: &Guest) -> u32 {
+        let Some(b) = &guest.abi.branch_targets else { return 0 };
+        let Some(s) = self.segments.iter().find(|s| s.kind == elf::PT_GNU_PROPERTY) else { return 0 };
+        let mut bytes = vec![0; s.filesz.min(1024) as usize];
+        let n = host::pread(self.fd, &mut bytes, s.offset).unwrap_or(0);
+        if self.header.property(&bytes[..n], b.property) & b.mask != 0 { b.prot } else { 0 }
+    }
+
     /// The range of addresses that all segments take, in whole pages, and their greatest alignment.
     fn extent(&self) -> Result<(u64, u64, u64), LoadError> {
         let mut range: Option<(u64, u64)> = None;
@@ -168,7 +184,8 @@ impl Executable {
     }
 
     /// Maps all segments. `hint`: where a position-independent one should begin; without it, where mmap would put it.
-    pub fn load(&self, mm: &Mm, hint: Option<u64>) -> Result<Loaded, LoadError> {
+    /// `guard`: a further PROT_* bit of its code.
+    pub fn load(&mut self, mm: &Mm, hint: Option<u64>, guard: u32) -> Result<Loaded, LoadError> {
         let (start, end, align) = self.extent()?;
         let no_room = || LoadError::errno(&self.path, "cannot load", Errno::ENOMEM);
         let bias = if self.header.kind == elf::ET_EXEC {
@@ -178,6 +195,9 @@ impl Executable {
             0
         } else {
             let at = hint.map(|h| h & !(align - 1)).filter(|h| mm.is_free(*h, end - start));
+            if at.is_none() {
+                self.key = None;
+            }
             let at = at.or_else(|| mm.find_gap(end - start, align)).ok_or_else(no_room)?;
             at.wrapping_sub(start)
         };
@@ -192,7 +212,7 @@ impl Executable {
             ..Loaded::default()
         };
         for s in self.loads() {
-            self.map_segment(mm, s, bias).map_err(|e| LoadError::errno(&self.path, "cannot load", e))?;
+            self.map_segment(mm, s, bias, guard).map_err(|e| LoadError::errno(&self.path, "cannot load", e))?;
             let range = (place(s.vaddr), place(s.vaddr + s.filesz));
             if s.flags & elf::PF_X != 0 {
                 loaded.code = range;
@@ -210,20 +230,22 @@ impl Executable {
     }
 
     /// One segment: its part of the file, then zeros.
-    fn map_segment(&self, mm: &Mm, s: &Segment, bias: u64) -> Result<(), Errno> {
+    fn map_segment(&self, mm: &Mm, s: &Segment, bias: u64, guard: u32) -> Result<(), Errno> {
         let addr = s.vaddr.wrapping_add(bias);
         let (page, skip) = (addr & !(PAGE - 1), addr & (PAGE - 1));
         let mut prot = 0;
         for (flag, bit) in [(elf::PF_R, libc::PROT_READ), (elf::PF_W, libc::PROT_WRITE), (elf::PF_X, libc::PROT_EXEC)] {
             prot |= if s.flags & flag != 0 { bit as u32 } else { 0 };
         }
+        prot |= if s.flags & elf::PF_X != 0 { guard } else { 0 };
         let fixed = libc::MAP_PRIVATE | libc::MAP_FIXED;
         let (file_end, end) = (addr + s.filesz, addr + s.memsz);
         let mut zero_from = page;
         if s.filesz != 0 {
             let len = s.filesz + skip;
             if s.offset & (PAGE - 1) == skip {
-                let r = Request { addr: page, len, prot, flags: fixed, fd: self.fd, offset: s.offset - skip, name: "" };
+                let (offset, key) = (s.offset - skip, self.key.filter(|_| prot & libc::PROT_EXEC as u32 != 0));
+                let r = Request { addr: page, len, prot, flags: fixed, fd: self.fd, offset, name: "", key };
                 mm.mmap(None, &r)?;
             } else {
                 self.copy_segment(mm, s, page, skip, prot)?;
@@ -242,7 +264,16 @@ impl Executable {
             let flags = fixed | libc::MAP_ANONYMOUS;
             mm.mmap(
                 None,
-                &Request { addr: zero_from, len: zero_end - zero_from, prot, flags, fd: -1, offset: 0, name: "" },
+                &Request {
+                    addr: zero_from,
+                    len: zero_end - zero_from,
+                    prot,
+                    flags,
+                    fd: -1,
+                    offset: 0,
+                    name: "",
+                    key: None,
+                },
             )?;
         }
         Ok(())
@@ -252,7 +283,8 @@ impl Executable {
     fn copy_segment(&self, mm: &Mm, s: &Segment, page: u64, skip: u64, prot: u32) -> Result<(), Errno> {
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS;
         let write = (libc::PROT_READ | libc::PROT_WRITE) as u32;
-        let mut r = Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "" };
+        let mut r =
+            Request { addr: page, len: s.filesz + skip, prot: write, flags, fd: -1, offset: 0, name: "", key: None };
         mm.mmap(None, &r)?;
         let mut buf = vec![0; 64 << 10];
         let mut done = 0;
@@ -301,7 +333,7 @@ pub fn under_prefix(prefix: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 /// Loads an executable and its interpreter.
-pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) -> Result<Program, LoadError> {
+pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u64) -> Result<Program, LoadError> {
     if !exe.header.is_for(&guest.elf) {
         return Err(exe.bad(&format!("not a program for {}", guest.name)));
     }
@@ -320,11 +352,22 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &Executable, prefix: &[u8], base: u64) 
             Some(i)
         }
     };
-    let main = exe.load(mm, Some(base))?;
+    // Of a program with an interpreter the kernel guards the interpreter alone, which looks after the rest.
+    let guard = interpreter.as_ref().map_or_else(|| exe.guard(guest), |_| 0);
+    let base = match mm.images() {
+        Some(images) => {
+            exe.key = stored::image_key(exe.fd);
+            exe.key.map_or(base, |key| images.program(key))
+        }
+        None => base,
+    };
+    let main = exe.load(mm, Some(base), guard)?;
     let interpreter = match interpreter {
         None => None,
-        Some(i) => {
-            let loaded = i.load(mm, None)?;
+        Some(mut i) => {
+            i.key = mm.images().and_then(|_| stored::image_key(i.fd));
+            let hint = mm.images().zip(i.key).and_then(|(images, key)| images.library(key).next());
+            let loaded = i.load(mm, hint, i.guard(guest))?;
             host::close(i.fd);
             Some(loaded)
         }

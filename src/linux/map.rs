@@ -21,6 +21,8 @@ pub struct Object {
     pub inode: u64,
     /// As /proc/self/maps shows it.
     pub path: Vec<u8>,
+    /// Of an image at an address that follows from it: its translations may be stored.
+    pub key: Option<u128>,
 }
 
 /// A range with the same properties.
@@ -36,6 +38,11 @@ pub struct Area {
 }
 
 impl Area {
+    /// Whether RLIMIT_DATA counts it: private and writable, and no stack (the kernel's is_data_mapping).
+    pub fn is_data(&self) -> bool {
+        self.prot & libc::PROT_WRITE as u32 != 0 && !self.shared && self.backing != Backing::Anonymous("[stack]")
+    }
+
     /// Whether `next`, which begins where this ends, is its continuation.
     fn continues(&self, start: u64, next: &Area) -> bool {
         self.prot == next.prot
@@ -193,7 +200,7 @@ mod tests {
     }
 
     fn file(end: u64, offset: u64) -> Area {
-        let object = Object { dev: 1, inode: 2, path: b"/x".to_vec() };
+        let object = Object { dev: 1, inode: 2, path: b"/x".to_vec(), key: None };
         Area { end, prot: 1, shared: false, backing: Backing::Object(Arc::new(object)), offset }
     }
 

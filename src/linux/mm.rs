@@ -5,12 +5,15 @@
 use crate::call;
 use crate::host::{self, Errno, Res};
 use crate::lock::{Guard, Lock};
+use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
-use engine::{CodeSource, Engine};
+use crate::perf::Perf;
+use crate::stored::{self, Images};
+use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -28,6 +31,8 @@ pub struct Limits {
     pub top: u64,
     /// Where rqemu lives.
     pub holes: Vec<(u64, u64)>,
+    /// The PROT_* bit of guarded pages, where the processor has them.
+    pub guard: u32,
 }
 
 /// An address space.
@@ -36,12 +41,17 @@ pub struct Mm {
     limits: Limits,
     /// The code that was fetched last, so that translation need not take the lock for each instruction.
     recent: Recent,
-    /// Where the engine's log lines go.
-    log_fd: AtomicI32,
+    /// Where images go so that stored translations fit them.
+    images: Option<Images>,
+    /// Where the engine's log lines go, and what it tells of code.
+    sink: Sink,
+    pub perf: Perf,
     /// RLIMIT_AS and RLIMIT_DATA as the guest has set them.
     limit_as: AtomicU64,
     limit_data: AtomicU64,
     state: Lock<State>,
+    /// There are guarded pages, or were.
+    guards: AtomicBool,
 }
 
 /// What is at an address that code was fetched from.
@@ -115,7 +125,7 @@ impl Limits {
         if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
             top = last.0;
         }
-        Limits { bottom, top, holes }
+        Limits { bottom, top, holes, guard: 0 }
     }
 
     fn allows(&self, start: u64, len: u64) -> bool {
@@ -177,19 +187,24 @@ pub struct Request {
     pub offset: u64,
     /// Name of anonymous memory.
     pub name: &'static str,
+    /// See [`Object::key`].
+    pub key: Option<u128>,
 }
 
 impl Mm {
-    pub fn new(limits: Limits) -> Mm {
+    pub fn new(limits: Limits, images: Option<Images>, sink: Sink, perf: Perf) -> Mm {
         let state = State { mmap_top: limits.top, ..State::default() };
         let unlimited = || AtomicU64::new(u64::MAX);
         Mm {
             limits,
             recent: Recent::default(),
-            log_fd: AtomicI32::new(2),
+            images,
+            sink,
+            perf,
             limit_as: unlimited(),
             limit_data: unlimited(),
             state: Lock::new(state),
+            guards: AtomicBool::new(false),
         }
     }
 
@@ -200,9 +215,9 @@ impl Mm {
         guard
     }
 
-    /// Sets where the engine's log goes.
-    pub fn set_log(&self, fd: i32) {
-        self.log_fd.store(fd, Ordering::Relaxed);
+    /// Places for images, if translations are stored.
+    pub fn images(&self) -> Option<Images> {
+        self.images
     }
 
     /// setrlimit's RLIMIT_AS and RLIMIT_DATA: bytes of guest memory, rqemu's own not counted.
@@ -215,10 +230,19 @@ impl Mm {
         }
     }
 
-    /// Whether so much more memory is within RLIMIT_AS.
-    fn may_grow(&self, s: &State, by: u64) -> Result<(), Errno> {
-        let limit = self.limit_as.load(Ordering::Relaxed);
-        if limit == u64::MAX || s.map.iter().map(|(s, a)| a.end - s).sum::<u64>().saturating_add(by) <= limit {
+    /// Whether `by` more bytes are within RLIMIT_AS and, if they are data, RLIMIT_DATA (the kernel's may_expand_vm). What is in
+    /// `replaced` now will be gone.
+    fn may_grow(&self, s: &State, by: u64, data: bool, replaced: (u64, u64)) -> Result<(), Errno> {
+        let within = |limit: &AtomicU64, counts: fn(&Area) -> bool| {
+            let limit = limit.load(Ordering::Relaxed);
+            let kept = |start: u64, a: &Area| {
+                let overlap = a.end.min(replaced.1).saturating_sub(start.max(replaced.0));
+                a.end - start - overlap
+            };
+            limit == u64::MAX
+                || s.map.iter().filter(|(_, a)| counts(a)).fold(by, |n, (s, a)| n.saturating_add(kept(s, a))) <= limit
+        };
+        if within(&self.limit_as, |_| true) && (!data || within(&self.limit_data, Area::is_data)) {
             return Ok(());
         }
         Err(Errno::ENOMEM)
@@ -284,10 +308,13 @@ impl Mm {
         if fixed && !self.limits.allows(r.addr, len) {
             return Err(Errno::ENOMEM);
         }
+        let r = &self.with_key(r);
         let backing = backing(r)?;
         let mut s = self.change();
-        self.may_grow(&s, len)?;
-        let mut prot = r.prot & PROT_ALL;
+        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
+        let replaced = if fixed { (r.addr, r.addr + len) } else { (0, 0) };
+        self.may_grow(&s, len, r.prot & PROT_WRITE != 0 && !shared, replaced)?;
+        let mut prot = r.prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
@@ -301,13 +328,31 @@ impl Mm {
         } else {
             (self.place(&s, r, len, prot)?, false)
         };
-        let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
+        if let Some(e) = engine.filter(|_| shared && prot & PROT_WRITE != 0) {
+            e.begin_concurrency();
+        }
         if let Some(e) = engine.filter(|_| had_code) {
             e.invalidate(addr, addr + len);
         }
+        self.note_guards(engine, prot);
         Ok(addr)
+    }
+
+    /// With the first guarded page all code is made anew, to take part in the check.
+    fn note_guards(&self, engine: Option<&Engine>, prot: u32) {
+        if prot & self.limits.guard != 0
+            && !self.guards.swap(true, Ordering::SeqCst)
+            && let Some(e) = engine
+        {
+            e.reset();
+        }
+    }
+
+    /// Whether there are guarded pages.
+    pub fn has_guards(&self) -> bool {
+        self.guards.load(Ordering::SeqCst)
     }
 
     /// Maps where there is room: at the hint if that is free, or as high as possible.
@@ -318,6 +363,14 @@ impl Mm {
             match host_mmap(hint, len, host_prot(prot), flags, r.fd, r.offset) {
                 Err(Errno::EEXIST) => {}
                 done => return done,
+            }
+        }
+        for at in self.image_places(r, hint) {
+            if self.limits.allows(at, len) && s.map.is_free(at, at + len) {
+                match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+                    Err(Errno::EEXIST) => {}
+                    done => return done,
+                }
             }
         }
         let mut holes = self.limits.holes.clone();
@@ -332,6 +385,45 @@ impl Mm {
             }
         }
         Err(Errno::ENOMEM)
+    }
+
+    /// The request, with its key if it maps an image's code at an address that follows from it.
+    fn with_key(&self, r: &Request) -> Request {
+        let private = r.flags & (libc::MAP_TYPE | libc::MAP_ANONYMOUS) == libc::MAP_PRIVATE;
+        let mut r = r.clone();
+        if let Some(images) = self.images
+            && private
+            && r.key.is_none()
+            && (images.has(r.addr) && r.prot & PROT_EXEC != 0 || r.addr == 0 && r.offset == 0)
+        {
+            r.key = stored::image_key(r.fd);
+        }
+        r
+    }
+
+    /// Places to be tried for an image, or for a dynamic linker's reservation of one.
+    fn image_places(&self, r: &Request, hint: u64) -> Vec<u64> {
+        let reserves = r.flags & libc::MAP_ANONYMOUS != 0 && r.prot == 0 && r.len % PAGE != 0;
+        match (self.images, r.key) {
+            (Some(images), Some(key)) if hint == 0 => images.library(key).collect(),
+            (Some(images), None) if hint == 0 && reserves => images.reservation(r.len).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a range of the map shows to the engine.
+    fn origin_of(&self, start: u64, area: &Area) -> Origin {
+        let private = !area.shared && area.prot & (PROT_WRITE | PROT_EXEC) == PROT_EXEC;
+        let image = match &area.backing {
+            Backing::Object(o) if private => o.key.map(|key| {
+                // Guarded code is translated in another way, and all code if there is some that is guarded.
+                let guarded = area.prot & self.limits.guard != 0;
+                let how = u128::from(guarded) << 1 | u128::from(self.has_guards());
+                Image { key: key ^ how, base: start.wrapping_sub(area.offset) }
+            }),
+            _ => None,
+        };
+        Origin { start, end: area.end, image }
     }
 
     /// A page with these bytes at an address that the ABI fixes, be it beyond the guest's own limits.
@@ -392,17 +484,24 @@ impl Mm {
             // Down to the beginning of the mapping: stacks are whole from the start here.
             addr = s.map.at(addr).ok_or(Errno::ENOMEM)?.0;
         }
-        let mut prot = prot & PROT_ALL;
+        let mut prot = prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
         }
         // As the kernel: what comes before a hole is changed, then ENOMEM.
         let mut at = addr;
-        let parts: Vec<_> = s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end))).collect();
+        let becomes_data = |a: &Area| prot & PROT_WRITE != 0 && a.prot & PROT_WRITE == 0 && !a.shared;
+        let parts: Vec<_> =
+            s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a))).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
-        for (start, stop) in parts {
+        let concurrent = prot & PROT_WRITE != 0 && s.map.within(addr, end).any(|(_, a)| a.shared);
+        for (start, stop, data) in parts {
             if start != at {
+                break;
+            }
+            if data && self.may_grow(&s, stop - start, true, (start, stop)).is_err() {
+                result = Err(Errno::ENOMEM);
                 break;
             }
             // SAFETY: the range is the guest's.
@@ -414,9 +513,13 @@ impl Mm {
             at = stop;
         }
         drop(s);
+        if concurrent {
+            engine.begin_concurrency();
+        }
         if code {
             engine.invalidate(addr, end);
         }
+        self.note_guards(Some(engine), prot);
         if result.is_ok() && at < end { Err(Errno::ENOMEM) } else { result }
     }
 
@@ -430,6 +533,8 @@ impl Mm {
         // SAFETY: the range is the guest's.
         unsafe { call!(libc::SYS_mprotect, addr, len, host_prot(prot)) }?;
         s.map.protect(addr, addr + len, prot);
+        drop(s);
+        self.note_guards(None, prot);
         Ok(())
     }
 
@@ -458,6 +563,7 @@ impl Mm {
                 fd: -1,
                 offset: 0,
                 name: "[heap]",
+                key: None,
             };
             if self.mmap(Some(engine), &r).is_err() {
                 return old;
@@ -514,7 +620,7 @@ impl Mm {
             return Ok(old);
         }
         // In place, if there is room behind.
-        self.may_grow(&s, new_len.saturating_sub(old_len))?;
+        self.may_grow(&s, new_len.saturating_sub(old_len), area.is_data(), (0, 0))?;
         let at_end = area.end == old + old_len && old_len != 0;
         if !fixed
             && !dontunmap
@@ -608,7 +714,8 @@ impl Mm {
         let had_code = s.map.has_code(at, at + len);
         let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
         let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
-        let object = Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec() };
+        let object =
+            Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec(), key: None };
         let area = Area {
             end: at + len,
             prot: PROT_READ | write | exec,
@@ -618,6 +725,7 @@ impl Mm {
         };
         s.map.insert(at, area);
         drop(s);
+        engine.begin_concurrency();
         if had_code {
             engine.invalidate(at, at + len);
         }
@@ -751,14 +859,19 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
         }
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let inode = NEXT.fetch_add(1, Ordering::Relaxed);
-        return Ok(Backing::Object(Arc::new(Object { dev: 1, inode, path: b"/dev/zero (deleted)".to_vec() })));
+        return Ok(Backing::Object(Arc::new(Object {
+            dev: 1,
+            inode,
+            path: b"/dev/zero (deleted)".to_vec(),
+            key: None,
+        })));
     }
     // SAFETY: all zero is a stat.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes the struct.
     unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
     let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
-    Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path })))
+    Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }
 
 impl CodeSource for Mm {
@@ -770,7 +883,26 @@ impl CodeSource for Mm {
         memory::read_some(pc, &mut buf[..len])
     }
 
+    fn origin(&self, pc: u64) -> Origin {
+        match self.state.lock().map.at(pc) {
+            Some((start, area)) => self.origin_of(start, area),
+            None => Origin { start: pc, end: pc.saturating_add(1), image: None },
+        }
+    }
+
+    fn guards(&self) -> bool {
+        self.has_guards()
+    }
+
+    fn is_guarded(&self, pc: u64) -> bool {
+        self.state.lock().map.at(pc).is_some_and(|(_, a)| a.prot & self.limits.guard != 0)
+    }
+
     fn log(&self, text: &str) {
-        host::write_all(self.log_fd.load(Ordering::Relaxed), text.as_bytes());
+        self.sink.write(text);
+    }
+
+    fn placed(&self, pc: Option<u64>, at: u64, code: &[u8]) {
+        self.perf.placed(pc, at, code);
     }
 }

@@ -24,26 +24,35 @@ log_items! {
     OP_OPT "op_opt" 3 "intermediate code after optimisation";
     OP_IND "op_ind" 4 "accepted for qemu's sake: nothing to show";
     INT "int" 5 "signals and faults";
-    EXEC "exec" 6 "each translation that is entered from the engine";
-    CPU "cpu" 7 "registers at each entry from the engine";
-    FPU "fpu" 8 "floating-point registers too";
-    VPU "vpu" 9 "vector registers too";
+    EXEC "exec" 6 "each translation that is entered from the engine (with nochain: each)";
+    CPU "cpu" 7 "registers before each such entry";
+    FPU "fpu" 8 "with cpu: floating-point and vector registers too";
+    VPU "vpu" 9 "with cpu: the same";
     MMU "mmu" 10 "accepted for qemu's sake: machines only";
     PCALL "pcall" 11 "accepted for qemu's sake: x86 machines only";
     CPU_RESET "cpu_reset" 12 "accepted for qemu's sake: machines only";
     UNIMP "unimp" 13 "instructions and system calls that are not implemented";
-    GUEST_ERRORS "guest_errors" 14 "what guests do against the manual";
+    GUEST_ERRORS "guest_errors" 14 "undefined instructions, and signal frames that are not valid";
     PAGE "page" 15 "the address space after loading";
-    NOCHAIN "nochain" 16 "no links between translations";
+    NOCHAIN "nochain" 16 "no links between translations, so that exec and cpu tell of each";
     STRACE "strace" 17 "each system call, like -strace";
-    TID "tid" 18 "accepted for qemu's sake: there is one log file per process";
+    TID "tid" 18 "a log file for each thread: -D needs a name with %d";
     INVALID_MEM "invalid_mem" 19 "accepted for qemu's sake: machines only";
     STATS "stats" 20 "at the end: translations, time, exits, calls of helpers";
 }
 
-/// The name of a file to be written, with `%d` for the process.
-pub fn file_name(name: &[u8]) -> Vec<u8> {
-    String::from_utf8_lossy(name).replace("%d", &crate::host::getpid().to_string()).into_bytes()
+/// The name of a file to be written, with a number for `%d`.
+pub fn file_name(name: &[u8], id: i32) -> Vec<u8> {
+    let id = id.to_string();
+    let mut out = Vec::with_capacity(name.len() + id.len());
+    let mut rest = name;
+    while let Some(at) = rest.windows(2).position(|w| w == b"%d") {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(id.as_bytes());
+        rest = &rest[at + 2..];
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// The options.
@@ -81,6 +90,15 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
+    /// `-cache`: the folder of stored translations, or `off`.
+    pub cache: Option<Vec<u8>>,
+    /// `-cache-size`, in bytes.
+    pub cache_size: Option<u64>,
+    /// `-perfmap`, `-jitdump`
+    pub perfmap: bool,
+    pub jitdump: bool,
+    /// `-host-features`
+    pub features: Option<engine::Features>,
     /// `-stats`: a line of JSON for each process is added to it.
     pub stats_file: Option<Vec<u8>>,
 }

@@ -1,10 +1,9 @@
 //! What the threads of a guest process share: the guest, its address space, the engine, the program that was loaded.
 
-use crate::host;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
 use arch::Guest;
-use engine::{Cpu, Engine};
+use engine::{CodeSource, Cpu, Engine};
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -19,8 +18,6 @@ pub struct Process {
     pub mm: &'static Mm,
     pub engine: Engine,
     pub image: Image,
-    /// Where log lines go.
-    pub log_fd: i32,
     /// Values of QEMU_* and RQEMU_* variables that children must get again.
     pub inherited: Vec<Vec<u8>>,
 }
@@ -53,7 +50,14 @@ pub struct Image {
 impl Process {
     /// Writes a line to the log.
     pub fn log(&self, text: fmt::Arguments) {
-        host::write_all(self.log_fd, format!("{text}\n").as_bytes());
+        self.mm.log(&format!("{text}\n"));
+    }
+
+    /// A line under `-d guest_errors`.
+    pub fn guest_error(&self, text: fmt::Arguments) {
+        if self.options.log.has(Log::GUEST_ERRORS) {
+            self.log(text);
+        }
     }
 
     /// A line under `-d unimp`.
@@ -77,5 +81,10 @@ impl Process {
         crate::sys::release();
         self.mm.release();
         self.engine.after_fork(child, Some(keep));
+        if child && self.mm.perf.is_wanted() {
+            // What cannot be written is not there: the program goes on.
+            let _ = self.mm.perf.open();
+            self.engine.reset();
+        }
     }
 }

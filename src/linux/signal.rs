@@ -1,12 +1,13 @@
 //! Signals. The host kernel keeps the queue and the mask: the guest's mask is the host's (without the synchronous signals, which rqemu
 //! needs itself), ignored and default signals are so on the host, and a guest's handler makes the host call [`on_signal`].
 //!
-//! That handler puts an asynchronous signal into the task's [`Inbox`], blocks all others and returns; the run loop delivers it when translated
-//! code has come to its next poll, and sets the mask again. So at most one signal waits here. Faults of translated code are turned into
+//! That handler puts an asynchronous signal into the task's [`Inbox`] and returns; the run loop delivers it when translated code has come to its
+//! next poll. If translated code was interrupted, the host's mask is at once what it will be in the guest's handler; else all are blocked, and
+//! the run loop sets the mask again. Faults of translated code are turned into
 //! exits by the engine; faults of `memory.rs` into EFAULT.
 
 use crate::call;
-use crate::host::{self, Errno};
+use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
 use crate::mm::CodeAt;
@@ -14,13 +15,15 @@ use crate::options::Log;
 use crate::process::Process;
 use crate::siginfo::HostInfo;
 use crate::stats;
+use crate::stored;
 use crate::strace_signal;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
 use engine::{CodeSource, Cpu, Fault};
 use ir::Trap;
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
 /// Signals that a fault raises: never blocked on the host.
 pub const SYNCHRONOUS: u64 =
@@ -62,33 +65,86 @@ pub struct Action {
     pub mask: u64,
 }
 
-/// The actions of all 64 signals; shared by CLONE_SIGHAND.
+/// The actions of all 64 signals; shared by CLONE_SIGHAND. Changed under the lock, read without: `version` is odd while one changes.
 #[derive(Debug)]
-pub struct Actions(Lock<[Action; 65]>);
+pub struct Actions {
+    lock: Lock<()>,
+    version: AtomicU32,
+    rows: [[AtomicU64; 4]; 65],
+}
 
 impl Actions {
+    fn new(actions: &[Action; 65]) -> Actions {
+        let rows = actions.map(|a| [a.handler, a.flags, a.restorer, a.mask].map(AtomicU64::new));
+        Actions { lock: Lock::new(()), version: AtomicU32::new(0), rows }
+    }
+
+    fn read(&self, signo: i32) -> Action {
+        let [handler, flags, restorer, mask] = self.rows[signo as usize].each_ref().map(|w| w.load(Ordering::Relaxed));
+        Action { handler, flags, restorer, mask }
+    }
+
+    /// An action if none is just being changed. For handlers too.
+    fn glance(&self, signo: i32) -> Option<Action> {
+        let before = self.version.load(Ordering::Acquire);
+        let action = self.read(signo);
+        fence(Ordering::Acquire);
+        (before & 1 == 0 && self.version.load(Ordering::Relaxed) == before).then_some(action)
+    }
+
     pub fn get(&self, signo: i32) -> Action {
-        self.0.lock()[signo as usize]
+        self.glance(signo).unwrap_or_else(|| {
+            let _held = self.lock.lock();
+            self.read(signo)
+        })
     }
+
     pub fn set(&self, signo: i32, action: Action) {
-        self.0.lock()[signo as usize] = action;
+        let _held = self.lock.lock();
+        // Odd already if a thread was killed here.
+        let changing = self.version.load(Ordering::Relaxed) | 1;
+        self.version.store(changing, Ordering::Relaxed);
+        fence(Ordering::Release);
+        let words = [action.handler, action.flags, action.restorer, action.mask];
+        for (to, word) in self.rows[signo as usize].iter().zip(words) {
+            to.store(word, Ordering::Relaxed);
+        }
+        self.version.store(changing.wrapping_add(1), Ordering::Release);
     }
+
     pub fn copy(&self) -> Actions {
-        Actions(Lock::new(*self.0.lock()))
+        let mut actions = [Action::default(); 65];
+        (1..=64).for_each(|signo| actions[signo as usize] = self.get(signo));
+        Actions::new(&actions)
     }
+
     /// With all handlers back at their defaults (CLONE_CLEAR_SIGHAND).
     pub fn clear_handlers(&self) {
-        for a in self.0.lock().iter_mut().filter(|a| a.handler != SIG_IGN) {
-            *a = Action::default();
+        for signo in 1..=64 {
+            if self.get(signo).handler != SIG_IGN {
+                self.set(signo, Action::default());
+            }
         }
     }
     pub(crate) fn hold(&self) {
-        self.0.hold();
+        self.lock.hold();
     }
     pub(crate) fn release(&self) {
-        self.0.release();
+        self.lock.release();
+    }
+
+    /// For the handler of a signal: what the host's mask is to be when the guest's handler will be entered, from what it was.
+    fn mask_during(&self, signo: i32, mask: u64) -> Option<u64> {
+        let action = self.glance(signo).filter(|a| !matches!(a.handler, SIG_DFL | SIG_IGN))?;
+        // With SA_NODEFER too, so that the inbox cannot overflow: the loop opens it.
+        Some((mask | action.mask | bit(signo)) & !SYNCHRONOUS & !UNBLOCKABLE)
     }
 }
+
+/// How many asynchronous signals wait in an inbox at most.
+const ROOM: u32 = 4;
+/// No mask of the host's: it is not known, or not yet set.
+const UNKNOWN: u64 = bit(libc::SIGKILL);
 
 const RECORDED: u32 = 1;
 const SENT_SYNCHRONOUS: u32 = 2;
@@ -96,7 +152,7 @@ const SENT_SYNCHRONOUS: u32 = 2;
 /// Where a task's signal handler puts what came. It lives as long as the process.
 #[derive(Debug)]
 pub struct Inbox {
-    /// [`RECORDED`]: an asynchronous signal is in `info`, and the host's mask is full. [`SENT_SYNCHRONOUS`]: somebody sent one of the
+    /// [`RECORDED`]: asynchronous signals are in `infos`. [`SENT_SYNCHRONOUS`]: somebody sent one of the
     /// synchronous signals with kill, and the guest does not block it.
     pending: AtomicU32,
     /// Which of [`SYNCHRONOUS_LIST`] were sent, in its order.
@@ -104,22 +160,32 @@ pub struct Inbox {
     /// The guest's mask, for the handler.
     mask: AtomicU64,
     cpu: AtomicPtr<Cpu>,
-    info: UnsafeCell<HostInfo>,
+    /// The host's mask of this thread, as far as it is known.
+    host_mask: AtomicU64,
+    actions: *const Actions,
+    /// Asynchronous signals as they came, a ring: how many were ever put in and taken out.
+    infos: [UnsafeCell<HostInfo>; ROOM as usize],
+    put: AtomicU32,
+    taken: AtomicU32,
     sent_info: [UnsafeCell<HostInfo>; 5],
 }
 
-// SAFETY: the task's own thread and its handler alone use it; `info` is written by the handler only while RECORDED is clear, and read only
-// while it is set.
+// SAFETY: the task's own thread and its handler alone use it; the handler writes free elements of `infos` only, and the others are read only.
 unsafe impl Sync for Inbox {}
 
 impl Inbox {
-    pub fn new(cpu: *mut Cpu, mask: u64) -> Inbox {
+    /// `actions` are those of the task, which keeps them.
+    pub fn new(cpu: *mut Cpu, mask: u64, actions: &Arc<Actions>) -> Inbox {
         Inbox {
             pending: AtomicU32::new(0),
             sent: AtomicU32::new(0),
             mask: AtomicU64::new(mask),
             cpu: AtomicPtr::new(cpu),
-            info: UnsafeCell::new(HostInfo::ZERO),
+            host_mask: AtomicU64::new(UNKNOWN),
+            actions: Arc::as_ptr(actions),
+            infos: [const { UnsafeCell::new(HostInfo::ZERO) }; ROOM as usize],
+            put: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
             sent_info: [const { UnsafeCell::new(HostInfo::ZERO) }; 5],
         }
     }
@@ -147,10 +213,41 @@ impl Inbox {
         if pending & RECORDED == 0 {
             return None;
         }
-        // SAFETY: RECORDED is set, so the handler does not write.
-        let info = unsafe { *self.info.get() };
-        self.pending.fetch_and(!RECORDED, Ordering::Release);
+        let taken = self.taken.load(Ordering::Relaxed);
+        // SAFETY: RECORDED is set, so the handler has put one in here, and does not write it.
+        let info = unsafe { *self.infos[(taken % ROOM) as usize].get() };
+        self.taken.store(taken.wrapping_add(1), Ordering::Release);
+        if self.put.load(Ordering::Acquire) == taken.wrapping_add(1) {
+            self.pending.fetch_and(!RECORDED, Ordering::Release);
+            if self.put.load(Ordering::Acquire) != taken.wrapping_add(1) {
+                // One came just now.
+                self.pending.fetch_or(RECORDED, Ordering::Release);
+            }
+        }
         Some(info)
+    }
+
+    /// In the handler: takes an asynchronous signal in. `mask`: the host's mask that is restored when the handler returns; changed such that there
+    /// is room for what it lets in. In generated code it becomes at once what it will be in the guest's handler: nothing else is under way
+    /// there.
+    fn record(&self, signo: i32, info: HostInfo, mask: &mut u64, in_guest: bool) {
+        let put = self.put.load(Ordering::Relaxed);
+        let waiting = put.wrapping_sub(self.taken.load(Ordering::Relaxed));
+        // SAFETY: the mask has seen to it that this element is free. The task's actions live as long as it.
+        let actions = unsafe {
+            *self.infos[(put % ROOM) as usize].get() = info;
+            &*self.actions
+        };
+        self.put.store(put.wrapping_add(1), Ordering::Release);
+        self.pending.fetch_or(RECORDED, Ordering::Release);
+        let during = if in_guest && waiting + 1 < ROOM { actions.mask_during(signo, *mask) } else { None };
+        *mask = during.unwrap_or(!SYNCHRONOUS);
+        self.host_mask.store(*mask, Ordering::Relaxed);
+    }
+
+    /// The host's mask is another one now, or nobody knows.
+    pub(crate) fn forget_host_mask(&self) {
+        self.host_mask.store(UNKNOWN, Ordering::Relaxed);
     }
 
     fn blocked_sent(&self) -> u32 {
@@ -176,6 +273,7 @@ impl Inbox {
     /// A forked child has no pending signals.
     pub(crate) fn forget(&self) {
         self.sent.store(0, Ordering::Relaxed);
+        self.taken.store(self.put.load(Ordering::Relaxed), Ordering::Relaxed);
         self.pending.store(0, Ordering::Relaxed);
     }
 
@@ -269,7 +367,7 @@ pub fn inherit() -> Actions {
     for signo in [libc::SIGSEGV, libc::SIGBUS] {
         let _ = host_action(signo, Some(&early));
     }
-    Actions(Lock::new(actions))
+    Actions::new(&actions)
 }
 
 /// rqemu takes the synchronous signals; all that kill by default too if they are to be told of (`-strace`).
@@ -363,6 +461,8 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
         let _ = host_action(signo, Some(&HostAction::default()));
         return;
     }
+    // SAFETY: the task's Cpu.
+    let cpu = unsafe { &*inbox.cpu.load(Ordering::Relaxed) };
     // SAFETY: the kernel's siginfo is as large; `inbox` as its type says.
     unsafe {
         if SYNCHRONOUS & bit(signo) != 0 {
@@ -374,13 +474,14 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
                 return;
             }
         } else {
-            *inbox.info.get() = *std::ptr::from_mut(info).cast::<HostInfo>();
-            inbox.pending.fetch_or(RECORDED, Ordering::Release);
-            *(&raw mut context.uc_sigmask).cast::<u64>() = !SYNCHRONOUS;
+            let info = *std::ptr::from_mut(info).cast::<HostInfo>();
+            // The kernel's sigset_t is one word.
+            inbox.record(signo, info, &mut *(&raw mut context.uc_sigmask).cast::<u64>(), cpu.is_own_code(rip));
         }
-        (*inbox.cpu.load(Ordering::Relaxed)).interrupt();
     }
-    if let Some(to) = host::safe_syscall_fixup(rip, context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64) {
+    cpu.interrupt();
+    let rcx = context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64;
+    if let Some(to) = host::safe_syscall_fixup(rip, rcx).or_else(|| cpu.leave_syscall(rip, rcx)) {
         context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
     }
 }
@@ -414,16 +515,14 @@ pub(crate) fn kills_by_default(signo: i32) -> bool {
 impl Task {
     /// Delivers what is in the inbox, then lets the host's signals in again and settles an interrupted call.
     pub(crate) fn deliver_signals(&mut self) {
-        while self.inbox.is_pending() || self.masked {
+        while self.inbox.is_pending() || self.host_mask_differs() {
             self.cpu().clear_interrupt();
             while let Some(info) = self.inbox.take() {
-                self.masked = true;
                 self.deliver(&info, None);
             }
-            let mask = self.host_sigset(self.mask);
-            let args = [libc::SIG_SETMASK as u64, &raw const mask as u64, 0, 8, 0, 0];
-            if self.host_call(libc::SYS_rt_sigprocmask, args).is_ok() {
-                self.masked = false;
+            if self.host_mask_differs() {
+                // Not done if a signal has come: then once more.
+                let _ = self.change_host_mask(self.mask);
             }
         }
         if self.suspended.take().is_some() {
@@ -432,6 +531,19 @@ impl Task {
         if self.restart.take().is_some() {
             (self.abi().syscall.rewind)(self.cpu_mut().state_mut());
         }
+    }
+
+    fn host_mask_differs(&self) -> bool {
+        self.inbox.host_mask.load(Ordering::Relaxed) != self.host_sigset(self.mask)
+    }
+
+    /// Sets the host's mask as the guest's `mask` asks; not if a signal came before.
+    pub(crate) fn change_host_mask(&self, mask: u64) -> Res {
+        let host = self.host_sigset(mask);
+        // Noted first: a handler that comes after the call notes what it makes of it.
+        self.inbox.host_mask.store(host, Ordering::Relaxed);
+        let args = [libc::SIG_SETMASK as u64, &raw const host as u64, 0, 8, 0, 0];
+        self.host_call(libc::SYS_rt_sigprocmask, args).inspect_err(|_| self.inbox.forget_host_mask())
     }
 
     /// Delivers one signal: makes the guest's frame, or does the default action.
@@ -486,16 +598,23 @@ impl Task {
             fp_flags: self.cpu().fp_flags(),
             stack,
             return_code: self.process.image.return_code,
+            guards: self.process.mm.has_guards(),
             page: self.process.image.page,
         };
         let mut state = self.cpu().state().to_vec();
         let frame = (abi.signals.deliver)(&mut state, &delivery);
+        let written = || {
+            memory::write(frame.at, &frame.bytes)?;
+            frame.record.map_or(Ok(()), |(at, bytes)| memory::write(at, &bytes))
+        };
         // man 2 sigaltstack: a frame that does not fit on the alternative stack is a SIGSEGV.
         let fits = !(use_alt || self.on_altstack(sp)) || alt.flags & SS_AUTODISARM != 0 || frame.at > alt.sp;
-        if !fits || memory::write(frame.at, &frame.bytes).is_err() {
+        if !fits || written().is_err() {
             return false;
         }
         self.cpu_mut().state_mut().copy_from_slice(&state);
+        // As an exception does: a handler's own exclusives may not be taken for none.
+        self.cpu_mut().clear_monitor();
         if alt.flags & SS_AUTODISARM != 0 {
             self.altstack = AltStack { flags: SS_DISABLE, ..AltStack::default() };
         }
@@ -515,7 +634,6 @@ impl Task {
     pub(crate) fn set_mask_later(&mut self, mask: u64) {
         self.mask = mask;
         self.inbox.set_mask(mask);
-        self.masked = true;
     }
 
     pub(crate) fn on_altstack(&self, sp: u64) -> bool {
@@ -539,6 +657,7 @@ impl Task {
         strace_signal::acted(self, signo);
         if kills_by_default(signo) {
             stats::tell(self, "killed");
+            stored::save(self);
         }
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));

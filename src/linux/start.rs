@@ -4,20 +4,23 @@ use crate::cli::{self, Start};
 use crate::elf;
 use crate::host::{self, Errno};
 use crate::loader::{self, Executable, LoadError, Program};
+use crate::log::Sink;
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Limits, Mm, Request};
-use crate::options::{self, Log, Options};
+use crate::options::{Log, Options};
+use crate::perf::Perf;
 use crate::process::{Image, Process};
 use crate::random::Random;
 use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
+use crate::stored::{self, Images};
 use crate::task::Task;
 use crate::vdso;
 use crate::{call, exec};
 use arch::Guest;
-use engine::Engine;
+use engine::{Engine, Folder};
 use std::ffi::{CStr, c_char};
 
 /// How deep `#!` may go (the kernel's limit in fs/exec.c).
@@ -41,6 +44,10 @@ struct Plan {
     /// The program, already open.
     fd: Option<i32>,
     inherited: Vec<Vec<u8>>,
+    /// Set-id.
+    secure: bool,
+    /// Limits that the rqemu before this one kept.
+    limits: Option<Vec<u8>>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -116,6 +123,8 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         args,
         fd: passed.fd.or(exec_fd),
         inherited: inv.inherited,
+        secure,
+        limits: passed.limits.take(),
     })
 }
 
@@ -160,9 +169,11 @@ fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> 
 
 /// The CPU model, by name; `max` and `any` are the first.
 fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch::Cpu, LoadError> {
-    let name = name.map_or("max", |n| n.split(',').next().unwrap_or(n));
+    let name = match name {
+        None | Some("any") => "max",
+        Some(n) => n,
+    };
     let model = guest.cpus.iter().find(|c| c.name == name);
-    let model = model.or_else(|| guest.cpus.first().filter(|_| matches!(name, "max" | "any")));
     model.ok_or_else(|| LoadError {
         path: format!("-cpu {name}").into_bytes(),
         what: format!("no such model for {} (-cpu help lists them)", guest.name),
@@ -171,31 +182,38 @@ fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch:
 }
 
 fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task>, LoadError> {
-    let exe = open(&mut plan)?;
+    let mut exe = open(&mut plan)?;
     let guest = choose(&exe, plan.guest, guests)?;
     let cpu = cpu_model(guest, plan.options.cpu.as_deref())?;
     let mut limits = Limits::new(guest.abi.task_size);
+    limits.guard = guest.abi.branch_targets.as_ref().map_or(0, |b| b.prot);
     limits.top = plan.options.reserved_va.map_or(limits.top, |r| limits.top.min(r & !(PAGE - 1)));
-    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits)));
+    let log = plan.options.log_file.as_deref().unwrap_or_default();
+    let sink = Sink::open(&plan.options).map_err(|e| LoadError::option(log, "cannot open the log", e))?;
+    let perf = Perf::new(&plan.options);
+    perf.open().map_err(|e| LoadError::option(b"-perfmap, -jitdump", "cannot write", e))?;
+    let folder = Some(&plan).filter(|p| !p.secure).and_then(|p| stored::folder(&p.options, &p.env));
+    let images = folder.map(|f| Images::new(f, guest.abi.task_size));
+    let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, images, sink, perf)));
     let mut random = Random::new(plan.options.seed);
     let actions = signal::inherit();
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
     let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
-    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &exe, &mut random)?;
+    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &mut exe, &mut random)?;
+    if let Some(limits) = &plan.limits {
+        crate::sys::sched::keep_limits(mm, &String::from_utf8_lossy(limits));
+    }
     host::close(exe.fd);
     set_comm(&image.comm);
     tell_kernel(&image, guest);
 
-    let log_fd = open_log(&plan.options)?;
-    mm.set_log(log_fd);
     let process: &'static Process = Box::leak(Box::new(Process {
         guest,
         guests,
         cpu,
         mm,
-        engine: Engine::new(guest, engine_options(&plan.options), mm),
+        engine: Engine::new(guest, engine_options(&plan.options, cpu, folder), mm),
         image,
-        log_fd,
         inherited: plan.inherited,
         options: plan.options,
     }));
@@ -207,7 +225,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);
-    for slot in guest.abi.random {
+    for slot in guest.abi.keys.as_flattened().iter().chain(guest.abi.entropy) {
         task.set(*slot, random.number());
     }
     task.set(guest.state.pc, entry);
@@ -215,40 +233,31 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     Ok(task)
 }
 
-fn engine_options(options: &Options) -> engine::Options {
+fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Folder>) -> engine::Options {
     let default = engine::Options::default();
     engine::Options {
+        features: cpu.features,
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        store,
+        host: options.features.unwrap_or(default.host),
         stats: stats::wanted(options),
+        calls: &crate::sys::direct::CALLS,
+        profile: options.perfmap || options.jitdump,
+        chain: !options.log.has(Log::NOCHAIN),
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
             op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
             out_asm: options.log.has(Log::OUT_ASM),
             unimp: options.log.has(Log::UNIMP),
             exec: options.log.has(Log::EXEC),
+            cpu: options.log.has(Log::CPU),
+            fpu: options.log.has(Log::FPU),
+            vpu: options.log.has(Log::VPU),
+            guest_errors: options.log.has(Log::GUEST_ERRORS),
             filter: Vec::leak(options.log_filter.clone()),
         },
-    }
-}
-
-fn open_log(options: &Options) -> Result<i32, LoadError> {
-    let Some(name) = &options.log_file else { return Ok(2) };
-    let name = options::file_name(name);
-    let path = host::c_string(&name);
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | libc::O_CLOEXEC;
-    // SAFETY: the kernel reads the string.
-    let fd = unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o644) };
-    let fd = fd.map_err(|e| LoadError::errno(&name, "cannot open the log", e))? as i32;
-    // Out of the way of the guest's numbers.
-    // SAFETY: no memory is involved.
-    match unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 900) } {
-        Ok(high) => {
-            host::close(fd);
-            Ok(high as i32)
-        }
-        Err(_) => Ok(fd),
     }
 }
 
@@ -362,7 +371,7 @@ fn map_bytes(mm: &Mm, bytes: &[u8], name: &'static str) -> Result<u64, Errno> {
     let rw = (libc::PROT_READ | libc::PROT_WRITE) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let len = (bytes.len() as u64).next_multiple_of(PAGE);
-    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name })?;
+    let at = mm.mmap(None, &Request { addr: 0, len, prot: rw, flags, fd: -1, offset: 0, name, key: None })?;
     memory::write(at, bytes)?;
     mm.protect_new(at, len, (libc::PROT_READ | libc::PROT_EXEC) as u32)?;
     Ok(at)
@@ -403,10 +412,11 @@ fn build_image(
     guest: &'static Guest,
     cpu: &arch::Cpu,
     mm: &Mm,
-    exe: &Executable,
+    exe: &mut Executable,
     random: &mut Random,
 ) -> Result<(Image, u64, u64), LoadError> {
-    let error = |e| LoadError::errno(&exe.path, "cannot load", e);
+    let path = exe.path.clone();
+    let error = |e| LoadError::errno(&path, "cannot load", e);
     let places = places(plan, guest, mm, random);
     let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
     let name = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
@@ -422,7 +432,8 @@ fn build_image(
     let bottom = places.stack_top - places.stack_size;
     let prot = (libc::PROT_READ | libc::PROT_WRITE | exec) as u32;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-    let r = Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]" };
+    let r =
+        Request { addr: bottom, len: places.stack_size, prot, flags, fd: -1, offset: 0, name: "[stack]", key: None };
     let mut fixed = Image::default();
     mm.set_mmap_top(bottom - (1 << 20));
     mm.mmap(None, &r).map_err(error)?;

@@ -38,7 +38,7 @@ fn shown(p: &Process) -> String {
 
 /// One line of the file for each process: several may write to the same.
 fn append(name: &[u8], line: &[u8]) -> Result<(), Errno> {
-    let path = host::c_string(&options::file_name(name));
+    let path = host::c_string(&options::file_name(name, host::getpid()));
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC;
     // SAFETY: the kernel reads the string.
     let fd = unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o644) }? as i32;

@@ -2,6 +2,7 @@
 
 use crate::host::{self, Errno, Res};
 use crate::process::Process;
+use crate::random::Random;
 use crate::signal::{Actions, Inbox};
 use arch::abi::AltStack;
 use engine::{Cpu, Exit};
@@ -18,14 +19,12 @@ pub struct Task {
     pub(crate) cpu: NonNull<Cpu>,
     /// Shared by CLONE_SIGHAND.
     pub(crate) actions: Arc<Actions>,
-    /// The guest's signal mask. The host's is the same without the synchronous signals, or full while a signal waits in the inbox.
+    /// The guest's signal mask. The host's is the same without the synchronous signals, or blocks more while a signal waits in the inbox.
     pub(crate) mask: u64,
     pub(crate) altstack: AltStack,
     pub(crate) inbox: &'static Inbox,
     /// A system call was interrupted: what is to be done with it once the signals are delivered.
     pub(crate) restart: Option<Errno>,
-    /// The host's mask is full, or not yet what `mask` asks.
-    pub(crate) masked: bool,
     /// The mask of a sigsuspend that a handler ends.
     pub(crate) suspended: Option<u64>,
     /// The mapping with this thread's host stack and signal stack (address, length).
@@ -56,6 +55,16 @@ impl Task {
     pub fn set(&mut self, slot: Slot, v: u64) {
         self.cpu_mut().set(slot, v);
     }
+    /// New random numbers for a thread or process, and under `-seed` for its parent, `child` telling them apart: both have the same state.
+    pub(crate) fn draw_entropy(&mut self, child: bool) {
+        let slots = self.abi().entropy;
+        let before = slots.iter().fold(child.into(), |v: u64, slot| v.rotate_left(1) ^ self.get(*slot));
+        let mut random = Random::new(self.process.options.seed.map(|_| before));
+        for slot in slots {
+            self.set(*slot, random.number());
+        }
+    }
+
     pub fn abi(&self) -> &'static arch::Abi {
         self.process.guest.abi
     }
@@ -87,6 +96,7 @@ impl Task {
             let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
             match exit {
                 Exit::Syscall => self.syscall(),
+                Exit::SyscallRestart => self.restart = Some(Errno::RESTARTSYS),
                 Exit::Interrupted => {}
                 Exit::Trap(trap) => self.trap(trap),
                 Exit::Fault(fault) => self.fault(&fault),

@@ -43,8 +43,8 @@ fn unmap((addr, len): (u64, u64)) {
 }
 
 /// A task's inbox, for as long as the process lives: a signal may come until the thread is gone.
-fn new_inbox(cpu: NonNull<Cpu>, mask: u64) -> &'static Inbox {
-    Box::leak(Box::new(Inbox::new(cpu.as_ptr(), mask)))
+fn new_inbox(cpu: NonNull<Cpu>, mask: u64, actions: &Arc<Actions>) -> &'static Inbox {
+    Box::leak(Box::new(Inbox::new(cpu.as_ptr(), mask, actions)))
 }
 
 impl Task {
@@ -52,18 +52,18 @@ impl Task {
     pub(crate) fn first(process: &'static Process, actions: Actions, mask: u64) -> Result<Box<Task>, Errno> {
         let stacks = map_stacks(false)?;
         let cpu = Cpu::new(&process.engine);
-        let inbox = new_inbox(cpu, mask);
+        let actions = Arc::new(actions);
+        let inbox = new_inbox(cpu, mask, &actions);
         signal::use_stack(stacks.0, inbox);
         Ok(Box::new(Task {
             process,
             tid: host::gettid(),
             cpu,
-            actions: Arc::new(actions),
+            actions,
             mask,
             altstack: AltStack { flags: signal::SS_DISABLE, ..AltStack::default() },
             inbox,
             restart: None,
-            masked: true,
             suspended: None,
             host_stack: stacks,
             robust_list: (0, 0),
@@ -80,17 +80,17 @@ impl Task {
         let cpu = Cpu::new(&self.process.engine);
         let sighand = args.flags & libc::CLONE_SIGHAND as u64 != 0;
         let vfork = args.flags & libc::CLONE_VFORK as u64 != 0;
+        let actions = if sighand { self.actions.clone() } else { Arc::new(self.actions.copy()) };
         let mut child = Box::new(Task {
             process: self.process,
             tid: 0,
             cpu,
-            actions: if sighand { self.actions.clone() } else { Arc::new(self.actions.copy()) },
             mask: self.mask,
             // CLONE_VM alone: the child has no alternative stack; with CLONE_VFORK it has the parent's (kernel/fork.c).
             altstack: if vfork { self.altstack } else { AltStack { flags: signal::SS_DISABLE, ..AltStack::default() } },
-            inbox: new_inbox(cpu, self.mask),
+            inbox: new_inbox(cpu, self.mask, &actions),
+            actions,
             restart: None,
-            masked: true,
             suspended: None,
             host_stack: stacks,
             robust_list: (0, 0),
@@ -99,6 +99,10 @@ impl Task {
             vforked: vfork,
         });
         child.cpu_mut().fork_state_from(self.cpu());
+        child.draw_entropy(true);
+        if self.process.options.seed.is_some() {
+            self.draw_entropy(false);
+        }
         prepare(&mut child);
         let stack = stacks.0 + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
@@ -131,8 +135,12 @@ impl Task {
         if result == Ok(0) {
             self.tid = host::gettid();
             self.inbox.forget();
-            self.masked = true;
+            self.inbox.forget_host_mask();
+            self.draw_entropy(true);
             child(self);
+        }
+        if result != Ok(0) && self.process.options.seed.is_some() {
+            self.draw_entropy(false);
         }
         signal::set_host_mask(old);
         result

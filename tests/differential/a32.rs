@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use arm::{A32, ARM, CP, NEON, T16, T32, state};
 use decode::{Field, Random, Table};
+use ir::Ty;
 
-use super::aim::{Dry, Start, dry_run};
+use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
-use super::known::{self, Left};
+use super::known;
 use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
 use super::values;
 
@@ -70,7 +71,7 @@ fn groups(thumb: bool) -> &'static [Vec<usize>; 3] {
     let all = GROUPS.get_or_init(|| {
         let mut groups = [const { [const { vec![] }; 3] }; 2];
         for e in entries() {
-            if known::left_out(e.section, e.row.name) != Left::In || is_control(e.row) {
+            if is_control(e.row) {
                 continue;
             }
             let simd = e.section.contains('-');
@@ -97,11 +98,11 @@ fn is_memory(row: &Row) -> bool {
 }
 
 fn field(row: &Row, name: &str) -> Option<Field> {
-    row.fields.iter().find(|f| f.name == name && !f.parts.is_empty()).copied()
+    row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
 }
 
 fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 /// Sets a field if the word stays one of the row's.
@@ -245,7 +246,7 @@ fn draw(e: &Entry, random: &mut Random) -> Option<u32> {
 }
 
 fn is_undefined(e: &Entry, word: u32) -> bool {
-    let mut record = Record(vec![0; Layout::arm().size]);
+    let mut record = Record(vec![0; ArmIsa.layout().size]);
     record.set(124, 4, if e.form == Form::A32 { 0x10 } else { 0x10 | THUMB });
     let mut text = Text::default();
     text.insn(e, word, 14);
@@ -301,7 +302,7 @@ fn r(n: usize) -> usize {
 
 /// A record with random state.
 fn random_record(thumb: bool, random: &mut Random) -> Record {
-    let mut record = Record(vec![0; Layout::arm().size]);
+    let mut record = Record(vec![0; ArmIsa.layout().size]);
     for n in 0..15 {
         let v = match random.below(10) {
             0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
@@ -324,7 +325,7 @@ fn random_record(thumb: bool, random: &mut Random) -> Record {
     let mut vectors = [0; 16];
     values::vectors(random, &mut vectors);
     vectors.iter().enumerate().for_each(|(n, &v)| record.set(160 + 16 * n, 16, v));
-    values::memory(random, &mut record.0[416..672]);
+    values::memory(random, &vectors, &mut record.0[416..672]);
     record
 }
 
@@ -350,7 +351,9 @@ fn is_thumb(record: &Record) -> bool {
 /// Runs code that begins at `pc`.
 fn dry(code: &[u8], pc: u64, record: &Record) -> Dry {
     let thumb = u64::from(is_thumb(record));
-    dry_run(&ARM, Start { at: pc, code, pc: pc | thumb, state: state_of(record), window: &record.0[416..] })
+    static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
+    let slots = SLOTS.get_or_init(|| aim::slots(&ARM));
+    dry_run(&ARM, Start { at: pc, code, pc: pc | thumb, slots, state: state_of(record), window: &record.0[416..] })
 }
 
 /// Makes a memory instruction's address point into the window.
@@ -513,7 +516,9 @@ fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
-    dry(&code, slot + 4, &record).safe.then_some(Case { record, rows })
+    let ran = dry(&code, slot + 4, &record);
+    // What another slot holds may become an address in a sequence.
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 
 /// A sequence's memory: registers that hold addresses and small numbers, and are not written.
@@ -534,7 +539,7 @@ fn connect(e: &Entry, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
         put(e, word, "n", reserved.bases[random.below(3)]);
         put(e, word, "m", reserved.index);
         if let Some(f) = field(e.row, "i").filter(|_| random.below(12) != 0) {
-            let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+            let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
             if bits >= 5 {
                 put(e, word, "i", random.below(16) as u32);
             }

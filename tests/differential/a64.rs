@@ -4,15 +4,15 @@ use std::sync::OnceLock;
 
 use aarch64::{A64, AARCH64, state};
 use decode::{Field, Random};
-use ir::Slot;
+use ir::{Slot, Ty};
 
-use super::aim::{Dry, Start, dry_run};
+use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
-use super::known::{self, Left};
+use super::known;
 use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
-use super::values;
+use super::{signed, values};
 
-type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
+pub(super) type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
 
 /// See [`Isa`].
 #[derive(Debug)]
@@ -34,7 +34,7 @@ fn groups() -> &'static [Vec<usize>; 3] {
         let first_simd = A64.rows.iter().position(|r| r.name == "fmov_reg").unwrap_or(A64.rows.len());
         let mut groups = [vec![], vec![], vec![]];
         for row in A64.rows {
-            if known::left_out("a64", row.name) != Left::In || is_control(row) {
+            if is_control(row) || signed::is_signed(row) || known::cpu("a64", row.name).is_some() {
                 continue;
             }
             let group = if is_memory(row) { 1 } else { 2 * usize::from(row.index >= first_simd) };
@@ -47,8 +47,8 @@ fn groups() -> &'static [Vec<usize>; 3] {
 /// Whether the row leaves the straight line, or is a case of its own for another reason.
 fn is_control(row: &Row) -> bool {
     #[rustfmt::skip]
-    const NAMES: [&str; 24] = [
-        "b", "b_cond", "bl", "br", "blr", "ret", "bra", "braz", "blra", "blraz", "reta", "cbz", "cbnz", "tbz", "tbnz", "svc", "brk", "hlt",
+    const NAMES: [&str; 19] = [
+        "b", "b_cond", "bl", "br", "blr", "ret", "cbz", "cbnz", "tbz", "tbnz", "svc", "brk", "hlt",
         "udf", "wfe", "wfi", "yield_", "msr",
         // After one that only faults here the rest would not be compared.
         "dc_clean",
@@ -65,11 +65,11 @@ fn is_structure(row: &Row) -> bool {
 }
 
 fn field(row: &Row, name: &str) -> Option<Field> {
-    row.fields.iter().find(|f| f.name == name && !f.parts.is_empty()).copied()
+    row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
 }
 
-fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+pub(super) fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 /// Sets a field if the word stays one of the row's.
@@ -111,7 +111,7 @@ fn draw(row: &Row, random: &mut Random) -> Option<u32> {
 
 /// A record with random state.
 fn random_record(random: &mut Random) -> Record {
-    let mut record = Record(vec![0; Layout::aarch64().size]);
+    let mut record = Record(vec![0; A64Isa.layout().size]);
     for n in 0..31 {
         let v = match random.below(10) {
             0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
@@ -131,7 +131,7 @@ fn random_record(random: &mut Random) -> Record {
     let mut vectors = [0; 32];
     values::vectors(random, &mut vectors);
     vectors.iter().enumerate().for_each(|(n, &v)| record.set(368 + 16 * n, 16, v));
-    values::memory(random, &mut record.0[880..1136]);
+    values::memory(random, &vectors, &mut record.0[880..1136]);
     record
 }
 
@@ -182,18 +182,22 @@ fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
 /// Runs words that begin at `pc`.
 fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    dry_run(&AARCH64, Start { at: pc, code: &code, pc, state: state_of(record), window: &record.0[880..] })
+    static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
+    let slots = SLOTS.get_or_init(|| aim::slots(&AARCH64));
+    dry_run(&AARCH64, Start { at: pc, code: &code, pc, slots, state: state_of(record), window: &record.0[880..] })
 }
 
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
-    dry(&record.words(), slot + 4, &record).safe.then_some(Case { record, rows })
+    let ran = dry(&record.words(), slot + 4, &record);
+    // What another slot holds may become an address in a sequence.
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 
 /// A distance in words for a branch of a single instruction at `pc`: to the end of the case, or anywhere that is not mapped.
 fn set_target(row: &Row, word: &mut u32, pc: u64, random: &mut Random) {
     let Some(f) = field(row, "i") else { return };
-    let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+    let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
     let distance = match random.below(4) {
         // Behind the batch's code, before or behind the scratch page.
         0 if bits >= 19 => (SCRATCH + PAGE_TOUCH + 4 * random.below(64) as u64).wrapping_sub(pc) as i64 / 4,
@@ -236,6 +240,11 @@ fn prepare(row: &Row, word: &mut u32, pc: u64, record: &mut Record, random: &mut
 fn single(row: &Row, slot: u64, random: &mut Random) -> Option<Case> {
     let mut word = draw(row, random)?;
     let mut record = random_record(random);
+    if signed::is_signed(row) {
+        let words = signed::words(row, word, slot, &mut record, random)?;
+        record.set_words(&words);
+        return checked(record, vec![row.index], slot);
+    }
     let mut words = vec![];
     // A store-exclusive mostly follows its load-exclusive: LDXR or LDXP of XZR, of the same size and address.
     if row.name.starts_with("stx") && random.below(4) != 0 {
@@ -275,7 +284,7 @@ fn connect(row: &Row, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
         put(row, word, if row.name.starts_with("dc_") { "t" } else { "n" }, base);
         put(row, word, "m", reserved.indices[random.below(2)]);
         if let Some(f) = field(row, "i").filter(|_| random.below(12) != 0 && !row.name.ends_with("_lit")) {
-            let bits: u32 = f.parts.iter().map(|p| u32::from(p.1)).sum();
+            let bits: u32 = f.parts().iter().map(|p| u32::from(p.1)).sum();
             if bits >= 7 {
                 let signed = bits != 12 && random.below(3) == 0;
                 let small = random.below(16) as u32;
@@ -384,7 +393,7 @@ impl Isa for A64Isa {
         let mut names = vec![];
         for word in record.words() {
             let Some(row) = A64.decode(word) else { continue };
-            for f in row.fields.iter().filter(|f| ["d", "n", "m", "a", "t", "u", "s"].contains(&f.name)) {
+            for f in row.fields.iter().filter(|f| ["d", "n", "m", "a", "t", "u", "s"].contains(&f.name())) {
                 let n = f.of(word);
                 let general = if n == 31 { String::from("sp") } else { format!("x{n}") };
                 names.extend(

@@ -31,14 +31,33 @@ fn foreign(addr: u64) -> bool {
     RANGES.iter().any(|&(start, end)| (start.saturating_sub(64)..end).contains(&addr))
 }
 
-/// The scratch page, and what is accessed.
-struct Scratch {
+/// The scratch page and the case's code, and what is accessed.
+struct Scratch<'a> {
     page: Vec<u8>,
+    /// Where the code is, and a copy to read from.
+    at: u64,
+    code: &'a [u8],
+    /// Whether something was read of what the dry run does not know: other cases' slots.
+    guessed: bool,
+    read: [u8; 64],
     accesses: Vec<(u64, usize)>,
     foreign: bool,
 }
 
-impl Scratch {
+impl Scratch<'_> {
+    /// The batch's code: the case's own is known, anything else a guess.
+    fn code_at(&mut self, addr: u64, size: usize) -> &mut [u8] {
+        let start = addr.wrapping_sub(self.at) as usize;
+        match start.checked_add(size).and_then(|end| self.code.get(start..end)) {
+            Some(bytes) => self.read[..size].copy_from_slice(bytes),
+            None => {
+                self.guessed = true;
+                self.read[..size].fill(0);
+            }
+        }
+        &mut self.read[..size]
+    }
+
     fn at(&mut self, addr: u64, size: usize, write: bool) -> Result<&mut [u8], MemFault> {
         self.accesses.push((addr, size));
         let start = addr.wrapping_sub(SCRATCH) as usize;
@@ -46,18 +65,17 @@ impl Scratch {
         // The rest of the page is not compared case by case: it stays zero, but for its start, which straddling stores may reach.
         let window = (WINDOW - SCRATCH) as usize;
         self.foreign |= write && (64..window).contains(&start);
-        match self.page.get_mut(start..end) {
-            Some(bytes) => Ok(bytes),
-            None => {
-                // Reading the case's own batch is harmless.
-                self.foreign |= foreign(addr) && (write || addr > SCRATCH);
-                Err(MemFault { addr, write })
-            }
+        if !write && (CODE..CODE + SLOT * SLOTS as u64).contains(&addr) {
+            return Ok(self.code_at(addr, size));
         }
+        self.page.get_mut(start..end).ok_or_else(|| {
+            self.foreign |= foreign(addr);
+            MemFault { addr, write }
+        })
     }
 }
 
-impl Memory for Scratch {
+impl Memory for Scratch<'_> {
     fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
         self.at(addr, size, false).map(|bytes| number(bytes))
     }
@@ -82,6 +100,8 @@ pub(crate) struct Dry {
     pub(crate) accesses: Vec<(u64, usize)>,
     /// Whether the case keeps to itself and ends.
     pub(crate) safe: bool,
+    /// Whether it read what the dry run does not know.
+    pub(crate) guessed: bool,
     /// Whether it ends at an instruction that is not defined.
     pub(crate) undefined: bool,
 }
@@ -95,27 +115,35 @@ pub(crate) struct Start<'a> {
     pub(crate) code: &'a [u8],
     /// The address to begin at, with the guest's mode bits.
     pub(crate) pc: u64,
+    /// Place and type of each slot of guest state.
+    pub(crate) slots: &'a [(usize, Ty)],
     /// Guest state.
     pub(crate) state: Vec<u8>,
     /// The window.
     pub(crate) window: &'a [u8],
 }
 
+/// [`Start::slots`] of a guest.
+pub(crate) fn slots(guest: &Guest) -> Vec<(usize, Ty)> {
+    guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect()
+}
+
 /// Runs a case.
 pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
-    let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
     let mut page = vec![0; PAGE as usize];
     page[(WINDOW - SCRATCH) as usize..].copy_from_slice(start.window);
-    let mut memory = Scratch { page, accesses: vec![], foreign: false };
+    let (at, code) = (start.at, start.code);
+    let mut memory = Scratch { page, at, code, guessed: false, read: [0; 64], accesses: vec![], foreign: false };
     let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
     let end = start.at + start.code.len() as u64;
     let (mut ends, mut undefined) = (false, false);
     for _ in 0..24 {
         let mut b = Builder::new(guest.state.types);
         let mut code = Bytes(start.at, start.code);
-        let mut t = Translation { b: &mut b, code: &mut code, max_insns: 16, unimplemented: vec![] };
+        let mut t =
+            Translation { b: &mut b, code: &mut code, max_insns: 16, features: guest.cpus[0].features, guards: false };
         (guest.translate)(&mut t, pc, (guest.mode)(&state));
-        let mut machine = Machine { state: &mut state, slots: &slots, memory: &mut memory, fp_flags, monitor };
+        let mut machine = Machine { state: &mut state, slots: start.slots, memory: &mut memory, fp_flags, monitor };
         let outcome = interp::run(&b.region, &mut machine);
         (fp_flags, monitor) = (machine.fp_flags, machine.monitor);
         pc = match outcome {
@@ -140,5 +168,6 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
             break;
         }
     }
-    Dry { safe: ends && !memory.foreign, accesses: memory.accesses, undefined }
+    let (known, guessed) = (!memory.guessed || pc & !1 == end, memory.guessed);
+    Dry { safe: ends && known && !memory.foreign, guessed, accesses: memory.accesses, undefined }
 }

@@ -78,6 +78,15 @@ return_from_handler:
         mov     r7, #173        @ rt_sigreturn
         svc     #0
 
+@ void copy_window(void *to, const void *from): 256 bytes in few instructions, for the interpreter's sake
+        .globl copy_window
+copy_window:
+        .rept   2
+        vldmia  r1!, {d16-d31}
+        vstmia  r0!, {d16-d31}
+        .endr
+        bx      lr
+
 @ long call(long number, long, long, long, long, long, long)
         .globl call
 call:   push    {r4-r7}

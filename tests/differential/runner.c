@@ -25,6 +25,7 @@ enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NOD
 
 long call(long number, ...);
 void run_case(u8 *record, void *slot);
+void copy_window(void *to, const void *from);
 void flush(char *start, char *end);
 void case_end(void), case_end_thumb(void), case_left(void), return_from_handler(void);
 
@@ -217,11 +218,11 @@ static void run_batch(u32 count)
         *(u64 *)(SCRATCH + at) = 0;
     for (u32 i = 0; i < count; i++) {
         u8 *record = records + i * R_SIZE;
-        copy((void *)WINDOW, record + R_MEMORY, 256);
+        copy_window((void *)WINDOW, record + R_MEMORY);
         current = record;
         run_case(record, slots[i]);
         current = 0;
-        copy(record + R_MEMORY, (void *)WINDOW, 256);
+        copy_window(record + R_MEMORY, (void *)WINDOW);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Builds the runner and feeds cases to it, under the reference and under the program in both of its ways.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,14 @@ const FLAGS: [&str; 11] = [
     TEXT,
 ];
 
-/// The guest's runner; `Err` says what is missing.
-pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
+/// The guest's runner, built once; `Err` says what is missing.
+pub(crate) fn built(guest: &Guest) -> Result<PathBuf, String> {
+    static BUILT: Mutex<BTreeMap<&str, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    let mut all = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(guest.name).or_insert_with(|| build(guest)).clone()
+}
+
+fn build(guest: &Guest) -> Result<PathBuf, String> {
     let name = format!("{}-gcc", guest.triplets[0]);
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
@@ -49,25 +57,38 @@ pub(crate) fn build(guest: &Guest) -> Result<PathBuf, String> {
 pub(crate) struct Emulator {
     pub(crate) name: &'static str,
     program: PathBuf,
-    arguments: &'static [&'static str],
+    arguments: Vec<&'static str>,
     variables: &'static [(&'static str, &'static str)],
 }
 
-/// The reference first, then the program's code and its interpreter; `None` without a reference.
-pub(crate) fn emulators(guest: &Guest) -> Option<[Emulator; 3]> {
+impl Emulator {
+    /// The reference, optimising nothing across instructions.
+    pub(crate) fn one_by_one(&self) -> Emulator {
+        let mut arguments = self.arguments.clone();
+        arguments.push("-one-insn-per-tb");
+        Emulator { arguments, program: self.program.clone(), ..*self }
+    }
+}
+
+/// The ways in which the program runs cases: its code, and its interpreter.
+pub(crate) const WAYS: [&str; 2] = ["jit", "interpreter"];
+
+/// The reference as this processor first, then the program in these ways; `None` without a reference.
+pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Option<Vec<Emulator>> {
     let (reference, rqemu) = (harness::reference(guest)?, harness::rqemu(guest));
     let emulator = |name, program, arguments, variables| Emulator { name, program, arguments, variables };
-    Some([
-        emulator("reference", reference, &["-cpu", "max"], &[]),
-        emulator("jit", rqemu.clone(), &[], &[("RQEMU_INTERPRET", "0")]),
-        emulator("interpreter", rqemu, &[], &[("RQEMU_INTERPRET", "1")]),
-    ])
+    let all = [
+        emulator("reference", reference, vec!["-cpu", cpu], &[]),
+        emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "0")]),
+        emulator(WAYS[1], rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
+    ];
+    Some(all.into_iter().filter(|e| e.name == "reference" || ways.contains(&e.name)).collect())
 }
 
 /// Runs the file's records; the output, and how it ended.
 fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
     let mut command = Command::new(&emulator.program);
-    command.args(emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
     command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
     let mut child = match command.stderr(Stdio::null()).spawn() {
         Ok(child) => child,

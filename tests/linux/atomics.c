@@ -153,8 +153,34 @@ static int exclusives(void)
 static int exclusives(void) { return 1; }
 #endif
 
+/* Pairs of registers loaded and stored exclusively, one thread alone, through a pointer with a tag, which stays in the register. */
+static void pairs(void)
+{
+	int stored = 1, kept = 1;
+#ifdef __aarch64__
+	static __int128 cell __attribute__((aligned(16)));
+	uint64_t tagged = (uint64_t)&cell | 0x5aull << 56;
+	*(volatile uint64_t *)tagged = 5;
+	for (int i = 0; i < 10; i++) {
+		register uint64_t base asm("x27") = tagged;
+		uint64_t seen, status;
+		asm volatile("add x12, x25, x26\n add x13, x26, x24\n ldaxp x9, x10, [x27]\n add x9, x9, #1\n"
+			     "stlxp w11, x9, x10, [x27]\n add x12, x25, x24\n mov %0, x27\n mov %1, x11"
+			     : "=r"(seen), "=r"(status)
+			     : "r"(base)
+			     : "x9", "x10", "x11", "x12", "x13", "memory");
+		kept &= seen == tagged;
+		stored &= status == 0;
+	}
+	stored &= cell == 15;
+#endif
+	ok("pairs stored", stored);
+	ok("their address kept", kept);
+}
+
 int main(void)
 {
+	pairs();
 	test_uint8_t();
 	test_uint16_t();
 	test_uint32_t();

@@ -164,8 +164,15 @@ static void exact(char *bad)
 	__asm__ volatile("adr %0, 1f\n 1: brk #7" : "=&r"(there) : : "x3");
 	ok("breakpoint", seen.si_signo == SIGTRAP && frame.uc_mcontext.pc == there && seen.si_code == TRAP_BRKPT);
 	volatile struct fpsimd_context *fp = (volatile void *)frame.uc_mcontext.__reserved;
-	__asm__ volatile("movi v9.16b, #0x77\n ldr xzr, [%0]" : : "r"(bad) : "v9", "x3");
-	ok("vectors in the frame", fp->head.magic == FPSIMD_MAGIC && (uint64_t)fp->vregs[9] == 0x7777777777777777u);
+#define EACH(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) \
+	M(22) M(23) M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31)
+#define FILL(n) "movi v" #n ".16b, #" #n " + 1\n"
+	__asm__ volatile(EACH(FILL) "ldr xzr, [%0]" : : "r"(bad) : "x3", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12",
+			 "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+	int good = 0;
+	for (int n = 0; n < 32; n++)
+		good += (uint64_t)fp->vregs[n] == (n + 1) * 0x0101010101010101u && (uint64_t)(fp->vregs[n] >> 64) == (n + 1) * 0x0101010101010101u;
+	ok("vectors in the frame", fp->head.magic == FPSIMD_MAGIC && good == 32);
 }
 #elif defined(__arm__)
 static void skip(int number, siginfo_t *info, void *context)

@@ -55,7 +55,9 @@ static void machine(void)
 	unsigned cpu = 9999;
 	ok("getcpu", getcpu(&cpu, NULL) == 0 && CPU_ISSET(cpu, &set) && sched_getcpu() >= 0);
 	ok("scheduler", sched_getscheduler(0) == SCHED_OTHER && sched_yield() == 0 && sched_get_priority_max(SCHED_FIFO) == 99);
-	ok("nice", getpriority(PRIO_PROCESS, 0) == 0 && nice(3) == 3 && getpriority(PRIO_PROCESS, 0) == 3);
+	/* The tests themselves may have been started by nice. */
+	int before = getpriority(PRIO_PROCESS, 0), after = before + 3 < 19 ? before + 3 : 19;
+	ok("nice", before >= 0 && nice(3) == after && getpriority(PRIO_PROCESS, 0) == after);
 	static char text[200000];
 	contents("/proc/cpuinfo", text, sizeof text);
 #if defined(__aarch64__) || defined(__arm__)

@@ -192,8 +192,34 @@ static void maps(void)
 	ok("maps has no emulator", !foreign);
 }
 
-int main(void)
+/* In a child: RLIMIT_DATA counts private memory that can be written. */
+static void data_limit(void)
 {
+	struct rlimit limit = {16u << 20, 16u << 20};
+	enum { SIZE = 32 << 20, HOW = MAP_PRIVATE | MAP_ANONYMOUS };
+	setrlimit(RLIMIT_DATA, &limit);
+	int right = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, HOW, -1, 0) == MAP_FAILED && errno == ENOMEM;
+	char *at = mmap(NULL, SIZE, PROT_READ, HOW, -1, 0);
+	right &= at != MAP_FAILED;
+	right &= mprotect(at, SIZE, PROT_READ | PROT_WRITE) == -1 && errno == ENOMEM;
+	right &= mprotect(at, SIZE / 8, PROT_READ | PROT_WRITE) == 0;
+	right &= mmap(at, SIZE / 8, PROT_READ | PROT_WRITE, HOW | MAP_FIXED, -1, 0) == at;
+	right &= mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+	_exit(right);
+}
+
+/* The program that the limited child has become. */
+static int limited(void)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == 64u << 20 && limit.rlim_max == 64u << 20 &&
+	       mmap(NULL, 256u << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2)
+		return limited();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	signal(SIGSEGV, leave);
 	anonymous();
@@ -210,5 +236,13 @@ int main(void)
 		_exit(mmap(NULL, 256u << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
 	}
 	same("RLIMIT_AS", ended(child), 1);
+	if ((child = fork()) == 0) {
+		setrlimit(RLIMIT_AS, &limit);
+		execl("/proc/self/exe", argv[0], "limited", NULL);
+	}
+	same("RLIMIT_AS after execve", ended(child), 1);
+	if ((child = fork()) == 0)
+		data_limit();
+	same("RLIMIT_DATA", ended(child), 1);
 	return done();
 }

@@ -50,7 +50,7 @@ static void poll_and_select(void)
 	struct pollfd fds[3] = {{.fd = p[0], .events = POLLIN}, {.fd = p[1], .events = POLLOUT}, {.fd = -1, .revents = 99}};
 	ok("poll", poll(fds, 3, 0) == 1 && fds[0].revents == 0 && fds[1].revents == POLLOUT && fds[2].revents == 0);
 	double start = now();
-	ok("poll's time limit", poll(fds, 1, 30) == 0 && now() - start >= 0.029 && now() - start < 2);
+	ok("poll's time limit", poll(fds, 1, 30) == 0 && now() - start >= 0.029 && now() - start < 20);
 	write(p[1], "x", 1);
 	ok("poll after a write", poll(fds, 2, -1) == 2 && fds[0].revents == POLLIN);
 	fd_set in, out;
@@ -151,7 +151,7 @@ static void signals(void)
 	if (child == 0)
 		_exit(3);
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	ok("a child's end", poll(&wait, 1, 5000) == 1 && read(fd, info, sizeof *info) == sizeof *info && info[0].ssi_signo == SIGCHLD && info[0].ssi_status == 3 && info[0].ssi_pid == (uint32_t)child);
+	ok("a child's end", poll(&wait, 1, 20000) == 1 && read(fd, info, sizeof *info) == sizeof *info && info[0].ssi_signo == SIGCHLD && info[0].ssi_status == 3 && info[0].ssi_pid == (uint32_t)child);
 	ended(child);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
@@ -168,7 +168,7 @@ static void timers(void)
 	ok("ticks", read(fd, &ticks, 8) == 8 && ticks >= 5 && ticks < 1000);
 	struct itimerspec once = {{0, 0}, {1, 0}};
 	timerfd_settime(fd, TFD_TIMER_ABSTIME, &once, NULL);
-	ok("an absolute time in the past", poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1000) == 1 && read(fd, &ticks, 8) == 8 && ticks == 1);
+	ok("an absolute time in the past", poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 20000) == 1 && read(fd, &ticks, 8) == 8 && ticks == 1);
 }
 
 static void watches(void)

@@ -227,7 +227,7 @@ static void waits(void)
 	}
 	int fd = (int)syscall(SYS_pidfd_open, child, 0);
 	struct pollfd poll_for = {.fd = fd, .events = POLLIN};
-	ok("pidfd", fd >= 0 && poll(&poll_for, 1, 5000) == 1);
+	ok("pidfd", fd >= 0 && poll(&poll_for, 1, 20000) == 1);
 	same("pidfd_send_signal", syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), 0);
 	memset(&info, 0, sizeof info);
 	same("waitid of a pidfd", waitid(P_PIDFD, (id_t)fd, &info, WEXITED) ?: info.si_status, 8);

@@ -10,7 +10,7 @@ static int text_is(int fd, const char *expected)
 	char text[200] = "";
 	size_t length = 0;
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	while (length < strlen(expected) && poll(&wait, 1, 2000) == 1) {
+	while (length < strlen(expected) && poll(&wait, 1, 20000) == 1) {
 		ssize_t n = read(fd, text + length, sizeof text - 1 - length);
 		if (n <= 0)
 			break;
@@ -56,7 +56,7 @@ static void discipline(int master, int terminal)
 	ok("raw", read(terminal, text, 50) == 2 && text[0] == 3 && text[1] == 'r');
 	int waiting = 0;
 	write(master, "12345", 5);
-	ok("FIONREAD", poll(&(struct pollfd){.fd = terminal, .events = POLLIN}, 1, 1000) == 1 && ioctl(terminal, FIONREAD, &waiting) == 0 && waiting == 5);
+	ok("FIONREAD", poll(&(struct pollfd){.fd = terminal, .events = POLLIN}, 1, 20000) == 1 && ioctl(terminal, FIONREAD, &waiting) == 0 && waiting == 5);
 	same("tcflush", tcflush(terminal, TCIFLUSH), 0);
 	ioctl(terminal, FIONREAD, &waiting);
 	same("flushed", waiting, 0);
@@ -101,9 +101,9 @@ static void session(void)
 	fails("a closed terminal", read(master, &c, 1), EIO);
 	child = forkpty(&master, NULL, NULL, NULL);
 	if (child == 0)
-		for (;;)
+		for (write(1, "up", 2);;)
 			pause();
-	usleep(20000);
+	ok("another session", text_is(master, "up"));
 	close(master);
 	same("SIGHUP when the master closes", ended(child), -SIGHUP);
 }

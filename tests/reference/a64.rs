@@ -154,7 +154,7 @@ fn general() -> impl Iterator<Item = u32> {
 }
 
 fn field(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 fn is_memory(row: &Row) -> bool {

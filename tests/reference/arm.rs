@@ -254,11 +254,11 @@ impl ArmSet {
 
 /// A load relative to pc: the data is elsewhere. (Cases by hand are in `insn/arm.txt`.)
 fn is_literal(row: &Row) -> bool {
-    row.fields.iter().any(|f| f.name == "n" && f.parts.is_empty() && f.constant == 15)
+    row.fields.iter().any(|f| f.name() == "n" && f.parts().is_empty() && f.constant == 15)
 }
 
 fn field(row: &Row, word: u32, name: &str) -> Option<u32> {
-    row.fields.iter().find(|f| f.name == name).map(|f| f.of(word))
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
 }
 
 /// Names of the fields that are general registers.
@@ -407,8 +407,8 @@ fn aim(row: &Row, word: u32, world: &mut World, random: &mut Random) {
             (_, i) => index >> i,
         };
     }
-    let indexed = row.fields.iter().all(|f| f.name != "p") || get("p") == 1;
-    let up = row.fields.iter().all(|f| f.name != "u") || get("u") == 1;
+    let indexed = row.fields.iter().all(|f| f.name() != "p") || get("p") == 1;
+    let up = row.fields.iter().all(|f| f.name() != "u") || get("u") == 1;
     let base = match (indexed, up) {
         (false, _) => target,
         (_, true) => target.wrapping_sub(offset),

@@ -1,7 +1,7 @@
 //! Signal frames of Linux on AArch64: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
 //! what arch/arm64/kernel/signal.c does.
 
-use crate::state::{DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, v, x};
+use crate::state::{BTYPE, DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, v, x};
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, Restored, SignalFrame};
 use ir::fpflag;
 
@@ -26,6 +26,9 @@ const FPSIMD_SIZE: usize = 8 + 8 + 32 * 16;
 const ESR_MAGIC: u32 = 0x4553_5201;
 const ESR_SIZE: usize = 16;
 
+/// What the kernel writes, and reads, of a frame: records up to the one that ends them.
+const USUAL_SIZE: usize = RECORDS + FPSIMD_SIZE + ESR_SIZE + 16;
+
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
 
@@ -42,6 +45,9 @@ const FPSR_QC: u32 = 1 << 27;
 
 /// PSTATE's N, Z, C, V and the bits of a flags slot ([`ir::Ty::Flags`]).
 const CONDITIONS: [(u32, u32); 4] = [(31, 15), (30, 14), (29, 8), (28, 0)];
+
+/// PSTATE.BTYPE's place.
+const PSTATE_BTYPE: u32 = 10;
 
 fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
     bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
@@ -63,7 +69,7 @@ fn fpsr(state: &[u8], flags: u32) -> u32 {
 fn pstate(state: &[u8]) -> u64 {
     let flags = STATE.get(state, NZCV);
     let nzcv = CONDITIONS.iter().fold(0, |v, (p, f)| v | (flags >> f & 1) << p);
-    nzcv | STATE.get(state, DIT) | STATE.get(state, SSBS)
+    nzcv | STATE.get(state, DIT) | STATE.get(state, SSBS) | STATE.get(state, BTYPE) << PSTATE_BTYPE
 }
 
 /// See [`arch::abi::Signals::deliver`].
@@ -71,9 +77,10 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     // A frame record, so that unwinders by frame pointer get over the signal.
     let record = (d.stack & !15).wrapping_sub(16);
     let at = record.wrapping_sub(SIZE as u64);
-    let mut b = vec![0; SIZE + 16];
-    put(&mut b, SIZE, STATE.get(state, x(29)), 8);
-    put(&mut b, SIZE + 8, STATE.get(state, x(30)), 8);
+    let mut b = vec![0; USUAL_SIZE];
+    let mut links = [0; 16];
+    put(&mut links, 0, STATE.get(state, x(29)), 8);
+    put(&mut links, 8, STATE.get(state, x(30)), 8);
     if d.flags & SA_SIGINFO != 0 {
         b[..UCONTEXT].copy_from_slice(d.info);
     }
@@ -112,22 +119,27 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     STATE.set(state, x(30), back);
     STATE.set(state, SP, at);
     STATE.set(state, PC, d.handler);
-    SignalFrame { at, bytes: b }
+    // As BLR leaves it.
+    STATE.set(state, BTYPE, if d.guards { 2 } else { 0 });
+    SignalFrame { at, bytes: b, record: Some((record, links)) }
 }
 
 /// See [`arch::abi::Signals::restore`].
 pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u8]) -> bool) -> Option<Restored> {
     let at = STATE.get(state, SP);
-    let mut b = vec![0; SIZE];
+    let mut b = vec![0; USUAL_SIZE];
     if at & 15 != 0 || !read(at, &mut b) {
         return None;
     }
+    let fp = fpsimd_record(&b).or_else(|| {
+        b.resize(SIZE, 0);
+        if read(at, &mut b) { fpsimd_record(&b) } else { None }
+    })?;
     let word = |at: usize, len: usize| {
         let mut v = [0; 8];
         v[..len].copy_from_slice(&b[at..at + len]);
         u64::from_le_bytes(v)
     };
-    let fp = fpsimd_record(&b)?;
     for n in 0..31 {
         STATE.set(state, x(n as u32), word(REGS + 8 * n, 8));
     }
@@ -137,6 +149,7 @@ pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u
     STATE.set(state, NZCV, CONDITIONS.iter().fold(0, |v, (p, f)| v | (pstate >> p & 1) << f));
     STATE.set(state, DIT, pstate & 1 << 24);
     STATE.set(state, SSBS, pstate & 1 << 12);
+    STATE.set(state, BTYPE, pstate >> PSTATE_BTYPE & 3);
     let fpsr = word(fp + 8, 4) as u32;
     let qc = STATE.offset(QC);
     state[qc..qc + 16].fill(u8::from(fpsr & FPSR_QC != 0));
@@ -208,6 +221,7 @@ mod tests {
             stack: 0x7008,
             return_code: 0x9000,
             page: 0,
+            guards: false,
         }
     }
 
@@ -228,6 +242,8 @@ mod tests {
             out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
             true
         };
+        let (record, links) = frame.record.unwrap();
+        assert_eq!((record, links[..8].try_into()), (0x6ff0, Ok(0x101du64.to_le_bytes())));
         let r = restore(&mut s, FrameKind::Rt, &read).unwrap();
         assert_eq!(r.mask, 0x42);
         assert_eq!(r.fp_flags, fpflag::INEXACT | fpflag::INPUT_DENORMAL);
@@ -250,6 +266,7 @@ mod tests {
         let frame = deliver(&mut s, &delivery(&[0; 128]));
         for (at, value) in [(RECORDS, 2u8), (RECORDS + 4, 0), (RECORDS + 7, 1)] {
             let mut bytes = frame.bytes.clone();
+            bytes.resize(SIZE, 0);
             bytes[at] = value;
             let read = |_: u64, out: &mut [u8]| {
                 out.copy_from_slice(&bytes[..out.len()]);

@@ -1,8 +1,8 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
-use crate::state::{KEYS, PC, SP, STATE, TPIDR_EL0, x};
+use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
-use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::{Abi, Cpu};
 
 /// LP64.
@@ -17,7 +17,10 @@ pub static ABI: Abi = Abi {
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
-    random: &KEYS,
+    // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its bit BTI.
+    branch_targets: Some(BranchTargets { prot: 0x10, property: 0xc000_0000, mask: 1 }),
+    keys: &KEYS,
+    entropy: &RNDR,
     task_size: 1 << 48,
     page_size: 4096,
     clone_tls_first: true,
@@ -102,7 +105,8 @@ const HWCAP: [(&str, u32); 29] = [
 ];
 
 /// AT_HWCAP2.
-const HWCAP2: [(&str, u32); 5] = [("dcpodp", 0), ("flagm2", 7), ("frint", 8), ("i8mm", 13), ("bf16", 14)];
+const HWCAP2: [(&str, u32); 7] =
+    [("dcpodp", 0), ("flagm2", 7), ("frint", 8), ("i8mm", 13), ("bf16", 14), ("rng", 16), ("bti", 17)];
 
 const fn bits(list: &[(&str, u32)]) -> u64 {
     let (mut all, mut i) = (0, 0);
@@ -113,9 +117,15 @@ const fn bits(list: &[(&str, u32)]) -> u64 {
     all
 }
 
-/// One model: everything that is implemented.
-pub static CPUS: [Cpu; 1] =
-    [Cpu { name: "max", hwcap: [bits(&HWCAP), bits(&HWCAP2), 0], platform: "aarch64", cpuinfo }];
+/// A feature of models: pointers are authenticated by QARMA5, the architected algorithm, which costs about a hundred times what ours does.
+pub const QARMA5: u64 = 1;
+
+/// Everything that is implemented, with either algorithm (named as QEMU names them).
+pub static CPUS: [Cpu; 2] = [model("max", 0), model("max,pauth-qarma5=on", QARMA5)];
+
+const fn model(name: &'static str, features: u64) -> Cpu {
+    Cpu { name, features, hwcap: [bits(&HWCAP), bits(&HWCAP2), 0], platform: "aarch64", cpuinfo }
+}
 
 fn cpuinfo(n: usize) -> String {
     let features: Vec<&str> = HWCAP.iter().chain(&HWCAP2).map(|f| f.0).collect();

@@ -2,6 +2,7 @@
 //!
 //! FPSR is in two places: the cumulative exception bits are the engine's sticky flags (`ir::fpflag`), QC is the slot [`QC`].
 
+use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
 use ir::{FpControl, Round, Slot, Ty};
 
@@ -23,15 +24,20 @@ pub const QC: Slot = Slot(35);
 pub const DIT: Slot = Slot(36);
 /// PSTATE.SSBS in its place in the SSBS register (bit 12).
 pub const SSBS: Slot = Slot(37);
-/// The pointer authentication keys IA, IB, DA, DB, GA: the key's low 64 bits, which are all that our (implementation defined)
-/// algorithm uses. The kernel draws them at exec.
-pub const KEYS: [Slot; 5] = [Slot(38), Slot(39), Slot(40), Slot(41), Slot(42)];
+/// The pointer authentication keys IA, IB, DA, DB, GA: the low 64 bits and the high ones. The kernel draws them at exec.
+pub const KEYS: [[Slot; 2]; 5] =
+    [[Slot(38), Slot(76)], [Slot(39), Slot(77)], [Slot(40), Slot(78)], [Slot(41), Slot(79)], [Slot(42), Slot(80)]];
 /// N, Z, C, V.
 pub const NZCV: Slot = Slot(43);
 /// V0; Vn is `Slot(V0.0 + n)`.
 pub const V0: Slot = Slot(44);
 
-const COUNT: usize = 76;
+/// PSTATE.BTYPE: set by indirect branches and looked at where they lead, if there are guarded pages.
+pub const BTYPE: Slot = Slot(81);
+/// What RNDR draws from: a key of two words, each thread's own, and a counter.
+pub const RNDR: [Slot; 3] = [Slot(82), Slot(83), Slot(84)];
+
+const COUNT: usize = 85;
 
 /// The bits of FPCR that can be written: AHP, DN, FZ, RMode, FZ16. Trapped exceptions and AArch32's vector length are not there.
 pub const FPCR_BITS: u32 = 0x07c8_0000;
@@ -61,43 +67,13 @@ const SLOT_LIST: [(&str, Ty); COUNT] = {
         ("v8", V128), ("v9", V128), ("v10", V128), ("v11", V128), ("v12", V128), ("v13", V128), ("v14", V128), ("v15", V128),
         ("v16", V128), ("v17", V128), ("v18", V128), ("v19", V128), ("v20", V128), ("v21", V128), ("v22", V128), ("v23", V128),
         ("v24", V128), ("v25", V128), ("v26", V128), ("v27", V128), ("v28", V128), ("v29", V128), ("v30", V128), ("v31", V128),
+        ("apia_hi", I64), ("apib_hi", I64), ("apda_hi", I64), ("apdb_hi", I64), ("apga_hi", I64),
+        ("btype", I64), ("rndr_key0", I64), ("rndr_key1", I64), ("rndr_count", I64),
     ]
 };
 
-/// The slots one after the other, each aligned to its size.
-static SLOTS: [SlotInfo; COUNT] = {
-    let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; COUNT];
-    let (mut i, mut at) = (0, 0);
-    while i < COUNT {
-        let (name, ty) = SLOT_LIST[i];
-        at = (at + ty.bytes() - 1) & !(ty.bytes() - 1);
-        out[i] = SlotInfo { name, ty, offset: at as u16 };
-        at += ty.bytes();
-        i += 1;
-    }
-    out
-};
-
-static TYPES: [Ty; COUNT] = {
-    let mut out = [Ty::Void; COUNT];
-    let mut i = 0;
-    while i < COUNT {
-        out[i] = SLOT_LIST[i].1;
-        i += 1;
-    }
-    out
-};
-
-/// Slots from a list of register numbers counted from `first`.
-const fn numbered<const N: usize>(first: Slot, numbers: [u16; N]) -> [Slot; N] {
-    let mut out = [first; N];
-    let mut i = 0;
-    while i < N {
-        out[i] = Slot(first.0 + numbers[i]);
-        i += 1;
-    }
-    out
-}
+static SLOTS: [SlotInfo; COUNT] = state::layout(&SLOT_LIST);
+static TYPES: [Ty; COUNT] = state::types(&SLOT_LIST);
 
 /// By how often compiled code names them: arguments and results, the stack pointer (31), the first callee-saved registers, then scratch.
 static INT_HOMES: [Slot; 32] = numbered(
@@ -108,19 +84,18 @@ static INT_HOMES: [Slot; 32] = numbered(
     ],
 );
 
-/// Arguments first, then the caller-saved ones, then those whose low halves are callee-saved.
+/// Arguments first, then the caller-saved ones that compilers take next, then those whose low halves are callee-saved, then the rest.
 static VEC_HOMES: [Slot; 32] = numbered(
     V0,
     [
-        0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 8, 9, 10, 11, 12, 13,
-        14, 15,
+        0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29,
+        30, 31,
     ],
 );
 
 /// The layout.
 pub const STATE: State = State {
-    // The last slot is a vector: its end is aligned.
-    size: SLOTS[COUNT - 1].offset as usize + 16,
+    size: state::size(&SLOTS),
     slots: &SLOTS,
     types: &TYPES,
     pc: PC,
@@ -157,7 +132,15 @@ mod tests {
     fn slots_are_where_their_names_say() {
         let name = |s: Slot| SLOTS[s.0 as usize].name;
         let named = [(X30, "x30"), (SP, "sp"), (PC, "pc"), (TPIDR_EL0, "tpidr_el0"), (FPCR, "fpcr"), (QC, "qc")];
-        for (slot, n) in named.into_iter().chain([(DIT, "dit"), (SSBS, "ssbs"), (KEYS[4], "apga"), (NZCV, "nzcv")]) {
+        for (slot, n) in named.into_iter().chain([
+            (DIT, "dit"),
+            (SSBS, "ssbs"),
+            (KEYS[4][0], "apga"),
+            (NZCV, "nzcv"),
+            (KEYS[4][1], "apga_hi"),
+            (BTYPE, "btype"),
+            (RNDR[2], "rndr_count"),
+        ]) {
             assert_eq!(name(slot), n);
         }
         assert_eq!((name(x(7)), name(v(31))), ("x7", "v31"));

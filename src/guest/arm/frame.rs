@@ -158,7 +158,7 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     STATE.set(state, PC, d.handler);
     STATE.set(state, ITSTATE, 0);
     STATE.set(state, E, 0);
-    SignalFrame { at: at.into(), bytes: b }
+    SignalFrame { at: at.into(), bytes: b, record: None }
 }
 
 /// See [`arch::abi::Signals::restore`].

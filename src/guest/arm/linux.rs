@@ -22,7 +22,9 @@ pub static ABI: Abi = Abi {
     task_size: 0xffff_0000,
     page_size: 4096,
     clone_tls_first: true,
-    random: &[],
+    branch_targets: None,
+    keys: &[],
+    entropy: &[],
     signals: Signals {
         deliver: frame::deliver,
         restore: frame::restore,
@@ -170,10 +172,22 @@ const OLD: usize = 6;
 
 /// The models differ in what they announce; all run every instruction.
 pub static CPUS: [Cpu; 4] = [
-    Cpu { name: "max", hwcap: [bits(&HWCAP, 14), bits(&HWCAP2, 5), 0], platform: "v8l", cpuinfo: max_info },
-    Cpu { name: "cortex-a15", hwcap: [bits(&HWCAP, 14), 0, 0], platform: "v7l", cpuinfo: a15_info },
-    Cpu { name: "arm1176", hwcap: [bits(&HWCAP, OLD) | 1 << 15, 0, 0], platform: "v6l", cpuinfo: arm1176_info },
-    Cpu { name: "arm926", hwcap: [bits(&HWCAP, OLD), 0, 0], platform: "v5l", cpuinfo: arm926_info },
+    Cpu {
+        name: "max",
+        features: u64::MAX,
+        hwcap: [bits(&HWCAP, 14), bits(&HWCAP2, 5), 0],
+        platform: "v8l",
+        cpuinfo: max_info,
+    },
+    Cpu { name: "cortex-a15", features: u64::MAX, hwcap: [bits(&HWCAP, 14), 0, 0], platform: "v7l", cpuinfo: a15_info },
+    Cpu {
+        name: "arm1176",
+        features: u64::MAX,
+        hwcap: [bits(&HWCAP, OLD) | 1 << 15, 0, 0],
+        platform: "v6l",
+        cpuinfo: arm1176_info,
+    },
+    Cpu { name: "arm926", features: u64::MAX, hwcap: [bits(&HWCAP, OLD), 0, 0], platform: "v5l", cpuinfo: arm926_info },
 ];
 
 /// /proc/cpuinfo of one processor: implementer, architecture, variant, part, revision as the kernel prints MIDR.

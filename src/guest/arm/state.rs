@@ -4,6 +4,7 @@
 //! bits are [`FPSCR`], its condition flags [`FPNZCV`], its QC [`QC`], its cumulative exception bits the engine's sticky flags
 //! (`ir::fpflag`). S and D registers are parts of the Q registers.
 
+use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
 use ir::{FpControl, Round, Slot, Ty, fpflag};
 
@@ -73,40 +74,8 @@ const SLOT_LIST: [(&str, Ty); COUNT] = {
     ]
 };
 
-/// The slots one after the other, each aligned to its size.
-static SLOTS: [SlotInfo; COUNT] = {
-    let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; COUNT];
-    let (mut i, mut at) = (0, 0);
-    while i < COUNT {
-        let (name, ty) = SLOT_LIST[i];
-        at = (at + ty.bytes() - 1) & !(ty.bytes() - 1);
-        out[i] = SlotInfo { name, ty, offset: at as u16 };
-        at += ty.bytes();
-        i += 1;
-    }
-    out
-};
-
-static TYPES: [Ty; COUNT] = {
-    let mut out = [Ty::Void; COUNT];
-    let mut i = 0;
-    while i < COUNT {
-        out[i] = SLOT_LIST[i].1;
-        i += 1;
-    }
-    out
-};
-
-/// Slots from a list of register numbers counted from `first`.
-const fn numbered<const N: usize>(first: Slot, numbers: [u16; N]) -> [Slot; N] {
-    let mut out = [first; N];
-    let mut i = 0;
-    while i < N {
-        out[i] = Slot(first.0 + numbers[i]);
-        i += 1;
-    }
-    out
-}
+static SLOTS: [SlotInfo; COUNT] = state::layout(&SLOT_LIST);
+static TYPES: [Ty; COUNT] = state::types(&SLOT_LIST);
 
 /// By how often compiled code names them.
 static INT_HOMES: [Slot; 15] = numbered(R0, [0, 1, 2, 3, 13, 12, 4, 5, 6, 7, 14, 8, 9, 10, 11]);
@@ -116,8 +85,7 @@ static VEC_HOMES: [Slot; 16] = numbered(Q0, [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 1
 
 /// The layout.
 pub const STATE: State = State {
-    // The last slot is a vector: its end is aligned.
-    size: SLOTS[COUNT - 1].offset as usize + 16,
+    size: state::size(&SLOTS),
     slots: &SLOTS,
     types: &TYPES,
     pc: PC,

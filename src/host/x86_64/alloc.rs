@@ -51,13 +51,13 @@ pub(super) fn wide(ty: Ty) -> Size {
 #[derive(Clone, Debug)]
 pub(super) struct File {
     /// The value each register holds, by register number.
-    pub(super) holds: [Val; 16],
+    pub(super) holds: [Val; 32],
     /// Registers in use by the current operation.
-    pub(super) locked: u16,
+    pub(super) locked: u32,
 }
 
 impl File {
-    pub(super) const EMPTY: File = File { holds: [Val::NONE; 16], locked: 0 };
+    pub(super) const EMPTY: File = File { holds: [Val::NONE; 32], locked: 0 };
 }
 
 impl Emitter<'_> {
@@ -427,8 +427,10 @@ impl Emitter<'_> {
     pub(super) fn xconst(&mut self, to: Xmm, bits: u128) {
         if bits == 0 {
             self.a.v3(vop::VPXOR, asm::L128, to, to, to);
-        } else if bits == u128::MAX {
+        } else if bits == u128::MAX && to.0 < 16 {
             self.a.v3(vop::VPCMPEQB, asm::L128, to, to, to);
+        } else if bits == u128::MAX {
+            self.a.v3i(vop::VPTERNLOGD, asm::L128, to, to, to, 0xff);
         } else {
             let m = self.pool(bits);
             self.a.v2(vop::VMOVDQU, asm::L128, to, m);

@@ -1,7 +1,8 @@
 //! x86-64 hosts with AVX2, BMI and FMA (x86-64-v3).
 //!
 //! Registers in generated code: r15 points into the [`Cpu`](crate::Cpu), rsp is the shadow stack, rax and xmm15 are scratch for one
-//! operation, rcx, rdx, r14 and xmm12–xmm14 hold values, the rest are the homes of guest registers.
+//! operation, rcx, rdx, r14 and xmm12–xmm14 hold values, the rest are the homes of guest registers. With AVX-512 xmm16–xmm31 are homes too,
+//! and xmm10 and xmm11 are where the assembler stages those for instructions that cannot name them.
 
 mod alloc;
 pub mod asm;
@@ -9,7 +10,10 @@ mod emit;
 mod plan;
 pub mod thunks;
 
-pub use emit::{Compiler, Features, Request};
+mod features;
+
+pub use emit::{Compiler, Request};
+pub use features::Features;
 
 use crate::StateMap;
 use asm::{Mem, Reg, Xmm};
@@ -25,7 +29,13 @@ pub(crate) const XTEMPS: [Xmm; 3] = [Xmm(12), Xmm(13), Xmm(14)];
 /// Registers for guest registers.
 pub(crate) const HOMES: [Reg; 10] =
     [Reg::RBX, Reg::RBP, Reg::RSI, Reg::RDI, Reg::R8, Reg::R9, Reg::R10, Reg::R11, Reg::R12, Reg::R13];
-pub(crate) const XHOMES: usize = 12;
+pub(crate) const STAGING: [Xmm; 2] = [Xmm(10), Xmm(11)];
+
+/// Vector registers for guest registers, the shortest to encode first.
+fn xhomes(features: Features) -> impl Iterator<Item = Xmm> {
+    let (low, high) = if features.avx512 { (STAGING[0].0, 32) } else { (XTEMPS[0].0, 16) };
+    (0..low).chain(16..high).map(Xmm)
+}
 
 /// Where the slots of a guest are while its code runs.
 #[derive(Clone, Debug)]
@@ -40,14 +50,14 @@ pub struct Map {
 
 impl Map {
     /// Gives the guest's registers their homes.
-    pub fn new(state: StateMap) -> Map {
+    pub fn new(state: StateMap, features: Features) -> Map {
         let n = state.slots.len();
         let (mut gpr, mut xmm) = (vec![None; n], vec![None; n]);
         for (slot, reg) in state.int_homes.iter().zip(HOMES) {
             gpr[slot.0 as usize] = Some(reg);
         }
-        for (slot, reg) in state.vec_homes.iter().zip(0..XHOMES as u8) {
-            xmm[slot.0 as usize] = Some(Xmm(reg));
+        for (slot, reg) in state.vec_homes.iter().zip(xhomes(features)) {
+            xmm[slot.0 as usize] = Some(reg);
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
         Map { state, gpr, xmm, homed }

@@ -1,7 +1,7 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
-//! computed straight into the host register that is a slot's home. One backward pass over each block.
+//! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
-use ir::{Op, Region, Slot, Ty, Val};
+use ir::{Fp1, Fp2, Op, Region, Slot, Ty, Val};
 use ir::{Touches, V1};
 
 /// No home wanted.
@@ -19,19 +19,74 @@ pub(super) struct Plan {
     pub(super) skip: Vec<bool>,
     /// The slot whose home the value should be computed into, or [`NO_HOME`].
     pub(super) home: Vec<u16>,
+    /// A scalar that a vector shares its register with: zero must stand above it.
+    pub(super) wide: Vec<bool>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
+    pairs: Vec<Pair>,
+    /// The same at the start of each block: by block and slot.
+    dead_at_start: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
 }
 
+/// A closed pair of exclusives: no other access stands between load and store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) load: u32,
+    store: u32,
+    /// Where to go when the store fails, for the fence before the pair is left out: the load's address. A store that succeeds is a fence, at which
+    /// the value loaded still holds.
+    pub(super) again: Option<u64>,
+}
+
 impl Plan {
+    pub(super) fn pair_of_load(&self, v: Val) -> Option<Pair> {
+        self.pairs.iter().copied().find(|p| p.load == v.0)
+    }
+
+    pub(super) fn pair_of_store(&self, v: Val) -> Option<Pair> {
+        self.pairs.iter().copied().find(|p| p.store == v.0)
+    }
+
+    /// Finds the closed pairs of a block.
+    fn find_pairs(&mut self, r: &Region, start: u32, end: u32) {
+        let (mut load, mut fence) = (None, None);
+        for i in start..end {
+            let inst = &r.insts[i as usize];
+            match inst.op {
+                Op::LoadExcl(..) if inst.ty != Ty::V128 => load = Some(i),
+                Op::StoreExcl(addr, x, ..) => {
+                    if let Some(l) = load
+                        && matches!(*r.op(Val(l)), Op::LoadExcl(a, ..) if self.root[a.0 as usize] == self.root[addr.0 as usize])
+                        && r.ty(Val(l)) == r.ty(x)
+                    {
+                        let again = fence.and_then(|f| {
+                            let pc = repeatable(r, start, l, i)?;
+                            self.skip[f as usize] = true;
+                            Some(pc)
+                        });
+                        self.pairs.push(Pair { load: l, store: i, again });
+                    }
+                    (load, fence) = (None, None);
+                }
+                Op::Fence(ir::Fence::Full) => (load, fence) = (None, Some(i)),
+                Op::Fence(_) | Op::ClearExcl | Op::Call(..) => (load, fence) = (None, None),
+                _ if inst.op.can_fault() => (load, fence) = (None, None),
+                _ => {}
+            }
+        }
+    }
+
     /// Plans a region. `homed` tells for each slot whether it has a home.
     pub(super) fn run(&mut self, r: &Region, homed: &[bool]) {
         let n = r.insts.len();
         self.root.clear();
+        self.wide.clear();
+        self.wide.resize(n, false);
         for (i, inst) in r.insts.iter().enumerate() {
             let root = renames(r, &inst.op, inst.ty).map_or(Val(i as u32), |v| self.root[v.0 as usize]);
+            self.wide[root.0 as usize] |= matches!(inst.op, Op::VFromScalar(_));
             self.root.push(root);
         }
         {
@@ -45,14 +100,39 @@ impl Plan {
         self.skip.resize(n, false);
         self.home.clear();
         self.home.resize(n, NO_HOME);
+        self.dead_at_start.clear();
+        self.dead_at_start.resize(r.blocks.len() * homed.len(), false);
+        self.pairs.clear();
         for b in &r.blocks {
+            self.find_pairs(r, b.start, b.end);
+        }
+        for (i, b) in r.blocks.iter().enumerate().rev() {
+            self.dead_at_end(&b.term, i, homed.len());
             self.block(r, b.start, b.end, &b.term, homed);
+            self.dead_at_start[i * homed.len()..][..homed.len()].copy_from_slice(&self.dead);
+        }
+    }
+
+    /// Whether a slot is overwritten in `block` (or beyond) before anybody can see what it holds at the block's start.
+    pub(super) fn is_dead_in(&self, block: ir::BlockId, slot: u16) -> bool {
+        let slots = self.dead.len();
+        self.dead_at_start[block.0 as usize * slots + slot as usize]
+    }
+
+    /// The slots that are dead at the end of block `at`: in all blocks that it goes on to, which have been planned.
+    fn dead_at_end(&mut self, term: &ir::Term, at: usize, slots: usize) {
+        self.dead.clear();
+        self.dead.resize(slots, term.successors().next().is_some());
+        for b in term.successors() {
+            let start = &self.dead_at_start[b.0 as usize * slots..][..slots];
+            let planned = b.0 as usize > at;
+            for (dead, start) in self.dead.iter_mut().zip(start) {
+                *dead &= planned && *start;
+            }
         }
     }
 
     fn block(&mut self, r: &Region, start: u32, end: u32, term: &ir::Term, homed: &[bool]) {
-        self.dead.clear();
-        self.dead.resize(homed.len(), false);
         self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
@@ -116,6 +196,9 @@ impl Plan {
             self.all_seen(i);
         }
         op.for_each_arg(|v| self.note_use(v, i));
+        if let (Op::StoreExcl(..), Some(pair)) = (op, self.pair_of_store(Val(i))) {
+            self.note_use(Val(pair.load), i);
+        }
         if let (Op::Select(_, x, y), Ty::Flags) = (op, r.insts[at].ty) {
             // The comparison that a conditional comparison selects is emitted at the selection: its operands must last until then.
             for f in [*x, *y] {
@@ -149,7 +232,7 @@ impl Plan {
             _ => {
                 self.home[root.0 as usize] == NO_HOME
                     && (r.ty(root) != Ty::V128 || r.ty(v) == Ty::V128)
-                    && r.ty(root).bytes() <= r.ty(v).bytes()
+                    && (r.ty(root).bytes() <= r.ty(v).bytes() || is_upper_half(r, root) && r.ty(v) == Ty::I32)
             }
         };
         let s = slot.0 as usize;
@@ -160,6 +243,50 @@ impl Plan {
             self.wanted[s] = root;
         }
     }
+}
+
+/// The address of the guest instruction of the exclusive load `load`, if the instructions from there to the store `store` (in one block, which
+/// begins at `start`) do the same when they are done again: what they read, they do not write.
+fn repeatable(r: &Region, start: u32, load: u32, store: u32) -> Option<u64> {
+    let insts = |from: u32, to: u32| (from..to).map(|i| (i, &r.insts[i as usize].op));
+    let (first, pc) = insts(start, load).rev().find_map(|(i, op)| match *op {
+        Op::Insn { pc, extra: 0 } => Some((i, pc)),
+        _ => None,
+    })?;
+    if insts(first + 1, load).any(|(_, op)| matches!(op, Op::Insn { .. })) {
+        return None;
+    }
+    // What each slot holds at `first`, as far as the block knows.
+    let mut held: Vec<(Slot, Val)> = Vec::new();
+    for (i, op) in insts(start, store) {
+        match *op {
+            Op::Set(s, v) if i < first => {
+                held.retain(|(slot, _)| *slot != s);
+                held.push((s, v));
+            }
+            Op::Get(s) => held.push((s, Val(i))),
+            _ => {}
+        }
+    }
+    let written = |slot: Slot| insts(first, store).any(|(_, op)| matches!(*op, Op::Set(s, _) if s == slot));
+    let same = |v: Val| {
+        let mut slots = held.iter().filter(|(_, held)| *held == v).map(|(s, _)| *s).peekable();
+        slots.peek().is_some() && slots.all(|s| !written(s))
+    };
+    let mut all = true;
+    for (_, op) in insts(first, store + 1) {
+        op.for_each_arg(|v| {
+            let is_constant = matches!(r.op(v), Op::Const(_) | Op::ConstV(_));
+            let is_within = v.0 >= first && !matches!(r.op(v), Op::Get(_));
+            all &= is_constant || is_within || same(v);
+        });
+    }
+    all.then_some(pc)
+}
+
+/// A 64-bit value of which only the low half is not zero.
+fn is_upper_half(r: &Region, v: Val) -> bool {
+    matches!(*r.op(v), Op::Bin(ir::Bin::Shr, _, n) if r.ty(v) == Ty::I64 && r.const_of(n).is_some_and(|n| n & 63 >= 32))
 }
 
 /// The value that this operation only renames: it costs no instruction.
@@ -174,11 +301,22 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::VFromScalar(v)
             if r.ty(v).is_float()
                 && r.ty(v) != Ty::F16
-                && matches!(r.op(v), Op::Load(_) | Op::Bitcast(_) | Op::FpFromInt { .. }) =>
+                && (matches!(r.op(v), Op::Load(_) | Op::Bitcast(_) | Op::FpFromInt { .. }) || widens(r.op(v))) =>
         {
             Some(v)
         }
         Op::V1(V1::ZeroHi, _, v) if matches!(r.op(v), Op::Load(m) if m.size <= 8) => Some(v),
         _ => None,
+    }
+}
+
+/// Scalar operations whose result comes with zero above where that is wanted ([`Plan::wide`]).
+fn widens(op: &Op) -> bool {
+    match op {
+        Op::Fp1(Fp1::Neg | Fp1::Abs | Fp1::Sqrt | Fp1::RoundInt | Fp1::RoundIntExact, shape, ..)
+        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, ..)
+        | Op::Fma { shape, .. } => shape.lanes == 0,
+        Op::FpCvt { lanes, .. } => *lanes == 0,
+        _ => false,
     }
 }

@@ -1,5 +1,7 @@
 //! The borders of generated code: entering it, leaving it, calling Rust from it. Written once for a guest, since they move its homes.
 
+mod syscall;
+
 use super::asm::{Alu, Asm, Cc, L128, Mem, Reg, Size, vop};
 use super::{Map, SCRATCH, STATE, TEMPS, XSCRATCH, XTEMPS, field};
 use crate::Thunks;
@@ -28,6 +30,8 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     w.site(serve);
     at.fault = w.start();
     w.fault();
+    at.syscall = w.start();
+    w.syscall(&mut at);
     (w.a, at)
 }
 
@@ -41,6 +45,11 @@ pub struct ThunkOffsets {
     pub site: u32,
     pub sentinel: u32,
     pub fault: u32,
+    pub syscall: u32,
+    pub syscall_begin: u32,
+    pub syscall_end: u32,
+    pub syscall_unmade: u32,
+    pub syscall_restart: u32,
 }
 
 impl ThunkOffsets {
@@ -55,6 +64,11 @@ impl ThunkOffsets {
             site: a(self.site),
             sentinel: a(self.sentinel),
             fault: a(self.fault),
+            syscall: a(self.syscall),
+            syscall_begin: a(self.syscall_begin),
+            syscall_end: a(self.syscall_end),
+            syscall_unmade: a(self.syscall_unmade),
+            syscall_restart: a(self.syscall_restart),
         }
     }
 }
@@ -70,12 +84,16 @@ impl Writer<'_> {
         self.a.here()
     }
 
+    /// The width of an integer slot.
+    fn size(&self, s: usize) -> Size {
+        if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D }
+    }
+
     fn load_homes(&mut self) {
         for s in 0..self.map.homed.len() {
             let m = self.map.mem(s);
             if let Some(r) = self.map.gpr[s] {
-                let size = if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D };
-                self.a.mov(size, r, m);
+                self.a.mov(self.size(s), r, m);
             } else if let Some(x) = self.map.xmm[s] {
                 self.a.v2(vop::VMOVUPS, L128, x, m);
             }
@@ -86,8 +104,7 @@ impl Writer<'_> {
         for s in 0..self.map.homed.len() {
             let m = self.map.mem(s);
             if let Some(r) = self.map.gpr[s] {
-                let size = if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D };
-                self.a.mov_mr(size, m, r);
+                self.a.mov_mr(self.size(s), m, r);
             } else if let Some(x) = self.map.xmm[s] {
                 self.a.vst(vop::VMOVUPS_ST, L128, m, x);
             }
@@ -129,7 +146,7 @@ impl Writer<'_> {
     }
 
     fn exit(&mut self) {
-        self.a.mov_mr(Size::D, field(at::EXIT_INDEX), SCRATCH);
+        self.a.mov_mr(Size::Q, field(at::EXIT_RECORD), SCRATCH);
         self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Static as i32);
         self.store_homes();
         self.leave();

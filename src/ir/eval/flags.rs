@@ -1,5 +1,7 @@
 //! The four conditions of an addition or subtraction, in the form of [`Ty::Flags`].
 
+use crate::fold::eval_bin;
+use crate::op::Bin;
 use crate::types::Ty;
 
 pub(super) const N: u32 = 1 << 15;
@@ -22,6 +24,12 @@ pub(super) fn carry(flags: u128) -> bool {
 pub(super) fn nz(v: u64, ty: Ty) -> u32 {
     let v = v & ty.mask();
     when(v & sign(ty) != 0, N) | when(v == 0, Z)
+}
+
+/// N and Z of a value shifted, and the bit shifted out last.
+pub(super) fn shift(shift: Bin, v: u64, amount: u64, ty: Ty) -> u32 {
+    let out = if shift == Bin::Shl { u64::from(ty.bits()) - amount } else { amount - 1 };
+    nz(eval_bin(shift, v & ty.mask(), amount, ty), ty) | when(v >> out & 1 == 1, C)
 }
 
 /// a + b + carry, and its flags.

@@ -1,7 +1,7 @@
 //! Types of operations: operands, result, lanes and immediates, as `op.rs` has them.
 
 use super::need;
-use crate::op::{Align, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
+use crate::op::{Align, Bin, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
 use crate::region::Region;
 use crate::types::{Fmt, Lane, Shape, Ty};
 
@@ -118,6 +118,7 @@ impl Check<'_> {
             | Op::FlagsLogic(_)
             | Op::FlagsNz(..)
             | Op::FlagsSetC(..)
+            | Op::FlagsShift { .. }
             | Op::FlagsFcmp { .. }
             | Op::FlagsToBits(_)
             | Op::FlagsFromBits(_)
@@ -252,6 +253,12 @@ impl Check<'_> {
             Op::FlagsLogic(v) => self.number(self.r.ty(v)),
             Op::FlagsNz(v, flags) => {
                 self.number(self.r.ty(v))?;
+                self.operand(flags, Ty::Flags)
+            }
+            Op::FlagsShift { shift, v, amount, flags } => {
+                self.number(self.r.ty(v))?;
+                self.that(matches!(shift, Bin::Shl | Bin::Shr | Bin::Sar), "flags of another operation than a shift")?;
+                self.that((1..self.r.ty(v).bits()).contains(&amount.into()), "shifted by nothing, or out")?;
                 self.operand(flags, Ty::Flags)
             }
             Op::FlagsSetC(flags, c) => {

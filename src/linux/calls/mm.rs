@@ -6,7 +6,7 @@ use crate::mm::Request;
 use crate::task::Task;
 
 pub fn mmap(t: &mut Task, addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) -> Res {
-    let request = Request { addr, len, prot, flags: flags.cast_signed(), fd, offset, name: "" };
+    let request = Request { addr, len, prot, flags: flags.cast_signed(), fd, offset, name: "", key: None };
     t.process.mm.mmap(Some(&t.process.engine), &request)
 }
 

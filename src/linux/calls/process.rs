@@ -5,6 +5,7 @@ use crate::memory;
 use crate::siginfo::HostInfo;
 use crate::signal::libc_code::TRAP_BRKPT;
 use crate::stats;
+use crate::stored;
 use crate::strace_signal;
 use crate::sys::plain::HostStruct;
 use crate::sys::structs::{Rusage, ULongWord};
@@ -106,6 +107,9 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
         c.robust_list = (0, 0);
     };
     if args.flags & libc::CLONE_VM as u64 != 0 {
+        if args.flags & libc::CLONE_VFORK as u64 == 0 {
+            t.process.engine.begin_concurrency();
+        }
         return t.spawn(&host_args, &prepare);
     }
     match t.fork(&host_args, &prepare) {
@@ -136,6 +140,7 @@ pub fn exit(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
     if t.process.engine.threads() == 1 {
         stats::tell(t, "exit");
+        stored::save(t);
     }
     t.exit(status)
 }
@@ -143,6 +148,7 @@ pub fn exit(t: &mut Task, status: i32) -> Res {
 pub fn exit_group(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
     stats::tell(t, "exit");
+    stored::save(t);
     host::exit_group(status)
 }
 

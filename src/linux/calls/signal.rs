@@ -134,8 +134,7 @@ pub fn mask(t: &Task) -> u64 {
 /// Changes the mask. RESTARTNOINTR if a signal came before: it is delivered under the old mask.
 pub fn set_mask(t: &mut Task, mask: u64) -> Result<(), Errno> {
     let mask = mask & !UNBLOCKABLE;
-    let host = t.host_sigset(mask);
-    match t.host_call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as u64, &raw const host as u64, 0, 8, 0, 0]) {
+    match t.change_host_mask(mask) {
         Err(_) => Err(Errno::RESTARTNOINTR),
         Ok(_) => {
             t.mask = mask;
@@ -207,7 +206,11 @@ fn leave_handler(t: &mut Task, kind: FrameKind) -> Res {
     let read = |at: u64, out: &mut [u8]| memory::read(at, out).is_ok();
     let restore = t.abi().signals.restore;
     match restore(t.cpu_mut().state_mut(), kind, &read) {
-        None => t.force(&HostInfo::fault(libc::SIGSEGV, SI_KERNEL, 0), None),
+        None => {
+            let sp = t.get(t.abi().stack_pointer);
+            t.process.guest_error(format_args!("sigreturn: no valid signal frame at {sp:#x}"));
+            t.force(&HostInfo::fault(libc::SIGSEGV, SI_KERNEL, 0), None);
+        }
         Some(r) => {
             t.cpu_mut().set_fp_flags(r.fp_flags);
             if let Some(stack) = r.altstack {

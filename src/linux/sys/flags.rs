@@ -41,6 +41,11 @@ impl Flags {
         fresh
     }
 
+    /// Whether the guest's values are the host's.
+    pub fn same(&self, m: Model) -> bool {
+        self.of(m).differing.is_empty()
+    }
+
     /// The host's bits for the guest's. Bits without a row stay.
     pub fn to_host(&self, m: Model, guest: u64) -> u64 {
         convert(self.of(m).differing.iter().copied(), guest)

@@ -16,11 +16,11 @@ syscalls! { |t|
         mm::mremap(t, addr, old_len, new_len, flags, new_addr)
     }
     sys_mprotect(addr: Addr, len: Size, prot: Flags<Prot>) -> Zero {
-        check_prot(prot)?;
+        check_prot(t, prot)?;
         mm::mprotect(t, addr, len, prot)
     }
     sys_pkey_mprotect(addr: Addr, len: Size, prot: Flags<Prot>, pkey: Int) -> Zero {
-        check_prot(prot)?;
+        check_prot(t, prot)?;
         if pkey == -1 { mm::mprotect(t, addr, len, prot) } else { Err(Errno::EINVAL) }
     }
     sys_pkey_alloc(flags: UInt, rights: UInt) -> Int {
@@ -59,9 +59,10 @@ syscalls! { |t|
     sys_userfaultfd(flags: Flags<Open>) -> Fd = enosys("faults are the engine's to find first");
 }
 
-/// PROT_READ to PROT_SEM, PROT_BTI, and the two that grow: others are EINVAL for mprotect, while mmap overlooks them (arch_validate_prot).
-fn check_prot(prot: u32) -> Result<(), Errno> {
-    if prot & !0x0300_001f == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+/// PROT_READ to PROT_SEM, the guard's, and the two that grow: others are EINVAL for mprotect, while mmap overlooks them (arch_validate_prot).
+fn check_prot(t: &Task, prot: u32) -> Result<(), Errno> {
+    let guard = t.abi().branch_targets.as_ref().map_or(0, |b| b.prot);
+    if prot & !(0x0300_000f | guard) == 0 { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
 /// Calls whose arrays of `long` are the host's only for guests with its word and byte order.

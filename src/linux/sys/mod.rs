@@ -5,6 +5,7 @@
 //! values; `= enosys("why")` is not implemented. The same rows feed dispatch, `-strace`, the table of calls ([`support`]) and the tests.
 //! Numbers are in `syscall-tables/*.tbl`, from which the build script makes [`TABLES`].
 
+pub mod direct;
 pub mod flags;
 pub mod plain;
 pub mod structs;
@@ -197,6 +198,9 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     let row = call.row;
     let values = types::fetch(t.abi().model(), row.params.iter().map(|p| p.ty), words);
     let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
+    if texts.is_none() {
+        direct::judge(t.abi().model(), number, call);
+    }
     let result = match row.act {
         Act::Host(nr) => plain::call(t, row.params, nr, &values),
         Act::Body(body) => body(t, &values),

@@ -146,7 +146,7 @@ impl Prepared {
 
     /// Makes room for `count` structs at `addr`, and converts them if the kernel reads them.
     fn structs(&mut self, r: &Resolved, param: usize, addr: u64, count: usize, read: Read) -> Result<u64, Errno> {
-        if addr == 0 || r.same {
+        if addr == 0 || r.same || read != Read::Convert && r.same_back {
             return Ok(addr);
         }
         let size = count.checked_mul(r.host_size.max(r.size)).filter(|s| *s <= MOST).ok_or(Errno::EINVAL)?;

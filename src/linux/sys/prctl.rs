@@ -1,5 +1,6 @@
 //! prctl: a table of operations.
 
+use crate::random::Random;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
@@ -14,6 +15,8 @@ enum Act {
     Host,
     /// The second argument points to an int that the kernel writes.
     OutInt,
+    /// New keys of pointer authentication, where the guest has it.
+    ResetKeys,
     /// Another processor's: EINVAL, as the guest's kernel would say.
     Foreign,
     /// EINVAL and a line.
@@ -60,18 +63,18 @@ static OPERATIONS: &[(u32, Act)] = &[
     (38, Act::Host),   // PR_SET_NO_NEW_PRIVS
     (39, Act::Host),   // PR_GET_NO_NEW_PRIVS
     (40, Act::Lacking("PR_GET_TID_ADDRESS")),
-    (41, Act::Host),    // PR_SET_THP_DISABLE
-    (42, Act::Host),    // PR_GET_THP_DISABLE
-    (43, Act::Foreign), // PR_MPX_ENABLE_MANAGEMENT
-    (44, Act::Foreign), // PR_MPX_DISABLE_MANAGEMENT
-    (45, Act::Foreign), // PR_SET_FP_MODE
-    (46, Act::Foreign), // PR_GET_FP_MODE
-    (47, Act::Host),    // PR_CAP_AMBIENT
-    (50, Act::Foreign), // PR_SVE_SET_VL: no SVE is announced
-    (51, Act::Foreign), // PR_SVE_GET_VL
-    (52, Act::Host),    // PR_GET_SPECULATION_CTRL
-    (53, Act::Host),    // PR_SET_SPECULATION_CTRL
-    (54, Act::Lacking("PR_PAC_RESET_KEYS")),
+    (41, Act::Host),      // PR_SET_THP_DISABLE
+    (42, Act::Host),      // PR_GET_THP_DISABLE
+    (43, Act::Foreign),   // PR_MPX_ENABLE_MANAGEMENT
+    (44, Act::Foreign),   // PR_MPX_DISABLE_MANAGEMENT
+    (45, Act::Foreign),   // PR_SET_FP_MODE
+    (46, Act::Foreign),   // PR_GET_FP_MODE
+    (47, Act::Host),      // PR_CAP_AMBIENT
+    (50, Act::Foreign),   // PR_SVE_SET_VL: no SVE is announced
+    (51, Act::Foreign),   // PR_SVE_GET_VL
+    (52, Act::Host),      // PR_GET_SPECULATION_CTRL
+    (53, Act::Host),      // PR_SET_SPECULATION_CTRL
+    (54, Act::ResetKeys), // PR_PAC_RESET_KEYS
     (55, Act::Lacking("PR_SET_TAGGED_ADDR_CTRL")),
     (56, Act::Lacking("PR_GET_TAGGED_ADDR_CTRL")),
     (57, Act::Host), // PR_SET_IO_FLUSHER
@@ -105,10 +108,24 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
             value.write_back(m)?;
             Ok(result)
         }
+        Act::ResetKeys => reset_keys(t, a, [b, c, d]),
         Act::Foreign => Err(Errno::EINVAL),
         Act::Lacking(why) => {
             t.unimp(format_args!("prctl operation {operation}: {why}"));
             Err(Errno::EINVAL)
         }
     }
+}
+
+/// A bit for each key; none: all.
+fn reset_keys(t: &mut Task, which: u64, zeros: [u64; 3]) -> Res {
+    let keys = t.abi().keys;
+    if keys.is_empty() || zeros != [0; 3] || which >> keys.len() != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut random = Random::new(t.process.options.seed.map(|seed| seed ^ t.get(keys[0][0])));
+    for (_, key) in keys.iter().enumerate().filter(|(n, _)| which == 0 || which >> n & 1 != 0) {
+        key.iter().for_each(|slot| t.set(*slot, random.number()));
+    }
+    Ok(0)
 }

@@ -83,9 +83,39 @@ fn nice(t: &mut Task, increment: i32) -> Res {
         .map_err(|e| if e == Errno::EACCES { Errno::EPERM } else { e })
 }
 
-/// Limits on the address space: rqemu's own memory would count too, so they are kept here and not given to the host.
-/// Differs: they are told to the guest again, but not enforced.
+/// RLIMIT_AS and RLIMIT_DATA, soft and hard: rqemu's own memory would count too, so they are kept here and not given to the host. `mm.rs` holds
+/// the guest to them. The next program of this process gets them ([`kept_limits`]); one of the host's does not.
 pub(super) static KEPT: Lock<[Option<[u64; 2]>; 2]> = Lock::new([None; 2]);
+
+/// The limits that are kept here, as one rqemu passes them to the next: `soft:hard` or nothing, twice.
+pub fn kept_limits() -> Option<String> {
+    let limits = *KEPT.lock();
+    let text = |l: Option<[u64; 2]>| l.map_or_else(String::new, |[soft, hard]| format!("{soft}:{hard}"));
+    limits.iter().any(Option::is_some).then(|| limits.map(text).join(","))
+}
+
+/// Takes over what [`kept_limits`] said.
+pub fn keep_limits(mm: &crate::mm::Mm, text: &str) {
+    let pair = |item: &str| {
+        let (soft, hard) = item.split_once(':')?;
+        Some([soft.parse().ok()?, hard.parse().ok()?])
+    };
+    let mut limits = KEPT.lock();
+    for (limit, item) in limits.iter_mut().zip(text.split(',')) {
+        *limit = pair(item);
+    }
+    mm.set_rlimits(limits[0].map(|l| l[0]), limits[1].map(|l| l[0]));
+}
+
+/// CAP_SYS_RESOURCE (man 2 getrlimit).
+fn may_raise_limits() -> bool {
+    const VERSION_3: u32 = 0x2008_0522;
+    const CAP_SYS_RESOURCE: u32 = 24;
+    let (header, mut sets) = ([VERSION_3, 0], [0u32; 6]);
+    // SAFETY: the kernel reads the header and writes two sets of three words.
+    let result = unsafe { crate::call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+    result.is_ok() && sets[0] >> CAP_SYS_RESOURCE & 1 != 0
+}
 
 /// Gives a limit's old value and sets a new one.
 fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
@@ -107,6 +137,9 @@ fn limit_of(t: &mut Task, pid: i32, resource: u32, new: Option<[u64; 2]>) -> Res
         if let Some(new) = new {
             if new[0] > new[1] {
                 return Err(Errno::EINVAL);
+            }
+            if new[1] > before[1] && !may_raise_limits() {
+                return Err(Errno::EPERM);
             }
             limits[which] = Some(new);
             let set = |n: usize| (which == n).then_some(new[0]);

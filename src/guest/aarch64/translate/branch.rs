@@ -3,6 +3,7 @@
 use super::pointer::authenticated;
 use super::{Cx, signed};
 use crate::insn::*;
+use crate::state;
 use ir::{IntCc, Term, Trap, Val};
 
 /// The target of a branch by `i` words.
@@ -79,16 +80,73 @@ pub(crate) fn tbnz(cx: &mut Cx, i: Tbnz) {
     test_branch(cx, IntCc::Ne, i.b, i.t, i.i);
 }
 
+/// The values of PSTATE.BTYPE with which a branch may arrive at an instruction in a guarded page, as a mask (Arm ARM D8.4.4,
+/// C6.2: BTI, PACIxSP; Linux sets SCTLR_EL1.BT0). All other instructions admit none.
+fn admitted(word: u32) -> u32 {
+    match word {
+        0xd503_245f => 0b0110,
+        0xd503_249f => 0b1010,
+        0xd503_24df => 0b1110,
+        // PACIASP, PACIBSP
+        0xd503_233f | 0xd503_237f => 0b0110,
+        _ if word & 0xffe0_001f == 0xd420_0000 || word & 0xffe0_001f == 0xd440_0000 => 0b1110,
+        _ => 0,
+    }
+}
+
+/// At the start of a region, where branches arrive: looks at BTYPE, which every instruction leaves zero but indirect branches.
+pub(super) fn arrive(cx: &mut Cx, word: u32) {
+    let (arrived, rest) = (cx.b.block(), cx.b.block());
+    let is_set = |cx: &mut Cx, value: u64, cc| {
+        let (btype, value) = (cx.b.get(state::BTYPE), cx.b.i64(value));
+        cx.b.cmp(cc, btype, value)
+    };
+    let cond = is_set(cx, 0, IntCc::Ne);
+    cx.b.branch(cond, arrived, rest);
+    cx.b.enter(arrived);
+    let admitted = if cx.guarded { admitted(word) } else { 0b1110 };
+    if admitted == 0 {
+        cx.b.trap(Trap::BranchTarget);
+        return cx.b.enter(rest);
+    }
+    for refused in (1..4).filter(|btype| admitted >> btype & 1 == 0) {
+        let (trap, on) = (cx.b.block(), cx.b.block());
+        let cond = is_set(cx, refused, IntCc::Eq);
+        cx.b.branch(cond, trap, on);
+        cx.b.enter(trap);
+        cx.b.trap(Trap::BranchTarget);
+        cx.b.enter(on);
+    }
+    set_btype(cx, 0);
+    cx.b.end(Term::Jump(rest));
+    cx.b.enter(rest);
+}
+
+fn set_btype(cx: &mut Cx, btype: u64) {
+    if cx.guards {
+        let v = cx.b.i64(btype);
+        cx.b.set(state::BTYPE, v);
+    }
+}
+
+/// A jump through Xn, whose target is `pc`. X16 and X17 are for veneers, which may lead to functions.
+fn jump(cx: &mut Cx, n: u32, pc: Val) {
+    let veneer = n == 16 || n == 17;
+    set_btype(cx, if veneer || !cx.guarded { 1 } else { 3 });
+    cx.b.end(Term::Indirect { pc });
+}
+
 /// A call through a value, which was read before the link register is written.
 fn call(cx: &mut Cx, pc: Val) {
     let ret = cx.next();
     link(cx);
+    set_btype(cx, 2);
     cx.b.end(Term::CallIndirect { pc, ret });
 }
 
 pub(crate) fn br(cx: &mut Cx, i: Br) {
     let pc = cx.x(i.n);
-    cx.b.end(Term::Indirect { pc });
+    jump(cx, i.n, pc);
 }
 
 pub(crate) fn blr(cx: &mut Cx, i: Blr) {
@@ -104,13 +162,13 @@ pub(crate) fn ret(cx: &mut Cx, i: Ret) {
 pub(crate) fn braz(cx: &mut Cx, i: Braz) {
     let (v, modifier) = (cx.x(i.n), cx.b.i64(0));
     let pc = authenticated(cx, v, modifier, 0, i.k);
-    cx.b.end(Term::Indirect { pc });
+    jump(cx, i.n, pc);
 }
 
 pub(crate) fn bra(cx: &mut Cx, i: Bra) {
     let (v, modifier) = (cx.x(i.n), cx.xsp(i.m));
     let pc = authenticated(cx, v, modifier, 0, i.k);
-    cx.b.end(Term::Indirect { pc });
+    jump(cx, i.n, pc);
 }
 
 pub(crate) fn blraz(cx: &mut Cx, i: Blraz) {

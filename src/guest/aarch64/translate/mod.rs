@@ -14,6 +14,7 @@ mod helper;
 mod immediate;
 mod memory;
 mod pointer;
+mod qarma;
 mod register;
 mod simd;
 mod simd_element;
@@ -60,7 +61,11 @@ pub struct Cx<'a> {
     pub pc: u64,
     /// The mode word: FPCR's bits.
     pub mode: u32,
-    unimplemented: &'a mut Vec<(u64, String)>,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
+    /// [`Translation::guards`], and whether the instruction's page is guarded.
+    pub guards: bool,
+    pub guarded: bool,
 }
 
 /// Instructions that are fetched at once.
@@ -69,7 +74,7 @@ const FETCH: usize = 32;
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     t.b.start(pc, mode, (state::STATE.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, mode, unimplemented: &mut t.unimplemented };
+    let mut cx = Cx { b: &mut *t.b, pc, mode, features: t.features, guards: t.guards, guarded: false };
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
@@ -81,7 +86,10 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
         }
         let word = u32::from_le_bytes([buffer[at], buffer[at + 1], buffer[at + 2], buffer[at + 3]]);
         at += 4;
-        cx.insn(word);
+        if cx.guards && (n == 0 || cx.pc & 0xfff == 0) {
+            cx.guarded = t.code.is_guarded(cx.pc);
+        }
+        cx.insn(word, n == 0);
         if cx.b.ended() {
             return;
         }
@@ -102,12 +110,15 @@ impl Cx<'_> {
         self.b.trap(if pc & 3 == 0 { Trap::Fetch } else { Trap::PcAlign });
     }
 
-    fn insn(&mut self, word: u32) {
+    fn insn(&mut self, word: u32, first: bool) {
         let next = self.next();
         self.b.insn(self.pc, 0, next);
+        if first && self.guards {
+            branch::arrive(self, word);
+        }
         match A64.decode(word) {
             Some(row) => (row.translate)(self, word),
-            None => self.unimplemented(Trap::Undefined, &format!(".inst {word:#010x}")),
+            None => self.undefined(),
         }
     }
 
@@ -116,13 +127,7 @@ impl Cx<'_> {
         self.pc.wrapping_add(4)
     }
 
-    /// The instruction traps, and is told of under `-d unimp`.
-    pub fn unimplemented(&mut self, trap: Trap, what: &str) {
-        self.unimplemented.push((self.pc, what.into()));
-        self.b.trap(trap);
-    }
-
-    /// The instruction is not allocated.
+    /// The instruction is not allocated: `-d unimp` tells of it when a program comes to it.
     pub fn undefined(&mut self) {
         self.b.trap(Trap::Undefined);
     }

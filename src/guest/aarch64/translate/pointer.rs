@@ -1,11 +1,12 @@
 //! Pointer authentication (Arm ARM D8.10, FEAT_PAuth2 without FPAC): the code is exclusive-ored into bits 54 .. 48 of the pointer
 //! when it is made and again when it is checked, so that a wrong one leaves an address that faults when used.
 //!
-//! As Linux sets up user space: 48-bit addresses, the top byte ignored for data and code, all keys enabled. The algorithm is
-//! implementation defined; ours is two steps of CRC-32C, which costs the guest little. It is no protection of the guest.
+//! As Linux sets up user space: 48-bit addresses, the top byte ignored for data and code, all keys enabled. The algorithm is QARMA5 for
+//! models that have it, else implementation defined: ours is two steps of CRC-32C, which costs the guest little. That is no protection.
 
-use super::Cx;
+use super::{Cx, helper};
 use crate::insn::*;
+use crate::linux::QARMA5;
 use crate::state;
 use ir::{Bin, Ty, Val};
 
@@ -13,11 +14,27 @@ use ir::{Bin, Ty, Val};
 const LSB: u32 = 48;
 const BITS: u32 = 7;
 
-/// A code of 32 bits.
-pub(super) fn code(cx: &mut Cx, v: Val, modifier: Val, key: Val) -> Val {
-    let key = cx.b.trunc(Ty::I32, key);
+/// A code: 64 bits of QARMA5, of which a pointer takes those at the place of its own; or 32 of ours.
+fn code(cx: &mut Cx, v: Val, modifier: Val, key: usize) -> Val {
+    let [low, high] = state::KEYS[key];
+    let low = cx.b.get(low);
+    if cx.features & QARMA5 != 0 {
+        let high = cx.b.get(high);
+        return cx.b.call(&helper::QARMA5, Ty::I64, &[v, modifier, low, high]);
+    }
+    let key = cx.b.trunc(Ty::I32, low);
     let first = cx.b.crc32(key, v, 8, true);
     cx.b.crc32(first, modifier, 8, true)
+}
+
+/// PACGA's result: 32 bits of code, in the upper half.
+pub(super) fn generic(cx: &mut Cx, v: Val, modifier: Val) -> Val {
+    let code = code(cx, v, modifier, 4);
+    if cx.b.ty(code) == Ty::I64 {
+        return cx.b.and_imm(code, !0 << 32);
+    }
+    let code = cx.b.zext(Ty::I64, code);
+    cx.b.shift_imm(Bin::Shl, code, 32)
 }
 
 /// The pointer with copies of bit 55 in place of the code.
@@ -37,11 +54,15 @@ fn strip(cx: &mut Cx, v: Val) -> Val {
 /// Adds the code to a pointer or, the same operation, takes it off.
 fn toggle(cx: &mut Cx, v: Val, modifier: Val, key: usize) -> Val {
     let plain = plain(cx, v);
-    let key = cx.b.get(state::KEYS[key]);
     let code = code(cx, plain, modifier, key);
-    let code = cx.b.and_imm(code, (1 << BITS) - 1);
-    let code = cx.b.zext(Ty::I64, code);
-    let code = cx.b.shift_imm(Bin::Shl, code, LSB);
+    let bits = (1 << BITS) - 1;
+    let code = if cx.b.ty(code) == Ty::I64 {
+        cx.b.and_imm(code, bits << LSB)
+    } else {
+        let code = cx.b.and_imm(code, bits);
+        let code = cx.b.zext(Ty::I64, code);
+        cx.b.shift_imm(Bin::Shl, code, LSB)
+    };
     cx.b.xor(v, code)
 }
 

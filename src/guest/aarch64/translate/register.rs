@@ -3,7 +3,6 @@
 use super::immediate::{add, sub};
 use super::{Cx, width};
 use crate::insn::*;
-use crate::state;
 use ir::{Bin, Cc, Ty, Un, Val};
 
 /// One operation on two registers.
@@ -401,9 +400,7 @@ pub(crate) fn umulh(cx: &mut Cx, i: Umulh) {
 // ---- pointer authentication code of data ----
 
 pub(crate) fn pacga(cx: &mut Cx, i: Pacga) {
-    let (v, modifier, key) = (cx.x(i.n), cx.xsp(i.m), cx.b.get(state::KEYS[4]));
-    let code = super::pointer::code(cx, v, modifier, key);
-    let code = cx.b.zext(Ty::I64, code);
-    let v = cx.b.shift_imm(Bin::Shl, code, 32);
+    let (v, modifier) = (cx.x(i.n), cx.xsp(i.m));
+    let v = super::pointer::generic(cx, v, modifier);
     cx.set_r(i.d, v);
 }

@@ -50,7 +50,7 @@ fn each_row() {
         for round in 0..100 {
             let Some(word) = A64.random(row, &mut random) else { continue };
             let mode = if round < 50 { 0 } else { random.next() as u32 & FPCR_BITS };
-            if let Err(e) = sound(&translate(&[word], mode).0, &mut random) {
+            if let Err(e) = sound(&translate(&[word], mode), &mut random) {
                 broken.entry(row.name).or_insert(format!("{}: {e}", row.print(word, 0x1000)));
             }
         }
@@ -66,7 +66,7 @@ fn runs_of_rows() {
         let words: Vec<u32> =
             (0..12).filter_map(|_| A64.random(&A64.rows[random.below(A64.rows.len())], &mut random)).collect();
         let mode = random.next() as u32 & FPCR_BITS;
-        if let Err(e) = sound(&translate(&words, mode).0, &mut random) {
+        if let Err(e) = sound(&translate(&words, mode), &mut random) {
             panic!("{words:x?}: {e}");
         }
     }

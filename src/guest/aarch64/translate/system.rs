@@ -18,7 +18,7 @@ pub(crate) fn wfe(_: &mut Cx, _: Wfe) {}
 pub(crate) fn wfi(_: &mut Cx, _: Wfi) {}
 
 pub(crate) fn bti(_: &mut Cx, _: Bti) {
-    // Branch targets are not announced (HWCAP2_BTI): no page is guarded.
+    // What it is for happens before it: `branch::arrive`.
 }
 
 // ---- barriers ----
@@ -80,10 +80,17 @@ pub(crate) fn mrs(cx: &mut Cx, i: Mrs) {
         }
         sysreg::DIT => cx.b.get(state::DIT),
         sysreg::SSBS => cx.b.get(state::SSBS),
+        sysreg::RNDR | sysreg::RNDRRS => {
+            // Never out of numbers: N, Z, C, V are zero.
+            let (number, bits) = (cx.b.call(&helper::RNDR, Ty::I64, &[]), cx.b.i32(0));
+            let flags = cx.b.flags_from_bits(bits);
+            cx.set_flags(flags);
+            number
+        }
         sysreg::CNTVCT_EL0 | sysreg::CNTPCT_EL0 => cx.b.call(&helper::COUNTER, Ty::I64, &[]),
-        r => match sysreg::constant(r) {
+        r => match sysreg::constant(r, cx.features) {
             Some(value) => cx.b.i64(value),
-            None => return unknown(cx, "mrs", r),
+            None => return cx.undefined(),
         },
     };
     cx.set_r(i.t, value);
@@ -107,18 +114,13 @@ pub(crate) fn msr(cx: &mut Cx, i: Msr) {
         }
         sysreg::DIT => masked(cx, state::DIT, w, sysreg::DIT_BIT),
         sysreg::SSBS => masked(cx, state::SSBS, w, sysreg::SSBS_BIT),
-        r => unknown(cx, "msr", r),
+        _ => cx.undefined(),
     }
 }
 
 fn masked(cx: &mut Cx, slot: Slot, v: Val, bit: u32) {
     let v = cx.b.and_imm(v, 1 << bit);
     cx.b.set(slot, v);
-}
-
-fn unknown(cx: &mut Cx, what: &str, r: u32) {
-    let name = format!("{what} {}", sysreg::name(r));
-    cx.unimplemented(ir::Trap::Undefined, &name);
 }
 
 /// FPSR's cumulative bits (IOC, DZC, OFC, UFC, IXC, IDC) and ours.

@@ -9,6 +9,8 @@ use ir::{Bin, Cc, IntCc, Ty, Val};
 struct Operand {
     v: Val,
     carry: Option<Val>,
+    /// What was shifted by a constant to make it, where the host's flags can be those of the shift.
+    shift: Option<(Bin, Val, u32)>,
 }
 
 /// Where a data-processing instruction reads and writes: `o` as in A32's rows, 16 is ORN.
@@ -44,7 +46,7 @@ pub(crate) fn dp_rsr(cx: &mut Cx, a: DpRsr) {
 
 pub(crate) fn dp_two(cx: &mut Cx, a: DpTwo) {
     let v = cx.r(a.m);
-    dp(cx, Dp { o: a.o, f: a.f, d: a.d, n: a.d }, Operand { v, carry: None });
+    dp(cx, Dp { o: a.o, f: a.f, d: a.d, n: a.d }, Operand { v, carry: None, shift: None });
 }
 
 pub(crate) fn sh_two(cx: &mut Cx, a: ShTwo) {
@@ -148,6 +150,9 @@ fn flags_of(cx: &mut Cx, o: u32, n: Val, m: Operand, result: Val) -> Val {
         }
         _ => {
             let old = cx.flags();
+            if let (13, Some((shift, v, amount))) = (o, m.shift) {
+                return cx.b.flags_shift(shift, v, amount, old);
+            }
             let flags = cx.b.flags_nz(result, old);
             match m.carry {
                 Some(c) => cx.b.flags_set_c(flags, c),
@@ -161,7 +166,7 @@ fn flags_of(cx: &mut Cx, o: u32, n: Val, m: Operand, result: Val) -> Val {
 fn immediate(cx: &mut Cx, k: u32, i: u32) -> Operand {
     let (value, carry) = expand(k, i);
     let carry = carry.map(|c| cx.b.i1(c));
-    Operand { v: cx.b.i32(value), carry }
+    Operand { v: cx.b.i32(value), carry, shift: None }
 }
 
 /// The value of an immediate operand, with the carry if it was rotated (Arm ARM F1.7.7, F2.3 ThumbExpandImm_C).
@@ -187,6 +192,7 @@ pub(crate) fn shifted_value(cx: &mut Cx, m: u32, t: u32, i: u32) -> Val {
 
 fn shifted(cx: &mut Cx, m: u32, t: u32, i: u32, carry: bool) -> Operand {
     let v = cx.r(m);
+    let source = v;
     // The bit that is shifted out last.
     let mut bit = |n: u32| {
         let masked = cx.b.and_imm(v, 1 << n);
@@ -209,7 +215,8 @@ fn shifted(cx: &mut Cx, m: u32, t: u32, i: u32, carry: bool) -> Operand {
         (_, 0) => rrx(cx, v),
         (_, i) => cx.b.shift_imm(Bin::Rotr, v, i),
     };
-    Operand { v, carry }
+    let shift = [Bin::Shl, Bin::Shr, Bin::Sar].get(t as usize).filter(|_| i > 0).map(|&shift| (shift, source, i));
+    Operand { v, carry, shift }
 }
 
 /// C above bits 31..1.
@@ -228,7 +235,7 @@ fn shifted_by_register(cx: &mut Cx, m: u32, t: u32, s: u32, carry: bool) -> Oper
         return rotated_by_register(cx, v, amount, carry);
     }
     if !carry {
-        return Operand { v: shift_by(cx, v, t, amount), carry: None };
+        return Operand { v: shift_by(cx, v, t, s), carry: None, shift: None };
     }
     // In 64 bits with one bit to spare, the bit shifted out last stays. Amounts beyond 63 do what 63 does.
     let most = cx.b.i32(63);
@@ -236,18 +243,17 @@ fn shifted_by_register(cx: &mut Cx, m: u32, t: u32, s: u32, carry: bool) -> Oper
     let by = cx.b.select(is_small, amount, most);
     let by = cx.b.zext(Ty::I64, by);
     let wide = if t == 2 { cx.b.sext(Ty::I64, v) } else { cx.b.zext(Ty::I64, v) };
-    let (result, out) = if t == 0 {
+    let out = if t == 0 {
         let wide = cx.b.bin(Bin::Shl, wide, by);
-        (wide, cx.b.shift_imm(Bin::Shr, wide, 32))
+        cx.b.shift_imm(Bin::Shr, wide, 32)
     } else {
         let wide = cx.b.shift_imm(Bin::Shl, wide, 1);
-        let wide = cx.b.bin(if t == 2 { Bin::Sar } else { Bin::Shr }, wide, by);
-        (cx.b.shift_imm(Bin::Shr, wide, 1), wide)
+        cx.b.bin(if t == 2 { Bin::Sar } else { Bin::Shr }, wide, by)
     };
-    let result = cx.b.trunc(Ty::I32, result);
     let out = cx.b.and_imm(out, 1);
     let out = cx.b.trunc(Ty::I32, out);
-    Operand { v: result, carry: Some(carry_unless_zero(cx, amount, out)) }
+    let carry = Some(carry_unless_zero(cx, amount, out));
+    Operand { v: shift_by(cx, v, t, s), carry, shift: None }
 }
 
 /// The carry: bit 0 of `out`, or C if the amount is zero.
@@ -260,26 +266,27 @@ fn carry_unless_zero(cx: &mut Cx, amount: Val, out: Val) -> Val {
     cx.b.select(unmoved, c, out)
 }
 
+/// By the low byte of `amount`; the operations themselves look at its low five bits.
 fn shift_by(cx: &mut Cx, v: Val, t: u32, amount: Val) -> Val {
-    let width = cx.b.i32(32);
-    let is_small = cx.b.cmp(IntCc::Ult, amount, width);
+    let zero = cx.b.i32(0);
+    let shifted = if t == 2 { v } else { cx.b.bin(if t == 0 { Bin::Shl } else { Bin::Shr }, v, amount) };
+    let beyond = cx.b.and_imm(amount, 0xe0);
+    let is_large = cx.b.cmp(IntCc::Ne, beyond, zero);
     if t == 2 {
         let most = cx.b.i32(31);
-        let by = cx.b.select(is_small, amount, most);
+        let by = cx.b.select(is_large, most, amount);
         return cx.b.bin(Bin::Sar, v, by);
     }
-    let shifted = cx.b.bin(if t == 0 { Bin::Shl } else { Bin::Shr }, v, amount);
-    let zero = cx.b.i32(0);
-    cx.b.select(is_small, shifted, zero)
+    cx.b.select(is_large, zero, shifted)
 }
 
 fn rotated_by_register(cx: &mut Cx, v: Val, amount: Val, carry: bool) -> Operand {
     let v = cx.b.bin(Bin::Rotr, v, amount);
     if !carry {
-        return Operand { v, carry: None };
+        return Operand { v, carry: None, shift: None };
     }
     let top = cx.b.shift_imm(Bin::Shr, v, 31);
-    Operand { v, carry: Some(carry_unless_zero(cx, amount, top)) }
+    Operand { v, carry: Some(carry_unless_zero(cx, amount, top)), shift: None }
 }
 
 #[cfg(test)]

@@ -42,7 +42,10 @@ pub(crate) fn par(cx: &mut Cx, a: Par) {
         2 => (true, false),
         _ => (false, false),
     };
-    let v = halves(cx, low, high, |cx, adds| cx.b.v2(if adds { p.add } else { p.sub }, lane, n, m));
+    let v = halves(cx, low, high, |cx, adds| {
+        let v = cx.b.v2(if adds { p.add } else { p.sub }, lane, n, m);
+        cx.b.vget(Ty::I32, v, 0)
+    });
     if let Some(signed) = p.ge {
         let ge = halves(cx, low, high, |cx, adds| greater(cx, lane, signed, adds, n, m));
         cx.set(state::GE, ge);
@@ -52,21 +55,17 @@ pub(crate) fn par(cx: &mut Cx, a: Par) {
 
 /// The word whose halves come from an addition (true) or a subtraction.
 fn halves(cx: &mut Cx, low: bool, high: bool, mut make: impl FnMut(&mut Cx, bool) -> Val) -> Val {
-    let mut word = |cx: &mut Cx, adds| {
-        let v = make(cx, adds);
-        cx.b.vget(Ty::I32, v, 0)
-    };
-    let first = word(cx, low);
+    let first = make(cx, low);
     if low == high {
         return first;
     }
-    let second = word(cx, high);
+    let second = make(cx, high);
     cx.b.deposit(second, first, 0, 16)
 }
 
 /// Where a sum or difference is not negative (signed), or has a carry or no borrow (unsigned): all ones.
 fn greater(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) -> Val {
-    match (adds, signed) {
+    let v = match (adds, signed) {
         (false, true) => cx.b.v2(V2::CmpGeS, lane, n, m),
         (false, false) => cx.b.v2(V2::CmpGeU, lane, n, m),
         (true, true) => {
@@ -76,10 +75,14 @@ fn greater(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) ->
             cx.b.v2(V2::CmpGeS, lane, half, zero)
         }
         (true, false) => {
+            // Where there is none the sum is not below its operand. The word is turned, not the vector: SEL turns it back.
             let sum = cx.b.v2(V2::Add, lane, n, m);
-            cx.b.v2(V2::CmpGtU, lane, n, sum)
+            let none = cx.b.v2(V2::CmpGeU, lane, sum, n);
+            let none = cx.b.vget(Ty::I32, none, 0);
+            return cx.b.not(none);
         }
-    }
+    };
+    cx.b.vget(Ty::I32, v, 0)
 }
 
 /// Bytes of rn where GE is set, of rm elsewhere.

@@ -62,7 +62,8 @@ pub struct Cx<'a> {
     pred: Option<Val>,
     /// The last condition computed in the current block, with what it was computed of.
     last: Option<(Cc, Val, Val)>,
-    unimplemented: &'a mut Vec<(u64, String)>,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
 }
 
 /// An instruction word with the table that knows it.
@@ -225,8 +226,7 @@ fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let pc = pc as u32 & !1;
     let mut code = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     let (it, last) = (mode & MODE_IT, None);
-    let unimplemented = &mut t.unimplemented;
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, thumb, mode, it, pred: None, last, unimplemented };
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, thumb, mode, it, pred: None, last, features: t.features };
     if it != 0 {
         // What leaves inside the IT block says so; a fault's record does.
         let zero = cx.b.i32(0);
@@ -276,7 +276,7 @@ const COMPUTE: [&str; 23] = [
 
 fn computes(w: Word) -> bool {
     let Some(row) = w.row() else { return false };
-    let d = row.fields.iter().find(|f| f.name == "d").map_or(0, |f| f.of(w.bits));
+    let d = row.fields.iter().find(|f| f.name() == "d").map_or(0, |f| f.of(w.bits));
     d != 15 && COMPUTE.contains(&row.name)
 }
 
@@ -360,7 +360,7 @@ impl Cx<'_> {
         let it = advance(self.it);
         match w.row() {
             Some(row) => (row.translate)(self, w.bits),
-            None => self.unimplemented(Trap::Undefined, &format!(".inst {:#010x}", w.bits)),
+            None => self.undefined(),
         }
         // The IT instruction has set ITSTATE itself.
         if w.len != 2 || w.bits >> 8 != 0xbf || w.bits & 15 == 0 {
@@ -373,13 +373,7 @@ impl Cx<'_> {
         u64::from(pc | u32::from(self.thumb))
     }
 
-    /// The instruction traps, and is told of under `-d unimp`.
-    pub fn unimplemented(&mut self, trap: Trap, what: &str) {
-        self.unimplemented.push((self.pc.into(), what.into()));
-        self.b.trap(trap);
-    }
-
-    /// The instruction is not allocated.
+    /// The instruction is not allocated: `-d unimp` tells of it when a program comes to it.
     pub fn undefined(&mut self) {
         self.b.trap(Trap::Undefined);
     }
@@ -472,7 +466,7 @@ impl Cx<'_> {
 fn writes_flags(w: Word) -> bool {
     match w.row() {
         Some(row) => {
-            row.fields.iter().any(|f| f.name == "f" && f.of(w.bits) == 1)
+            row.fields.iter().any(|f| f.name() == "f" && f.of(w.bits) == 1)
                 || matches!(row.name, "msr" | "msr_imm" | "vmrs")
         }
         None => false,

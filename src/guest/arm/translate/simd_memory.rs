@@ -75,16 +75,32 @@ fn list(cx: &mut Cx, z: u32, d: u32, i: u32, p: u32) -> Option<List> {
     })
 }
 
+/// The accesses of a list: register, bytes, memory. Doubles that are a Q register in the guest's order are one.
+fn accesses(cx: &Cx, list: List, base: Val) -> Vec<(u32, u32, Mem)> {
+    if list.z == 1 && !cx.big() {
+        return pieces(list.first, list.count)
+            .map(|(d, size, disp)| {
+                let mem = cx.mem(base, size).disp(list.low + disp).aligned_to(if disp == 0 { 4 } else { 1 });
+                (d, size, mem)
+            })
+            .collect();
+    }
+    let size = 4 << list.z;
+    (0..list.count)
+        .map(|i| (list.first + i, size, access(cx, list.z, base, list.low + (i * size).cast_signed(), i == 0)))
+        .collect()
+}
+
 pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
     let base = cx.base(a.n);
     let mut values = Vec::new();
-    for i in 0..list.count {
-        let mem = access(cx, list.z, base, list.low + ((i * 4) << list.z).cast_signed(), i == 0);
-        values.push(load_register(cx, list.z, mem));
+    for (d, size, mem) in accesses(cx, list, base) {
+        let v = if size == 16 { cx.b.load(Ty::V128, mem) } else { load_register(cx, list.z, mem) };
+        values.push((d, size, v));
     }
-    for (i, v) in (0..).zip(values) {
-        set_register(cx, list.z, list.first + i, v);
+    for (d, size, v) in values {
+        if size == 16 { cx.set_quad(d, v) } else { set_register(cx, list.z, d, v) }
     }
     write_back(cx, a.n, a.w, base, list.step);
 }
@@ -92,9 +108,13 @@ pub(crate) fn vldm(cx: &mut Cx, a: Vldm) {
 pub(crate) fn vstm(cx: &mut Cx, a: Vstm) {
     let Some(list) = list(cx, a.z, a.d, a.i, a.p) else { return };
     let base = cx.base(a.n);
-    for i in 0..list.count {
-        let mem = access(cx, list.z, base, list.low + ((i * 4) << list.z).cast_signed(), i == 0);
-        store_register(cx, list.z, list.first + i, mem);
+    for (d, size, mem) in accesses(cx, list, base) {
+        if size == 16 {
+            let v = cx.quad(d);
+            cx.b.store(mem, v);
+        } else {
+            store_register(cx, list.z, d, mem);
+        }
     }
     write_back(cx, a.n, a.w, base, list.step);
 }
@@ -184,25 +204,68 @@ fn group(x: Multiple, d: u32, row: u32) -> [u32; 4] {
 pub(crate) fn vld_multiple(cx: &mut Cx, a: VldMultiple) {
     let Some(x) = multiple(cx, [a.t, a.z, a.a, a.d]) else { return };
     let base = cx.r(a.n);
+    let align = multiple_alignment(a.a);
     let mut writes = Vec::new();
-    for row in 0..x.registers / x.elements {
-        let regs = group(x, a.d, row);
-        let disp = (row * 8 * x.elements).cast_signed();
-        let values = load_group(cx, x.elements, a.z, base, disp, multiple_alignment(a.a));
-        writes.extend(regs.into_iter().zip(values).take(x.elements as usize));
+    if x.elements == 1 {
+        for (d, size, disp) in pieces(a.d, x.registers) {
+            writes.push((d, size, load_elements(cx, a.z, base, size, disp, align)));
+        }
+    } else if is_two_quads(x, a.d) {
+        let (low, high) = (load_elements(cx, a.z, base, 16, 0, align), load_elements(cx, a.z, base, 16, 16, align));
+        for (n, op) in [(0, V2::UnzipEven), (2, V2::UnzipOdd)] {
+            writes.push((a.d + n, 16, cx.b.v2(op, Lane::log2(a.z), low, high)));
+        }
+    } else {
+        for row in 0..x.registers / x.elements {
+            let regs = group(x, a.d, row);
+            let disp = (row * 8 * x.elements).cast_signed();
+            let values = load_group(cx, x.elements, a.z, base, disp, align);
+            writes.extend(regs.into_iter().zip(values).take(x.elements as usize).map(|(d, v)| (d, 8, v)));
+        }
     }
-    for (d, v) in writes {
-        cx.set_d(d, v);
+    for (d, size, v) in writes {
+        cx.set_v(size / 16, d, v);
     }
     move_base(cx, a.n, a.m, 8 * x.registers);
 }
 
-/// One doubleword of elements of 2^z bytes, in the guest's byte order.
-fn load_elements(cx: &mut Cx, z: u32, base: Val, disp: i32, align: u8) -> Val {
-    let mem = Mem::at(base, 8).disp(disp).aligned_to(first_only(align, disp));
-    let v = cx.b.load(Ty::I64, mem);
-    let v = cx.b.v_from_scalar(v);
+/// Runs of D registers as what one access each can move: register, bytes, displacement. Whole Q registers are one access.
+fn pieces(first: u32, count: u32) -> impl Iterator<Item = (u32, u32, i32)> {
+    let mut n = 0;
+    std::iter::from_fn(move || {
+        let (d, disp) = (first + n, (8 * n).cast_signed());
+        let size = match count - n {
+            0 => return None,
+            1 => 8,
+            _ => 16 >> (d & 1),
+        };
+        n += size / 8;
+        Some((d, size, disp))
+    })
+}
+
+/// VLD2 and VST2 of two Q registers.
+fn is_two_quads(x: Multiple, d: u32) -> bool {
+    (x.elements, x.registers) == (2, 4) && d & 1 == 0
+}
+
+/// `size` (8 or 16) bytes of elements of 2^z bytes, in the guest's byte order.
+fn load_elements(cx: &mut Cx, z: u32, base: Val, size: u32, disp: i32, align: u8) -> Val {
+    let mem = Mem::at(base, size as u8).disp(disp).aligned_to(first_only(align, disp));
+    let v = if size == 16 {
+        cx.b.load(Ty::V128, mem)
+    } else {
+        let v = cx.b.load(Ty::F64, mem);
+        cx.b.v_from_scalar(v)
+    };
     swap_elements(cx, z, v)
+}
+
+fn store_elements(cx: &mut Cx, z: u32, base: Val, size: u32, disp: i32, align: u8, v: Val) {
+    let mem = Mem::at(base, size as u8).disp(disp).aligned_to(first_only(align, disp));
+    let v = swap_elements(cx, z, v);
+    let v = if size == 16 { v } else { cx.b.vget(Ty::F64, v, 0) };
+    cx.b.store(mem, v);
 }
 
 fn swap_elements(cx: &mut Cx, z: u32, v: Val) -> Val {
@@ -211,22 +274,20 @@ fn swap_elements(cx: &mut Cx, z: u32, v: Val) -> Val {
 
 /// `elements` D registers from 8 bytes times as many, taken apart by elements of 2^z bytes.
 fn load_group(cx: &mut Cx, elements: u32, z: u32, base: Val, disp: i32, align: u8) -> [Val; 4] {
-    let mut words = [Val::NONE; 4];
-    for (i, w) in (0..elements.cast_signed()).zip(&mut words) {
-        *w = load_elements(cx, z, base, disp + 8 * i, align);
-    }
     let lane = Lane::log2(z);
+    let both = load_elements(cx, z, base, 16, disp, align);
     match elements {
         2 => {
-            let both = cx.b.v2(V2::ConcatLo, Lane::D, words[0], words[1]);
             let even = cx.b.v2(V2::UnzipEven, lane, both, both);
             let odd = cx.b.v2(V2::UnzipOdd, lane, both, both);
             [even, odd, Val::NONE, Val::NONE]
         }
-        3 => take_apart_three(cx, z, words),
-        4 => {
-            let low = cx.b.v2(V2::ConcatLo, Lane::D, words[0], words[1]);
-            let high = cx.b.v2(V2::ConcatLo, Lane::D, words[2], words[3]);
+        3 => {
+            let last = load_elements(cx, z, base, 8, disp + 16, align);
+            permute_three(cx, z, both, last, false)
+        }
+        _ => {
+            let (low, high) = (both, load_elements(cx, z, base, 16, disp + 16, align));
             // Elements 0 and 2 of each structure, then 1 and 3; each taken apart once more.
             let even = cx.b.v2(V2::UnzipEven, lane, low, high);
             let odd = cx.b.v2(V2::UnzipOdd, lane, low, high);
@@ -236,7 +297,6 @@ fn load_group(cx: &mut Cx, elements: u32, z: u32, base: Val, disp: i32, align: u
             let three = cx.b.v2(V2::UnzipOdd, lane, odd, odd);
             [zero, one, two, three]
         }
-        _ => words,
     }
 }
 
@@ -260,10 +320,8 @@ fn three_table(z: u32, i: u32, together: bool) -> [u64; 2] {
     tables
 }
 
-/// Each result is bytes of the three words.
-fn permute_three(cx: &mut Cx, z: u32, words: [Val; 4], together: bool) -> [Val; 4] {
-    let low = cx.b.v2(V2::ConcatLo, Lane::D, words[0], words[1]);
-    let high = words[2];
+/// Each result is bytes of three words, two in `low`.
+fn permute_three(cx: &mut Cx, z: u32, low: Val, high: Val, together: bool) -> [Val; 4] {
     let mut out = [Val::NONE; 4];
     for (i, o) in (0..3).zip(&mut out) {
         let [first, second] = three_table(z, i, together);
@@ -275,51 +333,54 @@ fn permute_three(cx: &mut Cx, z: u32, words: [Val; 4], together: bool) -> [Val; 
     out
 }
 
-fn take_apart_three(cx: &mut Cx, z: u32, words: [Val; 4]) -> [Val; 4] {
-    permute_three(cx, z, words, false)
-}
-
 pub(crate) fn vst_multiple(cx: &mut Cx, a: VstMultiple) {
     let Some(x) = multiple(cx, [a.t, a.z, a.a, a.d]) else { return };
     let base = cx.r(a.n);
-    for row in 0..x.registers / x.elements {
-        let regs = group(x, a.d, row);
-        let mut values = [Val::NONE; 4];
-        for (i, v) in values.iter_mut().enumerate().take(x.elements as usize) {
-            *v = cx.d(regs[i]);
+    let align = multiple_alignment(a.a);
+    let lane = Lane::log2(a.z);
+    if x.elements == 1 {
+        for (d, size, disp) in pieces(a.d, x.registers) {
+            let v = cx.v(size / 16, d);
+            store_elements(cx, a.z, base, size, disp, align, v);
         }
-        let words = join_group(cx, x.elements, a.z, values);
-        for (i, w) in words.into_iter().enumerate().take(x.elements as usize) {
-            let w = swap_elements(cx, a.z, w);
-            let w = cx.b.vget(Ty::I64, w, 0);
-            let disp = (8 * (row * x.elements)).cast_signed() + 8 * i as i32;
-            let align = first_only(multiple_alignment(a.a), disp);
-            cx.b.store(Mem::at(base, 8).disp(disp).aligned_to(align), w);
+    } else if is_two_quads(x, a.d) {
+        let (even, odd) = (cx.quad(a.d), cx.quad(a.d + 2));
+        for (disp, op) in [(0, V2::ZipLo), (16, V2::ZipHi)] {
+            let v = cx.b.v2(op, lane, even, odd);
+            store_elements(cx, a.z, base, 16, disp, align, v);
+        }
+    } else {
+        for row in 0..x.registers / x.elements {
+            let values = group(x, a.d, row).map(|d| if d < 32 { cx.d(d) } else { Val::NONE });
+            store_group(cx, x.elements, a.z, base, (8 * row * x.elements).cast_signed(), align, values);
         }
     }
     move_base(cx, a.n, a.m, 8 * x.registers);
 }
 
-/// The words of memory of `elements` D registers.
-fn join_group(cx: &mut Cx, elements: u32, z: u32, v: [Val; 4]) -> [Val; 4] {
+/// Stores `elements` D registers, their elements in turn.
+fn store_group(cx: &mut Cx, elements: u32, z: u32, base: Val, disp: i32, align: u8, v: [Val; 4]) {
     let lane = Lane::log2(z);
-    let halves = |cx: &mut Cx, v: Val| [v, cx.b.v1(ir::V1::MoveHi, Lane::D, v)];
     match elements {
         2 => {
             let both = cx.b.v2(V2::ZipLo, lane, v[0], v[1]);
-            let [a, b] = halves(cx, both);
-            [a, b, Val::NONE, Val::NONE]
+            store_elements(cx, z, base, 16, disp, align, both);
         }
-        3 => permute_three(cx, z, v, true),
-        4 => {
+        3 => {
+            let low = cx.b.v2(V2::ConcatLo, Lane::D, v[0], v[1]);
+            let words = permute_three(cx, z, low, v[2], true);
+            for (i, w) in (0..3).zip(words) {
+                store_elements(cx, z, base, 8, disp + 8 * i, align, w);
+            }
+        }
+        _ => {
             let even = cx.b.v2(V2::ZipLo, lane, v[0], v[2]);
             let odd = cx.b.v2(V2::ZipLo, lane, v[1], v[3]);
-            let low = cx.b.v2(V2::ZipLo, lane, even, odd);
-            let high = cx.b.v2(V2::ZipHi, lane, even, odd);
-            let ([a, b], [c, d]) = (halves(cx, low), halves(cx, high));
-            [a, b, c, d]
+            for (at, op) in [(0, V2::ZipLo), (16, V2::ZipHi)] {
+                let v = cx.b.v2(op, lane, even, odd);
+                store_elements(cx, z, base, 16, disp + at, align, v);
+            }
         }
-        _ => v,
     }
 }
 

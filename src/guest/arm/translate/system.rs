@@ -109,17 +109,19 @@ fn write_cpsr(cx: &mut Cx, mask: u32, v: Val) {
 type Register = (u32, u32, u32, u32);
 const THREAD_RW: Register = (13, 0, 0, 2);
 const THREAD_RO: Register = (13, 0, 0, 3);
+/// PMUSERENR: zero, programs may not use the counters, but they may ask.
+const COUNTERS: Register = (9, 0, 14, 0);
 const BARRIER_ISB: Register = (7, 0, 5, 4);
 const BARRIER_DSB: Register = (7, 0, 10, 4);
 const BARRIER_DMB: Register = (7, 0, 10, 5);
 
 pub(crate) fn mrc(cx: &mut Cx, a: Mrc) {
-    let slot = match (a.n, a.o, a.m, a.q) {
-        THREAD_RO => TPIDRURO,
-        THREAD_RW => TPIDRURW,
+    let v = match (a.n, a.o, a.m, a.q) {
+        THREAD_RO => cx.b.get(TPIDRURO),
+        THREAD_RW => cx.b.get(TPIDRURW),
+        COUNTERS => cx.b.i32(0),
         _ => return cx.undefined(),
     };
-    let v = cx.b.get(slot);
     cx.set_r(a.t, v);
 }
 

@@ -365,6 +365,11 @@ pub(crate) fn integer() -> Vec<Case> {
             c.push(case(Op::FlagsSbc(N, N, N), Ty::Flags, &[ty, ty, Ty::Flags]));
         }
         c.push(case(Op::FlagsNz(N, N), Ty::Flags, &[ty, Ty::Flags]));
+        for shift in [Bin::Shl, Bin::Shr, Bin::Sar] {
+            for amount in [1, 3, ty.bits() as u8 - 1] {
+                c.push(case(Op::FlagsShift { shift, v: N, amount, flags: N }, Ty::Flags, &[ty, Ty::Flags]));
+            }
+        }
         if ty != Ty::I64 {
             c.push(case(Op::Zext(N), Ty::I64, &[ty]));
             c.push(case(Op::Sext(N), Ty::I64, &[ty]));

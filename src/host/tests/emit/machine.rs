@@ -3,14 +3,17 @@
 
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
-use host::{Place, Site, StateMap, Thunks};
+use host::{Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use std::sync::atomic::Ordering;
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
 pub(crate) const FLAGS: u16 = 12;
-pub(crate) const V128S: std::ops::Range<u16> = 13..25;
-const SLOTS: usize = 25;
+pub(crate) const V128S: std::ops::Range<u16> = 13..37;
+const SLOTS: usize = 37;
+/// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
+const VECTOR_HOMES: u16 = 18;
 
 pub(crate) static TYPES: [Ty; SLOTS] = {
     let mut t = [Ty::V128; SLOTS];
@@ -60,6 +63,10 @@ pub(crate) struct Machine {
 }
 
 const CODE: usize = 1 << 20;
+/// Where exit records, link slots and site cells are, from the start of the code. The first two are never read.
+const EXITS: usize = CODE / 2;
+const LINKS: usize = EXITS + (64 << 10);
+const SITES: usize = LINKS + (64 << 10);
 
 extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
@@ -78,8 +85,9 @@ impl Machine {
     pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
-        let vec_homes = (13..19).map(Slot).collect();
-        let map = Map::new(StateMap { slots, int_homes, vec_homes });
+        let vec_homes = V128S.take(VECTOR_HOMES.into()).map(Slot).collect();
+        let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
+        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall }, features);
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -103,11 +111,7 @@ impl Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
             thunks,
-            compiler: {
-                let mut c = Compiler::new(map, thunks);
-                c.features = features;
-                c
-            },
+            compiler: Compiler::new(map, thunks, features),
             cpu,
             shadow: vec![0; 4096],
             sites: Vec::new(),
@@ -120,16 +124,16 @@ impl Machine {
     /// Compiles a region in place of the one before. It leaves by exits only.
     pub(crate) fn load(&mut self, region: &Region) {
         self.sites.clear();
-        let sites = &mut self.sites;
-        let mut keep = |site: Site| {
-            sites.push(Box::new(site));
-            &raw const **sites.last().expect("one was pushed") as u64
-        };
-        let request = Request { region, first_exit: 0, first_link: self.code as u64, keep: &mut keep };
-        let (asm, _) = self.compiler.compile(request);
+        let at = |offset: usize| (self.code as usize + offset) as u64;
+        let request = Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES) };
+        let (asm, out) = self.compiler.compile(request);
+        self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");
         copy(&asm.buf, self.code, self.free);
+        for (n, site) in self.sites.iter().enumerate() {
+            copy(&(&raw const **site as u64).to_le_bytes(), self.code, SITES + 8 * n);
+        }
         let rounding = match region.fp.round {
             Round::NearestEven => 0,
             Round::Down => 1,
@@ -151,6 +155,9 @@ impl Machine {
         cpu.shadow_top = cpu.shadow;
         (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
         cpu.excl_addr = u64::MAX;
+        // Atomics with and without locks.
+        let concurrent = cpu.concurrent.load(Ordering::Relaxed);
+        cpu.concurrent.store(1 - concurrent, Ordering::Relaxed);
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.

@@ -59,6 +59,8 @@ pub struct Asm {
     pub buf: Vec<u8>,
     /// References to absolute addresses, in code order.
     pub externs: Vec<ExternRef>,
+    /// Two of xmm0 to xmm15 through which instructions without an EVEX form take operands in xmm16 to xmm31. Whoever uses those sets them.
+    pub staging: Option<[Xmm; 2]>,
     labels: Vec<u32>,
     fixes: Vec<Fix>,
 }

@@ -73,6 +73,9 @@ impl L {
     }
 }
 
+/// The mask register for blends that have no EVEX form.
+pub(super) const STAGING_MASK: K = K(1);
+
 /// A register of any kind.
 pub trait AnyReg: Copy {
     fn number(self) -> u8;
@@ -112,9 +115,19 @@ impl Asm {
         self.vop(op, l, dst.number(), a.number(), b.place(), imm, 1);
     }
 
-    /// `op dst, a, b, c`: the blends by a register, xmm0 to xmm15.
+    /// `op dst, a, b, c`: the blends by a register. With registers 16 and up they are two instructions, and overwrite [`STAGING_MASK`].
     #[inline]
     pub fn v4(&mut self, op: VOp, l: L, dst: Xmm, a: Xmm, b: impl Operand, c: Xmm) {
+        let high = matches!(b.place(), Place::Reg(16..)) || (dst.0 | a.0 | c.0) >= 16;
+        if high {
+            let (mask, blend) = match op {
+                super::vop::VPBLENDVB => (super::vop::VPMOVB2M, super::vop::VPBLENDMB),
+                super::vop::VBLENDVPS => (super::vop::VPMOVD2M, super::vop::VBLENDMPS),
+                _ => (super::vop::VPMOVQ2M, super::vop::VBLENDMPD),
+            };
+            self.v2(mask, l, STAGING_MASK, c);
+            return self.v3(blend, l.k(STAGING_MASK), dst, a, b);
+        }
         self.vop(op, l, dst.0, a.0, b.place(), c.0 << 4, 1);
     }
 
@@ -184,8 +197,35 @@ impl Asm {
         if op.vex_w != NO && high < 16 && l.p2 & EVEX_ONLY == 0 && l.ll < 2 {
             let l = l.ll == 1 || op.tuple.l1();
             self.vex(op.pp, op.map, op.vex_w == 1, l, op.code, reg, vvvv, rm, imm.into(), imm_len);
+        } else if op.evex_w == NO {
+            self.staged(op, l, reg, vvvv, rm, imm, imm_len);
         } else {
             self.evex(op, l, reg, vvvv, rm, imm, imm_len);
+        }
+    }
+
+    /// Without an EVEX form: operands in registers 16 and up pass through the staging registers. `reg` is the destination, which may be
+    /// a general register.
+    #[cold]
+    #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
+    fn staged(&mut self, op: VOp, l: L, reg: u8, vvvv: u8, rm: Place, imm: u8, imm_len: u32) {
+        debug_assert!(l.p2 & EVEX_ONLY == 0 && l.ll < 2, "no EVEX form");
+        let [s, t] = self.staging.expect("staging registers for an instruction without an EVEX form");
+        let (dst, a, mut b) = (if reg < 16 { reg } else { s.0 }, if vvvv < 16 { vvvv } else { s.0 }, rm);
+        if vvvv >= 16 {
+            self.vmov(l, s, Xmm(vvvv));
+        }
+        match rm {
+            Place::Reg(r) if r >= 16 && r == vvvv => b = Place::Reg(s.0),
+            Place::Reg(r) if r >= 16 => {
+                self.vmov(l, t, Xmm(r));
+                b = Place::Reg(t.0);
+            }
+            _ => {}
+        }
+        self.vop(op, l, dst, a, b, imm, imm_len);
+        if reg >= 16 {
+            self.vmov(l, Xmm(reg), s);
         }
     }
 
@@ -292,12 +332,12 @@ impl Tuple {
     }
 }
 
-/// One method for each row: SHA extensions `name(dst, src)`, old encoding, xmm0 to xmm15.
+/// One method for each row: SHA extensions `name(dst, src)`, old encoding.
 macro_rules! sha {
     ($($(#[$doc:meta])* $name:ident = $code:expr;)*) => {$(
         $(#[$doc])*
         pub fn $name(&mut self, dst: Xmm, src: impl super::XmmMem) {
-            self.legacy_place(Enc::new(op(0, 2, $code), Size::D), dst.0, src.place());
+            self.sha(Enc::new(op(0, 2, $code), Size::D), dst, src.place());
         }
     )*};
 }
@@ -315,6 +355,25 @@ impl Asm {
 
     /// Four rounds of the function `imm`.
     pub fn sha1rnds4(&mut self, dst: Xmm, src: impl super::XmmMem, imm: u8) {
-        self.legacy_place(Enc::new(op(0, 3, 0xcc), Size::D).imm8(imm), dst.0, src.place());
+        self.sha(Enc::new(op(0, 3, 0xcc), Size::D).imm8(imm), dst, src.place());
+    }
+
+    /// The old encoding has registers 0 to 15 only: others pass through the staging registers.
+    fn sha(&mut self, enc: Enc, dst: Xmm, src: Place) {
+        let [s, t] = match (dst, src) {
+            (Xmm(0..16), Place::Reg(0..16) | Place::Mem(_)) => return self.legacy_place(enc, dst.0, src),
+            _ => self.staging.expect("staging registers for an old encoding"),
+        };
+        let mut from = src;
+        if let Place::Reg(r @ 16..) = src {
+            self.vmov(L128, t, Xmm(r));
+            from = Place::Reg(t.0);
+        }
+        if dst.0 < 16 {
+            return self.legacy_place(enc, dst.0, from);
+        }
+        self.vmov(L128, s, dst);
+        self.legacy_place(enc, s.0, from);
+        self.vmov(L128, dst, s);
     }
 }

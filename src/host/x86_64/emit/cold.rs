@@ -27,7 +27,11 @@ pub(super) enum Cold {
     Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
-    /// Scratch = 1 (an exclusive store that failed).
+    /// The granule's lock is given back: another exclusive store came before.
+    Unlock { label: Label, fail: Label },
+    /// An exclusive pair whose fence was left out and whose store failed: back to its load.
+    Again { label: Label, pc: u64 },
+    /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
@@ -76,8 +80,18 @@ impl Emitter<'_> {
                 self.unpack_here();
                 self.a.jmp(*back);
             }
+            Cold::Unlock { label, fail } => {
+                self.a.bind(*label);
+                self.unlock_granule();
+                self.a.jmp(*fail);
+            }
+            Cold::Again { label, pc } => {
+                self.a.bind(*label);
+                self.go_back(*pc);
+            }
             Cold::One { label, back } => {
                 self.a.bind(*label);
+                self.locked_nothing();
                 self.a.mov_ri(SCRATCH, 1);
                 self.a.jmp(*back);
             }
@@ -154,7 +168,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Keeps what a call of the helper site needs to know; its address.
+    /// Keeps what a call of the helper site needs to know; the address of its cell.
     fn site(&mut self, v: Val, helper: Option<&'static Helper>) -> u64 {
         let inst = self.r.insts[v.0 as usize];
         let mut arg_types = [Ty::Void; 4];
@@ -163,12 +177,14 @@ impl Emitter<'_> {
             arg_types[n] = self.r.ty(a);
             n += 1;
         });
-        (self.keep)(Site { op: inst.op, ty: inst.ty, arg_types, helper })
+        let cell = self.first_site + 8 * self.out.sites.len() as u64;
+        self.out.sites.push(Site { op: inst.op, ty: inst.ty, arg_types, helper });
+        cell
     }
 
     /// All registers but scratch survive; homes pass through guest state.
-    fn call_site(&mut self, site: u64) {
-        self.a.mov_ri(SCRATCH, site);
+    fn call_site(&mut self, cell: u64) {
+        self.a.mov(Size::Q, SCRATCH, Mem::external(cell));
         self.a.call_extern(self.thunks.site);
     }
 

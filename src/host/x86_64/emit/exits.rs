@@ -8,8 +8,8 @@ use super::super::asm::{Alu, Cc as X, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
-use crate::Exit;
 use crate::cpu::{JUMP_CACHE, at};
+use crate::{Exit, ExitRecord};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
@@ -28,12 +28,14 @@ impl Emitter<'_> {
 
     /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
     fn prepare_successor(&mut self, b: BlockId, keep: bool) {
+        let pending = self.pending_kind().filter(|&(slot, _)| !self.plan.is_dead_in(b, slot));
         if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
-            self.entry[b.0 as usize] = self.pending_kind().map(|(slot, kind)| (slot, kind, self.pending_from()));
-        } else {
+            self.entry[b.0 as usize] = pending.map(|(slot, kind)| (slot, kind, self.pending_from()));
+        } else if pending.is_some() {
             self.save_pending(keep);
         }
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
+        self.fenced_at[b.0 as usize] = self.fenced && self.predecessors[b.0 as usize] == 1 && b.0 != 0;
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
@@ -54,12 +56,14 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
-        if !matches!(self.loc(cond), Loc::Cc(_)) {
+        let wanted = |b: BlockId| self.pending_kind().is_some_and(|(slot, _)| !self.plan.is_dead_in(b, slot));
+        let is_single = |b: BlockId| self.predecessors[b.0 as usize] == 1 && b.0 != 0;
+        if !wanted(then) && !wanted(other) {
+            self.drop_pending();
+        } else if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
             self.save_pending(false);
-        }
-        let all_single = [then, other].iter().all(|b| self.predecessors[b.0 as usize] == 1 && b.0 != 0);
-        if !all_single {
+        } else if [then, other].into_iter().any(|b| wanted(b) && !is_single(b)) {
             self.save_pending(true);
         }
         let cc = self.host_cond(cond);
@@ -146,7 +150,7 @@ impl Emitter<'_> {
                 self.copy_to(pc, SCRATCH);
                 self.dispatch();
             }
-            Term::Syscall { next } => self.leave(Exit::Syscall { next }),
+            Term::Syscall { next } => self.syscall(next),
             Term::Resume { pc } => self.leave(Exit::Resume { pc }),
             Term::FlushCode { addr, len, next } => {
                 self.copy_to(addr, SCRATCH);
@@ -158,11 +162,23 @@ impl Emitter<'_> {
         }
     }
 
+    /// A system call, which the thunk makes if it can.
+    fn syscall(&mut self, next: u64) {
+        self.a.mov_ri(SCRATCH, next);
+        self.a.call_extern(self.thunks.syscall);
+        if self.extra == 0 {
+            self.goto(next);
+        } else {
+            // What goes on after it may belong to another mode.
+            self.leave(Exit::Resume { pc: next });
+        }
+    }
+
     /// Leaves for the engine.
     pub(super) fn leave(&mut self, exit: Exit) {
-        let n = self.first_exit + self.out.exits.len() as u32;
+        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
         self.out.exits.push(exit);
-        self.a.mov_ri(SCRATCH, u64::from(n));
+        self.a.lea(Size::Q, SCRATCH, Mem::external(record));
         self.a.jmp_extern(self.thunks.exit);
     }
 
@@ -172,6 +188,12 @@ impl Emitter<'_> {
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
         self.cold.push(Cold::Leave { label, exit: Exit::Poll { pc }, value: false });
+    }
+
+    /// To code at `pc`, from a cold path on which guest state stands.
+    pub(super) fn go_back(&mut self, pc: u64) {
+        self.poll(pc);
+        self.goto(pc);
     }
 
     /// The address of a new link slot for a guest address.
@@ -186,7 +208,7 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            self.leave(Exit::Goto { pc, link: self.first_link + 8 * n as u64 });
+            self.leave(Exit::Goto { pc, link: n as u32 });
         }
     }
 

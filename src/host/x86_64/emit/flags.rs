@@ -6,10 +6,11 @@
 use super::super::alloc::{HostCc, Loc};
 use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Xm, vop};
 use super::super::field;
-use super::super::{SCRATCH, XSCRATCH};
+use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
+use super::int::shift_of;
 use crate::FlagsAt;
 use crate::cpu::at;
 use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
@@ -19,6 +20,8 @@ use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
 pub(in super::super) enum Kind {
     /// N, Z, V as they are; C inverted or not.
     Int { inverted: bool },
+    /// N and Z, and C (not inverted) if `carry`; the rest of the flags is in the slot's memory, which is not overwritten meanwhile.
+    Part { slot: u16, carry: bool },
     /// A floating-point comparison, its operands swapped or not.
     Fcmp { swapped: bool },
 }
@@ -67,9 +70,15 @@ impl Emitter<'_> {
         }
         match (self.host.cur, self.host.pending) {
             (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
+            (Some((_, Kind::Part { carry, .. })), Some(slot)) => (FlagsAt::HostPart { carry }, slot),
             (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
             _ => (FlagsAt::Slot, 0),
         }
+    }
+
+    /// The slot that the host's flags were to be saved in is going to be overwritten unseen.
+    pub(super) fn drop_pending(&mut self) {
+        self.host.pending = None;
     }
 
     /// The slot whose flags stand in the host's only, and their kind.
@@ -79,7 +88,30 @@ impl Emitter<'_> {
 
     /// Before an instruction that changes the host's flags: what is needed of them is saved.
     pub(in super::super) fn clobber(&mut self) {
-        // Truth values saved so are no operands of the current operation: they are not locked.
+        self.save_conditions();
+        let Some((v, kind)) = self.host.cur else { return };
+        let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
+        let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
+        if let Some(slot) = self.host.pending
+            && (!named || early)
+            && let Some(from) = self.seen_by_faults_alone(v, slot)
+        {
+            self.host.unsaved = Some((from, slot));
+        } else if self.host.pending.is_some() || named && !early {
+            self.pack(kind);
+            if let Some(slot) = self.host.pending {
+                self.store_flags_slot(slot);
+            }
+            if named && !early {
+                self.spill_scratch_flags(v);
+            }
+        }
+        (self.host.cur, self.host.pending) = (None, None);
+    }
+
+    /// Truth values that are conditions on the host's flags go to registers.
+    fn save_conditions(&mut self) {
+        // They are no operands of the current operation: they are not locked.
         let locked = self.gpr.locked;
         for v in std::mem::take(&mut self.host.conds) {
             if let (Loc::Cc(_), true) = (self.loc(v), self.plan.last_use[v.0 as usize] >= self.now) {
@@ -87,27 +119,15 @@ impl Emitter<'_> {
                 self.gpr.locked = locked;
             }
         }
-        let Some((v, kind)) = self.host.cur else { return };
-        let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        if let Some(slot) = self.host.pending
-            && !named
-            && let Some(from) = self.seen_by_faults_alone(v, slot)
-        {
-            self.host.unsaved = Some((from, slot));
-        } else if self.host.pending.is_some() || named {
-            self.pack(kind);
-            if let Some(slot) = self.host.pending {
-                self.store_flags_slot(slot);
-            }
-            if named {
-                self.spill_scratch_flags(v);
-            }
-        }
-        (self.host.cur, self.host.pending) = (None, None);
     }
 
     /// Whether `clobber` would have anything to save.
     pub(super) fn host_flags_live(&self) -> bool {
+        self.host_flags_wanted() || self.host.pending.is_some()
+    }
+
+    /// Whether operations of this block still read the host's flags (beside the slot that they are to stand in).
+    pub(super) fn host_flags_wanted(&self) -> bool {
         let conds = self
             .host
             .conds
@@ -116,7 +136,42 @@ impl Emitter<'_> {
         let named = self.host.cur.is_some_and(|(v, _)| {
             !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None
         });
-        conds || named || self.host.pending.is_some()
+        conds || named
+    }
+
+    /// Evaluates the conditions that are all that is still to be read of flags `v`, which stand in the host's; whether that is so.
+    fn conditions_early(&mut self, v: Val, kind: Kind) -> bool {
+        const AHEAD: u32 = 24;
+        let (next, last) = (self.now + 1, self.plan.last_use[v.0 as usize]);
+        if last < next || last - next > AHEAD || TEMPS.into_iter().all(|r| self.gpr.locked & 1 << r.0 != 0) {
+            return false;
+        }
+        let mut conds = [(Val::NONE, HostCc::FpEq); 2];
+        let mut n = 0;
+        for i in self.now..=last {
+            let op = &self.r.insts[i as usize].op;
+            let mut reads = false;
+            op.for_each_arg(|a| reads |= a == v);
+            match *op {
+                _ if !reads || self.plan.skip[i as usize] => {}
+                _ if i < next => return false,
+                Op::Cond(cc, _) => match host_cc(cc, kind) {
+                    Some(host) if n < conds.len() => {
+                        conds[n] = (Val(i), host);
+                        n += 1;
+                    }
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        }
+        let locked = self.gpr.locked;
+        for (c, host) in conds.into_iter().take(n) {
+            self.set_loc(c, Loc::Cc(host));
+            self.reg(c);
+            self.gpr.locked = locked;
+        }
+        true
     }
 
     fn store_flags_slot(&mut self, slot: u16) {
@@ -141,6 +196,16 @@ impl Emitter<'_> {
                     // One more turns C, the lowest bit of ah, and leaves the host's flags; the carry runs out in the bits between C and Z.
                     self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, 0x100));
                 }
+            }
+            Kind::Part { slot, carry } => {
+                let m = self.map.mem(slot as usize);
+                if !carry {
+                    // A rotation through the carry changes no other flag that counts here.
+                    self.a.movzx(Size::B, SCRATCH, Mem { disp: m.disp + 1, ..m });
+                    self.a.shift_i(Shift::Rcr, Size::B, SCRATCH, 1);
+                }
+                self.a.lahf();
+                self.a.mov(Size::B, SCRATCH, m);
             }
             Kind::Fcmp { swapped } => {
                 self.a.lahf();
@@ -186,13 +251,13 @@ impl Emitter<'_> {
     }
 
     pub(super) fn set_flags(&mut self, slot: u16, v: Val) {
-        self.host.unsaved = None;
-        let old = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
-        if !old.is_none() && old != v && self.loc(old) == Loc::Slot(slot) && self.live_after(old) {
-            let m = self.map.mem(slot as usize);
-            self.a.mov(Size::D, SCRATCH, m);
-            self.spill_scratch_flags(old);
+        if let Some((name, Kind::Part { slot: rest, .. })) = self.host.cur
+            && (name != v || rest != slot)
+        {
+            self.clobber();
         }
+        self.host.unsaved = None;
+        self.spill_flags_in_slot(slot, v);
         if self.host.cur.is_some_and(|(name, _)| name == v) {
             match self.host.pending {
                 Some(other) if other != slot => self.save_in_both(v, other, slot),
@@ -294,6 +359,14 @@ impl Emitter<'_> {
             }
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
+            Op::FlagsShift { shift, v: x, amount, flags } => match self.rest_in_slot(v, flags) {
+                Some(slot) if matches!(self.r.ty(x), Ty::I32 | Ty::I64) => {
+                    let r = self.in_scratch(x);
+                    self.a.shift_i(shift_of(shift), super::super::alloc::wide(self.r.ty(x)), r, amount);
+                    self.now_hold(v, Kind::Part { slot, carry: true });
+                }
+                _ => self.eval(v),
+            },
             Op::Select(c, x, y) => self.select_flags(v, c, x, y),
             _ => self.produce(v),
         }
@@ -415,6 +488,10 @@ impl Emitter<'_> {
 
     /// A condition on flags: left in the host's flags if it can be.
     pub(super) fn cond(&mut self, v: Val, cc: Cc, f: Val) {
+        if self.loc(v) != Loc::None {
+            // It was evaluated early.
+            return;
+        }
         if let Some(bits) = self.const_flags(f) {
             let nzcv = (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
             let d = self.def(v, None);
@@ -426,7 +503,7 @@ impl Emitter<'_> {
             return;
         }
         let mut kind = self.flags_host(f);
-        if matches!(kind, Kind::Fcmp { .. }) && host_cc(cc, kind).is_none() {
+        if !matches!(kind, Kind::Int { .. }) && host_cc(cc, kind).is_none() {
             self.clobber();
             kind = self.flags_host(f);
         }
@@ -480,10 +557,15 @@ impl Emitter<'_> {
     /// instruction `last`.
     pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool, last: u32) {
         let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
-        if let Some(Kind::Int { inverted }) = in_host {
+        let inverted = match in_host {
+            Some(Kind::Int { inverted }) => Some(inverted),
+            Some(Kind::Part { carry: true, .. }) => Some(false),
+            _ => None,
+        };
+        if let (Some(inverted), Some(kind)) = (inverted, in_host) {
             if self.plan.last_use[f.0 as usize] <= last {
                 // This was their last use: what a slot may still need of them has no name.
-                self.host.cur = Some((Val::NONE, Kind::Int { inverted }));
+                self.host.cur = Some((Val::NONE, kind));
             }
             // Saving integer flags leaves the host's as they are.
             self.clobber();
@@ -520,7 +602,62 @@ impl Emitter<'_> {
         self.a.shift_i(Shift::Shl, Size::D, d, 28);
     }
 
+    /// Before flags `v` are made in the host's, of which C (perhaps) and V are those of `old`: the slot that they are going to, with `old` in its
+    /// memory. None if they go to no slot at once. Nothing in the host's flags is needed any more then.
+    pub(super) fn rest_in_slot(&mut self, v: Val, old: Val) -> Option<u16> {
+        let Op::Set(slot, set) = self.r.insts.get(v.0 as usize + 1)?.op else { return None };
+        let slot = slot.0;
+        if set != v || self.r.ty(old) != Ty::Flags {
+            return None;
+        }
+        match self.host.cur {
+            Some((name, _)) if name == old && self.host.pending.is_some_and(|p| p != slot) => return None,
+            Some((name, Kind::Part { slot: rest, carry: false }))
+                if name == old && rest == slot && self.plan.last_use[old.0 as usize] <= v.0 =>
+            {
+                // What is in memory is still the rest.
+                self.save_conditions();
+                self.host.forget();
+                return Some(slot);
+            }
+            Some((name, kind)) if name == old => {
+                self.save_conditions();
+                self.spill_flags_in_slot(slot, old);
+                self.pack(kind);
+                self.store_flags_slot(slot);
+                self.host.forget();
+                self.slot_holds[slot as usize] = old;
+                self.set_loc(old, Loc::Slot(slot));
+                return Some(slot);
+            }
+            _ => {}
+        }
+        let from = self.flags_mem(old);
+        self.clobber();
+        if self.loc(old) != Loc::Slot(slot) {
+            self.spill_flags_in_slot(slot, old);
+            self.a.mov(Size::D, SCRATCH, from);
+            self.store_flags_slot(slot);
+        }
+        Some(slot)
+    }
+
+    /// Flags in a slot's memory, which is going to be overwritten, move out if they are still needed and not `except`.
+    fn spill_flags_in_slot(&mut self, slot: u16, except: Val) {
+        let held = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
+        if !held.is_none() && held != except && self.loc(held) == Loc::Slot(slot) && self.live_after(held) {
+            let m = self.map.mem(slot as usize);
+            self.a.mov(Size::D, SCRATCH, m);
+            self.spill_scratch_flags(held);
+        }
+    }
+
     fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
+        if let Some(slot) = self.rest_in_slot(v, f) {
+            let r = self.reg(x);
+            self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
+            return self.now_hold(v, Kind::Part { slot, carry: false });
+        }
         let m = self.flags_mem(f);
         let r = self.reg(x);
         self.clobber();
@@ -673,6 +810,15 @@ fn host_cc(cc: Cc, kind: Kind) -> Option<HostCc> {
             (Cc::Hi, true) => X::A,
             (Cc::Ls, true) => X::Be,
             (Cc::Hi | Cc::Ls, false) => return None,
+        }),
+        Kind::Part { carry, .. } => One(match cc {
+            Cc::Eq => X::E,
+            Cc::Ne => X::Ne,
+            Cc::Mi => X::S,
+            Cc::Pl => X::Ns,
+            Cc::Cs if carry => X::B,
+            Cc::Cc if carry => X::Ae,
+            _ => return None,
         }),
         // ucomis a, b leaves Z P C: greater 000, less 001, equal 100, unordered 111.
         Kind::Fcmp { swapped } => match (cc, swapped) {

@@ -8,7 +8,7 @@ use ir::{Align, Op, Slot, Ty, Val};
 /// Whether the flags are made of what is in the slot.
 pub(super) fn is_made_of(flags: FlagsAt, slot: u16) -> bool {
     match flags {
-        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostFcmp { .. } => false,
+        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostPart { .. } | FlagsAt::HostFcmp { .. } => false,
         FlagsAt::OfSub { a, b, .. } => a == slot || b == slot,
         FlagsAt::OfSubImm { a, .. } | FlagsAt::OfLogic { a, .. } => a == slot,
     }

@@ -371,7 +371,33 @@ impl Emitter<'_> {
         }
     }
 
-    /// Checks the result in `t` and brings it to `d`.
+    /// Whether zero must stand above the scalar.
+    pub(super) fn is_wide(&self, v: Val) -> bool {
+        self.plan.wide[self.root(v).0 as usize]
+    }
+
+    /// Whether zero stands above the scalar in its register.
+    pub(super) fn is_zero_above(&self, v: Val) -> bool {
+        let root = self.root(v);
+        match *self.r.op(root) {
+            Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
+            Op::Bitcast(a) => self.r.ty(a).is_int() && self.r.ty(root) == self.r.ty(v),
+            Op::Const(_) | Op::FpFromInt { .. } => self.r.ty(root) == self.r.ty(v),
+            Op::VFromScalar(a) => self.r.ty(a) == self.r.ty(v),
+            _ => self.is_wide(v) && self.r.ty(root) == self.r.ty(v),
+        }
+    }
+
+    /// Where a scalar operation on `a` takes what stands above its result from: `t`, zeroed, where `a` has not what is wanted.
+    pub(super) fn above(&mut self, v: Val, t: Xmm, a: Val, ra: Xmm) -> Xmm {
+        if !self.is_wide(v) || self.is_zero_above(a) {
+            return ra;
+        }
+        self.a.vzero(t);
+        t
+    }
+
+    /// Checks the result in `t` and brings it to `d`; `zero` if a scalar's register has zero above already.
     pub(super) fn fp_finish(
         &mut self,
         v: Val,
@@ -379,9 +405,14 @@ impl Emitter<'_> {
         (check, label): (Check, Option<Label>),
         (d, t, m): (Xmm, Xmm, Xmm),
         args: &[Xm],
+        zero: bool,
     ) {
         let label = self.check(shape, check, label, t, m);
-        self.fp_move(shape, d, t);
+        if shape.lanes == 0 && !zero && self.is_wide(v) {
+            self.fp_move(Shape { lanes: 1, ..shape }, d, t);
+        } else {
+            self.fp_move(shape, d, t);
+        }
         if let Some(label) = label {
             let back = self.a.label_here();
             self.cold_eval(v, label, back, args, Arg::Xmm(d));
@@ -409,6 +440,16 @@ impl Emitter<'_> {
         let mask = splat(shape.fmt, bits);
         let ra = self.x(a);
         let d = self.xdef(v, Some(a));
+        if shape.lanes == 0 && self.is_wide(v) {
+            let zero = self.is_zero_above(a);
+            if !zero {
+                self.fp_move(Shape { lanes: 1, ..shape }, d, ra);
+            }
+            let from = if zero { ra } else { d };
+            let mask = self.pool(u128::from(bits));
+            self.a.v3(op, L128, d, from, mask);
+            return;
+        }
         if shape.lanes == 0 || used == 128 {
             let mask = self.pool(mask);
             self.a.v3(op, L128, d, ra, mask);
@@ -425,21 +466,21 @@ impl Emitter<'_> {
         self.a.v3(op, L128, d, d, mask);
     }
 
-    /// `op t, a`, with a scalar's upper lanes from `a`.
-    fn unary(&mut self, shape: Shape, op: VOp, t: Xmm, a: Xmm) {
+    /// `op t, a`, with a scalar's upper lanes from `above`.
+    fn unary(&mut self, shape: Shape, op: VOp, t: Xmm, above: Xmm, a: Xmm) {
         if shape.lanes > 1 {
             self.a.v2(op, L128, t, a);
         } else {
-            self.a.v3(op, L128, t, a, a);
+            self.a.v3(op, L128, t, above, a);
         }
     }
 
-    fn unary_round(&mut self, shape: Shape, t: Xmm, a: Xmm, imm: u8) {
+    fn unary_round(&mut self, shape: Shape, t: Xmm, above: Xmm, a: Xmm, imm: u8) {
         let op = width(shape, [vop::VROUNDSS, vop::VROUNDSD, vop::VROUNDPS, vop::VROUNDPD]);
         if shape.lanes > 1 {
             self.a.v2i(op, L128, t, a, imm);
         } else {
-            self.a.v3i(op, L128, t, a, a, imm);
+            self.a.v3i(op, L128, t, above, a, imm);
         }
     }
 
@@ -471,14 +512,15 @@ impl Emitter<'_> {
             self.low_lanes(shape, t, Xm::Reg(ra));
             from = t;
         }
+        let above = if shape.lanes == 0 { self.above(v, t, a, from) } else { from };
         match imm {
-            Some(imm) => self.unary_round(shape, t, from, imm),
+            Some(imm) => self.unary_round(shape, t, above, from, imm),
             None => {
                 let sqrt = width(shape, [vop::VSQRTSS, vop::VSQRTSD, vop::VSQRTPS, vop::VSQRTPD]);
-                self.unary(shape, sqrt, t, from);
+                self.unary(shape, sqrt, t, above, from);
             }
         }
-        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
+        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)], true);
         true
     }
 
@@ -490,7 +532,8 @@ impl Emitter<'_> {
         let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
         let label = label.unwrap_or_else(|| self.a.label());
         self.ties_away(shape, (t, m, u), ra, label);
-        self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)]);
+        let zero = self.is_zero_above(a);
+        self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)], zero);
     }
 
     /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or so large that it is an integer.
@@ -509,7 +552,7 @@ impl Emitter<'_> {
         let compare = op([vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
         self.a.v3i(compare, L128, u, m, integers, NOT_LESS);
         self.jump_if_lanes(shape, u, label);
-        self.unary_round(shape, t, m, 3 | 8);
+        self.unary_round(shape, t, m, m, 3 | 8);
         // What was cut off, exactly; if that is a half or more, one is added.
         self.a.v3(op([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD]), L128, m, m, t);
         let half = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x3fe0 << 48 } else { 0x3f00_0000 });
@@ -570,7 +613,7 @@ impl Emitter<'_> {
                 self.a.v3i(vop::VBLENDPS, L128, w, w, ones, 0xf << shape.lanes & 0xf);
             }
             self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
-            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb]);
+            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb], true);
             return true;
         }
         let ra = self.x(a);
@@ -581,8 +624,16 @@ impl Emitter<'_> {
         let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
         let u = self.guard_reg(env);
         let label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
-        self.a.v3(host, L128, t, ra, mb);
-        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra), mb]);
+        let mut zero = self.is_zero_above(a);
+        match mb {
+            // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
+            Xm::Reg(rb) if !zero && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
+                self.a.v3(host, L128, t, rb, ra);
+                zero = true;
+            }
+            _ => self.a.v3(host, L128, t, ra, mb),
+        }
+        self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra), mb], zero);
         true
     }
 
@@ -689,7 +740,7 @@ impl Emitter<'_> {
             self.a.v3(vop::VANDPS, L128, w, w, magnitude);
         }
         self.a.v3i(cmp, L128, XSCRATCH, XSCRATCH, w, predicate);
-        self.fp_finish(v, shape, (Check::Nothing, label), (d, XSCRATCH, w), &[ma, mb]);
+        self.fp_finish(v, shape, (Check::Nothing, label), (d, XSCRATCH, w), &[ma, mb], true);
     }
 
     // ---- three operands ----
@@ -716,7 +767,7 @@ impl Emitter<'_> {
             self.low_lanes(shape, w, args[0]);
             self.low_lanes(shape, u, args[1]);
             self.a.v3(host, L128, XSCRATCH, w, u);
-            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &args);
+            self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &args, true);
             return;
         }
         let room = if env.flush_in { 1 } else { 2 };
@@ -728,8 +779,16 @@ impl Emitter<'_> {
         let (d, t, m) = self.fp_regs(v, &args);
         let u = self.guard_reg(env);
         let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
-        self.a.v2(vop::VMOVUPS, L128, t, mc);
+        if shape.lanes == 0 && self.is_wide(v) && !self.is_zero_above(c) {
+            match mc {
+                Xm::Reg(rc) => self.fp_move(Shape { lanes: 1, ..shape }, t, rc),
+                Xm::Mem(m) if shape.fmt == Fmt::F64 => self.a.v2(vop::VMOVSD, L128, t, m),
+                Xm::Mem(m) => self.a.v2(vop::VMOVSS, L128, t, m),
+            }
+        } else {
+            self.a.v2(vop::VMOVUPS, L128, t, mc);
+        }
         self.a.v3(host, L128, t, ra, mb);
-        self.fp_finish(v, shape, (check, label), (d, t, m), &args);
+        self.fp_finish(v, shape, (check, label), (d, t, m), &args, true);
     }
 }

@@ -54,11 +54,12 @@ impl Emitter<'_> {
                 let operand = Shape { fmt: from, lanes };
                 let label = self.guard(operand, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
                 if lanes == 0 {
-                    self.a.v3(vop::VCVTSS2SD, L128, t, ra, ra);
+                    let above = self.above(v, t, a, ra);
+                    self.a.v3(vop::VCVTSS2SD, L128, t, above, ra);
                 } else {
                     self.a.v2(vop::VCVTPS2PD, L128, t, ra);
                 }
-                self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)], true);
             }
             (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
                 self.clobber();
@@ -70,11 +71,13 @@ impl Emitter<'_> {
                 let label = self.guard(operand, env, Guard::Least(1023 - 126 + 1), &[Xm::Reg(ra)], (t, m, u));
                 let check = if env.flush_in { Check::Nan } else { Check::NanOrTiny };
                 if lanes == 0 {
-                    self.a.v3(vop::VCVTSD2SS, L128, t, ra, ra);
+                    // The old value would stay above, and its upper half is not zero: the same register, zeroed, breaks that.
+                    self.a.vzero(t);
+                    self.a.v3(vop::VCVTSD2SS, L128, t, t, ra);
                 } else {
                     self.a.v2(vop::VCVTPD2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)], true);
             }
             (Fmt::F16, Fmt::F32, 0 | 4) if !env.flush_in => {
                 self.save_for(nan, env);
@@ -88,7 +91,7 @@ impl Emitter<'_> {
                 } else {
                     self.a.v2(vop::VCVTPH2PS, L128, t, ra);
                 }
-                self.fp_finish(v, shape, (nan, None), (d, t, m), &[Xm::Reg(ra)]);
+                self.fp_finish(v, shape, (nan, None), (d, t, m), &[Xm::Reg(ra)], true);
             }
             _ => return false,
         }

@@ -93,6 +93,19 @@ impl Emitter<'_> {
         None
     }
 
+    /// The same for flags of which the rest stays in their slot, made ready for it.
+    fn part_after(&mut self, v: Val, is: impl Fn(&Op) -> bool) -> Option<(Val, u16)> {
+        let f = self.flags_after(v, is)?;
+        let (Op::FlagsNz(_, old) | Op::FlagsShift { flags: old, .. }) = *self.r.op(f) else { return None };
+        if let (Op::Get(slot), true) = (*self.r.op(old), old > v) {
+            // It stands between the two.
+            self.get_flags(slot.0, old);
+        }
+        let slot = self.rest_in_slot(f, old)?;
+        self.done = f.0;
+        Some((f, slot))
+    }
+
     /// The current operation is emitted together with that which makes `flags`: what both use last ends here.
     fn together_with(&mut self, flags: Val) {
         (self.now, self.done) = (flags.0, flags.0);
@@ -124,6 +137,9 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
+        if bin == Bin::And && self.plan.uses[v.0 as usize] == 1 && self.test_for_zero(v, a, b, ty) {
+            return true;
+        }
         let flags = self.flags_after(v, |op| match (*op, bin) {
             (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
@@ -131,19 +147,45 @@ impl Emitter<'_> {
         });
         if let Some(f) = flags {
             self.clobber();
-            self.together_with(f);
+            if matches!(self.r.op(f), Op::FlagsLogic(_)) {
+                self.done = f.0;
+            } else {
+                // Operands that end with the flags end here.
+                self.together_with(f);
+            }
             if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
                 self.test(a, b, ty);
             } else {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
+        } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+                self.test(a, b, ty);
+            } else {
+                self.alu(v, alu, a, b, ty, Flags::Own);
+            }
+            self.now_hold(f, Kind::Part { slot, carry: false });
         } else if alu == Alu::And && self.low_part(v, a, b) {
         } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
+            self.sub_keeping_flags(v, a, b, ty);
         } else {
             self.clobber();
             self.alu(v, alu, a, b, ty, Flags::Any);
         }
+        true
+    }
+
+    /// a & b for a comparison with zero alone, which follows.
+    fn test_for_zero(&mut self, v: Val, a: Val, b: Val, ty: Ty) -> bool {
+        let is_test = |op: &Op| matches!(*op, Op::Cmp(IntCc::Eq | IntCc::Ne, x, zero) if x == v && self.const_of(zero) == Some(0));
+        let Some(cmp) = self.flags_after(v, is_test) else { return false };
+        let Op::Cmp(cc, ..) = *self.r.op(cmp) else { return false };
+        self.clobber();
+        self.test(a, b, ty);
+        self.now_cond(cmp, HostCc::One(int_cc(cc)));
+        self.done = cmp.0;
         true
     }
 
@@ -272,11 +314,30 @@ impl Emitter<'_> {
         true
     }
 
+    /// a - b as a + !b + 1, which leaves the host's flags alone.
+    fn sub_keeping_flags(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
+        let size = wide(ty);
+        self.copy_to_early(a);
+        self.copy_to(b, SCRATCH);
+        self.a.unary(Unary::Not, size, SCRATCH);
+        if let Some(imm) = self.imm32(a).and_then(|i| i.checked_add(1)) {
+            let d = self.def(v, Some(b));
+            return self.a.lea(size, d, Mem::base(SCRATCH, imm));
+        }
+        let ra = self.reg(a);
+        let d = self.def(v, Some(a));
+        self.a.lea(size, d, Mem::sib(ra, SCRATCH, 0, 1));
+    }
+
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
         let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
+        let part = match flags {
+            None => self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)),
+            Some(_) => None,
+        };
         self.clobber();
         if let Some(f) = flags {
-            self.together_with(f);
+            self.done = f.0;
         }
         if let Some(imm) = self.imm32(b) {
             let ra = self.reg(a);
@@ -293,6 +354,9 @@ impl Emitter<'_> {
         }
         if let Some(f) = flags {
             self.now_hold(f, Kind::Int { inverted: false });
+        }
+        if let Some((f, slot)) = part {
+            self.now_hold(f, Kind::Part { slot, carry: false });
         }
     }
 
@@ -343,6 +407,18 @@ impl Emitter<'_> {
             self.a.rorx(size, d, ra, n);
             return;
         }
+        let is_flags =
+            |op: &Op| matches!(*op, Op::FlagsShift { shift, v, amount, .. } if (shift, v, amount) == (bin, a, n));
+        if let Some((f, slot)) = self.part_after(v, is_flags) {
+            self.now = f.0;
+            let ra = self.reg(a);
+            let d = self.def(v, None);
+            if d != ra {
+                self.a.mov(size, d, ra);
+            }
+            self.a.shift_i(shift_of(bin), size, d, n);
+            return self.now_hold(f, Kind::Part { slot, carry: true });
+        }
         if self.host_flags_live() {
             let ra = self.rm(a);
             let d = self.def(v, None);
@@ -368,12 +444,7 @@ impl Emitter<'_> {
         if d != ra {
             self.a.mov(size, d, ra);
         }
-        let op = match bin {
-            Bin::Shl => Shift::Shl,
-            Bin::Shr => Shift::Shr,
-            _ => Shift::Sar,
-        };
-        self.a.shift_i(op, size, d, n);
+        self.a.shift_i(shift_of(bin), size, d, n);
     }
 
     fn mul(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
@@ -817,13 +888,29 @@ impl Emitter<'_> {
         let rb = self.reg(b);
         self.copy_to_early(a);
         self.carry_in(f, alu == Alu::Sbb, last);
-        let from = self.loc(a);
-        self.copy_from(from, a, SCRATCH, ty);
-        self.a.alu(alu, size, SCRATCH, rb);
-        if let Some(v) = value {
-            let d = self.def(v, None);
+        self.now = last;
+        let Some(v) = value else {
+            self.copy_to(a, SCRATCH);
+            return self.a.alu(alu, size, SCRATCH, rb);
+        };
+        let before = self.loc_reg(a);
+        let d = self.def(v, Some(a));
+        if d == rb && before != Loc::Reg(d) {
+            self.copy_from(before, a, SCRATCH, ty);
+            self.a.alu(alu, size, SCRATCH, rb);
             self.a.mov(size, d, SCRATCH);
+        } else {
+            self.copy_from(before, a, d, ty);
+            self.a.alu(alu, size, d, rb);
         }
+    }
+}
+
+pub(super) fn shift_of(bin: Bin) -> Shift {
+    match bin {
+        Bin::Shl => Shift::Shl,
+        Bin::Shr => Shift::Shr,
+        _ => Shift::Sar,
     }
 }
 

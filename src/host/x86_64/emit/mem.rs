@@ -1,4 +1,4 @@
-//! Memory: loads, stores, atomics, exclusives, fences. Every access to guest memory has its fault record.
+//! Memory: loads, stores, atomics, fences. Every access to guest memory has its fault record.
 
 use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
@@ -6,7 +6,7 @@ use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::Exit;
-use crate::cpu::{GRANULES, at};
+use crate::cpu::at;
 use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
 
 impl Emitter<'_> {
@@ -25,7 +25,7 @@ impl Emitter<'_> {
         Mem::base(t, 0)
     }
 
-    fn mask_tag(&mut self, r: Reg) {
+    pub(super) fn mask_tag(&mut self, r: Reg) {
         self.a.shift_i(Shift::Shl, Size::Q, r, 8);
         self.a.shift_i(Shift::Sar, Size::Q, r, 8);
     }
@@ -63,7 +63,8 @@ impl Emitter<'_> {
         };
         self.clobber();
         let low = match m.base {
-            Some(base) if m == Mem::base(base, 0) => base,
+            // Other bits than those of the base do not count.
+            Some(base) if m.index.is_none() && m.disp & (i32::from(bytes) - 1) == 0 => base,
             _ => {
                 self.a.lea(Size::Q, SCRATCH, m);
                 SCRATCH
@@ -75,25 +76,6 @@ impl Emitter<'_> {
         let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
         let unless = (align.for_size(size.into()) == Align::Within16).then(|| (size, self.a.label_here()));
         self.cold.push(Cold::Misaligned { label, mem: m, unless, exit });
-    }
-
-    /// An exclusive access's operand, tag and all: with the other registers it needs there is none for the address without. It comes off by
-    /// [`Emitter::untagged`], when those have been used.
-    fn exclusive_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
-        let mask = std::mem::take(&mut self.mask_tags);
-        let mem = self.atomic_operand(addr, align, ty);
-        self.mask_tags = mask;
-        mem
-    }
-
-    /// The operand without a tag, through the value register `t`; the host's flags are lost.
-    fn untagged(&mut self, mem: Mem, addr: Val, t: Reg) -> Mem {
-        if !self.mask_tags || self.r.ty(addr) != Ty::I64 {
-            return mem;
-        }
-        self.a.lea(Size::Q, t, mem);
-        self.mask_tag(t);
-        Mem::base(t, 0)
     }
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {
@@ -193,12 +175,20 @@ impl Emitter<'_> {
         }
         let bytes = [Size::B, Size::W, Size::D, Size::Q][m.size.trailing_zeros() as usize];
         if ordered {
+            self.clobber();
             let r = self.in_scratch(v);
             if m.big && m.size > 1 {
                 self.clobber_for_swap(r, bytes);
             }
+            let (alone, done) = (self.a.label(), self.a.label());
+            self.unless_concurrent(alone);
             self.fault_here();
             self.a.xchg(bytes, mem, r);
+            self.a.jmp(done);
+            self.a.bind(alone);
+            self.fault_here();
+            self.a.mov_mr(bytes, mem, r);
+            self.a.bind(done);
             return;
         }
         if let (Some(imm), false) = (self.imm32(v), m.big) {
@@ -254,14 +244,39 @@ impl Emitter<'_> {
 
     pub(super) fn fence(&mut self, kind: Fence) {
         // x86 keeps loads in order, and stores; only a load may pass an earlier store.
-        if kind == Fence::Full {
+        if kind == Fence::Full && !self.fenced {
             self.full_fence();
         }
     }
 
     fn full_fence(&mut self) {
         self.clobber();
+        let done = self.a.label();
+        self.unless_concurrent(done);
+        self.locked_nothing();
+        self.a.bind(done);
+        self.fenced = true;
+    }
+
+    /// A locked instruction, for its order; the host's flags are lost.
+    pub(super) fn locked_nothing(&mut self) {
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+    }
+
+    /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
+    pub(super) fn unless_concurrent(&mut self, label: super::Label) {
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), 0);
+        self.a.jcc(X::E, label);
+    }
+
+    /// The next instruction, an access that can fault, has a lock prefix where one is needed: a branch goes around the prefix.
+    fn lock_here(&mut self) {
+        let bare = self.a.label();
+        self.unless_concurrent(bare);
+        self.fault_here();
+        self.a.lock();
+        self.a.bind(bare);
+        self.fault_here();
     }
 
     pub(super) fn prefetch(&mut self, addr: Val) {
@@ -270,7 +285,7 @@ impl Emitter<'_> {
     }
 
     /// The operand of an access by values of type `ty`, checked.
-    fn atomic_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
+    pub(super) fn atomic_operand(&mut self, addr: Val, align: Align, ty: Ty) -> Mem {
         self.operand(&ir::Mem::at(addr, ty.bytes() as u8).align(align))
     }
 
@@ -282,15 +297,17 @@ impl Emitter<'_> {
         match op {
             Rmw::Swap | Rmw::Add => {
                 let r = self.in_scratch(x);
-                self.fault_here();
                 if op == Rmw::Swap {
+                    self.fault_here();
                     self.a.xchg(bytes, mem, r);
                 } else {
-                    self.a.lock().xadd(bytes, mem, r);
+                    self.lock_here();
+                    self.a.xadd(bytes, mem, r);
                 }
             }
             _ => self.rmw_loop(op, mem, x, ty),
         }
+        self.fenced = true;
         if self.plan.uses[v.0 as usize] > 0 {
             self.gpr.locked = 0;
             let d = self.def(v, None);
@@ -330,8 +347,8 @@ impl Emitter<'_> {
                 self.a.cmov(keep.invert(), Size::Q, t, x);
             }
         }
-        self.fault_here();
-        self.a.lock().cmpxchg(bytes, mem, t);
+        self.lock_here();
+        self.a.cmpxchg(bytes, mem, t);
         self.a.jcc(X::Ne, again);
     }
 
@@ -344,8 +361,8 @@ impl Emitter<'_> {
         let mem = self.atomic_operand(addr, align, ty);
         let new = self.reg(new);
         self.in_scratch(expected);
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, new);
+        self.lock_here();
+        self.a.cmpxchg(size(ty), mem, new);
         let d = self.def(v, None);
         match ty {
             Ty::I8 => self.a.movzx(Size::B, d, SCRATCH),
@@ -389,159 +406,5 @@ impl Emitter<'_> {
             let d = self.xdef(v, None);
             self.a.v3i(vop::VPINSRQ, L128, d, XSCRATCH, Reg::RDX, 1);
         }
-    }
-
-    // ---- exclusives: the monitor remembers address, value and the granule's version, which each exclusive store to the granule raises ----
-
-    /// The version of the granule of the address in `addr`, as an operand; uses scratch. `t` becomes the entry's address and one: an odd number,
-    /// so no version, which stands there while an exclusive store is under way.
-    fn granule(&mut self, addr: Reg, t: Reg) -> Mem {
-        // An entry is as large as the granule, 16 bytes: the address' bits are its offset.
-        self.a.mov(Size::D, SCRATCH, addr);
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, (GRANULES as i32 - 1) << 4);
-        self.a.mov(Size::Q, t, field(at::GRANULES_PTR));
-        self.a.lea(Size::Q, t, Mem::sib(t, SCRATCH, 0, 1));
-        Mem::base(t, -1)
-    }
-
-    pub(super) fn load_excl(&mut self, v: Val, align: Align, addr: Val) {
-        self.clobber();
-        let ty = self.r.ty(v);
-        let mem = self.exclusive_operand(addr, align, ty);
-        let base = self.reg(addr);
-        // Before the value is read: a store by another between the two is seen as a later version. One under way is no version at all.
-        let t = self.temp();
-        let version = self.granule(base, t);
-        self.a.mov(Size::Q, SCRATCH, version);
-        self.a.alu_i(Alu::And, Size::Q, SCRATCH, -2);
-        self.a.mov_mr(Size::Q, field(at::EXCL_VERSION), SCRATCH);
-        let mem = self.untagged(mem, addr, t);
-        self.gpr.locked &= !(1 << t.0);
-        if ty == Ty::V128 {
-            let x = self.xdef(v, None);
-            self.fault_here();
-            self.a.v2(vop::VMOVDQU, L128, x, mem);
-            self.a.vst(vop::VMOVDQU_ST, L128, field(at::EXCL_VALUE), x);
-        } else {
-            self.fault_here();
-            match size(ty) {
-                Size::B => self.a.movzx(Size::B, SCRATCH, mem),
-                Size::W => self.a.movzx(Size::W, SCRATCH, mem),
-                s => self.a.mov(s, SCRATCH, mem),
-            }
-            self.a.mov_mr(Size::Q, field(at::EXCL_VALUE), SCRATCH);
-        }
-        let addr_size = if self.r.ty(addr) == Ty::I32 { Size::D } else { Size::Q };
-        if ty == Ty::V128 {
-            self.a.mov(addr_size, SCRATCH, base);
-            self.a.mov_mr(Size::Q, field(at::EXCL_ADDR), SCRATCH);
-        } else {
-            let d = self.temp();
-            self.a.mov(addr_size, d, base);
-            self.a.mov_mr(Size::Q, field(at::EXCL_ADDR), d);
-            self.gpr.locked &= !(1 << d.0);
-            let d = self.def(v, None);
-            self.a.mov(Size::Q, d, SCRATCH);
-        }
-    }
-
-    pub(super) fn store_excl(&mut self, v: Val, align: Align, addr: Val, x: Val) {
-        self.clobber();
-        let ty = self.r.ty(x);
-        let mem = self.exclusive_operand(addr, align, ty);
-        let base = self.reg(addr);
-        let fail = self.a.label();
-        let done = self.a.label();
-        if ty == Ty::V128 {
-            return self.store_excl16(v, addr, x, base, fail, done);
-        }
-        let value = self.reg(x);
-        let t = self.temp();
-        let addr_size = if self.r.ty(addr) == Ty::I32 { Size::D } else { Size::Q };
-        self.a.mov(addr_size, SCRATCH, base);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
-        self.a.jcc(X::Ne, fail);
-        self.claim(base, t, fail);
-        let mem = self.untagged(mem, addr, t);
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), mem, value);
-        self.release_granule(t);
-        self.a.jcc(X::Ne, fail);
-        self.a.mov_ri(SCRATCH, 0);
-        self.a.bind(done);
-        self.excl_result(v, fail, done);
-    }
-
-    /// Goes to `fail` unless the granule's version is still the monitor's; else holds it, so that no other exclusive store comes between here and
-    /// ours. Its entry is noted in the Cpu: a fault of the store gives it back.
-    fn claim(&mut self, base: Reg, t: Reg, fail: super::Label) {
-        let version = self.granule(base, t);
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VERSION));
-        self.a.lock().cmpxchg(Size::Q, version, t);
-        self.a.jcc(X::Ne, fail);
-        self.a.mov_mr(Size::Q, field(at::EXCL_LOCK), t);
-    }
-
-    /// Gives the granule back with a new version; the host's flags stay. Scratch and `t` are lost.
-    fn release_granule(&mut self, t: Reg) {
-        self.a.mov(Size::Q, t, field(at::EXCL_VERSION));
-        self.a.lea(Size::Q, t, Mem::base(t, 2));
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_LOCK));
-        self.a.mov_mr(Size::Q, Mem::base(SCRATCH, -1), t);
-        self.a.mov_mi(Size::Q, field(at::EXCL_LOCK), 0);
-    }
-
-    fn excl_result(&mut self, v: Val, fail: super::Label, done: super::Label) {
-        self.cold.push(Cold::One { label: fail, back: done });
-        self.a.mov_mi(Size::Q, field(at::EXCL_ADDR), -1);
-        if self.plan.uses[v.0 as usize] > 0 {
-            self.gpr.locked = 0;
-            let d = self.def(v, None);
-            self.a.mov(Size::D, d, SCRATCH);
-        }
-    }
-
-    fn store_excl16(&mut self, v: Val, addr: Val, x: Val, base: Reg, fail: super::Label, done: super::Label) {
-        let t = self.temp();
-        self.a.mov(Size::Q, SCRATCH, base);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
-        // Value registers are emptied before the branches, so that both ways agree on them.
-        self.temp_at(t);
-        let others: Vec<Reg> = super::super::TEMPS.into_iter().filter(|r| *r != t && *r != base).collect();
-        for r in others {
-            self.temp_at(r);
-        }
-        let xn = self.x(x);
-        self.a.jcc(X::Ne, fail);
-        self.claim(base, t, fail);
-        if base != Reg::R14 {
-            self.a.mov(Size::Q, Reg::R14, base);
-        }
-        let mem = self.untagged(Mem::base(Reg::R14, 0), addr, Reg::R14);
-        self.fault_here();
-        self.a.lock().alu_i(Alu::Or, Size::B, mem, 0);
-        self.a.mov_mr(Size::Q, field(at::SAVE), Reg::RBX);
-        if base == Reg::RCX || base == Reg::RDX {
-            self.a.mov_mr(Size::Q, field(at::SAVE + 8), base);
-        }
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
-        self.a.mov(Size::Q, Reg::RDX, field(at::EXCL_VALUE + 8));
-        self.a.vst(vop::VMOVQ_GST, L128, Reg::RBX, xn);
-        self.a.vsti(vop::VPEXTRQ_ST, L128, Reg::RCX, xn, 1);
-        self.a.lock().cmpxchg16b(mem);
-        self.a.mov(Size::Q, Reg::RBX, field(at::SAVE));
-        self.release_granule(Reg::RCX);
-        if base == Reg::RCX || base == Reg::RDX {
-            self.a.mov(Size::Q, base, field(at::SAVE + 8));
-        }
-        self.a.jcc(X::Ne, fail);
-        self.a.mov_ri(SCRATCH, 0);
-        self.a.bind(done);
-        self.excl_result(v, fail, done);
-    }
-
-    pub(super) fn clear_excl(&mut self) {
-        self.a.mov_mi(Size::Q, field(at::EXCL_ADDR), -1);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cold;
 mod crypto;
+mod exclusive;
 mod exits;
 mod flags;
 mod flags_unsaved;
@@ -17,8 +18,8 @@ mod vector_shuffle;
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
 use super::plan::Plan;
-use super::{Map, SCRATCH};
-use crate::{Code, FaultRecord, Site, Thunks};
+use super::{Features, Map, SCRATCH, STAGING};
+use crate::{Code, ExitRecord, FaultRecord, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -36,38 +37,24 @@ pub struct Compiler {
     locs: Vec<Loc>,
 }
 
-/// What the host has beyond x86-64-v3, AES and carry-less multiplication.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Features {
-    /// The SHA extensions.
-    pub sha: bool,
-    /// Galois-field instructions, VEX-encoded: any linear function of a byte's bits.
-    pub gfni: bool,
-}
-
-impl Features {
-    /// What this processor has.
-    pub fn detect() -> Features {
-        Features { sha: std::arch::is_x86_feature_detected!("sha"), gfni: std::arch::is_x86_feature_detected!("gfni") }
-    }
-}
-
 /// What a region's code needs from outside.
-#[allow(missing_debug_implementations, reason = "it holds a closure")]
+#[derive(Debug)]
 pub struct Request<'a> {
     pub region: &'a Region,
-    /// The number of the region's first exit.
-    pub first_exit: u32,
+    /// The address of the region's first exit record.
+    pub first_exit: u64,
     /// The address of its first link slot; the others follow.
     pub first_link: u64,
-    /// Keeps a helper site where it can be found by address.
-    pub keep: &'a mut dyn FnMut(Site) -> u64,
+    /// The address of its first site cell: a word that points to a site.
+    pub first_site: u64,
 }
 
 impl Compiler {
-    pub fn new(map: Map, thunks: Thunks) -> Compiler {
-        let features = Features::detect();
-        Compiler { map, thunks, features, mask_tags: false, asm: Asm::new(), plan: Plan::default(), locs: Vec::new() }
+    /// A compiler for a map made with the same features.
+    pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
+        let mut asm = Asm::new();
+        asm.staging = features.avx512.then_some(STAGING);
+        Compiler { map, thunks, features, mask_tags: false, asm, plan: Plan::default(), locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -87,7 +74,7 @@ impl Compiler {
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
-            keep: request.keep,
+            first_site: request.first_site,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -105,11 +92,31 @@ impl Compiler {
             labels: Vec::new(),
             emitted: vec![false; request.region.blocks.len()],
             predecessors: vec![0; request.region.blocks.len()],
+            fenced: false,
+            fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
             constants: Vec::new(),
         };
         e.region();
-        let code = e.out;
+        let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
+        let mut code = e.out;
+        let thunks = self.thunks.all();
+        let outside = |target: u64| {
+            let number = |first: u64, count: usize, size: usize| {
+                let n = target.wrapping_sub(first) / size as u64;
+                (n < count as u64).then_some(n as u32)
+            };
+            if let Some(n) = thunks.iter().position(|t| *t == target) {
+                Outside::Thunk(n as u32)
+            } else if let Some(n) = number(first_exit, code.exits.len(), size_of::<ExitRecord>()) {
+                Outside::Exit(n)
+            } else if let Some(n) = number(first_link, code.links.len(), 8) {
+                Outside::Link(n)
+            } else {
+                Outside::Site(number(first_site, code.sites.len(), 8).expect("regions refer to nothing else"))
+            }
+        };
+        code.refs = self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }).collect();
         (&mut self.asm, code)
     }
 }
@@ -124,9 +131,9 @@ pub(super) struct Emitter<'a> {
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
     pub(super) locs: &'a mut Vec<Loc>,
-    first_exit: u32,
+    first_exit: u64,
     first_link: u64,
-    keep: &'a mut dyn FnMut(Site) -> u64,
+    first_site: u64,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
@@ -153,6 +160,9 @@ pub(super) struct Emitter<'a> {
     labels: Vec<Label>,
     emitted: Vec<bool>,
     predecessors: Vec<u32>,
+    /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
+    fenced: bool,
+    fenced_at: Vec<bool>,
     cold: Vec<Cold>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
@@ -192,6 +202,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.fenced = self.fenced_at[id.0 as usize];
         self.block = (block.start, block.end);
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || i == self.done {
@@ -353,6 +364,7 @@ impl Emitter<'_> {
 
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
+        self.fenced = false;
         let (flags, flags_slot) = self.flags_at();
         let at = self.a.here();
         self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });

@@ -262,3 +262,49 @@ fn addresses_agree() {
         }
     }
 }
+
+/// Lanes read from vectors whose lanes or halves were set are those that a vector in bytes has.
+#[test]
+fn lanes_agree() {
+    const TYPES: &[Ty; 2] = &[Ty::V128, Ty::I64];
+    let mut random = Random(0x51_AB);
+    for _ in 0..4000 {
+        let (start, scalar) = (u128::from(random.next()) << 64 | u128::from(random.next()), random.next());
+        let mut b = Builder::new(TYPES);
+        b.start(0, 0, FpControl { round: Round::NearestEven });
+        let (mut v, s) = (b.get(Slot(0)), b.get(Slot(1)));
+        let mut bits = start;
+        for _ in 0..1 + random.below(5) {
+            let lane = [Lane::B, Lane::H, Lane::S, Lane::D][random.below(4) as usize];
+            let n = random.below(16 / lane.bytes() as u32);
+            (v, bits) = match random.below(5) {
+                0 => (b.v1(V1::MoveHi, Lane::D, v), bits >> 64),
+                1 => (b.v1(V1::ZeroHi, Lane::D, v), bits & u128::from(u64::MAX)),
+                2 => {
+                    let old = b.get(Slot(0));
+                    (b.v2(V2::ConcatLo, Lane::D, old, v), start & u128::from(u64::MAX) | bits << 64)
+                }
+                _ => {
+                    let value = b.trunc(lane.ty(), s);
+                    let at = n * lane.bits();
+                    let mask = u128::from(lane.mask()) << at;
+                    (b.vset(lane, v, value, n), bits & !mask | (u128::from(scalar) << at) & mask)
+                }
+            };
+        }
+        let lane = [Lane::B, Lane::H, Lane::S, Lane::D][random.below(4) as usize];
+        let n = random.below(16 / lane.bytes() as u32);
+        let read = b.vget(lane.ty(), v, n);
+        let pc = b.zext(Ty::I64, read);
+        b.end(Term::Indirect { pc });
+        verify::check(&b.region, TYPES).unwrap();
+        let mut state = [0; 32];
+        state[..16].copy_from_slice(&start.to_le_bytes());
+        state[16..24].copy_from_slice(&scalar.to_le_bytes());
+        let slots = [(0, Ty::V128), (16, Ty::I64)];
+        let (memory, fp_flags, monitor) = (&mut Addresses, 0, None);
+        let mut machine = Machine { state: &mut state, slots: &slots, memory, fp_flags, monitor };
+        let expect = (bits >> (n * lane.bits())) as u64 & lane.mask();
+        assert_eq!(interp::run(&b.region, &mut machine), Outcome::Indirect(expect), "{lane:?} {n}");
+    }
+}

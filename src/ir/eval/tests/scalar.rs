@@ -145,6 +145,11 @@ fn flags_by_parts() {
     assert_eq!(flags(Op::FlagsNz(A, B), &[(Ty::I32, 0), (Ty::Flags, N | CARRY | V)]), Z | CARRY | V);
     assert_eq!(flags(Op::FlagsSetC(A, B), &[(Ty::Flags, N | CARRY), (Ty::I1, 0)]), N);
     assert_eq!(flags(Op::FlagsSetC(A, B), &[(Ty::Flags, V), (Ty::I1, 1)]), CARRY | V);
+    let shift = |shift, amount| Op::FlagsShift { shift, v: A, amount, flags: B };
+    assert_eq!(flags(shift(Bin::Shl, 1), &[(Ty::I32, 0x8000_0000), (Ty::Flags, N | V)]), Z | CARRY | V);
+    assert_eq!(flags(shift(Bin::Shl, 31), &[(Ty::I32, 1), (Ty::Flags, CARRY)]), N);
+    assert_eq!(flags(shift(Bin::Shr, 4), &[(Ty::I32, 0x18), (Ty::Flags, V)]), CARRY | V);
+    assert_eq!(flags(shift(Bin::Sar, 31), &[(Ty::I64, 1 << 63), (Ty::Flags, Z)]), N);
     for nzcv in 0..16u32 {
         let value = flags(Op::FlagsFromBits(A), &[(Ty::I32, u128::from(nzcv) << 28 | 0xfff)]);
         assert_eq!(value.count_ones(), nzcv.count_ones());

@@ -407,3 +407,30 @@ fn sha() {
         }
     }
 }
+
+/// The instructions of what `f` appends, as text.
+fn text(f: impl FnOnce(&mut Asm)) -> Vec<String> {
+    let bytes = code(|a| {
+        a.staging = Some([Xmm(10), Xmm(11)]);
+        f(a);
+    });
+    Decoder::with_ip(64, &bytes, BASE, DecoderOptions::NONE).iter().map(|i| i.to_string()).collect()
+}
+
+#[test]
+fn registers_that_the_encoding_lacks_are_staged() {
+    let compare = |d, a, b| text(|asm| asm.v3(vop::VPCMPEQD, L128, Xmm(d), Xmm(a), Xm::Reg(Xmm(b))));
+    assert_eq!(compare(1, 2, 3), ["vpcmpeqd xmm1,xmm2,xmm3"]);
+    assert_eq!(compare(16, 2, 3), ["vpcmpeqd xmm10,xmm2,xmm3", "vmovaps xmm16,xmm10"]);
+    assert_eq!(compare(1, 17, 17), ["vmovaps xmm10,xmm17", "vpcmpeqd xmm1,xmm10,xmm10"]);
+    let all = ["vmovaps xmm10,xmm17", "vmovaps xmm11,xmm18", "vpcmpeqd xmm10,xmm10,xmm11", "vmovaps xmm16,xmm10"];
+    assert_eq!(compare(16, 17, 18), all);
+    let memory = text(|a| a.v3i(vop::VCMPPS, L128, Xmm(20), Xmm(21), Mem::base(Reg::RBX, 16), 3));
+    assert_eq!(memory, ["vmovaps xmm10,xmm21", "vcmpunordps xmm10,xmm10,[rbx+10h]", "vmovaps xmm20,xmm10"]);
+    let general = text(|a| a.v2(vop::VMOVMSKPS, L128, Reg::RAX, Xmm(31)));
+    assert_eq!(general, ["vmovaps xmm11,xmm31", "vmovmskps eax,xmm11"]);
+    let blend = text(|a| a.v4(vop::VPBLENDVB, L128, Xmm(16), Xmm(2), Xmm(3), Xmm(17)));
+    assert_eq!(blend, ["vpmovb2m k1,xmm17", "vpblendmb xmm16{k1},xmm2,xmm3"]);
+    let sha = text(|a| a.sha256msg2(Xmm(20), Xmm(21)));
+    assert_eq!(sha, ["vmovaps xmm11,xmm21", "vmovaps xmm10,xmm20", "sha256msg2 xmm10,xmm11", "vmovaps xmm20,xmm10"]);
+}

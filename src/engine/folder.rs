@@ -1,0 +1,403 @@
+//! A folder of stored translations on the host: how files in it are found, mapped and replaced. What is in them is `unit.rs`'s affair.
+//!
+//! The folder is opened anew, by its path, each time, and must be the one it was at the start: no descriptor is kept that the guest could see or
+//! close, and after a chroot another folder at the same path is not taken for it. Files are only ever replaced as a whole, by a rename.
+
+use libc::c_int;
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+
+const READ: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+/// Bytes of the file `secret`.
+const SECRET: usize = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Folder {
+    path: CString,
+    dev: u64,
+    inode: u64,
+    owner: u32,
+    secret: u128,
+    /// Bytes that its files may have together.
+    limit: u64,
+}
+
+/// A file of translations, for those who look after the folder.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    name: CString,
+    pub bytes: u64,
+    /// When it was used last, in seconds, and within an hour.
+    pub used: i64,
+}
+
+/// An open descriptor, closed at the end.
+#[derive(Debug)]
+struct Fd(c_int);
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: it is ours.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+impl Fd {
+    fn open(dir: &Fd, name: &CStr, flags: c_int) -> Option<Fd> {
+        // SAFETY: the kernel reads the name.
+        let fd = unsafe { libc::openat(dir.0, name.as_ptr(), flags, 0o600) };
+        (fd >= 0).then_some(Fd(fd))
+    }
+
+    fn stat(&self) -> Option<libc::stat> {
+        let mut stat = MaybeUninit::uninit();
+        // SAFETY: the kernel writes the struct if it answers 0.
+        unsafe { (libc::fstat(self.0, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
+    }
+
+    /// Whether nobody but the owner can write it.
+    fn belongs_to(&self, owner: u32) -> Option<libc::stat> {
+        self.stat().filter(|s| s.st_uid == owner && s.st_mode & 0o022 == 0)
+    }
+
+    fn write(&self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            // SAFETY: the kernel reads the bytes.
+            let n = unsafe { libc::write(self.0, bytes.as_ptr().cast(), bytes.len()) };
+            if n <= 0 {
+                return false;
+            }
+            bytes = &bytes[n as usize..];
+        }
+        true
+    }
+}
+
+/// A file, mapped with room before it.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    /// Address of `before` bytes of private memory, and of the file behind them.
+    pub(crate) before: u64,
+    pub(crate) file: u64,
+    pub(crate) len: usize,
+}
+
+impl Mapped {
+    /// Takes it away: nobody uses it.
+    pub(crate) fn unmap(self) {
+        // SAFETY: our mapping, which the caller gives up.
+        unsafe { libc::munmap(self.before as *mut _, (self.file - self.before) as usize + self.len) };
+    }
+}
+
+/// A name in the folder.
+fn name(of: u128) -> CString {
+    CString::new(format!("{of:032x}")).expect("no zero in it")
+}
+
+impl Folder {
+    /// A folder that belongs to the effective user and is not writable by others. `make`: it is made if it does not exist.
+    pub fn open(path: &[u8], make: bool, limit: u64) -> Option<Folder> {
+        let path = CString::new(path).ok()?;
+        // SAFETY: a plain system call.
+        let owner = unsafe { libc::geteuid() };
+        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit };
+        let mut fd = folder.descriptor();
+        if fd.is_none() && make {
+            // SAFETY: the kernel reads the path.
+            unsafe { libc::mkdir(folder.path.as_ptr(), 0o700) };
+            fd = folder.descriptor();
+        }
+        let fd = fd?;
+        let stat = fd.belongs_to(owner)?;
+        (folder.dev, folder.inode) = (stat.st_dev, stat.st_ino);
+        folder.secret = folder.read_secret(&fd)?;
+        Some(folder)
+    }
+
+    fn descriptor(&self) -> Option<Fd> {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        // SAFETY: the kernel reads the path.
+        let fd = unsafe { libc::open(self.path.as_ptr(), flags) };
+        (fd >= 0).then_some(Fd(fd))
+    }
+
+    /// The folder, if it still is the one it was.
+    fn same(&self) -> Option<Fd> {
+        let fd = self.descriptor()?;
+        let stat = fd.belongs_to(self.owner)?;
+        ((stat.st_dev, stat.st_ino) == (self.dev, self.inode)).then_some(fd)
+    }
+
+    /// The folder's secret, which images' addresses depend on. Made by the first who comes.
+    fn read_secret(&self, dir: &Fd) -> Option<u128> {
+        let mut bytes = [0; SECRET];
+        for _ in 0..2 {
+            if let Some(fd) = Fd::open(dir, c"secret", READ) {
+                fd.belongs_to(self.owner)?;
+                // SAFETY: the kernel writes at most so many bytes.
+                let n = unsafe { libc::read(fd.0, bytes.as_mut_ptr().cast(), SECRET) };
+                return (n == SECRET as isize).then(|| u128::from_le_bytes(bytes));
+            }
+            // SAFETY: as above.
+            if limited() || unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), SECRET, 0) } != SECRET as isize {
+                return None;
+            }
+            let temporary = temporary();
+            let fd = Fd::open(dir, &temporary, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC)?;
+            let written = fd.write(&bytes);
+            // SAFETY: the kernel reads the names. A link does not replace another's secret.
+            unsafe {
+                if written {
+                    libc::linkat(dir.0, temporary.as_ptr(), dir.0, c"secret".as_ptr(), 0);
+                }
+                libc::unlinkat(dir.0, temporary.as_ptr(), 0);
+            }
+        }
+        None
+    }
+
+    /// A number that follows from the file's key, and that nobody else can guess.
+    pub fn place(&self, key: u128, attempt: u64) -> u64 {
+        let bytes = [self.secret.to_le_bytes(), key.to_le_bytes(), u128::from(attempt).to_le_bytes()].concat();
+        crate::hash::hash(&bytes) as u64
+    }
+
+    /// Maps a file to be read and run, with `before(its first bytes)` bytes of private memory ahead of it.
+    pub(crate) fn map(&self, key: u128, before: impl Fn(&[u8]) -> Option<usize>) -> Option<Mapped> {
+        let fd = Fd::open(&self.same()?, &name(key), READ)?;
+        let stat = fd.belongs_to(self.owner)?;
+        let len = usize::try_from(stat.st_size).ok()?;
+        let mut head = [0u8; 256];
+        // SAFETY: the kernel writes at most so many bytes.
+        let n = unsafe { libc::pread(fd.0, head.as_mut_ptr().cast(), head.len(), 0) };
+        let before = before(head.get(..usize::try_from(n).ok()?)?)?.next_multiple_of(4096);
+        let whole = before + len.next_multiple_of(4096);
+        let map = |at: u64, len, prot, flags, fd| {
+            // SAFETY: addresses are of the kernel's choice, or within what was just reserved.
+            let p = unsafe { libc::mmap(at as *mut _, len, prot, flags, fd, 0) };
+            (p != libc::MAP_FAILED).then_some(p as u64)
+        };
+        let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let at = map(0, whole, libc::PROT_READ | libc::PROT_WRITE, private, -1)?;
+        let file = at + before as u64;
+        let run = libc::PROT_READ | libc::PROT_EXEC;
+        let mapped = map(file, len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, fd.0)
+            // A file system may be mounted without execution: then a copy.
+            .or_else(|| map(file, len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, copy(&fd, len)?.0));
+        if mapped.is_none() {
+            // SAFETY: the range that was just reserved.
+            unsafe { libc::munmap(at as *mut _, whole) };
+        }
+        self.touch(&fd, &stat);
+        Some(Mapped { before: at, file: mapped?, len })
+    }
+
+    /// Notes the use, for those who remove what is not used. Not each time: that would be a write for every reader.
+    fn touch(&self, fd: &Fd, stat: &libc::stat) {
+        let now = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_NOW };
+        let keep = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT };
+        // SAFETY: plain system calls on our descriptor.
+        unsafe {
+            if libc::time(std::ptr::null_mut()) - stat.st_atime > TOUCH_AFTER {
+                libc::futimens(fd.0, [now, keep].as_ptr());
+            }
+        }
+    }
+
+    /// Replaces the file of a key by what `make` says, given the bytes of the file that is there; one writer at a time. False if nothing was written.
+    pub(crate) fn replace(&self, key: u128, make: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> bool {
+        if limited() {
+            return false;
+        }
+        let Some(dir) = self.same() else { return false };
+        let Some(lock) = Fd::open(&dir, c"lock", libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        else {
+            return false;
+        };
+        if !lock_soon(&lock) {
+            return false;
+        }
+        let name = name(key);
+        let old = Fd::open(&dir, &name, READ).and_then(|fd| read(&fd, self.owner)).unwrap_or_default();
+        let Some(bytes) = make(old.as_slice()) else { return false };
+        let temporary = temporary();
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+        let Some(fd) = Fd::open(&dir, &temporary, flags) else { return false };
+        let written = fd.write(&bytes);
+        // SAFETY: the kernel reads the names.
+        unsafe {
+            let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name.as_ptr()) == 0;
+            if !done {
+                libc::unlinkat(dir.0, temporary.as_ptr(), 0);
+            }
+            if done && self.is_time_to_prune(bytes.len()) {
+                self.prune_to(&dir, self.limit);
+            }
+            done
+        }
+    }
+
+    /// Files are counted when a big one was written, and else now and then.
+    fn is_time_to_prune(&self, written: usize) -> bool {
+        written as u64 > self.limit / 64 || now(libc::CLOCK_MONOTONIC).tv_nsec >> 10 & 15 == 0
+    }
+
+    /// Removes what was used least recently, down to three quarters of what is allowed, and what a writer has left that died.
+    fn prune_to(&self, dir: &Fd, limit: u64) {
+        let mut files = list(dir);
+        let second = now(libc::CLOCK_REALTIME).tv_sec;
+        let mut total: u64 = files.iter().map(|f| f.bytes).sum();
+        let wanted = if total > limit { limit / 4 * 3 } else { limit };
+        files.sort_by_key(|f| f.used);
+        for f in files {
+            let abandoned = f.name.to_bytes().starts_with(TEMPORARY) && second - f.used > TOUCH_AFTER;
+            if total > wanted || abandoned {
+                total -= f.bytes;
+                // SAFETY: the kernel reads the name. Who has it mapped keeps it.
+                unsafe { libc::unlinkat(dir.0, f.name.as_ptr(), 0) };
+            }
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &[u8] {
+        self.path.to_bytes()
+    }
+
+    /// The bytes that its files may have together.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The files with translations.
+    pub fn files(&self) -> Vec<Stored> {
+        self.same().map(|dir| list(&dir)).unwrap_or_default()
+    }
+
+    /// Removes all translations.
+    pub fn clear(&self) {
+        if let Some(dir) = self.same() {
+            for f in list(&dir) {
+                // SAFETY: the kernel reads the name.
+                unsafe { libc::unlinkat(dir.0, f.name.as_ptr(), 0) };
+            }
+        }
+    }
+}
+
+fn now(clock: libc::clockid_t) -> libc::timespec {
+    // SAFETY: all zero is a timespec; the kernel writes it.
+    unsafe {
+        let mut now: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(clock, &raw mut now);
+        now
+    }
+}
+
+/// The files of a folder but for those that are not translations.
+fn list(dir: &Fd) -> Vec<Stored> {
+    let mut files = Vec::new();
+    let mut buffer = [0u64; 1024];
+    // SAFETY: a plain system call. The folder is read from its start.
+    unsafe { libc::lseek(dir.0, 0, libc::SEEK_SET) };
+    loop {
+        // SAFETY: the kernel writes at most so many bytes.
+        let n = unsafe { libc::syscall(libc::SYS_getdents64, dir.0, buffer.as_mut_ptr(), size_of_val(&buffer)) };
+        let Some(n) = usize::try_from(n).ok().filter(|n| *n > 0) else { return files };
+        let mut at = 0;
+        while at < n {
+            // SAFETY: the kernel has put entries there, aligned to 8 bytes, each with its length and a name that ends.
+            let (name, len) = unsafe {
+                let entry = buffer.as_ptr().cast::<u8>().add(at).cast::<libc::dirent64>();
+                (CStr::from_ptr((&raw const (*entry).d_name).cast()).to_owned(), (*entry).d_reclen)
+            };
+            at += usize::from(len);
+            let bytes = name.to_bytes();
+            if (bytes.len() == 32 || bytes.starts_with(TEMPORARY))
+                && let Some(stat) = Fd::open(dir, &name, libc::O_PATH | libc::O_NOFOLLOW).and_then(|fd| fd.stat())
+            {
+                files.push(Stored { name, bytes: stat.st_size as u64, used: stat.st_atime.max(stat.st_mtime) });
+            }
+        }
+    }
+}
+
+/// How names of files begin that are not finished.
+const TEMPORARY: &[u8] = b"tmp.";
+
+/// Seconds after which a use is noted again.
+const TOUCH_AFTER: i64 = 3600;
+
+/// A name for a file that is not finished.
+fn temporary() -> CString {
+    // SAFETY: a plain system call.
+    let pid = unsafe { libc::getpid() };
+    CString::new(format!("tmp.{pid}.{}", now(libc::CLOCK_MONOTONIC).tv_nsec)).expect("no zero in it")
+}
+
+/// Whether the guest has a limit on the size of files: a write beyond it would kill us.
+fn limited() -> bool {
+    // SAFETY: the kernel writes the struct.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) != 0 || limit.rlim_cur != libc::RLIM_INFINITY
+    }
+}
+
+/// Takes the writers' lock, unless somebody has it for long.
+fn lock_soon(lock: &Fd) -> bool {
+    for _ in 0..20 {
+        // SAFETY: plain system calls.
+        unsafe {
+            if libc::flock(lock.0, libc::LOCK_EX | libc::LOCK_NB) == 0 {
+                return true;
+            }
+            libc::nanosleep(&libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 }, std::ptr::null_mut());
+        }
+    }
+    false
+}
+
+/// A copy of a file in memory.
+fn copy(fd: &Fd, len: usize) -> Option<Fd> {
+    // SAFETY: plain system calls on descriptors of ours.
+    unsafe {
+        let memory = libc::memfd_create(c"code".as_ptr(), libc::MFD_CLOEXEC);
+        let memory = (memory >= 0).then_some(Fd(memory))?;
+        let (mut offset, mut left) = (0, len);
+        while left > 0 {
+            let n = libc::sendfile(memory.0, fd.0, &raw mut offset, left);
+            left -= usize::try_from(n).ok().filter(|n| *n > 0)?;
+        }
+        Some(memory)
+    }
+}
+
+/// The bytes of a file, aligned for any record.
+#[derive(Debug, Default)]
+struct Bytes {
+    words: Vec<u128>,
+    len: usize,
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        // SAFETY: so many bytes of the words were filled.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
+    }
+}
+
+/// The content of a file of the owner's.
+fn read(fd: &Fd, owner: u32) -> Option<Bytes> {
+    let len = usize::try_from(fd.belongs_to(owner)?.st_size).ok()?;
+    let mut words = vec![0u128; len.div_ceil(16)];
+    let mut done = 0;
+    while done < len {
+        // SAFETY: the rest of the buffer.
+        let n = unsafe { libc::pread(fd.0, words.as_mut_ptr().cast::<u8>().add(done).cast(), len - done, done as i64) };
+        done += usize::try_from(n).ok().filter(|n| *n > 0)?;
+    }
+    Some(Bytes { words, len })
+}

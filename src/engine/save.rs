@@ -1,0 +1,320 @@
+//! Writes fresh translations to their units: what is stored and what is new become one file, which takes the old one's place.
+
+use crate::CodeSource;
+use crate::cache::{Cache, address};
+use crate::hash::hash;
+use crate::unit::{
+    CELLS, Cell, EXITS, Entry, FAULTS, Header, MAGIC, PAGE, REFS, Record, Region, SITES, StoredSite, THUNKS, View,
+    offsets,
+};
+use host::{ExitRecord, FaultRecord, Outside, Ref};
+use std::collections::BTreeMap;
+
+/// What a fresh region needs to be stored, beside what the cache keeps of every region.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    pub(crate) unit: usize,
+    /// Guest bytes that were read for it: from its start to here, and their checksum.
+    pub(crate) end: u64,
+    pub(crate) guest: u128,
+    pub(crate) refs: Vec<Ref>,
+    pub(crate) exits: Vec<ExitRecord>,
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) sites: Vec<StoredSite>,
+}
+
+/// A region to be written, stored before or fresh.
+#[derive(Clone, Copy, Debug)]
+struct Piece<'a> {
+    pc: u64,
+    mode: u32,
+    /// Of the guest bytes it was made from.
+    end: u64,
+    code: &'a [u8],
+    refs: &'a [Ref],
+    exits: &'a [ExitRecord],
+    faults: &'a [FaultRecord],
+    cells: &'a [Cell],
+    sites: &'a [StoredSite],
+}
+
+/// The pieces of a guest page, in order of (pc, mode); the checksum of its bytes from `start` to `end`.
+#[derive(Debug, Default)]
+struct Page<'a> {
+    pieces: BTreeMap<(u64, u32), Piece<'a>>,
+    start: u64,
+    end: u64,
+    guest: u128,
+}
+
+/// A file's size for each fresh region that makes rewriting it worth while: a translation costs some 10 µs, and writing that much a tenth of it for
+/// every process to come.
+const WORTH: u64 = 128 << 10;
+/// Units do not grow beyond this: references are of 32 bits.
+const MOST: usize = 1 << 30;
+
+impl Cache {
+    /// Writes what is fresh to the store.
+    pub(crate) fn save(&mut self, source: &dyn CodeSource) {
+        let Some(store) = &self.store else { return };
+        let mut fresh: Vec<Vec<usize>> = vec![Vec::new(); store.units.len()];
+        for (n, r) in self.regions.iter().enumerate() {
+            if let Some(recipe) = r.recipe.as_ref().filter(|_| r.live) {
+                fresh[recipe.unit].push(n);
+            }
+        }
+        for (u, list) in fresh.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
+            let unit = &store.units[u];
+            if unit.len() <= WORTH * list.len() as u64 {
+                let (key, base) = (unit.key, unit.image.base);
+                store.folder.replace(key, |old| self.merged(key, base, list, old, source));
+            }
+        }
+        // Written or not: it is not tried again.
+        for n in fresh.into_iter().flatten() {
+            self.regions[n].recipe = None;
+        }
+    }
+
+    /// The file that has the regions of the old one and the fresh ones of `list`. Nothing if it would be the old one again.
+    fn merged(&self, key: u128, base: u64, list: &[usize], old: &[u8], source: &dyn CodeSource) -> Option<Vec<u8>> {
+        let mut pages = old_pages(key, old);
+        let mut fresh: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for &n in list {
+            fresh.entry(address(self.regions[n].key.0).wrapping_sub(base) / PAGE).or_default().push(n);
+        }
+        let mut added = 0;
+        for (number, list) in fresh {
+            let page = pages.entry(number).or_default();
+            added += self.add_fresh(page, &list, base, source);
+        }
+        pages.retain(|_, p| !p.pieces.is_empty());
+        let file = if added > 0 { write(key, &pages) } else { None };
+        file.filter(|f| f.len() <= MOST)
+    }
+
+    /// Adds fresh regions to a page; how many.
+    fn add_fresh<'a>(&'a self, page: &mut Page<'a>, list: &[usize], base: u64, source: &dyn CodeSource) -> usize {
+        let recipes = list.iter().filter_map(|&n| Some((&self.regions[n], self.regions[n].recipe.as_deref()?)));
+        let starts = recipes.clone().map(|(r, _)| address(r.key.0));
+        let ends = recipes.clone().map(|(_, recipe)| recipe.end);
+        let (Some(mut start), Some(mut end)) = (starts.min(), ends.max()) else { return 0 };
+        if !page.pieces.is_empty() {
+            (start, end) = (start.min(base.wrapping_add(page.start)), end.max(base.wrapping_add(page.end)));
+        }
+        // One look at the guest's bytes, which all that is written must agree with.
+        let mut bytes = vec![0; (end - start) as usize];
+        if source.fetch(start, &mut bytes) != bytes.len() {
+            return 0;
+        }
+        let part = |from: u64, to: u64| &bytes[(from - start) as usize..(to - start) as usize];
+        if !page.pieces.is_empty()
+            && hash(part(base.wrapping_add(page.start), base.wrapping_add(page.end))) != page.guest
+        {
+            page.pieces.clear();
+        }
+        let mut added = 0;
+        for (r, recipe) in recipes {
+            let (pc, mode) = r.key;
+            if page.pieces.contains_key(&r.key) || hash(part(address(pc), recipe.end)) != recipe.guest {
+                continue;
+            }
+            let piece = Piece {
+                pc,
+                mode,
+                end: recipe.end,
+                code: self.arena.bytes(r.code, r.code_end),
+                refs: &recipe.refs,
+                exits: &recipe.exits,
+                faults: &r.faults,
+                cells: &recipe.cells,
+                sites: &recipe.sites,
+            };
+            page.pieces.insert(r.key, piece);
+            added += 1;
+        }
+        let bounds = |f: fn(&Piece) -> u64| page.pieces.values().map(f);
+        let start_of = bounds(|p| address(p.pc)).min().unwrap_or(start);
+        let end_of = bounds(|p| p.end).max().unwrap_or(end);
+        page.guest = hash(part(start_of, end_of));
+        (page.start, page.end) = (start_of.wrapping_sub(base), end_of.wrapping_sub(base));
+        added
+    }
+}
+
+/// The pages of a stored file that are whole.
+fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
+    let mut pages = BTreeMap::new();
+    let Some(view) = View::new(old, key) else { return pages };
+    for entry in view.entries() {
+        let Some(blob) = view.checked_blob(entry) else { continue };
+        let mut page = Page { start: entry.start, end: entry.end, guest: entry.guest, pieces: BTreeMap::new() };
+        for r in blob.regions() {
+            let piece = Piece {
+                pc: r.pc,
+                mode: r.mode,
+                end: r.end,
+                code: blob.code(r),
+                refs: blob.refs(r),
+                exits: blob.exits(r),
+                faults: blob.faults(r),
+                cells: blob.cells(r),
+                sites: blob.sites(r),
+            };
+            page.pieces.insert((r.pc, r.mode), piece);
+        }
+        pages.insert(entry.page, page);
+    }
+    pages
+}
+
+/// Appends records as they lie in memory.
+fn put<T: Record>(out: &mut Vec<u8>, records: &[T]) {
+    let len = size_of_val(records);
+    // SAFETY: the source is so long, and room for it was made. What lies between fields is copied too, whatever it is.
+    unsafe {
+        out.reserve(len);
+        std::ptr::copy_nonoverlapping(records.as_ptr().cast::<u8>(), out.as_mut_ptr().add(out.len()), len);
+        out.set_len(out.len() + len);
+    }
+}
+
+fn pad(out: &mut Vec<u8>, to: usize) {
+    out.resize(out.len().next_multiple_of(to), 0);
+}
+
+/// Cells of a piece: links, then sites.
+fn cells_of(p: &Piece) -> usize {
+    p.cells.len() + p.sites.len()
+}
+
+/// The file with these pages.
+fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
+    let cells = THUNKS + pages.values().flat_map(|p| p.pieces.values()).map(cells_of).sum::<usize>();
+    // Where the cells are, from the start of the file.
+    let cells_at = -((cells * 8).next_multiple_of(PAGE as usize) as i64);
+    let mut header = Header {
+        magic: MAGIC,
+        pages: pages.len() as u32,
+        cells: u32::try_from(cells).ok()?,
+        key,
+        len: 0,
+        thunks: [[0; 8]; THUNKS],
+        entries: 0,
+        check: 0,
+    };
+    for (n, jump) in header.thunks.iter_mut().enumerate() {
+        // jmp [rip + rel32]
+        let end = (thunk_at(n) + 6) as i64;
+        jump[..2].copy_from_slice(&[0xff, 0x25]);
+        jump[2..6].copy_from_slice(&((cells_at + 8 * n as i64 - end) as i32).to_le_bytes());
+    }
+    let mut out = vec![0; size_of::<Header>() + pages.len() * size_of::<Entry>()];
+    let mut entries = Vec::with_capacity(pages.len());
+    let mut first_cell = THUNKS;
+    for (number, page) in pages {
+        pad(&mut out, 64);
+        let blob = out.len();
+        let counts = write_blob(&mut out, page, cells_at + 8 * first_cell as i64);
+        entries.push(Entry {
+            page: *number,
+            start: page.start,
+            end: page.end,
+            blob: blob as u64,
+            guest: page.guest,
+            check: hash(&out[blob..]),
+            blob_len: (out.len() - blob) as u32,
+            first_cell: first_cell as u32,
+            counts,
+        });
+        first_cell += page.pieces.values().map(cells_of).sum::<usize>();
+        if out.len() > MOST {
+            return None;
+        }
+    }
+    let mut table = Vec::new();
+    put(&mut table, &entries);
+    header.entries = hash(&table);
+    header.len = out.len() as u64;
+    let mut head = Vec::new();
+    put(&mut head, &[header]);
+    let check = std::mem::offset_of!(Header, check);
+    let sum = hash(&head[..check]);
+    head[check..check + 16].copy_from_slice(&sum.to_le_bytes());
+    out[..head.len()].copy_from_slice(&head);
+    out[head.len()..][..table.len()].copy_from_slice(&table);
+    Some(out)
+}
+
+/// Where the jump through a thunk's cell is in the file.
+fn thunk_at(n: usize) -> usize {
+    std::mem::offset_of!(Header, thunks) + 8 * n
+}
+
+/// Appends a page's blob; its counts. `cells_at`: where its first cell is, from the start of the file.
+fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; 6] {
+    let blob = out.len();
+    let pieces = || page.pieces.values();
+    let parts = |p: &Piece| [1, p.exits.len(), p.faults.len(), p.cells.len(), p.sites.len(), p.refs.len()];
+    let mut counts = [0u32; 6];
+    let mut regions = Vec::with_capacity(page.pieces.len());
+    for p in pieces() {
+        let own = parts(p).map(|n| n as u32);
+        let code_len = p.code.len() as u32;
+        regions.push(Region { pc: p.pc, end: p.end, mode: p.mode, code: 0, code_len, first: counts, counts: own });
+        for n in 0..6 {
+            counts[n] += own[n];
+        }
+    }
+    let at = offsets(&counts);
+    let mut code_at = at[6];
+    for r in &mut regions {
+        r.code = code_at as u32;
+        code_at = (code_at + r.code_len as usize).next_multiple_of(16);
+    }
+    let start_of = |part: usize, r: &Region, size: usize| (blob + at[part]) + r.first[part] as usize * size;
+    let first_cell = |r: &Region| cells_at + 8 * i64::from(r.first[CELLS] + r.first[SITES]);
+    put(out, &regions);
+    out.resize(blob + at[EXITS], 0);
+    for (p, r) in pieces().zip(&regions) {
+        for (n, e) in p.exits.iter().enumerate() {
+            let record = start_of(EXITS, r, size_of::<ExitRecord>()) + n * size_of::<ExitRecord>();
+            put(out, &[ExitRecord { links: first_cell(r) - record as i64, exit: e.exit }]);
+        }
+    }
+    out.resize(blob + at[FAULTS], 0);
+    pieces().for_each(|p| put(out, p.faults));
+    out.resize(blob + at[CELLS], 0);
+    let keys: Vec<(u64, u32)> = page.pieces.keys().copied().collect();
+    for p in pieces() {
+        for c in p.cells {
+            let target = keys.binary_search(&(c.pc, p.mode));
+            put(out, &[Cell { linked: target.map_or(0, |n| regions[n].code), ..*c }]);
+        }
+    }
+    out.resize(blob + at[SITES], 0);
+    pieces().for_each(|p| put(out, p.sites));
+    out.resize(blob + at[REFS], 0);
+    pieces().for_each(|p| put(out, p.refs));
+    out.resize(blob + at[6], 0);
+    for (p, r) in pieces().zip(&regions) {
+        debug_assert_eq!(out.len(), blob + r.code as usize, "code in its place");
+        let at = out.len();
+        out.extend_from_slice(p.code);
+        for reference in p.refs {
+            let field = at + reference.at as usize;
+            let target = match reference.to {
+                Outside::Thunk(n) => thunk_at(n as usize) as i64,
+                Outside::Exit(n) => {
+                    (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64
+                }
+                Outside::Link(n) => first_cell(r) + 8 * i64::from(n),
+                Outside::Site(n) => first_cell(r) + 8 * i64::from(n + r.counts[CELLS]),
+            };
+            let end = (field + 4 + usize::from(reference.tail)) as i64;
+            out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());
+        }
+        pad(out, 16);
+    }
+    counts
+}

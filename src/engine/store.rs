@@ -1,0 +1,131 @@
+//! The units that a process uses: which stored translations are for which guest addresses.
+//!
+//! All under the cache's lock. Units stay mapped until the process ends: a thread may be in their code, and a file that is mapped again at its place
+//! finds its unit again.
+
+use crate::folder::Folder;
+use crate::hash::hash;
+use crate::unit::{Header, THUNKS, Unit, View};
+use crate::{CodeSource, Image, program};
+use host::FaultRecord;
+
+/// More units than this are not opened.
+const MOST_UNITS: usize = 512;
+
+/// Guest addresses that show one object: their unit, if it has one.
+#[derive(Debug)]
+struct Attached {
+    start: u64,
+    end: u64,
+    unit: Option<usize>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) folder: &'static Folder,
+    /// Of this program and its options: what was stored under others is not used.
+    setting: u128,
+    thunks: [u64; THUNKS],
+    pub(crate) units: Vec<Unit>,
+    attached: Vec<Attached>,
+}
+
+impl Store {
+    /// `options` says whatever changes the code that is made.
+    pub(crate) fn new(folder: &'static Folder, options: &str, thunks: [u64; THUNKS]) -> Option<Store> {
+        let setting = hash(&[&program::identity()?.to_le_bytes(), options.as_bytes()].concat());
+        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new() })
+    }
+
+    fn key(&self, image: Image) -> u128 {
+        let parts = [self.setting.to_le_bytes(), image.key.to_le_bytes(), u128::from(image.base).to_le_bytes()];
+        hash(&parts.concat())
+    }
+
+    /// The number of the unit for a guest address.
+    pub(crate) fn unit_of(&mut self, addr: u64, source: &dyn CodeSource) -> Option<usize> {
+        if let Some(a) = self.attached.iter().find(|a| (a.start..a.end).contains(&addr)) {
+            return a.unit;
+        }
+        let origin = source.origin(addr);
+        let unit = origin.image.and_then(|image| self.unit(image));
+        self.attached.push(Attached { start: origin.start, end: origin.end, unit });
+        unit
+    }
+
+    fn unit(&mut self, image: Image) -> Option<usize> {
+        if let Some(n) = self.units.iter().position(|u| u.image == image) {
+            return Some(n);
+        }
+        if self.units.len() == MOST_UNITS {
+            return None;
+        }
+        let mut unit = Unit::new(image, self.key(image));
+        self.load(&mut unit);
+        self.units.push(unit);
+        Some(self.units.len() - 1)
+    }
+
+    /// Maps the unit's file, if there is one that is whole.
+    fn load(&self, unit: &mut Unit) -> Option<()> {
+        let cells = |head: &[u8]| {
+            let at = std::mem::offset_of!(Header, cells);
+            let n = u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?);
+            Some(n as usize * 8)
+        };
+        let m = self.folder.map(unit.key, cells)?;
+        // SAFETY: the file was mapped there, and files of the folder are replaced, not written.
+        let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(m.file as *const u8, m.len) };
+        let Some(view) = View::new(bytes, unit.key) else {
+            m.unmap();
+            return None;
+        };
+        // Cells lie just before the file.
+        let before = (view.header().cells as u64 * 8).next_multiple_of(4096);
+        // SAFETY: the mappings are ours and stay.
+        unsafe { unit.attach(view, m.file - before, m.file, self.thunks) };
+        Some(())
+    }
+
+    /// The stored code of a region; the unit and the page of it.
+    pub(crate) fn find(&mut self, (pc, mode): (u64, u32), source: &dyn CodeSource) -> Option<(u64, usize, usize)> {
+        let unit = self.unit_of(crate::cache::address(pc), source)?;
+        let (code, page) = self.units[unit].find(pc, mode, source)?;
+        Some((code, unit, page))
+    }
+
+    /// The unit that a link slot is in.
+    pub(crate) fn with_slot(&self, slot: u64) -> Option<&Unit> {
+        self.units.iter().find(|u| u.has_slot(slot))
+    }
+
+    /// Closes what was made from guest bytes in the range; the slots that lead there, or nothing if there was none such. What the range shows is asked
+    /// anew.
+    pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
+        let mut slots = None;
+        let units = &mut self.units;
+        self.attached.retain(|a| {
+            let away = end <= a.start || a.end <= start;
+            if let Some(n) = a.unit.filter(|_| !away)
+                && let Some(list) = units[n].close(start, end)
+            {
+                slots.get_or_insert_with(Vec::new).extend(list);
+            }
+            away
+        });
+        slots
+    }
+
+    /// Closes everything: the slots that led there are gone.
+    pub(crate) fn close(&mut self) {
+        for u in &mut self.units {
+            u.close(0, u64::MAX);
+        }
+        self.attached.clear();
+    }
+
+    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+        self.units.iter().find(|u| u.has_code(host))?.fault_at(host)
+    }
+}

@@ -1,0 +1,426 @@
+//! A unit: the stored translations of one file that is mapped for execution, at one place. How its file is laid out, and how a mapped one is used.
+//!
+//! ```text
+//! cells (private memory, not in the file): addresses of thunks, link slots, site cells
+//! file, mapped to be read and run, shared by all processes:
+//!     Header      what it is for; jumps through the thunks' cells
+//!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
+//!     blob...     of a page: its regions, exits, faults, cells, sites, references, and the code
+//! ```
+//!
+//! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
+//! a page checks the blob's checksum, and the guest's bytes against those that the regions were made from. So a file that is damaged is not used, nor one
+//! for other code. Records lie in the file as in memory: [`Header::key`] has the identity of the program that wrote it, and only that one reads it.
+
+use crate::hash::hash;
+use crate::{CodeSource, Image};
+use host::{ExitRecord, FaultRecord, Ref, Site};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) const PAGE: u64 = 4096;
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u1";
+/// Thunks that code refers to: the first cells are their addresses.
+pub(crate) const THUNKS: usize = 5;
+/// More guest bytes than the regions of a page can be made from.
+const MOST_BYTES: u64 = 16 * PAGE;
+
+/// A record that may be written to a file as it lies in memory: it has no address in it.
+pub(crate) trait Record: Copy {}
+impl Record for Header {}
+impl Record for Entry {}
+impl Record for Region {}
+impl Record for Cell {}
+impl Record for StoredSite {}
+impl Record for ExitRecord {}
+impl Record for FaultRecord {}
+impl Record for Ref {}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    pub(crate) magic: [u8; 8],
+    pub(crate) pages: u32,
+    pub(crate) cells: u32,
+    /// Of the program, its options, the file, its place.
+    pub(crate) key: u128,
+    /// Bytes of the file.
+    pub(crate) len: u64,
+    /// `jmp [cell]` for each thunk.
+    pub(crate) thunks: [[u8; 8]; THUNKS],
+    pub(crate) entries: u128,
+    /// Of all before.
+    pub(crate) check: u128,
+}
+
+/// A guest page with translations.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Number of the page in its file.
+    pub(crate) page: u64,
+    /// The guest bytes that its regions were made from, as offsets in the file.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) blob: u64,
+    pub(crate) guest: u128,
+    pub(crate) check: u128,
+    pub(crate) blob_len: u32,
+    pub(crate) first_cell: u32,
+    pub(crate) counts: [u32; 6],
+}
+
+/// What a blob consists of, in its order; the numbers of [`Entry::counts`].
+pub(crate) const REGIONS: usize = 0;
+pub(crate) const EXITS: usize = 1;
+pub(crate) const FAULTS: usize = 2;
+pub(crate) const CELLS: usize = 3;
+pub(crate) const SITES: usize = 4;
+pub(crate) const REFS: usize = 5;
+pub(crate) const SIZES: [usize; 6] = [
+    size_of::<Region>(),
+    size_of::<ExitRecord>(),
+    size_of::<FaultRecord>(),
+    size_of::<Cell>(),
+    size_of::<StoredSite>(),
+    size_of::<Ref>(),
+];
+
+/// Where the parts of a blob begin, and the code after them.
+pub(crate) fn offsets(counts: &[u32; 6]) -> [usize; 7] {
+    let mut at = [0; 7];
+    for n in 0..6 {
+        at[n + 1] = (at[n] + SIZES[n] * counts[n] as usize).next_multiple_of(16);
+    }
+    at
+}
+
+/// A region: where its parts begin in those of the blob.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Region {
+    pub(crate) pc: u64,
+    /// Of the guest bytes it was made from.
+    pub(crate) end: u64,
+    pub(crate) mode: u32,
+    /// Code, from the blob's start.
+    pub(crate) code: u32,
+    pub(crate) code_len: u32,
+    pub(crate) first: [u32; 6],
+    /// Numbers of its parts; cells are those of links, cells of sites follow them.
+    pub(crate) counts: [u32; 6],
+}
+
+/// A link.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell {
+    pub(crate) pc: u64,
+    /// Where it leads until it is linked, in the region's code.
+    pub(crate) stub: u32,
+    /// Code of the same page that it leads to, from the blob's start; 0: it is not linked.
+    pub(crate) linked: u32,
+}
+
+/// A site. A helper is where it is in the program's image.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredSite {
+    helper: i64,
+    site: Site,
+}
+
+impl StoredSite {
+    pub(crate) fn new(site: &Site) -> StoredSite {
+        match site.helper {
+            None => StoredSite { helper: 0, site: *site },
+            Some(h) => {
+                let helper = (std::ptr::from_ref(h) as u64).wrapping_sub(crate::program::start()).cast_signed();
+                StoredSite { helper, site: Site { op: ir::Op::ClearExcl, helper: None, ..*site } }
+            }
+        }
+    }
+
+    fn restore(&self) -> Site {
+        if self.helper == 0 {
+            return self.site;
+        }
+        let at = crate::program::start().wrapping_add_signed(self.helper) as *const ir::Helper;
+        // SAFETY: the same program wrote it (`Header::key`), so its helper is at this place of the image.
+        let helper: &'static ir::Helper = unsafe { &*at };
+        Site { op: ir::Op::Call(helper, [ir::Val::NONE; 4]), helper: Some(helper), ..self.site }
+    }
+}
+
+/// Bytes of a unit's file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a>(&'a [u8]);
+
+/// A page's blob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blob<'a> {
+    pub(crate) entry: &'a Entry,
+    bytes: &'a [u8],
+    at: [usize; 7],
+}
+
+/// `n` records at an offset, if they are there.
+fn records<T: Record>(bytes: &[u8], at: usize, n: usize) -> Option<&[T]> {
+    let part = bytes.get(at..at.checked_add(n.checked_mul(size_of::<T>())?)?)?;
+    if part.as_ptr() as usize % align_of::<T>() != 0 {
+        return None;
+    }
+    // SAFETY: the bytes are there and aligned; their checksum says that this program wrote such records.
+    Some(unsafe { std::slice::from_raw_parts(part.as_ptr().cast(), n) })
+}
+
+impl<'a> View<'a> {
+    /// If it is a whole file of the key. Blobs are not looked at.
+    pub(crate) fn new(bytes: &'a [u8], key: u128) -> Option<View<'a>> {
+        let header = records::<Header>(bytes, 0, 1)?.first()?;
+        let checked = &bytes[..std::mem::offset_of!(Header, check)];
+        let good = header.magic == MAGIC
+            && header.key == key
+            && header.check == hash(checked)
+            && header.len == bytes.len() as u64;
+        let view = View(bytes);
+        let entries = bytes.get(size_of::<Header>()..)?.get(..header.pages as usize * size_of::<Entry>())?;
+        (good && header.entries == hash(entries)).then_some(view)
+    }
+
+    pub(crate) fn header(&self) -> &'a Header {
+        &records(self.0, 0, 1).expect("checked by new")[0]
+    }
+
+    pub(crate) fn entries(&self) -> &'a [Entry] {
+        records(self.0, size_of::<Header>(), self.header().pages as usize).expect("checked by new")
+    }
+
+    /// A page's blob, not checked.
+    fn blob(&self, entry: &'a Entry) -> Option<Blob<'a>> {
+        let start = usize::try_from(entry.blob).ok()?;
+        let bytes = self.0.get(start..start.checked_add(entry.blob_len as usize)?)?;
+        let at = offsets(&entry.counts);
+        (at[6] <= bytes.len()).then_some(Blob { entry, bytes, at })
+    }
+
+    /// A page's blob, if it is whole.
+    pub(crate) fn checked_blob(&self, entry: &'a Entry) -> Option<Blob<'a>> {
+        self.blob(entry).filter(|b| hash(b.bytes) == entry.check)
+    }
+}
+
+impl<'a> Blob<'a> {
+    fn part<T: Record>(&self, part: usize) -> &'a [T] {
+        records(self.bytes, self.at[part], self.entry.counts[part] as usize).expect("within the blob, aligned")
+    }
+    fn of<T: Record>(&self, part: usize, r: &Region) -> &'a [T] {
+        let first = r.first[part] as usize;
+        &self.part(part)[first..first + r.counts[part] as usize]
+    }
+    pub(crate) fn regions(&self) -> &'a [Region] {
+        self.part(REGIONS)
+    }
+    pub(crate) fn exits(&self, r: &Region) -> &'a [ExitRecord] {
+        self.of(EXITS, r)
+    }
+    pub(crate) fn faults(&self, r: &Region) -> &'a [FaultRecord] {
+        self.of(FAULTS, r)
+    }
+    pub(crate) fn cells(&self, r: &Region) -> &'a [Cell] {
+        self.of(CELLS, r)
+    }
+    pub(crate) fn sites(&self, r: &Region) -> &'a [StoredSite] {
+        self.of(SITES, r)
+    }
+    pub(crate) fn refs(&self, r: &Region) -> &'a [Ref] {
+        self.of(REFS, r)
+    }
+    pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
+        &self.bytes[r.code as usize..][..r.code_len as usize]
+    }
+    /// The region's first cell, from the blob's first one: cells of links and of sites are counted.
+    fn first_cell(r: &Region) -> u64 {
+        u64::from(r.first[CELLS] + r.first[SITES])
+    }
+}
+
+/// How far a page of a unit has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Not looked at.
+    Closed,
+    /// Checked: its regions may run.
+    Open,
+    /// Not for the guest's bytes as they are.
+    Other,
+    Damaged,
+}
+
+/// A unit in use, with its file if there is one yet.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) image: Image,
+    pub(crate) key: u128,
+    /// Addresses of cells and of the mapped file.
+    cells: u64,
+    file: u64,
+    view: Option<View<'static>>,
+    states: Vec<State>,
+    /// By page: link slots elsewhere that lead there, with what they point to when they do not.
+    incoming: HashMap<usize, Vec<(u64, u64)>>,
+    #[allow(clippy::vec_box, reason = "cells hold their addresses")]
+    sites: Vec<Box<Site>>,
+}
+
+impl Unit {
+    pub(crate) fn new(image: Image, key: u128) -> Unit {
+        let (incoming, sites) = (HashMap::new(), Vec::new());
+        Unit { image, key, cells: 0, file: 0, view: None, states: Vec::new(), incoming, sites }
+    }
+
+    /// Uses the file that is mapped at `file`, with room for its cells at `cells`.
+    ///
+    /// # Safety
+    /// The mappings stay, nobody else writes the cells.
+    pub(crate) unsafe fn attach(&mut self, view: View<'static>, cells: u64, file: u64, thunks: [u64; THUNKS]) {
+        (self.cells, self.file) = (cells, file);
+        self.states = vec![State::Closed; view.entries().len()];
+        for (n, thunk) in thunks.into_iter().enumerate() {
+            self.write_cell(cells + 8 * n as u64, thunk);
+        }
+        self.view = Some(view);
+    }
+
+    /// Bytes of its file.
+    pub(crate) fn len(&self) -> u64 {
+        self.view.map_or(0, |v| v.header().len)
+    }
+
+    fn write_cell(&self, at: u64, value: u64) {
+        // SAFETY: a cell of this unit, aligned; running code reads it as a whole.
+        unsafe { (*(at as *const AtomicU64)).store(value, Ordering::Release) };
+    }
+
+    fn read_cell(&self, at: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { (*(at as *const AtomicU64)).load(Ordering::Acquire) }
+    }
+
+    /// The number of the entry for a guest address.
+    fn entry_of(&self, pc: u64) -> Option<(View<'static>, usize)> {
+        let view = self.view?;
+        let page = pc.wrapping_sub(self.image.base) / PAGE;
+        let n = view.entries().binary_search_by_key(&page, |e| e.page).ok()?;
+        Some((view, n))
+    }
+
+    /// The code of a region, and the page it is in.
+    pub(crate) fn find(&mut self, pc: u64, mode: u32, source: &dyn CodeSource) -> Option<(u64, usize)> {
+        let (view, n) = self.entry_of(crate::cache::address(pc))?;
+        let entry = &view.entries()[n];
+        if self.states[n] == State::Closed {
+            self.states[n] = self.open(view, entry, source);
+        }
+        if self.states[n] != State::Open {
+            return None;
+        }
+        let blob = view.blob(entry)?;
+        let regions = blob.regions();
+        let at = regions.binary_search_by_key(&(pc, mode), |r| (r.pc, r.mode)).ok()?;
+        Some((self.file + entry.blob + u64::from(regions[at].code), n))
+    }
+
+    /// Checks a page and fills in its cells.
+    fn open(&mut self, view: View<'static>, entry: &'static Entry, source: &dyn CodeSource) -> State {
+        let Some(blob) = view.checked_blob(entry) else { return State::Damaged };
+        let len = entry.end.wrapping_sub(entry.start);
+        if len > MOST_BYTES {
+            return State::Damaged;
+        }
+        let mut bytes = [0; MOST_BYTES as usize];
+        let bytes = &mut bytes[..len as usize];
+        let base = self.image.base;
+        if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
+            return State::Other;
+        }
+        let at = self.file + entry.blob;
+        let mut cell = self.cells + 8 * u64::from(entry.first_cell);
+        for r in blob.regions() {
+            for c in blob.cells(r) {
+                let target = if c.linked != 0 { c.linked } else { r.code + c.stub };
+                self.write_cell(cell, at + u64::from(target));
+                cell += 8;
+            }
+            for s in blob.sites(r) {
+                self.sites.push(Box::new(s.restore()));
+                self.write_cell(cell, std::ptr::from_ref(&**self.sites.last().expect("just pushed")) as u64);
+                cell += 8;
+            }
+        }
+        State::Open
+    }
+
+    /// Whether a link slot is one of this unit's.
+    pub(crate) fn has_slot(&self, slot: u64) -> bool {
+        self.view.is_some_and(|v| (self.cells..self.cells + 8 * u64::from(v.header().cells)).contains(&slot))
+    }
+
+    /// Where a slot of this unit leads until it is linked; nothing if it is linked.
+    pub(crate) fn stub_of(&self, slot: u64) -> Option<u64> {
+        let entries = self.view?.entries();
+        let number = (slot - self.cells) / 8;
+        let entry = &entries[entries.partition_point(|e| u64::from(e.first_cell) <= number).checked_sub(1)?];
+        let blob = self.view?.blob(entry)?;
+        let number = number - u64::from(entry.first_cell);
+        let regions = blob.regions();
+        // Several may begin at the cell, if some have none: the last of them is meant.
+        let r = &regions[regions.partition_point(|r| Blob::first_cell(r) <= number).checked_sub(1)?];
+        let cell = blob.cells(r).get((number - Blob::first_cell(r)) as usize)?;
+        let stub = self.file + entry.blob + u64::from(r.code + cell.stub);
+        (self.read_cell(slot) == stub).then_some(stub)
+    }
+
+    pub(crate) fn set_slot(&self, slot: u64, target: u64) {
+        debug_assert!(self.has_slot(slot), "a link slot");
+        self.write_cell(slot, target);
+    }
+
+    /// Notes that a slot elsewhere leads to a page of this unit.
+    pub(crate) fn linked(&mut self, page: usize, slot: u64, stub: u64) {
+        self.incoming.entry(page).or_default().push((slot, stub));
+    }
+
+    /// Closes the pages whose regions were made from guest bytes in the range; the slots that lead there, or nothing if there are none such.
+    pub(crate) fn close(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
+        let view = self.view?;
+        let base = self.image.base;
+        let mut slots = None;
+        for (n, entry) in view.entries().iter().enumerate() {
+            let (from, to) = (base.wrapping_add(entry.start), base.wrapping_add(entry.end));
+            if from >= end || start >= to || matches!(self.states[n], State::Closed | State::Damaged) {
+                continue;
+            }
+            self.states[n] = State::Closed;
+            slots.get_or_insert_with(Vec::new).extend(self.incoming.remove(&n).unwrap_or_default());
+        }
+        slots
+    }
+
+    /// Whether code of this unit is at the host address.
+    pub(crate) fn has_code(&self, at: u64) -> bool {
+        (self.file..self.file + self.len()).contains(&at)
+    }
+
+    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+        let at = host - self.file;
+        let entries = self.view?.entries();
+        let entry = &entries[entries.partition_point(|e| e.blob <= at).checked_sub(1)?];
+        let blob = self.view?.blob(entry)?;
+        let at = at - entry.blob;
+        let regions = blob.regions();
+        let r = &regions[regions.partition_point(|r| u64::from(r.code) <= at).checked_sub(1)?];
+        let at = (at - u64::from(r.code)) as u32;
+        blob.faults(r).iter().find(|f| f.at == at).copied()
+    }
+}

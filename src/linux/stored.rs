@@ -1,0 +1,131 @@
+//! Stored translations, as far as they are Linux's affair: which folder they are in, and where in the guest's address space images go, so that code that
+//! was translated for them is right in the next process too.
+//!
+//! Stored code holds guest addresses. So an image's address follows from its content and the folder's secret: the same in each process that uses the folder,
+//! and not to be guessed by others. Where a program is linked to a fixed address, that is it. Addresses that follow are in windows of their own, by
+//! which they are known.
+
+use crate::host;
+use crate::map::PAGE;
+use crate::options::Options;
+use crate::task::Task;
+use engine::Folder;
+
+/// How often another place is tried if something is there.
+const ATTEMPTS: u64 = 4;
+
+/// A range of addresses for images: where it begins, and how many pages there are to choose from.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    start: u64,
+    pages: u64,
+}
+
+/// For libraries and interpreters, and for programs, of guests of 64 and of 32 bits. The kernel's randomness of a program's address is 28 and 8 bits.
+const LIBRARIES: [Window; 2] =
+    [Window { start: 0x5000_0000_0000, pages: 1 << 28 }, Window { start: 0x5000_0000, pages: 1 << 17 }];
+const PROGRAMS: [Window; 2] =
+    [Window { start: 0x4000_0000_0000, pages: 1 << 28 }, Window { start: 0x40_0000, pages: 1 << 8 }];
+
+/// Places for images in an address space.
+#[derive(Clone, Copy, Debug)]
+pub struct Images {
+    folder: &'static Folder,
+    small: bool,
+}
+
+impl Images {
+    /// `top`: where the guest's addresses end.
+    pub fn new(folder: &'static Folder, top: u64) -> Images {
+        Images { folder, small: top <= 1 << 32 }
+    }
+
+    fn places(self, windows: [Window; 2], key: u128) -> impl Iterator<Item = u64> {
+        let w = windows[usize::from(self.small)];
+        (0..ATTEMPTS).map(move |n| w.start + (self.folder.place(key, n) & (w.pages - 1)) * PAGE)
+    }
+
+    /// Where a program goes.
+    pub fn program(self, key: u128) -> u64 {
+        self.places(PROGRAMS, key).next().unwrap_or(0)
+    }
+
+    /// Where a library or an interpreter goes, best first.
+    pub fn library(self, key: u128) -> impl Iterator<Item = u64> {
+        self.places(LIBRARIES, key)
+    }
+
+    /// Where a reservation goes that a dynamic linker makes for a library that must be aligned. It does not say which: but lengths that are not of whole
+    /// pages are the library's own.
+    pub fn reservation(self, len: u64) -> impl Iterator<Item = u64> {
+        self.places(LIBRARIES, u128::from(len))
+    }
+
+    /// Whether the address is one that follows from what is there.
+    pub fn has(self, addr: u64) -> bool {
+        let small = usize::from(self.small);
+        [LIBRARIES[small], PROGRAMS[small]].iter().any(|w| (w.start..w.start + w.pages * PAGE).contains(&addr))
+    }
+}
+
+/// The key of an open file.
+pub fn image_key(fd: i32) -> Option<u128> {
+    let mut head = [0; PAGE as usize];
+    let n = host::pread(fd, &mut head, 0).ok()?;
+    // SAFETY: all zero is a stat; the kernel writes it.
+    let size = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        crate::call!(libc::SYS_fstat, fd, &raw mut stat).ok()?;
+        stat.st_size
+    };
+    head[..n].starts_with(b"\x7fELF").then(|| engine::image_key(&head[..n], size as u64))
+}
+
+/// Bytes that a folder may have, unless something else is asked for: on a disk, and in memory.
+const DISK_LIMIT: u64 = 1 << 30;
+const MEMORY_LIMIT: u64 = 256 << 20;
+
+/// The folder that the options choose: the one they name, one that `rqemu cache init` has made, or one in memory. Nothing else, so that a file system that
+/// is being built gains no file.
+pub fn folder(options: &Options, env: &[Vec<u8>]) -> Option<&'static Folder> {
+    let open = |path: &[u8], make, limit| Folder::open(path, make, options.cache_size.unwrap_or(limit));
+    let folder = match options.cache.as_deref() {
+        Some(b"off") => None,
+        Some(path) => open(path, true, DISK_LIMIT),
+        // Addresses are to be those of the seed.
+        None if options.seed.is_some() => None,
+        None => home(env).and_then(|path| open(&path, false, DISK_LIMIT)).or_else(|| {
+            let path = in_memory()?;
+            open(&path, true, MEMORY_LIMIT)
+        }),
+    };
+    Some(Box::leak(Box::new(folder?)))
+}
+
+/// Where `rqemu cache init` makes a folder.
+pub fn home(env: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let value = |name: &[u8]| env.iter().find_map(|v| v.strip_prefix(name)).filter(|v| v.starts_with(b"/"));
+    match value(b"XDG_CACHE_HOME=") {
+        Some(dir) => Some([dir, b"/rqemu"].concat()),
+        None => value(b"HOME=").map(|dir| [dir, b"/.cache/rqemu"].concat()),
+    }
+}
+
+/// The user's folder in memory, if there is a place for that.
+fn in_memory() -> Option<Vec<u8>> {
+    // SAFETY: all zero is a statfs; the kernel writes it, and reads the path.
+    let (kind, user) = unsafe {
+        let mut fs: libc::statfs = std::mem::zeroed();
+        crate::call!(libc::SYS_statfs, c"/dev/shm".as_ptr(), &raw mut fs).ok()?;
+        (fs.f_type, crate::call!(libc::SYS_geteuid).ok()?)
+    };
+    (kind == libc::TMPFS_MAGIC).then(|| format!("/dev/shm/rqemu-{user}").into_bytes())
+}
+
+/// Before a process ends, or becomes another.
+pub fn save(t: &Task) {
+    // What a vfork child has translated is its parent's.
+    if !t.vforked {
+        t.process.engine.save();
+    }
+}

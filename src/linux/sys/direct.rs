@@ -1,0 +1,131 @@
+//! Calls that generated code makes without leaving ([`engine::Calls`]): those whose arguments go to the host as they are, and those that the
+//! host's vDSO serves. Each number is judged when it is first made. Both ways do exactly what `plain.rs` would.
+
+use crate::host_vdso;
+use crate::layout::{CStruct, Layout};
+use crate::memory;
+use crate::sys::structs::{Timespec, Timespec32, Timeval, UInt32};
+use crate::sys::types::Ty;
+use crate::sys::{Act, Call, Row, rows};
+use arch::layout::Model;
+use engine::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the engine looks at, by the guest's numbers.
+pub static CALLS: engine::Calls = [const { AtomicU64::new(0) }; size_of::<engine::Calls>() / 8];
+
+/// Settles how call `number` is to be made from now on.
+pub fn judge(m: Model, number: u64, call: &Call) {
+    let Some(entry) = CALLS.get(number as usize).filter(|e| e.load(Ordering::Relaxed) == 0) else { return };
+    let how = served(m, call.row).or_else(|| plain(m, call.row)).unwrap_or(CALL_LEAVES);
+    entry.store(how, Ordering::Relaxed);
+}
+
+/// A call whose words the host can have as the guest's registers hold them.
+fn plain(m: Model, row: &Row) -> Option<u64> {
+    let Act::Host(nr) = row.act else { return None };
+    row.params.iter().all(|p| passes(m, p.ty)).then_some(CALL_HOST + u64::from(nr))
+}
+
+/// Whether an argument is one word that needs no conversion. The kernel cuts what is shorter than a word itself.
+fn passes(m: Model, ty: Ty) -> bool {
+    match ty {
+        Ty::Int | Ty::UInt | Ty::ULong | Ty::Size | Ty::Addr => true,
+        Ty::Fd | Ty::DirFd | Ty::Pid | Ty::Sig | Ty::Clock | Ty::Mode => true,
+        Ty::InBuf(_) | Ty::OutBuf(_) | Ty::Str => true,
+        Ty::Long | Ty::I64 | Ty::LowHigh => m.long == 8,
+        Ty::InIov(_) | Ty::OutIov(_) => m.like_host(),
+        Ty::Flags(f) | Ty::Enum(f) => f.same(m),
+        Ty::In(l) | Ty::InOut(l) | Ty::Rest(l) | Ty::InArray(l, _) | Ty::InOutArray(l, _) => l().of(m).same,
+        Ty::Out(l) | Ty::OutArray(l, _) => l().of(m).same_back,
+        Ty::SockAddr(_) | Ty::SockAddrOut => !m.big_endian,
+        Ty::Request | Ty::Path | Ty::NewPath | Ty::Argv => false,
+    }
+}
+
+/// Addresses of the host's functions.
+static CLOCK_GETTIME: AtomicU64 = AtomicU64::new(0);
+static CLOCK_GETRES: AtomicU64 = AtomicU64::new(0);
+static GETTIMEOFDAY: AtomicU64 = AtomicU64::new(0);
+static GETCPU: AtomicU64 = AtomicU64::new(0);
+
+/// A call that the vDSO serves: its row, what it writes, the vDSO's function and where that is kept, and who calls it.
+type ByVdso = (&'static Row, fn() -> &'static Layout, &'static str, &'static AtomicU64, Served);
+static SERVED: [ByVdso; 6] = [
+    (&rows::sys_clock_gettime, Timespec::layout, "__vdso_clock_gettime", &CLOCK_GETTIME, clock_gettime),
+    (&rows::sys_clock_gettime32, Timespec32::layout, "__vdso_clock_gettime", &CLOCK_GETTIME, clock_gettime32),
+    (&rows::sys_clock_getres, Timespec::layout, "__vdso_clock_getres", &CLOCK_GETRES, clock_getres),
+    (&rows::sys_clock_getres_time32, Timespec32::layout, "__vdso_clock_getres", &CLOCK_GETRES, clock_getres32),
+    (&rows::sys_gettimeofday, Timeval::layout, "__vdso_gettimeofday", &GETTIMEOFDAY, gettimeofday),
+    (&rows::sys_getcpu, UInt32::layout, "__vdso_getcpu", &GETCPU, getcpu),
+];
+
+fn served(m: Model, row: &Row) -> Option<u64> {
+    let (_, layout, name, at, by) = SERVED.iter().find(|(r, ..)| std::ptr::eq(*r, row))?;
+    // For `put`.
+    layout().of(m);
+    at.store(host_vdso::function(name)?, Ordering::Relaxed);
+    Some(*by as usize as u64)
+}
+
+/// Writes a host struct to the guest's. False where there is no memory, or if it does not fit: the real call finds that again.
+fn put<const N: usize>(layout: &'static Layout, addr: u64, host: [u64; N]) -> bool {
+    let Some(r) = layout.resolved() else { return false };
+    let host = host.map(u64::to_ne_bytes);
+    let host = host.as_flattened();
+    if r.same_back {
+        return memory::write(addr, &host[..r.size]).is_ok();
+    }
+    let mut guest = [0; 32];
+    let guest = &mut guest[..r.size];
+    r.to_guest(&host[..r.host_size], guest).is_ok() && memory::write(addr, guest).is_ok()
+}
+
+/// Asks a function of a clock's form.
+fn ask(function: &AtomicU64, clock: u64) -> Option<[u64; 2]> {
+    // SAFETY: the vDSO's function of that type (vdso(7)), stored before this can be called.
+    let function: extern "C" fn(i32, *mut [u64; 2]) -> i32 =
+        unsafe { std::mem::transmute(function.load(Ordering::Relaxed)) };
+    let mut time = [0; 2];
+    (function(clock as i32, &raw mut time) == 0).then_some(time)
+}
+
+fn done(ok: bool) -> i64 {
+    if ok { 0 } else { NOT_SERVED }
+}
+
+extern "C" fn clock_gettime(clock: u64, addr: u64, _: u64) -> i64 {
+    done(ask(&CLOCK_GETTIME, clock).is_some_and(|time| put(Timespec::layout(), addr, time)))
+}
+
+extern "C" fn clock_gettime32(clock: u64, addr: u64, _: u64) -> i64 {
+    done(ask(&CLOCK_GETTIME, clock).is_some_and(|time| put(Timespec32::layout(), addr, time)))
+}
+
+extern "C" fn clock_getres(clock: u64, addr: u64, _: u64) -> i64 {
+    done(ask(&CLOCK_GETRES, clock).is_some_and(|time| put(Timespec::layout(), addr, time)))
+}
+
+extern "C" fn clock_getres32(clock: u64, addr: u64, _: u64) -> i64 {
+    done(ask(&CLOCK_GETRES, clock).is_some_and(|time| put(Timespec32::layout(), addr, time)))
+}
+
+extern "C" fn gettimeofday(addr: u64, zone: u64, _: u64) -> i64 {
+    if zone != 0 {
+        return NOT_SERVED;
+    }
+    // SAFETY: as in `ask`; the second argument may be null.
+    let function: extern "C" fn(*mut [u64; 2], u64) -> i32 =
+        unsafe { std::mem::transmute(GETTIMEOFDAY.load(Ordering::Relaxed)) };
+    let mut time = [0; 2];
+    done(function(&raw mut time, 0) == 0 && put(Timeval::layout(), addr, time))
+}
+
+extern "C" fn getcpu(cpu: u64, node: u64, _: u64) -> i64 {
+    // SAFETY: as in `ask`.
+    let function: extern "C" fn(*mut u32, *mut u32, u64) -> i32 =
+        unsafe { std::mem::transmute(GETCPU.load(Ordering::Relaxed)) };
+    let (mut at, mut of) = (0, 0);
+    let wrote = |addr: u64, v: u32| addr == 0 || put(UInt32::layout(), addr, [u64::from(v)]);
+    done(function(&raw mut at, &raw mut of, 0) == 0 && wrote(cpu, at) && wrote(node, of))
+}

@@ -1,0 +1,318 @@
+//! The stored cache of translations: that it is used, and that nothing that befalls its files changes what a program does.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::harness::{self, GUESTS, Guest, Outcome};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An empty folder for translations.
+fn folder(name: &str) -> PathBuf {
+    let dir = harness::scratch("cache").join(name);
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
+
+fn hello(guest: &Guest) -> PathBuf {
+    harness::repository().join("tests/programs/hello").join(guest.name)
+}
+
+/// The command that runs a program with a cache folder; what it translated goes to a file beside the folder.
+fn command(guest: &Guest, cache: &Path, program: &Path) -> Command {
+    // Programs leave files where they stand, and look whether there are some.
+    static RUN: AtomicU32 = AtomicU32::new(0);
+    let home = harness::scratch("cache-home").join(RUN.fetch_add(1, Ordering::Relaxed).to_string());
+    let _ = fs::remove_dir_all(&home);
+    fs::create_dir_all(&home).expect("a folder");
+    let mut c = Command::new(harness::rqemu(guest));
+    c.current_dir(&home).env("TMPDIR", &home).arg("-cache").arg(cache).arg(program);
+    if cache.is_absolute() {
+        c.env("RQEMU_STATS", stats(cache));
+    }
+    c
+}
+
+fn stats(cache: &Path) -> PathBuf {
+    cache.with_extension("stats")
+}
+
+/// Runs a program; how many regions it had to translate.
+fn run(guest: &Guest, cache: &Path, program: &Path) -> (Outcome, usize) {
+    let _ = fs::remove_file(stats(cache));
+    let outcome = harness::run(&mut command(guest, cache, program), LIMIT);
+    (outcome, translated(cache))
+}
+
+/// The regions that the last processes translated.
+fn translated(cache: &Path) -> usize {
+    let text = fs::read_to_string(stats(cache)).expect("numbers");
+    let count = |line: &str| line.split("\"regions\": ").nth(1)?.split(',').next()?.trim().parse::<usize>().ok();
+    text.lines().map(|line| count(line).expect("a number of regions")).sum()
+}
+
+/// The files with translations.
+fn units(cache: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(cache).into_iter().flatten().flatten().map(|e| e.path());
+    let mut list: Vec<_> = entries.filter(|p| p.file_name().is_some_and(|n| n.len() == 32)).collect();
+    list.sort();
+    list
+}
+
+/// The greeting, and the one file that it leaves in the folder.
+fn stored_hello(guest: &Guest, cache: &Path) -> (Outcome, PathBuf) {
+    let (first, made) = run(guest, cache, &hello(guest));
+    assert_eq!(first.end, "exit 0");
+    assert!(made > 0);
+    let files = units(cache);
+    assert_eq!(files.len(), 1, "{files:?}");
+    (first, files[0].clone())
+}
+
+#[test]
+fn the_second_process_translates_nothing() {
+    for guest in GUESTS {
+        let cache = folder(&format!("second-{}", guest.name));
+        let (first, _) = stored_hello(guest, &cache);
+        assert_eq!(run(guest, &cache, &hello(guest)), (first, 0));
+    }
+}
+
+/// Replaces a unit as it must not be: with other bytes in the same place.
+fn damage(file: &Path, bytes: &[u8]) {
+    fs::remove_file(file).expect("a file");
+    fs::write(file, bytes).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");
+}
+
+#[test]
+fn damaged_files_are_not_used_and_made_anew() {
+    for guest in GUESTS {
+        let cache = folder(&format!("damaged-{}", guest.name));
+        let (first, file) = stored_hello(guest, &cache);
+        let good = fs::read(&file).expect("a file");
+        let flips = (0..good.len()).map(|n| {
+            let mut bad = good.clone();
+            bad[n] ^= 1 << (n % 8);
+            bad
+        });
+        let cuts = (0..good.len()).step_by(7).map(|n| good[..n].to_vec());
+        let longer = [[&good[..], &[0]].concat(), vec![0xff; 1 << 16], vec![0; good.len()]];
+        for (n, bad) in flips.chain(cuts).chain(longer).enumerate().step_by(3) {
+            damage(&file, &bad);
+            let (outcome, _) = run(guest, &cache, &hello(guest));
+            assert_eq!(outcome, first, "damage {n}");
+        }
+        let (outcome, made) = run(guest, &cache, &hello(guest));
+        assert_eq!(outcome, first);
+        // The last damage was mended, or lay where nobody looks.
+        assert_eq!(made, 0);
+    }
+}
+
+#[test]
+fn files_of_others_are_not_used() {
+    let [a, b] = [&GUESTS[0], &GUESTS[1]];
+    let cache = folder("others");
+    let (first, of_a) = stored_hello(a, &cache);
+    let (second, _) = run(b, &cache, &hello(b));
+    let of_b = units(&cache).into_iter().find(|f| *f != of_a).expect("another file");
+    // Another guest's translations under this program's name.
+    damage(&of_a, &fs::read(&of_b).expect("a file"));
+    assert_eq!(run(a, &cache, &hello(a)).0, first);
+    // Translations of another version of rqemu: the version is a part of the key, which stands in the header after 16 bytes.
+    let mut old = fs::read(&of_b).expect("a file");
+    old[16] ^= 1;
+    damage(&of_b, &old);
+    assert_eq!(run(b, &cache, &hello(b)).0, second);
+    // Files and folders that others could have written.
+    fs::set_permissions(&of_a, fs::Permissions::from_mode(0o622)).expect("a file");
+    let (outcome, made) = run(a, &cache, &hello(a));
+    assert!(outcome == first && made > 0, "a file that others can write");
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).expect("a folder");
+    let (outcome, made) = run(a, &cache, &hello(a));
+    assert!(outcome == first && made > 0, "a folder that others can write");
+}
+
+/// Static programs of `tests/linux` that do much in one process and several, with what they print without a cache.
+fn programs() -> &'static [(&'static Guest, PathBuf, Outcome)] {
+    static LIST: OnceLock<Vec<(&'static Guest, PathBuf, Outcome)>> = OnceLock::new();
+    LIST.get_or_init(make_programs)
+}
+
+fn make_programs() -> Vec<(&'static Guest, PathBuf, Outcome)> {
+    let mut list = Vec::new();
+    for guest in GUESTS {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("the cache with programs for {triplet}"), "no cross compiler");
+            continue;
+        };
+        for stem in ["faults", "jit", "jumps", "memory", "process", "threads"] {
+            let source = harness::repository().join("tests/linux").join(format!("{stem}.c"));
+            let program = harness::scratch("cache-programs").join(format!("{stem}.{}", guest.name));
+            let flags = ["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread"];
+            harness::compile(&compiler, &flags, &source, &program).expect("a program");
+            let plain = harness::run(&mut command(guest, Path::new("off"), &program), LIMIT);
+            list.push((guest, program, plain));
+        }
+    }
+    list
+}
+
+#[test]
+fn programs_do_the_same_cold_warm_and_with_damage() {
+    let _alone = harness::alone();
+    for (guest, program, plain) in programs() {
+        let name = program.file_name().and_then(|n| n.to_str()).expect("a name");
+        let cache = folder(&format!("programs-{name}"));
+        let (cold, made) = run(guest, &cache, &program);
+        harness::compare(&plain, &cold).unwrap_or_else(|e| panic!("{name}, cold: {e}"));
+        let (warm, again) = run(guest, &cache, &program);
+        harness::compare(&plain, &warm).unwrap_or_else(|e| panic!("{name}, warm: {e}"));
+        // What a program makes itself is not stored.
+        assert!(again * 5 < made || name.starts_with("jit"), "{name}: {again} of {made} regions translated again");
+        let mut seed = 1u64;
+        for round in 0..4 {
+            for file in units(&cache) {
+                let mut bytes = fs::read(&file).expect("a file");
+                for _ in 0..1 << round {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let at = (seed >> 33) as usize % bytes.len();
+                    bytes[at] ^= 1 << (seed >> 30 & 7);
+                }
+                damage(&file, &bytes);
+            }
+            let (bad, _) = run(guest, &cache, &program);
+            harness::compare(&plain, &bad).unwrap_or_else(|e| panic!("{name}, damaged: {e}"));
+        }
+    }
+}
+
+#[test]
+fn ten_processes_write_at_once() {
+    for (guest, program, plain) in programs().iter().filter(|p| p.1.to_string_lossy().contains("jumps")) {
+        let cache = folder(&format!("ten-{}", guest.name));
+        let _ = fs::remove_file(stats(&cache));
+        std::thread::scope(|s| {
+            let run = || {
+                let outcome = harness::run(&mut command(guest, &cache, &program), LIMIT);
+                harness::compare(&plain, &outcome).expect("the same with nine others");
+            };
+            for _ in 0..10 {
+                s.spawn(run);
+            }
+        });
+        let (outcome, made) = run(guest, &cache, program);
+        harness::compare(plain, &outcome).expect("the same afterwards");
+        assert_eq!(made, 0, "what they wrote is whole");
+        let left = fs::read_dir(&cache)
+            .expect("a folder")
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with("tmp."));
+        assert_eq!(left.count(), 0, "no half-written files");
+    }
+}
+
+/// A program that differs from another only behind its first page, so that both have the same key.
+#[test]
+fn guest_code_is_compared() {
+    let guest = &GUESTS[0];
+    let Some((_, program, plain)) =
+        programs().iter().find(|p| p.0.name == guest.name && p.1.ends_with("jumps.aarch64"))
+    else {
+        return;
+    };
+    let cache = folder("compared");
+    let copy = cache.with_extension("program");
+    fs::copy(&program, &copy).expect("a copy");
+    assert!(run(guest, &cache, &copy).1 > 0);
+    assert_eq!(run(guest, &cache, &copy).1, 0);
+    // Every `svc 0` becomes `brk 0`: nothing works any more, and it must not.
+    let mut bytes = fs::read(&copy).expect("a program");
+    for word in bytes[4096..].chunks_exact_mut(4).filter(|w| **w == [0x01, 0, 0, 0xd4]) {
+        word.copy_from_slice(&[0, 0, 0x20, 0xd4]);
+    }
+    damage(&copy, &bytes);
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o700)).expect("a program");
+    assert_eq!(run_plain(guest, &cache, &copy), "signal 5");
+    fs::copy(&program, &copy).expect("a copy");
+    harness::compare(&plain, &run(guest, &cache, &copy).0).expect("the first again");
+}
+
+/// How a program ends that may die too early to tell numbers.
+fn run_plain(guest: &Guest, cache: &Path, program: &Path) -> String {
+    harness::run(&mut command(guest, cache, program), LIMIT).end
+}
+
+/// A shell command in a user and mount namespace of its own, if the host lets us.
+fn in_namespace(script: &str) -> Option<Outcome> {
+    let done = harness::run(Command::new("unshare").args(["-Urm", "sh", "-ec", script]), LIMIT);
+    if done.end == "exit 99" || String::from_utf8_lossy(&done.stderr).contains("unshare") {
+        harness::leave_out("the cache on a full or read-only file system", "no namespaces here");
+        return None;
+    }
+    Some(done)
+}
+
+#[test]
+fn full_and_read_only_file_systems_do_no_harm() {
+    let guest = &GUESTS[0];
+    let cache = folder("full");
+    fs::create_dir_all(&cache).expect("a folder");
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o700)).expect("a folder");
+    let (rqemu, program) = (harness::rqemu(guest), hello(guest));
+    let (rqemu, program, dir) = (rqemu.display(), program.display(), cache.display());
+    let full = format!(
+        "mount -t tmpfs -o size=16k,mode=0700 none {dir} || exit 99
+         head -c 12k /dev/zero > {dir}/ballast; {rqemu} -cache {dir} {program}; head -c 64k /dev/zero > {dir}/more || :
+         {rqemu} -cache {dir} {program}"
+    );
+    if let Some(done) = in_namespace(&full) {
+        let twice = "Hello from an aarch64 program.\n".repeat(2);
+        assert_eq!((String::from_utf8_lossy(&done.stdout).as_ref(), done.end.as_str()), (twice.as_str(), "exit 0"));
+    }
+    stored_hello(guest, &cache);
+    let read_only = format!(
+        "mount --bind {dir} {dir} && mount -o remount,bind,ro {dir} || exit 99
+         {rqemu} -cache {dir} -d stats {program}"
+    );
+    if let Some(done) = in_namespace(&read_only) {
+        assert_eq!(done.stdout, b"Hello from an aarch64 program.\n");
+        let log = String::from_utf8_lossy(&done.stderr).into_owned();
+        let regions = log.lines().find(|l| l.contains(" regions ")).expect("numbers");
+        assert!(regions.ends_with(" 0"), "a folder that can only be read is used: {regions}");
+    }
+}
+
+#[test]
+fn a_folder_that_vanishes_does_no_harm() {
+    for (guest, program, plain) in programs().iter().filter(|p| p.1.to_string_lossy().contains("process")) {
+        let cache = folder(&format!("vanishes-{}", guest.name));
+        run(guest, &cache, &program);
+        let done = std::thread::scope(|s| {
+            let running = s.spawn(|| harness::run(&mut command(guest, &cache, &program), LIMIT));
+            std::thread::sleep(Duration::from_millis(30));
+            let _ = fs::remove_dir_all(&cache);
+            running.join().expect("a run")
+        });
+        harness::compare(&plain, &done).expect("the same");
+    }
+}
+
+#[test]
+fn limits_of_the_guest_do_not_hit_the_writer() {
+    let guest = &GUESTS[0];
+    let cache = folder("limits");
+    let (rqemu, program) = (harness::rqemu(guest), hello(guest));
+    let script = format!("ulimit -f 0; exec {} -cache {} {}", rqemu.display(), cache.display(), program.display());
+    // Its output is a file, too, and may not grow: a pipe may.
+    let done = harness::run(Command::new("sh").args(["-c", &format!("({script}) | cat")]), LIMIT);
+    assert_eq!(done.stdout, b"Hello from an aarch64 program.\n");
+    assert!(units(&cache).is_empty());
+}
