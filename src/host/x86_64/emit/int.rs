@@ -166,8 +166,9 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Part { slot, carry: false });
-        } else if alu == Alu::And && self.low_part(v, a, b) {
-        } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else if alu == Alu::And && self.low_part(v, a, b)
+            || matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty)
+        {
         } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
             self.sub_keeping_flags(v, a, b, ty);
         } else {
