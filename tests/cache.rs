@@ -171,10 +171,10 @@ fn programs_do_the_same_cold_warm_and_with_damage() {
     for (guest, program, plain) in programs() {
         let name = program.file_name().and_then(|n| n.to_str()).expect("a name");
         let cache = folder(&format!("programs-{name}"));
-        let (cold, made) = run(guest, &cache, &program);
-        harness::compare(&plain, &cold).unwrap_or_else(|e| panic!("{name}, cold: {e}"));
-        let (warm, again) = run(guest, &cache, &program);
-        harness::compare(&plain, &warm).unwrap_or_else(|e| panic!("{name}, warm: {e}"));
+        let (cold, made) = run(guest, &cache, program);
+        harness::compare(plain, &cold).unwrap_or_else(|e| panic!("{name}, cold: {e}"));
+        let (warm, again) = run(guest, &cache, program);
+        harness::compare(plain, &warm).unwrap_or_else(|e| panic!("{name}, warm: {e}"));
         // What a program makes itself is not stored.
         assert!(again * 5 < made || name.starts_with("jit"), "{name}: {again} of {made} regions translated again");
         let mut seed = 1u64;
@@ -188,8 +188,8 @@ fn programs_do_the_same_cold_warm_and_with_damage() {
                 }
                 damage(&file, &bytes);
             }
-            let (bad, _) = run(guest, &cache, &program);
-            harness::compare(&plain, &bad).unwrap_or_else(|e| panic!("{name}, damaged: {e}"));
+            let (bad, _) = run(guest, &cache, program);
+            harness::compare(plain, &bad).unwrap_or_else(|e| panic!("{name}, damaged: {e}"));
         }
     }
 }
@@ -201,8 +201,8 @@ fn ten_processes_write_at_once() {
         let _ = fs::remove_file(stats(&cache));
         std::thread::scope(|s| {
             let run = || {
-                let outcome = harness::run(&mut command(guest, &cache, &program), LIMIT);
-                harness::compare(&plain, &outcome).expect("the same with nine others");
+                let outcome = harness::run(&mut command(guest, &cache, program), LIMIT);
+                harness::compare(plain, &outcome).expect("the same with nine others");
             };
             for _ in 0..10 {
                 s.spawn(run);
@@ -230,7 +230,7 @@ fn guest_code_is_compared() {
     };
     let cache = folder("compared");
     let copy = cache.with_extension("program");
-    fs::copy(&program, &copy).expect("a copy");
+    fs::copy(program, &copy).expect("a copy");
     assert!(run(guest, &cache, &copy).1 > 0);
     assert_eq!(run(guest, &cache, &copy).1, 0);
     // Every `svc 0` becomes `brk 0`: nothing works any more, and it must not.
@@ -241,8 +241,8 @@ fn guest_code_is_compared() {
     damage(&copy, &bytes);
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o700)).expect("a program");
     assert_eq!(run_plain(guest, &cache, &copy), "signal 5");
-    fs::copy(&program, &copy).expect("a copy");
-    harness::compare(&plain, &run(guest, &cache, &copy).0).expect("the first again");
+    fs::copy(program, &copy).expect("a copy");
+    harness::compare(plain, &run(guest, &cache, &copy).0).expect("the first again");
 }
 
 /// How a program ends that may die too early to tell numbers.
@@ -294,14 +294,14 @@ fn full_and_read_only_file_systems_do_no_harm() {
 fn a_folder_that_vanishes_does_no_harm() {
     for (guest, program, plain) in programs().iter().filter(|p| p.1.to_string_lossy().contains("process")) {
         let cache = folder(&format!("vanishes-{}", guest.name));
-        run(guest, &cache, &program);
+        run(guest, &cache, program);
         let done = std::thread::scope(|s| {
-            let running = s.spawn(|| harness::run(&mut command(guest, &cache, &program), LIMIT));
+            let running = s.spawn(|| harness::run(&mut command(guest, &cache, program), LIMIT));
             std::thread::sleep(Duration::from_millis(30));
             let _ = fs::remove_dir_all(&cache);
             running.join().expect("a run")
         });
-        harness::compare(&plain, &done).expect("the same");
+        harness::compare(plain, &done).expect("the same");
     }
 }
 

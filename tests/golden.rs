@@ -10,7 +10,7 @@ use std::fs;
 use arch::{Code, Guest, Translation};
 use host::cpu::{BIAS, at};
 use host::x86_64::{Compiler, Features, Map, Request};
-use host::{Exit, Place, Site, StateMap, Thunks};
+use host::{Exit, ExitRecord, Place, StateMap, SyscallSlots, Thunks};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Register};
 use ir::{Builder, Op};
 
@@ -23,6 +23,7 @@ const HOST: u64 = 0x7000_0000_0000;
 const THUNKS: u64 = HOST - 0x1000;
 const LINKS: u64 = HOST + 0x10_0000;
 const SITES: u64 = HOST + 0x20_0000;
+const EXITS: u64 = HOST + 0x30_0000;
 const MAX_INSNS: u32 = 64;
 
 fn guest(name: &str) -> &'static Guest {
@@ -43,8 +44,8 @@ impl Code for Function {
 }
 
 fn thunks() -> Thunks {
-    let [enter, exit, indirect, return_miss, site, sentinel, fault] = std::array::from_fn(|i| THUNKS + 0x10 * i as u64);
-    Thunks { enter, exit, indirect, return_miss, site, sentinel, fault }
+    let [exit, indirect, return_miss, site, syscall] = std::array::from_fn(|i| THUNKS + 0x10 * i as u64);
+    Thunks { exit, indirect, return_miss, site, syscall, ..Thunks::default() }
 }
 
 /// One translated region.
@@ -58,27 +59,23 @@ struct Translated {
 
 fn compiler(guest: &Guest) -> Compiler {
     let place = |s: &arch::SlotInfo| Place { offset: s.offset, ty: s.ty };
+    let call = &guest.abi.syscall;
     let state = StateMap {
         slots: guest.state.slots.iter().map(place).collect(),
         int_homes: guest.state.int_homes.to_vec(),
         vec_homes: guest.state.vec_homes.to_vec(),
+        syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
     };
-    let mut compiler = Compiler::new(Map::new(state), thunks());
-    compiler.features = Features::default();
-    compiler
+    Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())
 }
 
 fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc: u64) -> Translated {
     let mut b = Builder::new(guest.state.types);
-    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, unimplemented: vec![] };
+    let features = guest.cpus[0].features;
+    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, features, guards: false };
     (guest.translate)(&mut t, pc, 0);
     ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
-    let mut sites = 0;
-    let mut keep = |_: Site| {
-        sites += 1;
-        SITES + 0x10 * (sites - 1)
-    };
-    let request = Request { region: &b.region, first_exit: 0, first_link: LINKS, keep: &mut keep };
+    let request = Request { region: &b.region, first_exit: EXITS, first_link: LINKS, first_site: SITES };
     let (asm, out) = compiler.compile(request);
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.
@@ -87,10 +84,21 @@ fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc
         names.insert(LINKS + 8 * n as u64, format!("to {pc:#x}"));
         names.insert(HOST + u64::from(*stub), format!("unlinked {pc:#x}"));
     }
-    let t = thunks();
-    for (at, name) in [(t.exit, "exit"), (t.indirect, "indirect"), (t.return_miss, "return_miss"), (t.site, "site")] {
-        names.insert(at, name.to_owned());
+    for (n, exit) in out.exits.iter().enumerate() {
+        names.insert(EXITS + (n * size_of::<ExitRecord>()) as u64, exit_name(exit));
     }
+    for (n, site) in out.sites.iter().enumerate() {
+        names.insert(SITES + 8 * n as u64, format!("{:?}", site.op).to_lowercase());
+    }
+    let t = thunks();
+    let named = [
+        (t.exit, "exit"),
+        (t.indirect, "indirect"),
+        (t.return_miss, "return_miss"),
+        (t.site, "site"),
+        (t.syscall, "syscall"),
+    ];
+    names.extend(named.map(|(at, name)| (at, name.to_owned())));
     let next = out
         .links
         .iter()
@@ -105,6 +113,11 @@ fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc
     let (code, host_insns) = disassemble(guest, &asm.buf, names);
     text.push_str(&code);
     Translated { guest_insns: b.region.guest_insns, host_insns, text, next }
+}
+
+fn exit_name(exit: &Exit) -> String {
+    let text = format!("{exit:?}");
+    text.split([' ', '(']).next().unwrap_or_default().to_lowercase()
 }
 
 /// The name of what is so far from the state register.

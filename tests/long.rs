@@ -20,6 +20,8 @@ use crate::{differential, fuzz, programs, torture};
 /// The verdicts of a suite so far: a case's name, its class (the first word of a report's count) and a remark.
 struct Progress {
     file: PathBuf,
+    /// What is tested, as it was at the start.
+    commit: String,
     done: Mutex<BTreeMap<String, (String, String)>>,
 }
 
@@ -35,7 +37,9 @@ impl Progress {
         });
         let done: BTreeMap<_, _> = rows.collect();
         harness::tell(&format!("{suite}: {} cases were done before", done.len()));
-        Self { file, done: Mutex::new(done) }
+        // A named emulator is of no commit that is known here.
+        let commit = std::env::var("RQEMU_TEST_BIN").unwrap_or_else(|_| commit());
+        Self { file, commit, done: Mutex::new(done) }
     }
 
     /// Judges each case that has no verdict yet, as many at a time as there are processors.
@@ -88,7 +92,7 @@ impl Progress {
     /// The same with further lines.
     fn report_with(self, suite: &str, further: &str) {
         let done = self.done.into_inner().unwrap();
-        let mut text = format!("# suite\t{suite}\n# commit\t{}\n# cpu\t{}\n", commit(), cpu());
+        let mut text = format!("# suite\t{suite}\n# commit\t{}\n# cpu\t{}\n", self.commit, cpu());
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (name, (class, _)) in &done {
             *counts.entry((name.split('/').next().unwrap_or(""), class)).or_default() += 1;

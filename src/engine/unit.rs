@@ -167,7 +167,7 @@ pub(crate) struct Blob<'a> {
 /// `n` records at an offset, if they are there.
 fn records<T: Record>(bytes: &[u8], at: usize, n: usize) -> Option<&[T]> {
     let part = bytes.get(at..at.checked_add(n.checked_mul(size_of::<T>())?)?)?;
-    if part.as_ptr() as usize % align_of::<T>() != 0 {
+    if !(part.as_ptr() as usize).is_multiple_of(align_of::<T>()) {
         return None;
     }
     // SAFETY: the bytes are there and aligned; their checksum says that this program wrote such records.

@@ -403,7 +403,7 @@ impl Mm {
 
     /// Places to be tried for an image, or for a dynamic linker's reservation of one.
     fn image_places(&self, r: &Request, hint: u64) -> Vec<u64> {
-        let reserves = r.flags & libc::MAP_ANONYMOUS != 0 && r.prot == 0 && r.len % PAGE != 0;
+        let reserves = r.flags & libc::MAP_ANONYMOUS != 0 && r.prot == 0 && !r.len.is_multiple_of(PAGE);
         match (self.images, r.key) {
             (Some(images), Some(key)) if hint == 0 => images.library(key).collect(),
             (Some(images), None) if hint == 0 && reserves => images.reservation(r.len).collect(),

@@ -97,7 +97,8 @@ impl Task {
             match exit {
                 Exit::Syscall => self.syscall(),
                 Exit::SyscallRestart => self.restart = Some(Errno::RESTARTSYS),
-                Exit::Interrupted => {}
+                // Before anybody looks what it was for: two signals may have come where one was delivered, or it was for the engine.
+                Exit::Interrupted => _ = self.cpu().clear_interrupt(),
                 Exit::Trap(trap) => self.trap(trap),
                 Exit::Fault(fault) => self.fault(&fault),
                 Exit::FlushCode { addr, len } => self.process.mm.flush_code(&self.process.engine, addr, len),

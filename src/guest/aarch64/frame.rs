@@ -243,7 +243,7 @@ mod tests {
             true
         };
         let (record, links) = frame.record.unwrap();
-        assert_eq!((record, links[..8].try_into()), (0x6ff0, Ok(0x101du64.to_le_bytes())));
+        assert_eq!((record, &links[..8]), (0x6ff0, &0x101du64.to_le_bytes()[..]));
         let r = restore(&mut s, FrameKind::Rt, &read).unwrap();
         assert_eq!(r.mask, 0x42);
         assert_eq!(r.fp_flags, fpflag::INEXACT | fpflag::INPUT_DENORMAL);

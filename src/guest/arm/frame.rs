@@ -238,6 +238,7 @@ mod tests {
             stack: 0x7004,
             return_code: 0,
             page: 0x9000,
+            guards: false,
         }
     }
 

@@ -10,6 +10,9 @@
 //! A *closed pair* is a load and a store in one block with no other access between: what is stored depends on nothing but registers and the
 //! value loaded, so the pair is a compare-and-exchange, and takes no lock. It looks at it, after its load: two of them cannot
 //! make A-B-A while the lock is held.
+//!
+//! Differs: a closed pair writes its stamp before its compare-and-exchange. Two that were both put off between the two, one since before the value it
+//! loaded came back, can make A-B-A behind a third thread's load-exclusive unseen.
 
 use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, vop};

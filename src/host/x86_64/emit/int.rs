@@ -166,8 +166,8 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Part { slot, carry: false });
-        } else if alu == Alu::And && self.low_part(v, a, b) {
-        } else if matches!(alu, Alu::Add | Alu::Sub) && matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty) {
+        } else if self.flagless(v, alu, a, b, ty) {
+            // Done without the host's flags.
         } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
             self.sub_keeping_flags(v, a, b, ty);
         } else {
@@ -175,6 +175,15 @@ impl Emitter<'_> {
             self.alu(v, alu, a, b, ty, Flags::Any);
         }
         true
+    }
+
+    /// v = a op b by a move or lea, if it can be.
+    fn flagless(&mut self, v: Val, alu: Alu, a: Val, b: Val, ty: Ty) -> bool {
+        match alu {
+            Alu::And => self.low_part(v, a, b),
+            Alu::Add | Alu::Sub => matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty),
+            _ => false,
+        }
     }
 
     /// a & b for a comparison with zero alone, which follows.
