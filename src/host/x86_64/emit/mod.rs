@@ -5,6 +5,7 @@ mod crypto;
 mod exclusive;
 mod exits;
 mod flags;
+mod flags_by_rule;
 mod float;
 mod float_convert;
 mod int;
@@ -97,6 +98,7 @@ impl Compiler {
             spills: 0,
             spilled: [Val::NONE; 64],
             now: 0,
+            end: 0,
             done: u32::MAX,
             pc: request.region.pc,
             extra: 0,
@@ -169,6 +171,8 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
+    /// The end of the block being emitted.
+    end: u32,
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
     /// The guest instruction being emitted.
@@ -243,6 +247,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.flags_at_block(id);
+        self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
         for i in block.start..block.end {
             if self.plan.skip[i as usize] {
