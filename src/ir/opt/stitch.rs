@@ -131,9 +131,8 @@ impl Stitch {
                 }
             }
         }
-        for n in 1..self.region.blocks.len() {
-            let block = &mut self.region.blocks[n];
-            if returns[n] || block.start == block.end {
+        for (block, returns) in self.region.blocks.iter_mut().zip(returns).skip(1) {
+            if returns || block.start == block.end {
                 continue;
             }
             if let Op::Insn { pc, extra: 0 } = self.region.insts[block.start as usize].op {
