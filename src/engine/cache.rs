@@ -269,7 +269,7 @@ impl Cache {
     /// Counts the region that was made.
     fn count(&self, made: &Made, host_bytes: u64) {
         if let Some(s) = self.stats {
-            s.made(Counted::Regions, 1);
+            s.made(Counted::Regions, u64::from(made.pieces == 0));
             s.made(Counted::HotRegions, u64::from(made.pieces > 0));
             s.made(Counted::GuestInsns, u64::from(made.region.guest_insns));
             s.made(Counted::HostBytes, host_bytes);
@@ -477,11 +477,12 @@ impl Cache {
         self.region_at(host).and_then(|r| r.homes.as_ref()).unwrap_or(&self.compiler.map.homes)
     }
 
-    /// The fault record for a host address, if an access that can fault stands there.
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
-        let Some(r) = self.region_at(host) else { return self.store.as_ref()?.fault_at(host) };
-        let at = (host - r.code) as u32;
-        r.faults.iter().find(|f| f.at == at).copied()
+    /// The fault records for a host address, if an access that can fault stands there.
+    pub(crate) fn faults_at(&self, host: u64) -> &[FaultRecord] {
+        match self.region_at(host) {
+            Some(r) => faults_at(&r.faults, (host - r.code) as u32),
+            None => self.store.as_ref().map_or(&[], |s| s.faults_at(host)),
+        }
     }
 
     fn log_translation(&self, key: Key, code: &dyn CodeSource) {
@@ -507,6 +508,13 @@ impl Cache {
             code.log(&format!("OP {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
         }
     }
+}
+
+/// Those of a region's fault records that are of the access at an offset.
+pub(crate) fn faults_at(faults: &[FaultRecord], at: u32) -> &[FaultRecord] {
+    let first = faults.iter().position(|f| f.at == at).unwrap_or(faults.len());
+    let n = faults[first..].iter().take_while(|f| f.at == at).count();
+    &faults[first..first + n]
 }
 
 /// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.

@@ -61,7 +61,8 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     }
     let engine = cpu.engine();
     let cache = engine.cache.lock();
-    let Some(record) = cache.fault_at(rip) else { return false };
+    let records = cache.faults_at(rip);
+    let Some(record) = records.first() else { return false };
     let fp = context.uc_mcontext.fpregs;
     let map = cache.homes_at(rip);
     let guest = engine.guest();
@@ -77,9 +78,9 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             cpu.raw.guest[at..at + 16].copy_from_slice(&v.to_le_bytes());
         }
     }
-    if record.flags != FlagsAt::Slot {
+    let eflags = gregs[libc::REG_EFL as usize] as u32;
+    for record in records.iter().filter(|r| r.flags != FlagsAt::Slot) {
         let slot = ir::Slot(record.flags_slot);
-        let eflags = gregs[libc::REG_EFL as usize] as u32;
         let flags = match record.flags {
             FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot))),
             at => host_flags(at, eflags, cpu.get(slot) as u32),

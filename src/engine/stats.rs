@@ -23,7 +23,7 @@ counted! {
     /// What translation made.
     Made {
         Regions "regions",
-        /// Those of them that are hot loops.
+        /// Hot loops, translated once more.
         HotRegions "hot_regions",
         GuestInsns "guest_instructions",
         HostBytes "host_bytes",

@@ -414,7 +414,7 @@ impl Unit {
         (self.file..self.file + self.len()).contains(&at)
     }
 
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+    pub(crate) fn faults_at(&self, host: u64) -> Option<&[FaultRecord]> {
         let at = host - self.file;
         let entries = self.view?.entries();
         let entry = &entries[entries.partition_point(|e| e.blob <= at).checked_sub(1)?];
@@ -423,6 +423,6 @@ impl Unit {
         let regions = blob.regions();
         let r = &regions[regions.partition_point(|r| u64::from(r.code) <= at).checked_sub(1)?];
         let at = (at - u64::from(r.code)) as u32;
-        blob.faults(r).iter().find(|f| f.at == at).copied()
+        Some(crate::cache::faults_at(blob.faults(r), at))
     }
 }

@@ -160,7 +160,7 @@ impl FlagsRule {
     }
 }
 
-/// What an access that can fault needs, for guest state to be exact when it does.
+/// What an access that can fault needs, for guest state to be exact when it does. Two that follow each other may be of one access: for two slots of flags.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultRecord {
     /// Offset of the host instruction in the region's code.

@@ -13,7 +13,9 @@ pub(crate) const FLAGS: u16 = 12;
 pub(crate) const V128S: std::ops::Range<u16> = 13..37;
 /// Rounds of loops.
 pub(crate) const COUNTS: std::ops::Range<u16> = 37..39;
-const SLOTS: usize = 39;
+/// Other flags, as arm has those of floating point.
+pub(crate) const MORE_FLAGS: u16 = 39;
+const SLOTS: usize = 40;
 /// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
 const VECTOR_HOMES: u16 = 18;
 
@@ -28,7 +30,7 @@ pub(crate) static TYPES: [Ty; SLOTS] = {
         };
         i += 1;
     }
-    (t[37], t[38]) = (Ty::I64, Ty::I64);
+    (t[37], t[38], t[39]) = (Ty::I64, Ty::I64, Ty::Flags);
     t
 };
 

@@ -20,7 +20,7 @@ fn random_state(r: &mut Rng) -> State {
     for slot in 0..s.slots.len() as u16 {
         s.slots[slot as usize] = if machine::V128S.contains(&slot) {
             values::vector(r)
-        } else if slot == machine::FLAGS {
+        } else if slot == machine::FLAGS || slot == machine::MORE_FLAGS {
             u128::from(r.next() & 0xc101)
         } else {
             let bits = if r.one_in(6) { values::f64(r) } else { values::int(r) };
@@ -37,7 +37,7 @@ fn tame_state() -> State {
     let mut s = State::default();
     for slot in 0..s.slots.len() {
         s.slots[slot] = match slot as u16 {
-            machine::FLAGS => 0x100,
+            machine::FLAGS | machine::MORE_FLAGS => 0x100,
             slot if machine::V128S.contains(&slot) => 0x3ff8_3c00_3f80_0001_3ff0_3c00_3fc0_3c00,
             _ => 0x3c00 + slot as u128,
         };

@@ -1,7 +1,7 @@
 //! Makes regions: one operation between reads and writes of slots, or many at random.
 
 use crate::cases::Case;
-use crate::machine::{COUNTS, FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
+use crate::machine::{COUNTS, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
     Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
@@ -118,7 +118,7 @@ impl Maker {
                     let bits = self.b.i32(bits);
                     self.b.flags_from_bits(bits)
                 }
-                _ => self.b.get(Slot(FLAGS)),
+                _ => self.b.get(Slot(rng.pick(&[FLAGS, FLAGS, MORE_FLAGS]))),
             },
             Ty::Void => unreachable!("no operand is void"),
         }
@@ -169,7 +169,7 @@ impl Maker {
                 let x = self.b.zext(Ty::I64, v);
                 self.b.set(slot(rng, I64S), x);
             }
-            Ty::Flags => self.b.set(Slot(FLAGS), v),
+            Ty::Flags => self.b.set(Slot(rng.pick(&[FLAGS, FLAGS, MORE_FLAGS])), v),
             Ty::Void => {}
         }
     }

@@ -82,7 +82,8 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 if let Some((slot, kind)) = *pending {
                     self.save_flags(slot, kind);
-                } else if let Some((slot, rule)) = *ruled {
+                }
+                if let Some((slot, rule)) = *ruled {
                     self.save_by_rule(slot, rule);
                 }
                 self.a.jmp(*to);

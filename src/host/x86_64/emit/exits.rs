@@ -62,9 +62,8 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
-        if self.map.flags.is_some_and(|flags| [then, other].into_iter().all(|b| self.plan.is_dead_in(b, flags))) {
-            self.drop_pending();
-        } else if !matches!(self.loc(cond), Loc::Cc(_)) {
+        self.drop_flags(|plan, slot| plan.is_dead_in(then, slot) && plan.is_dead_in(other, slot));
+        if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
             self.clobber();
         }

@@ -64,22 +64,14 @@ fn packed(nzcv: u64) -> u32 {
 }
 
 impl Emitter<'_> {
-    /// For a fault record: where flags are, and whose they are.
-    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
-        match (self.host.cur, self.host.pending) {
-            (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
-            (Some((_, Kind::Part { carry, .. })), Some(slot)) => (FlagsAt::HostPart { carry }, slot),
-            (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
-            _ => match self.rule_now() {
-                Some((slot, rule)) => (FlagsAt::Rule(rule), slot),
-                None => (FlagsAt::Slot, 0),
-            },
-        }
-    }
-
-    /// The slot that the host's flags were to be saved in is going to be overwritten unseen.
-    pub(super) fn drop_pending(&mut self) {
-        (self.host.pending, self.host.ruled) = (None, false);
+    /// For fault records: where flags are, and whose they are. Those of two slots may be elsewhere.
+    pub(super) fn flags_at(&self) -> [Option<(FlagsAt, u16)>; 2] {
+        let host = self.pending_kind().map(|(slot, kind)| match kind {
+            Kind::Int { inverted } => (FlagsAt::Host { inverted }, slot),
+            Kind::Part { carry, .. } => (FlagsAt::HostPart { carry }, slot),
+            Kind::Fcmp { swapped } => (FlagsAt::HostFcmp { swapped }, slot),
+        });
+        [host, self.rule_now().map(|(slot, rule)| (FlagsAt::Rule(rule), slot))]
     }
 
     /// The slot whose flags stand in the host's only, and their kind.
@@ -224,11 +216,11 @@ impl Emitter<'_> {
 
     /// Guest flags that stand in the host's only, or are known by their rule, go to their slot.
     pub(super) fn save_pending(&mut self) {
-        match self.pending_kind() {
-            Some((slot, kind)) => self.save_flags(slot, kind),
-            None => self.save_ruled(),
+        if let Some((slot, kind)) = self.pending_kind() {
+            self.save_flags(slot, kind);
         }
         (self.host.cur, self.host.pending) = (None, None);
+        self.save_ruled();
     }
 
     /// The host's flags, which mean this, to a slot. Takes scratch.
@@ -298,6 +290,7 @@ impl Emitter<'_> {
     /// The value in the host's flags becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
         let live = self.live_after(v);
+        self.save_conditions();
         self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
@@ -633,7 +626,7 @@ impl Emitter<'_> {
         }
         let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
         let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
-        if self.host.ruled && Some(slot) == self.map.flags && (other_needed || !in_host) {
+        if self.host.ruled && (Some(slot) != self.map.flags || other_needed || !in_host) {
             self.clobber();
             self.save_ruled();
         }

@@ -3,10 +3,11 @@
 use super::super::SCRATCH;
 use super::super::alloc::Loc;
 use super::super::asm::{Alu, Mem, Rm, Size};
+use super::super::plan::Plan;
 use super::Emitter;
 use super::flags::Kind;
 use crate::{FlagsOp, FlagsRule, RuleOperand};
-use ir::{BlockId, Val};
+use ir::{BlockId, Op, Val};
 
 impl Emitter<'_> {
     /// The flags slot and its rule, if it is stale in memory and in the host's flags.
@@ -23,9 +24,7 @@ impl Emitter<'_> {
         self.tracker.start(self.map.homed.len(), self.rules[n]);
         self.host = std::mem::take(&mut self.entry[n]);
         self.host.ruled |= self.rules[n].is_some() && self.host.pending.is_none() && !self.found[n];
-        if self.map.flags.is_some_and(|flags| self.plan.is_dead_in(id, flags)) {
-            self.host.forget();
-        }
+        self.drop_flags(|plan, slot| plan.is_dead_in(id, slot));
     }
 
     /// Whether a successor takes flags as they are: where they stand, or by their rule, or not at all. Else they must be in their slot.
@@ -38,7 +37,15 @@ impl Emitter<'_> {
             return true;
         }
         debug_assert!(self.rules[n].is_none() || self.rules[n] == self.tracker.rule, "the rule at block {n}");
-        self.rules[n].is_some() || self.map.flags.is_some_and(|flags| self.plan.is_dead_in(b, flags))
+        let flags = self.map.flags;
+        let stale = self.host.pending.into_iter().chain(flags.filter(|_| self.host.ruled));
+        stale.into_iter().all(|s| self.plan.is_dead_in(b, s) || Some(s) == flags && self.rules[n].is_some())
+    }
+
+    /// Flags that are stale in their slots, in which nobody will see them.
+    pub(super) fn drop_flags(&mut self, dead: impl Fn(&Plan, u16) -> bool) {
+        self.host.pending = self.host.pending.filter(|&slot| !dead(self.plan, slot));
+        self.host.ruled &= self.map.flags.is_some_and(|slot| !dead(self.plan, slot));
     }
 
     /// Before instruction `i`, which may overwrite what the rule is made of: flags that somebody will see are saved. Whether nobody will
@@ -198,6 +205,9 @@ impl Emitter<'_> {
     /// Whether nobody can see any more what is in the flags slot when this instruction is done, nor sees it by a fault of it.
     pub(super) fn flags_die_here(&self) -> bool {
         let at = self.now as usize;
-        self.now < self.end && self.plan.flags_dead[at] && !self.r.insts[at].op.can_fault()
+        let op = &self.r.insts.get(at).map(|i| i.op);
+        self.now < self.end
+            && self.plan.flags_dead[at]
+            && op.is_some_and(|op| !op.can_fault() && !matches!(op, Op::Call(..)))
     }
 }

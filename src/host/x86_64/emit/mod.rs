@@ -21,7 +21,7 @@ use super::local::Local;
 use super::plan::Plan;
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING};
-use crate::{Code, ExitRecord, FaultRecord, FlagsRule, Outside, Ref, Thunks};
+use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -416,9 +416,15 @@ impl Emitter<'_> {
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
         self.fenced = false;
-        let (flags, flags_slot) = self.flags_at();
+        let flags = self.flags_at();
         let at = self.a.here();
-        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
+        let mut record = |(flags, flags_slot)| {
+            self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
+        };
+        match flags {
+            [None, None] => record((FlagsAt::Slot, 0)),
+            some => some.into_iter().flatten().for_each(record),
+        }
     }
 
     /// The value's bits in the scratch register.
