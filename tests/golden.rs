@@ -72,10 +72,11 @@ fn compiler(guest: &Guest) -> Compiler {
 fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc: u64) -> Translated {
     let mut b = Builder::new(guest.state.types);
     let features = guest.cpus[0].features;
-    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, features, guards: false };
+    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders: &[], features, guards: false };
     (guest.translate)(&mut t, pc, 0);
     ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
-    let request = Request { region: &b.region, first_exit: EXITS, first_link: LINKS, first_site: SITES };
+    let request =
+        Request { region: &b.region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: None, hot: false };
     let (asm, out) = compiler.compile(request);
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.

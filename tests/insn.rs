@@ -125,8 +125,14 @@ impl World {
     ) -> Ran {
         let (mut b, mut code) = (Builder::new(guest.state.types), Words(pc & !1, code));
         let mode = (guest.mode)(&self.state);
-        let mut t =
-            Translation { b: &mut b, code: &mut code, max_insns, features: guest.cpus[0].features, guards: false };
+        let mut t = Translation {
+            b: &mut b,
+            code: &mut code,
+            max_insns,
+            leaders: &[],
+            features: guest.cpus[0].features,
+            guards: false,
+        };
         (guest.translate)(&mut t, pc, mode);
         ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
         let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();

@@ -3,13 +3,14 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
+use crate::hot::BackEdge;
 use crate::save::Recipe;
-use crate::stats::{Clock, Made, Stage, Stats};
+use crate::stats::{Clock, Made as Counted, Stage, Stats};
 use crate::store::Store;
 use crate::unit::{Cell, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
-use host::x86_64::{Compiler, Map, Request, thunks};
+use host::x86_64::{Compiler, Homes, Map, Request, thunks};
 use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::collections::{BTreeMap, HashMap};
@@ -41,6 +42,16 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// A region to be compiled: the ranges of guest bytes that it was made from, the pieces of a hot one (else 0), and up to where code was read for
+/// one that may be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made<'a> {
+    pub(crate) region: &'a ir::Region,
+    pub(crate) ranges: &'a [(u64, u64)],
+    pub(crate) pieces: u32,
+    pub(crate) read_to: Option<u64>,
+}
+
 /// A translated region.
 #[derive(Debug)]
 pub(crate) struct RegionInfo {
@@ -48,15 +59,31 @@ pub(crate) struct RegionInfo {
     /// Guest bytes [start, end) it was made from.
     start: u64,
     end: u64,
+    /// Further ranges of guest bytes, of a hot region.
+    more: Vec<(u64, u64)>,
+    /// The pieces that a hot region was made of; 0: it is none.
+    pub(crate) pieces: u32,
     /// Host code [code, code_end).
     pub(crate) code: u64,
     pub(crate) code_end: u64,
     pub(crate) faults: Vec<FaultRecord>,
+    homes: Option<Homes>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
     pub(crate) live: bool,
     /// What is needed to store it, if it is to be stored and is not yet.
     pub(crate) recipe: Option<Box<Recipe>>,
+}
+
+impl RegionInfo {
+    fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        std::iter::once((self.start, self.end)).chain(self.more.iter().copied())
+    }
+
+    /// The guest pages that its bytes are in, some perhaps several times.
+    fn guest_pages(&self) -> impl Iterator<Item = u64> {
+        self.ranges().flat_map(|(start, end)| start >> PAGE_BITS..=(end - 1) >> PAGE_BITS)
+    }
 }
 
 const PAGE_BITS: u32 = 12;
@@ -69,15 +96,17 @@ pub(crate) fn address(pc: u64) -> u64 {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    guest: &'static Guest,
-    options: Options,
+    pub(crate) guest: &'static Guest,
+    pub(crate) options: Options,
     pub(crate) arena: Arena,
     pub(crate) compiler: Compiler,
-    builder: Builder,
+    pub(crate) builder: Builder,
     pub(crate) regions: Vec<RegionInfo>,
-    table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
+    pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
+    /// Backward jumps whose counts have ended, by where they lead.
+    pub(crate) back: HashMap<u64, Vec<BackEdge>, BuildHasherDefault<KeyHasher>>,
     /// Regions for the interpreter.
     interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
     /// Link slots that are not linked: slot → (exit code it points to).
@@ -128,7 +157,7 @@ impl Cache {
         let compiler = Compiler::new(map, thunks, options.host);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
             let (features, most) = (options.features, options.max_insns);
-            let setting = format!("{} {:?} {features:x} {most}", guest.name, compiler.features);
+            let setting = format!("{} {:?} {features:x} {most} {:?}", guest.name, compiler.features, options.hot);
             Store::new(folder, &setting, thunks.all())
         });
         Cache {
@@ -140,6 +169,7 @@ impl Cache {
             regions: Vec::new(),
             table: HashMap::default(),
             pages: BTreeMap::new(),
+            back: HashMap::default(),
             interpreted: HashMap::default(),
             unlinked: HashMap::default(),
             sites: Vec::new(),
@@ -154,7 +184,9 @@ impl Cache {
         if let Some(r) = self.interpreted.get(&key) {
             return Arc::clone(r);
         }
-        self.front_end(key, code);
+        let max_insns = self.options.max_insns;
+        self.front_end(key, code, max_insns, &[]);
+        self.log_translation(key, code);
         let region = Arc::new(self.builder.region.clone());
         self.interpreted.insert(key, Arc::clone(&region));
         region
@@ -170,24 +202,42 @@ impl Cache {
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
     pub(crate) fn translate(&mut self, key: Key, code: &dyn CodeSource) -> Option<u64> {
-        // More than any region needs, checked before so that nothing is lost.
-        if !self.arena.has_room(256 << 10, 1024, 1024, 4096) {
+        if !self.has_room() {
             return None;
         }
+        let mut clock = Clock::start(self.stats);
+        let max_insns = self.options.max_insns;
+        let read_to = self.front_end(key, code, max_insns, &[]);
+        clock.end(Stage::FrontEnd);
+        self.log_translation(key, code);
+        let region = std::mem::take(&mut self.builder.region);
+        let made = Made { region: &region, ranges: &[(region.pc, region.end)], pieces: 0, read_to: Some(read_to) };
+        let at = self.publish(key, made, code);
+        self.builder.region = region;
+        Some(at)
+    }
+
+    /// Whether there is more room than any region needs.
+    pub(crate) fn has_room(&self) -> bool {
+        self.arena.has_room(256 << 10, 1024, 1024, 4096)
+    }
+
+    /// Compiles a region and puts it where it can be found; its code's address.
+    pub(crate) fn publish(&mut self, key: Key, made: Made, code: &dyn CodeSource) -> u64 {
         let (log, pc) = (self.options.log, key.0);
         let mut clock = Clock::start(self.stats);
-        let read_to = self.front_end(key, code);
-        clock.end(Stage::FrontEnd);
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let first_site = self.arena.next_site();
-        let request = Request { region: &self.builder.region, first_exit, first_link, first_site };
+        let (count, hot) = (self.options.hot, made.pieces > 0);
+        let request = Request { region: made.region, first_exit, first_link, first_site, count, hot };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
         self.arena.write(&asm.buf);
         if log.out_asm && in_filter(log.filter, pc) {
-            code.log(&format!("OUT {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
+            let tier = if hot { "HOT" } else { "OUT" };
+            code.log(&format!("{tier} {pc:#x}: {} bytes at {at:#x}\n{}\n", asm.buf.len(), hex(&asm.buf)));
         }
         if self.options.profile {
             code.placed(Some(pc), at, &asm.buf);
@@ -200,24 +250,29 @@ impl Cache {
             self.sites.push(Box::new(*site));
             self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
-        for (n, (_, stub)) in out.links.iter().enumerate() {
-            let target = at + u64::from(*stub);
+        for (n, &(pc, stub)) in out.links.iter().enumerate() {
+            if pc == host::COUNTER {
+                self.arena.add_link(stub.into());
+                continue;
+            }
+            let target = at + u64::from(stub);
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
-        let recipe = self.recipe(key, read_to, &out, code);
-        self.add(key, at, len, out.faults, recipe);
+        let recipe = made.read_to.and_then(|end| self.recipe(key, end, &out, code));
+        self.add(key, &made, (at, at + len), out, recipe);
         clock.end(Stage::BackEnd);
-        self.count(len);
-        Some(at)
+        self.count(&made, len);
+        at
     }
 
     /// Counts the region that was made.
-    fn count(&self, host_bytes: u64) {
+    fn count(&self, made: &Made, host_bytes: u64) {
         if let Some(s) = self.stats {
-            s.made(Made::Regions, 1);
-            s.made(Made::GuestInsns, u64::from(self.builder.region.guest_insns));
-            s.made(Made::HostBytes, host_bytes);
+            s.made(Counted::Regions, u64::from(made.pieces == 0));
+            s.made(Counted::HotRegions, u64::from(made.pieces > 0));
+            s.made(Counted::GuestInsns, u64::from(made.region.guest_insns));
+            s.made(Counted::HostBytes, host_bytes);
         }
     }
 
@@ -242,15 +297,15 @@ impl Cache {
         }))
     }
 
-    /// Guest code to IR, in the builder; up to where code was read.
-    fn front_end(&mut self, key: Key, code: &dyn CodeSource) -> u64 {
+    /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders. Up to where code was read.
+    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) -> u64 {
         let (pc, mode) = key;
         let mut reader = Reader { source: code, end: address(pc) };
-        let max_insns = self.options.max_insns;
         let mut t = Translation {
             b: &mut self.builder,
             code: &mut reader,
             max_insns,
+            leaders,
             features: self.options.features,
             guards: code.guards(),
         };
@@ -260,23 +315,45 @@ impl Cache {
             Ok(()),
             "translation at {pc:#x}"
         );
-        let read_to = reader.end;
-        self.log_translation(key, code);
-        read_to
+        reader.end
     }
 
-    fn add(&mut self, key: Key, code: u64, len: u64, faults: Vec<FaultRecord>, recipe: Option<Box<Recipe>>) {
+    /// Enters a region. If there is another of its key, what leads there leads here from now on.
+    fn add(
+        &mut self,
+        key: Key,
+        made: &Made,
+        (code, code_end): (u64, u64),
+        out: host::Code,
+        recipe: Option<Box<Recipe>>,
+    ) {
         let n = self.regions.len() as u32;
-        let start = address(key.0);
-        let end = self.builder.region.end.max(start + 1);
-        for page in start >> PAGE_BITS..=(end - 1) >> PAGE_BITS {
+        let mut bytes = made.ranges.iter().map(|&(start, end)| (address(start), end.max(address(start) + 1)));
+        let (start, end) = bytes.next().expect("a region is made of something");
+        let mut info = RegionInfo {
+            key,
+            start,
+            end,
+            more: bytes.collect(),
+            pieces: made.pieces,
+            code,
+            code_end,
+            faults: out.faults,
+            homes: out.homes,
+            incoming: Vec::new(),
+            live: true,
+            recipe,
+        };
+        for page in info.guest_pages() {
             self.pages.entry(page).or_default().push(n);
         }
-        let code_end = code + len;
-        let incoming = Vec::new();
-        let info = RegionInfo { key, start, end, code, code_end, faults, incoming, live: true, recipe };
+        if let Some(before) = self.table.insert(key, n) {
+            info.incoming = std::mem::take(&mut self.regions[before as usize].incoming);
+            for (slot, _) in &info.incoming {
+                self.set_slot(*slot, code);
+            }
+        }
         self.regions.push(info);
-        self.table.insert(key, n);
     }
 
     /// Points the link slot at the region of `key`, which must be there.
@@ -300,13 +377,13 @@ impl Cache {
             return;
         };
         if let Some(s) = self.stats {
-            s.made(Made::Links, 1);
+            s.made(Counted::Links, 1);
         }
         self.set_slot(slot, code);
         self.unlinked.remove(&slot);
     }
 
-    fn set_slot(&self, slot: u64, code: u64) {
+    pub(crate) fn set_slot(&self, slot: u64, code: u64) {
         match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
             Some(unit) => unit.set_slot(slot, code),
             None => self.arena.set_link(slot, code),
@@ -335,14 +412,14 @@ impl Cache {
             .flat_map(|(_, list)| list.iter().copied())
             .filter(|&n| {
                 let r = &self.regions[n as usize];
-                r.live && r.start < end && start < r.end
+                r.live && r.ranges().any(|r| r.0 < end && start < r.1)
             })
             .collect();
         for &n in &hit {
             self.drop_region(n);
         }
         if let Some(s) = self.stats {
-            s.made(Made::Invalidated, hit.len() as u64);
+            s.made(Counted::Invalidated, hit.len() as u64);
         }
         let stored = self.store.as_mut().and_then(|s| s.invalidate(start, end));
         let any_stored = stored.is_some();
@@ -359,9 +436,9 @@ impl Cache {
             self.table.remove(&r.key);
         }
         let incoming = std::mem::take(&mut r.incoming);
-        let (first, last) = (r.start >> PAGE_BITS, (r.end - 1) >> PAGE_BITS);
+        let pages: Vec<u64> = r.guest_pages().collect();
         self.unlink(incoming);
-        for page in first..=last {
+        for page in pages {
             if let Some(list) = self.pages.get_mut(&page) {
                 list.retain(|&m| m != n);
             }
@@ -373,6 +450,7 @@ impl Cache {
         self.regions.clear();
         self.table.clear();
         self.interpreted.clear();
+        self.back.clear();
         self.pages.clear();
         self.unlinked.clear();
         self.sites.clear();
@@ -387,18 +465,24 @@ impl Cache {
         self.arena.clear();
     }
 
-    /// The fault record for a host address, if an access that can fault stands there.
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+    /// The region whose code is at a host address, if it is a fresh one.
+    fn region_at(&self, host: u64) -> Option<&RegionInfo> {
         // Regions are placed in rising order.
-        let Some(n) = self.regions.partition_point(|r| r.code <= host).checked_sub(1) else {
-            return self.store.as_ref()?.fault_at(host);
-        };
-        let r = &self.regions[n];
-        if host >= r.code_end {
-            return self.store.as_ref()?.fault_at(host);
+        let n = self.regions.partition_point(|r| r.code <= host).checked_sub(1)?;
+        Some(&self.regions[n]).filter(|r| host < r.code_end)
+    }
+
+    /// The registers of slots in the code at a host address.
+    pub(crate) fn homes_at(&self, host: u64) -> &Homes {
+        self.region_at(host).and_then(|r| r.homes.as_ref()).unwrap_or(&self.compiler.map.homes)
+    }
+
+    /// The fault records for a host address, if an access that can fault stands there.
+    pub(crate) fn faults_at(&self, host: u64) -> &[FaultRecord] {
+        match self.region_at(host) {
+            Some(r) => faults_at(&r.faults, (host - r.code) as u32),
+            None => self.store.as_ref().map_or(&[], |s| s.faults_at(host)),
         }
-        let at = (host - r.code) as u32;
-        r.faults.iter().find(|f| f.at == at).copied()
     }
 
     fn log_translation(&self, key: Key, code: &dyn CodeSource) {
@@ -426,6 +510,13 @@ impl Cache {
     }
 }
 
+/// Those of a region's fault records that are of the access at an offset.
+pub(crate) fn faults_at(faults: &[FaultRecord], at: u32) -> &[FaultRecord] {
+    let first = faults.iter().position(|f| f.at == at).unwrap_or(faults.len());
+    let n = faults[first..].iter().take_while(|f| f.at == at).count();
+    &faults[first..first + n]
+}
+
 /// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.
 fn may_store(options: &Options) -> bool {
     let log = options.log;
@@ -440,7 +531,7 @@ fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn C
         p.placed(None, at, &asm.buf);
     }
     arena.write(&asm.buf);
-    offsets.at(at)
+    offsets.at(at, serve)
 }
 
 pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {

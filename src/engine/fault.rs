@@ -3,7 +3,6 @@
 use crate::{Cpu, Fault};
 use host::FlagsAt;
 use host::x86_64::asm::Reg;
-use ir::{Op, Ty};
 use libc::{c_int, siginfo_t, ucontext_t};
 
 /// Where `ucontext_t` has a general register, by its number in instructions.
@@ -62,9 +61,10 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     }
     let engine = cpu.engine();
     let cache = engine.cache.lock();
-    let Some(record) = cache.fault_at(rip) else { return false };
+    let records = cache.faults_at(rip);
+    let Some(record) = records.first() else { return false };
     let fp = context.uc_mcontext.fpregs;
-    let map = &cache.compiler.map;
+    let map = cache.homes_at(rip);
     let guest = engine.guest();
     for (s, slot) in guest.state.slots.iter().enumerate() {
         let at = slot.offset as usize;
@@ -78,11 +78,13 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             cpu.raw.guest[at..at + 16].copy_from_slice(&v.to_le_bytes());
         }
     }
-    if record.flags != FlagsAt::Slot {
+    let eflags = gregs[libc::REG_EFL as usize] as u32;
+    for record in records.iter().filter(|r| r.flags != FlagsAt::Slot) {
         let slot = ir::Slot(record.flags_slot);
-        let eflags = gregs[libc::REG_EFL as usize] as u32;
-        let flags = remade_flags(record.flags, |slot| cpu.get(ir::Slot(slot)))
-            .unwrap_or_else(|| host_flags(record.flags, eflags, cpu.get(slot) as u32));
+        let flags = match record.flags {
+            FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot))),
+            at => host_flags(at, eflags, cpu.get(slot) as u32),
+        };
         cpu.set(slot, flags.into());
     }
     if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
@@ -135,7 +137,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, z, s, o) = (bit(0), bit(2), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot | FlagsAt::OfSub { .. } | FlagsAt::OfSubImm { .. } | FlagsAt::OfLogic { .. } => slot,
+        FlagsAt::Slot | FlagsAt::Rule(_) => slot,
         FlagsAt::Host { inverted } => s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
@@ -143,18 +145,4 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
             u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize])
         }
     }
-}
-
-/// Flags that were nowhere when the access faulted, from the values of slots.
-fn remade_flags(at: FlagsAt, value: impl Fn(u16) -> u64) -> Option<u32> {
-    let (a, b) = (ir::Val(0), ir::Val(1));
-    let (op, wide, args) = match at {
-        FlagsAt::Slot | FlagsAt::Host { .. } | FlagsAt::HostPart { .. } | FlagsAt::HostFcmp { .. } => return None,
-        FlagsAt::OfSub { a: x, b: y, wide } => (Op::FlagsSub(a, b), wide, [value(x), value(y)]),
-        FlagsAt::OfSubImm { a: x, imm, wide } => (Op::FlagsSub(a, b), wide, [value(x), i64::from(imm) as u64]),
-        FlagsAt::OfLogic { a: x, wide } => (Op::FlagsLogic(a), wide, [value(x), 0]),
-    };
-    let ty = if wide { Ty::I64 } else { Ty::I32 };
-    let args = [args[0].into(), args[1].into(), 0, 0];
-    Some(ir::eval(&op, Ty::Flags, &[ty; 4], &args, &mut 0) as u32)
 }

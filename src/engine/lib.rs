@@ -7,6 +7,7 @@ mod cpu;
 pub mod fault;
 mod folder;
 mod hash;
+mod hot;
 mod interpret;
 pub mod lock;
 mod memory;
@@ -134,6 +135,8 @@ pub struct Options {
     /// [`arch::Cpu::features`] of the model.
     pub features: u64,
     pub log: Log,
+    /// After how many backward jumps a loop is translated anew, as a whole; None: never.
+    pub hot: Option<u32>,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
     /// Where translations are stored.
@@ -156,6 +159,7 @@ impl Default for Options {
             max_insns: 64,
             code_size: 64 << 20,
             log: Log::default(),
+            hot: Some(1000),
             interpret: false,
             store: None,
             stats: false,

@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::cpu::Cpu;
+use crate::hot::BackEdge;
 use crate::lock::Lock;
 use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
@@ -17,7 +18,7 @@ pub struct Engine {
     guest: &'static Guest,
     code: &'static dyn CodeSource,
     pub(crate) cache: Lock<Cache>,
-    cpus: Lock<Vec<CpuPtr>>,
+    pub(crate) cpus: Lock<Vec<CpuPtr>>,
     /// What does not change: the thunks, the arena's range.
     thunks: host::Thunks,
     range: (u64, u64),
@@ -29,14 +30,14 @@ pub struct Engine {
     chain: bool,
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
-    generation: AtomicU32,
+    pub(crate) generation: AtomicU32,
     /// Whether another thread or process may see guest memory while a guest thread runs.
     concurrent: AtomicBool,
 }
 
 /// A registered Cpu.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct CpuPtr(NonNull<Cpu>);
+pub(crate) struct CpuPtr(pub(crate) NonNull<Cpu>);
 
 // SAFETY: others touch a Cpu only by its atomic fields, or when it does not run (under the engine's lock).
 unsafe impl Send for CpuPtr {}
@@ -259,6 +260,11 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
+            host::Exit::Hot { pc, from, counter } => {
+                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
+                self.heat(cpu, pc, BackEdge { from, counter: links + 8 * u64::from(counter) });
+                Next::Go(pc)
+            }
             host::Exit::Resume { pc } => {
                 let mode = (self.guest.mode)(&cpu.raw.guest);
                 self.set_mode(cpu, mode);

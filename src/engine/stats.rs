@@ -23,6 +23,8 @@ counted! {
     /// What translation made.
     Made {
         Regions "regions",
+        /// Hot loops, translated once more.
+        HotRegions "hot_regions",
         GuestInsns "guest_instructions",
         HostBytes "host_bytes",
         Links "links",
@@ -48,6 +50,7 @@ counted! {
         Goto "goto",
         Indirect "indirect",
         Poll "poll",
+        Hot "hot",
         Syscall "syscall",
         Resume "resume",
         FlushCode "flush_code",
@@ -62,6 +65,7 @@ impl Cause {
         match exit {
             host::Exit::Goto { .. } => Cause::Goto,
             host::Exit::Poll { .. } => Cause::Poll,
+            host::Exit::Hot { .. } => Cause::Hot,
             host::Exit::Resume { .. } => Cause::Resume,
             host::Exit::FlushCode { .. } => Cause::FlushCode,
             host::Exit::Trap { .. } => Cause::Trap,

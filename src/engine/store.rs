@@ -125,7 +125,7 @@ impl Store {
         self.attached.clear();
     }
 
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
-        self.units.iter().find(|u| u.has_code(host))?.fault_at(host)
+    pub(crate) fn faults_at(&self, host: u64) -> &[FaultRecord] {
+        self.units.iter().find(|u| u.has_code(host)).and_then(|u| u.faults_at(host)).unwrap_or(&[])
     }
 }

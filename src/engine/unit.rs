@@ -349,7 +349,9 @@ impl Unit {
         for r in blob.regions() {
             for c in blob.cells(r) {
                 let target = if c.linked != 0 { c.linked } else { r.code + c.stub };
-                self.write_cell(cell, at + u64::from(target));
+                // A counter's stub is where it begins.
+                let value = if c.pc == host::COUNTER { u64::from(c.stub) } else { at + u64::from(target) };
+                self.write_cell(cell, value);
                 cell += 8;
             }
             for s in blob.sites(r) {
@@ -412,7 +414,7 @@ impl Unit {
         (self.file..self.file + self.len()).contains(&at)
     }
 
-    pub(crate) fn fault_at(&self, host: u64) -> Option<FaultRecord> {
+    pub(crate) fn faults_at(&self, host: u64) -> Option<&[FaultRecord]> {
         let at = host - self.file;
         let entries = self.view?.entries();
         let entry = &entries[entries.partition_point(|e| e.blob <= at).checked_sub(1)?];
@@ -421,6 +423,6 @@ impl Unit {
         let regions = blob.regions();
         let r = &regions[regions.partition_point(|r| u64::from(r.code) <= at).checked_sub(1)?];
         let at = (at - u64::from(r.code)) as u32;
-        blob.faults(r).iter().find(|f| f.at == at).copied()
+        Some(crate::cache::faults_at(blob.faults(r), at))
     }
 }

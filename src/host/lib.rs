@@ -46,6 +46,13 @@ pub enum Exit {
     Poll {
         pc: u64,
     },
+    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there. The counter stands in
+    /// the place of this link slot of its region.
+    Hot {
+        pc: u64,
+        from: u64,
+        counter: u32,
+    },
     Resume {
         pc: u64,
     },
@@ -87,15 +94,73 @@ pub enum FlagsAt {
     HostPart { carry: bool },
     /// In the host's flags as a floating-point comparison leaves them, operands swapped or not.
     HostFcmp { swapped: bool },
-    /// Nowhere: those of a - b, whose operands stand in these slots. Here and below, `wide` is 64 bits, else 32.
-    OfSub { a: u16, b: u16, wide: bool },
-    /// Nowhere: those of a - `imm`.
-    OfSubImm { a: u16, imm: i16, wide: bool },
-    /// Nowhere: N and Z of a.
-    OfLogic { a: u16, wide: bool },
+    /// Nowhere: this makes them again.
+    Rule(FlagsRule),
 }
 
-/// What an access that can fault needs, for guest state to be exact when it does.
+/// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlagsRule {
+    pub op: FlagsOp,
+    /// The operands are of 64 bits, else of 32.
+    pub wide: bool,
+    pub a: RuleOperand,
+    pub b: RuleOperand,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlagsOp {
+    Sub,
+    Add,
+    And,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleOperand {
+    /// What a slot holds, and a constant added to it.
+    Slot {
+        slot: u16,
+        add: i32,
+    },
+    Const(i32),
+}
+
+impl FlagsRule {
+    /// Itself, if no more than one operand has to be computed first.
+    pub(crate) fn checked(self) -> Option<FlagsRule> {
+        let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
+        let right_is_small = matches!(self.b, RuleOperand::Const(_));
+        let same = self.op == FlagsOp::And && self.a == self.b;
+        (plain(self.a) || plain(self.b) || right_is_small || same).then_some(self)
+    }
+
+    pub(crate) const fn ty(&self) -> Ty {
+        if self.wide { Ty::I64 } else { Ty::I32 }
+    }
+
+    pub fn uses(&self, slot: u16) -> bool {
+        [self.a, self.b].iter().any(|o| matches!(o, RuleOperand::Slot { slot: s, .. } if *s == slot))
+    }
+
+    /// The flags, as [`ir::Ty::Flags`] has them in memory, by what `get` finds in a slot.
+    pub fn evaluate(&self, get: impl Fn(u16) -> u64) -> u32 {
+        let ty = self.ty();
+        let value = |o: RuleOperand| match o {
+            RuleOperand::Slot { slot, add } => get(slot).wrapping_add_signed(i64::from(add)) & ty.mask(),
+            RuleOperand::Const(c) => i64::from(c) as u64 & ty.mask(),
+        };
+        let (a, b) = (value(self.a), value(self.b));
+        let v = ir::Val(0);
+        let (op, args) = match self.op {
+            FlagsOp::Sub => (Op::FlagsSub(v, v), [a, b, 0, 0]),
+            FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
+            FlagsOp::And => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
+        };
+        ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32
+    }
+}
+
+/// What an access that can fault needs, for guest state to be exact when it does. Two that follow each other may be of one access: for two slots of flags.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultRecord {
     /// Offset of the host instruction in the region's code.
@@ -132,6 +197,8 @@ pub struct Thunks {
     pub site: u64,
     /// Goes to the address that marks the empty shadow stack, if a guest should want that.
     pub sentinel: u64,
+    /// What the site thunk calls: `extern "C" fn(cpu, site)`.
+    pub serve: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
     /// Called to make the system call that returns to the guest address in rax; returns if all is done.
@@ -172,6 +239,9 @@ pub struct Ref {
     pub to: Outside,
 }
 
+/// In the place of a link's guest address: the slot is a counter, which begins at this.
+pub const COUNTER: u64 = 0x8000_dead_0000_0003;
+
 /// A region's code, to be placed.
 #[derive(Debug, Default)]
 pub struct Code {
@@ -180,6 +250,8 @@ pub struct Code {
     pub links: Vec<(u64, u32)>,
     pub faults: Vec<FaultRecord>,
     pub sites: Vec<Site>,
+    /// The homes of slots, if they are the region's own.
+    pub homes: Option<x86_64::Homes>,
     /// Fields of the code that refer to something outside it.
     pub refs: Vec<Ref>,
 }

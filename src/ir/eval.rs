@@ -107,6 +107,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::Const(_)
         | Op::ConstV(_)
         | Op::Insn { .. }
+        | Op::Poll { .. }
         | Op::Get(_)
         | Op::Set(..)
         | Op::FpFlagsGet

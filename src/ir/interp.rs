@@ -281,7 +281,7 @@ impl Run<'_, '_, '_> {
             }
             Op::ClearExcl => self.machine.monitor = None,
             Op::Fence(kind) => self.machine.memory.fence(kind),
-            Op::Prefetch(_) => {}
+            Op::Prefetch(_) | Op::Poll { .. } => {}
             Op::Call(helper, args) => return self.call(helper, args),
             _ => return Ok(self.pure(op, ty)),
         }

@@ -8,6 +8,7 @@ pub mod fold;
 pub mod helper;
 pub mod interp;
 pub mod op;
+pub mod opt;
 pub mod region;
 pub mod text;
 pub mod types;

@@ -464,6 +464,10 @@ pub enum Op {
         pc: u64,
         extra: u32,
     },
+    /// Leaves if somebody asked for it; the guest then goes on at `pc`. At the head of a block that a backward jump leads to.
+    Poll {
+        pc: u64,
+    },
     /// Guest state.
     Get(Slot),
     Set(Slot, Val),
@@ -652,7 +656,7 @@ impl Op {
     pub fn map_args(&mut self, mut f: impl FnMut(Val) -> Val) {
         use Op::*;
         match self {
-            Const(_) | ConstV(_) | Insn { .. } | Get(_) | FpFlagsGet | ClearExcl | Fence(_) => {}
+            Const(_) | ConstV(_) | Insn { .. } | Poll { .. } | Get(_) | FpFlagsGet | ClearExcl | Fence(_) => {}
             Set(_, a)
             | FpFlagsSet(a)
             | Un(_, a)
@@ -740,7 +744,8 @@ impl Op {
             | Op::AtomicRmw(..)
             | Op::CmpXchg { .. }
             | Op::LoadExcl(..)
-            | Op::StoreExcl(..) => true,
+            | Op::StoreExcl(..)
+            | Op::Poll { .. } => true,
             Op::Call(h, _) => h.can_exit,
             _ => false,
         }
@@ -762,6 +767,7 @@ impl Op {
             | Fence(_)
             | Load(_)
             | Insn { .. }
+            | Poll { .. }
             | Prefetch(_)
             | FlagsFcmp { .. }
             | Fma { .. }

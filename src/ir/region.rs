@@ -168,6 +168,27 @@ impl Term {
             _ => {}
         }
     }
+    /// Replaces each value operand by `f` of it.
+    pub fn map_args(&mut self, f: impl Fn(Val) -> Val) {
+        match self {
+            Term::Branch { cond: v, .. }
+            | Term::CallIndirect { pc: v, .. }
+            | Term::Return { pc: v }
+            | Term::Indirect { pc: v }
+            | Term::FlushCode { addr: v, .. } => *v = f(*v),
+            _ => {}
+        }
+    }
+
+    /// Replaces each block it can go on to by `f` of it.
+    pub fn map_successors(&mut self, f: impl Fn(BlockId) -> BlockId) {
+        match self {
+            Term::Jump(b) => *b = f(*b),
+            Term::Branch { then, other, .. } => (*then, *other) = (f(*then), f(*other)),
+            _ => {}
+        }
+    }
+
     /// The blocks it can go on to.
     pub fn successors(&self) -> impl Iterator<Item = BlockId> {
         let pair = match *self {

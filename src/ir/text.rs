@@ -62,6 +62,7 @@ fn op(r: &Region, op: &Op, names: Names) -> String {
         },
         Op::Insn { pc, extra: 0 } => format!("-- {pc:#x}"),
         Op::Insn { pc, extra } => format!("-- {pc:#x} extra {extra:#x}"),
+        Op::Poll { pc } => format!("poll {pc:#x}"),
         Op::Get(slot) => format!("get {}", names(slot)),
         Op::Set(slot, v) => format!("set {}, {v:?}", names(slot)),
         Op::Load(mem) => format!("load{}", memory(&mem)),

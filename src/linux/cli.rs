@@ -153,6 +153,10 @@ static ROWS: &[Row] = &[
         o.stats_file = Some(v.to_vec());
         Ok(())
     }, true),
+    row("hot", "HOT", Value("count"), "translate loops as a whole after so many rounds (0: at once, off: never)", |o, v| {
+        o.hot = Some(if v == b"off" { None } else { Some(number(v)?.try_into().map_err(|_| "is too large")?) });
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map, where perf finds names of translations", |o, _| {
         o.perfmap = true;
         Ok(())

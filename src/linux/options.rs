@@ -88,6 +88,8 @@ pub struct Options {
     pub code_size: Option<u64>,
     /// `-seed`
     pub seed: Option<u64>,
+    /// `-hot`; Some(None): never.
+    pub hot: Option<Option<u32>>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
     /// `-cache`: the folder of stored translations, or `off`.

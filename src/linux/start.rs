@@ -240,6 +240,7 @@ fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Fol
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret,
+        hot: options.hot.unwrap_or(default.hot).filter(|_| !options.one_insn && !options.log.has(Log::NOCHAIN)),
         store,
         host: options.features.unwrap_or(default.host),
         stats: stats::wanted(options),

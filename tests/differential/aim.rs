@@ -140,8 +140,14 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     for _ in 0..24 {
         let mut b = Builder::new(guest.state.types);
         let mut code = Bytes(start.at, start.code);
-        let mut t =
-            Translation { b: &mut b, code: &mut code, max_insns: 16, features: guest.cpus[0].features, guards: false };
+        let mut t = Translation {
+            b: &mut b,
+            code: &mut code,
+            max_insns: 16,
+            leaders: &[],
+            features: guest.cpus[0].features,
+            guards: false,
+        };
         (guest.translate)(&mut t, pc, (guest.mode)(&state));
         let mut machine = Machine { state: &mut state, slots: start.slots, memory: &mut memory, fp_flags, monitor };
         let outcome = interp::run(&b.region, &mut machine);

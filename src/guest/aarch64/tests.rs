@@ -36,6 +36,7 @@ fn region(cpu: &arch::Cpu, words: &[u32], mode: u32) -> Region {
         b: &mut b,
         code: &mut code,
         max_insns: words.len() as u32,
+        leaders: &[],
         features: cpu.features,
         guards: false,
     };
@@ -83,8 +84,14 @@ fn a_region_ends_where_the_code_does() {
     // NOP; NOP, then nothing.
     let mut b = Builder::new(AARCH64.state.types);
     let mut code = Words(&[0xd503_201f; 2]);
-    let mut t =
-        Translation { b: &mut b, code: &mut code, max_insns: 100, features: AARCH64.cpus[0].features, guards: false };
+    let mut t = Translation {
+        b: &mut b,
+        code: &mut code,
+        max_insns: 100,
+        leaders: &[],
+        features: AARCH64.cpus[0].features,
+        guards: false,
+    };
     (AARCH64.translate)(&mut t, 0x1000, 0);
     assert_eq!(b.region.blocks[0].term, Term::Goto { pc: 0x1008 });
     assert_eq!((b.region.end, b.region.guest_insns), (0x1008, 2));

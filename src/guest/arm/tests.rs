@@ -23,7 +23,14 @@ impl Code for Bytes {
 fn translate(pc: u64, code: &[u8], mode: u32, max_insns: u32) -> Region {
     let mut b = Builder::new(ARM.state.types);
     let mut bytes = Bytes(code.to_vec());
-    let mut t = Translation { b: &mut b, code: &mut bytes, max_insns, features: ARM.cpus[0].features, guards: false };
+    let mut t = Translation {
+        b: &mut b,
+        code: &mut bytes,
+        max_insns,
+        leaders: &[],
+        features: ARM.cpus[0].features,
+        guards: false,
+    };
     (ARM.translate)(&mut t, pc, mode);
     b.region
 }

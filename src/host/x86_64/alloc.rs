@@ -304,7 +304,7 @@ impl Emitter<'_> {
         let root = self.root(v);
         let home = self.plan.home[root.0 as usize];
         if home != NO_HOME
-            && let Some(r) = self.map.gpr[home as usize]
+            && let Some(r) = self.map.homes.gpr[home as usize]
         {
             self.free_home(r);
             self.gpr.locked |= 1 << r.0;
@@ -472,7 +472,7 @@ impl Emitter<'_> {
         let root = self.root(v);
         let home = self.plan.home[root.0 as usize];
         if home != NO_HOME
-            && let Some(x) = self.map.xmm[home as usize]
+            && let Some(x) = self.map.homes.xmm[home as usize]
         {
             self.free_xhome(x);
             self.xmm.locked |= 1 << x.0;

@@ -7,7 +7,9 @@
 mod alloc;
 pub mod asm;
 mod emit;
+mod local;
 mod plan;
+mod rules;
 pub mod thunks;
 
 mod features;
@@ -37,30 +39,43 @@ fn xhomes(features: Features) -> impl Iterator<Item = Xmm> {
     (0..low).chain(16..high).map(Xmm)
 }
 
+/// The registers of slots that have one, by slot.
+#[derive(Clone, Debug)]
+pub struct Homes {
+    pub gpr: Vec<Option<Reg>>,
+    pub xmm: Vec<Option<Xmm>>,
+}
+
 /// Where the slots of a guest are while its code runs.
 #[derive(Clone, Debug)]
 pub struct Map {
     pub state: StateMap,
-    /// By slot.
-    pub gpr: Vec<Option<Reg>>,
-    pub xmm: Vec<Option<Xmm>>,
+    pub homes: Homes,
     /// By slot: whether it has a home of either kind.
     pub(crate) homed: Vec<bool>,
+    /// The (first) slot of guest flags.
+    pub(crate) flags: Option<u16>,
 }
 
 impl Map {
     /// Gives the guest's registers their homes.
     pub fn new(state: StateMap, features: Features) -> Map {
+        Map::with(state, features, HOMES.len(), 32)
+    }
+
+    /// The same with so many homes of each kind at most.
+    pub fn with(state: StateMap, features: Features, ints: usize, vectors: usize) -> Map {
         let n = state.slots.len();
         let (mut gpr, mut xmm) = (vec![None; n], vec![None; n]);
-        for (slot, reg) in state.int_homes.iter().zip(HOMES) {
+        for (slot, reg) in state.int_homes.iter().zip(HOMES).take(ints) {
             gpr[slot.0 as usize] = Some(reg);
         }
-        for (slot, reg) in state.vec_homes.iter().zip(xhomes(features)) {
+        for (slot, reg) in state.vec_homes.iter().zip(xhomes(features)).take(vectors) {
             xmm[slot.0 as usize] = Some(reg);
         }
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
-        Map { state, gpr, xmm, homed }
+        let flags = state.slots.iter().position(|s| s.ty == ir::Ty::Flags).map(|s| s as u16);
+        Map { state, homes: Homes { gpr, xmm }, homed, flags }
     }
 
     /// The slot's place in memory.

@@ -1,6 +1,7 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
 //! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
+use super::Map;
 use ir::{Fp1, Fp2, Op, Region, Slot, Ty, Val};
 use ir::{Touches, V1};
 
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub(super) skip: Vec<bool>,
     /// The slot whose home the value should be computed into, or [`NO_HOME`].
     pub(super) home: Vec<u16>,
+    /// After the instruction, the flags slot is overwritten before anybody can see it.
+    pub(super) flags_dead: Vec<bool>,
     /// A scalar that a vector shares its register with: zero must stand above it.
     pub(super) wide: Vec<bool>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
@@ -78,9 +81,9 @@ impl Plan {
         }
     }
 
-    /// Plans a region. `homed` tells for each slot whether it has a home.
-    pub(super) fn run(&mut self, r: &Region, homed: &[bool]) {
-        let n = r.insts.len();
+    /// Plans a region for the slots' homes.
+    pub(super) fn run(&mut self, r: &Region, map: &Map) {
+        let (n, homed) = (r.insts.len(), &*map.homed);
         self.root.clear();
         self.wide.clear();
         self.wide.resize(n, false);
@@ -100,6 +103,8 @@ impl Plan {
         self.skip.resize(n, false);
         self.home.clear();
         self.home.resize(n, NO_HOME);
+        self.flags_dead.clear();
+        self.flags_dead.resize(n, false);
         self.dead_at_start.clear();
         self.dead_at_start.resize(r.blocks.len() * homed.len(), false);
         self.pairs.clear();
@@ -108,7 +113,7 @@ impl Plan {
         }
         for (i, b) in r.blocks.iter().enumerate().rev() {
             self.dead_at_end(&b.term, i, homed.len());
-            self.block(r, b.start, b.end, &b.term, homed);
+            self.block(r, b, homed, map.flags);
             self.dead_at_start[i * homed.len()..][..homed.len()].copy_from_slice(&self.dead);
         }
     }
@@ -132,11 +137,13 @@ impl Plan {
         }
     }
 
-    fn block(&mut self, r: &Region, start: u32, end: u32, term: &ir::Term, homed: &[bool]) {
+    fn block(&mut self, r: &Region, block: &ir::Block, homed: &[bool], flags: Option<u16>) {
+        let (start, end, term) = (block.start, block.end, &block.term);
         self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
         for i in (start..end).rev() {
+            self.flags_dead[i as usize] = flags.is_some_and(|f| self.dead[f as usize]);
             self.inst(r, i, homed);
         }
     }

@@ -15,7 +15,8 @@ const CALLEE_SAVED: [Reg; 6] = [Reg::RBX, Reg::RBP, Reg::R12, Reg::R13, Reg::R14
 
 /// Writes the thunks for a register map. `serve` is the address of `extern "C" fn(cpu: *mut Cpu, site: *const Site)`.
 pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
-    let mut w = Writer { a: Asm::new(), map };
+    let mut a = Asm::new();
+    let mut w = Writer { a: &mut a, map };
     let mut at = ThunkOffsets { enter: w.start(), ..ThunkOffsets::default() };
     w.enter();
     at.exit = w.start();
@@ -32,7 +33,7 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     w.fault();
     at.syscall = w.start();
     w.syscall(&mut at);
-    (w.a, at)
+    (a, at)
 }
 
 /// Offsets of the thunks in their code.
@@ -53,8 +54,8 @@ pub struct ThunkOffsets {
 }
 
 impl ThunkOffsets {
-    /// The thunks' addresses for code placed at `base`.
-    pub fn at(&self, base: u64) -> Thunks {
+    /// The thunks' addresses for code placed at `base`, written for `serve`.
+    pub fn at(&self, base: u64, serve: u64) -> Thunks {
         let a = |o: u32| base + u64::from(o);
         Thunks {
             enter: a(self.enter),
@@ -63,6 +64,7 @@ impl ThunkOffsets {
             return_miss: a(self.return_miss),
             site: a(self.site),
             sentinel: a(self.sentinel),
+            serve,
             fault: a(self.fault),
             syscall: a(self.syscall),
             syscall_begin: a(self.syscall_begin),
@@ -73,8 +75,13 @@ impl ThunkOffsets {
     }
 }
 
+/// The site thunk for a region's own map, written into its code.
+pub(super) fn write_site(a: &mut Asm, map: &Map, serve: u64) {
+    Writer { a, map }.site(serve);
+}
+
 struct Writer<'a> {
-    a: Asm,
+    a: &'a mut Asm,
     map: &'a Map,
 }
 
@@ -92,9 +99,9 @@ impl Writer<'_> {
     fn load_homes(&mut self) {
         for s in 0..self.map.homed.len() {
             let m = self.map.mem(s);
-            if let Some(r) = self.map.gpr[s] {
+            if let Some(r) = self.map.homes.gpr[s] {
                 self.a.mov(self.size(s), r, m);
-            } else if let Some(x) = self.map.xmm[s] {
+            } else if let Some(x) = self.map.homes.xmm[s] {
                 self.a.v2(vop::VMOVUPS, L128, x, m);
             }
         }
@@ -103,9 +110,9 @@ impl Writer<'_> {
     fn store_homes(&mut self) {
         for s in 0..self.map.homed.len() {
             let m = self.map.mem(s);
-            if let Some(r) = self.map.gpr[s] {
+            if let Some(r) = self.map.homes.gpr[s] {
                 self.a.mov_mr(self.size(s), m, r);
-            } else if let Some(x) = self.map.xmm[s] {
+            } else if let Some(x) = self.map.homes.xmm[s] {
                 self.a.vst(vop::VMOVUPS_ST, L128, m, x);
             }
         }

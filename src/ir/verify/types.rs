@@ -99,7 +99,7 @@ impl Check<'_> {
                 self.result(Ty::Void)?;
                 self.operand(v, Ty::I32)
             }
-            Op::Insn { .. } | Op::ClearExcl | Op::Fence(_) => self.result(Ty::Void),
+            Op::Insn { .. } | Op::Poll { .. } | Op::ClearExcl | Op::Fence(_) => self.result(Ty::Void),
             Op::Load(_)
             | Op::Store(..)
             | Op::AtomicRmw(..)

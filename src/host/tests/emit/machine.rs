@@ -11,7 +11,11 @@ pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
 pub(crate) const FLAGS: u16 = 12;
 pub(crate) const V128S: std::ops::Range<u16> = 13..37;
-const SLOTS: usize = 37;
+/// Rounds of loops.
+pub(crate) const COUNTS: std::ops::Range<u16> = 37..39;
+/// Other flags, as arm has those of floating point.
+pub(crate) const MORE_FLAGS: u16 = 39;
+const SLOTS: usize = 40;
 /// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
 const VECTOR_HOMES: u16 = 18;
 
@@ -26,6 +30,7 @@ pub(crate) static TYPES: [Ty; SLOTS] = {
         };
         i += 1;
     }
+    (t[37], t[38], t[39]) = (Ty::I64, Ty::I64, Ty::Flags);
     t
 };
 
@@ -84,10 +89,11 @@ fn place(slot: usize) -> usize {
 impl Machine {
     pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
-        let int_homes = [0, 1, 2, 3, 4, 8, 9].map(Slot).to_vec();
-        let vec_homes = V128S.take(VECTOR_HOMES.into()).map(Slot).collect();
+        let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 37, 38].map(Slot).to_vec();
+        let vec_homes = V128S.map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let map = Map::new(StateMap { slots, int_homes, vec_homes, syscall }, features);
+        let state = StateMap { slots, int_homes, vec_homes, syscall };
+        let map = Map::with(state, features, 7, VECTOR_HOMES.into());
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
             libc::mmap(
@@ -104,7 +110,7 @@ impl Machine {
         let (mut asm, offsets) = thunks::write(&map, serve as *const () as u64);
         asm.relocate(code as u64).expect("the thunks refer to themselves only");
         copy(&asm.buf, code, 0);
-        let thunks = offsets.at(code as u64);
+        let thunks = offsets.at(code as u64, serve as *const () as u64);
         // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
         let cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
         Machine {
@@ -122,10 +128,11 @@ impl Machine {
     }
 
     /// Compiles a region in place of the one before. It leaves by exits only.
-    pub(crate) fn load(&mut self, region: &Region) {
+    pub(crate) fn load(&mut self, region: &Region, hot: bool) {
         self.sites.clear();
         let at = |offset: usize| (self.code as usize + offset) as u64;
-        let request = Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES) };
+        let request =
+            Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES), count: None, hot };
         let (asm, out) = self.compiler.compile(request);
         self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;
@@ -223,7 +230,7 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
         values[i as usize] = match inst.op {
             Op::Const(c) => c.into(),
             Op::ConstV(n) => r.vectors[n as usize],
-            Op::Insn { .. } => 0,
+            Op::Insn { .. } | Op::Poll { .. } => 0,
             Op::Get(slot) => s.slots[slot.0 as usize],
             Op::Set(slot, v) => {
                 s.slots[slot.0 as usize] = value(v) & mask(TYPES[slot.0 as usize]);

@@ -20,7 +20,7 @@ fn random_state(r: &mut Rng) -> State {
     for slot in 0..s.slots.len() as u16 {
         s.slots[slot as usize] = if machine::V128S.contains(&slot) {
             values::vector(r)
-        } else if slot == machine::FLAGS {
+        } else if slot == machine::FLAGS || slot == machine::MORE_FLAGS {
             u128::from(r.next() & 0xc101)
         } else {
             let bits = if r.one_in(6) { values::f64(r) } else { values::int(r) };
@@ -37,7 +37,7 @@ fn tame_state() -> State {
     let mut s = State::default();
     for slot in 0..s.slots.len() {
         s.slots[slot] = match slot as u16 {
-            machine::FLAGS => 0x100,
+            machine::FLAGS | machine::MORE_FLAGS => 0x100,
             slot if machine::V128S.contains(&slot) => 0x3ff8_3c00_3f80_0001_3ff0_3c00_3fc0_3c00,
             _ => 0x3c00 + slot as u128,
         };
@@ -86,7 +86,7 @@ fn each(features: Features, cases: &[Case], variants: usize, runs: usize, seed: 
             maker.start(rounding);
             maker.single(case, &mut rng, variant);
             maker.end();
-            machine.load(maker.region());
+            machine.load(maker.region(), false);
             let calls = compare(&mut machine, &maker, &tame_state(), case);
             // In another rounding than is in force nothing that rounds is inline.
             if own_rounding(case).is_none_or(|own| own == rounding) {
@@ -199,13 +199,12 @@ fn narrowed_after_a_spill() {
         maker.start(ir::Round::NearestEven);
         maker.crowded(&mut rng);
         maker.end();
-        machine.load(maker.region());
+        machine.load(maker.region(), false);
         compare(&mut machine, &maker, &random_state(&mut rng), &i);
     }
 }
 
-#[test]
-fn random_regions() {
+fn all_cases() -> Vec<Case> {
     let mut cases = cases::vector();
     cases.extend(cases::integer());
     cases.extend(cases::integer());
@@ -213,6 +212,36 @@ fn random_regions() {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
         cases.extend(cases::float(cases::environments()[3].round(round)));
     }
+    cases
+}
+
+/// Loops in loops, as hot regions have them: peeled, with homes of their own.
+#[test]
+fn random_loops() {
+    let cases = all_cases();
+    let mut rng = Rng(0x0bad_cafe_1234_5679 + number("RQEMU_SEED", 0));
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
+    for i in 0..number("RQEMU_REGIONS", 3000) / 2 {
+        let machine = rng.pick_mut(&mut machines);
+        maker.start(rng.pick(&cases::ROUNDS));
+        maker.loops(&cases, &mut rng, machine.memory.as_ptr() as u64);
+        maker.end();
+        let mut region = maker.region().clone();
+        if rng.one_in(2) {
+            ir::opt::peel(&mut region);
+        }
+        machine.load(&region, !rng.one_in(4));
+        for _ in 0..4 {
+            let state = random_state(&mut rng);
+            compare(machine, &maker, &state, &i);
+        }
+    }
+}
+
+#[test]
+fn random_regions() {
+    let cases = all_cases();
     let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));
     let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
     let mut maker = Maker::new();
@@ -222,7 +251,7 @@ fn random_regions() {
         maker.start(rng.pick(&cases::ROUNDS));
         maker.random(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
-        machine.load(maker.region());
+        machine.load(maker.region(), false);
         for _ in 0..4 {
             let state = random_state(&mut rng);
             compare(machine, &maker, &state, &i);

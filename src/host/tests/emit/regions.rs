@@ -1,7 +1,7 @@
 //! Makes regions: one operation between reads and writes of slots, or many at random.
 
 use crate::cases::Case;
-use crate::machine::{FLAGS, I32S, I64S, MEMORY, TYPES, V128S};
+use crate::machine::{COUNTS, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
     Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
@@ -118,7 +118,7 @@ impl Maker {
                     let bits = self.b.i32(bits);
                     self.b.flags_from_bits(bits)
                 }
-                _ => self.b.get(Slot(FLAGS)),
+                _ => self.b.get(Slot(rng.pick(&[FLAGS, FLAGS, MORE_FLAGS]))),
             },
             Ty::Void => unreachable!("no operand is void"),
         }
@@ -169,7 +169,7 @@ impl Maker {
                 let x = self.b.zext(Ty::I64, v);
                 self.b.set(slot(rng, I64S), x);
             }
-            Ty::Flags => self.b.set(Slot(FLAGS), v),
+            Ty::Flags => self.b.set(Slot(rng.pick(&[FLAGS, FLAGS, MORE_FLAGS])), v),
             Ty::Void => {}
         }
     }
@@ -236,6 +236,61 @@ impl Maker {
                 self.block(cases, rng, memory, 4);
             }
         }
+    }
+
+    /// A loop of a few rounds, perhaps with one inside; ways through it that meet again.
+    pub(crate) fn loops(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
+        self.block(cases, rng, memory, 6);
+        self.one_loop(cases, rng, memory, COUNTS.start);
+        self.block(cases, rng, memory, 6);
+    }
+
+    fn one_loop(&mut self, cases: &[Case], rng: &mut Rng, memory: u64, count: u16) {
+        let rounds = self.b.i64(1 + rng.below(4) as u64);
+        self.b.set(Slot(count), rounds);
+        let head = self.b.block();
+        self.next_block(Term::Jump(head), head);
+        self.b.push(Op::Poll { pc: 0x1000 }, Ty::Void);
+        self.block(cases, rng, memory, 8);
+        if count + 1 < COUNTS.end && rng.one_in(2) {
+            self.one_loop(cases, rng, memory, count + 1);
+        }
+        for _ in 0..rng.below(3) {
+            let cond = self.operand(Ty::I1, rng);
+            let (side, join) = (self.b.block(), self.b.block());
+            self.b.branch(cond, side, join);
+            self.pool.clear();
+            self.b.enter(side);
+            self.block(cases, rng, memory, 4);
+            self.next_block(Term::Jump(join), join);
+            self.block(cases, rng, memory, 4);
+        }
+        // The last operation decides, by flags as guests do, or not.
+        self.b.insn(0x1004, 0, 0x1008);
+        let (left, one) = (self.b.get(Slot(count)), self.b.i64(1));
+        let rest = self.b.sub(left, one);
+        let flags = self.b.flags_sub(left, one);
+        if rng.one_in(2) {
+            self.b.set(Slot(FLAGS), flags);
+        }
+        self.b.set(Slot(count), rest);
+        if rng.one_in(3) {
+            self.block(cases, rng, memory, 3);
+        }
+        let zero = self.b.i64(0);
+        let again = if rng.one_in(3) { self.b.cmp(IntCc::Ne, rest, zero) } else { self.b.cond(ir::Cc::Ne, flags) };
+        let out = self.b.block();
+        self.b.branch(again, head, out);
+        self.pool.clear();
+        self.b.enter(out);
+        self.b.insn(0x1000, 0, 0x1004);
+    }
+
+    fn next_block(&mut self, term: Term, block: ir::BlockId) {
+        self.b.end(term);
+        self.pool.clear();
+        self.b.enter(block);
+        self.b.insn(0x1000, 0, 0x1004);
     }
 
     /// Both halves of a product go to 32-bit slots, late, when it has been moved out to memory for others; then a slot is widened where

@@ -1,12 +1,13 @@
 //! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
 
-use super::super::SCRATCH;
 use super::super::alloc::Loc;
 use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
 use super::super::field;
+use super::super::{SCRATCH, thunks};
 use super::Emitter;
+use super::flags::Kind;
 use crate::cpu::at;
-use crate::{Exit, Site};
+use crate::{Exit, FlagsRule, Site};
 use ir::{BlockId, Helper, Ty, Val};
 
 /// An operand of a slow path, where it stands when the path is taken.
@@ -22,15 +23,17 @@ pub(super) enum Arg {
 #[derive(Clone, Debug)]
 pub(super) enum Cold {
     /// Leave; `value` if scratch holds what goes to `Cpu::exit_value`.
-    Leave { label: Label, exit: Exit, value: bool },
+    Leave { label: Label, exit: Exit, value: bool, flags: Option<(u16, FlagsRule)> },
     /// Leaves with the address of `mem`; but an access of so many bytes that lies within 16 aligned ones goes back to the label.
-    Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit },
+    Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit, flags: Option<(u16, FlagsRule)> },
+    /// On the way to a block that wants flags in their slot.
+    Edge { label: Label, to: Label, pending: Option<(u16, Kind)>, ruled: Option<(u16, FlagsRule)> },
     /// Flags in packed form in scratch to the host's flags.
     Unpack { label: Label, back: Label },
     /// The granule's lock is given back: another exclusive store came before.
     Unlock { label: Label, fail: Label },
     /// An exclusive pair whose fence was left out and whose store failed: back to its load.
-    Again { label: Label, pc: u64 },
+    Again { label: Label, pc: u64, flags: Option<(u16, FlagsRule)> },
     /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
@@ -57,14 +60,14 @@ impl Emitter<'_> {
 
     fn cold_path(&mut self, cold: &Cold) {
         match cold {
-            Cold::Leave { label, exit, value } => {
+            Cold::Leave { label, exit, value, flags } => {
                 self.a.bind(*label);
                 if *value {
                     self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
                 }
-                self.leave(*exit);
+                self.leave_with(*exit, *flags);
             }
-            Cold::Misaligned { label, mem, unless, exit } => {
+            Cold::Misaligned { label, mem, unless, exit, flags } => {
                 self.a.bind(*label);
                 self.a.lea(Size::Q, SCRATCH, *mem);
                 self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
@@ -73,7 +76,17 @@ impl Emitter<'_> {
                     self.a.alu_i(Alu::Cmp, Size::D, SCRATCH, 16 - i32::from(*size));
                     self.a.jcc(X::Be, *back);
                 }
-                self.leave(*exit);
+                self.leave_with(*exit, *flags);
+            }
+            Cold::Edge { label, to, pending, ruled } => {
+                self.a.bind(*label);
+                if let Some((slot, kind)) = *pending {
+                    self.save_flags(slot, kind);
+                }
+                if let Some((slot, rule)) = *ruled {
+                    self.save_by_rule(slot, rule);
+                }
+                self.a.jmp(*to);
             }
             Cold::Unpack { label, back } => {
                 self.a.bind(*label);
@@ -85,8 +98,11 @@ impl Emitter<'_> {
                 self.unlock_granule();
                 self.a.jmp(*fail);
             }
-            Cold::Again { label, pc } => {
+            Cold::Again { label, pc, flags } => {
                 self.a.bind(*label);
+                if let Some((slot, rule)) = *flags {
+                    self.save_by_rule(slot, rule);
+                }
                 self.go_back(*pc);
             }
             Cold::One { label, back } => {
@@ -122,6 +138,20 @@ impl Emitter<'_> {
         }
     }
 
+    /// Leaves with guest flags made by their rule, if they are known so.
+    fn leave_with(&mut self, exit: Exit, flags: Option<(u16, FlagsRule)>) {
+        if let Some((slot, rule)) = flags {
+            self.save_by_rule(slot, rule);
+        }
+        self.leave(exit);
+    }
+
+    /// Leaves in the cold part; `value` if scratch holds what goes to `Cpu::exit_value`. The host's flags must have been saved.
+    pub(super) fn leave_cold(&mut self, label: Label, exit: Exit, value: bool) {
+        let flags = self.rule_now();
+        self.cold.push(Cold::Leave { label, exit, value, flags });
+    }
+
     /// The flags in `Cpu::ret` to the host's Z, P, C as a comparison leaves them.
     fn compared(&mut self, swapped: bool) {
         let (less, greater) = if swapped { (0, 0x0100) } else { (0x0100, 0) };
@@ -138,6 +168,20 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, greater);
         self.a.bind(done);
         self.a.sahf();
+    }
+
+    /// What a region with homes of its own has of its own.
+    pub(super) fn own_thunks(&mut self) {
+        let Some(local) = self.local else { return };
+        if let Some(label) = self.way_out {
+            self.a.bind(label);
+            local.leave(self.a);
+            self.a.jmp_extern(self.thunks.exit);
+        }
+        if let Some(label) = self.own_site {
+            self.a.bind(label);
+            thunks::write_site(self.a, self.map, self.thunks.serve);
+        }
     }
 
     pub(super) fn place_constants(&mut self) {
@@ -185,7 +229,13 @@ impl Emitter<'_> {
     /// All registers but scratch survive; homes pass through guest state.
     fn call_site(&mut self, cell: u64) {
         self.a.mov(Size::Q, SCRATCH, Mem::external(cell));
-        self.a.call_extern(self.thunks.site);
+        match self.local {
+            Some(_) => {
+                let own = *self.own_site.get_or_insert_with(|| self.a.label());
+                self.a.call(own);
+            }
+            None => self.a.call_extern(self.thunks.site),
+        }
     }
 
     /// Stores the operands of `v` as a site's arguments.
@@ -249,6 +299,9 @@ impl Emitter<'_> {
         let args: Vec<Val> = args.iter().copied().filter(|a| !a.is_none()).collect();
         self.prepare_flags_args(&args);
         self.clobber();
+        if helper.can_exit || !matches!(helper.touches, ir::Touches::Nothing) {
+            self.save_ruled();
+        }
         self.store_args(&args);
         self.release();
         match helper.touches {
@@ -271,16 +324,16 @@ impl Emitter<'_> {
             let label = self.a.label();
             self.a.jcc(X::Ne, label);
             let exit = Exit::HelperTrap { pc: self.pc, extra: self.extra };
-            self.cold.push(Cold::Leave { label, exit, value: false });
+            self.leave_cold(label, exit, false);
         }
         self.take_result(v);
     }
 
     /// A slot is going to be written behind our back: values in it that are still needed move out.
     fn leave_slot(&mut self, s: usize) {
-        if let Some(r) = self.map.gpr[s] {
+        if let Some(r) = self.map.homes.gpr[s] {
             self.free_home(r);
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.free_xhome(x);
         } else if self.map.state.slots[s].ty == Ty::Flags {
             let v = self.slot_holds[s];

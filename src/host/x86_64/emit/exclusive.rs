@@ -180,7 +180,8 @@ impl Emitter<'_> {
         self.a.bind(done);
         match pair.again {
             Some(pc) => {
-                self.cold.push(Cold::Again { label: fail, pc });
+                let flags = self.rule_now();
+                self.cold.push(Cold::Again { label: fail, pc, flags });
                 self.excl_status(v);
             }
             None => self.excl_result(v, fail, done),

@@ -4,21 +4,20 @@
 //! first with where the guest wants to go, and if they agree the host's `ret` predicts it.
 
 use super::super::alloc::{HostCc, Loc};
-use super::super::asm::{Alu, Cc as X, Mem, Reg, Size};
+use super::super::asm::{Alu, Cc as X, Label, Mem, Reg, Size};
 use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::{JUMP_CACHE, at};
-use crate::{Exit, ExitRecord};
+use crate::{COUNTER, Exit, ExitRecord};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
     pub(super) fn term(&mut self, id: BlockId, term: &Term) {
-        debug_assert!(self.host.unsaved.is_none(), "flags are missing at the end of {id:?}");
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
-                self.prepare_successor(b, false);
+                self.prepare_successor(b);
                 self.jump_to(b);
             }
             Term::Branch { cond, then, other } => self.branch(cond, then, other),
@@ -26,16 +25,23 @@ impl Emitter<'_> {
         }
     }
 
-    /// Flags for a successor: with one predecessor it finds them where they are, else they are saved.
-    fn prepare_successor(&mut self, b: BlockId, keep: bool) {
-        let pending = self.pending_kind().filter(|&(slot, _)| !self.plan.is_dead_in(b, slot));
-        if self.predecessors[b.0 as usize] == 1 && b.0 != 0 {
-            self.entry[b.0 as usize] = pending.map(|(slot, kind)| (slot, kind, self.pending_from()));
-        } else if pending.is_some() {
-            self.save_pending(keep);
+    /// What a successor expects, before the jump to it.
+    fn prepare_successor(&mut self, b: BlockId) {
+        if !self.takes_over(b) {
+            self.save_pending();
         }
+        self.note_way(b);
+    }
+
+    /// What is known where a way leads to a block.
+    fn note_way(&mut self, b: BlockId) {
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
         self.fenced_at[b.0 as usize] = self.fenced && self.predecessors[b.0 as usize] == 1 && b.0 != 0;
+    }
+
+    /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
+    pub(super) fn hands_over(&self, b: BlockId) -> bool {
+        self.predecessors[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
@@ -56,42 +62,50 @@ impl Emitter<'_> {
     }
 
     fn branch(&mut self, cond: Val, then: BlockId, other: BlockId) {
-        let wanted = |b: BlockId| self.pending_kind().is_some_and(|(slot, _)| !self.plan.is_dead_in(b, slot));
-        let is_single = |b: BlockId| self.predecessors[b.0 as usize] == 1 && b.0 != 0;
-        if !wanted(then) && !wanted(other) {
-            self.drop_pending();
-        } else if !matches!(self.loc(cond), Loc::Cc(_)) {
+        self.drop_flags(|plan, slot| plan.is_dead_in(then, slot) && plan.is_dead_in(other, slot));
+        if !matches!(self.loc(cond), Loc::Cc(_)) {
             // Testing it costs the host's flags.
-            self.save_pending(false);
-        } else if [then, other].into_iter().any(|b| wanted(b) && !is_single(b)) {
-            self.save_pending(true);
+            self.clobber();
         }
         let cc = self.host_cond(cond);
-        self.prepare_successor(then, true);
-        self.prepare_successor(other, true);
-        let (first, target, rest) =
+        let (cc, target, rest) =
             if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
-        let label = self.labels[target.0 as usize];
-        let fall = self.labels[rest.0 as usize];
-        match first {
+        let label = self.edge(target);
+        match cc {
             HostCc::One(cc) => self.a.jcc(cc, label),
             HostCc::FpEq => {
+                let fall = self.a.label();
                 self.a.jcc(X::P, fall);
                 self.a.jcc(X::E, label);
+                self.a.bind(fall);
             }
             HostCc::FpNe => {
                 self.a.jcc(X::P, label);
                 self.a.jcc(X::Ne, label);
             }
         }
+        self.prepare_successor(rest);
         self.jump_to(rest);
+    }
+
+    /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
+    fn edge(&mut self, b: BlockId) -> Label {
+        self.note_way(b);
+        let to = self.labels[b.0 as usize];
+        let (pending, ruled) = (self.pending_kind(), self.rule_now());
+        if self.takes_over(b) || pending.is_none() && ruled.is_none() {
+            return to;
+        }
+        let label = self.a.label();
+        self.cold.push(Cold::Edge { label, to, pending, ruled });
+        label
     }
 
     /// A block that only leaves, in the cold part.
     pub(super) fn stub(&mut self, id: BlockId) {
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
-        self.host = super::HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.flags_at_block(id);
         (self.pc, self.extra) = self.stub_at[id.0 as usize];
         let term = self.r.blocks[id.0 as usize].term;
         self.exit(&term);
@@ -107,13 +121,15 @@ impl Emitter<'_> {
         {
             self.reg(pc);
         }
-        self.save_pending(false);
+        self.save_pending();
         self.host.forget();
         match *term {
             Term::Goto { pc } => {
                 if pc <= self.pc {
                     self.poll(pc);
+                    self.count(pc);
                 }
+                self.restore_homes();
                 self.goto(pc);
             }
             Term::Call { pc, ret } => {
@@ -121,6 +137,7 @@ impl Emitter<'_> {
                     self.poll(pc);
                 }
                 self.push_return(ret);
+                self.restore_homes();
                 let slot = self.link(pc);
                 self.a.call_mem(Mem::external(slot));
                 self.landing(ret);
@@ -128,6 +145,7 @@ impl Emitter<'_> {
             Term::CallIndirect { pc, ret } => {
                 self.copy_to(pc, SCRATCH);
                 self.push_return(ret);
+                self.restore_homes();
                 let dispatch = self.a.label();
                 self.a.call(dispatch);
                 self.landing(ret);
@@ -137,6 +155,7 @@ impl Emitter<'_> {
             Term::Return { pc } => self.ret(pc),
             Term::Indirect { pc } => {
                 self.copy_to(pc, SCRATCH);
+                self.restore_homes();
                 self.dispatch();
             }
             Term::Syscall { next } => self.syscall(next),
@@ -153,35 +172,72 @@ impl Emitter<'_> {
 
     /// A system call, which the thunk makes if it can.
     fn syscall(&mut self, next: u64) {
+        self.restore_homes();
         self.a.mov_ri(SCRATCH, next);
         self.a.call_extern(self.thunks.syscall);
         if self.extra == 0 {
             self.goto(next);
         } else {
             // What goes on after it may belong to another mode.
-            self.leave(Exit::Resume { pc: next });
+            self.leave_restored(Exit::Resume { pc: next });
         }
     }
 
     /// Leaves for the engine.
     pub(super) fn leave(&mut self, exit: Exit) {
-        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
-        self.out.exits.push(exit);
-        self.a.lea(Size::Q, SCRATCH, Mem::external(record));
+        if self.local.is_none() {
+            return self.leave_restored(exit);
+        }
+        let way_out = *self.way_out.get_or_insert_with(|| self.a.label());
+        self.hand_exit(exit);
+        self.a.jmp(way_out);
+    }
+
+    /// Leaves for the engine with the homes that hold between regions.
+    fn leave_restored(&mut self, exit: Exit) {
+        self.hand_exit(exit);
         self.a.jmp_extern(self.thunks.exit);
     }
 
+    fn hand_exit(&mut self, exit: Exit) {
+        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
+        self.out.exits.push(exit);
+        self.a.lea(Size::Q, SCRATCH, Mem::external(record));
+    }
+
+    /// To the homes that hold between regions. The host's flags and scratch stay.
+    fn restore_homes(&mut self) {
+        if let Some(local) = self.local {
+            local.leave(self.a);
+        }
+    }
+
     /// Leaves, to come back at `pc`, if somebody asked.
-    fn poll(&mut self, pc: u64) {
+    pub(super) fn poll(&mut self, pc: u64) {
         self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
         let label = self.a.label();
         self.a.jcc(X::Ne, label);
-        self.cold.push(Cold::Leave { label, exit: Exit::Poll { pc }, value: false });
+        self.leave_cold(label, Exit::Poll { pc }, false);
     }
 
-    /// To code at `pc`, from a cold path on which guest state stands.
+    /// Counts down to the time when what begins at `pc` is hot.
+    fn count(&mut self, pc: u64) {
+        if self.count.is_none() {
+            return;
+        }
+        let counter = self.out.links.len() as u32;
+        let slot = self.link(COUNTER);
+        self.a.alu_i(Alu::Sub, Size::D, Mem::external(slot), 1);
+        let label = self.a.label();
+        self.a.jcc(X::B, label);
+        self.leave_cold(label, Exit::Hot { pc, from: self.pc, counter }, false);
+    }
+
+    /// To code at `pc`, from a cold path on which guest state stands, in the homes within the region.
     pub(super) fn go_back(&mut self, pc: u64) {
+        self.host.forget();
         self.poll(pc);
+        self.restore_homes();
         self.goto(pc);
     }
 
@@ -197,7 +253,11 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            self.leave(Exit::Goto { pc, link: n as u32 });
+            if self.out.links[n].0 == COUNTER {
+                self.out.links[n].1 = self.count.unwrap_or(0);
+                continue;
+            }
+            self.leave_restored(Exit::Goto { pc, link: n as u32 });
         }
     }
 
@@ -212,7 +272,7 @@ impl Emitter<'_> {
             Ok(imm) => self.a.push_i(imm),
             Err(_) => {
                 // The link register has just been set to it: its home, if it has one.
-                let home = self.map.gpr.iter().flatten().copied().find(|r| {
+                let home = self.map.homes.gpr.iter().flatten().copied().find(|r| {
                     let v = self.gpr.holds[r.0 as usize];
                     !v.is_none() && self.const_of(v) == Some(ret)
                 });
@@ -236,12 +296,13 @@ impl Emitter<'_> {
 
     fn ret(&mut self, pc: Val) {
         let target = match self.loc(pc) {
-            Loc::Reg(r) if self.r.ty(pc) == ir::Ty::I64 => r,
+            Loc::Reg(r) if self.r.ty(pc) == ir::Ty::I64 && self.local.is_none() => r,
             _ => {
                 self.copy_to(pc, SCRATCH);
                 SCRATCH
             }
         };
+        self.restore_homes();
         let miss = self.a.label();
         self.a.alu(Alu::Cmp, Size::Q, target, Mem::base(Reg::RSP, 8));
         self.a.jcc(X::Ne, miss);

@@ -32,22 +32,23 @@ pub(in super::super) struct HostFlags {
     /// They hold guest flags of this kind: the value, or NONE if it has no name in this block.
     pub(super) cur: Option<(Val, Kind)>,
     /// They are what this slot of guest state holds, and it is stale in memory.
-    pending: Option<u16>,
-    /// How what they hold since the block's beginning can be made again.
-    pub(super) from: Option<FlagsAt>,
-    /// Flags that only a fault can see are nowhere: how they are made again, and their slot.
-    pub(super) unsaved: Option<(FlagsAt, u16)>,
+    pub(super) pending: Option<u16>,
+    /// The flags slot is stale in memory; its rule tells what it should hold.
+    pub(super) ruled: bool,
+    /// The value that the rule makes, if it has a name in this block.
+    pub(super) ruled_val: Option<Val>,
+    /// The rule does not outlast the instruction being emitted.
+    pub(super) rule_fails: bool,
     /// Truth values that are conditions on them.
     conds: Vec<Val>,
 }
 
-/// Flags that a block finds in the host's: their slot, their kind, and how they can be made again.
-pub(in super::super) type Entry = Option<(u16, Kind, Option<FlagsAt>)>;
-
 impl HostFlags {
-    pub(super) fn at_entry(entry: Entry) -> HostFlags {
-        let Some((slot, kind, from)) = entry else { return HostFlags::default() };
-        HostFlags { cur: Some((Val::NONE, kind)), pending: Some(slot), from, ..HostFlags::default() }
+    /// For a block that finds them as they are here.
+    pub(super) fn handed_over(&self) -> HostFlags {
+        let pending = self.pending.filter(|_| self.cur.is_some());
+        let cur = self.cur.filter(|_| pending.is_some()).map(|(_, kind)| (Val::NONE, kind));
+        HostFlags { cur, pending, ruled: self.ruled, ..HostFlags::default() }
     }
 
     /// They mean nothing any more; what was needed has been saved.
@@ -63,22 +64,14 @@ fn packed(nzcv: u64) -> u32 {
 }
 
 impl Emitter<'_> {
-    /// For a fault record: where flags are, and whose they are.
-    pub(super) fn flags_at(&self) -> (FlagsAt, u16) {
-        if let Some(unsaved) = self.host.unsaved {
-            return unsaved;
-        }
-        match (self.host.cur, self.host.pending) {
-            (Some((_, Kind::Int { inverted })), Some(slot)) => (FlagsAt::Host { inverted }, slot),
-            (Some((_, Kind::Part { carry, .. })), Some(slot)) => (FlagsAt::HostPart { carry }, slot),
-            (Some((_, Kind::Fcmp { swapped })), Some(slot)) => (FlagsAt::HostFcmp { swapped }, slot),
-            _ => (FlagsAt::Slot, 0),
-        }
-    }
-
-    /// The slot that the host's flags were to be saved in is going to be overwritten unseen.
-    pub(super) fn drop_pending(&mut self) {
-        self.host.pending = None;
+    /// For fault records: where flags are, and whose they are. Those of two slots may be elsewhere.
+    pub(super) fn flags_at(&self) -> [Option<(FlagsAt, u16)>; 2] {
+        let host = self.pending_kind().map(|(slot, kind)| match kind {
+            Kind::Int { inverted } => (FlagsAt::Host { inverted }, slot),
+            Kind::Part { carry, .. } => (FlagsAt::HostPart { carry }, slot),
+            Kind::Fcmp { swapped } => (FlagsAt::HostFcmp { swapped }, slot),
+        });
+        [host, self.rule_now().map(|(slot, rule)| (FlagsAt::Rule(rule), slot))]
     }
 
     /// The slot whose flags stand in the host's only, and their kind.
@@ -91,18 +84,22 @@ impl Emitter<'_> {
         self.save_conditions();
         let Some((v, kind)) = self.host.cur else { return };
         let named = !v.is_none() && self.plan.last_use[v.0 as usize] >= self.now && self.loc(v) == Loc::None;
-        let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
-        if let Some(slot) = self.host.pending
-            && (!named || early)
-            && let Some(from) = self.seen_by_faults_alone(v, slot)
-        {
-            self.host.unsaved = Some((from, slot));
-        } else if self.host.pending.is_some() || named && !early {
-            self.pack(kind);
+        if self.host.pending == self.map.flags && self.flags_die_here() {
+            self.host.pending = None;
+        }
+        if self.rule_tells(v) {
+            self.host.ruled = true;
+            self.host.ruled_val = Some(v).filter(|_| named);
+        } else {
+            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
+            let named = named && !early;
+            if self.host.pending.is_some() || named {
+                self.pack(kind);
+            }
             if let Some(slot) = self.host.pending {
                 self.store_flags_slot(slot);
             }
-            if named && !early {
+            if named {
                 self.spill_scratch_flags(v);
             }
         }
@@ -174,7 +171,7 @@ impl Emitter<'_> {
         true
     }
 
-    fn store_flags_slot(&mut self, slot: u16) {
+    pub(super) fn store_flags_slot(&mut self, slot: u16) {
         let m = self.map.mem(slot as usize);
         self.a.mov_mr(Size::W, m, SCRATCH);
     }
@@ -187,7 +184,7 @@ impl Emitter<'_> {
     }
 
     /// The host's flags in memory form in scratch. Those of `Int` kinds stay as they were.
-    fn pack(&mut self, kind: Kind) {
+    pub(super) fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
                 self.a.lahf();
@@ -217,27 +214,29 @@ impl Emitter<'_> {
         }
     }
 
-    /// Guest flags that stand in the host's only go to their slot; `keep` if conditions on the host's flags are still to be read.
-    pub(super) fn save_pending(&mut self, keep: bool) {
-        let Some((slot, kind)) = self.pending_kind() else { return };
-        if keep && matches!(kind, Kind::Fcmp { .. }) {
-            // The packing destroys the host's flags: save them whole.
-            let conds: Vec<Val> = self.host.conds.clone();
-            for v in conds {
-                if matches!(self.loc(v), Loc::Cc(_)) {
-                    self.reg(v);
-                }
-            }
+    /// Guest flags that stand in the host's only, or are known by their rule, go to their slot.
+    pub(super) fn save_pending(&mut self) {
+        if let Some((slot, kind)) = self.pending_kind() {
+            self.save_flags(slot, kind);
         }
+        (self.host.cur, self.host.pending) = (None, None);
+        self.save_ruled();
+    }
+
+    /// The host's flags, which mean this, to a slot. Takes scratch.
+    pub(super) fn save_flags(&mut self, slot: u16, kind: Kind) {
         self.pack(kind);
         self.store_flags_slot(slot);
-        self.host.pending = None;
-        if !keep || matches!(kind, Kind::Fcmp { .. }) {
-            self.host.cur = None;
-        }
     }
 
     pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
+        if let Some((_, rule)) = self.rule_now().filter(|(s, _)| *s == slot) {
+            self.clobber();
+            let kind = self.make_by_rule(rule);
+            self.set_loc(v, Loc::None);
+            self.host.ruled_val = Some(v);
+            return self.now_hold(v, kind);
+        }
         match &mut self.host.cur {
             Some((name, _)) if self.host.pending == Some(slot) => {
                 *name = v;
@@ -256,7 +255,17 @@ impl Emitter<'_> {
         {
             self.clobber();
         }
-        self.host.unsaved = None;
+        if Some(slot) == self.map.flags && self.host.ruled {
+            if self.host.ruled_val == Some(v) {
+                return;
+            }
+            if self.ruled_value_needed().is_some_and(|old| self.live_after(old)) {
+                // The new value may stand in the host's flags: it is saved.
+                self.clobber();
+                self.save_ruled();
+            }
+            self.host.ruled = false;
+        }
         self.spill_flags_in_slot(slot, v);
         if self.host.cur.is_some_and(|(name, _)| name == v) {
             match self.host.pending {
@@ -281,6 +290,7 @@ impl Emitter<'_> {
     /// The value in the host's flags becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
         let live = self.live_after(v);
+        self.save_conditions();
         self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
@@ -300,10 +310,11 @@ impl Emitter<'_> {
 
     /// Memory that holds the flags value. Those in the host's flags are saved first.
     fn flags_mem(&mut self, v: Val) -> Mem {
+        self.revive(v);
         if self.host.cur.is_some_and(|(name, _)| name == v) && self.loc(v) == Loc::None {
             self.clobber();
             if self.loc(v) == Loc::None {
-                panic!("flags {v:?} are nowhere");
+                self.save_ruled();
             }
         }
         if let Some(bits) = self.const_flags(v) {
@@ -318,6 +329,7 @@ impl Emitter<'_> {
 
     /// The flags value in the host's flags.
     fn flags_host(&mut self, v: Val) -> Kind {
+        self.revive(v);
         if let Some((name, kind)) = self.host.cur
             && name == v
         {
@@ -339,7 +351,7 @@ impl Emitter<'_> {
 
     /// Names what the host's flags now are. They must have been saved (`clobber`).
     pub(super) fn now_hold(&mut self, v: Val, kind: Kind) {
-        (self.host.cur, self.host.pending, self.host.from) = (Some((v, kind)), None, None);
+        (self.host.cur, self.host.pending) = (Some((v, kind)), None);
     }
 
     /// A truth value that is now a condition of the host's flags.
@@ -498,6 +510,7 @@ impl Emitter<'_> {
             self.a.mov_ri(d, u64::from(cc.holds(nzcv)));
             return;
         }
+        self.revive(f);
         let in_host = self.host.cur.is_some_and(|(name, _)| name == f);
         if !in_host && self.cond_in_memory(v, cc, f) {
             return;
@@ -556,6 +569,7 @@ impl Emitter<'_> {
     /// The guest's C of flags `f` in the host's, inverted if asked. Everything else in the host's flags is lost. The operation that asks is done with
     /// instruction `last`.
     pub(super) fn carry_in(&mut self, f: Val, want_inverted: bool, last: u32) {
+        self.revive(f);
         let in_host = self.host.cur.filter(|(name, _)| *name == f).map(|(_, k)| k);
         let inverted = match in_host {
             Some(Kind::Int { inverted }) => Some(inverted),
@@ -609,6 +623,12 @@ impl Emitter<'_> {
         let slot = slot.0;
         if set != v || self.r.ty(old) != Ty::Flags {
             return None;
+        }
+        let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
+        let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
+        if self.host.ruled && (Some(slot) != self.map.flags || other_needed || !in_host) {
+            self.clobber();
+            self.save_ruled();
         }
         match self.host.cur {
             Some((name, _)) if name == old && self.host.pending.is_some_and(|p| p != slot) => return None,

@@ -75,7 +75,8 @@ impl Emitter<'_> {
         self.a.jcc(X::Ne, label);
         let exit = Exit::Trap { trap: Trap::Align, pc: self.pc, extra: self.extra };
         let unless = (align.for_size(size.into()) == Align::Within16).then(|| (size, self.a.label_here()));
-        self.cold.push(Cold::Misaligned { label, mem: m, unless, exit });
+        let flags = self.rule_now();
+        self.cold.push(Cold::Misaligned { label, mem: m, unless, exit, flags });
     }
 
     fn operand(&mut self, m: &ir::Mem) -> Mem {

@@ -5,7 +5,7 @@ mod crypto;
 mod exclusive;
 mod exits;
 mod flags;
-mod flags_unsaved;
+mod flags_by_rule;
 mod float;
 mod float_convert;
 mod int;
@@ -17,9 +17,11 @@ mod vector_shuffle;
 
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
+use super::local::Local;
 use super::plan::Plan;
+use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING};
-use crate::{Code, ExitRecord, FaultRecord, Outside, Ref, Thunks};
+use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
@@ -34,6 +36,7 @@ pub struct Compiler {
     pub mask_tags: bool,
     asm: Asm,
     plan: Plan,
+    tracker: Tracker,
     locs: Vec<Loc>,
 }
 
@@ -47,6 +50,10 @@ pub struct Request<'a> {
     pub first_link: u64,
     /// The address of its first site cell: a word that points to a site.
     pub first_site: u64,
+    /// It counts its backward jumps, down from this.
+    pub count: Option<u32>,
+    /// The region is hot: it may have homes of its own.
+    pub hot: bool,
 }
 
 impl Compiler {
@@ -54,39 +61,50 @@ impl Compiler {
     pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
         let mut asm = Asm::new();
         asm.staging = features.avx512.then_some(STAGING);
-        Compiler { map, thunks, features, mask_tags: false, asm, plan: Plan::default(), locs: Vec::new() }
+        let (plan, tracker) = (Plan::default(), Tracker::default());
+        Compiler { map, thunks, features, mask_tags: false, asm, plan, tracker, locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
     pub fn compile(&mut self, request: Request) -> (&mut Asm, Code) {
         self.asm.clear();
-        self.plan.run(request.region, &self.map.homed);
+        let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
+        let map = local.as_ref().map_or(&self.map, |l| &l.map);
+        self.plan.run(request.region, map);
+        let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
         let mut e = Emitter {
             r: request.region,
-            map: &self.map,
+            map,
+            local: local.as_ref(),
             thunks: &self.thunks,
             features: self.features,
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
+            way_out: None,
+            own_site: None,
+            tracker: &mut self.tracker,
+            rules,
             locs: &mut self.locs,
             first_exit: request.first_exit,
             first_link: request.first_link,
             first_site: request.first_site,
+            count: request.count,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
             spills: 0,
             spilled: [Val::NONE; 64],
             now: 0,
-            block: (0, 0),
+            end: 0,
             done: u32::MAX,
             pc: request.region.pc,
             extra: 0,
             host: HostFlags::default(),
-            entry: vec![None; request.region.blocks.len()],
+            entry: vec![HostFlags::default(); request.region.blocks.len()],
+            found: vec![false; request.region.blocks.len()],
             stub_at: vec![(0, 0); request.region.blocks.len()],
             slot_holds: vec![Val::NONE; self.map.homed.len()],
             labels: Vec::new(),
@@ -100,6 +118,7 @@ impl Compiler {
         e.region();
         let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
         let mut code = e.out;
+        code.homes = local.map(|l| l.map.homes);
         let thunks = self.thunks.all();
         let outside = |target: u64| {
             let number = |first: u64, count: usize, size: usize| {
@@ -125,15 +144,24 @@ impl Compiler {
 pub(super) struct Emitter<'a> {
     pub(super) r: &'a Region,
     pub(super) map: &'a Map,
+    /// The map's other side, if it is the region's own.
+    local: Option<&'a Local>,
+    /// Where to leave from with the homes within the region, and its own site thunk, if they are wanted.
+    way_out: Option<Label>,
+    own_site: Option<Label>,
     pub(super) thunks: &'a Thunks,
     mask_tags: bool,
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
+    tracker: &'a mut Tracker,
+    /// By block: the rule of the flags slot that holds as it begins.
+    rules: Vec<Option<FlagsRule>>,
     pub(super) locs: &'a mut Vec<Loc>,
     first_exit: u64,
     first_link: u64,
     first_site: u64,
+    count: Option<u32>,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
@@ -143,16 +171,18 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; 64],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
-    /// The block being emitted: its first instruction and its end.
-    block: (u32, u32),
+    /// The end of the block being emitted.
+    end: u32,
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
     /// The guest instruction being emitted.
     pc: u64,
     extra: u32,
     pub(super) host: HostFlags,
-    /// Flags that a block with one predecessor finds in the host's flags.
-    entry: Vec<flags::Entry>,
+    /// Flags as a block with one predecessor finds them.
+    entry: Vec<HostFlags>,
+    /// Whether `entry` has been said.
+    found: Vec<bool>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -173,10 +203,11 @@ impl Emitter<'_> {
         for (i, b) in self.r.blocks.iter().enumerate() {
             let label = self.a.label();
             self.labels.push(label);
-            debug_assert!(b.params.is_empty(), "block {i} has parameters: not for tier 1");
-            for s in b.term.successors() {
-                self.predecessors[s.0 as usize] += 1;
-            }
+            debug_assert!(b.params.is_empty(), "block {i} has parameters");
+        }
+        self.count_predecessors();
+        if let Some(local) = self.local {
+            local.enter(self.a);
         }
         for i in 0..self.r.blocks.len() {
             let id = BlockId(i as u32);
@@ -185,8 +216,22 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.own_thunks();
         self.link_stubs();
         self.place_constants();
+    }
+
+    /// How many ways lead to each block from blocks that can be reached. The others are not emitted.
+    fn count_predecessors(&mut self) {
+        let mut open = vec![0];
+        while let Some(b) = open.pop() {
+            for s in self.r.blocks[b].term.successors().map(|s| s.0 as usize) {
+                self.predecessors[s] += 1;
+                if self.predecessors[s] == 1 && s != 0 {
+                    open.push(s);
+                }
+            }
+        }
     }
 
     /// A block that only leaves: it goes to the cold end.
@@ -201,16 +246,21 @@ impl Emitter<'_> {
         self.a.bind(self.labels[id.0 as usize]);
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
-        self.host = HostFlags::at_entry(self.entry[id.0 as usize]);
+        self.flags_at_block(id);
+        self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
-        self.block = (block.start, block.end);
         for i in block.start..block.end {
-            if self.plan.skip[i as usize] || i == self.done {
+            if self.plan.skip[i as usize] {
                 continue;
             }
-            self.now = i;
-            self.inst(Val(i));
-            self.release();
+            if i != self.done {
+                self.now = i;
+                let dies = self.before_rule_is_lost(i);
+                self.inst(Val(i));
+                self.release();
+                self.after_rule(dies);
+            }
+            self.tracker.step(self.r, self.plan, self.map, i);
         }
         self.now = block.end;
         self.term(id, &block.term);
@@ -224,6 +274,10 @@ impl Emitter<'_> {
         match inst.op {
             Op::Const(_) | Op::ConstV(_) => {}
             Op::Insn { pc, extra } => (self.pc, self.extra) = (pc, extra),
+            Op::Poll { pc } => {
+                self.clobber();
+                self.poll(pc);
+            }
             Op::Get(slot) => self.get(v, slot.0),
             Op::Set(slot, val) => self.set(slot.0, val),
             Op::FpFlagsGet => self.fp_flags_get(v),
@@ -249,10 +303,10 @@ impl Emitter<'_> {
 
     fn get(&mut self, v: Val, slot: u16) {
         let s = slot as usize;
-        if let Some(r) = self.map.gpr[s] {
+        if let Some(r) = self.map.homes.gpr[s] {
             self.gpr.holds[r.0 as usize] = v;
             self.set_loc(v, Loc::Reg(r));
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.xhold(v, x);
         } else if self.r.ty(v) == Ty::Flags {
             self.get_flags(slot, v);
@@ -264,14 +318,11 @@ impl Emitter<'_> {
 
     fn set(&mut self, slot: u16, v: Val) {
         let s = slot as usize;
-        if self.host.from.is_some_and(|from| flags_unsaved::is_made_of(from, slot)) {
-            self.host.from = None;
-        }
         if self.r.ty(v) == Ty::Flags {
             self.set_flags(slot, v);
-        } else if let Some(r) = self.map.gpr[s] {
+        } else if let Some(r) = self.map.homes.gpr[s] {
             self.set_gpr(r, v);
-        } else if let Some(x) = self.map.xmm[s] {
+        } else if let Some(x) = self.map.homes.xmm[s] {
             self.set_xmm(x, v);
         } else {
             self.set_memory(slot, v);
@@ -365,9 +416,15 @@ impl Emitter<'_> {
     /// The offset of the next instruction is that of an access that can fault.
     pub(super) fn fault_here(&mut self) {
         self.fenced = false;
-        let (flags, flags_slot) = self.flags_at();
+        let flags = self.flags_at();
         let at = self.a.here();
-        self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
+        let mut record = |(flags, flags_slot)| {
+            self.out.faults.push(FaultRecord { at, pc: self.pc, extra: self.extra, flags, flags_slot });
+        };
+        match flags {
+            [None, None] => record((FlagsAt::Slot, 0)),
+            some => some.into_iter().flatten().for_each(record),
+        }
     }
 
     /// The value's bits in the scratch register.

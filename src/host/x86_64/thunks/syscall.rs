@@ -98,14 +98,14 @@ impl Writer<'_> {
     /// Vector homes to memory, and back.
     fn store_vectors(&mut self) {
         for s in 0..self.map.homed.len() {
-            if let Some(x) = self.map.xmm[s] {
+            if let Some(x) = self.map.homes.xmm[s] {
                 self.a.vst(vop::VMOVUPS_ST, L128, self.map.mem(s), x);
             }
         }
     }
     fn load_vectors(&mut self) {
         for s in 0..self.map.homed.len() {
-            if let Some(x) = self.map.xmm[s] {
+            if let Some(x) = self.map.homes.xmm[s] {
                 self.a.v2(vop::VMOVUPS, L128, x, self.map.mem(s));
             }
         }
@@ -120,7 +120,7 @@ impl Writer<'_> {
     /// Homes in registers that a system call needs: (slot, register).
     fn each_lent(&mut self, mut f: impl FnMut(&mut Self, usize, Reg)) {
         for s in 0..self.map.homed.len() {
-            if let Some(r) = self.map.gpr[s]
+            if let Some(r) = self.map.homes.gpr[s]
                 && is_lent(r)
             {
                 f(self, s, r);
@@ -136,7 +136,7 @@ impl Writer<'_> {
     /// A slot's value, from its home if it has one.
     fn get(&mut self, to: Reg, slot: Slot) {
         let s = slot.0 as usize;
-        match self.map.gpr[s] {
+        match self.map.homes.gpr[s] {
             Some(home) => self.a.mov(self.size(s), to, home),
             None => self.a.mov(self.size(s), to, self.map.mem(s)),
         }
@@ -145,7 +145,7 @@ impl Writer<'_> {
     /// The same when the homes in lent registers are stored, and no longer there.
     fn get_stored(&mut self, to: Reg, slot: Slot) {
         let s = slot.0 as usize;
-        match self.map.gpr[s] {
+        match self.map.homes.gpr[s] {
             Some(home) if !is_lent(home) => self.a.mov(self.size(s), to, home),
             _ => self.a.mov(self.size(s), to, self.map.mem(s)),
         }
@@ -154,7 +154,7 @@ impl Writer<'_> {
     /// Scratch to a slot.
     fn put(&mut self, slot: Slot) {
         let s = slot.0 as usize;
-        match self.map.gpr[s] {
+        match self.map.homes.gpr[s] {
             Some(home) => self.a.mov(self.size(s), home, SCRATCH),
             None => self.a.mov_mr(self.size(s), self.map.mem(s), SCRATCH),
         }

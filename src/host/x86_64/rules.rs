@@ -1,0 +1,201 @@
+//! Flags by rule. Guest flags are mostly those of a comparison whose operands stay in guest registers. As long as they do, the flags need not be
+//! saved when something else takes the host's: whoever wants to see them (an exit, a fault, a later condition) makes the comparison again.
+//!
+//! A rule says what the flags slot would hold, by slots. It is followed through a block in the order in which the block's code is written, and from
+//! block to block: where ways with the same rule meet, it holds behind.
+
+use super::Map;
+use super::plan::{NO_HOME, Plan};
+use crate::{FlagsOp, FlagsRule, RuleOperand};
+use ir::{Bin, Op, Region, Touches, Ty, Val};
+
+/// What is known of the flags slot at a place in the code.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Tracker {
+    /// By slot: the (root) value that its place holds.
+    held: Vec<Val>,
+    /// The value that the flags slot was set to in this block.
+    flags: Option<Val>,
+    pub(super) rule: Option<FlagsRule>,
+}
+
+impl Tracker {
+    /// At the start of a block.
+    pub(super) fn start(&mut self, slots: usize, rule: Option<FlagsRule>) {
+        self.held.clear();
+        self.held.resize(slots, Val::NONE);
+        (self.flags, self.rule) = (None, rule);
+    }
+
+    /// The slot whose place instruction `i` writes, and what it holds then. A value that is computed straight into a home is there before it is set.
+    fn written(&self, r: &Region, plan: &Plan, i: u32) -> Option<(u16, Val)> {
+        match *r.op(Val(i)) {
+            Op::Set(slot, v) => {
+                let root = plan.root[v.0 as usize];
+                (self.held[slot.0 as usize] != root).then_some((slot.0, root))
+            }
+            _ if plan.root[i as usize] == Val(i) && plan.home[i as usize] != NO_HOME => {
+                Some((plan.home[i as usize], Val(i)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there is a rule before instruction `i` that does not hold behind it, though the flags are not set.
+    pub(super) fn loses(&self, r: &Region, plan: &Plan, map: &Map, i: u32) -> bool {
+        let Some(rule) = self.rule else { return false };
+        match self.written(r, plan, i) {
+            Some((slot, _)) if Some(slot) == map.flags => false,
+            Some((slot, v)) => self.after_write(r, plan, rule, slot, v).is_none(),
+            None => false,
+        }
+    }
+
+    /// Goes past instruction `i`.
+    pub(super) fn step(&mut self, r: &Region, plan: &Plan, map: &Map, i: u32) {
+        if let Some((slot, v)) = self.written(r, plan, i) {
+            if Some(slot) == map.flags {
+                (self.flags, self.rule) = (Some(v), None);
+            } else {
+                self.rule = self.rule.and_then(|rule| self.after_write(r, plan, rule, slot, v));
+            }
+            self.held[slot as usize] = v;
+        }
+        match *r.op(Val(i)) {
+            Op::Get(slot) if Some(slot.0) != map.flags => self.held[slot.0 as usize] = Val(i),
+            Op::Set(..) if self.rule.is_none() => {
+                self.rule = self.flags.and_then(|f| self.form(r, plan, map, f));
+            }
+            Op::Call(h, _) => match h.touches {
+                Touches::Nothing | Touches::Reads(_) => {}
+                Touches::Writes(slots) => slots.iter().for_each(|s| self.forget(s.0, map)),
+                Touches::All => (0..self.held.len() as u16).for_each(|s| self.forget(s, map)),
+            },
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, slot: u16, map: &Map) {
+        self.held[slot as usize] = Val::NONE;
+        if self.rule.is_some_and(|rule| rule.uses(slot)) || Some(slot) == map.flags {
+            self.rule = None;
+        }
+        if Some(slot) == map.flags {
+            self.flags = None;
+        }
+    }
+
+    /// The rule when `slot` has got the value `v`: a register that something constant was added to was the difference before.
+    fn after_write(&self, r: &Region, plan: &Plan, rule: FlagsRule, slot: u16, v: Val) -> Option<FlagsRule> {
+        if !rule.uses(slot) {
+            return Some(rule);
+        }
+        let before = self.held[slot as usize];
+        let wide = r.ty(v).bytes() >= rule.ty().bytes();
+        let added = match *r.op(v) {
+            Op::Bin(bin @ (Bin::Add | Bin::Sub), x, c)
+                if wide && !before.is_none() && plan.root[x.0 as usize] == before =>
+            {
+                let c = r.const_of(c).map(|c| ir::fold::sign_extend(c, r.ty(v).bits()) as i64)?;
+                if bin == Bin::Add { c } else { c.checked_neg()? }
+            }
+            _ => return None,
+        };
+        let moved = |o: RuleOperand| match o {
+            RuleOperand::Slot { slot: s, add } if s == slot => {
+                let add = i32::try_from(i64::from(add).checked_sub(added)?).ok()?;
+                Some(RuleOperand::Slot { slot, add })
+            }
+            o => Some(o),
+        };
+        FlagsRule { a: moved(rule.a)?, b: moved(rule.b)?, ..rule }.checked()
+    }
+
+    /// A rule for flags value `f`, if its operands or its result are in slots.
+    fn form(&self, r: &Region, plan: &Plan, map: &Map, f: Val) -> Option<FlagsRule> {
+        let (op, a, b) = match *r.op(f) {
+            Op::FlagsSub(a, b) => (FlagsOp::Sub, a, b),
+            Op::FlagsAdd(a, b) => (FlagsOp::Add, a, b),
+            Op::FlagsLogic(x) => match *r.op(x) {
+                Op::Bin(Bin::And, a, b) if self.operand(r, plan, map, x).is_none() => (FlagsOp::And, a, b),
+                _ => (FlagsOp::And, x, x),
+            },
+            _ => return None,
+        };
+        let ty = r.ty(a);
+        if !matches!(ty, Ty::I32 | Ty::I64) {
+            return None;
+        }
+        let right = self.operand(r, plan, map, b)?;
+        let left = self.operand(r, plan, map, a).or_else(|| self.undone(r, plan, map, op, a, b))?;
+        FlagsRule { op, wide: ty == Ty::I64, a: left, b: right }.checked()
+    }
+
+    /// Operand `a` from the result of adding or subtracting a constant, which is in a slot.
+    fn undone(&self, r: &Region, plan: &Plan, map: &Map, op: FlagsOp, a: Val, b: Val) -> Option<RuleOperand> {
+        let bin = match op {
+            FlagsOp::Sub => Bin::Sub,
+            FlagsOp::Add => Bin::Add,
+            FlagsOp::And => return None,
+        };
+        let c = ir::fold::sign_extend(r.const_of(b)?, r.ty(b).bits()) as i64;
+        let add = i32::try_from(if bin == Bin::Sub { c } else { -c }).ok()?;
+        let slot = (0..self.held.len()).find(|&s| {
+            let v = self.held[s];
+            !v.is_none()
+                && matches!(*r.op(v), Op::Bin(o, x, y) if o == bin && x == a && y == b)
+                && fits(map, s, r.ty(a))
+        })?;
+        debug_assert_eq!(plan.root[self.held[slot].0 as usize], self.held[slot], "slots are known by roots");
+        Some(RuleOperand::Slot { slot: slot as u16, add })
+    }
+
+    fn operand(&self, r: &Region, plan: &Plan, map: &Map, v: Val) -> Option<RuleOperand> {
+        if let Some(c) = r.const_of(v) {
+            let c = ir::fold::sign_extend(c, r.ty(v).bits()) as i64;
+            return i32::try_from(c).ok().map(RuleOperand::Const);
+        }
+        let root = plan.root[v.0 as usize];
+        let slot = (0..self.held.len()).find(|&s| self.held[s] == root && fits(map, s, r.ty(v)))?;
+        Some(RuleOperand::Slot { slot: slot as u16, add: 0 })
+    }
+}
+
+/// By block: the rule at its entry, where all ways there bring the same one.
+pub(super) fn at_entries(r: &Region, plan: &Plan, map: &Map, tracker: &mut Tracker) -> Vec<Option<FlagsRule>> {
+    // The outer option: whether anything has led there yet.
+    let mut at: Vec<Option<Option<FlagsRule>>> = vec![None; r.blocks.len()];
+    at[0] = Some(None);
+    let mut changed = r.blocks.len() > 1 && map.flags.is_some();
+    while changed {
+        changed = false;
+        for n in 0..r.blocks.len() {
+            let (block, Some(rule)) = (&r.blocks[n], at[n]) else { continue };
+            tracker.start(map.homed.len(), rule);
+            for i in block.start..block.end {
+                if !plan.skip[i as usize] {
+                    tracker.step(r, plan, map, i);
+                }
+            }
+            for next in block.term.successors().map(|b| b.0 as usize) {
+                let met = match at[next] {
+                    None => Some(tracker.rule),
+                    Some(before) if before != tracker.rule => Some(None),
+                    same => same,
+                };
+                if met != at[next] {
+                    at[next] = met;
+                    // Ways forward are seen in this round yet.
+                    changed |= next <= n;
+                }
+            }
+        }
+    }
+    at.into_iter().map(Option::flatten).collect()
+}
+
+/// Whether a slot holds all of an integer of the type.
+fn fits(map: &Map, slot: usize, ty: Ty) -> bool {
+    let own = map.state.slots[slot].ty;
+    own.is_int() && own.bytes() >= ty.bytes()
+}

@@ -1,0 +1,116 @@
+//! Peels innermost loops: their first round gets code of its own. So all ways to the head of the loop that goes round come from the loop itself,
+//! and what holds at its end holds at its head.
+
+use crate::op::{Op, Val};
+use crate::region::{Block, BlockId, Region};
+
+/// Guest instructions of a loop that is worth it.
+const MOST_INSNS: usize = 64;
+
+/// Sets of blocks as words of bits.
+type Set = Vec<u64>;
+
+fn has(set: &[u64], n: usize) -> bool {
+    set[n / 64] >> (n % 64) & 1 != 0
+}
+
+/// Peels the region's small innermost loops.
+pub fn peel(r: &mut Region) {
+    let loops = loops(r);
+    for (n, (head, body)) in loops.iter().enumerate() {
+        let inner = loops.iter().enumerate().any(|(m, (other, _))| m != n && body.contains(other));
+        let insns: usize = body.iter().map(|&b| insns(r, b)).sum();
+        if !inner && insns <= MOST_INSNS {
+            peel_loop(r, *head, body);
+        }
+    }
+}
+
+fn insns(r: &Region, block: usize) -> usize {
+    let Block { start, end, .. } = r.blocks[block];
+    r.insts[start as usize..end as usize].iter().filter(|i| matches!(i.op, Op::Insn { .. })).count()
+}
+
+/// Natural loops: their heads and their blocks, in order.
+fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
+    let dominators = dominators(r);
+    let mut before = vec![Vec::new(); r.blocks.len()];
+    for (n, b) in r.blocks.iter().enumerate() {
+        b.term.successors().for_each(|s| before[s.0 as usize].push(n));
+    }
+    let mut found = Vec::new();
+    for head in 0..r.blocks.len() {
+        let mut open: Vec<usize> = before[head].iter().copied().filter(|&b| has(&dominators[b], head)).collect();
+        if open.is_empty() {
+            continue;
+        }
+        let mut inside = vec![false; r.blocks.len()];
+        inside[head] = true;
+        while let Some(b) = open.pop() {
+            if !std::mem::replace(&mut inside[b], true) {
+                open.extend(&before[b]);
+            }
+        }
+        found.push((head, (0..inside.len()).filter(|&b| inside[b]).collect()));
+    }
+    found
+}
+
+/// How often each block runs, as far as loops tell: eight rounds each.
+pub fn frequencies(r: &Region) -> Vec<u32> {
+    let mut times = vec![1; r.blocks.len()];
+    for (_, body) in loops(r) {
+        for b in body {
+            times[b] = (times[b] * 8).min(1 << 15);
+        }
+    }
+    times
+}
+
+/// For each block, which blocks every way to it passes, itself among them. Blocks that cannot be reached: all.
+fn dominators(r: &Region) -> Vec<Set> {
+    let words = r.blocks.len().div_ceil(64);
+    let mut sets = vec![vec![u64::MAX; words]; r.blocks.len()];
+    sets[0] = vec![0; words];
+    sets[0][0] = 1;
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for n in 0..r.blocks.len() {
+            let from = sets[n].clone();
+            for s in r.blocks[n].term.successors().map(|s| s.0 as usize) {
+                for (w, have) in sets[s].iter_mut().enumerate() {
+                    let own = if w == s / 64 { 1 << (s % 64) } else { 0 };
+                    let met = *have & (from[w] | own);
+                    changed |= met != *have;
+                    *have = met;
+                }
+            }
+        }
+    }
+    sets
+}
+
+/// The blocks stay for the first round, and go on in a copy.
+fn peel_loop(r: &mut Region, head: usize, body: &[usize]) {
+    let first = r.blocks.len();
+    let copy_of = |b: BlockId| match body.binary_search(&(b.0 as usize)) {
+        Ok(n) => BlockId((first + n) as u32),
+        Err(_) => b,
+    };
+    for &b in body {
+        let (start, end) = (r.blocks[b].start, r.blocks[b].end);
+        let at = r.insts.len() as u32;
+        for i in start..end {
+            let mut inst = r.insts[i as usize];
+            inst.op.map_args(|v| Val(v.0 - start + at));
+            r.insts.push(inst);
+        }
+        let mut term = r.blocks[b].term;
+        term.map_args(|v| Val(v.0 - start + at));
+        term.map_successors(copy_of);
+        r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
+        let again = |b: BlockId| if b.0 as usize == head { copy_of(b) } else { b };
+        r.blocks[b].term.map_successors(again);
+    }
+}

@@ -1,0 +1,110 @@
+/* Hot loops seen from outside: registers and flags in a signal's frame when an access faults in a round late enough for the loop to have been
+   translated as a whole. Other processors than Arm's have nothing to show here. */
+#include "ok.h"
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+static sigjmp_buf back;
+static unsigned long flags, base, count;
+
+static void on_fault(int sig, siginfo_t *info, void *context) {
+	(void)sig, (void)info;
+	ucontext_t *u = context;
+#if defined __aarch64__
+	flags = u->uc_mcontext.pstate >> 28 & 15, base = u->uc_mcontext.regs[0], count = u->uc_mcontext.regs[2];
+#elif defined __arm__
+	flags = u->uc_mcontext.arm_cpsr >> 28, base = u->uc_mcontext.arm_r0, count = u->uc_mcontext.arm_r2;
+#else
+	(void)u;
+#endif
+	siglongjmp(back, 1);
+}
+
+// Loads words from `at` upwards, compares the address behind each with `limit`, counts.
+static void walk(char *at, char *limit) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	register char *x1 __asm__("x1") = limit;
+	__asm__ volatile("mov x2, #0\n1: ldr w3, [x0], #4\n add x2, x2, #1\n cmp x0, x1\n b.ne 1b" : "+r"(x0) : "r"(x1) : "x2", "x3", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	register char *r1 __asm__("r1") = limit;
+	__asm__ volatile("mov r2, #0\n1: ldr r3, [r0], #4\n add r2, r2, #1\n cmp r0, r1\n bne 1b" : "+r"(r0) : "r"(r1) : "r2", "r3", "cc", "memory");
+#else
+	(void)at, (void)limit;
+#endif
+}
+
+// The same with a counter that the flags are of: from `n` down, flags of the subtraction.
+static void countdown(char *at, unsigned long n) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	register unsigned long x2 __asm__("x2") = n;
+	__asm__ volatile("1: ldr w3, [x0], #4\n subs x2, x2, #1\n b.ne 1b" : "+r"(x0), "+r"(x2) : : "x3", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	register unsigned long r2 __asm__("r2") = n;
+	__asm__ volatile("1: ldr r3, [r0], #4\n subs r2, r2, #1\n bne 1b" : "+r"(r0), "+r"(r2) : : "r3", "cc", "memory");
+#else
+	(void)at, (void)n;
+#endif
+}
+
+// The loaded word is compared, and a store may fault before it is again.
+static void copy(char *at, char *to) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	register char *x1 __asm__("x1") = to;
+	__asm__ volatile("mov x2, #0\n1: ldr w3, [x0], #4\n str w3, [x1], #4\n add x2, x2, #1\n cmp w3, #7\n b.ne 1b" : "+r"(x0), "+r"(x1) : : "x2", "x3", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	register char *r1 __asm__("r1") = to;
+	__asm__ volatile("mov r2, #0\n1: ldr r3, [r0], #4\n str r3, [r1], #4\n add r2, r2, #1\n cmp r3, #7\n bne 1b" : "+r"(r0), "+r"(r1) : : "r2", "r3", "cc", "memory");
+#else
+	(void)at, (void)to;
+#endif
+}
+
+#if defined __aarch64__ || defined __arm__
+#define IS(f, b, c) (flags == (f) && base == (unsigned long)(b) && count == (c))
+#else
+#define IS(f, b, c) ((void)(f), (void)(b), (void)(c), 1)
+#endif
+
+int main(void) {
+	unsigned long size = 64 << 10, words = size / 4;
+	char *m = mmap(0, size * 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = mmap(0, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(m, size, PROT_READ | PROT_WRITE);
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+	sigaction(SIGSEGV, &action, 0);
+	// N for less; C for not below.
+	walk(m, m + size * 2);
+	ok("a limit above", IS(8, m + size, words));
+	walk(m, m - 64);
+	ok("a limit below", IS(2, m + size, words));
+	walk(m + size - 4, m + size * 2);
+	ok("one round", IS(8, m + size, 1));
+	countdown(m, words * 2);
+	ok("a count", IS(2, m + size, words));
+	countdown(m, 0);
+	ok("a count from nothing", IS(10, m + size, -words));
+	for (unsigned long i = 0; i < words; i++)
+		((uint32_t *)m)[i] = i & 1 ? 3 : 9;
+	copy(m, to);
+	ok("the source ends", IS(8, m + size, words));
+	mprotect(to + size / 2, size, PROT_NONE);
+	copy(m, to);
+	ok("the target ends", IS(8, m + size / 2 + 4, words / 2));
+	((uint32_t *)m)[words / 2 - 1] = 9;
+	copy(m, to);
+	ok("the target ends after a larger word", IS(2, m + size / 2 + 4, words / 2));
+	return done();
+}
