@@ -68,12 +68,8 @@ impl Emitter<'_> {
             self.clobber();
         }
         let cc = self.host_cond(cond);
-        // What leads back is a loop's end and mostly taken: it stands in line, without a jump to the cold part.
-        let (cc, target, rest) = if !self.leads_back(then) && (self.is_next(other) || !self.is_next(then)) {
-            (cc, then, other)
-        } else {
-            (negate(cc), other, then)
-        };
+        let (cc, target, rest) =
+            if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
         let label = self.edge(target);
         match cc {
             HostCc::One(cc) => self.a.jcc(cc, label),
@@ -105,14 +101,7 @@ impl Emitter<'_> {
         label
     }
 
-    /// Whether a block not yet written does nothing but leave for code a little further up.
-    fn leads_back(&self, b: BlockId) -> bool {
-        let near = self.pc.saturating_sub(1024)..=self.pc;
-        let goes_back = matches!(self.r.blocks[b.0 as usize].term, Term::Goto { pc } if near.contains(&pc));
-        goes_back && self.is_stub(b) && !self.emitted[b.0 as usize]
-    }
-
-    /// A block that only leaves.
+    /// A block that only leaves, in the cold part.
     pub(super) fn stub(&mut self, id: BlockId) {
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
