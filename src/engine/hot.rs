@@ -9,6 +9,7 @@ use crate::{CodeSource, Cpu, Engine};
 use host::cpu::{JUMP_CACHE, NOWHERE};
 use ir::opt::Stitch;
 use ir::{Op, Term};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 
 /// Guest instructions in a hot region, about.
@@ -88,7 +89,7 @@ impl Cache {
 
     /// Whether most of the backward jumps to the head are the region's own: an interpreter's loop mostly goes round by ways that nobody knows here.
     fn goes_round(&self, head: u64, region: &ir::Region) -> bool {
-        let inside: std::collections::HashSet<u64> = region
+        let inside: BTreeSet<u64> = region
             .blocks
             .iter()
             .flat_map(|b| &region.insts[b.start as usize..b.end as usize])
@@ -113,7 +114,7 @@ impl Cache {
     /// Where the pieces of the loop at `key` begin, in order of address: its head and what direct jumps have led to.
     fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Vec<u64> {
         let mut leaders = vec![key.0];
-        let mut open = std::collections::VecDeque::from([key.0]);
+        let mut open = VecDeque::from([key.0]);
         let mut insns = 0;
         while let Some(pc) = open.pop_front() {
             if insns >= MOST_INSNS {

@@ -3,7 +3,7 @@
 
 use crate::lock::Lock;
 use host::Site;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -79,7 +79,7 @@ type Counters<const N: usize> = [AtomicU64; N];
 /// Calls of sites: by address, and the sums by name.
 #[derive(Debug, Default)]
 struct Calls {
-    sites: HashMap<u64, usize>,
+    sites: BTreeMap<u64, usize>,
     sums: Vec<(String, u64)>,
 }
 

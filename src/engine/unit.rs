@@ -15,7 +15,7 @@
 use crate::hash::hash;
 use crate::{CodeSource, Image};
 use host::{ExitRecord, FaultRecord, Ref, Site};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
@@ -268,14 +268,14 @@ pub(crate) struct Unit {
     view: Option<View<'static>>,
     states: Vec<State>,
     /// By page: link slots elsewhere that lead there, with what they point to when they do not.
-    incoming: HashMap<usize, Vec<(u64, u64)>>,
+    incoming: BTreeMap<usize, Vec<(u64, u64)>>,
     #[allow(clippy::vec_box, reason = "cells hold their addresses")]
     sites: Vec<Box<Site>>,
 }
 
 impl Unit {
     pub(crate) fn new(image: Image, key: u128) -> Unit {
-        let (incoming, sites) = (HashMap::new(), Vec::new());
+        let (incoming, sites) = (BTreeMap::new(), Vec::new());
         Unit { image, key, cells: 0, file: 0, view: None, states: Vec::new(), incoming, sites }
     }
 
