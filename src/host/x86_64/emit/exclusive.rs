@@ -131,22 +131,31 @@ impl Emitter<'_> {
         let (alone, tried) = (self.a.label(), self.a.label());
         self.unless_concurrent(alone);
         self.claim(base, t, fail);
-        let untagged = self.untagged(mem, addr, t);
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), untagged, value);
+        self.exchange(mem, addr, t, None, value, ty, true);
         self.unlock_granule();
         self.a.jmp(tried);
         self.a.bind(alone);
-        let untagged = self.untagged(mem, addr, t);
-        self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE));
-        self.fault_here();
-        self.a.cmpxchg(size(ty), untagged, value);
+        self.exchange(mem, addr, t, None, value, ty, false);
         self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
+    }
+
+    /// Stores the value if memory still holds what was loaded: that value, or what the monitor keeps. ZF tells. Scratch and `t` are lost.
+    #[allow(clippy::too_many_arguments, reason = "one exchange, said once")]
+    fn exchange(&mut self, mem: Mem, addr: Val, t: Reg, loaded: Option<Val>, value: Reg, ty: Ty, lock: bool) {
+        let mem = self.untagged(mem, addr, t);
+        match loaded {
+            Some(v) => self.copy_to(v, SCRATCH),
+            None => self.a.mov(Size::Q, SCRATCH, field(at::EXCL_VALUE)),
+        }
+        self.fault_here();
+        if lock {
+            self.a.lock();
+        }
+        self.a.cmpxchg(size(ty), mem, value);
     }
 
     /// The store of a closed pair.
@@ -164,16 +173,11 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::Cmp, Size::D, Mem { disp: 8, ..granule }, 0);
         self.a.jcc(X::Ne, fail);
         self.new_stamp(granule);
-        let untagged = self.untagged(mem, addr, t);
-        self.copy_to(Val(pair.load), SCRATCH);
-        self.fault_here();
-        self.a.lock().cmpxchg(size(ty), untagged, value);
+        let loaded = Some(Val(pair.load));
+        self.exchange(mem, addr, t, loaded, value, ty, true);
         self.a.jmp(tried);
         self.a.bind(alone);
-        let untagged = self.untagged(mem, addr, t);
-        self.copy_to(Val(pair.load), SCRATCH);
-        self.fault_here();
-        self.a.cmpxchg(size(ty), untagged, value);
+        self.exchange(mem, addr, t, loaded, value, ty, false);
         self.a.bind(tried);
         self.a.jcc(X::Ne, fail);
         self.a.mov_ri(SCRATCH, 0);
