@@ -84,7 +84,8 @@ static void default_actions(void)
 	}
 	waitpid(child, &status, WUNTRACED);
 	ok("stopped", WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
-	kill(child, SIGCONT);
+	if (child > 0)
+		kill(child, SIGCONT);
 	waitpid(child, &status, WCONTINUED);
 	ok("continued", WIFCONTINUED(status));
 	write(told[1], "", 1);
