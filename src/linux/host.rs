@@ -260,49 +260,6 @@ pub unsafe fn unmap_and_exit(addr: u64, len: u64, status: i32) -> ! {
 /// set_robust_list of the host's 32-bit table.
 pub const COMPAT_SET_ROBUST_LIST: u32 = 311;
 
-// rqemu_compat_call(nr, a, b): a 32-bit system call. A host without them faults in [rqemu_compat_begin, rqemu_compat_end), and goes on at
-// rqemu_compat_fault.
-global_asm!(
-    ".pushsection .text.rqemu_compat, \"ax\"",
-    ".globl rqemu_compat_call, rqemu_compat_begin, rqemu_compat_end, rqemu_compat_fault",
-    "rqemu_compat_call:",
-    "push rbx",
-    "mov eax, edi",
-    "mov ebx, esi",
-    "mov ecx, edx",
-    "rqemu_compat_begin:",
-    "int 0x80",
-    "rqemu_compat_end:",
-    "movsxd rax, eax",
-    "pop rbx",
-    "ret",
-    "rqemu_compat_fault:",
-    "mov rax, -38",
-    "pop rbx",
-    "ret",
-    ".popsection",
-);
-
-unsafe extern "C" {
-    fn rqemu_compat_call(nr: u32, a: u32, b: u32) -> i64;
-    static rqemu_compat_begin: u8;
-    static rqemu_compat_end: u8;
-    static rqemu_compat_fault: u8;
-}
-
-/// A call of the host's 32-bit table; ENOSYS if it has none.
-pub fn compat_call(nr: u32, a: u32, b: u32) -> Res {
-    // SAFETY: the routine keeps the C convention (older kernels clear r8 to r11, which it may); callers pass guest addresses.
-    result(unsafe { rqemu_compat_call(nr, a, b) })
-}
-
-/// Where a SIGSEGV handler must send the interrupted rip, if a 32-bit call faulted.
-pub fn compat_fixup(rip: u64) -> Option<u64> {
-    (&raw const rqemu_compat_begin as u64..&raw const rqemu_compat_end as u64)
-        .contains(&rip)
-        .then_some(&raw const rqemu_compat_fault as u64)
-}
-
 /// Ends the process at once.
 pub fn exit_group(status: i32) -> ! {
     loop {

@@ -7,6 +7,7 @@ pub mod alloc;
 pub mod cache;
 pub mod calls;
 pub mod cli;
+pub mod compat;
 pub mod elf;
 pub mod exec;
 pub mod host;

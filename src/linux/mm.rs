@@ -15,6 +15,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
+mod attach;
+
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
 const PROT_EXEC: u32 = libc::PROT_EXEC as u32;
@@ -380,6 +382,7 @@ impl Mm {
                 let Some(at) = s.map.find_gap(len, PAGE, self.limits.bottom, top, &holes) else { break };
                 match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
                     Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
+                    Err(Errno::EINVAL) if r.addr == 0 && r.fd >= 0 => return self.place_by_kernel(s, r, len, prot),
                     done => return done,
                 }
             }
@@ -694,67 +697,6 @@ impl Mm {
         r
     }
 
-    /// shmat(2): `len` is the segment's size.
-    pub fn shmat(&self, engine: &Engine, id: i32, addr: u64, flags: i32, len: u64) -> Res {
-        let len = round_up(len).ok_or(Errno::EINVAL)?;
-        let mut s = self.change();
-        let remap = flags & libc::SHM_REMAP != 0;
-        let at = match addr {
-            0 if remap => return Err(Errno::EINVAL),
-            0 => s.map.find_gap(len, PAGE, self.limits.bottom, s.mmap_top, &self.limits.holes).ok_or(Errno::ENOMEM)?,
-            a if a & (PAGE - 1) == 0 => a,
-            a if flags & libc::SHM_RND != 0 => a & !(PAGE - 1),
-            _ => return Err(Errno::EINVAL),
-        };
-        if !self.limits.allows(at, len) || !remap && !s.map.is_free(at, at + len) {
-            return Err(Errno::EINVAL);
-        }
-        // SAFETY: the range is the guest's, and free or to be replaced. SHM_EXEC is a fact of the map alone.
-        let at = unsafe { call!(libc::SYS_shmat, id, at, flags & !libc::SHM_EXEC) }?;
-        let had_code = s.map.has_code(at, at + len);
-        let write = if flags & libc::SHM_RDONLY == 0 { PROT_WRITE } else { 0 };
-        let exec = if flags & libc::SHM_EXEC != 0 { PROT_EXEC } else { 0 };
-        let object =
-            Object { dev: SYSV_DEVICE, inode: id as u32 as u64, path: b"/SYSV00000000 (deleted)".to_vec(), key: None };
-        let area = Area {
-            end: at + len,
-            prot: PROT_READ | write | exec,
-            shared: true,
-            backing: Backing::Object(Arc::new(object)),
-            offset: 0,
-        };
-        s.map.insert(at, area);
-        drop(s);
-        engine.begin_concurrency();
-        if had_code {
-            engine.invalidate(at, at + len);
-        }
-        Ok(at)
-    }
-
-    /// shmdt(2)
-    pub fn shmdt(&self, engine: &Engine, addr: u64) -> Res {
-        let mut s = self.change();
-        // SAFETY: it takes away segments only, and the guest attached those.
-        unsafe { call!(libc::SYS_shmdt, addr) }?;
-        let Some((_, first)) = s.map.at(addr) else { return Ok(0) };
-        let segment = first.backing.clone();
-        let gone: Vec<_> = s
-            .map
-            .within(addr, u64::MAX)
-            .filter(|(s, a)| a.backing == segment && s - addr == a.offset)
-            .map(|(s, a)| (s, a.end))
-            .collect();
-        for (start, end) in &gone {
-            s.map.remove(*start, *end);
-        }
-        drop(s);
-        for (start, end) in gone {
-            engine.invalidate(start, end);
-        }
-        Ok(0)
-    }
-
     /// The guest says that it changed code: forget it in every mapping of the same object.
     pub fn flush_code(&self, engine: &Engine, addr: u64, len: u64) {
         engine.invalidate(addr, addr.saturating_add(len));
@@ -842,9 +784,6 @@ impl Mm {
         (s.brk_start, s.brk)
     }
 }
-
-/// A device number for System V segments, which have none that we could know.
-const SYSV_DEVICE: u64 = u64::MAX;
 
 fn host_flags(flags: i32) -> i32 {
     // MAP_GROWSDOWN would let the host change the map behind our back; MAP_32BIT is the host's own.

@@ -7,6 +7,7 @@
 //! exits by the engine; faults of `memory.rs` into EFAULT.
 
 use crate::call;
+use crate::compat;
 use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
@@ -447,7 +448,7 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
     let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
-        if let Some(to) = memory::fault_fixup(rip).or_else(|| host::compat_fixup(rip)) {
+        if let Some(to) = memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)) {
             context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
             return;
         }
@@ -481,7 +482,8 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     }
     cpu.interrupt();
     let rcx = context.uc_mcontext.gregs[libc::REG_RCX as usize] as u64;
-    if let Some(to) = host::safe_syscall_fixup(rip, rcx).or_else(|| cpu.leave_syscall(rip, rcx)) {
+    let fixup = host::safe_syscall_fixup(rip, rcx).or_else(|| compat::call_fixup(rip));
+    if let Some(to) = fixup.or_else(|| cpu.leave_syscall(rip, rcx)) {
         context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
     }
 }

@@ -3,11 +3,16 @@
 use crate::call;
 use crate::host::{Errno, Res};
 use crate::mm::Request;
+use crate::sys::rings;
 use crate::task::Task;
 
 pub fn mmap(t: &mut Task, addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) -> Res {
     let request = Request { addr, len, prot, flags: flags.cast_signed(), fd, offset, name: "", key: None };
-    t.process.mm.mmap(Some(&t.process.engine), &request)
+    let at = t.process.mm.mmap(Some(&t.process.engine), &request)?;
+    if request.fd >= 0 && request.flags & libc::MAP_ANONYMOUS == 0 {
+        rings::mapped(request.fd, offset, at);
+    }
+    Ok(at)
 }
 
 pub fn munmap(t: &mut Task, addr: u64, len: u64) -> Res {

@@ -1,5 +1,6 @@
 //! Calls that make, change and end processes and threads. The host side of threads: [`crate::thread`]; execve: [`crate::exec`].
 
+use crate::compat;
 use crate::host::{self, CloneArgs, Errno, Res};
 use crate::memory;
 use crate::siginfo::HostInfo;
@@ -185,13 +186,19 @@ pub fn set_robust_list(t: &mut Task, head: u64, len: u64) -> Res {
         t.unimp(format_args!("set_robust_list in the other byte order"));
         return Err(Errno::ENOSYS);
     }
+    let args = [head, len, 0, 0, 0, 0];
+    let done = if t.abi().long == 8 {
+        t.host_call(libc::SYS_set_robust_list, args)
+    } else {
+        t.compat_call(compat::Call::SetRobustList, args)
+    };
+    match done {
+        Err(Errno::ENOSYS) => {
+            t.unimp(format_args!("set_robust_list: the host has no 32-bit calls; a dying thread's mutexes stay locked"));
+        }
+        other => _ = other?,
+    }
     t.robust_list = (head, len);
-    if t.abi().long == 8 {
-        return t.host_call(libc::SYS_set_robust_list, [head, len, 0, 0, 0, 0]);
-    }
-    if host::compat_call(host::COMPAT_SET_ROBUST_LIST, head as u32, len as u32).is_err() {
-        t.unimp(format_args!("set_robust_list: the host has no 32-bit calls; a dying thread's mutexes stay locked"));
-    }
     Ok(0)
 }
 

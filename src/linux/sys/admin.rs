@@ -1,5 +1,6 @@
-//! The system as a whole: its name and state, mounts, modules, swap, quotas, keys, security modules, asynchronous I/O and other rings.
+//! The system as a whole: its name and state, mounts, modules, swap, quotas, keys, security modules.
 
+use crate::compat;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
@@ -58,38 +59,10 @@ syscalls! { |t|
     sys_lsm_get_self_attr(attr: UInt, ctx: Addr, size: Addr, flags: UInt) -> Int;
     sys_lsm_set_self_attr(attr: UInt, ctx: Addr, size: UInt, flags: UInt) -> Int;
     sys_lsm_list_modules(ids: Addr, size: Addr, flags: UInt) -> Int;
-    sys_bpf(command: Int, attr: Addr, size: UInt) -> Int = enosys("comes later: programs see kernel addresses and layouts of the host");
-    sys_perf_event_open(attr: Addr, pid: Pid, cpu: Int, group: Fd, flags: ULong) -> Fd = enosys("comes later: it would count rqemu");
-
-    // Asynchronous I/O. The context's id is the address of a ring that the kernel maps where it likes: above what 32-bit guests reach.
-    sys_io_setup(count: UInt, context: Out<ULongWord>) -> Zero { rings(t, nr::sys_io_setup, [u64::from(count), context.addr, 0, 0, 0, 0]) }
-    sys_io_destroy(context: ULong) -> Zero { rings(t, nr::sys_io_destroy, [context, 0, 0, 0, 0, 0]) }
-    sys_io_submit(context: ULong, count: Long, requests: Addr) -> Int { rings(t, nr::sys_io_submit, [context, count as u64, requests, 0, 0, 0]) }
-    sys_io_cancel(context: ULong, request: Addr, result: Addr) -> Zero { rings(t, nr::sys_io_cancel, [context, request, result, 0, 0, 0]) }
-    sys_io_getevents(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec>) -> Int {
-        rings(t, nr::sys_io_getevents, [context, min as u64, count as u64, events, timeout.addr, 0])
-    }
-    sys_io_getevents_time32(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec32>) -> Int = enosys("the ring's address does not fit 32 bits");
-    sys_io_pgetevents(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec>, mask: Addr) -> Int {
-        rings(t, nr::sys_io_pgetevents, [context, min as u64, count as u64, events, timeout.addr, mask])
-    }
-    sys_io_pgetevents_time32(context: ULong, min: Long, count: Long, events: Addr, timeout: In<Timespec32>, mask: Addr) -> Int = enosys("the ring's address does not fit 32 bits");
-    sys_io_uring_setup(entries: UInt, params: Addr) -> Fd { rings(t, nr::sys_io_uring_setup, [u64::from(entries), params, 0, 0, 0, 0]) }
-    sys_io_uring_enter(fd: Fd, submit: UInt, complete: UInt, flags: UInt, arg: Addr, size: Size) -> Int {
-        rings(t, nr::sys_io_uring_enter, [fd as u64, u64::from(submit), u64::from(complete), u64::from(flags), arg, size])
-    }
-    sys_io_uring_register(fd: Fd, operation: UInt, arg: Addr, count: UInt) -> Int {
-        rings(t, nr::sys_io_uring_register, [fd as u64, u64::from(operation), arg, u64::from(count), 0, 0])
-    }
-}
-
-/// Rings shared with the kernel: only for guests whose structs are the host's.
-fn rings(t: &mut Task, nr: u32, args: [u64; 6]) -> Res {
-    if t.abi().model().like_host() {
-        return t.host_call(i64::from(nr), args);
-    }
-    t.unimp(format_args!("rings shared with the kernel have the host's layout"));
-    Err(Errno::ENOSYS)
+    /// union bpf_attr is alike on all ABIs of one byte order. Differs: programs that look at the kernel see the host's calls and layouts.
+    sys_bpf(command: Int, attr: Addr, size: UInt) -> Int;
+    /// struct perf_event_attr as well. Differs: the processor's events are the host's, rqemu's work counts, and samples show where that was.
+    sys_perf_event_open(attr: Addr, pid: Pid, cpu: Int, group: Fd, flags: ULong) -> Fd;
 }
 
 /// The guest's struct new_utsname: the host's names with the guest's machine, and its release if `-r` gives one.
@@ -153,14 +126,12 @@ fn scale(v: &mut Sysinfo) {
     }
 }
 
-/// keyctl(2) operations whose arguments are structs with pointers: DH_COMPUTE, INSTANTIATE_IOV.
-const WITH_POINTERS: [i32; 2] = [23, 20];
-
 fn keyctl(t: &mut Task, operation: i32, args: [u64; 4]) -> Res {
-    if WITH_POINTERS.contains(&operation) && !t.abi().model().like_host() {
-        t.unimp(format_args!("keyctl operation {operation} of 32-bit guests"));
-        return Err(Errno::EOPNOTSUPP);
-    }
     let [a, b, c, d] = args;
-    t.host_call(i64::from(nr::sys_keyctl), [operation as u64, a, b, c, d, 0])
+    let args = [operation as u64, a, b, c, d, 0];
+    // Some operations take structs with pointers: DH_COMPUTE, INSTANTIATE_IOV.
+    if compat::is_like(t.abi().model()) {
+        return t.compat_call(compat::Call::Keyctl, args);
+    }
+    t.host_call(i64::from(nr::sys_keyctl), args)
 }

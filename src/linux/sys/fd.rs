@@ -56,7 +56,8 @@ syscalls! { |t|
     sys_tee(input: Fd, out: Fd, len: Size, flags: UInt) -> Size;
     sys_vmsplice(fd: Fd, iov: InIov<count>, count: ULong, flags: UInt) -> Size;
     sys_memfd_create(name: Str, flags: Flags<Memfd>) -> Fd;
-    sys_memfd_secret(flags: UInt) -> Fd = enosys("no memory may be hidden from translation");
+    /// Hidden from other processes and from the kernel's copies, not from this one.
+    sys_memfd_secret(flags: UInt) -> Fd;
     sys_cachestat(fd: Fd, range: Addr, stat: Addr, flags: UInt) -> Zero;
     sys_kcmp(pid1: Pid, pid2: Pid, kind: Int, idx1: ULong, idx2: ULong) -> Int;
     sys_pidfd_open(pid: Pid, flags: Flags<Open>) -> Fd;

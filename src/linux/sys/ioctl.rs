@@ -112,6 +112,7 @@ const FIXED: &[(u32, &str)] = &[
     (b'E' as u32, "evdev"),
     (b'f' as u32, "file systems"),
     (0x94, "btrfs"),
+    (0xaa, "userfaultfd"),
     (0xfd, "device mapper"),
     (0xab, "nbd"),
     (0xb7, "namespaces"),

@@ -1,6 +1,7 @@
 //! Memory: rows only. The bodies are the memory map's ([`crate::calls::mm`]).
 
 use crate::calls::mm;
+use crate::compat;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
@@ -40,23 +41,26 @@ syscalls! { |t|
     /// The whole process would be rqemu with it: code caches and all. Differs: only later lock calls and their limits are not felt.
     sys_mlockall(flags: UInt) -> Zero { if flags == 0 || flags & !7 != 0 || flags == 4 { Err(Errno::EINVAL) } else { Ok(0) } }
     sys_munlockall() -> Zero { Ok(0) }
-    sys_remap_file_pages(addr: Addr, len: Size, prot: ULong, page: ULong, flags: UInt) -> Zero = enosys("deprecated in Linux; nothing has used it since 2014");
+    sys_remap_file_pages(addr: Addr, len: Size, prot: ULong, page: ULong, flags: UInt) -> Zero {
+        t.process.mm.remap_file_pages(&t.process.engine, addr, len, prot, page, flags)
+    }
     sys_mseal(addr: Addr, len: Size, flags: ULong) -> Zero { mm::mseal(t, addr, len, flags) }
     sys_shmat(id: Int, addr: Addr, flags: Int) -> Addr { mm::shmat(t, id, addr, flags) }
     sys_shmdt(addr: Addr) -> Zero { mm::shmdt(t, addr) }
-    sys_mbind(addr: Addr, len: ULong, mode: ULong, nodes: Addr, max_node: ULong, flags: UInt) -> Zero { numa(t, nr::sys_mbind, [addr, len, mode, nodes, max_node, u64::from(flags)]) }
-    sys_set_mempolicy(mode: Int, nodes: Addr, max_node: ULong) -> Zero { numa(t, nr::sys_set_mempolicy, [mode as u64, nodes, max_node, 0, 0, 0]) }
+    sys_mbind(addr: Addr, len: ULong, mode: ULong, nodes: Addr, max_node: ULong, flags: UInt) -> Zero { numa(t, nr::sys_mbind, compat::Call::Mbind, [addr, len, mode, nodes, max_node, u64::from(flags)]) }
+    sys_set_mempolicy(mode: Int, nodes: Addr, max_node: ULong) -> Zero { numa(t, nr::sys_set_mempolicy, compat::Call::SetMempolicy, [mode as u64, nodes, max_node, 0, 0, 0]) }
     sys_get_mempolicy(mode: Out<Int32>, nodes: Addr, max_node: ULong, addr: Addr, flags: ULong) -> Zero {
-        numa(t, nr::sys_get_mempolicy, [mode.addr, nodes, max_node, addr, flags, 0])
+        numa(t, nr::sys_get_mempolicy, compat::Call::GetMempolicy, [mode.addr, nodes, max_node, addr, flags, 0])
     }
     sys_set_mempolicy_home_node(start: Addr, len: ULong, node: ULong, flags: ULong) -> Zero;
-    sys_migrate_pages(pid: Pid, max_node: ULong, old: Addr, new: Addr) -> Int { numa(t, nr::sys_migrate_pages, [pid as u64, max_node, old, new, 0, 0]) }
+    sys_migrate_pages(pid: Pid, max_node: ULong, old: Addr, new: Addr) -> Int { numa(t, nr::sys_migrate_pages, compat::Call::MigratePages, [pid as u64, max_node, old, new, 0, 0]) }
     sys_move_pages(pid: Pid, count: ULong, pages: Addr, nodes: Addr, status: Addr, flags: Int) -> Int {
-        numa(t, nr::sys_move_pages, [pid as u64, count, pages, nodes, status, flags as u64])
+        numa(t, nr::sys_move_pages, compat::Call::MovePages, [pid as u64, count, pages, nodes, status, flags as u64])
     }
     sys_process_vm_readv(pid: Pid, local: OutIov<count>, count: ULong, remote: InIov<remote_count>, remote_count: ULong, flags: ULong) -> Size;
     sys_process_vm_writev(pid: Pid, local: InIov<count>, count: ULong, remote: InIov<remote_count>, remote_count: ULong, flags: ULong) -> Size;
-    sys_userfaultfd(flags: Flags<Open>) -> Fd = enosys("faults are the engine's to find first");
+    /// The kernel tells of faults wherever they are: in translated code, in rqemu's copying and in its own.
+    sys_userfaultfd(flags: Flags<Open>) -> Fd;
 }
 
 /// PROT_READ to PROT_SEM, the guard's, and the two that grow: others are EINVAL for mprotect, while mmap overlooks them (arch_validate_prot).
@@ -65,11 +69,7 @@ fn check_prot(t: &Task, prot: u32) -> Result<(), Errno> {
     if prot & !(0x0300_000f | guard) == 0 { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-/// Calls whose arrays of `long` are the host's only for guests with its word and byte order.
-fn numa(t: &mut Task, nr: u32, args: [u64; 6]) -> Res {
-    if t.abi().model().like_host() {
-        return t.host_call(i64::from(nr), args);
-    }
-    t.unimp(format_args!("memory policies of 32-bit guests"));
-    Err(Errno::ENOSYS)
+/// Calls with arrays of `long` and of pointers.
+fn numa(t: &mut Task, nr: u32, compat: compat::Call, args: [u64; 6]) -> Res {
+    if compat::is_like(t.abi().model()) { t.compat_call(compat, args) } else { t.host_call(i64::from(nr), args) }
 }

@@ -26,6 +26,7 @@ pub mod net;
 pub mod poll;
 pub mod prctl;
 pub mod process;
+pub mod rings;
 pub mod sched;
 pub mod signal;
 pub mod sockopt;
@@ -153,7 +154,7 @@ macro_rules! act {
 /// Every entry, for the tables.
 pub(crate) mod rows {
     pub(crate) use super::{
-        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, sched::*,
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, rings::*, sched::*,
         signal::*, stat::*, time::*,
     };
     pub(crate) use super::{fcntl::*, ioctl::*};
@@ -219,10 +220,12 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
 pub(crate) fn hold() {
     fs::HASHED.hold();
     sched::KEPT.hold();
+    rings::RINGS.hold();
 }
 
 /// Gives them back.
 pub(crate) fn release() {
+    rings::RINGS.release();
     sched::KEPT.release();
     fs::HASHED.release();
 }
