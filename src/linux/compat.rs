@@ -19,6 +19,8 @@ pub enum Call {
     MigratePages = 294,
     SetRobustList = 311,
     MovePages = 317,
+    Getsockopt = 365,
+    Setsockopt = 366,
     IoUringSetup = 425,
 }
 

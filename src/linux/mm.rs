@@ -266,8 +266,12 @@ impl Mm {
         (s.brk_start, s.brk) = (start, start);
     }
 
-    pub fn set_read_implies_exec(&self) {
-        self.state.lock().read_implies_exec = true;
+    /// READ_IMPLIES_EXEC of the personality: as it was, and `new` from now on.
+    pub fn read_implies_exec(&self, new: Option<bool>) -> bool {
+        let mut s = self.state.lock();
+        let before = s.read_implies_exec;
+        s.read_implies_exec = new.unwrap_or(before);
+        before
     }
 
     pub(crate) fn hold(&self) {

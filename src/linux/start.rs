@@ -427,7 +427,7 @@ fn build_image(
     let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);
     let stack_flags = exe.stack_flags();
     if personality & READ_IMPLIES_EXEC != 0 || stack_flags.is_none() && guest.abi.old_programs_execute_data {
-        mm.set_read_implies_exec();
+        mm.read_implies_exec(Some(true));
     }
     let exec = if stack_flags.is_some_and(|f| f & elf::PF_X != 0) { libc::PROT_EXEC } else { 0 };
     let bottom = places.stack_top - places.stack_size;

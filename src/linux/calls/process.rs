@@ -78,11 +78,27 @@ pub fn clone3(t: &mut Task, addr: u64, size: u64) -> Res {
         set_tid_size: next(),
         cgroup: next(),
     };
-    if (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL & !0x80 != 0 || args.exit_signal > CSIGNAL {
-        return Err(Errno::EINVAL);
-    }
+    check_clone3(&args, size)?;
     let sp = args.stack.wrapping_add(args.stack_size);
     do_clone(t, CloneArgs { stack: 0, stack_size: 0, ..args }, sp)
+}
+
+/// What clone3 refuses and clone overlooks, or cannot say (kernel/fork.c: copy_clone_args_from_user, clone3_args_valid).
+fn check_clone3(args: &CloneArgs, size: u64) -> Result<(), Errno> {
+    /// MAX_PID_NS_LEVEL
+    const LEVELS: u64 = 32;
+    const CLONE_INTO_CGROUP: u64 = 1 << 33;
+    const CLONE_DETACHED: u64 = 0x0040_0000;
+    const CLONE_NEWTIME: u64 = 0x80;
+    let has = |flags: i32| args.flags & flags as u64 != 0;
+    let bad = args.set_tid_size > LEVELS
+        || (args.set_tid == 0) != (args.set_tid_size == 0)
+        || args.exit_signal > 64
+        || args.flags & CLONE_INTO_CGROUP != 0 && (args.cgroup >> 31 != 0 || size < CLONE_ARGS as u64)
+        || args.flags & (CLONE_DETACHED | CSIGNAL & !CLONE_NEWTIME) != 0
+        || has(libc::CLONE_THREAD | libc::CLONE_PARENT) && args.exit_signal != 0
+        || (args.stack == 0) != (args.stack_size == 0);
+    if bad { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
@@ -222,9 +238,15 @@ pub fn unshare(t: &mut Task, flags: u32) -> Res {
     t.host_call(libc::SYS_unshare, [flags.into(), 0, 0, 0, 0, 0])
 }
 
-/// The host's, so that it is inherited over execve.
+/// The host's, so that it is inherited over execve; but READ_IMPLIES_EXEC, which is about the guest's map alone and ends there.
 pub fn personality(t: &mut Task, persona: u32) -> Res {
-    t.host_call(libc::SYS_personality, [persona.into(), 0, 0, 0, 0, 0])
+    const ASK: u32 = 0xffff_ffff;
+    const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
+    let passed = if persona == ASK { ASK } else { persona & !READ_IMPLIES_EXEC };
+    let before = t.host_call(libc::SYS_personality, [passed.into(), 0, 0, 0, 0, 0])?;
+    let wanted = (persona != ASK).then_some(persona & READ_IMPLIES_EXEC != 0);
+    let implied = t.process.mm.read_implies_exec(wanted);
+    Ok(if implied { before | u64::from(READ_IMPLIES_EXEC) } else { before })
 }
 
 /// arm's breakpoint call: the trap of the instruction before.

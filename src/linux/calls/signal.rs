@@ -265,17 +265,16 @@ fn set_altstack(t: &mut Task, stack: AltStack) -> Result<(), Errno> {
 }
 
 /// Reads a guest's siginfo_t.
-fn read_info(t: &Task, addr: u64, signo: i32) -> Result<HostInfo, Errno> {
+fn read_info(t: &Task, addr: u64) -> Result<HostInfo, Errno> {
     let mut bytes = [0; siginfo::SIZE];
     memory::read(addr, &mut bytes)?;
-    let mut info = HostInfo::from_guest(&bytes, t.abi());
-    info.0[..4].copy_from_slice(&signo.to_le_bytes());
-    Ok(info)
+    Ok(HostInfo::from_guest(&bytes, t.abi()))
 }
 
 /// rt_sigqueueinfo, or rt_tgsigqueueinfo with a thread.
 pub fn queue(t: &mut Task, pid: i32, tid: Option<i32>, signo: i32, info: u64) -> Res {
-    let host = read_info(t, info, signo)?;
+    let mut host = read_info(t, info)?;
+    host.0[..4].copy_from_slice(&signo.to_le_bytes());
     let (pid, signo, host) = (pid as u64, signo as u64, &raw const host as u64);
     match tid {
         None => t.host_call(libc::SYS_rt_sigqueueinfo, [pid, signo, host, 0, 0, 0]),
@@ -283,8 +282,9 @@ pub fn queue(t: &mut Task, pid: i32, tid: Option<i32>, signo: i32, info: u64) ->
     }
 }
 
+/// Here the kernel looks whether the signal is the one in `info`.
 pub fn pidfd_send(t: &mut Task, pidfd: i32, signo: i32, info: u64, flags: u32) -> Res {
-    let host = if info != 0 { Some(read_info(t, info, signo)?) } else { None };
+    let host = if info != 0 { Some(read_info(t, info)?) } else { None };
     let at = host.as_ref().map_or(0, |h| std::ptr::from_ref(h) as u64);
     t.host_call(libc::SYS_pidfd_send_signal, [pidfd as u64, signo as u64, at, flags.into(), 0, 0])
 }

@@ -315,6 +315,19 @@ pub(super) static ROWS: &[Row] = requests! {
     RTC_PLL_GET = coded(2, b'p', 17, Size::Of(RtcPllInfo::layout)) => Arg::Out(RtcPllInfo::layout);
     RTC_PLL_SET = coded(1, b'p', 18, Size::Of(RtcPllInfo::layout)) => Arg::In(RtcPllInfo::layout);
     RTC_VL_READ = coded(2, b'p', 19, Size::Bytes(4)) => Arg::Out(Int32::layout);
+    // Measurements: perf_event_open(2). Pointers are part of some numbers.
+    PERF_EVENT_IOC_ENABLE = coded(0, b'$', 0, Size::Bytes(0)) => Arg::Number;
+    PERF_EVENT_IOC_DISABLE = coded(0, b'$', 1, Size::Bytes(0)) => Arg::Number;
+    PERF_EVENT_IOC_REFRESH = coded(0, b'$', 2, Size::Bytes(0)) => Arg::Number;
+    PERF_EVENT_IOC_RESET = coded(0, b'$', 3, Size::Bytes(0)) => Arg::Number;
+    PERF_EVENT_IOC_PERIOD = coded(1, b'$', 4, Size::Bytes(8)) => Arg::In(Int64::layout);
+    PERF_EVENT_IOC_SET_OUTPUT = coded(0, b'$', 5, Size::Bytes(0)) => Arg::Number;
+    PERF_EVENT_IOC_SET_FILTER = coded(1, b'$', 6, Size::Long) => Arg::Text;
+    PERF_EVENT_IOC_ID = coded(2, b'$', 7, Size::Long) => Arg::Out(Int64::layout);
+    PERF_EVENT_IOC_SET_BPF = coded(1, b'$', 8, Size::Bytes(4)) => Arg::Number;
+    PERF_EVENT_IOC_PAUSE_OUTPUT = coded(1, b'$', 9, Size::Bytes(4)) => Arg::Number;
+    PERF_EVENT_IOC_QUERY_BPF = coded(3, b'$', 10, Size::Long) => Arg::Alike;
+    PERF_EVENT_IOC_MODIFY_ATTRIBUTES = coded(1, b'$', 11, Size::Long) => Arg::Alike;
     // Random numbers: random(4).
     RNDGETENTCNT = coded(2, b'R', 0, Size::Bytes(4)) => Arg::Out(Int32::layout);
     RNDADDTOENTCNT = coded(1, b'R', 1, Size::Bytes(4)) => Arg::In(Int32::layout);

@@ -1,5 +1,6 @@
 //! Socket options: a table of those that hold more than ints and bytes.
 
+use crate::compat;
 use crate::layout::{Layout, put_number};
 use crate::sys::prelude::*;
 
@@ -11,6 +12,8 @@ enum Content {
     Filter,
     /// A number followed by struct sockaddr_storage, which is aligned to `long`, once or twice.
     GroupReq(usize),
+    /// A struct that the host's 32-bit call takes as the guest has it.
+    Compat,
     /// Not for guests with another word.
     Lacking,
 }
@@ -27,7 +30,7 @@ static OPTIONS: &[(i32, i32, Content)] = &[
     (libc::SOL_IP, 45, Content::GroupReq(1)),                 // MCAST_LEAVE_GROUP
     (libc::SOL_IP, 46, Content::GroupReq(2)),                 // MCAST_JOIN_SOURCE_GROUP
     (libc::SOL_IP, 47, Content::GroupReq(2)),                 // MCAST_LEAVE_SOURCE_GROUP
-    (libc::SOL_IP, 48, Content::Lacking),                     // MCAST_MSFILTER
+    (libc::SOL_IP, 48, Content::Compat),                      // MCAST_MSFILTER
     (libc::SOL_IP, 64, Content::Lacking),                     // IPT_SO_SET_REPLACE, IPT_SO_GET_INFO
     (libc::SOL_IP, 65, Content::Lacking),                     // IPT_SO_SET_ADD_COUNTERS, IPT_SO_GET_ENTRIES
     (libc::SOL_IPV6, 42, Content::GroupReq(1)),
@@ -36,7 +39,7 @@ static OPTIONS: &[(i32, i32, Content)] = &[
     (libc::SOL_IPV6, 45, Content::GroupReq(1)),
     (libc::SOL_IPV6, 46, Content::GroupReq(2)),
     (libc::SOL_IPV6, 47, Content::GroupReq(2)),
-    (libc::SOL_IPV6, 48, Content::Lacking),
+    (libc::SOL_IPV6, 48, Content::Compat),
     (libc::SOL_IPV6, 64, Content::Lacking),
     (libc::SOL_IPV6, 65, Content::Lacking),
 ];
@@ -89,7 +92,11 @@ pub(super) fn set(t: &mut Task, fd: i32, level: i32, option: i32, value: u64, le
             }
             call(t, host.as_ptr() as u64, host.len() as u64)
         }
-        Some(Content::Lacking) => Err(lacking(t, level, option)),
+        Some(Content::Compat) if !m.big_endian => {
+            let args = [fd as u64, level as u64, option as u64, value, len as u64, 0];
+            t.compat_call(compat::Call::Setsockopt, args)
+        }
+        Some(Content::Compat | Content::Lacking) => Err(lacking(t, level, option)),
         None if m.big_endian && len == 4 => {
             let int = (UInt32::read(t, value)?.value).to_le_bytes();
             call(t, int.as_ptr() as u64, 4)
@@ -120,6 +127,10 @@ pub(super) fn get(t: &mut Task, fd: i32, level: i32, option: i32, value: u64, le
             memory::write(value, &guest)?;
             len.write(t, Int32 { value: guest.len() as i32 })?;
             Ok(0)
+        }
+        Some(Content::Compat) if !m.big_endian => {
+            let args = [fd as u64, level as u64, option as u64, value, len.addr, 0];
+            t.compat_call(compat::Call::Getsockopt, args)
         }
         // SO_GET_FILTER counts instructions, not bytes, and has no struct.
         Some(Content::Filter) | None if !m.big_endian => call(t, value, len.addr),
