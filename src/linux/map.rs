@@ -189,6 +189,20 @@ impl Map {
             };
         }
     }
+
+    /// The lowest free range of `len` bytes at or above `from` and below `top`, at a multiple of `align`; `holes` are never given.
+    pub fn find_gap_up(&self, len: u64, align: u64, from: u64, top: u64, holes: &[(u64, u64)]) -> Option<u64> {
+        let mut start = from.checked_next_multiple_of(align)?;
+        loop {
+            let end = start.checked_add(len).filter(|end| *end <= top)?;
+            let area = self.within(start, end).next_back().map(|(_, a)| a.end);
+            let hole = holes.iter().filter(|h| h.0 < end && h.1 > start).map(|h| h.1).max();
+            match area.max(hole) {
+                None => return Some(start),
+                Some(behind) => start = behind.checked_next_multiple_of(align)?,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +261,18 @@ mod tests {
         assert_eq!(m.find_gap(0x2000, 0x1000, 0x1000, 0x10000, &[(0x8000, 0xd000)]), Some(0x6000));
         assert_eq!(m.find_gap(0xf000, 0x1000, 0x1000, 0x10000, &[]), None);
         assert_eq!(m.find_gap(u64::MAX, 0x1000, 0x1000, 0x10000, &[]), None);
+    }
+
+    #[test]
+    fn gaps_are_found_from_below() {
+        let mut m = Map::default();
+        m.insert(0x4000, area(0x5000, 0));
+        assert_eq!(m.find_gap_up(0x2000, 0x1000, 0x3000, 0x10000, &[]), Some(0x5000));
+        assert_eq!(m.find_gap_up(0x1000, 0x1000, 0x3000, 0x10000, &[]), Some(0x3000));
+        assert_eq!(m.find_gap_up(0x2000, 0x4000, 0x3000, 0x10000, &[]), Some(0x8000));
+        assert_eq!(m.find_gap_up(0x2000, 0x1000, 0x3000, 0x10000, &[(0x6000, 0xa000)]), Some(0xa000));
+        assert_eq!(m.find_gap_up(0xc000, 0x1000, 0x3000, 0x10000, &[]), None);
+        assert_eq!(m.find_gap_up(u64::MAX, 0x1000, 0x3000, 0x10000, &[]), None);
     }
 
     /// The map against a plain array of pages, with random operations.

@@ -100,6 +100,8 @@ struct State {
     map: Map,
     /// Below here mappings are placed.
     mmap_top: u64,
+    /// The old layout: they are placed from here upwards, as long as there is room.
+    mmap_base: Option<u64>,
     brk_start: u64,
     brk: u64,
     /// READ_IMPLIES_EXEC: PROT_READ gives PROT_EXEC too.
@@ -260,6 +262,11 @@ impl Mm {
         self.state.lock().mmap_top = top;
     }
 
+    /// ADDR_COMPAT_LAYOUT of the personality: mappings are placed above `base`.
+    pub fn set_mmap_base(&self, base: u64) {
+        self.state.lock().mmap_base = Some(base);
+    }
+
     /// The heap begins here.
     pub fn set_brk(&self, start: u64) {
         let mut s = self.change();
@@ -283,11 +290,16 @@ impl Mm {
 
     /// A free range of `len` bytes at a multiple of `align` (a power of two), where mmap would put it.
     pub fn find_gap(&self, len: u64, align: u64) -> Option<u64> {
-        let s = self.state.lock();
-        let len = round_up(len)?;
-        s.map
-            .find_gap(len, align.max(PAGE), self.limits.bottom, s.mmap_top, &self.limits.holes)
-            .or_else(|| s.map.find_gap(len, align.max(PAGE), self.limits.bottom, self.limits.top, &self.limits.holes))
+        self.gap(&self.state.lock(), round_up(len)?, align.max(PAGE), &self.limits.holes)
+    }
+
+    /// The same with the lock held, and without `holes`.
+    fn gap(&self, s: &State, len: u64, align: u64, holes: &[(u64, u64)]) -> Option<u64> {
+        let down = |top| s.map.find_gap(len, align, self.limits.bottom, top, holes);
+        s.mmap_base
+            .and_then(|base| s.map.find_gap_up(len, align, base, self.limits.top, holes))
+            .or_else(|| down(s.mmap_top))
+            .or_else(|| down(self.limits.top))
     }
 
     /// Whether the range is the guest's and nothing is there.
@@ -380,15 +392,13 @@ impl Mm {
             }
         }
         let mut holes = self.limits.holes.clone();
-        for top in [s.mmap_top, self.limits.top] {
-            // A range that the host has something in, unknown to us, is passed over.
-            for _ in 0..64 {
-                let Some(at) = s.map.find_gap(len, PAGE, self.limits.bottom, top, &holes) else { break };
-                match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
-                    Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
-                    Err(Errno::EINVAL) if r.addr == 0 && r.fd >= 0 => return self.place_by_kernel(s, r, len, prot),
-                    done => return done,
-                }
+        // A range that the host has something in, unknown to us, is passed over.
+        for _ in 0..128 {
+            let Some(at) = self.gap(s, len, PAGE, &holes) else { break };
+            match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+                Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
+                Err(Errno::EINVAL) if r.addr == 0 && r.fd >= 0 => return self.place_by_kernel(s, r, len, prot),
+                done => return done,
             }
         }
         Err(Errno::ENOMEM)
@@ -649,7 +659,7 @@ impl Mm {
         let to = if fixed {
             new
         } else {
-            s.map.find_gap(new_len, PAGE, self.limits.bottom, s.mmap_top, &self.limits.holes).ok_or(Errno::ENOMEM)?
+            self.gap(&s, new_len, PAGE, &self.limits.holes).ok_or(Errno::ENOMEM)?
         };
         let host = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | flags & libc::MREMAP_DONTUNMAP;
         let had_code = s.map.has_code(to, to + new_len) || s.map.has_code(old, old + old_len.max(1));

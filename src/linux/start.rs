@@ -28,6 +28,7 @@ const SCRIPT_DEPTH: usize = 5;
 const DEFAULT_STACK: u64 = 8 << 20;
 /// personality(2)
 const ADDR_NO_RANDOMIZE: u64 = 0x004_0000;
+const ADDR_COMPAT_LAYOUT: u64 = 0x020_0000;
 const READ_IMPLIES_EXEC: u64 = 0x040_0000;
 /// AT_FLAGS: the interpreter got the program's argv[0] too (binfmt_misc's P).
 const AT_FLAGS_PRESERVE_ARGV0: u64 = 1;
@@ -358,9 +359,15 @@ fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
     let base = if small { 0x40_0000 } else { (mm.top() / 2) & !0xffff_ffff };
     let base = base + pages((8, 28));
     let brk_gap = pages((13, 18));
+    let mmap_gap = pages((8, 28));
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes the struct.
     let _ = unsafe { call!(libc::SYS_prlimit64, 0, libc::RLIMIT_STACK, 0, &raw mut limit) };
+    if personality & ADDR_COMPAT_LAYOUT != 0 || limit.rlim_cur == libc::RLIM_INFINITY {
+        // As the kernel (mmap_is_legacy), from TASK_UNMAPPED_BASE.
+        let part = mm.top() / if small { 3 } else { 4 };
+        mm.set_mmap_base((part & !(PAGE - 1)) + mmap_gap);
+    }
     // An unlimited stack still needs a size here.
     let most = if small { 64 << 20 } else { 1 << 30 };
     let size = plan.options.stack_size.unwrap_or(if limit.rlim_cur == 0 { DEFAULT_STACK } else { limit.rlim_cur });

@@ -14,7 +14,7 @@ impl Mm {
         let remap = flags & libc::SHM_REMAP != 0;
         let at = match addr {
             0 if remap => return Err(Errno::EINVAL),
-            0 => s.map.find_gap(len, PAGE, self.limits.bottom, s.mmap_top, &self.limits.holes).ok_or(Errno::ENOMEM)?,
+            0 => self.gap(&s, len, PAGE, &self.limits.holes).ok_or(Errno::ENOMEM)?,
             a if a & (PAGE - 1) == 0 => a,
             a if flags & libc::SHM_RND != 0 => a & !(PAGE - 1),
             _ => return Err(Errno::EINVAL),
