@@ -16,6 +16,8 @@ pub struct Row<F: 'static> {
     pub section: &'static str,
     /// Line in the row file, for messages.
     pub line: u32,
+    /// Features that a processor must have, as bits.
+    pub needs: u64,
     /// What words it matches.
     pub pattern: Pattern,
     /// Its fields, in the order of the struct.

@@ -3,6 +3,7 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+pub mod features;
 mod frame;
 mod insn;
 mod layouts;

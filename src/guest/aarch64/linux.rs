@@ -1,5 +1,6 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
+use crate::features::QARMA5;
 use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
 use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
@@ -116,9 +117,6 @@ const fn bits(list: &[(&str, u32)]) -> u64 {
     }
     all
 }
-
-/// A feature of models: pointers are authenticated by QARMA5, the architected algorithm, which costs about a hundred times what ours does.
-pub const QARMA5: u64 = 1;
 
 /// Everything that is implemented, with either algorithm (named as QEMU names them).
 pub static CPUS: [Cpu; 2] = [model("max", 0), model("max,pauth-qarma5=on", QARMA5)];

@@ -4,6 +4,7 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487), part F. A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod features;
 mod frame;
 mod insn;
 mod layouts;

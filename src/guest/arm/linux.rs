@@ -1,5 +1,6 @@
 //! Linux on 32-bit Arm (EABI): facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h, arch/arm's documentation.
 
+use crate::features;
 use crate::state::{PC, SP, STATE, TPIDRURO, r};
 use crate::{frame, layouts};
 use arch::abi::{Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
@@ -170,24 +171,36 @@ const fn bits(list: &[(&str, u32)], count: usize) -> u64 {
 /// ARMv5TE and ARMv6 processors: up to EDSP; VFPv2 is there, Advanced SIMD is not.
 const OLD: usize = 6;
 
-/// The models differ in what they announce; all run every instruction.
+/// What a model lacks is undefined on it.
 pub static CPUS: [Cpu; 4] = [
     Cpu {
         name: "max",
-        features: u64::MAX,
+        features: features::MAX,
         hwcap: [bits(&HWCAP, 14), bits(&HWCAP2, 5), 0],
         platform: "v8l",
         cpuinfo: max_info,
     },
-    Cpu { name: "cortex-a15", features: u64::MAX, hwcap: [bits(&HWCAP, 14), 0, 0], platform: "v7l", cpuinfo: a15_info },
+    Cpu {
+        name: "cortex-a15",
+        features: features::CORTEX_A15,
+        hwcap: [bits(&HWCAP, 14), 0, 0],
+        platform: "v7l",
+        cpuinfo: a15_info,
+    },
     Cpu {
         name: "arm1176",
-        features: u64::MAX,
+        features: features::ARM1176,
         hwcap: [bits(&HWCAP, OLD) | 1 << 15, 0, 0],
         platform: "v6l",
         cpuinfo: arm1176_info,
     },
-    Cpu { name: "arm926", features: u64::MAX, hwcap: [bits(&HWCAP, OLD), 0, 0], platform: "v5l", cpuinfo: arm926_info },
+    Cpu {
+        name: "arm926",
+        features: features::ARM926,
+        hwcap: [bits(&HWCAP, OLD), 0, 0],
+        platform: "v5l",
+        cpuinfo: arm926_info,
+    },
 ];
 
 /// /proc/cpuinfo of one processor: implementer, architecture, variant, part, revision as the kernel prints MIDR.

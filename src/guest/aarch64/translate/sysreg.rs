@@ -1,7 +1,7 @@
 //! The system registers that EL0 may read, and those that Linux reads for it (HWCAP_CPUID): numbers and constant values.
 //! What an identification register says must agree with the hwcaps in linux.rs.
 
-use crate::linux::QARMA5;
+use crate::features::QARMA5;
 
 /// A register's number, as in MRS's bits 19 .. 5: op0 - 2, op1, CRn, CRm, op2.
 const fn number(op0: u32, op1: u32, n: u32, m: u32, op2: u32) -> u32 {
