@@ -21,6 +21,11 @@ pub fn judge(m: Model, number: u64, call: &Call) {
     entry.store(how, Ordering::Relaxed);
 }
 
+/// From now on no call is made without leaving.
+pub fn stop() {
+    CALLS.iter().for_each(|entry| entry.store(CALL_LEAVES, Ordering::Relaxed));
+}
+
 /// A call whose words the host can have as the guest's registers hold them.
 fn plain(m: Model, row: &Row) -> Option<u64> {
     let Act::Host(nr) = row.act else { return None };

@@ -10,7 +10,7 @@ use arch::layout::Model;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 syscalls! { |t|
-    sys_ioctl(fd: Fd, request: Request, arg: ULong) -> Int { ioctl(t, fd, request as u32, arg) }
+    sys_ioctl(fd: Fd, request: Request, arg: ULong) -> Int { ioctl(t, fd, request as u32, untag(arg)) }
 }
 
 /// What the third argument is.

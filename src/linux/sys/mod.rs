@@ -190,6 +190,9 @@ pub fn dispatch(t: &mut Task) -> Res {
     call(t, t.get(regs.number) & 0xffff_ffff, &words)
 }
 
+/// Calls whose addresses say where memory is to be: they have no tags (Documentation/arch/arm64/tagged-address-abi.rst).
+static PLACES: [&Row; 3] = [&rows::sys_mmap, &rows::sys_brk, &rows::sys_shmat];
+
 /// Carries out the call with that number, whose arguments' words are in `words` as the guest's registers hold them.
 pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     let Some(call) = table_of(t.abi()).and_then(|table| table.get(number)) else {
@@ -197,7 +200,11 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
         return Err(Errno::ENOSYS);
     };
     let row = call.row;
-    let values = types::fetch(t.abi().model(), row.params.iter().map(|p| p.ty), words);
+    let types = row.params.iter().map(|p| p.ty);
+    let mut values = types::fetch(t.abi().model(), types.clone(), words);
+    if types::tagged() && !PLACES.iter().any(|places| std::ptr::eq(*places, row)) {
+        types::untag_values(types, &mut values);
+    }
     let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
     if texts.is_none() {
         direct::judge(t.abi().model(), number, call);

@@ -28,14 +28,14 @@ syscalls! { |t|
     }
     sys_recvfrom(fd: Fd, buf: OutBuf<len>, len: Size, flags: Flags<Msg>, addr: SockAddrOut, addr_len: InOut<Int32>) -> Size;
     sys_sendmsg(fd: Fd, message: In<Msghdr>, flags: Flags<Msg>) -> Size {
-        if t.abi().model().like_host() {
+        if pass(t) {
             return t.host_call(i64::from(nr::sys_sendmsg), [fd as u64, message.addr, u64::from(flags), 0, 0, 0]);
         }
         let mut headers = Headers::sending(t, message.addr, 1, Msghdr::size(t.abi().model()))?;
         t.host_call(i64::from(nr::sys_sendmsg), [fd as u64, headers.host(), u64::from(flags), 0, 0, 0])
     }
     sys_recvmsg(fd: Fd, message: InOut<Msghdr>, flags: Flags<Msg>) -> Size {
-        if t.abi().model().like_host() {
+        if pass(t) {
             return t.host_call(i64::from(nr::sys_recvmsg), [fd as u64, message.addr, u64::from(flags), 0, 0, 0]);
         }
         let mut headers = Headers::receiving(t, message.addr, 1, Msghdr::size(t.abi().model()))?;
@@ -45,7 +45,7 @@ syscalls! { |t|
     }
     sys_sendmmsg(fd: Fd, messages: Addr, count: UInt, flags: Flags<Msg>) -> Int {
         let call = i64::from(nr::sys_sendmmsg);
-        if t.abi().model().like_host() {
+        if pass(t) {
             return t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), 0, 0]);
         }
         // man 2 sendmmsg: more than UIO_MAXIOV are not sent at once.
@@ -70,10 +70,15 @@ syscalls! { |t|
     }
 }
 
+/// Whether headers go to the host as they are.
+fn pass(t: &Task) -> bool {
+    t.abi().model().like_host() && !tagged()
+}
+
 fn recvmmsg(t: &mut Task, fd: i32, messages: u64, count: u32, flags: u32, timeout: &HostStruct) -> Res {
     let m = t.abi().model();
     let call = i64::from(nr::sys_recvmmsg);
-    let result = if m.like_host() {
+    let result = if pass(t) {
         t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), timeout.host, 0])
     } else {
         let count = count.min(1024) as usize;
@@ -146,7 +151,11 @@ impl Headers {
     }
 
     fn guest_header(&self, t: &Task, n: usize) -> Result<Msghdr, Errno> {
-        Msghdr::read(t, self.at(n))
+        let mut h = Msghdr::read(t, self.at(n))?;
+        for address in [&mut h.msg_name, &mut h.msg_iov, &mut h.msg_control] {
+            *address = untag(*address);
+        }
+        Ok(h)
     }
 
     fn read_control(&self, h: &Msghdr) -> Result<Vec<u8>, Errno> {

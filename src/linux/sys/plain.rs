@@ -8,7 +8,7 @@ use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
 use crate::sys::Param;
-use crate::sys::types::{Ty, Values};
+use crate::sys::types::{Ty, Values, tagged, untag};
 use crate::task::Task;
 use arch::layout::Model;
 
@@ -167,7 +167,7 @@ impl Prepared {
     }
 
     fn iov(&mut self, m: Model, param: usize, addr: u64, count: usize) -> u64 {
-        if m.like_host() {
+        if m.like_host() && !tagged() {
             return addr;
         }
         match iovecs(m, addr, count) {
@@ -219,6 +219,7 @@ pub fn iovecs(m: Model, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
     let mut guest = vec![0; count * 2 * m.long];
     memory::read(addr, &mut guest)?;
     let mut words: Vec<u64> = guest.chunks(m.long).map(|w| number(m, w)).collect();
+    words.iter_mut().step_by(2).for_each(|base| *base = untag(*base));
     words.push(0);
     Ok(words)
 }

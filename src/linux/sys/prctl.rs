@@ -1,11 +1,12 @@
 //! prctl: a table of operations.
 
 use crate::random::Random;
+use crate::sys::direct;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
     sys_prctl(operation: Enum<Prctl>, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> Int {
-        prctl(t, operation, [arg2, arg3, arg4, arg5])
+        prctl(t, operation, [arg2, arg3, arg4, arg5].map(untag))
     }
 }
 
@@ -15,6 +16,14 @@ enum Act {
     Host,
     /// The second argument points to an int that the kernel writes.
     OutInt,
+    /// To a `long`.
+    OutLong,
+    /// Whether calls overlook the top byte of addresses, where the processor does: set and told.
+    SetTagged,
+    GetTagged,
+    /// Which keys of pointer authentication are in use: set and told.
+    EnableKeys,
+    EnabledKeys,
     /// New keys of pointer authentication, where the guest has it.
     ResetKeys,
     /// Another processor's: EINVAL, as the guest's kernel would say.
@@ -62,7 +71,7 @@ static OPERATIONS: &[(u32, Act)] = &[
     (37, Act::OutInt), // PR_GET_CHILD_SUBREAPER
     (38, Act::Host),   // PR_SET_NO_NEW_PRIVS
     (39, Act::Host),   // PR_GET_NO_NEW_PRIVS
-    (40, Act::Lacking("PR_GET_TID_ADDRESS")),
+    (40, Act::OutLong),   // PR_GET_TID_ADDRESS
     (41, Act::Host),      // PR_SET_THP_DISABLE
     (42, Act::Host),      // PR_GET_THP_DISABLE
     (43, Act::Foreign),   // PR_MPX_ENABLE_MANAGEMENT
@@ -75,13 +84,13 @@ static OPERATIONS: &[(u32, Act)] = &[
     (52, Act::Host),      // PR_GET_SPECULATION_CTRL
     (53, Act::Host),      // PR_SET_SPECULATION_CTRL
     (54, Act::ResetKeys), // PR_PAC_RESET_KEYS
-    (55, Act::Lacking("PR_SET_TAGGED_ADDR_CTRL")),
-    (56, Act::Lacking("PR_GET_TAGGED_ADDR_CTRL")),
+    (55, Act::SetTagged), // PR_SET_TAGGED_ADDR_CTRL
+    (56, Act::GetTagged), // PR_GET_TAGGED_ADDR_CTRL
     (57, Act::Host), // PR_SET_IO_FLUSHER
     (58, Act::Host), // PR_GET_IO_FLUSHER
     (59, Act::Lacking("PR_SET_SYSCALL_USER_DISPATCH")),
-    (60, Act::Lacking("PR_PAC_SET_ENABLED_KEYS")),
-    (61, Act::Lacking("PR_PAC_GET_ENABLED_KEYS")),
+    (60, Act::EnableKeys),  // PR_PAC_SET_ENABLED_KEYS
+    (61, Act::EnabledKeys), // PR_PAC_GET_ENABLED_KEYS
     (62, Act::Host),    // PR_SCHED_CORE
     (63, Act::Foreign), // PR_SME_SET_VL
     (64, Act::Foreign), // PR_SME_GET_VL
@@ -108,6 +117,23 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
             value.write_back(m)?;
             Ok(result)
         }
+        Act::OutLong => {
+            let value = HostStruct::new::<ULongWord>(m, a)?;
+            let result = t.host_call(i64::from(nr::sys_prctl), [u64::from(operation), value.host, b, c, d, 0])?;
+            value.write_back(m)?;
+            Ok(result)
+        }
+        // PR_TAGGED_ADDR_ENABLE is the only bit of processors without memory tags.
+        Act::SetTagged if t.process.guest.tagged_pointers && a & !1 == 0 && [b, c, d] == [0; 3] => {
+            set_tagged(a != 0);
+            direct::stop();
+            Ok(0)
+        }
+        Act::GetTagged if t.process.guest.tagged_pointers && args == [0; 4] => Ok(u64::from(tagged())),
+        Act::SetTagged | Act::GetTagged => Err(Errno::EINVAL),
+        Act::EnableKeys => enable_keys(t, a, b, [c, d]),
+        Act::EnabledKeys if args == [0; 4] && enablable(t) != 0 => Ok(enablable(t)),
+        Act::EnabledKeys => Err(Errno::EINVAL),
         Act::ResetKeys => reset_keys(t, a, [b, c, d]),
         Act::Foreign => Err(Errno::EINVAL),
         Act::Lacking(why) => {
@@ -115,6 +141,24 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
             Err(Errno::EINVAL)
         }
     }
+}
+
+/// The keys that can be enabled and not: all but the generic one, each a bit. 0 without pointer authentication.
+fn enablable(t: &Task) -> u64 {
+    (1 << t.abi().keys.len().saturating_sub(1)) - 1
+}
+
+/// The keys in `which` are enabled as `on` says: all of them, as they are from the start.
+fn enable_keys(t: &Task, which: u64, on: u64, zeros: [u64; 2]) -> Res {
+    let keys = enablable(t);
+    if keys == 0 || zeros != [0; 2] || which & !keys != 0 || on & !which != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if on != which {
+        t.unimp(format_args!("PR_PAC_SET_ENABLED_KEYS: code with all keys enabled is made"));
+        return Err(Errno::EINVAL);
+    }
+    Ok(0)
 }
 
 /// A bit for each key; none: all.

@@ -8,6 +8,7 @@ use crate::sys::flags::Flags as FlagTable;
 use crate::task::Task;
 use arch::layout::Model;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The type of a parameter.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,38 @@ pub enum Ret {
 
 /// Arguments in canonical form: extended to 64 bits by their types, pairs put together.
 pub type Values = [u64; 8];
+
+impl Ty {
+    /// Whether the argument is an address of memory that the kernel looks at.
+    fn is_pointer(self) -> bool {
+        use Ty::*;
+        !matches!(
+            self,
+            Int | UInt | Long | ULong | Size | I64 | LowHigh | Fd | DirFd | Pid | Sig | Clock | Mode | Flags(_) | Enum(_) | Request
+        )
+    }
+}
+
+/// The guest has asked that the kernel, too, overlook the top byte of addresses (PR_SET_TAGGED_ADDR_CTRL). Differs: for all threads.
+static TAGGED: AtomicBool = AtomicBool::new(false);
+
+pub fn tagged() -> bool {
+    TAGGED.load(Ordering::Relaxed)
+}
+
+pub fn set_tagged(on: bool) {
+    TAGGED.store(on, Ordering::Relaxed);
+}
+
+/// An address as the kernel takes it: without its tag, if that is to be overlooked.
+pub fn untag(addr: u64) -> u64 {
+    if tagged() && addr >> 55 & 1 == 0 { addr & ((1 << 56) - 1) } else { addr }
+}
+
+/// Takes the tags off a call's arguments.
+pub fn untag_values(types: impl Iterator<Item = Ty>, values: &mut Values) {
+    types.zip(values).filter(|(ty, _)| ty.is_pointer()).for_each(|(_, v)| *v = untag(*v));
+}
 
 /// Walks the words of one call.
 struct Words<'a> {
