@@ -61,14 +61,14 @@ impl Engine {
             code,
             thunks: cache.compiler.thunks,
             range: cache.arena.range(),
-            cpus: Lock::new(Vec::new()),
+            cpus: Lock::nameless(Vec::new()),
             interpreting: options.interpret,
             calls: options.calls,
             log: options.log,
             stats: cache.stats,
             tracing: options.log.exec || options.log.cpu,
             chain: options.chain,
-            cache: Lock::new(cache),
+            cache: Lock::nameless(cache),
             generation: AtomicU32::new(0),
             concurrent: AtomicBool::new(false),
         }
@@ -403,8 +403,8 @@ impl Engine {
 
     /// Takes the engine's locks, cache first, for a fork.
     pub fn before_fork(&self) {
-        self.cache.acquire();
-        self.cpus.acquire();
+        self.cache.hold();
+        self.cpus.hold();
         if let Some(s) = self.stats {
             s.before_fork();
         }
@@ -415,11 +415,8 @@ impl Engine {
         if let Some(s) = self.stats {
             s.after_fork(child);
         }
-        // SAFETY: `before_fork` took both; no guard exists.
-        unsafe {
-            self.cpus.release();
-            self.cache.release();
-        }
+        self.cpus.release();
+        self.cache.release();
         if child {
             crate::cpu::unlock_granules();
             self.cache.lock().arena.seal();

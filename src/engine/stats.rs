@@ -98,7 +98,7 @@ const fn zeros<const N: usize>() -> Counters<N> {
 
 impl Stats {
     pub(crate) fn new() -> Stats {
-        Stats { made: zeros(), nanoseconds: zeros(), exits: zeros(), calls: Lock::new(Calls::default()) }
+        Stats { made: zeros(), nanoseconds: zeros(), exits: zeros(), calls: Lock::nameless(Calls::default()) }
     }
 
     pub(crate) fn made(&self, what: Made, n: u64) {
@@ -136,12 +136,11 @@ impl Stats {
     }
 
     pub(crate) fn before_fork(&self) {
-        self.calls.acquire();
+        self.calls.hold();
     }
 
     pub(crate) fn after_fork(&self, child: bool) {
-        // SAFETY: `before_fork` took it; no guard exists.
-        unsafe { self.calls.release() };
+        self.calls.release();
         if child {
             self.reset();
         }

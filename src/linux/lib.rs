@@ -3,6 +3,8 @@
 //!
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
+pub use engine::lock;
+
 pub mod alloc;
 pub mod cache;
 pub mod calls;
@@ -14,7 +16,6 @@ pub mod host;
 pub mod host_vdso;
 pub mod layout;
 pub mod loader;
-pub mod lock;
 pub mod log;
 pub mod map;
 pub mod memory;
