@@ -5,6 +5,7 @@ use crate::host::{Res, result};
 use crate::task::Task;
 use arch::layout::Model;
 use std::arch::global_asm;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A call of the table, by i386's number (asm/unistd_32.h).
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,17 @@ impl Task {
 
 /// Where a handler of SIGSEGV must send the interrupted rip, if the host has no 32-bit calls.
 pub fn fault_fixup(rip: u64) -> Option<u64> {
-    (rip == &raw const rqemu_compat_end as u64).then_some(&raw const rqemu_compat_fault as u64)
+    (rip == &raw const rqemu_compat_end as u64).then(|| {
+        ABSENT.store(true, Ordering::Relaxed);
+        &raw const rqemu_compat_fault as u64
+    })
+}
+
+static ABSENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether a call has shown that the host has no such table. Else ENOSYS is the call's own.
+pub fn is_absent() -> bool {
+    ABSENT.load(Ordering::Relaxed)
 }
 
 /// Where the handler of any other signal must, if a call was not made yet.

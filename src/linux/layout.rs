@@ -27,6 +27,9 @@ static HOST_STRUCTS: &[Struct] = structs! {
         st_ctime_nsec: ULong, __unused: [Long; 3] }
     // Calls with 16-bit ids are made with the host's 32-bit ones.
     uid16 { id: U32 }
+    // asm/posix_types_64.h: __kernel_old_dev_t is a long.
+    loop_info { lo_number: I32, lo_device: ULong, lo_inode: ULong, lo_rdevice: ULong, lo_offset: I32, lo_encrypt_type: I32,
+        lo_encrypt_key_size: I32, lo_flags: I32, lo_name: [U8; 64], lo_encrypt_key: [U8; 32], lo_init: [ULong; 2], reserved: [U8; 4] }
     // asm/sembuf.h
     semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
         sem_otime: Long, __unused1: ULong, sem_ctime: Long, __unused2: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }

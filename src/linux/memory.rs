@@ -68,6 +68,9 @@ pub fn fault_fixup(rip: u64) -> Option<u64> {
         .then_some(&raw const rqemu_scan_fault as u64)
 }
 
+/// An address where there is never memory: the kernel answers EFAULT when it comes to it, after the errors that it finds before.
+pub const NOWHERE: u64 = !0xfff;
+
 /// Copies from guest memory. On EFAULT a part of `buf` may have been written.
 pub fn read(addr: u64, buf: &mut [u8]) -> Result<(), Errno> {
     if read_some(addr, buf) == buf.len() { Ok(()) } else { Err(Errno::EFAULT) }

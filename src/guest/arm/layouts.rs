@@ -11,7 +11,10 @@ pub(crate) static STRUCTS: &[Struct] = structs! {
     // ARCH_PACK_STATFS64
     statfs64(4) { f_type: Long, f_bsize: Long, f_blocks: U64, f_bfree: U64, f_bavail: U64, f_files: U64, f_ffree: U64, f_fsid: [I32; 2],
         f_namelen: Long, f_frsize: Long, f_flags: Long, f_spare: [Long; 4] }
-    // asm/posix_types.h: __kernel_mode_t has 16 bits.
+    // asm/posix_types.h: __kernel_old_dev_t has 16 bits.
+    loop_info { lo_number: I32, lo_device: U16, lo_inode: ULong, lo_rdevice: U16, lo_offset: I32, lo_encrypt_type: I32,
+        lo_encrypt_key_size: I32, lo_flags: I32, lo_name: [U8; 64], lo_encrypt_key: [U8; 32], lo_init: [ULong; 2], reserved: [U8; 4] }
+    // __kernel_mode_t as well.
     semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U16, __pad1: U16, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
         sem_otime: ULong, sem_otime_high: ULong, sem_ctime: ULong, sem_ctime_high: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
     shmid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U16, __pad1: U16, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,

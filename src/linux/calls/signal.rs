@@ -284,8 +284,12 @@ pub fn queue(t: &mut Task, pid: i32, tid: Option<i32>, signo: i32, info: u64) ->
 
 /// Here the kernel looks whether the signal is the one in `info`.
 pub fn pidfd_send(t: &mut Task, pidfd: i32, signo: i32, info: u64, flags: u32) -> Res {
-    let host = if info != 0 { Some(read_info(t, info)?) } else { None };
-    let at = host.as_ref().map_or(0, |h| std::ptr::from_ref(h) as u64);
+    let host = read_info(t, info);
+    let at = match &host {
+        _ if info == 0 => 0,
+        Ok(host) => std::ptr::from_ref(host) as u64,
+        Err(_) => memory::NOWHERE,
+    };
     t.host_call(libc::SYS_pidfd_send_signal, [pidfd as u64, signo as u64, at, flags.into(), 0, 0])
 }
 

@@ -79,6 +79,8 @@ fn fcntl(t: &mut Task, fd: i32, command: u32, arg: u64) -> Res {
     let m = t.abi().model();
     let wide_only = (F_GETLK64..=F_SETLKW64).contains(&command) && m.long == 8;
     let Some(known) = COMMANDS.iter().find(|c| c.guest == command).filter(|_| !wide_only) else {
+        // Of no descriptor it is EBADF: F_GETFD tells.
+        t.host_call(i64::from(nr::sys_fcntl), [fd as u64, 1, 0, 0, 0, 0])?;
         t.unimp(format_args!("fcntl command {command}"));
         return Err(Errno::EINVAL);
     };

@@ -102,10 +102,13 @@ fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64
     if size < known {
         return Err(Errno::EINVAL);
     }
+    if size > 4096 {
+        return Err(Errno::E2BIG);
+    }
     // man 2 openat2: what a longer struct has beyond ours must be zero.
-    let mut rest = vec![0; (size - known).min(4096) as usize];
+    let mut rest = vec![0; (size - known) as usize];
     memory::read(how.addr.wrapping_add(known), &mut rest)?;
-    if size > 4096 || rest.iter().any(|b| *b != 0) {
+    if rest.iter().any(|b| *b != 0) {
         return Err(Errno::E2BIG);
     }
     let how = how.read(t)?;
@@ -123,11 +126,11 @@ fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64
 }
 
 fn read_link(t: &mut Task, dir: i32, path: Text, buf: u64, len: u64) -> Res {
+    if (len as i32) <= 0 {
+        return Err(Errno::EINVAL);
+    }
     let name = path.read()?;
     if let Some(target) = proc::readlink(t, dir, &name) {
-        if (len as i32) <= 0 {
-            return Err(Errno::EINVAL);
-        }
         let shown = &target[..target.len().min(len as usize)];
         memory::write(buf, shown)?;
         return Ok(shown.len() as u64);

@@ -1,9 +1,11 @@
 //! ioctl: a table of requests, each with the type of its argument. The rows are in `ioctl_table.rs`.
 //!
 //! A request's number holds its struct's size, so that it is derived for each ABI like the struct. A guest with the host's words and byte
-//! order has all its structs and numbers too (asm-generic's): what has no row passes through, but for [`FOREIGN`]. For other guests it is
-//! ENOTTY and a line.
+//! order has all its structs and numbers too (asm-generic's): what has no row passes through, but for [`FOREIGN`]. For one of 32 bits the
+//! kernel's 32-bit entry converts it as i386's. Only alignment of 64-bit members is less there: a struct that has one in such a place is
+//! shorter, so its number is another, which the kernel does not know. For other guests what has no row is ENOTTY and a line.
 
+use crate::compat;
 use crate::layout::Layout;
 use crate::sys::prelude::*;
 use arch::layout::Model;
@@ -26,7 +28,7 @@ pub(super) enum Arg {
     /// A string.
     Text,
     Body(fn(&mut Task, i32, u32, u64) -> Res),
-    /// ENOTTY and a line, for guests without the host's words.
+    /// As what has no row.
     Lacking,
 }
 
@@ -111,6 +113,9 @@ const FOREIGN: &[u32] = &[0xae];
 const FIXED: &[(u32, &str)] = &[
     (b'E' as u32, "evdev"),
     (b'f' as u32, "file systems"),
+    (b'T' as u32, "terminals, tunnels and timers"),
+    (0x12, "block devices"),
+    (0x15, "file systems in general"),
     (0x94, "btrfs"),
     (0xaa, "userfaultfd"),
     (0xfd, "device mapper"),
@@ -124,17 +129,17 @@ fn ioctl(t: &mut Task, fd: i32, request: u32, arg: u64) -> Res {
     let call = |t: &mut Task, request: u32, arg: u64| {
         t.host_call(i64::from(nr::sys_ioctl), [fd as u64, u64::from(request), arg, 0, 0, 0])
     };
-    let kind = request >> 8 & 0xff;
     let alike = m.like_host() || (!m.big_endian && m.max_align == 8);
     let Some((_, host, row)) = find(m, request) else {
-        let passes = (m.like_host() && !FOREIGN.contains(&kind)) || (alike && FIXED.iter().any(|f| f.0 == kind));
-        return if passes { call(t, request, arg) } else { Err(lacking(t, request)) };
+        let kind = request >> 8 & 0xff;
+        let fixed = alike && FIXED.iter().any(|f| f.0 == kind && request >> 16 & 0x3fff != 0);
+        return if fixed { call(t, request, arg) } else { without_row(t, fd, request, arg) };
     };
     match row.arg {
         Arg::Number | Arg::Text => call(t, *host, arg),
         Arg::Alike if alike => call(t, *host, arg),
-        Arg::Lacking if m.like_host() => call(t, *host, arg),
-        Arg::Alike | Arg::Lacking => Err(lacking(t, request)),
+        Arg::Lacking => without_row(t, fd, request, arg),
+        Arg::Alike => Err(lacking(t, request)),
         Arg::Body(body) => body(t, fd, *host, arg),
         Arg::In(layout) => {
             let s = HostStruct::of(m, layout(), arg)?;
@@ -146,6 +151,26 @@ fn ioctl(t: &mut Task, fd: i32, request: u32, arg: u64) -> Res {
             s.write_back(m)?;
             Ok(result)
         }
+    }
+}
+
+/// A request that this table does not know.
+fn without_row(t: &mut Task, fd: i32, request: u32, arg: u64) -> Res {
+    let m = t.abi().model();
+    let args = [fd as u64, u64::from(request), arg, 0, 0, 0];
+    if FOREIGN.contains(&(request >> 8 & 0xff)) {
+        return Err(lacking(t, request));
+    }
+    if m.like_host() {
+        return t.host_call(i64::from(nr::sys_ioctl), args);
+    }
+    if !compat::is_like(m) {
+        return Err(lacking(t, request));
+    }
+    match t.compat_call(compat::Call::Ioctl, args) {
+        Err(Errno::ENOTTY) => Err(lacking(t, request)),
+        Err(Errno::ENOSYS) if compat::is_absent() => Err(lacking(t, request)),
+        other => other,
     }
 }
 

@@ -187,8 +187,8 @@ pub(super) static ROWS: &[Row] = requests! {
     LOOP_CTL_ADD = plain(0x4c80) => Arg::Number;
     LOOP_CTL_REMOVE = plain(0x4c81) => Arg::Number;
     LOOP_CTL_GET_FREE = plain(0x4c82) => Arg::Number;
-    LOOP_SET_STATUS = plain(0x4c02) => Arg::Lacking;
-    LOOP_GET_STATUS = plain(0x4c03) => Arg::Lacking;
+    LOOP_SET_STATUS = plain(0x4c02) => Arg::In(LoopInfo::layout);
+    LOOP_GET_STATUS = plain(0x4c03) => Arg::Out(LoopInfo::layout);
     LOOP_SET_STATUS64 = plain(0x4c04) => Arg::In(LoopInfo64::layout);
     LOOP_GET_STATUS64 = plain(0x4c05) => Arg::Out(LoopInfo64::layout);
     LOOP_CONFIGURE = plain(0x4c0a) => Arg::Alike;
@@ -315,6 +315,8 @@ pub(super) static ROWS: &[Row] = requests! {
     RTC_PLL_GET = coded(2, b'p', 17, Size::Of(RtcPllInfo::layout)) => Arg::Out(RtcPllInfo::layout);
     RTC_PLL_SET = coded(1, b'p', 18, Size::Of(RtcPllInfo::layout)) => Arg::In(RtcPllInfo::layout);
     RTC_VL_READ = coded(2, b'p', 19, Size::Bytes(4)) => Arg::Out(Int32::layout);
+    // Displays: i386's struct drm_mode_fb_cmd2 alone is shorter, and the kernel's 32-bit entry takes all for that.
+    DRM_IOCTL_MODE_ADDFB2 = coded(3, b'd', 0xb8, Size::Bytes(104)) => Arg::Alike;
     // Measurements: perf_event_open(2). Pointers are part of some numbers.
     PERF_EVENT_IOC_ENABLE = coded(0, b'$', 0, Size::Bytes(0)) => Arg::Number;
     PERF_EVENT_IOC_DISABLE = coded(0, b'$', 1, Size::Bytes(0)) => Arg::Number;

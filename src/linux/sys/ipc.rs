@@ -136,10 +136,10 @@ fn msgsnd(t: &mut Task, id: i32, message: u64, size: u64, flags: i32) -> Res {
     if m.like_host() {
         return t.host_call(call, [id as u64, message, size, flags as u64, 0, 0]);
     }
+    let kind = LongWord::read(t, message)?.value;
     if size > MOST {
         return Err(Errno::EINVAL);
     }
-    let kind = LongWord::read(t, message)?.value;
     let mut host = vec![0; 8 + size as usize];
     host[..8].copy_from_slice(&kind.to_le_bytes());
     memory::read(message.wrapping_add(m.long as u64), &mut host[8..])?;

@@ -22,22 +22,23 @@ syscalls! { |t|
     }
     sys_pkey_mprotect(addr: Addr, len: Size, prot: Flags<Prot>, pkey: Int) -> Zero {
         check_prot(t, prot)?;
-        if pkey == -1 { mm::mprotect(t, addr, len, prot) } else { Err(Errno::EINVAL) }
+        // Key 0 is everybody's.
+        if pkey == -1 || pkey == 0 { mm::mprotect(t, addr, len, prot) } else { Err(Errno::EINVAL) }
     }
     sys_pkey_alloc(flags: UInt, rights: UInt) -> Int {
-        // As on a processor without protection keys.
-        Err(Errno::ENOSPC)
+        // As on a processor without protection keys, which knows the rights that there could be.
+        if flags != 0 || rights & !15 != 0 { Err(Errno::EINVAL) } else { Err(Errno::ENOSPC) }
     }
-    sys_pkey_free(pkey: Int) -> Zero { Err(Errno::EINVAL) }
+    sys_pkey_free(pkey: Int) -> Zero { if pkey == 0 { Ok(0) } else { Err(Errno::EINVAL) } }
     sys_brk(addr: Addr) -> Addr { mm::brk(t, addr) }
     sys_madvise(addr: Addr, len: Size, advice: Enum<Madvise>) -> Zero { mm::madvise(t, addr, len, advice as i32) }
     sys_process_madvise(pidfd: Fd, iov: InIov<count>, count: ULong, advice: Enum<Madvise>, flags: UInt) -> Size;
     sys_process_mrelease(pidfd: Fd, flags: UInt) -> Zero;
     sys_msync(addr: Addr, len: Size, flags: UInt) -> Zero;
     sys_mincore(addr: Addr, len: Size, vec: Addr) -> Zero;
-    sys_mlock(addr: Addr, len: Size) -> Zero;
-    sys_mlock2(addr: Addr, len: Size, flags: UInt) -> Zero;
-    sys_munlock(addr: Addr, len: Size) -> Zero;
+    sys_mlock(addr: Addr, len: Size) -> Zero { lock(t, nr::sys_mlock, addr, len, 0) }
+    sys_mlock2(addr: Addr, len: Size, flags: UInt) -> Zero { lock(t, nr::sys_mlock2, addr, len, flags) }
+    sys_munlock(addr: Addr, len: Size) -> Zero { lock(t, nr::sys_munlock, addr, len, 0) }
     /// The whole process would be rqemu with it: code caches and all. Differs: only later lock calls and their limits are not felt.
     sys_mlockall(flags: UInt) -> Zero { if flags == 0 || flags & !7 != 0 || flags == 4 { Err(Errno::EINVAL) } else { Ok(0) } }
     sys_munlockall() -> Zero { Ok(0) }
@@ -67,6 +68,15 @@ syscalls! { |t|
 fn check_prot(t: &Task, prot: u32) -> Result<(), Errno> {
     let guard = t.abi().branch_targets.as_ref().map_or(0, |b| b.prot);
     if prot & !(0x0300_000f | guard) == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+/// A range that goes round the end of the guest's addresses is EINVAL, whatever there is in the host's.
+fn lock(t: &mut Task, nr: u32, addr: u64, len: u64, flags: u32) -> Res {
+    let pages = (len + addr % 4096).next_multiple_of(4096);
+    if t.abi().long == 4 && addr / 4096 * 4096 + pages > 1 << 32 {
+        return Err(Errno::EINVAL);
+    }
+    t.host_call(i64::from(nr), [addr, len, u64::from(flags), 0, 0, 0])
 }
 
 /// Calls with arrays of `long` and of pointers.

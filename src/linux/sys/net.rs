@@ -31,15 +31,19 @@ syscalls! { |t|
         if pass(t) {
             return t.host_call(i64::from(nr::sys_sendmsg), [fd as u64, message.addr, u64::from(flags), 0, 0, 0]);
         }
-        let mut headers = Headers::sending(t, message.addr, 1, Msghdr::size(t.abi().model()))?;
-        t.host_call(i64::from(nr::sys_sendmsg), [fd as u64, headers.host(), u64::from(flags), 0, 0, 0])
+        let call = |at| [fd as u64, at, u64::from(flags), 0, 0, 0];
+        let headers = Headers::sending(t, message.addr, 1, Msghdr::size(t.abi().model()));
+        let mut headers = or_earlier(t, headers, nr::sys_sendmsg, call)?;
+        t.host_call(i64::from(nr::sys_sendmsg), call(headers.host()))
     }
     sys_recvmsg(fd: Fd, message: InOut<Msghdr>, flags: Flags<Msg>) -> Size {
         if pass(t) {
             return t.host_call(i64::from(nr::sys_recvmsg), [fd as u64, message.addr, u64::from(flags), 0, 0, 0]);
         }
-        let mut headers = Headers::receiving(t, message.addr, 1, Msghdr::size(t.abi().model()))?;
-        let got = t.host_call(i64::from(nr::sys_recvmsg), [fd as u64, headers.host(), u64::from(flags), 0, 0, 0])?;
+        let call = |at| [fd as u64, at, u64::from(flags), 0, 0, 0];
+        let headers = Headers::receiving(t, message.addr, 1, Msghdr::size(t.abi().model()));
+        let mut headers = or_earlier(t, headers, nr::sys_recvmsg, call)?;
+        let got = t.host_call(i64::from(nr::sys_recvmsg), call(headers.host()))?;
         headers.received(t, 1)?;
         Ok(got)
     }
@@ -49,8 +53,10 @@ syscalls! { |t|
             return t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), 0, 0]);
         }
         // man 2 sendmmsg: more than UIO_MAXIOV are not sent at once.
-        let mut headers = Headers::sending(t, messages, count.min(1024) as usize, Mmsghdr::size(t.abi().model()))?;
-        let sent = t.host_call(call, [fd as u64, headers.host(), u64::from(count.min(1024)), u64::from(flags), 0, 0])?;
+        let args = |at| [fd as u64, at, u64::from(count.min(1024)), u64::from(flags), 0, 0];
+        let headers = Headers::sending(t, messages, count.min(1024) as usize, Mmsghdr::size(t.abi().model()));
+        let mut headers = or_earlier(t, headers, nr::sys_sendmmsg, args)?;
+        let sent = t.host_call(call, args(headers.host()))?;
         headers.write_lengths(t, sent as usize)?;
         Ok(sent)
     }
@@ -70,6 +76,19 @@ syscalls! { |t|
     }
 }
 
+/// The headers; or, if they could not be made, the error that the kernel finds before it comes to them, if there is one.
+fn or_earlier(
+    t: &mut Task,
+    headers: Result<Headers, Errno>,
+    nr: u32,
+    args: impl Fn(u64) -> [u64; 6],
+) -> Result<Headers, Errno> {
+    headers.map_err(|error| match t.host_call(i64::from(nr), args(memory::NOWHERE)) {
+        Err(earlier) if earlier != Errno::EFAULT => earlier,
+        _ => error,
+    })
+}
+
 /// Whether headers go to the host as they are.
 fn pass(t: &Task) -> bool {
     t.abi().model().like_host() && !tagged()
@@ -82,8 +101,10 @@ fn recvmmsg(t: &mut Task, fd: i32, messages: u64, count: u32, flags: u32, timeou
         t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), timeout.host, 0])
     } else {
         let count = count.min(1024) as usize;
-        let mut headers = Headers::receiving(t, messages, count, Mmsghdr::size(m))?;
-        let result = t.host_call(call, [fd as u64, headers.host(), count as u64, u64::from(flags), timeout.host, 0]);
+        let args = |at| [fd as u64, at, count as u64, u64::from(flags), timeout.host, 0];
+        let headers = Headers::receiving(t, messages, count, Mmsghdr::size(m));
+        let mut headers = or_earlier(t, headers, nr::sys_recvmmsg, args)?;
+        let result = t.host_call(call, args(headers.host()));
         if let Ok(got) = result {
             headers.received(t, got as usize)?;
             headers.write_lengths(t, got as usize)?;

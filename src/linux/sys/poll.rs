@@ -39,8 +39,10 @@ syscalls! { |t|
         })
     }
     sys_epoll_pwait2(epoll: Fd, events: OutArray<EpollEvent, max>, max: Int, timeout: In<Timespec>, mask: In<SigSet>, size: Size) -> Int {
-        let mask = read_mask(t, mask, size)?;
+        // The kernel looks at the time first.
+        timeout.read_if(t)?;
         let timeout = HostStruct::new::<Timespec>(t.abi().model(), timeout.addr)?;
+        let mask = read_mask(t, mask, size)?;
         wait_epoll(t, events, max, |t, host, max| {
             under_mask(t, mask, |t, set| {
                 t.host_call(i64::from(nr::sys_epoll_pwait2), [epoll as u64, host, max, timeout.host, set, 8])
@@ -152,6 +154,9 @@ fn wait_epoll(
         return call(t, events.addr, max as u64);
     }
     let max = max.min(MOST_EVENTS) as usize;
+    if events.addr.checked_add((max * r.size) as u64).is_none_or(|end| end > t.process.mm.top()) {
+        return Err(Errno::EFAULT);
+    }
     let mut host = vec![0u64; (max * r.host_size).div_ceil(8)];
     let n = call(t, host.as_mut_ptr() as u64, max as u64)?;
     plain::write_structs(r, events.addr, plain::bytes(&host), n as usize)?;

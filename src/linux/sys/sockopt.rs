@@ -114,7 +114,9 @@ pub(super) fn get(t: &mut Task, fd: i32, level: i32, option: i32, value: u64, le
     if m.like_host() {
         return call(t, value, len.addr);
     }
-    let room = len.read(t)?.value;
+    let Ok(room) = len.read(t).map(|len| len.value) else {
+        return call(t, value, memory::NOWHERE);
+    };
     match find(level, option) {
         Some(Content::Struct(layout)) => {
             let r = layout().of(m);

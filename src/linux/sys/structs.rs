@@ -169,6 +169,10 @@ layout! {
     RtcPllInfo = "rtc_pll_info" {
         pll_ctrl: I32, pll_value: I32, pll_max: I32, pll_min: I32, pll_posmult: I32, pll_negmult: I32, pll_clock: Long,
     }
+    LoopInfo = "loop_info" {
+        lo_number: I32, lo_device: U32, lo_inode: ULong, lo_rdevice: U32, lo_offset: I32, lo_encrypt_type: I32, lo_encrypt_key_size: I32,
+        lo_flags: I32, lo_name: [U8; 64], lo_encrypt_key: [U8; 32], lo_init: [ULong; 2], reserved: [U8; 4],
+    }
     LoopInfo64 = "loop_info64" {
         lo_device: U64, lo_inode: U64, lo_rdevice: U64, lo_offset: U64, lo_sizelimit: U64, lo_number: U32, lo_encrypt_type: U32,
         lo_encrypt_key_size: U32, lo_flags: U32, lo_file_name: [U8; 64], lo_crypt_name: [U8; 64], lo_encrypt_key: [U8; 32], lo_init: [U64; 2],
