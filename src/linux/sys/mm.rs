@@ -70,11 +70,17 @@ fn check_prot(t: &Task, prot: u32) -> Result<(), Errno> {
     if prot & !(0x0300_000f | guard) == 0 { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-/// A range that goes round the end of the guest's addresses is EINVAL, whatever there is in the host's.
+/// The range is counted in the guest's words: one that goes round their end is EINVAL.
 fn lock(t: &mut Task, nr: u32, addr: u64, len: u64, flags: u32) -> Res {
-    let pages = (len + addr % 4096).next_multiple_of(4096);
-    if t.abi().long == 4 && addr / 4096 * 4096 + pages > 1 << 32 {
-        return Err(Errno::EINVAL);
+    const IN_PAGE: u32 = 4095;
+    let (mut addr, mut len) = (addr, len);
+    if t.abi().long == 4 {
+        let start = addr as u32 & !IN_PAGE;
+        let bytes = (len as u32).wrapping_add(addr as u32 & IN_PAGE).wrapping_add(IN_PAGE) & !IN_PAGE;
+        if start.checked_add(bytes).is_none() {
+            return Err(Errno::EINVAL);
+        }
+        (addr, len) = (start.into(), bytes.into());
     }
     t.host_call(i64::from(nr), [addr, len, u64::from(flags), 0, 0, 0])
 }
