@@ -352,6 +352,7 @@ mod tests {
             name: "narrow",
             section: "t",
             line: 2,
+            needs: 0,
             pattern: Pattern { mask: 0xc0, value: 0x40, should: 3, preferred: 1, constraints: &[] },
             fields: &[M],
             format: "narrow {n:#}",
@@ -363,6 +364,7 @@ mod tests {
             name: "wide",
             section: "t",
             line: 3,
+            needs: 0,
             pattern: Pattern {
                 mask: 0x80,
                 value: 0,

@@ -36,6 +36,9 @@ pub static ARM: Guest = Guest {
     abi: &linux::ABI,
     reset,
     cpus: &linux::CPUS,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo,
 };
 
 fn reset(_: &mut [u8], _: &Cpu) {
