@@ -75,7 +75,8 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         } else if let Some(x) = map.xmm[s] {
             // SAFETY: the kernel's signal frame.
             let v = unsafe { vector(fp, x.0, cache.high_vectors) };
-            cpu.raw.guest[at..at + 16].copy_from_slice(&v.to_le_bytes());
+            let n = slot.ty.bytes();
+            cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
         }
     }
     let eflags = gregs[libc::REG_EFL as usize] as u32;

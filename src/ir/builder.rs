@@ -426,6 +426,10 @@ impl Builder {
         }
         self.pure(Op::VFromScalar(v), Ty::V128)
     }
+    /// A floating-point scalar at the bottom of a vector; what is above is of no meaning.
+    pub fn v_low(&mut self, v: Val) -> Val {
+        self.pure(Op::VLow(v), Ty::V128)
+    }
     pub fn vsplat(&mut self, lane: Lane, v: Val) -> Val {
         self.push(Op::VSplat(lane, v), Ty::V128)
     }
@@ -438,7 +442,8 @@ impl Builder {
         self.pure(Op::VGet(lane, v, n as u8), ty)
     }
     pub fn vset(&mut self, lane: Lane, v: Val, scalar: Val, n: u32) -> Val {
-        self.pure(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
+        let ty = self.ty(v);
+        self.pure(Op::VSet(lane, v, scalar, n as u8), ty)
     }
 
     // ---- memory ----

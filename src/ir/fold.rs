@@ -63,7 +63,13 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
         },
         Op::VGet(lane, a, n) => get_lane(r, lane, a, n, ty),
         Op::VSet(lane, into, v, n) => set_lane(r, lane, into, v, n),
+        Op::VLow(s) => match *r.op(s) {
+            Op::VGet(_, v, 0) if r.ty(v) == Ty::V128 => Folded::Val(v),
+            Op::VGet(Lane::D, v, _) => Folded::Op(Op::V1(V1::MoveHi, Lane::D, v)),
+            _ => Folded::No,
+        },
         Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {
+            Op::VLow(s) if r.ty(s) == Ty::F64 => Folded::Op(Op::VFromScalar(s)),
             Op::VFromScalar(_) | Op::V1(V1::ZeroHi | V1::MoveHi, ..) => Folded::Val(a),
             _ => Folded::No,
         },
@@ -86,7 +92,13 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
 fn get_lane(r: &Region, lane: Lane, a: Val, n: u8, ty: Ty) -> Folded {
     let half = 8 >> lane as u32;
     match *r.op(a) {
-        Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+        Op::VFromScalar(s) | Op::VLow(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+        Op::VLow(s) if r.ty(s) == Ty::F64 && n < half => match lane {
+            Lane::D => Folded::Op(Op::Bitcast(s)),
+            _ => Folded::Op(Op::VGet(lane, s, n)),
+        },
+        // Of an F64 that is a lane itself.
+        Op::VGet(Lane::D, v, at) => Folded::Op(Op::VGet(lane, v, n + at * half)),
         Op::VSet(set, _, s, at) if (set, at) == (lane, n) => match (r.ty(s), lane) {
             (t, _) if t == ty => Folded::Val(s),
             (_, Lane::S | Lane::D) => Folded::Op(Op::Bitcast(s)),

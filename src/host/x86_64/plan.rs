@@ -304,6 +304,7 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::Zext(v) if r.ty(v) == Ty::I32 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::Zext(v) if r.ty(v) == Ty::I1 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::VGet(_, v, 0) if ty.is_float() => Some(v),
+        Op::VLow(v) => Some(v),
         // A scalar load zeroes the rest of the register, as a move from a general register and a conversion do.
         Op::VFromScalar(v)
             if r.ty(v).is_float()

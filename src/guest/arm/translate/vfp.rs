@@ -290,6 +290,12 @@ pub(crate) fn vmov_pair(cx: &mut Cx, a: VmovPair) {
         cx.set_r(a.x, high);
     } else {
         let (low, high) = (cx.r(a.t), cx.r(a.x));
+        if d0 == d1 {
+            // What the register held is of no interest.
+            let v = cx.b.v_from_scalar(low);
+            let v = cx.b.vset(Lane::S, v, high, 1);
+            return cx.set_d(d0, v);
+        }
         cx.set_d_lane(d0, i0, low);
         cx.set_d_lane(d1, i1, high);
     }
