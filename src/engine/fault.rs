@@ -142,7 +142,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
         FlagsAt::Host { inverted } => s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
-            let index = z << 6 | p << 2 | c;
+            let index = z << 2 | p << 1 | c;
             u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize])
         }
     }
