@@ -343,7 +343,10 @@ impl Builder {
         self.push(Op::FlagsFromBits(bits), Ty::Flags)
     }
     pub fn cond(&mut self, cc: Cc, flags: Val) -> Val {
-        self.push(Op::Cond(cc, flags), Ty::I1)
+        match fold::condition(&self.region, cc, flags) {
+            Some(holds) => self.i1(holds),
+            None => self.push(Op::Cond(cc, flags), Ty::I1),
+        }
     }
 
     // ---- floating point ----

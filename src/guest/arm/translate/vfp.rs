@@ -353,17 +353,25 @@ pub(crate) fn vmrs(cx: &mut Cx, a: Vmrs) {
         return cx.set(NZCV, flags);
     }
     let mut v = cx.b.flags_to_bits(flags);
-    let control = cx.b.get(FPSCR);
+    // The control bits are those of the mode word.
+    let control = cx.b.i32(cx.mode & FPSCR_BITS);
     v = cx.b.or(v, control);
     let sticky = cx.b.fp_flags();
-    for (flag, at) in STICKY {
-        let bit = cx.b.extract(sticky, flag.trailing_zeros(), 1, false);
-        let bit = cx.b.shift_imm(Bin::Shl, bit, at);
-        v = cx.b.or(v, bit);
+    for moved in STICKY.chunk_by(|a, b| distance(*a) == distance(*b)) {
+        let bits = moved.iter().fold(0, |bits, (flag, _)| bits | u64::from(*flag));
+        let bits = cx.b.and_imm(sticky, bits);
+        let by = distance(moved[0]);
+        let bits = cx.b.shift_imm(if by < 0 { Bin::Shr } else { Bin::Shl }, bits, by.unsigned_abs());
+        v = cx.b.or(v, bits);
     }
     let qc = saturation(cx);
     v = cx.b.or(v, qc);
     cx.set_r(a.t, v);
+}
+
+/// How far a sticky flag moves up to its place in FPSCR.
+fn distance((flag, at): (u32, u32)) -> i32 {
+    at.cast_signed() - flag.trailing_zeros().cast_signed()
 }
 
 /// FPSCR.QC in its place: whether the slot has a bit set.
