@@ -78,6 +78,8 @@ pub enum Un {
 pub enum Fp2 {
     Add,
     Sub,
+    /// Adds the second with its sign turned: a NaN's too, unlike a difference.
+    AddNeg,
     Mul,
     Div,
     /// NaN if either is; -0 is below +0.

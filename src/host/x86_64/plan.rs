@@ -322,7 +322,7 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
 fn widens(op: &Op) -> bool {
     match op {
         Op::Fp1(Fp1::Neg | Fp1::Abs | Fp1::Sqrt | Fp1::RoundInt | Fp1::RoundIntExact, shape, ..)
-        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, ..)
+        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::AddNeg | Fp2::Mul | Fp2::Div, shape, ..)
         | Op::Fma { shape, .. } => shape.lanes == 0,
         Op::FpCvt { lanes, .. } => *lanes == 0,
         _ => false,

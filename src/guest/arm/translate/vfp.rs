@@ -69,15 +69,12 @@ fn negate(cx: &mut Cx, z: u32, v: Val) -> Val {
 fn multiply_add(cx: &mut Cx, [z, d, n, m]: [u32; 4], negate_addend: bool, negate_product: bool) {
     let (a, b) = sources(cx, z, n, m);
     let (shape, env, d) = (Shape::scalar(fmt(z)), cx.env(), register(z, d));
-    let mut product = cx.b.fp2(Fp2::Mul, shape, env, a, b);
-    if negate_product {
-        product = negate(cx, z, product);
-    }
+    let product = cx.b.fp2(Fp2::Mul, shape, env, a, b);
     let mut addend = cx.f(z, d);
     if negate_addend {
         addend = negate(cx, z, addend);
     }
-    let v = cx.b.fp2(Fp2::Add, shape, env, addend, product);
+    let v = cx.b.fp2(if negate_product { Fp2::AddNeg } else { Fp2::Add }, shape, env, addend, product);
     cx.set_f(z, d, v);
 }
 
