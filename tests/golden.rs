@@ -131,7 +131,7 @@ fn in_state(guest: &Guest, displacement: i32) -> String {
         (at::EXIT_VALUE, 8, "exit_value"),
         (at::PENDING, 4, "pending"),
         (at::MXCSR, 4, "mxcsr"),
-        (at::FCMP, 0x118, "fcmp"),
+        (at::FCMP, 32, "fcmp"),
         (at::ARGS, 64, "argument"),
         (at::RET, 16, "result"),
         (at::SPILL, 1024, "spill"),

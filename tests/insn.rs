@@ -16,7 +16,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use arch::{Code, Guest, Translation};
+use arch::{Code, Guest, SlotInfo, Translation};
 use ir::interp::{self, Machine, MemFault, Memory, Monitor, Outcome};
 use ir::{Builder, Slot, Ty, fpflag};
 
@@ -103,14 +103,20 @@ impl World {
 
     /// A slot as a number.
     pub(crate) fn get(&self, guest: &Guest, slot: usize) -> u128 {
-        let s = &guest.state.slots[slot];
+        self.get_at(&guest.state.slots[slot])
+    }
+
+    fn get_at(&self, s: &SlotInfo) -> u128 {
         let mut bytes = [0; 16];
         bytes[..s.ty.bytes()].copy_from_slice(&self.state[usize::from(s.offset)..][..s.ty.bytes()]);
         u128::from_le_bytes(bytes)
     }
 
     pub(crate) fn set(&mut self, guest: &Guest, slot: usize, v: u128) {
-        let s = &guest.state.slots[slot];
+        self.set_at(&guest.state.slots[slot], v);
+    }
+
+    fn set_at(&mut self, s: &SlotInfo, v: u128) {
         self.state[usize::from(s.offset)..][..s.ty.bytes()].copy_from_slice(&v.to_le_bytes()[..s.ty.bytes()]);
     }
 
@@ -205,8 +211,8 @@ fn apply(guest: &Guest, world: &mut World, list: &str) -> Result<Option<String>,
         } else if name == "fp" {
             world.fp_flags = fp_value(value);
         } else {
-            let slot = guest.state.slots.iter().position(|s| s.name == name).ok_or(format!("no slot `{name}`"))?;
-            world.set(guest, slot, slot_value(guest.state.slots[slot].ty, value)?);
+            let slot = guest.state.shown.iter().find(|s| s.name == name).ok_or(format!("no slot `{name}`"))?;
+            world.set_at(slot, slot_value(slot.ty, value)?);
         }
     }
     Ok(end)
@@ -215,9 +221,9 @@ fn apply(guest: &Guest, world: &mut World, list: &str) -> Result<Option<String>,
 /// What differs between two worlds, as the second has it.
 pub(crate) fn difference(guest: &Guest, a: &World, b: &World) -> String {
     let mut out = String::new();
-    for (i, s) in guest.state.slots.iter().enumerate() {
-        if a.get(guest, i) != b.get(guest, i) {
-            let _ = write!(out, " {}={}", s.name, slot_text(s.ty, b.get(guest, i)));
+    for s in guest.state.shown {
+        if a.get_at(s) != b.get_at(s) {
+            let _ = write!(out, " {}={}", s.name, slot_text(s.ty, b.get_at(s)));
         }
     }
     if a.fp_flags != b.fp_flags {

@@ -18,6 +18,8 @@ pub struct State {
     /// Size in bytes, a multiple of 16.
     pub size: usize,
     pub slots: &'static [SlotInfo],
+    /// The same as tests and logs show them: registers as the manual names them, where slots are parts of them.
+    pub shown: &'static [SlotInfo],
     /// The slots' types, in their order (what [`ir::Builder::new`] takes).
     pub types: &'static [Ty],
     /// The program counter, with the guest's low mode bits where it has such (Arm's T).

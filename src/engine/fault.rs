@@ -75,7 +75,8 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         } else if let Some(x) = map.xmm[s] {
             // SAFETY: the kernel's signal frame.
             let v = unsafe { vector(fp, x.0, cache.high_vectors) };
-            cpu.raw.guest[at..at + 16].copy_from_slice(&v.to_le_bytes());
+            let n = slot.ty.bytes();
+            cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
         }
     }
     let eflags = gregs[libc::REG_EFL as usize] as u32;
@@ -141,7 +142,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
         FlagsAt::Host { inverted } => s << 15 | z << 14 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
-            let index = z << 6 | p << 2 | c;
+            let index = z << 2 | p << 1 | c;
             u32::from(host::cpu::FCMP[usize::from(swapped)][index as usize])
         }
     }

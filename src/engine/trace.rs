@@ -22,7 +22,7 @@ impl Engine {
             _ => log.cpu,
         };
         let mut width = 0;
-        for s in self.guest().state.slots.iter().filter(|s| wanted(s.ty)) {
+        for s in self.guest().state.shown.iter().filter(|s| wanted(s.ty)) {
             let item = format!("{}={}", s.name, self.shown(cpu, s, pc));
             if width + item.len() >= 80 {
                 text.push('\n');

@@ -78,7 +78,7 @@ pub struct Cpu {
     /// For the engine: whom this belongs to.
     pub owner: u64,
     /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
-    pub fcmp: [[u16; 0x46]; 2],
+    pub fcmp: [[u16; 8]; 2],
     pub args: [[u64; 2]; 4],
     pub ret: [u64; 2],
     /// Values that generated code spills.
@@ -160,12 +160,12 @@ displacement! {
 pub const STATE_OFFSET: u64 = offset_of!(Cpu, guest) as u64 + BIAS as u64;
 
 /// Values of [`Cpu::fcmp`].
-pub const FCMP: [[u16; 0x46]; 2] = {
-    let mut t = [[0; 0x46]; 2];
+pub const FCMP: [[u16; 8]; 2] = {
+    let mut t = [[0; 8]; 2];
     let (less, equal, greater, unordered) = (0x8000, 0x4100, 0x0100, 0x0101);
     (t[0][0], t[1][0]) = (greater, less);
     (t[0][1], t[1][1]) = (less, greater);
-    (t[0][0x40], t[1][0x40]) = (equal, equal);
-    (t[0][0x45], t[1][0x45]) = (unordered, unordered);
+    (t[0][4], t[1][4]) = (equal, equal);
+    (t[0][7], t[1][7]) = (unordered, unordered);
     t
 };

@@ -6,6 +6,7 @@
 use crate::fold;
 use crate::helper::{Helper, Touches};
 use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
+use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
 
@@ -19,8 +20,8 @@ pub struct Builder {
     current: BlockId,
     /// Constants of the current block, for reuse.
     consts: Vec<Val>,
-    /// Bases of accesses in the current block that were aligned: base, displacement, to how many bytes.
-    aligned: Vec<(Val, i32, u8)>,
+    /// Bases of accesses in the current block that were aligned: what they are a sum of, its constant part, to how many bytes.
+    aligned: Vec<(Val, u64, u8)>,
 }
 
 impl Builder {
@@ -342,7 +343,10 @@ impl Builder {
         self.push(Op::FlagsFromBits(bits), Ty::Flags)
     }
     pub fn cond(&mut self, cc: Cc, flags: Val) -> Val {
-        self.push(Op::Cond(cc, flags), Ty::I1)
+        match fold::condition(&self.region, cc, flags) {
+            Some(holds) => self.i1(holds),
+            None => self.push(Op::Cond(cc, flags), Ty::I1),
+        }
     }
 
     // ---- floating point ----
@@ -426,6 +430,10 @@ impl Builder {
         }
         self.pure(Op::VFromScalar(v), Ty::V128)
     }
+    /// A floating-point scalar at the bottom of a vector; what is above is of no meaning.
+    pub fn v_low(&mut self, v: Val) -> Val {
+        self.pure(Op::VLow(v), Ty::V128)
+    }
     pub fn vsplat(&mut self, lane: Lane, v: Val) -> Val {
         self.push(Op::VSplat(lane, v), Ty::V128)
     }
@@ -438,7 +446,8 @@ impl Builder {
         self.pure(Op::VGet(lane, v, n as u8), ty)
     }
     pub fn vset(&mut self, lane: Lane, v: Val, scalar: Val, n: u32) -> Val {
-        self.pure(Op::VSet(lane, v, scalar, n as u8), Ty::V128)
+        let ty = self.ty(v);
+        self.pure(Op::VSet(lane, v, scalar, n as u8), ty)
     }
 
     // ---- memory ----
@@ -458,15 +467,14 @@ impl Builder {
     fn access(&mut self, mem: Mem) -> Mem {
         let mut mem = fold::address(&self.region, &self.known, mem);
         if let (Align::To(bytes), true) = (mem.align, mem.index.is_none()) {
-            let known = |&(base, disp, to): &(Val, i32, u8)| {
-                base == mem.base && to >= bytes && (disp ^ mem.disp) & (i32::from(bytes) - 1) == 0
-            };
-            let constant =
-                self.const_of(mem.base).map(|c| c.wrapping_add_signed(mem.disp.into()) & (u64::from(bytes) - 1));
+            let (root, sum) = origin(&self.region, mem.base);
+            let (sum, low) = (sum.wrapping_add_signed(mem.disp.into()), u64::from(bytes) - 1);
+            let known = |&(base, other, to): &(Val, u64, u8)| base == root && to >= bytes && (other ^ sum) & low == 0;
+            let constant = self.const_of(root).map(|c| c.wrapping_add(sum) & low);
             if constant == Some(0) || self.aligned.iter().any(known) {
                 mem.align = Align::Any;
             } else {
-                self.aligned.push((mem.base, mem.disp, bytes));
+                self.aligned.push((root, sum, bytes));
             }
         }
         mem

@@ -43,7 +43,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
     let bits = match *op {
         Op::Bin(bin, ..) => int::bin(bin, a64, b64, ty).into(),
         Op::Un(un, _) => int::un(un, a64, ty).into(),
-        Op::Zext(_) | Op::Trunc(_) | Op::Bitcast(_) | Op::VFromScalar(_) => a,
+        Op::Zext(_) | Op::Trunc(_) | Op::Bitcast(_) | Op::VFromScalar(_) | Op::VLow(_) => a,
         Op::Sext(_) => int::signed(a64, from.bits()) as u128,
         Op::Extract { lsb, width, signed, .. } => int::extract(a64, lsb, width, signed).into(),
         Op::Deposit { lsb, width, .. } => int::deposit(a64, b64, lsb, width).into(),

@@ -1,8 +1,8 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
-use crate::op::{Bin, Mem, Op, Un, V1, V2, Val};
+use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, Val};
 use crate::region::Region;
-use crate::types::{IntCc, Lane, Ty};
+use crate::types::{Cc, IntCc, Lane, Ty};
 
 /// What an operation folds to.
 #[derive(Debug)]
@@ -63,7 +63,13 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
         },
         Op::VGet(lane, a, n) => get_lane(r, lane, a, n, ty),
         Op::VSet(lane, into, v, n) => set_lane(r, lane, into, v, n),
+        Op::VLow(s) => match *r.op(s) {
+            Op::VGet(_, v, 0) if r.ty(v) == Ty::V128 => Folded::Val(v),
+            Op::VGet(Lane::D, v, _) => Folded::Op(Op::V1(V1::MoveHi, Lane::D, v)),
+            _ => Folded::No,
+        },
         Op::V1(V1::ZeroHi, _, a) => match *r.op(a) {
+            Op::VLow(s) if r.ty(s) == Ty::F64 => Folded::Op(Op::VFromScalar(s)),
             Op::VFromScalar(_) | Op::V1(V1::ZeroHi | V1::MoveHi, ..) => Folded::Val(a),
             _ => Folded::No,
         },
@@ -86,7 +92,13 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
 fn get_lane(r: &Region, lane: Lane, a: Val, n: u8, ty: Ty) -> Folded {
     let half = 8 >> lane as u32;
     match *r.op(a) {
-        Op::VFromScalar(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+        Op::VFromScalar(s) | Op::VLow(s) if n == 0 && r.ty(s) == ty => Folded::Val(s),
+        Op::VLow(s) if r.ty(s) == Ty::F64 && n < half => match lane {
+            Lane::D => Folded::Op(Op::Bitcast(s)),
+            _ => Folded::Op(Op::VGet(lane, s, n)),
+        },
+        // Of an F64 that is a lane itself.
+        Op::VGet(Lane::D, v, at) => Folded::Op(Op::VGet(lane, v, n + at * half)),
         Op::VSet(set, _, s, at) if (set, at) == (lane, n) => match (r.ty(s), lane) {
             (t, _) if t == ty => Folded::Val(s),
             (_, Lane::S | Lane::D) => Folded::Op(Op::Bitcast(s)),
@@ -164,10 +176,57 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
         (Bin::And | Bin::Mul, 0) => Folded::Const(0),
         (Bin::Mul, 1) => Folded::Val(a),
         (Bin::And, c) if c == all => Folded::Val(a),
+        (Bin::And, c) if possible(r, a, 8) & c == 0 => Folded::Const(0),
+        (Bin::And, c) => match *r.op(a) {
+            Op::Bin(Bin::Or, x, y) if possible(r, y, 8) & c == 0 => Folded::Op(Op::Bin(Bin::And, x, b)),
+            Op::Bin(Bin::Or, x, y) if possible(r, x, 8) & c == 0 => Folded::Op(Op::Bin(Bin::And, y, b)),
+            _ => Folded::No,
+        },
         (Bin::AndNot, c) if c == all => Folded::Const(0),
         (Bin::Or, c) if c == all => Folded::Const(all),
         (Bin::Xor, c) if c == all => Folded::Op(Op::Un(Un::Not, a)),
         _ => Folded::No,
+    }
+}
+
+/// The bits of an integer that may be set, as far as the last `depth` operations tell.
+fn possible(r: &Region, v: Val, depth: u32) -> u64 {
+    let all = r.ty(v).mask();
+    if depth == 0 {
+        return all;
+    }
+    let of = |v| possible(r, v, depth - 1);
+    let by = |n: Val| r.const_of(n).filter(|n| *n < u64::from(r.ty(v).bits()));
+    all & match *r.op(v) {
+        Op::Const(c) => c,
+        Op::Zext(x) => of(x),
+        Op::Extract { width, signed: false, .. } => low_mask(width.into()),
+        Op::FlagsToBits(_) => 0xf000_0000,
+        Op::Load(m) if m.ext == Ext::Zero && m.size < 8 => low_mask(8 * u32::from(m.size)),
+        Op::Bin(Bin::And, x, y) => of(x) & of(y),
+        Op::Bin(Bin::AndNot, x, _) => of(x),
+        Op::Bin(Bin::Or | Bin::Xor, x, y) => of(x) | of(y),
+        Op::Bin(Bin::Shl, x, n) => by(n).map_or(all, |n| of(x) << n),
+        Op::Bin(Bin::Shr, x, n) => by(n).map_or(all, |n| of(x) >> n),
+        _ => all,
+    }
+}
+
+/// Whether a condition on the flags of a constant holds.
+pub(crate) fn condition(r: &Region, cc: Cc, flags: Val) -> Option<bool> {
+    let result = match *r.op(flags) {
+        Op::FlagsNz(x, _) | Op::FlagsLogic(x) => x,
+        Op::FlagsSetC(f, _) if matches!(cc, Cc::Eq | Cc::Ne | Cc::Mi | Cc::Pl) => return condition(r, cc, f),
+        _ => return None,
+    };
+    let c = r.const_of(result)?;
+    let negative = c >> (r.ty(result).bits() - 1) & 1 == 1;
+    match cc {
+        Cc::Eq => Some(c == 0),
+        Cc::Ne => Some(c != 0),
+        Cc::Mi => Some(negative),
+        Cc::Pl => Some(!negative),
+        _ => None,
     }
 }
 

@@ -78,6 +78,8 @@ pub enum Un {
 pub enum Fp2 {
     Add,
     Sub,
+    /// Adds the second with its sign turned: a NaN's too, unlike a difference.
+    AddNeg,
     Mul,
     Div,
     /// NaN if either is; -0 is below +0.
@@ -602,13 +604,15 @@ pub enum Op {
     VExt(Val, Val, u8),
     /// A scalar into lane 0, zero above.
     VFromScalar(Val),
+    /// A floating-point scalar in lane 0; what is above is of no meaning.
+    VLow(Val),
     /// A scalar in every lane.
     VSplat(Lane, Val),
     /// Lane `n` in every lane.
     VSplatLane(Lane, Val, u8),
-    /// A lane as a scalar of the result's type (integer or float of the lane's size).
+    /// A lane as a scalar of the result's type (integer or float of the lane's size). The vector may be an F64, whose lanes are its parts.
     VGet(Lane, Val, u8),
-    /// The vector (first) with lane `n` replaced by a scalar.
+    /// The vector (first) with lane `n` replaced by a scalar; an F64 as above.
     VSet(Lane, Val, Val, u8),
 
     Load(Mem),
@@ -677,6 +681,7 @@ impl Op {
             | V1(_, _, a)
             | VShift(_, _, a, _)
             | VFromScalar(a)
+            | VLow(a)
             | VSplat(_, a)
             | VSplatLane(_, a, _)
             | VGet(_, a, _)

@@ -338,7 +338,7 @@ pub(crate) fn state_of(record: &Record) -> Vec<u8> {
     state::set_cpsr(&mut bytes, record.get(124, 4) as u32);
     state::set_fpscr(&mut bytes, record.get(128, 4) as u32);
     for n in 0..16 {
-        let at = ARM.state.offset(state::q(n));
+        let at = state::q_offset(n);
         bytes[at..at + 16].copy_from_slice(&record.0[160 + 16 * n as usize..][..16]);
     }
     bytes

@@ -168,7 +168,7 @@ impl Set for ArmSet {
         let slot = |slot: Slot| world.get(&ARM, usize::from(slot.0));
         let mut bytes = vec![0; RECORD];
         (0..15).for_each(|n| put(&mut bytes, 4 * n as usize, slot(state::r(n)), 4));
-        (0..16).for_each(|n| put(&mut bytes, D_AT + 16 * n as usize, slot(state::q(n)), 16));
+        (0..32).for_each(|n| put(&mut bytes, D_AT + 8 * n as usize, slot(state::d(n)), 8));
         put(&mut bytes, CPSR_AT, state::cpsr(&world.state).into(), 4);
         put(&mut bytes, FPSCR_AT, slot(state::FPSCR) | to_register(slot(state::FPNZCV)), 4);
         bytes
@@ -183,7 +183,7 @@ impl Set for ArmSet {
         let qc = saturation(ours.get(&ARM, usize::from(state::QC.0)), fpscr);
         let mut set = |slot: Slot, v: u128| world.set(&ARM, usize::from(slot.0), v);
         (0..15).filter(|&n| n != BASE).for_each(|n| set(state::r(n), get(record, 4 * n as usize, 4)));
-        (0..16).for_each(|n| set(state::q(n), get(record, D_AT + 16 * n as usize, 16)));
+        (0..32).for_each(|n| set(state::d(n), get(record, D_AT + 8 * n as usize, 8)));
         set(state::FPNZCV, to_slot(fpscr));
         set(state::QC, qc);
         world.fp_flags = sticky_flags(fpscr);
@@ -357,7 +357,8 @@ fn random_state(row: &Row, word: u32, random: &mut Random) -> World {
         } else {
             u128::from(number(random)) << 64 | u128::from(number(random))
         };
-        set(&mut world, state::q(n), v);
+        set(&mut world, state::d(2 * n), v & u128::from(u64::MAX));
+        set(&mut world, state::d(2 * n + 1), v >> 64);
     }
     set(&mut world, state::SP, u128::from(DATA) + 4096);
     set(&mut world, state::NZCV, u128::from(random.next() as u32 & 0xc101));

@@ -97,6 +97,7 @@ static VEC_HOMES: [Slot; 32] = numbered(
 pub const STATE: State = State {
     size: state::size(&SLOTS),
     slots: &SLOTS,
+    shown: &SLOTS,
     types: &TYPES,
     pc: PC,
     extra: None,

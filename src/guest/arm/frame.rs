@@ -2,7 +2,7 @@
 //! entry from what arch/arm/kernel/signal.c does.
 
 use crate::linux::{SIGRETURN_ARM, SIGRETURN_RT_ARM, SIGRETURN_RT_THUMB, SIGRETURN_THUMB};
-use crate::state::{E, FPNZCV, FPSCR, FPSCR_BITS, GE, ITSTATE, LR, NZCV, PC, Q, QC, SP, STATE, q, r};
+use crate::state::{E, FPNZCV, FPSCR, FPSCR_BITS, GE, ITSTATE, LR, NZCV, PC, Q, QC, SP, STATE, q_offset, r};
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, Restored, SignalFrame};
 use ir::{Slot, fpflag};
 
@@ -120,7 +120,7 @@ fn fill(b: &mut [u8], state: &[u8], d: &Delivery) {
     put(b, REGSPACE, VFP_MAGIC);
     put(b, REGSPACE + 4, VFP_SIZE as u32);
     for n in 0..16 {
-        let from = STATE.offset(q(n as u32));
+        let from = q_offset(n as u32);
         b[REGSPACE + 8 + 16 * n..][..16].copy_from_slice(&state[from..from + 16]);
     }
     put(b, REGSPACE + VFP_FPSCR, fpscr(state, d.fp_flags));
@@ -181,7 +181,7 @@ pub(crate) fn restore(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut
     STATE.set(state, PC, (word(REGS + 15 * 4) & !1 | t).into());
     set_cpsr(state, flags);
     for n in 0..16 {
-        let to = STATE.offset(q(n as u32));
+        let to = q_offset(n as u32);
         state[to..to + 16].copy_from_slice(&b[REGSPACE + 8 + 16 * n..][..16]);
     }
     let fp = word(REGSPACE + VFP_FPSCR);
@@ -212,7 +212,7 @@ mod tests {
         STATE.set(&mut s, SP, 0x7004);
         STATE.set(&mut s, PC, pc);
         for n in 0..16 {
-            s[STATE.offset(q(n))..][..16].fill(n as u8 + 1);
+            s[q_offset(n)..][..16].fill(n as u8 + 1);
         }
         STATE.set(&mut s, NZCV, 1 << 15 | 1 << 8);
         STATE.set(&mut s, FPNZCV, 1 << 14);

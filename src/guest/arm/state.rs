@@ -2,7 +2,7 @@
 //!
 //! CPSR and FPSCR are in parts: condition flags, Q, GE, E and ITSTATE have slots of their own, T is bit 0 of pc; FPSCR's control
 //! bits are [`FPSCR`], its condition flags [`FPNZCV`], its QC [`QC`], its cumulative exception bits the engine's sticky flags
-//! (`ir::fpflag`). S and D registers are parts of the Q registers.
+//! (`ir::fpflag`). S registers are halves of the D registers, Q registers pairs of them: compiled code mostly names D registers.
 
 use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
@@ -36,10 +36,12 @@ pub const TPIDRURO: Slot = Slot(23);
 pub const TPIDRURW: Slot = Slot(24);
 /// FPSCR.QC: set if any bit is.
 pub const QC: Slot = Slot(25);
-/// q0; qn is `Slot(Q0.0 + n)`.
-pub const Q0: Slot = Slot(26);
+/// d0; dn is `Slot(D0.0 + n)`.
+pub const D0: Slot = Slot(26);
 
-const COUNT: usize = 42;
+const COUNT: usize = 58;
+/// Slots that tests and logs show: all, but D registers in pairs.
+const SHOWN: usize = 42;
 
 /// The bits of FPSCR that can be written and are not in other slots: AHP, DN, FZ, RMode. Short vectors (LEN, STRIDE), FZ16 and trapped
 /// exceptions are not there, as on ARMv8 processors.
@@ -55,38 +57,68 @@ pub const fn r(n: u32) -> Slot {
     Slot(R0.0 + n as u16)
 }
 
-/// Register qn.
-pub const fn q(n: u32) -> Slot {
-    Slot(Q0.0 + n as u16)
+/// Register dn.
+pub const fn d(n: u32) -> Slot {
+    Slot(D0.0 + n as u16)
+}
+
+/// Where register qn stands: dn of twice its number and the next.
+pub const fn q_offset(n: u32) -> usize {
+    SLOTS[D0.0 as usize].offset as usize + 16 * n as usize
 }
 
 /// Names and types of the slots, in order.
 #[rustfmt::skip]
 const SLOT_LIST: [(&str, Ty); COUNT] = {
-    use Ty::{Flags, I32, V128};
+    use Ty::{F64, Flags, I32, V128};
     [
         ("r0", I32), ("r1", I32), ("r2", I32), ("r3", I32), ("r4", I32), ("r5", I32), ("r6", I32), ("r7", I32),
         ("r8", I32), ("r9", I32), ("r10", I32), ("r11", I32), ("r12", I32), ("sp", I32), ("lr", I32), ("pc", I32),
         ("nzcv", Flags), ("q", I32), ("ge", I32), ("itstate", I32), ("e", I32),
         ("fpscr", I32), ("fpnzcv", Flags), ("tpidruro", I32), ("tpidrurw", I32), ("qc", V128),
-        ("q0", V128), ("q1", V128), ("q2", V128), ("q3", V128), ("q4", V128), ("q5", V128), ("q6", V128), ("q7", V128),
-        ("q8", V128), ("q9", V128), ("q10", V128), ("q11", V128), ("q12", V128), ("q13", V128), ("q14", V128), ("q15", V128),
+        ("d0", F64), ("d1", F64), ("d2", F64), ("d3", F64), ("d4", F64), ("d5", F64), ("d6", F64), ("d7", F64),
+        ("d8", F64), ("d9", F64), ("d10", F64), ("d11", F64), ("d12", F64), ("d13", F64), ("d14", F64), ("d15", F64),
+        ("d16", F64), ("d17", F64), ("d18", F64), ("d19", F64), ("d20", F64), ("d21", F64), ("d22", F64), ("d23", F64),
+        ("d24", F64), ("d25", F64), ("d26", F64), ("d27", F64), ("d28", F64), ("d29", F64), ("d30", F64), ("d31", F64),
     ]
 };
 
-static SLOTS: [SlotInfo; COUNT] = state::layout(&SLOT_LIST);
+const QUADS: [&str; 16] =
+    ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11", "q12", "q13", "q14", "q15"];
+
+const SLOTS: [SlotInfo; COUNT] = state::layout(&SLOT_LIST);
+static SLOT_TABLE: [SlotInfo; COUNT] = SLOTS;
+static SHOWN_SLOTS: [SlotInfo; SHOWN] = {
+    let mut shown = [SLOTS[0]; SHOWN];
+    let mut i = 0;
+    while i < SHOWN {
+        shown[i] = match i.checked_sub(D0.0 as usize) {
+            Some(n) => SlotInfo { name: QUADS[n], ty: Ty::V128, offset: q_offset(n as u32) as u16 },
+            None => SLOTS[i],
+        };
+        i += 1;
+    }
+    shown
+};
 static TYPES: [Ty; COUNT] = state::types(&SLOT_LIST);
 
 /// By how often compiled code names them.
 static INT_HOMES: [Slot; 15] = numbered(R0, [0, 1, 2, 3, 13, 12, 4, 5, 6, 7, 14, 8, 9, 10, 11]);
 
-/// Arguments and scratch first, then those that a callee saves.
-static VEC_HOMES: [Slot; 16] = numbered(Q0, [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 4, 5, 6, 7]);
+/// Arguments and scratch first, then those that a callee saves; the second half is Advanced SIMD's alone.
+static VEC_HOMES: [Slot; 32] = numbered(
+    D0,
+    [
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+        30, 31,
+    ],
+);
 
 /// The layout.
 pub const STATE: State = State {
     size: state::size(&SLOTS),
-    slots: &SLOTS,
+    slots: &SLOT_TABLE,
+    shown: &SHOWN_SLOTS,
     types: &TYPES,
     pc: PC,
     extra: Some(ITSTATE),
@@ -190,7 +222,9 @@ mod tests {
         for (slot, n) in named {
             assert_eq!(name(slot), n);
         }
-        assert_eq!((name(r(7)), name(q(15))), ("r7", "q15"));
+        assert_eq!((name(r(7)), name(d(31))), ("r7", "d31"));
+        assert_eq!(q_offset(15), STATE.offset(d(30)));
+        assert_eq!(q_offset(0) % 16, 0);
         assert_eq!(STATE.size % 16, 0);
     }
 

@@ -418,7 +418,13 @@ impl Emitter<'_> {
             Op::Const(c) => self.xconst(to, u128::from(c)),
             _ => {
                 let m = self.mem_of(root).unwrap_or_else(|| panic!("{root:?} {:?} is nowhere", self.r.op(root)));
-                self.a.v2(vop::VMOVDQU, asm::L128, to, m);
+                // As much as was stored of it, so that the host forwards it.
+                let load = match self.r.ty(root) {
+                    Ty::F64 => vop::VMOVQ,
+                    Ty::F32 => vop::VMOVSS,
+                    _ => vop::VMOVDQU,
+                };
+                self.a.v2(load, asm::L128, to, m);
             }
         }
     }

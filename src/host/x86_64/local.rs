@@ -1,16 +1,9 @@
 //! A hot region's own map of homes: registers of the guest that it uses often take the homes of those that it does not use. The others' values are
 //! stored as the region is entered and loaded again as it is left.
 
-use super::Map;
-use super::asm::{Asm, L128, Reg, Size, Xmm, vop};
+use super::asm::Asm;
+use super::{Home, Map};
 use ir::{Op, Region, Slot};
-
-/// A register of the host for a slot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Home {
-    Gpr(Reg),
-    Xmm(Xmm),
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -60,11 +53,8 @@ impl Local {
                 break;
             }
             let map = &mut self.map;
-            let home = match (map.homes.gpr[loser].take(), map.homes.xmm[loser].take()) {
-                (Some(r), _) => Home::Gpr(r),
-                (_, Some(x)) => Home::Xmm(x),
-                _ => unreachable!("it has a home"),
-            };
+            let home = map.home(loser).expect("it has one");
+            (map.homes.gpr[loser], map.homes.xmm[loser]) = (None, None);
             (map.homed[loser], map.homed[winner]) = (false, true);
             match home {
                 Home::Gpr(r) => map.homes.gpr[winner] = Some(r),
@@ -78,10 +68,10 @@ impl Local {
     /// From the homes between regions to those within. The host's flags and scratch stay.
     pub(super) fn enter(&self, a: &mut Asm) {
         for &(slot, home) in &self.lost {
-            self.store(a, slot, home);
+            self.map.store(a, slot, home);
         }
         for &(slot, home, _) in &self.gained {
-            self.load(a, slot, home);
+            self.map.load(a, slot, home);
         }
     }
 
@@ -89,31 +79,11 @@ impl Local {
     pub(super) fn leave(&self, a: &mut Asm) {
         for &(slot, home, written) in &self.gained {
             if written {
-                self.store(a, slot, home);
+                self.map.store(a, slot, home);
             }
         }
         for &(slot, home) in &self.lost {
-            self.load(a, slot, home);
+            self.map.load(a, slot, home);
         }
-    }
-
-    fn store(&self, a: &mut Asm, slot: usize, home: Home) {
-        let m = self.map.mem(slot);
-        match home {
-            Home::Gpr(r) => a.mov_mr(self.size(slot), m, r),
-            Home::Xmm(x) => a.vst(vop::VMOVUPS_ST, L128, m, x),
-        }
-    }
-
-    fn load(&self, a: &mut Asm, slot: usize, home: Home) {
-        let m = self.map.mem(slot);
-        match home {
-            Home::Gpr(r) => a.mov(self.size(slot), r, m),
-            Home::Xmm(x) => a.v2(vop::VMOVUPS, L128, x, m),
-        }
-    }
-
-    fn size(&self, slot: usize) -> Size {
-        if self.map.state.slots[slot].ty == ir::Ty::I64 { Size::Q } else { Size::D }
     }
 }

@@ -18,7 +18,7 @@ pub use emit::{Compiler, Request};
 pub use features::Features;
 
 use crate::StateMap;
-use asm::{Mem, Reg, Xmm};
+use asm::{Asm, L128, Mem, Reg, Size, Xmm, vop};
 
 /// The state register.
 pub(crate) const STATE: Reg = Reg::R15;
@@ -37,6 +37,13 @@ pub(crate) const STAGING: [Xmm; 2] = [Xmm(10), Xmm(11)];
 fn xhomes(features: Features) -> impl Iterator<Item = Xmm> {
     let (low, high) = if features.avx512 { (STAGING[0].0, 32) } else { (XTEMPS[0].0, 16) };
     (0..low).chain(16..high).map(Xmm)
+}
+
+/// A register of the host for a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Home {
+    Gpr(Reg),
+    Xmm(Xmm),
 }
 
 /// The registers of slots that have one, by slot.
@@ -76,6 +83,39 @@ impl Map {
         let homed = (0..n).map(|i| gpr[i].is_some() || xmm[i].is_some()).collect();
         let flags = state.slots.iter().position(|s| s.ty == ir::Ty::Flags).map(|s| s as u16);
         Map { state, homes: Homes { gpr, xmm }, homed, flags }
+    }
+
+    pub(crate) fn home(&self, slot: usize) -> Option<Home> {
+        match (self.homes.gpr[slot], self.homes.xmm[slot]) {
+            (Some(r), _) => Some(Home::Gpr(r)),
+            (_, Some(x)) => Some(Home::Xmm(x)),
+            _ => None,
+        }
+    }
+
+    /// The width of an integer slot.
+    fn size(&self, slot: usize) -> Size {
+        if self.state.slots[slot].ty == ir::Ty::I64 { Size::Q } else { Size::D }
+    }
+
+    /// From a register to the slot's place in memory. The host's flags stay, as with `load`.
+    pub(crate) fn store(&self, a: &mut Asm, slot: usize, home: Home) {
+        let (m, ty) = (self.mem(slot), self.state.slots[slot].ty);
+        match home {
+            Home::Gpr(r) => a.mov_mr(self.size(slot), m, r),
+            Home::Xmm(x) if ty == ir::Ty::F64 => a.vst(vop::VMOVSD_ST, L128, m, x),
+            Home::Xmm(x) => a.vst(vop::VMOVUPS_ST, L128, m, x),
+        }
+    }
+
+    /// And back.
+    pub(crate) fn load(&self, a: &mut Asm, slot: usize, home: Home) {
+        let (m, ty) = (self.mem(slot), self.state.slots[slot].ty);
+        match home {
+            Home::Gpr(r) => a.mov(self.size(slot), r, m),
+            Home::Xmm(x) if ty == ir::Ty::F64 => a.v2(vop::VMOVSD, L128, x, m),
+            Home::Xmm(x) => a.v2(vop::VMOVUPS, L128, x, m),
+        }
     }
 
     /// The slot's place in memory.

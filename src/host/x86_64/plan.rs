@@ -304,6 +304,7 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
         Op::Zext(v) if r.ty(v) == Ty::I32 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::Zext(v) if r.ty(v) == Ty::I1 && !matches!(r.op(v), Op::Trunc(_)) => Some(v),
         Op::VGet(_, v, 0) if ty.is_float() => Some(v),
+        Op::VLow(v) => Some(v),
         // A scalar load zeroes the rest of the register, as a move from a general register and a conversion do.
         Op::VFromScalar(v)
             if r.ty(v).is_float()
@@ -321,7 +322,7 @@ fn renames(r: &Region, op: &Op, ty: Ty) -> Option<Val> {
 fn widens(op: &Op) -> bool {
     match op {
         Op::Fp1(Fp1::Neg | Fp1::Abs | Fp1::Sqrt | Fp1::RoundInt | Fp1::RoundIntExact, shape, ..)
-        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, ..)
+        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::AddNeg | Fp2::Mul | Fp2::Div, shape, ..)
         | Op::Fma { shape, .. } => shape.lanes == 0,
         Op::FpCvt { lanes, .. } => *lanes == 0,
         _ => false,

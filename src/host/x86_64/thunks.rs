@@ -91,29 +91,18 @@ impl Writer<'_> {
         self.a.here()
     }
 
-    /// The width of an integer slot.
-    fn size(&self, s: usize) -> Size {
-        if self.map.state.slots[s].ty == ir::Ty::I64 { Size::Q } else { Size::D }
-    }
-
     fn load_homes(&mut self) {
         for s in 0..self.map.homed.len() {
-            let m = self.map.mem(s);
-            if let Some(r) = self.map.homes.gpr[s] {
-                self.a.mov(self.size(s), r, m);
-            } else if let Some(x) = self.map.homes.xmm[s] {
-                self.a.v2(vop::VMOVUPS, L128, x, m);
+            if let Some(home) = self.map.home(s) {
+                self.map.load(self.a, s, home);
             }
         }
     }
 
     fn store_homes(&mut self) {
         for s in 0..self.map.homed.len() {
-            let m = self.map.mem(s);
-            if let Some(r) = self.map.homes.gpr[s] {
-                self.a.mov_mr(self.size(s), m, r);
-            } else if let Some(x) = self.map.homes.xmm[s] {
-                self.a.vst(vop::VMOVUPS_ST, L128, m, x);
+            if let Some(home) = self.map.home(s) {
+                self.map.store(self.a, s, home);
             }
         }
     }

@@ -82,11 +82,16 @@ pub(super) fn fp1(op: Fp1, shape: Shape, env: Env, a: u128, fp_flags: &mut u32) 
     })
 }
 
+fn add_negated(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
+    sf::add(fmt, a, b ^ 1 << (fmt.bits() - 1), env)
+}
+
 pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {
     let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
     let f = match op {
         Fp2::Add => sf::add,
         Fp2::Sub => sf::sub,
+        Fp2::AddNeg => add_negated,
         Fp2::Mul => sf::mul,
         Fp2::Div => sf::div,
         Fp2::Min => sf::min,

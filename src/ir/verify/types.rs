@@ -138,6 +138,7 @@ impl Check<'_> {
             | Op::Crypto(..)
             | Op::VExt(..)
             | Op::VFromScalar(_)
+            | Op::VLow(_)
             | Op::VSplat(..)
             | Op::VSplatLane(..)
             | Op::VGet(..)
@@ -366,6 +367,10 @@ impl Check<'_> {
                 self.that(is_scalar(self.r.ty(v)), "a vector from a scalar")?;
                 self.result(Ty::V128)
             }
+            Op::VLow(v) => {
+                self.that(self.r.ty(v).is_float(), "a vector from a floating-point scalar")?;
+                self.result(Ty::V128)
+            }
             Op::VSplat(lane, v) => {
                 self.lane_value(lane, self.r.ty(v))?;
                 self.result(Ty::V128)
@@ -375,15 +380,13 @@ impl Check<'_> {
                 self.all(Ty::V128)
             }
             Op::VGet(lane, v, n) => {
-                self.lane_number(lane, n)?;
-                self.operand(v, Ty::V128)?;
+                self.lane_of(lane, v, n)?;
                 self.lane_value(lane, self.ty)
             }
             Op::VSet(lane, v, scalar, n) => {
-                self.lane_number(lane, n)?;
-                self.operand(v, Ty::V128)?;
+                self.lane_of(lane, v, n)?;
                 self.lane_value(lane, self.r.ty(scalar))?;
-                self.result(Ty::V128)
+                self.result(self.r.ty(v))
             }
             _ => unreachable!("not a vector operation"),
         }
@@ -391,6 +394,15 @@ impl Check<'_> {
 
     fn lane_number(&self, lane: Lane, n: u8) -> Checked {
         self.that(usize::from(n) < 16 / lane.bytes(), "there is no such lane")
+    }
+
+    /// A lane of a vector or of an F64.
+    fn lane_of(&self, lane: Lane, v: Val, n: u8) -> Checked {
+        if self.r.ty(v) == Ty::F64 {
+            return self.that((usize::from(n) + 1) * lane.bytes() <= 8, "an F64 has no such lane");
+        }
+        self.lane_number(lane, n)?;
+        self.operand(v, Ty::V128)
     }
 
     fn lane_value(&self, lane: Lane, ty: Ty) -> Checked {

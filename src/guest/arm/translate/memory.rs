@@ -6,12 +6,13 @@ use super::{Cx, shifted_value};
 use crate::insn::{LdImm, LdReg, Ldm, LdrdImm, LdrdReg, Pld, Pop, Push, StImm, StReg, Stm, StrdImm, StrdReg};
 use ir::{Ext, Mem, Ty, Val};
 
-/// An address, and what the base register becomes.
+/// An address, and how the base register moves.
 #[derive(Clone, Copy, Debug)]
 struct Address {
     at: Val,
-    /// The base register and its new value.
-    back: Option<(u32, Val)>,
+    disp: i32,
+    /// The base register, and what its new value is a sum of.
+    back: Option<(u32, Val, i64)>,
 }
 
 /// How an access is indexed: the fields of the same names.
@@ -26,51 +27,50 @@ struct Index {
 impl Cx<'_> {
     fn address_imm(&mut self, x: Index, offset: u32) -> Address {
         let base = self.base(x.n);
-        let offset = if x.u == 1 { i64::from(offset) } else { -i64::from(offset) };
-        let moved = self.b.add_imm(base, offset);
-        self.address(x, base, moved)
+        let offset = if x.u == 1 { offset.cast_signed() } else { -offset.cast_signed() };
+        // The sum is made when the access is done: it can be the register's new value from the start.
+        Address {
+            at: base,
+            disp: if x.p == 1 { offset } else { 0 },
+            back: back(x).then_some((x.n, base, offset.into())),
+        }
     }
 
     fn address_reg(&mut self, x: Index, offset: Val) -> Address {
         let base = self.base(x.n);
         let moved = if x.u == 1 { self.b.add(base, offset) } else { self.b.sub(base, offset) };
-        self.address(x, base, moved)
-    }
-
-    /// P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
-    fn address(&mut self, x: Index, base: Val, moved: Val) -> Address {
-        let back = (x.p == 0 || x.w == 1).then_some((x.n, moved));
-        Address { at: if x.p == 1 { moved } else { base }, back }
+        Address { at: if x.p == 1 { moved } else { base }, disp: 0, back: back(x).then_some((x.n, moved, 0)) }
     }
 
     fn write_back(&mut self, a: Address) {
-        if let Some((n, v)) = a.back
+        if let Some((n, v, add)) = a.back
             && n != 15
         {
+            let v = self.b.add_imm(v, add);
             self.set_r(n, v);
         }
     }
 
     fn load_single(&mut self, a: Address, t: u32, z: u32, e: u32) {
-        let mem = Mem { ext: if e == 1 { Ext::Sign } else { Ext::Zero }, ..self.mem(a.at, 1 << z) };
+        let mem = Mem { ext: if e == 1 { Ext::Sign } else { Ext::Zero }, ..self.mem(a.at, 1 << z).disp(a.disp) };
         let v = self.b.load(Ty::I32, mem);
         self.write_back(a);
         if t == 15 {
             // `ldr pc, [sp], #4` returns.
-            return self.bx_write_pc(v, a.back.is_some_and(|(n, _)| n == 13));
+            return self.bx_write_pc(v, a.back.is_some_and(|(n, ..)| n == 13));
         }
         self.set_r(t, v);
     }
 
     fn store_single(&mut self, a: Address, t: u32, z: u32) {
-        let (v, mem) = (self.r(t), self.mem(a.at, 1 << z));
+        let (v, mem) = (self.r(t), self.mem(a.at, 1 << z).disp(a.disp));
         self.b.store(mem, v);
         self.write_back(a);
     }
 
     /// One access: processors with LPAE promise that for multiples of eight.
     fn load_double(&mut self, a: Address, t: u32, x: u32) {
-        let mem = Mem::at(a.at, 8).aligned_to(4);
+        let mem = Mem::at(a.at, 8).disp(a.disp).aligned_to(4);
         let v = self.b.load(Ty::I64, mem);
         let [low, high] = self.halves(v);
         self.write_back(a);
@@ -81,9 +81,14 @@ impl Cx<'_> {
     fn store_double(&mut self, a: Address, t: u32, x: u32) {
         let (low, high) = (self.r(t), self.r(pair(t, x)));
         let v = self.doubleword(low, high);
-        self.b.store(Mem::at(a.at, 8).aligned_to(4), v);
+        self.b.store(Mem::at(a.at, 8).disp(a.disp).aligned_to(4), v);
         self.write_back(a);
     }
+}
+
+/// Whether the base moves. P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
+fn back(x: Index) -> bool {
+    x.p == 0 || x.w == 1
 }
 
 /// The second register of a pair: 16 stands for the one after the first.

@@ -1,4 +1,4 @@
-//! What VFP and Advanced SIMD share: registers as parts of the Q registers, QC, the floating-point environments, and [`rows`], which
+//! What VFP and Advanced SIMD share: registers as parts and pairs of the D registers, QC, the floating-point environments, and [`rows`], which
 //! makes one function per row of simd.decode out of a family's function and its parameters.
 
 use super::Cx;
@@ -76,13 +76,14 @@ impl Cx<'_> {
 
     /// Qn, by the number of its lower half.
     pub(super) fn quad(&mut self, n: u32) -> Val {
-        self.b.get(state::q(n / 2))
+        let (low, high) = (self.d(n & !1), self.d(n | 1));
+        self.b.v2(V2::ConcatLo, Lane::D, low, high)
     }
 
     /// Dn at the bottom; what is above it is of no meaning.
     pub(super) fn d(&mut self, n: u32) -> Val {
-        let v = self.quad(n);
-        if n & 1 == 1 { self.b.v1(V1::MoveHi, Lane::D, v) } else { v }
+        let v = self.b.get(state::d(n));
+        self.b.v_low(v)
     }
 
     /// Dn with zeros above.
@@ -97,19 +98,16 @@ impl Cx<'_> {
     }
 
     pub(super) fn set_quad(&mut self, n: u32, v: Val) {
-        self.set(state::q(n / 2), v);
+        for half in 0..2 {
+            let d = self.b.vget(Ty::F64, v, half);
+            self.set(state::d(n & !1 | half), d);
+        }
     }
 
     /// Writes Dn: the low half of `v`.
     pub(super) fn set_d(&mut self, n: u32, v: Val) {
-        let old = self.quad(n);
-        let v = if n & 1 == 1 {
-            self.b.v2(V2::ConcatLo, Lane::D, old, v)
-        } else {
-            let high = self.b.v1(V1::MoveHi, Lane::D, old);
-            self.b.v2(V2::ConcatLo, Lane::D, v, high)
-        };
-        self.set_quad(n, v);
+        let v = self.b.vget(Ty::F64, v, 0);
+        self.set(state::d(n), v);
     }
 
     /// Writes Qn (`q` 1) or Dn.
@@ -119,22 +117,26 @@ impl Cx<'_> {
 
     /// A lane of Dn as a scalar.
     pub(super) fn d_lane(&mut self, ty: Ty, n: u32, index: u32) -> Val {
-        let v = self.quad(n);
-        self.b.vget(ty, v, index + (n & 1) * (8 / ty.bytes() as u32))
+        let v = self.b.get(state::d(n));
+        if ty == Ty::F64 { v } else { self.b.vget(ty, v, index) }
     }
 
     pub(super) fn set_d_lane(&mut self, n: u32, index: u32, scalar: Val) {
-        let old = self.quad(n);
-        let size = self.b.ty(scalar).bytes();
-        let lane = Lane::log2(size.trailing_zeros());
-        let v = self.b.vset(lane, old, scalar, index + (n & 1) * (8 / size as u32));
-        self.set_quad(n, v);
+        let v = match self.b.ty(scalar) {
+            Ty::F64 => scalar,
+            Ty::I64 => self.b.bitcast(Ty::F64, scalar),
+            part => {
+                let old = self.b.get(state::d(n));
+                self.b.vset(Lane::log2(part.bytes().trailing_zeros()), old, scalar, index)
+            }
+        };
+        self.set(state::d(n), v);
     }
 
     /// A lane of Dn in every lane.
     pub(super) fn splat_d_lane(&mut self, lane: Lane, n: u32, index: u32) -> Val {
-        let v = self.quad(n);
-        self.b.vsplat_lane(lane, v, index + (n & 1) * (8 / lane.bytes() as u32))
+        let v = self.d(n);
+        self.b.vsplat_lane(lane, v, index)
     }
 
     /// Sn as F32 or I32.

@@ -93,15 +93,12 @@ fn negate(cx: &mut Cx, z: u32, v: Val) -> Val {
 fn multiply_add(cx: &mut Cx, [z, d, n, m]: [u32; 4], negate_addend: bool, negate_product: bool) {
     let (a, b) = sources(cx, z, n, m);
     let (shape, env, d) = (Shape::scalar(fmt(z)), cx.env(), register(z, d));
-    let mut product = cx.b.fp2(Fp2::Mul, shape, env, a, b);
-    if negate_product {
-        product = negate(cx, z, product);
-    }
+    let product = cx.b.fp2(Fp2::Mul, shape, env, a, b);
     let mut addend = cx.f(z, d);
     if negate_addend {
         addend = negate(cx, z, addend);
     }
-    let v = cx.b.fp2(Fp2::Add, shape, env, addend, product);
+    let v = cx.b.fp2(if negate_product { Fp2::AddNeg } else { Fp2::Add }, shape, env, addend, product);
     cx.set_f(z, d, v);
 }
 
@@ -314,6 +311,12 @@ pub(crate) fn vmov_pair(cx: &mut Cx, a: VmovPair) {
         cx.set_r(a.x, high);
     } else {
         let (low, high) = (cx.r(a.t), cx.r(a.x));
+        if d0 == d1 {
+            // What the register held is of no interest.
+            let v = cx.b.v_from_scalar(low);
+            let v = cx.b.vset(Lane::S, v, high, 1);
+            return cx.set_d(d0, v);
+        }
         cx.set_d_lane(d0, i0, low);
         cx.set_d_lane(d1, i1, high);
     }
@@ -371,17 +374,25 @@ pub(crate) fn vmrs(cx: &mut Cx, a: Vmrs) {
         return cx.set(NZCV, flags);
     }
     let mut v = cx.b.flags_to_bits(flags);
-    let control = cx.b.get(FPSCR);
+    // The control bits are those of the mode word.
+    let control = cx.b.i32(cx.mode & FPSCR_BITS);
     v = cx.b.or(v, control);
     let sticky = cx.b.fp_flags();
-    for (flag, at) in STICKY {
-        let bit = cx.b.extract(sticky, flag.trailing_zeros(), 1, false);
-        let bit = cx.b.shift_imm(Bin::Shl, bit, at);
-        v = cx.b.or(v, bit);
+    for moved in STICKY.chunk_by(|a, b| distance(*a) == distance(*b)) {
+        let bits = moved.iter().fold(0, |bits, (flag, _)| bits | u64::from(*flag));
+        let bits = cx.b.and_imm(sticky, bits);
+        let by = distance(moved[0]);
+        let bits = cx.b.shift_imm(if by < 0 { Bin::Shr } else { Bin::Shl }, bits, by.unsigned_abs());
+        v = cx.b.or(v, bits);
     }
     let qc = saturation(cx);
     v = cx.b.or(v, qc);
     cx.set_r(a.t, v);
+}
+
+/// How far a sticky flag moves up to its place in FPSCR.
+fn distance((flag, at): (u32, u32)) -> i32 {
+    at.cast_signed() - flag.trailing_zeros().cast_signed()
 }
 
 /// FPSCR.QC in its place: whether the slot has a bit set.

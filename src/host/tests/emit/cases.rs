@@ -194,6 +194,12 @@ fn moves(c: &mut Vec<Case>) {
                 c.push(case(Op::VGet(lane, N, n), ty, &[V]));
                 c.push(case(Op::VSet(lane, N, N, n), V, &[V, ty]));
             }
+            for n in 0..8 / lane.bytes() as u8 {
+                if lane != Lane::D {
+                    c.push(case(Op::VGet(lane, N, n), ty, &[Ty::F64]));
+                    c.push(case(Op::VSet(lane, N, N, n), Ty::F64, &[Ty::F64, ty]));
+                }
+            }
         }
         for n in 0..16 / lane.bytes() as u8 {
             c.push(case(Op::VSplatLane(lane, N, n), V, &[V]));
@@ -254,7 +260,7 @@ fn arithmetic(c: &mut Vec<Case>, shape: Shape, env: Env, t: Ty) {
             c.push(case(Op::Fp1(op, shape, env, N), t, &[t]));
         }
     }
-    for op in [Add, Sub, Mul, Div, Min, Max, MinNum, MaxNum, MulX, RecipStep, RsqrtStep] {
+    for op in [Add, Sub, AddNeg, Mul, Div, Min, Max, MinNum, MaxNum, MulX, RecipStep, RsqrtStep] {
         c.push(case(Op::Fp2(op, shape, env, N, N), t, &[t, t]));
     }
     for neg_product in [false, true] {

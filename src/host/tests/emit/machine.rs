@@ -15,7 +15,9 @@ pub(crate) const V128S: std::ops::Range<u16> = 13..37;
 pub(crate) const COUNTS: std::ops::Range<u16> = 37..39;
 /// Other flags, as arm has those of floating point.
 pub(crate) const MORE_FLAGS: u16 = 39;
-const SLOTS: usize = 40;
+/// Registers that are as wide as a double: as arm's D registers they stand side by side.
+pub(crate) const F64S: std::ops::Range<u16> = 40..48;
+const SLOTS: usize = 48;
 /// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
 const VECTOR_HOMES: u16 = 18;
 
@@ -31,6 +33,12 @@ pub(crate) static TYPES: [Ty; SLOTS] = {
         i += 1;
     }
     (t[37], t[38], t[39]) = (Ty::I64, Ty::I64, Ty::Flags);
+    while i < SLOTS {
+        if i >= F64S.start as usize {
+            t[i] = Ty::F64;
+        }
+        i += 1;
+    }
     t
 };
 
@@ -83,14 +91,16 @@ extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
 }
 
 fn place(slot: usize) -> usize {
-    slot * 16
+    let wide = slot.min(F64S.start.into());
+    wide * 16 + (slot - wide) * 8
 }
 
 impl Machine {
     pub(crate) fn new(features: Features) -> Machine {
         let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 37, 38].map(Slot).to_vec();
-        let vec_homes = V128S.map(Slot).collect();
+        // Some of both kinds have homes.
+        let vec_homes = (F64S.start..F64S.end - 4).chain(V128S).chain(F64S.end - 4..F64S.end).map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
         let state = StateMap { slots, int_homes, vec_homes, syscall };
         let map = Map::with(state, features, 7, VECTOR_HOMES.into());

@@ -230,6 +230,7 @@ fn random_loops() {
         let mut region = maker.region().clone();
         if rng.one_in(2) {
             ir::opt::peel(&mut region);
+            ir::opt::align(&mut region, machine::TYPES.len());
         }
         machine.load(&region, !rng.one_in(4));
         for _ in 0..4 {

@@ -1,10 +1,11 @@
 //! Makes regions: one operation between reads and writes of slots, or many at random.
 
 use crate::cases::Case;
-use crate::machine::{COUNTS, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
+use crate::machine::{COUNTS, F64S, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
-    Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, Val,
+    Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, V2,
+    Val,
 };
 
 pub(crate) struct Maker {
@@ -68,6 +69,13 @@ impl Maker {
                     let v = self.b.get(slot(rng, V128S));
                     self.b.push(Op::V1(V1::Not, Lane::B, v), Ty::V128)
                 }
+                3 => {
+                    let [low, high] = [(); 2].map(|()| {
+                        let half = self.operand(Ty::F64, rng);
+                        self.b.v_low(half)
+                    });
+                    self.b.v2(V2::ConcatLo, Lane::D, low, high)
+                }
                 _ => self.b.get(slot(rng, V128S)),
             },
             Ty::F16 | Ty::F32 | Ty::F64 => {
@@ -78,6 +86,10 @@ impl Maker {
                         _ => values::f64(rng),
                     };
                     return self.b.constant(ty, bits);
+                }
+                if rng.one_in(3) {
+                    let v = self.b.get(slot(rng, F64S));
+                    return if ty == Ty::F64 { v } else { self.b.vget(ty, v, rng.below(8 / ty.bytes()) as u32) };
                 }
                 let v = self.operand(Ty::V128, rng);
                 let n = if rng.one_in(3) { rng.below(16 / ty.bytes()) } else { 0 };
@@ -158,7 +170,16 @@ impl Maker {
     fn keep(&mut self, v: Val, rng: &mut Rng) {
         let ty = self.b.ty(v);
         match ty {
+            // Both halves to registers of that width, as arm writes its Q registers.
+            Ty::V128 if rng.one_in(4) => {
+                let first = slot(rng, F64S.start..F64S.end - 1).0;
+                for half in 0..2 {
+                    let x = self.b.vget(Ty::F64, v, half.into());
+                    self.b.set(Slot(first + half), x);
+                }
+            }
             Ty::V128 => self.b.set(slot(rng, V128S), v),
+            Ty::F64 if rng.one_in(2) => self.b.set(slot(rng, F64S), v),
             Ty::F16 | Ty::F32 | Ty::F64 => {
                 let x = self.b.v_from_scalar(v);
                 self.b.set(slot(rng, V128S), x);

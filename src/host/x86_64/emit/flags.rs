@@ -183,7 +183,7 @@ impl Emitter<'_> {
         self.now_spilled(v, n);
     }
 
-    /// The host's flags in memory form in scratch. Those of `Int` kinds stay as they were.
+    /// The host's flags in memory form in scratch. They stay as they were, but for C of `Part` without it.
     pub(super) fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
@@ -206,9 +206,9 @@ impl Emitter<'_> {
             }
             Kind::Fcmp { swapped } => {
                 self.a.lahf();
-                self.a.alu_i(Alu::And, Size::D, SCRATCH, 0x4500);
-                self.a.shift_i(Shift::Shr, Size::D, SCRATCH, 8);
-                let table = at::FCMP + if swapped { 0x46 * 2 } else { 0 };
+                let zpc = self.pool(0x4500);
+                self.a.pext(Size::D, SCRATCH, SCRATCH, zpc);
+                let table = at::FCMP + if swapped { 8 * 2 } else { 0 };
                 self.a.movzx(Size::W, SCRATCH, Mem::sib(super::super::STATE, SCRATCH, 1, table));
             }
         }
@@ -287,17 +287,14 @@ impl Emitter<'_> {
         }
     }
 
-    /// The value in the host's flags becomes that of two slots: both are written.
+    /// The value in the host's flags, where it stays, becomes that of two slots: both are written.
     fn save_in_both(&mut self, v: Val, a: u16, b: u16) {
-        let live = self.live_after(v);
-        self.save_conditions();
         self.pack(self.host.cur.expect("it is there").1);
         self.store_flags_slot(a);
         self.store_flags_slot(b);
-        if live {
-            self.spill_scratch_flags(v);
-        }
-        self.host.forget();
+        self.host.pending = None;
+        self.slot_holds[b as usize] = v;
+        self.set_loc(v, Loc::Slot(b));
     }
 
     /// The memory form of flags that are a constant.

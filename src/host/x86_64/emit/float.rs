@@ -571,7 +571,8 @@ impl Emitter<'_> {
     fn fp2(&mut self, v: Val, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> bool {
         let (ops, check) = match op {
             Fp2::Add => ([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD], Check::Nan),
-            Fp2::Sub => ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], Check::Nan),
+            // NaNs take the slow path.
+            Fp2::Sub | Fp2::AddNeg => ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], Check::Nan),
             Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], Check::NanOrTiny),
             Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], Check::NanOrTiny),
             Fp2::Min | Fp2::MinNum => {

@@ -166,6 +166,9 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Part { slot, carry: false });
+        } else if alu == Alu::Sub && self.host_holds_flags_of(a, b, ty) {
+            // The flags stay what they are.
+            self.alu(v, alu, a, b, ty, Flags::Own);
         } else if self.flagless(v, alu, a, b, ty) {
             // Done without the host's flags.
         } else if alu == Alu::Sub && matches!(ty, Ty::I32 | Ty::I64) && self.host_flags_wanted() {
@@ -175,6 +178,14 @@ impl Emitter<'_> {
             self.alu(v, alu, a, b, ty, Flags::Any);
         }
         true
+    }
+
+    /// Whether the host's flags are those of a - b, and this difference is still needed for them or not at all.
+    fn host_holds_flags_of(&self, a: Val, b: Val, ty: Ty) -> bool {
+        let Some((f, Kind::Int { inverted: true })) = self.host.cur else { return false };
+        matches!(ty, Ty::I32 | Ty::I64)
+            && !f.is_none()
+            && matches!(*self.r.op(f), Op::FlagsSub(x, y) if (self.root(x), self.root(y)) == (self.root(a), self.root(b)) && self.r.ty(x) == ty)
     }
 
     /// v = a op b by a move or lea, if it can be.

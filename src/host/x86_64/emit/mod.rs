@@ -360,14 +360,15 @@ impl Emitter<'_> {
             return;
         }
         self.free_xhome(home);
-        if let Some(bits) = self.r.const_v_of(v) {
+        if let Some(bits) = self.r.const_v_of(v).or(self.r.const_of(v).map(u128::from)) {
             self.xconst(home, bits);
             return;
         }
         let x = self.x(v);
         self.a.v2(vop::VMOVAPS, L128, home, x);
-        if super::XTEMPS.contains(&x) {
-            let root = self.root(v);
+        let root = self.root(v);
+        // What is wider than the slot would lose its upper part whenever homes are saved.
+        if super::XTEMPS.contains(&x) && self.r.ty(root) == self.r.ty(v) {
             self.xmm.holds[x.0 as usize] = Val::NONE;
             self.xhold(root, home);
         }

@@ -1,7 +1,7 @@
 //! The system call thunk: generated code makes most calls itself. What the kernel keeps stays where it is, vector homes among it.
 
-use super::super::asm::{Alu, Cc, L128, Mem, Reg, Size, vop};
-use super::super::{SCRATCH, field};
+use super::super::asm::{Alu, Cc, Mem, Reg, Size};
+use super::super::{Home, SCRATCH, field};
 use super::{ThunkOffsets, Writer};
 use crate::cpu::{CALL_HOST, CALL_SERVED, CALLS, ExitKind, NOT_SERVED, at};
 use ir::Slot;
@@ -31,7 +31,7 @@ impl Writer<'_> {
 
         // Into the kernel. The engine may drop all code meanwhile, and empty the shadow stack; the thunks stay.
         self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RCX);
-        self.each_lent(|w, s, r| w.a.mov_mr(w.size(s), w.map.mem(s), r));
+        self.each_lent(|w, s, r| w.a.mov_mr(w.map.size(s), w.map.mem(s), r));
         for (r, slot) in ARGS.into_iter().zip(slots.args) {
             self.get_stored(r, slot);
         }
@@ -56,7 +56,7 @@ impl Writer<'_> {
         // Without the kernel.
         self.a.bind(served);
         self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RCX);
-        self.each_lent(|w, s, r| w.a.mov_mr(w.size(s), w.map.mem(s), r));
+        self.each_lent(|w, s, r| w.a.mov_mr(w.map.size(s), w.map.mem(s), r));
         self.store_vectors();
         self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
         for (r, slot) in ARGS.into_iter().zip(slots.args).take(3) {
@@ -99,14 +99,14 @@ impl Writer<'_> {
     fn store_vectors(&mut self) {
         for s in 0..self.map.homed.len() {
             if let Some(x) = self.map.homes.xmm[s] {
-                self.a.vst(vop::VMOVUPS_ST, L128, self.map.mem(s), x);
+                self.map.store(self.a, s, Home::Xmm(x));
             }
         }
     }
     fn load_vectors(&mut self) {
         for s in 0..self.map.homed.len() {
             if let Some(x) = self.map.homes.xmm[s] {
-                self.a.v2(vop::VMOVUPS, L128, x, self.map.mem(s));
+                self.map.load(self.a, s, Home::Xmm(x));
             }
         }
     }
@@ -130,15 +130,15 @@ impl Writer<'_> {
 
     /// Loads those homes from where they were stored.
     fn take_back(&mut self) {
-        self.each_lent(|w, s, r| w.a.mov(w.size(s), r, w.map.mem(s)));
+        self.each_lent(|w, s, r| w.a.mov(w.map.size(s), r, w.map.mem(s)));
     }
 
     /// A slot's value, from its home if it has one.
     fn get(&mut self, to: Reg, slot: Slot) {
         let s = slot.0 as usize;
         match self.map.homes.gpr[s] {
-            Some(home) => self.a.mov(self.size(s), to, home),
-            None => self.a.mov(self.size(s), to, self.map.mem(s)),
+            Some(home) => self.a.mov(self.map.size(s), to, home),
+            None => self.a.mov(self.map.size(s), to, self.map.mem(s)),
         }
     }
 
@@ -146,8 +146,8 @@ impl Writer<'_> {
     fn get_stored(&mut self, to: Reg, slot: Slot) {
         let s = slot.0 as usize;
         match self.map.homes.gpr[s] {
-            Some(home) if !is_lent(home) => self.a.mov(self.size(s), to, home),
-            _ => self.a.mov(self.size(s), to, self.map.mem(s)),
+            Some(home) if !is_lent(home) => self.a.mov(self.map.size(s), to, home),
+            _ => self.a.mov(self.map.size(s), to, self.map.mem(s)),
         }
     }
 
@@ -155,8 +155,8 @@ impl Writer<'_> {
     fn put(&mut self, slot: Slot) {
         let s = slot.0 as usize;
         match self.map.homes.gpr[s] {
-            Some(home) => self.a.mov(self.size(s), home, SCRATCH),
-            None => self.a.mov_mr(self.size(s), self.map.mem(s), SCRATCH),
+            Some(home) => self.a.mov(self.map.size(s), home, SCRATCH),
+            None => self.a.mov_mr(self.map.size(s), self.map.mem(s), SCRATCH),
         }
     }
 }
