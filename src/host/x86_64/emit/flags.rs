@@ -517,7 +517,7 @@ impl Emitter<'_> {
         }
         let mut kind = self.flags_host(f);
         if !matches!(kind, Kind::Int { .. }) && host_cc(cc, kind).is_none() {
-            self.clobber();
+            self.complete(f);
             kind = self.flags_host(f);
         }
         if let Some(host) = host_cc(cc, kind) {
@@ -719,6 +719,9 @@ impl Emitter<'_> {
             Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
             _ => return self.select_flags_in_memory(v, c, x, y),
         };
+        if self.host.pending == self.map.flags && self.flags_die_here() {
+            self.host.pending = None;
+        }
         let named = self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name));
         let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
         if self.host.pending.is_some() || named || asked_again {
@@ -738,7 +741,6 @@ impl Emitter<'_> {
         } else {
             left
         };
-        self.a.mov_ri(SCRATCH, u64::from(bits));
         let (cold, back) = (self.a.label(), self.a.label());
         self.a.jcc(skip_if, cold);
         match (self.imm32(b), right) {
@@ -747,7 +749,7 @@ impl Emitter<'_> {
             _ => unreachable!("one of the two"),
         }
         self.a.bind(back);
-        self.cold.push(Cold::Unpack { label: cold, back });
+        self.cold.push(Cold::Unpack { label: cold, back, bits });
         self.host.conds.clear();
         self.now_hold(v, Kind::Int { inverted });
     }
@@ -765,7 +767,9 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn unpack_here(&mut self) {
+    /// Flags that are a constant, in packed form, to the host's flags.
+    pub(super) fn unpack_constant(&mut self, bits: u32) {
+        self.a.mov_ri(SCRATCH, u64::from(bits));
         self.unpack();
     }
 
