@@ -6,12 +6,21 @@ use super::{Cx, shifted_value};
 use crate::insn::{LdImm, LdReg, Ldm, LdrdImm, LdrdReg, Pld, Pop, Push, StImm, StReg, Stm, StrdImm, StrdReg};
 use ir::{Ext, Mem, Ty, Val};
 
-/// An address, and what the base register becomes.
+/// An address, and what it is made of.
 #[derive(Clone, Copy, Debug)]
 struct Address {
     at: Val,
-    /// The base register and its new value.
-    back: Option<(u32, Val)>,
+    base: Val,
+    offset: Offset,
+    index: Index,
+}
+
+/// What is added to a base register.
+#[derive(Clone, Copy, Debug)]
+enum Offset {
+    Imm(i64),
+    Plus(Val),
+    Minus(Val),
 }
 
 /// How an access is indexed: the fields of the same names.
@@ -27,26 +36,33 @@ impl Cx<'_> {
     fn address_imm(&mut self, x: Index, offset: u32) -> Address {
         let base = self.base(x.n);
         let offset = if x.u == 1 { i64::from(offset) } else { -i64::from(offset) };
-        let moved = self.b.add_imm(base, offset);
-        self.address(x, base, moved)
+        self.address(x, base, Offset::Imm(offset))
     }
 
     fn address_reg(&mut self, x: Index, offset: Val) -> Address {
         let base = self.base(x.n);
-        let moved = if x.u == 1 { self.b.add(base, offset) } else { self.b.sub(base, offset) };
-        self.address(x, base, moved)
+        self.address(x, base, if x.u == 1 { Offset::Plus(offset) } else { Offset::Minus(offset) })
     }
 
     /// P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
-    fn address(&mut self, x: Index, base: Val, moved: Val) -> Address {
-        let back = (x.p == 0 || x.w == 1).then_some((x.n, moved));
-        Address { at: if x.p == 1 { moved } else { base }, back }
+    fn address(&mut self, index: Index, base: Val, offset: Offset) -> Address {
+        let at = if index.p == 1 { self.moved(base, offset) } else { base };
+        Address { at, base, offset, index }
     }
 
+    fn moved(&mut self, base: Val, offset: Offset) -> Val {
+        match offset {
+            Offset::Imm(offset) => self.b.add_imm(base, offset),
+            Offset::Plus(offset) => self.b.add(base, offset),
+            Offset::Minus(offset) => self.b.sub(base, offset),
+        }
+    }
+
+    /// The base register's new value, computed no sooner than it is needed.
     fn write_back(&mut self, a: Address) {
-        if let Some((n, v)) = a.back
-            && n != 15
-        {
+        let Index { n, p, w, .. } = a.index;
+        if n != 15 && (p == 0 || w == 1) {
+            let v = if p == 1 { a.at } else { self.moved(a.base, a.offset) };
             self.set_r(n, v);
         }
     }
@@ -57,7 +73,8 @@ impl Cx<'_> {
         self.write_back(a);
         if t == 15 {
             // `ldr pc, [sp], #4` returns.
-            return self.bx_write_pc(v, a.back.is_some_and(|(n, _)| n == 13));
+            let Index { n, p, w, .. } = a.index;
+            return self.bx_write_pc(v, n == 13 && (p == 0 || w == 1));
         }
         self.set_r(t, v);
     }
@@ -72,9 +89,10 @@ impl Cx<'_> {
     fn load_double(&mut self, a: Address, t: u32, x: u32) {
         let mem = Mem::at(a.at, 8).aligned_to(4);
         let v = self.b.load(Ty::I64, mem);
-        let [low, high] = self.halves(v);
         self.write_back(a);
+        let low = self.low_half(v);
         self.set_r(t, low);
+        let high = self.high_half(v);
         self.set_r(pair(t, x), high);
     }
 

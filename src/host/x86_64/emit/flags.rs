@@ -11,7 +11,7 @@ use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
 use super::int::shift_of;
-use crate::FlagsAt;
+use crate::{FlagsAt, FlagsOp, FlagsRule};
 use crate::cpu::at;
 use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
 
@@ -230,12 +230,12 @@ impl Emitter<'_> {
     }
 
     pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
-        if let Some((_, rule)) = self.rule_now().filter(|(s, _)| *s == slot) {
+        if self.host.ruled && Some(slot) == self.map.flags {
+            // Made when they are read (`revive`).
             self.clobber();
-            let kind = self.make_by_rule(rule);
             self.set_loc(v, Loc::None);
             self.host.ruled_val = Some(v);
-            return self.now_hold(v, kind);
+            return;
         }
         match &mut self.host.cur {
             Some((name, _)) if self.host.pending == Some(slot) => {
@@ -623,6 +623,13 @@ impl Emitter<'_> {
         let slot = slot.0;
         if set != v || self.r.ty(old) != Ty::Flags {
             return None;
+        }
+        let rests = matches!(self.rule_now(), Some((s, FlagsRule { op: FlagsOp::AndPart, .. })) if s == slot);
+        if rests && self.host.ruled_val == Some(old) && self.plan.last_use[old.0 as usize] <= v.0 {
+            // Only N and Z are stale in memory.
+            self.clobber();
+            self.host.ruled = false;
+            return Some(slot);
         }
         let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
         let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
