@@ -83,7 +83,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     for record in records.iter().filter(|r| r.flags != FlagsAt::Slot) {
         let slot = ir::Slot(record.flags_slot);
         let flags = match record.flags {
-            FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot))),
+            FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot)), cpu.get(slot) as u32),
             at => host_flags(at, eflags, cpu.get(slot) as u32),
         };
         cpu.set(slot, flags.into());

@@ -98,7 +98,8 @@ pub enum FlagsAt {
     Rule(FlagsRule),
 }
 
-/// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`.
+/// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`; with it C and V are clear, or
+/// those in the flags slot's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlagsRule {
     pub op: FlagsOp,
@@ -113,6 +114,8 @@ pub enum FlagsOp {
     Sub,
     Add,
     And,
+    /// C and V stay as they are in memory.
+    AndPart,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,11 +129,23 @@ pub enum RuleOperand {
 }
 
 impl FlagsRule {
+    /// The rule where the result of the operation is known to be zero.
+    pub(crate) const fn of_zero(op: FlagsOp) -> FlagsRule {
+        FlagsRule { op, wide: false, a: RuleOperand::Const(0), b: RuleOperand::Const(0) }
+    }
+
+    /// The flags, if they depend on nothing.
+    pub(crate) fn constant(&self) -> Option<u32> {
+        let is_const = |o| matches!(o, RuleOperand::Const(_));
+        let whole = self.op != FlagsOp::AndPart;
+        (whole && is_const(self.a) && is_const(self.b)).then(|| self.evaluate(|_| 0, 0))
+    }
+
     /// Itself, if no more than one operand has to be computed first.
     pub(crate) fn checked(self) -> Option<FlagsRule> {
         let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
         let right_is_small = matches!(self.b, RuleOperand::Const(_));
-        let same = self.op == FlagsOp::And && self.a == self.b;
+        let same = matches!(self.op, FlagsOp::And | FlagsOp::AndPart) && self.a == self.b;
         (plain(self.a) || plain(self.b) || right_is_small || same).then_some(self)
     }
 
@@ -142,8 +157,8 @@ impl FlagsRule {
         [self.a, self.b].iter().any(|o| matches!(o, RuleOperand::Slot { slot: s, .. } if *s == slot))
     }
 
-    /// The flags, as [`ir::Ty::Flags`] has them in memory, by what `get` finds in a slot.
-    pub fn evaluate(&self, get: impl Fn(u16) -> u64) -> u32 {
+    /// The flags, as [`ir::Ty::Flags`] has them in memory, by what `get` finds in a slot and what is in that of the flags.
+    pub fn evaluate(&self, get: impl Fn(u16) -> u64, memory: u32) -> u32 {
         let ty = self.ty();
         let value = |o: RuleOperand| match o {
             RuleOperand::Slot { slot, add } => get(slot).wrapping_add_signed(i64::from(add)) & ty.mask(),
@@ -154,9 +169,10 @@ impl FlagsRule {
         let (op, args) = match self.op {
             FlagsOp::Sub => (Op::FlagsSub(v, v), [a, b, 0, 0]),
             FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
-            FlagsOp::And => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
+            FlagsOp::And | FlagsOp::AndPart => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
         };
-        ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32
+        let flags = ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32;
+        if self.op == FlagsOp::AndPart { flags & 0xc000 | memory & 0x0101 } else { flags }
     }
 }
 

@@ -175,7 +175,7 @@ impl Builder {
             r.vectors.push(bits);
             r.vectors.len() - 1
         });
-        self.push(Op::ConstV(at as u32), Ty::V128)
+        self.once(Op::ConstV(at as u32), Val(0))
     }
     /// Reads a slot.
     #[inline(never)]
@@ -422,13 +422,20 @@ impl Builder {
     }
     pub fn v_from_scalar(&mut self, v: Val) -> Val {
         // Scalars in general registers are slow to come to vectors: once is enough.
+        self.once(Op::VFromScalar(v), v)
+    }
+    /// A vector operation that may have been made of the same operands shortly before.
+    pub fn v2_once(&mut self, op: V2, lane: Lane, a: Val, b: Val) -> Val {
+        self.once(Op::V2(op, lane, a, b), a)
+    }
+    /// A pure vector operation, or the same one of shortly before in the block. `operand` is one of its own.
+    fn once(&mut self, op: Op, operand: Val) -> Val {
         let start = self.region.blocks[self.current.0 as usize].start as usize;
-        let begin = start.max(v.0 as usize).max(self.region.insts.len().saturating_sub(64));
-        let same = |i: &usize| self.region.insts[*i].op == Op::VFromScalar(v);
-        if let Some(i) = (begin..self.region.insts.len()).rev().find(same) {
-            return Val(i as u32);
+        let begin = start.max(operand.0 as usize).max(self.region.insts.len().saturating_sub(64));
+        match (begin..self.region.insts.len()).rev().find(|&i| self.region.insts[i].op == op) {
+            Some(i) => Val(i as u32),
+            None => self.pure(op, Ty::V128),
         }
-        self.pure(Op::VFromScalar(v), Ty::V128)
     }
     /// A floating-point scalar at the bottom of a vector; what is above is of no meaning.
     pub fn v_low(&mut self, v: Val) -> Val {

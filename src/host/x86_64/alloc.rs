@@ -302,10 +302,7 @@ impl Emitter<'_> {
     /// The register that the result of the current operation goes to: the home it is meant for, an operand's that ends here, or a free one.
     pub(super) fn def(&mut self, v: Val, reuse: Option<Val>) -> Reg {
         let root = self.root(v);
-        let home = self.plan.home[root.0 as usize];
-        if home != NO_HOME
-            && let Some(r) = self.map.homes.gpr[home as usize]
-        {
+        if let Some(r) = self.home_of(v) {
             self.free_home(r);
             self.gpr.locked |= 1 << r.0;
             self.hold(root, r);
@@ -325,6 +322,14 @@ impl Emitter<'_> {
         let r = self.temp();
         self.hold(root, r);
         r
+    }
+
+    /// The general register that is the home which the value is meant for.
+    pub(super) fn home_of(&self, v: Val) -> Option<Reg> {
+        match self.plan.home[self.root(v).0 as usize] {
+            NO_HOME => None,
+            home => self.map.homes.gpr[home as usize],
+        }
     }
 
     fn set_bool(&mut self, cc: HostCc, to: Reg) {

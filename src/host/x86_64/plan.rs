@@ -2,7 +2,7 @@
 //! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
 use super::Map;
-use ir::{Fp1, Fp2, Op, Region, Slot, Ty, Val};
+use ir::{Bin, Fp1, Fp2, Op, Region, Slot, Ty, Un, Val};
 use ir::{Touches, V1};
 
 /// No home wanted.
@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) skip: Vec<bool>,
     /// The slot whose home the value should be computed into, or [`NO_HOME`].
     pub(super) home: Vec<u16>,
+    /// It is so for the sake of a result that is going to stand there.
+    passed: Vec<bool>,
     /// After the instruction, the flags slot is overwritten before anybody can see it.
     pub(super) flags_dead: Vec<bool>,
     /// A scalar that a vector shares its register with: zero must stand above it.
@@ -103,6 +105,8 @@ impl Plan {
         self.skip.resize(n, false);
         self.home.clear();
         self.home.resize(n, NO_HOME);
+        self.passed.clear();
+        self.passed.resize(n, false);
         self.flags_dead.clear();
         self.flags_dead.resize(n, false);
         self.dead_at_start.clear();
@@ -202,6 +206,7 @@ impl Plan {
         if op.can_fault() {
             self.all_seen(i);
         }
+        self.pass_home_on(r, i, homed);
         op.for_each_arg(|v| self.note_use(v, i));
         if let (Op::StoreExcl(..), Some(pair)) = (op, self.pair_of_store(Val(i))) {
             self.note_use(Val(pair.load), i);
@@ -211,6 +216,30 @@ impl Plan {
             for f in [*x, *y] {
                 r.op(f).for_each_arg(|v| self.note_use(v, i));
             }
+        }
+    }
+
+    /// The operation at `i` is computed in a home: its first operand, if this is all that it is for, may be computed there already.
+    fn pass_home_on(&mut self, r: &Region, i: u32, homed: &[bool]) {
+        let s = self.home[i as usize];
+        if s == NO_HOME || !homed[s as usize] || self.wanted[s as usize] != Val(i) {
+            return;
+        }
+        let (a, b) = match *r.op(Val(i)) {
+            Op::Bin(Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::Mul, a, b) => (a, Some(b)),
+            Op::Bin(Bin::Shl | Bin::Shr | Bin::Sar, a, n) if r.const_of(n).is_some() => (a, None),
+            Op::Un(Un::Not | Un::Neg | Un::Bswap, a) => (a, None),
+            _ => return,
+        };
+        let root = self.root[a.0 as usize];
+        let at = root.0 as usize;
+        let is_slot = |v: Val| matches!(*r.op(v), Op::Get(slot) if slot.0 == s);
+        let is_made = !matches!(r.op(root), Op::Const(_) | Op::ConstV(_) | Op::Get(_));
+        let is_own = self.last_use[at] == 0 && self.home[at] == NO_HOME && b != Some(a);
+        let fits = r.ty(root).is_int() && r.ty(root).bytes() <= r.ty(Val(i)).bytes() && r.ty(root) != Ty::I1;
+        if is_made && is_own && fits && !b.is_some_and(is_slot) {
+            (self.home[at], self.passed[at]) = (s, true);
+            self.wanted[s as usize] = root;
         }
     }
 
@@ -233,13 +262,18 @@ impl Plan {
 
     fn want(&mut self, r: &Region, i: u32, slot: Slot, v: Val) {
         let root = self.root[v.0 as usize];
+        let passed = self.home[root.0 as usize];
+        if std::mem::take(&mut self.passed[root.0 as usize]) && passed != NO_HOME {
+            // A slot of its own comes first.
+            self.unwant(passed as usize, u32::MAX);
+        }
         let fits = match r.op(root) {
             Op::Const(_) | Op::ConstV(_) | Op::Get(_) => false,
             // A home holds as much as its slot: a wider value would lose its upper bits in it.
             _ => {
                 self.home[root.0 as usize] == NO_HOME
                     && (r.ty(root) != Ty::V128 || r.ty(v) == Ty::V128)
-                    && (r.ty(root).bytes() <= r.ty(v).bytes() || is_upper_half(r, root) && r.ty(v) == Ty::I32)
+                    && (r.ty(root).bytes() <= r.ty(v).bytes() || is_low(r, root) && r.ty(v) == Ty::I32)
             }
         };
         let s = slot.0 as usize;
@@ -292,8 +326,13 @@ fn repeatable(r: &Region, start: u32, load: u32, store: u32) -> Option<u64> {
 }
 
 /// A 64-bit value of which only the low half is not zero.
-fn is_upper_half(r: &Region, v: Val) -> bool {
-    matches!(*r.op(v), Op::Bin(ir::Bin::Shr, _, n) if r.ty(v) == Ty::I64 && r.const_of(n).is_some_and(|n| n & 63 >= 32))
+fn is_low(r: &Region, v: Val) -> bool {
+    r.ty(v) == Ty::I64
+        && match *r.op(v) {
+            Op::Bin(Bin::Shr, _, n) => r.const_of(n).is_some_and(|n| n & 63 >= 32),
+            Op::Bin(Bin::And, _, mask) => r.const_of(mask).is_some_and(|mask| mask <= 0xffff_ffff),
+            _ => false,
+        }
 }
 
 /// The value that this operation only renames: it costs no instruction.

@@ -7,7 +7,7 @@
 use super::Map;
 use super::plan::{NO_HOME, Plan};
 use crate::{FlagsOp, FlagsRule, RuleOperand};
-use ir::{Bin, Op, Region, Touches, Ty, Val};
+use ir::{Bin, Cc, Op, Region, Term, Touches, Ty, Val};
 
 /// What is known of the flags slot at a place in the code.
 #[derive(Clone, Default, Debug)]
@@ -116,10 +116,13 @@ impl Tracker {
         let (op, a, b) = match *r.op(f) {
             Op::FlagsSub(a, b) => (FlagsOp::Sub, a, b),
             Op::FlagsAdd(a, b) => (FlagsOp::Add, a, b),
-            Op::FlagsLogic(x) => match *r.op(x) {
-                Op::Bin(Bin::And, a, b) if self.operand(r, plan, map, x).is_none() => (FlagsOp::And, a, b),
-                _ => (FlagsOp::And, x, x),
-            },
+            Op::FlagsLogic(x) | Op::FlagsNz(x, _) => {
+                let op = if matches!(r.op(f), Op::FlagsNz(..)) { FlagsOp::AndPart } else { FlagsOp::And };
+                match *r.op(x) {
+                    Op::Bin(Bin::And, a, b) if self.operand(r, plan, map, x).is_none() => (op, a, b),
+                    _ => (op, x, x),
+                }
+            }
             _ => return None,
         };
         let ty = r.ty(a);
@@ -136,7 +139,7 @@ impl Tracker {
         let bin = match op {
             FlagsOp::Sub => Bin::Sub,
             FlagsOp::Add => Bin::Add,
-            FlagsOp::And => return None,
+            FlagsOp::And | FlagsOp::AndPart => return None,
         };
         let c = ir::fold::sign_extend(r.const_of(b)?, r.ty(b).bits()) as i64;
         let add = i32::try_from(if bin == Bin::Sub { c } else { -c }).ok()?;
@@ -150,6 +153,16 @@ impl Tracker {
         Some(RuleOperand::Slot { slot: slot as u16, add })
     }
 
+    /// The rule on the way from the block's end to the successor that a branch by `cond` takes, or does not: where a comparison was equal, the flags
+    /// are known.
+    pub(super) fn on_edge(&self, r: &Region, cond: Val, taken: bool) -> Option<FlagsRule> {
+        let of_zero = match *r.op(cond) {
+            Op::Cond(cc, f) if Some(f) == self.flags && cc == (if taken { Cc::Eq } else { Cc::Ne }) => of_zero(r, f),
+            _ => None,
+        };
+        of_zero.map(FlagsRule::of_zero).or(self.rule)
+    }
+
     fn operand(&self, r: &Region, plan: &Plan, map: &Map, v: Val) -> Option<RuleOperand> {
         if let Some(c) = r.const_of(v) {
             let c = ir::fold::sign_extend(c, r.ty(v).bits()) as i64;
@@ -158,6 +171,30 @@ impl Tracker {
         let root = plan.root[v.0 as usize];
         let slot = (0..self.held.len()).find(|&s| self.held[s] == root && fits(map, s, r.ty(v)))?;
         Some(RuleOperand::Slot { slot: slot as u16, add: 0 })
+    }
+}
+
+/// What flags `f` are the flags of, if zero, as Z says that it is.
+fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
+    match *r.op(f) {
+        // Two numbers that compare equal leave what integers leave.
+        Op::FlagsSub(..) | Op::FlagsFcmp { .. } => Some(FlagsOp::Sub),
+        Op::FlagsLogic(_) => Some(FlagsOp::And),
+        Op::FlagsNz(..) => Some(FlagsOp::AndPart),
+        // A conditional comparison: it was made, if what stands for it else has not Z.
+        Op::Select(_, x, y) => {
+            let has_no_z =
+                |f: Val| matches!(*r.op(f), Op::FlagsFromBits(b) if r.const_of(b).is_some_and(|b| b >> 30 & 1 == 0));
+            let made = if has_no_z(y) {
+                x
+            } else if has_no_z(x) {
+                y
+            } else {
+                return None;
+            };
+            matches!(r.op(made), Op::FlagsSub(..) | Op::FlagsFcmp { .. }).then_some(FlagsOp::Sub)
+        }
+        _ => None,
     }
 }
 
@@ -177,10 +214,17 @@ pub(super) fn at_entries(r: &Region, plan: &Plan, map: &Map, tracker: &mut Track
                     tracker.step(r, plan, map, i);
                 }
             }
-            for next in block.term.successors().map(|b| b.0 as usize) {
+            let ways = match block.term {
+                Term::Jump(b) => [Some((b, tracker.rule)), None],
+                Term::Branch { cond, then, other } => {
+                    [(then, true), (other, false)].map(|(b, taken)| Some((b, tracker.on_edge(r, cond, taken))))
+                }
+                _ => [None, None],
+            };
+            for (next, rule) in ways.into_iter().flatten().map(|(b, rule)| (b.0 as usize, rule)) {
                 let met = match at[next] {
-                    None => Some(tracker.rule),
-                    Some(before) if before != tracker.rule => Some(None),
+                    None => Some(rule),
+                    Some(before) if before != rule => Some(None),
                     same => same,
                 };
                 if met != at[next] {

@@ -1,11 +1,13 @@
 //! Peels innermost loops: their first round gets code of its own. So all ways to the head of the loop that goes round come from the loop itself,
-//! and what holds at its end holds at its head.
+//! and what holds at its end holds at its head. Short ones go two rounds at a time, of which the second does not poll.
 
 use crate::op::{Op, Val};
 use crate::region::{Block, BlockId, Region};
 
 /// Guest instructions of a loop that is worth it.
 const MOST_INSNS: usize = 64;
+/// And of one that is worth writing twice.
+const SHORT: usize = 24;
 
 /// Sets of blocks as words of bits.
 type Set = Vec<u64>;
@@ -21,7 +23,12 @@ pub fn peel(r: &mut Region) {
         let inner = loops.iter().enumerate().any(|(m, (other, _))| m != n && body.contains(other));
         let insns: usize = body.iter().map(|&b| insns(r, b)).sum();
         if !inner && insns <= MOST_INSNS {
-            peel_loop(r, *head, body);
+            let first = copy_loop(r, *head, body, Back::ToCopy);
+            if insns <= SHORT {
+                let copy: Vec<usize> = (first..r.blocks.len()).collect();
+                let head = first + body.binary_search(head).expect("a loop has its head");
+                copy_loop(r, head, &copy, Back::ToLoop);
+            }
         }
     }
 }
@@ -91,9 +98,19 @@ fn dominators(r: &Region) -> Vec<Set> {
     sets
 }
 
-/// The blocks stay for the first round, and go on in a copy.
-fn peel_loop(r: &mut Region, head: usize, body: &[usize]) {
+/// Where the end of a copy of a loop leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// To the copy: what was the loop is done once.
+    ToCopy,
+    /// To what was the loop: they take turns.
+    ToLoop,
+}
+
+/// Lets a loop go on in a copy of itself, after its first round or each other one. Where the copy begins.
+fn copy_loop(r: &mut Region, head: usize, body: &[usize], back: Back) -> usize {
     let first = r.blocks.len();
+    let home = |b: BlockId| b.0 as usize == head;
     let copy_of = |b: BlockId| match body.binary_search(&(b.0 as usize)) {
         Ok(n) => BlockId((first + n) as u32),
         Err(_) => b,
@@ -108,9 +125,12 @@ fn peel_loop(r: &mut Region, head: usize, body: &[usize]) {
         }
         let mut term = r.blocks[b].term;
         term.map_args(|v| Val(v.0 - start + at));
-        term.map_successors(copy_of);
+        term.map_successors(|b| if home(b) && back == Back::ToLoop { b } else { copy_of(b) });
         r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
-        let again = |b: BlockId| if b.0 as usize == head { copy_of(b) } else { b };
-        r.blocks[b].term.map_successors(again);
+        r.blocks[b].term.map_successors(|b| if home(b) { copy_of(b) } else { b });
+        if let (true, Op::Poll { pc }) = (b == head && back == Back::ToLoop, r.insts[at as usize].op) {
+            r.insts[at as usize].op = Op::Insn { pc, extra: 0 };
+        }
     }
+    first
 }

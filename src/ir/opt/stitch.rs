@@ -1,5 +1,5 @@
 //! Makes one region of pieces, each of which a front end has translated from an address of its own under one mode word: a jump from a piece to
-//! another's start becomes one within the region. Backward jumps get a poll at their target, as they have one between regions.
+//! another's start becomes one within the region. Each loop polls once a round, at its head.
 
 use crate::op::{Inst, Op, Val};
 use crate::region::{Block, BlockId, Region, Term};
@@ -60,6 +60,7 @@ impl Stitch {
     /// The region, and the guest bytes it was made from (the starts with the guest's mode bits); nothing if its head is in no loop of it.
     pub fn finish(mut self) -> Option<(Region, Vec<(u64, u64)>)> {
         self.join();
+        self.poll_in_loops();
         self.thread_jumps();
         let Term::Jump(head) = self.region.blocks[0].term else { return None };
         self.cut_what_does_not_return(head);
@@ -78,19 +79,33 @@ impl Stitch {
             let Term::Goto { pc } = self.region.blocks[b].term else { continue };
             let Some(to) = self.start_of(pc) else { continue };
             self.region.blocks[b].term = Term::Jump(to);
-            let backward = b != 0 && pc <= self.last_insn(b);
-            if backward {
-                let at = self.region.blocks[to.0 as usize].start as usize;
-                self.region.insts[at].op = Op::Poll { pc };
+        }
+    }
+
+    /// Blocks that a way from themselves leads back to, as a search from the entry finds them: every loop has one. Within a piece all jumps go
+    /// forward, so they are starts of pieces.
+    fn poll_in_loops(&mut self) {
+        let (mut entered, mut on_way) = (vec![false; self.region.blocks.len()], vec![false; self.region.blocks.len()]);
+        // A block, and whether it is left.
+        let mut open = vec![(0, false)];
+        while let Some((b, done)) = open.pop() {
+            if done {
+                on_way[b] = false;
+            } else if on_way[b] {
+                self.poll_at(b);
+            } else if !std::mem::replace(&mut entered[b], true) {
+                on_way[b] = true;
+                open.push((b, true));
+                open.extend(self.region.blocks[b].term.successors().map(|s| (s.0 as usize, false)));
             }
         }
     }
 
-    /// The guest instruction that the block ends with: its blocks stand together.
-    fn last_insn(&self, block: usize) -> u64 {
-        let end = self.region.blocks[block].end as usize;
-        let insns = self.region.insts[..end].iter().rev();
-        insns.filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }).next().unwrap_or(0)
+    fn poll_at(&mut self, block: usize) {
+        if let Some(&(pc, _)) = self.starts.iter().find(|s| s.1.0 as usize == block) {
+            let at = self.region.blocks[block].start as usize;
+            self.region.insts[at].op = Op::Poll { pc };
+        }
     }
 
     /// Whoever goes to an empty block that jumps on goes there at once.

@@ -12,10 +12,20 @@ impl Cx<'_> {
 
     /// The two halves of a doubleword as the transferred registers have them: the first from the lower address.
     pub fn halves(&mut self, v: Val) -> [Val; 2] {
-        let low = self.b.trunc(Ty::I32, v);
+        [self.low_half(v), self.high_half(v)]
+    }
+
+    pub fn low_half(&mut self, v: Val) -> Val {
+        // Masked, it is a value of its own, which needs not the register of the whole.
+        let low = self.b.and_imm(v, 0xffff_ffff);
+        let low = self.b.trunc(Ty::I32, low);
+        self.ordered(low)
+    }
+
+    pub fn high_half(&mut self, v: Val) -> Val {
         let high = self.b.shift_imm(Bin::Shr, v, 32);
         let high = self.b.trunc(Ty::I32, high);
-        [self.ordered(low), self.ordered(high)]
+        self.ordered(high)
     }
 
     pub fn doubleword(&mut self, low: Val, high: Val) -> Val {

@@ -75,11 +75,12 @@ fn greater(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) ->
             cx.b.v2(V2::CmpGeS, lane, half, zero)
         }
         (true, false) => {
-            // Where there is none the sum is not below its operand. The word is turned, not the vector: SEL turns it back.
-            let sum = cx.b.v2(V2::Add, lane, n, m);
-            let none = cx.b.v2(V2::CmpGeU, lane, sum, n);
-            let none = cx.b.vget(Ty::I32, none, 0);
-            return cx.b.not(none);
+            // An operand is above the other's complement. With their highest bits turned they compare as signed numbers.
+            let signs = if lane == Lane::B { u128::MAX / 0xff * 0x80 } else { u128::MAX / 0xffff * 0x8000 };
+            let (turned, complement) = (cx.b.v128(signs), cx.b.v128(!signs));
+            let n = cx.b.v2_once(V2::Xor, Lane::D, n, turned);
+            let m = cx.b.v2_once(V2::Xor, Lane::D, m, complement);
+            cx.b.v2(V2::CmpGtS, lane, n, m)
         }
     };
     cx.b.vget(Ty::I32, v, 0)

@@ -6,13 +6,22 @@ use super::{Cx, shifted_value};
 use crate::insn::{LdImm, LdReg, Ldm, LdrdImm, LdrdReg, Pld, Pop, Push, StImm, StReg, Stm, StrdImm, StrdReg};
 use ir::{Ext, Mem, Ty, Val};
 
-/// An address, and how the base register moves.
+/// An address, and what it is made of.
 #[derive(Clone, Copy, Debug)]
 struct Address {
     at: Val,
     disp: i32,
-    /// The base register, and what its new value is a sum of.
-    back: Option<(u32, Val, i64)>,
+    base: Val,
+    offset: Offset,
+    index: Index,
+}
+
+/// What is added to a base register.
+#[derive(Clone, Copy, Debug)]
+enum Offset {
+    Imm(i64),
+    Plus(Val),
+    Minus(Val),
 }
 
 /// How an access is indexed: the fields of the same names.
@@ -24,30 +33,44 @@ struct Index {
     w: u32,
 }
 
+impl Index {
+    /// Whether the base moves. P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
+    fn moves(self) -> bool {
+        self.p == 0 || self.w == 1
+    }
+}
+
 impl Cx<'_> {
     fn address_imm(&mut self, x: Index, offset: u32) -> Address {
         let base = self.base(x.n);
         let offset = if x.u == 1 { offset.cast_signed() } else { -offset.cast_signed() };
-        // The sum is made when the access is done: it can be the register's new value from the start.
-        Address {
-            at: base,
-            disp: if x.p == 1 { offset } else { 0 },
-            back: back(x).then_some((x.n, base, offset.into())),
-        }
+        let disp = if x.p == 1 { offset } else { 0 };
+        Address { at: base, disp, base, offset: Offset::Imm(offset.into()), index: x }
     }
 
     fn address_reg(&mut self, x: Index, offset: Val) -> Address {
         let base = self.base(x.n);
-        let moved = if x.u == 1 { self.b.add(base, offset) } else { self.b.sub(base, offset) };
-        Address { at: if x.p == 1 { moved } else { base }, disp: 0, back: back(x).then_some((x.n, moved, 0)) }
+        let offset = if x.u == 1 { Offset::Plus(offset) } else { Offset::Minus(offset) };
+        let at = if x.p == 1 { self.moved(base, offset) } else { base };
+        Address { at, disp: 0, base, offset, index: x }
     }
 
+    fn moved(&mut self, base: Val, offset: Offset) -> Val {
+        match offset {
+            Offset::Imm(offset) => self.b.add_imm(base, offset),
+            Offset::Plus(offset) => self.b.add(base, offset),
+            Offset::Minus(offset) => self.b.sub(base, offset),
+        }
+    }
+
+    /// The base register's new value, computed no sooner than it is needed.
     fn write_back(&mut self, a: Address) {
-        if let Some((n, v, add)) = a.back
-            && n != 15
-        {
-            let v = self.b.add_imm(v, add);
-            self.set_r(n, v);
+        if a.index.n != 15 && a.index.moves() {
+            let v = match a.offset {
+                Offset::Plus(_) | Offset::Minus(_) if a.index.p == 1 => a.at,
+                offset => self.moved(a.base, offset),
+            };
+            self.set_r(a.index.n, v);
         }
     }
 
@@ -57,7 +80,7 @@ impl Cx<'_> {
         self.write_back(a);
         if t == 15 {
             // `ldr pc, [sp], #4` returns.
-            return self.bx_write_pc(v, a.back.is_some_and(|(n, ..)| n == 13));
+            return self.bx_write_pc(v, a.index.n == 13 && a.index.moves());
         }
         self.set_r(t, v);
     }
@@ -72,9 +95,10 @@ impl Cx<'_> {
     fn load_double(&mut self, a: Address, t: u32, x: u32) {
         let mem = Mem::at(a.at, 8).disp(a.disp).aligned_to(4);
         let v = self.b.load(Ty::I64, mem);
-        let [low, high] = self.halves(v);
         self.write_back(a);
+        let low = self.low_half(v);
         self.set_r(t, low);
+        let high = self.high_half(v);
         self.set_r(pair(t, x), high);
     }
 
@@ -84,11 +108,6 @@ impl Cx<'_> {
         self.b.store(Mem::at(a.at, 8).disp(a.disp).aligned_to(4), v);
         self.write_back(a);
     }
-}
-
-/// Whether the base moves. P=0 is post-indexed; the unprivileged forms (P=0 W=1) do the same in user mode.
-fn back(x: Index) -> bool {
-    x.p == 0 || x.w == 1
 }
 
 /// The second register of a pair: 16 stands for the one after the first.

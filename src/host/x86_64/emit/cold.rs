@@ -28,8 +28,8 @@ pub(super) enum Cold {
     Misaligned { label: Label, mem: Mem, unless: Option<(u8, Label)>, exit: Exit, flags: Option<(u16, FlagsRule)> },
     /// On the way to a block that wants flags in their slot.
     Edge { label: Label, to: Label, pending: Option<(u16, Kind)>, ruled: Option<(u16, FlagsRule)> },
-    /// Flags in packed form in scratch to the host's flags.
-    Unpack { label: Label, back: Label },
+    /// Flags in packed form to the host's flags.
+    Unpack { label: Label, back: Label, bits: u32 },
     /// The granule's lock is given back: another exclusive store came before.
     Unlock { label: Label, fail: Label },
     /// An exclusive pair whose fence was left out and whose store failed: back to its load.
@@ -88,9 +88,9 @@ impl Emitter<'_> {
                 }
                 self.a.jmp(*to);
             }
-            Cold::Unpack { label, back } => {
+            Cold::Unpack { label, back, bits } => {
                 self.a.bind(*label);
-                self.unpack_here();
+                self.unpack_constant(*bits);
                 self.a.jmp(*back);
             }
             Cold::Unlock { label, fail } => {

@@ -9,7 +9,7 @@ use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::{JUMP_CACHE, at};
-use crate::{COUNTER, Exit, ExitRecord};
+use crate::{COUNTER, Exit, ExitRecord, FlagsRule};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
@@ -17,7 +17,7 @@ impl Emitter<'_> {
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
-                self.prepare_successor(b);
+                self.prepare_successor(b, self.tracker.rule);
                 self.jump_to(b);
             }
             Term::Branch { cond, then, other } => self.branch(cond, then, other),
@@ -26,8 +26,8 @@ impl Emitter<'_> {
     }
 
     /// What a successor expects, before the jump to it.
-    fn prepare_successor(&mut self, b: BlockId) {
-        if !self.takes_over(b) {
+    fn prepare_successor(&mut self, b: BlockId, rule: Option<FlagsRule>) {
+        if !self.takes_over(b, rule) {
             self.save_pending();
         }
         self.note_way(b);
@@ -68,9 +68,13 @@ impl Emitter<'_> {
             self.clobber();
         }
         let cc = self.host_cond(cond);
-        let (cc, target, rest) =
-            if self.is_next(other) || !self.is_next(then) { (cc, then, other) } else { (negate(cc), other, then) };
-        let label = self.edge(target);
+        let [on_then, on_other] = [true, false].map(|taken| self.tracker.on_edge(self.r, cond, taken));
+        let (cc, target, rule, rest, rest_rule) = if self.is_next(other) || !self.is_next(then) {
+            (cc, then, on_then, other, on_other)
+        } else {
+            (negate(cc), other, on_other, then, on_then)
+        };
+        let label = self.edge(target, rule);
         match cc {
             HostCc::One(cc) => self.a.jcc(cc, label),
             HostCc::FpEq => {
@@ -84,16 +88,16 @@ impl Emitter<'_> {
                 self.a.jcc(X::Ne, label);
             }
         }
-        self.prepare_successor(rest);
+        self.prepare_successor(rest, rest_rule);
         self.jump_to(rest);
     }
 
     /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
-    fn edge(&mut self, b: BlockId) -> Label {
+    fn edge(&mut self, b: BlockId, rule: Option<FlagsRule>) -> Label {
         self.note_way(b);
         let to = self.labels[b.0 as usize];
         let (pending, ruled) = (self.pending_kind(), self.rule_now());
-        if self.takes_over(b) || pending.is_none() && ruled.is_none() {
+        if self.takes_over(b, rule) || pending.is_none() && ruled.is_none() {
             return to;
         }
         let label = self.a.label();

@@ -11,8 +11,8 @@ use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
 use super::int::shift_of;
-use crate::FlagsAt;
 use crate::cpu::at;
+use crate::{FlagsAt, FlagsOp, FlagsRule};
 use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
@@ -230,12 +230,12 @@ impl Emitter<'_> {
     }
 
     pub(super) fn get_flags(&mut self, slot: u16, v: Val) {
-        if let Some((_, rule)) = self.rule_now().filter(|(s, _)| *s == slot) {
+        if self.host.ruled && Some(slot) == self.map.flags {
+            // Made when they are read (`revive`).
             self.clobber();
-            let kind = self.make_by_rule(rule);
             self.set_loc(v, Loc::None);
             self.host.ruled_val = Some(v);
-            return self.now_hold(v, kind);
+            return;
         }
         match &mut self.host.cur {
             Some((name, _)) if self.host.pending == Some(slot) => {
@@ -514,7 +514,7 @@ impl Emitter<'_> {
         }
         let mut kind = self.flags_host(f);
         if !matches!(kind, Kind::Int { .. }) && host_cc(cc, kind).is_none() {
-            self.clobber();
+            self.complete(f);
             kind = self.flags_host(f);
         }
         if let Some(host) = host_cc(cc, kind) {
@@ -621,6 +621,13 @@ impl Emitter<'_> {
         if set != v || self.r.ty(old) != Ty::Flags {
             return None;
         }
+        let rests = matches!(self.rule_now(), Some((s, FlagsRule { op: FlagsOp::AndPart, .. })) if s == slot);
+        if rests && self.host.ruled_val == Some(old) && self.plan.last_use[old.0 as usize] <= v.0 {
+            // Only N and Z are stale in memory.
+            self.clobber();
+            self.host.ruled = false;
+            return Some(slot);
+        }
         let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
         let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
         if self.host.ruled && (Some(slot) != self.map.flags || other_needed || !in_host) {
@@ -716,6 +723,9 @@ impl Emitter<'_> {
             Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
             _ => return self.select_flags_in_memory(v, c, x, y),
         };
+        if self.host.pending == self.map.flags && self.flags_die_here() {
+            self.host.pending = None;
+        }
         let named = self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name));
         let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
         if self.host.pending.is_some() || named || asked_again {
@@ -735,7 +745,6 @@ impl Emitter<'_> {
         } else {
             left
         };
-        self.a.mov_ri(SCRATCH, u64::from(bits));
         let (cold, back) = (self.a.label(), self.a.label());
         self.a.jcc(skip_if, cold);
         match (self.imm32(b), right) {
@@ -744,7 +753,7 @@ impl Emitter<'_> {
             _ => unreachable!("one of the two"),
         }
         self.a.bind(back);
-        self.cold.push(Cold::Unpack { label: cold, back });
+        self.cold.push(Cold::Unpack { label: cold, back, bits });
         self.host.conds.clear();
         self.now_hold(v, Kind::Int { inverted });
     }
@@ -762,7 +771,9 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn unpack_here(&mut self) {
+    /// Flags that are a constant, in packed form, to the host's flags.
+    pub(super) fn unpack_constant(&mut self, bits: u32) {
+        self.a.mov_ri(SCRATCH, u64::from(bits));
         self.unpack();
     }
 

@@ -27,16 +27,17 @@ impl Emitter<'_> {
         self.drop_flags(|plan, slot| plan.is_dead_in(id, slot));
     }
 
-    /// Whether a successor takes flags as they are: where they stand, or by their rule, or not at all. Else they must be in their slot.
-    pub(super) fn takes_over(&mut self, b: BlockId) -> bool {
+    /// Whether a successor takes flags as they are: where they stand, or by the rule that holds on the way, or not at all. Else they must be in their
+    /// slot.
+    pub(super) fn takes_over(&mut self, b: BlockId, rule: Option<FlagsRule>) -> bool {
         let n = b.0 as usize;
         if self.hands_over(b) {
-            debug_assert!(!self.host.ruled || self.rules[n] == self.tracker.rule, "the rule at block {n}");
+            debug_assert!(!self.host.ruled || self.rules[n] == rule, "the rule at block {n}");
             self.entry[n] = self.host.handed_over();
             self.found[n] = true;
             return true;
         }
-        debug_assert!(self.rules[n].is_none() || self.rules[n] == self.tracker.rule, "the rule at block {n}");
+        debug_assert!(self.rules[n].is_none() || self.rules[n] == rule, "the rule at block {n}");
         let flags = self.map.flags;
         let stale = self.host.pending.into_iter().chain(flags.filter(|_| self.host.ruled));
         stale.into_iter().all(|s| self.plan.is_dead_in(b, s) || Some(s) == flags && self.rules[n].is_some())
@@ -106,8 +107,20 @@ impl Emitter<'_> {
         }
     }
 
+    /// Flags value `v`, which stands in the host's flags only in part, goes to memory.
+    pub(super) fn complete(&mut self, v: Val) {
+        self.clobber();
+        if self.ruled_value_needed() == Some(v) {
+            self.save_ruled();
+        }
+    }
+
     /// Makes flags by a rule and stores them in their slot. Takes scratch and the host's flags.
     pub(super) fn save_by_rule(&mut self, slot: u16, rule: FlagsRule) {
+        if let Some(flags) = rule.constant() {
+            let m = self.map.mem(slot as usize);
+            return self.a.mov_mi(Size::D, m, flags as i32);
+        }
         let kind = self.make_by_rule(rule);
         self.pack(kind);
         self.store_flags_slot(slot);
@@ -121,7 +134,8 @@ impl Emitter<'_> {
             RuleOperand::Const(c) => Some(c),
             RuleOperand::Slot { .. } => None,
         };
-        if rule.op == FlagsOp::And && left != right && !plain(right) && small(right).is_none() {
+        let is_and = matches!(rule.op, FlagsOp::And | FlagsOp::AndPart);
+        if is_and && left != right && !plain(right) && small(right).is_none() {
             std::mem::swap(&mut left, &mut right);
         }
         if rule.op == FlagsOp::Add && !plain(right) && small(right).is_none() {
@@ -145,7 +159,7 @@ impl Emitter<'_> {
                 }
             };
             let second = match right {
-                _ if rule.op == FlagsOp::And && left == right => Some(Rm::Reg(first)),
+                _ if is_and && left == right => Some(Rm::Reg(first)),
                 RuleOperand::Slot { slot, .. } => Some(self.place(slot)),
                 RuleOperand::Const(_) => None,
             };
@@ -155,19 +169,22 @@ impl Emitter<'_> {
         match (rule.op, b) {
             (FlagsOp::Sub, None) => self.a.alu_i(Alu::Cmp, size, a, imm),
             (FlagsOp::Add, None) => self.a.alu_i(Alu::Add, size, a, imm),
-            (FlagsOp::And, None) => self.a.test_i(size, a, imm),
+            (FlagsOp::And | FlagsOp::AndPart, None) => self.a.test_i(size, a, imm),
             (FlagsOp::Sub, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.alu(Alu::Cmp, size, a, b),
                 (Rm::Mem(m), Rm::Reg(b)) => self.a.alu_mr(Alu::Cmp, size, m, b),
                 _ => unreachable!("one of them is in scratch"),
             },
             (FlagsOp::Add, Some(b)) => self.a.alu(Alu::Add, size, SCRATCH, b),
-            (FlagsOp::And, Some(b)) => match (a, b) {
+            (FlagsOp::And | FlagsOp::AndPart, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.test(size, b, a),
                 _ => unreachable!("the first is in a register"),
             },
         }
-        Kind::Int { inverted: rule.op == FlagsOp::Sub }
+        match (rule.op, self.map.flags) {
+            (FlagsOp::AndPart, Some(slot)) => Kind::Part { slot, carry: false },
+            _ => Kind::Int { inverted: rule.op == FlagsOp::Sub },
+        }
     }
 
     /// Where an integer slot lies.

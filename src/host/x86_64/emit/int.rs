@@ -254,6 +254,9 @@ impl Emitter<'_> {
             self.a.alu_i(alu, size, d, imm);
             return;
         }
+        if commutes && self.constant_first(v, alu, a, b) {
+            return;
+        }
         let rb = self.rm(b);
         let before_a = self.loc_reg(a);
         let d = self.def(v, Some(a));
@@ -277,6 +280,18 @@ impl Emitter<'_> {
             self.copy_from(before_a, a, d, ty);
             self.a.alu(alu, size, d, rb);
         }
+    }
+
+    /// v = a op b where b is a wide constant for this alone and v has a home: the constant is made there.
+    fn constant_first(&mut self, v: Val, alu: Alu, a: Val, b: Val) -> bool {
+        let (Some(bits), Loc::None, false) = (self.const_of(b), self.loc(b), self.live_after(b)) else { return false };
+        let before = self.loc_reg(a);
+        let Some(d) = self.home_of(v).filter(|&d| before != Loc::Reg(d)) else { return false };
+        let from = self.rm(a);
+        self.def(v, None);
+        self.a.mov_ri(d, bits);
+        self.a.alu(alu, wide(self.r.ty(v)), d, from);
+        true
     }
 
     /// The operand `a` into a register, from where it was before the result got its own.
