@@ -4,9 +4,12 @@
 //! Nothing here uses TLS or libc's `errno` once a guest runs: its threads are raw clones (`task.rs`).
 
 pub mod alloc;
+pub mod binfmt;
 pub mod cache;
 pub mod calls;
 pub mod cli;
+pub mod commands;
+pub mod doctor;
 pub mod elf;
 pub mod exec;
 pub mod host;

@@ -97,10 +97,12 @@ fn auxval(kind: u64) -> Option<u64> {
 /// Reads arguments and environment.
 fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) -> Result<Plan, cli::Say> {
     let secure = auxval(libc::AT_SECURE).is_some_and(|v| v != 0);
-    let mut passed = exec::Passed::from_environment(if secure { &[] } else { &env });
+    let by_ourselves = args.first().is_some_and(|a| a == exec::OWN_NAME);
+    let exec_fd = auxval(libc::AT_EXECFD).map(|fd| fd as i32);
+    let trusted = by_ourselves && exec_fd.is_none();
+    let mut passed = exec::Passed::from_environment(if secure && !trusted { &[] } else { &env });
     let keeps_argv0 = auxval(libc::AT_FLAGS).is_some_and(|f| f & AT_FLAGS_PRESERVE_ARGV0 != 0)
         || args.first().is_some_and(|a| a.ends_with(b"-binfmt-P"));
-    let exec_fd = auxval(libc::AT_EXECFD).map(|fd| fd as i32);
     let for_program = keeps_argv0 || exec_fd.is_some() || passed.fd.is_some();
     if args.is_empty() {
         args.push(b"rqemu".to_vec());
@@ -235,14 +237,15 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
 
 fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Folder>) -> engine::Options {
     let default = engine::Options::default();
+    let host = options.features.unwrap_or(default.host);
     engine::Options {
         features: cpu.features,
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
-        interpret: options.interpret,
+        interpret: options.interpret || !host.avx2,
         hot: options.hot.unwrap_or(default.hot).filter(|_| !options.one_insn && !options.log.has(Log::NOCHAIN)),
         store,
-        host: options.features.unwrap_or(default.host),
+        host,
         stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
         profile: options.perfmap || options.jitdump,
