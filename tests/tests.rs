@@ -20,6 +20,7 @@ mod long;
 mod options;
 mod programs;
 mod reference;
+mod registered;
 mod tables;
 mod tidy;
 mod torture;

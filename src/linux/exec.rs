@@ -209,10 +209,10 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
     if args.is_empty() {
         args.push(Vec::new());
     }
-    let path = proc::own_executable(t, dir, &path).unwrap_or(path);
     let name = name_of(dir, &path);
+    let path = proc::own_executable(t, dir, &path).unwrap_or(path);
     let original = Buffers::new(&path, &args, &with_settings(t, env.clone()));
-    let mut program = name.clone();
+    let mut program = name_of(dir, &path);
     let mut what = examine(t, open(t, dir, &path, flags)?)?;
     let mut from_script = false;
     for depth in 0.. {

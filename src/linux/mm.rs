@@ -139,7 +139,7 @@ fn own_ranges() -> Vec<(u64, u64)> {
     let Ok(text) = host::read_file(b"/proc/self/maps") else {
         // Without /proc: where the stack and this code are.
         let (stack, code) = (0u8, own_ranges as *const () as u64);
-        return vec![(&raw const stack as u64, &raw const stack as u64), (code, code)];
+        return [&raw const stack as u64, code].map(|at| at & !(PAGE - 1)).map(|page| (page, page + PAGE)).to_vec();
     };
     let mut list = Vec::new();
     for line in text.split(|b| *b == b'\n') {

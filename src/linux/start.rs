@@ -116,11 +116,15 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
     if let Some(argv0) = passed.argv0.take().or_else(|| inv.options.argv0.clone()) {
         args[0] = argv0;
     }
+    // The kernel knows the name even of a script whose interpreter we are to run.
+    let kernels = || auxval(libc::AT_EXECFN).filter(|_| keeps_argv0 || exec_fd.is_some());
+    // SAFETY: the kernel's string on our own stack.
+    let kernels = || kernels().map(|at| unsafe { CStr::from_ptr(at as *const c_char) }.to_bytes().to_vec());
     Ok(Plan {
         env: cli::guest_environment(&env, &inv.options),
         options: inv.options,
         guest: inv.guest,
-        execfn: passed.execfn.take().unwrap_or_else(|| path.clone()),
+        execfn: passed.execfn.take().or_else(kernels).unwrap_or_else(|| path.clone()),
         path,
         args,
         fd: passed.fd.or(exec_fd),
@@ -338,6 +342,15 @@ fn real_path(fd: i32, path: &[u8]) -> Vec<u8> {
     [&cwd[..n - 1], b"/", path].concat()
 }
 
+/// The name that the kernel gives a process: the end of the name that it was started by (a script's, not its interpreter's), or of its file if that was
+/// a descriptor.
+fn comm(execfn: &[u8], exe: &[u8]) -> Vec<u8> {
+    let by_descriptor = execfn.strip_prefix(b"/dev/fd/").is_some_and(|n| n.iter().all(u8::is_ascii_digit));
+    let name = if by_descriptor { exe } else { execfn };
+    let name = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    name[..name.len().min(15)].to_vec()
+}
+
 /// Where the pieces of the address space go.
 struct Places {
     stack_top: u64,
@@ -423,8 +436,7 @@ fn build_image(
     let error = |e| LoadError::errno(&path, "cannot load", e);
     let places = places(plan, guest, mm, random);
     let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
-    let name = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-    image.comm = name[..name.len().min(15)].to_vec();
+    image.comm = comm(&plan.execfn, &image.exe);
 
     // SAFETY: no memory is involved.
     let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);
