@@ -121,7 +121,7 @@ fn programs_are_started_in_any_root_with_their_names() {
         // Options of the environment count; the program does not see them.
         let script = format!(
             "$RQEMU binfmt register; mkdir $TMP/root; cp {} $TMP/root/who; cd $TMP/root
-            (exec -a 'a name' ./who again) | sed "s|$TMP/root|.|"; printf '#!./who\n' >script; chmod +x script; ./script
+            (exec -a 'a name' ./who again) | sed s,$TMP/root,.,; printf '#!./who\n' >script; chmod +x script; ./script
             RQEMU_LOG=unimp chroot $TMP/root /who; RQEMU_LOG=strace ./who 2>&1 >/dev/null | grep -c '^.*write('",
             program.display()
         );
