@@ -129,6 +129,10 @@ static ROWS: &[Row] = &[
         o.strace = true;
         Ok(())
     }, true),
+    row("explain", "EXPLAIN", Nothing, "when a program fails, say why", |o, _| {
+        o.explain = true;
+        Ok(())
+    }, true),
     row("seed", "RAND_SEED", Value("number"), "make random numbers repeatable", |o, v| {
         o.seed = Some(number(v)?);
         Ok(())

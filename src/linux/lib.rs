@@ -12,6 +12,7 @@ pub mod commands;
 pub mod doctor;
 pub mod elf;
 pub mod exec;
+pub mod explain;
 pub mod host;
 pub mod host_vdso;
 pub mod layout;

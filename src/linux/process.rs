@@ -1,5 +1,6 @@
 //! What the threads of a guest process share: the guest, its address space, the engine, the program that was loaded.
 
+use crate::explain;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
 use arch::Guest;
@@ -18,6 +19,8 @@ pub struct Process {
     pub mm: &'static Mm,
     pub engine: Engine,
     pub image: Image,
+    /// Another rqemu has started this one.
+    pub is_child: bool,
     /// Values of QEMU_* and RQEMU_* variables that children must get again.
     pub inherited: Vec<Vec<u8>>,
 }
@@ -62,6 +65,9 @@ impl Process {
 
     /// A line under `-d unimp`.
     pub fn unimp(&self, text: fmt::Arguments) {
+        if self.options.explain {
+            explain::lacks(text.to_string());
+        }
         if self.options.log.has(Log::UNIMP) {
             self.log(text);
         }
@@ -72,12 +78,14 @@ impl Process {
         self.engine.before_fork();
         self.mm.hold();
         crate::sys::hold();
+        explain::hold();
         crate::alloc::hold();
     }
 
     /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
+        explain::release();
         crate::sys::release();
         self.mm.release();
         self.engine.after_fork(child, Some(keep));

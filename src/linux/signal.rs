@@ -7,6 +7,7 @@
 //! exits by the engine; faults of `memory.rs` into EFAULT.
 
 use crate::call;
+use crate::explain;
 use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
@@ -656,6 +657,7 @@ impl Task {
     fn default_action(&mut self, signo: i32) {
         strace_signal::acted(self, signo);
         if kills_by_default(signo) {
+            explain::ended(self, explain::End::Signal(signo));
             stats::tell(self, "killed");
             stored::save(self);
         }
@@ -691,6 +693,7 @@ impl Task {
         let handler = self.actions.get(signo).handler;
         if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
             strace_signal::delivered(self, info);
+            explain::fatal(self, info);
             self.die(signo);
         }
         self.deliver(info, fault);

@@ -18,7 +18,7 @@ use crate::stats;
 use crate::stored::{self, Images};
 use crate::task::Task;
 use crate::vdso;
-use crate::{call, exec};
+use crate::{call, exec, explain};
 use arch::Guest;
 use engine::{Engine, Folder};
 use std::ffi::{CStr, c_char};
@@ -44,6 +44,8 @@ struct Plan {
     /// The program, already open.
     fd: Option<i32>,
     inherited: Vec<Vec<u8>>,
+    /// Another rqemu has started this one.
+    is_child: bool,
     /// Set-id.
     secure: bool,
     /// Limits that the rqemu before this one kept.
@@ -64,9 +66,13 @@ pub unsafe fn main(guests: &'static [&'static Guest], argv: *const *const c_char
             return say.status;
         }
     };
+    let explains = plan.options.explain;
     match prepare(plan, guests) {
         Ok(mut task) => task.run(),
         Err(e) => {
+            if explains {
+                host::write_all(2, explain::not_started(&e).as_bytes());
+            }
             host::write_all(2, format!("rqemu: {e}\n").as_bytes());
             e.status
         }
@@ -128,6 +134,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         path,
         args,
         fd: passed.fd.or(exec_fd),
+        is_child: passed.fd.is_some(),
         inherited: inv.inherited,
         secure,
         limits: passed.limits.take(),
@@ -220,6 +227,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         mm,
         engine: Engine::new(guest, engine_options(&plan.options, cpu, folder), mm),
         image,
+        is_child: plan.is_child,
         inherited: plan.inherited,
         options: plan.options,
     }));
@@ -227,7 +235,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         process.log(format_args!("{}", mm.maps(sp)));
     }
     signal::set_host_mask(!0);
-    signal::start(&actions, process.options.strace);
+    signal::start(&actions, process.options.strace || process.options.explain);
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
     let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);

@@ -197,7 +197,8 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     };
     let row = call.row;
     let values = types::fetch(t.abi().model(), row.params.iter().map(|p| p.ty), words);
-    let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
+    let watched = t.process.options.strace || t.process.options.explain;
+    let texts = watched.then(|| strace::enter(t, call, &values));
     if texts.is_none() {
         direct::judge(t.abi().model(), number, call);
     }
