@@ -20,7 +20,7 @@ const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
 const PROT_EXEC: u32 = libc::PROT_EXEC as u32;
 const PROT_ALL: u32 = PROT_READ | PROT_WRITE | PROT_EXEC;
 /// Room that rqemu's own later mappings have around its first ones.
-const MARGIN: u64 = 1 << 40;
+pub(crate) const MARGIN: u64 = 1 << 40;
 
 /// The limits of an address space.
 #[derive(Clone, Debug)]
