@@ -9,6 +9,7 @@ use crate::host::{self, Errno, Res};
 use crate::loader;
 use crate::memory;
 use crate::proc;
+use crate::seccomp;
 use crate::signal;
 use crate::stats;
 use crate::stored;
@@ -23,12 +24,15 @@ pub struct Passed {
     pub execfn: Option<Vec<u8>>,
     /// Limits that rqemu keeps itself.
     pub limits: Option<Vec<u8>>,
+    /// A file with seccomp filters.
+    pub filters: Option<i32>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
 const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
+const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
 
 /// All variables of this kind begin so. What a guest sets of them itself is dropped.
 const OWN: &[u8] = b"RQEMU_EXEC";
@@ -40,18 +44,21 @@ pub const OWN_NAME: &[u8] = b"rqemu (exec)";
 impl Passed {
     pub fn from_environment(env: &[Vec<u8>]) -> Passed {
         let find = |name: &[u8]| env.iter().find_map(|v| v.strip_prefix(name)).map(<[u8]>::to_vec);
-        let fd = find(FD).and_then(|v| String::from_utf8(v).ok()?.parse().ok());
+        let number = |name: &[u8]| find(name).and_then(|v| String::from_utf8(v).ok()?.parse().ok());
+        let fd = number(FD);
         match fd {
             None => Passed::default(),
-            Some(_) => Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS) },
+            Some(_) => {
+                Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS), filters: number(FILTERS) }
+            }
         }
     }
 
     /// As variables.
     pub fn to_environment(&self) -> Vec<Vec<u8>> {
         let mut env = Vec::new();
-        if let Some(fd) = self.fd {
-            env.push([FD, fd.to_string().as_bytes()].concat());
+        for (name, fd) in [(FD, self.fd), (FILTERS, self.filters)] {
+            env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
         for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
             env.extend(value.as_ref().map(|v| [name, v].concat()));
@@ -311,11 +318,13 @@ fn run_ourselves(
     // A descriptor that survives; the new rqemu closes it.
     let fd = t.host_call(libc::SYS_fcntl, [again.file.0 as u64, libc::F_DUPFD as u64, 3, 0, 0, 0])? as i32;
     let kept = Candidate(fd);
+    let filters = seccomp::pass_on(t)?.map(Candidate);
     let passed = Passed {
         fd: Some(fd),
         argv0: args.first().cloned(),
         execfn: Some(again.execfn.to_vec()),
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
+        filters: filters.as_ref().map(|f| f.0),
     };
     let mut own_args = vec![OWN_NAME.to_vec(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());
@@ -325,7 +334,7 @@ fn run_ourselves(
     stats::tell(t, "execve");
     stored::save(t);
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
-    drop(kept);
+    drop((kept, filters));
     match result {
         // No /proc here, or not our file: the host may know us by binfmt_misc.
         (Errno::ENOENT | Errno::EACCES, _) => Err(run_on_host(t, dir, flags, original).0),
@@ -334,6 +343,10 @@ fn run_ourselves(
 }
 
 fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> (Errno, Buffers) {
+    if t.seat.is_filtered() {
+        t.unimp(format_args!("execve: seccomp filters cannot hold a program that rqemu does not run"));
+        return (Errno::EACCES, buffers);
+    }
     // Most of what a search through PATH tries is not there: no line for that.
     // SAFETY: the kernel reads the string.
     if unsafe { call!(libc::SYS_faccessat, dir, buffers.path.as_ptr(), libc::X_OK) }.is_ok() {

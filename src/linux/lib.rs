@@ -5,6 +5,7 @@
 
 pub mod alloc;
 pub mod binfmt;
+pub mod bpf;
 pub mod cache;
 pub mod calls;
 pub mod cli;
@@ -27,6 +28,7 @@ pub mod perf;
 pub mod proc;
 pub mod process;
 pub mod random;
+pub mod seccomp;
 pub mod siginfo;
 pub mod signal;
 pub mod stack;

@@ -3,6 +3,7 @@
 use crate::explain;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
+use crate::seccomp;
 use arch::Guest;
 use engine::{CodeSource, Cpu, Engine};
 use std::fmt;
@@ -78,6 +79,7 @@ impl Process {
         self.engine.before_fork();
         self.mm.hold();
         crate::sys::hold();
+        seccomp::hold();
         explain::hold();
         crate::alloc::hold();
     }
@@ -86,6 +88,7 @@ impl Process {
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
         explain::release();
+        seccomp::release();
         crate::sys::release();
         self.mm.release();
         self.engine.after_fork(child, Some(keep));

@@ -12,6 +12,7 @@ use crate::options::{Log, Options};
 use crate::perf::Perf;
 use crate::process::{Image, Process};
 use crate::random::Random;
+use crate::seccomp;
 use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
@@ -50,6 +51,8 @@ struct Plan {
     secure: bool,
     /// Limits that the rqemu before this one kept.
     limits: Option<Vec<u8>>,
+    /// Its seccomp filters.
+    filters: Option<i32>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -138,6 +141,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         inherited: inv.inherited,
         secure,
         limits: passed.limits.take(),
+        filters: passed.filters,
     })
 }
 
@@ -237,7 +241,8 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     signal::set_host_mask(!0);
     signal::start(&actions, process.options.strace || process.options.explain);
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
-    let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
+    let filter = plan.filters.and_then(seccomp::take_over);
+    let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE, filter).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);
     for slot in guest.abi.keys.as_flattened().iter().chain(guest.abi.entropy) {
         task.set(*slot, random.number());

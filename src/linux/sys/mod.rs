@@ -46,6 +46,7 @@ mod prelude {
 }
 
 use crate::host::{Errno, Res};
+use crate::seccomp::{self, Judgement};
 use crate::strace;
 use crate::task::Task;
 use arch::Abi;
@@ -186,7 +187,13 @@ pub fn dispatch(t: &mut Task) -> Res {
     let regs = &t.abi().syscall;
     let words = regs.args.map(|slot| t.get(slot));
     // The number is an int: aarch64 reads w8, arm r7.
-    call(t, t.get(regs.number) & 0xffff_ffff, &words)
+    let number = t.get(regs.number) & 0xffff_ffff;
+    if t.seat.is_filtered()
+        && let Judgement::Instead(result) = seccomp::judge(t, number, &words)
+    {
+        return result;
+    }
+    call(t, number, &words)
 }
 
 /// Carries out the call with that number, whose arguments' words are in `words` as the guest's registers hold them.
@@ -219,12 +226,14 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
 /// Takes the locks of this folder, for fork.
 pub(crate) fn hold() {
     fs::HASHED.hold();
+    direct::hold();
     sched::KEPT.hold();
 }
 
 /// Gives them back.
 pub(crate) fn release() {
     sched::KEPT.release();
+    direct::release();
     fs::HASHED.release();
 }
 
