@@ -82,8 +82,8 @@ pub struct Handler {
     pub enabled: bool,
     pub interpreter: String,
     pub flags: String,
-    magic: Vec<u8>,
-    mask: Vec<u8>,
+    pub magic: Vec<u8>,
+    pub mask: Vec<u8>,
 }
 
 impl Handler {

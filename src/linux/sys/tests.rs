@@ -458,7 +458,7 @@ fn tables_are_whole() {
 /// What qemu-user 10 has must be here.
 #[test]
 fn lacking_calls_are_few() {
-    let allowed = "ptrace seccomp rseq userfaultfd memfd_secret remap_file_pages bpf perf_event_open kexec_load kexec_file_load io_getevents \
+    let allowed = "ptrace rseq userfaultfd memfd_secret remap_file_pages bpf perf_event_open kexec_load kexec_file_load io_getevents \
         io_pgetevents io_pgetevents_time64";
     for table in TABLES {
         for (_, name, support) in super::support(table) {
