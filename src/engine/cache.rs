@@ -383,6 +383,19 @@ impl Cache {
         self.unlinked.remove(&slot);
     }
 
+    /// What leads to stored code of `key` leads to the fresh code from now on, if there is some.
+    pub(crate) fn take_over(&mut self, key: Key, source: &dyn CodeSource) {
+        let Some(&n) = self.table.get(&key) else { return };
+        let Some(store) = &mut self.store else { return };
+        let Some((stored, unit, _)) = store.find(key, source) else { return };
+        let slots = store.units[unit].leading_to(stored);
+        let code = self.regions[n as usize].code;
+        for &(slot, _) in &slots {
+            self.set_slot(slot, code);
+        }
+        self.regions[n as usize].incoming.extend(slots);
+    }
+
     pub(crate) fn set_slot(&self, slot: u64, code: u64) {
         match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
             Some(unit) => unit.set_slot(slot, code),

@@ -28,7 +28,9 @@ pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> 
         File::Statm => statm(p.mm.total(), &text(fd)?),
         File::Status => status(&text(fd)?, Some(t)),
         File::Limits => limits(&text(fd)?)?,
-        File::Cpuinfo => (0..processors()).flat_map(|n| (p.cpu.cpuinfo)(n).into_bytes()).collect(),
+        File::Cpuinfo => {
+            (0..processors()).flat_map(|n| (p.engine.guest().cpuinfo)(n, p.cpu.features).into_bytes()).collect()
+        }
     })
 }
 
