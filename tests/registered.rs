@@ -224,3 +224,67 @@ fn the_doctor_tells_what_to_mend() {
         );
     }
 }
+
+/// The steps of `binfmt/action.yml`, run as they stand.
+#[test]
+fn the_action_registers() {
+    if !possible("one") {
+        return;
+    }
+    let text = std::fs::read_to_string(harness::repository().join("binfmt/action.yml")).expect("the action");
+    let steps: Vec<String> = text
+        .split("      run: |\n")
+        .skip(1)
+        .map(|s| s.lines().take_while(|l| l.starts_with("        ")).map(|l| format!("{}\n", l.trim_start())).collect())
+        .collect();
+    assert_eq!(steps.len(), 2, "{text}");
+    let script = format!(
+        "sudo() {{ \"$@\"; }}; out=$(mktemp); export PROGRAM=$RQEMU FOLDER=/nonexistent GITHUB_OUTPUT=$out\n{}\nsed -n 's/^program=//p' $out; \
+         rm $out; GUESTS=arm64\n{}\n$HELLO/aarch64",
+        steps[0], steps[1]
+    );
+    let out = output("one", &script);
+    let first = out.lines().next().unwrap_or_default();
+    assert_eq!(first, std::fs::canonicalize(env!("CARGO_BIN_EXE_rqemu")).expect("rqemu").display().to_string());
+    assert!(out.contains("\"linux/arm64\"") && out.ends_with("Hello from an aarch64 program.\n"), "{out}");
+}
+
+#[test]
+fn the_debian_package() {
+    if harness::find_program("dpkg-deb").is_none() {
+        return harness::leave_out("the Debian package", "no dpkg-deb");
+    }
+    let dir = harness::scratch("deb");
+    let mut build = Command::new(harness::repository().join("binfmt/deb"));
+    build.arg(&dir).env("RQEMU", env!("CARGO_BIN_EXE_rqemu"));
+    let done = harness::run(&mut build, Duration::from_secs(120));
+    assert_eq!(done.end, "exit 0", "{done:?}");
+    let package = dir.join(format!("rqemu_{}_amd64.deb", env!("CARGO_PKG_VERSION")));
+    let told = harness::run(Command::new("dpkg-deb").arg("-c").arg(&package), Duration::from_secs(60));
+    let list = String::from_utf8_lossy(&told.stdout).into_owned();
+    let mut files = vec![
+        "./usr/bin/rqemu\n".to_owned(),
+        "./usr/share/man/man1/rqemu.1.gz\n".into(),
+        "doc/rqemu/copyright\n".into(),
+    ];
+    for guest in GUESTS {
+        files.push(format!("./usr/bin/rqemu-{0} -> rqemu\n", guest.name));
+        files.push(format!("./usr/lib/binfmt.d/rqemu-{}.conf\n", guest.name));
+    }
+    for file in files {
+        assert!(list.contains(&file), "{file} in {list}");
+    }
+    if !possible("one") {
+        return;
+    }
+    let script = format!(
+        "T=$(mktemp -d); trap 'rm -rf $T' EXIT; dpkg-deb -R {} $T; PATH=$T/usr/bin:$PATH; export PATH
+        sh $T/DEBIAN/postinst configure; $HELLO/arm; grep -h '^:' $T/usr/lib/binfmt.d/*.conf | cut -d : -f 2
+        sh $T/DEBIAN/prerm remove; rqemu binfmt status; man -l $T/usr/share/man/man1/rqemu.1.gz 2>/dev/null | grep -c binfmt.register || :",
+        package.display()
+    );
+    let out = output("one", &script);
+    let names: String = GUESTS.iter().map(|g| format!("rqemu-{}\n", g.name)).collect();
+    let none: String = GUESTS.iter().map(|g| format!("{:<12} not registered\n", g.name)).collect();
+    assert!(out.starts_with(&format!("Hello from an arm program.\n{names}{none}")), "{out}");
+}

@@ -231,6 +231,17 @@ fn filter(o: &mut Options, v: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// For the manual page: each option with what it takes, its variable, what it is about.
+pub fn listed_options() -> impl Iterator<Item = (&'static str, Option<&'static str>, String, &'static str)> {
+    ROWS.iter().map(|r| {
+        let takes = match r.takes {
+            Nothing => None,
+            Value(what) => Some(what),
+        };
+        (r.name, takes, format!("QEMU_{}", r.env), r.about)
+    })
+}
+
 /// The text of -h.
 pub fn help(guests: &[&Guest]) -> String {
     use std::fmt::Write;

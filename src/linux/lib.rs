@@ -20,6 +20,7 @@ pub mod layout;
 pub mod loader;
 pub mod lock;
 pub mod log;
+pub mod manual;
 pub mod map;
 pub mod memory;
 pub mod mm;

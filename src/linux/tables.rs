@@ -22,6 +22,7 @@ pub static PRINTS: &[Print] = &[
     Print { name: "guests", about: "a table of the guests and their CPU models", text: guests },
     Print { name: "syscalls", about: "a table of the system calls", text: syscalls },
     Print { name: "binfmt", about: "what to put into /etc/binfmt.d", text: binfmt },
+    Print { name: "man", about: "the manual page", text: crate::manual::page },
 ];
 
 /// The state of each guest, in Markdown.
