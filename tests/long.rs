@@ -12,6 +12,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crate::harness::{self, GUESTS};
 use crate::torture::Verdict;
@@ -165,6 +166,35 @@ fn programs() {
 #[ignore = "tests/run --long python"]
 fn python() {
     run_programs("python", "python");
+}
+
+/// Foreign containers by a Docker engine that runs in namespaces of its own.
+#[test]
+#[ignore = "tests/run --long containers"]
+fn containers() {
+    let progress = Progress::open("containers");
+    let script = harness::repository().join("tests/containers/suite");
+    let mut command = Command::new(harness::repository().join("tests/registered/namespace"));
+    command.arg("many").arg(script).arg(harness::rqemu(&GUESTS[0])).arg(harness::cache());
+    let lacking = ["dockerd", "docker"].into_iter().find(|p| {
+        let found = harness::find_program(p).or_else(|| harness::find_program(&format!("/usr/sbin/{p}")));
+        found.is_none()
+    });
+    // SAFETY: it takes nothing and cannot fail.
+    let root = unsafe { libc::geteuid() } == 0;
+    let done = match lacking {
+        Some(program) => Err(format!("no {program} (Debian: docker.io)")),
+        None if !root => Err("needs root".into()),
+        None => Ok(harness::run(&mut command, Duration::from_secs(1800))),
+    };
+    let text = done
+        .as_ref()
+        .map_or_else(|why| format!("engine\tleft-out\t{why}\n"), |o| String::from_utf8_lossy(&o.stdout).into());
+    let mut cases: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, '\t').collect()).collect();
+    cases.retain(|fields| fields.len() == 3);
+    assert!(!cases.is_empty(), "the suite says nothing: {done:?}");
+    progress.run(&cases, |fields| fields[0].into(), |fields| (fields[1].into(), fields[2].into()));
+    progress.report("containers");
 }
 
 /// 10⁵ mutated ELF files.

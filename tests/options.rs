@@ -128,3 +128,85 @@ fn what_is_wrong_is_one_line_and_a_status() {
         assert!(got.stdout.is_empty());
     }
 }
+
+/// A processor without what generated code takes for granted is served by the interpreter.
+#[test]
+fn without_avx2_programs_are_interpreted() {
+    for guest in GUESTS {
+        for (features, translated) in [("avx2", true), ("-avx2", false)] {
+            let got = greet(guest, &["-cache", "off", "-host-features", features, "-d", "out_asm"]);
+            assert!(text(&got.stdout).starts_with("Hello from"), "{got:?}");
+            assert_eq!(!got.stderr.is_empty(), translated, "{features}: {}", text(&got.stderr));
+        }
+    }
+}
+
+/// `-explain` for a program of these lines of C.
+fn explained(guest: &Guest, name: &str, body: &str) -> Option<(String, String)> {
+    let Some(compiler) = harness::find_program(&format!("{}-gcc", guest.triplets[0])) else {
+        harness::leave_out("-explain", "no cross compiler (tests/setup host)");
+        return None;
+    };
+    let dir = harness::scratch("explain");
+    let (source, program) = (dir.join(format!("{name}.c")), dir.join(format!("{name}.{}", guest.name)));
+    fs::write(
+        &source,
+        format!("#include <fcntl.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} }}\n"),
+    )
+    .unwrap();
+    harness::compile(&compiler, &["-static", "-O1", "-w"], &source, &program).expect(name);
+    let mut command = Command::new(harness::rqemu(guest));
+    let got = harness::run(command.args(["-cache", "off", "-explain"]).arg(program), Duration::from_secs(20));
+    Some((got.end, text(&got.stderr)))
+}
+
+#[test]
+fn failures_are_explained() {
+    for guest in GUESTS {
+        for (name, body, end, parts) in [
+            ("good", "open(\"/nonexistent.so\", 0);", "exit 0", &[][..]),
+            (
+                "crash",
+                "*(volatile char *)(long)getppid() = 0;",
+                "signal 11",
+                &["was killed by SIGSEGV", "signal:  SIGSEGV at 0x", "/crash.", "(no memory)", "strb"],
+            ),
+            ("lack", "syscall(5000); exit(3);", "exit 3", &["status 3", "lacking: system call 5000"]),
+            (
+                "library",
+                "open(\"/nonexistent.so\", 0); exit(4);",
+                "exit 4",
+                &["-1 ENOENT", "cause:   a shared library"],
+            ),
+            ("own", "exit(5);", "exit 5", &["status 5", "the program's own"]),
+            ("aborts", "abort();", "signal 6", &["was killed by SIGABRT"]),
+        ] {
+            let Some((got, said)) = explained(guest, name, body) else { return };
+            assert_eq!((got.as_str(), said.is_empty()), (end, parts.is_empty()), "{name}: {said}");
+            parts.iter().for_each(|part| assert!(said.contains(part), "{name}: {part} in {said}"));
+        }
+    }
+}
+
+#[test]
+fn programs_that_cannot_start_are_explained() {
+    let dir = harness::scratch("explain");
+    let of_vax = dir.join("vax");
+    let mut elf = fs::read(harness::repository().join("tests/programs/hello/aarch64")).unwrap();
+    elf[18] = 75;
+    fs::write(&of_vax, elf).unwrap();
+    fs::write(dir.join("words"), "no program\n").unwrap();
+    for (program, part) in [
+        (env!("CARGO_BIN_EXE_rqemu").to_owned(), "a program of this machine"),
+        (of_vax.display().to_string(), "no guest for its processor"),
+        ("/nonexistent/program".into(), "no such file"),
+        (dir.join("words").display().to_string(), "neither an ELF file nor a script"),
+    ] {
+        let got = harness::run(
+            Command::new(env!("CARGO_BIN_EXE_rqemu")).args(["-explain", &program]),
+            Duration::from_secs(20),
+        );
+        let said = text(&got.stderr);
+        assert!(said.contains("rqemu: explain: ") && said.contains(part), "{program}: {said}");
+    }
+}

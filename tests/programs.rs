@@ -167,3 +167,37 @@ fn tasks() {
     let _alone = harness::alone();
     harness::judge("programs", &cases("cases", false), Case::title, check);
 }
+
+/// What ps and pgrep say of other processes: what they would on a machine of the guest's kind. The reference shows itself.
+#[test]
+fn processes_see_each_other() {
+    let script = r#"
+        cd /tmp; printf '#!/bin/sh\nread x\n' >script; chmod +x script; mkfifo hold; exec 3<>hold
+        sleep 77 & first=$!; bash -c 'exec -a renamed sleep 78' & ./script <hold & sleep 1
+        ps -e -o comm=,args= | grep -E '^(sleep|script|renamed)' | sort
+        pgrep -x sleep | wc -l; pgrep -f '^renamed 78' | wc -l; pgrep -x script | wc -l; pgrep -f '^[^ ]*rqemu' | wc -l
+        for p in $(pgrep -x sleep); do readlink /proc/$p/exe; stat -Lc %n%s /proc/$p/exe | sed 's,/proc/[0-9]*,,'; done | sort -u
+        ls -l /proc/$(pgrep -x script)/exe | sed 's/.* -> //'; grep -c rqemu /proc/$(pgrep -x script)/maps; stat -Lc /exe%s /usr/bin/sleep
+        pkill -f '^sleep 77$'; wait $first; echo $?; pkill sleep; pkill script
+    "#;
+    let _alone = harness::alone();
+    for guest in GUESTS {
+        let arch = guest.roots[0];
+        let Some(root) = usable_root(guest, arch) else { continue };
+        for handler in ["alone", "registered"] {
+            let script = format!("{PRELUDE}{script}");
+            let got = harness::run(
+                &mut enter(&root, guest, handler, &harness::rqemu(guest), &script),
+                Duration::from_secs(60),
+            );
+            let out = String::from_utf8_lossy(&got.stdout).into_owned();
+            let size = out.lines().rev().nth(1).unwrap_or_default();
+            let shell = fs::read_link(root.join("bin/sh")).expect("a shell");
+            let expected = format!(
+                "script          /bin/sh ./script\nsleep           renamed 78\nsleep           sleep 77\n2\n1\n1\n0\n{size}\n/usr/bin/sleep\n/usr/bin/{}\n0\n{size}\n143\n",
+                shell.display()
+            );
+            assert_eq!(out, expected, "{arch}, {handler}: {}", String::from_utf8_lossy(&got.stderr));
+        }
+    }
+}

@@ -21,6 +21,7 @@ mod models;
 mod options;
 mod programs;
 mod reference;
+mod registered;
 mod tables;
 mod tidy;
 mod torture;

@@ -1,7 +1,7 @@
 //! The command line: QEMU's options for user mode with their environment variables, as rows. Options have one dash (two are taken too) and
 //! end at the program's name.
 
-use crate::cache;
+use crate::commands;
 use crate::options::{Log, Options};
 use crate::tables::PRINTS;
 use arch::Guest;
@@ -129,6 +129,10 @@ static ROWS: &[Row] = &[
         o.strace = true;
         Ok(())
     }, true),
+    row("explain", "EXPLAIN", Nothing, "when a program fails, say why", |o, _| {
+        o.explain = true;
+        Ok(())
+    }, true),
     row("seed", "RAND_SEED", Value("number"), "make random numbers repeatable", |o, v| {
         o.seed = Some(number(v)?);
         Ok(())
@@ -145,7 +149,7 @@ static ROWS: &[Row] = &[
         o.cache_size = Some(size(v)?);
         Ok(())
     }, true),
-    row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these (avx2: the least), or all but `-name`s", |o, v| {
+    row("host-features", "HOST_FEATURES", Value("list"), "of the host use only these, or all but `-name`s (without avx2 programs are interpreted)", |o, v| {
         o.features = Some(engine::Features::detect().masked(&text(v)?)?);
         Ok(())
     }, true),
@@ -227,6 +231,17 @@ fn filter(o: &mut Options, v: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// For the manual page: each option with what it takes, its variable, what it is about.
+pub fn listed_options() -> impl Iterator<Item = (&'static str, Option<&'static str>, String, &'static str)> {
+    ROWS.iter().map(|r| {
+        let takes = match r.takes {
+            Nothing => None,
+            Value(what) => Some(what),
+        };
+        (r.name, takes, format!("QEMU_{}", r.env), r.about)
+    })
+}
+
 /// The text of -h.
 pub fn help(guests: &[&Guest]) -> String {
     use std::fmt::Write;
@@ -252,7 +267,7 @@ pub fn help(guests: &[&Guest]) -> String {
         let _ = writeln!(t, "  {:<22} {:<22} {}", format!("-{}", p.name), "", p.about);
     }
     t += "\nCommands:\n";
-    t += &cache::help();
+    t += &commands::help();
     let _ =
         writeln!(t, "\nProcessors: {}. The names rqemu-<processor>, qemu-<processor> insist on one.", names.join(", "));
     t
@@ -310,6 +325,11 @@ pub struct Start {
     pub for_program: bool,
 }
 
+/// Whether words before the program may be options.
+fn takes_options(start: Start) -> bool {
+    !start.secure && !start.for_program
+}
+
 /// Reads environment and arguments.
 pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start: Start) -> Result<Invocation, Say> {
     let mut inv = Invocation { guest: args.first().and_then(|a| guest_of_name(a, guests)), ..Invocation::default() };
@@ -325,7 +345,7 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
         }
     }
     let mut rest = args.get(1..).unwrap_or_default();
-    while let Some(arg) = rest.first().filter(|a| !start.for_program && a.starts_with(b"-") && a.len() > 1) {
+    while let Some(arg) = rest.first().filter(|a| takes_options(start) && a.starts_with(b"-") && a.len() > 1) {
         rest = &rest[1..];
         let name = arg.strip_prefix(b"--").or_else(|| arg.strip_prefix(b"-")).unwrap_or(arg);
         match name {
@@ -361,8 +381,8 @@ pub fn parse(args: &[Vec<u8>], env: &[Vec<u8>], guests: &[&'static Guest], start
         return Err(fail("rqemu: no program given (see rqemu -h)\n"));
     }
     if inv.guest.is_none()
-        && !start.for_program
-        && let Some(say) = cache::command(rest, &inv.options, env)
+        && takes_options(start)
+        && let Some(say) = commands::command(rest, &inv.options, env, guests)
     {
         return Err(say);
     }

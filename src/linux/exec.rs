@@ -9,6 +9,7 @@ use crate::host::{self, Errno, Res};
 use crate::loader;
 use crate::memory;
 use crate::proc;
+use crate::seccomp;
 use crate::signal;
 use crate::stats;
 use crate::stored;
@@ -23,28 +24,41 @@ pub struct Passed {
     pub execfn: Option<Vec<u8>>,
     /// Limits that rqemu keeps itself.
     pub limits: Option<Vec<u8>>,
+    /// A file with seccomp filters.
+    pub filters: Option<i32>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
 const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
+const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
+
+/// All variables of this kind begin so. What a guest sets of them itself is dropped.
+const OWN: &[u8] = b"RQEMU_EXEC";
+
+/// argv[0] of a rqemu that another one starts. Nobody else's: by it a rqemu that runs with rights that its user has not got (AT_SECURE) knows that its
+/// variables come from a rqemu with these rights, and not from the user. The kernel starts us by an absolute path (binfmt_misc).
+pub const OWN_NAME: &[u8] = b"rqemu (exec)";
 
 impl Passed {
     pub fn from_environment(env: &[Vec<u8>]) -> Passed {
         let find = |name: &[u8]| env.iter().find_map(|v| v.strip_prefix(name)).map(<[u8]>::to_vec);
-        let fd = find(FD).and_then(|v| String::from_utf8(v).ok()?.parse().ok());
+        let number = |name: &[u8]| find(name).and_then(|v| String::from_utf8(v).ok()?.parse().ok());
+        let fd = number(FD);
         match fd {
             None => Passed::default(),
-            Some(_) => Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS) },
+            Some(_) => {
+                Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS), filters: number(FILTERS) }
+            }
         }
     }
 
     /// As variables.
     pub fn to_environment(&self) -> Vec<Vec<u8>> {
         let mut env = Vec::new();
-        if let Some(fd) = self.fd {
-            env.push([FD, fd.to_string().as_bytes()].concat());
+        for (name, fd) in [(FD, self.fd), (FILTERS, self.filters)] {
+            env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
         for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
             env.extend(value.as_ref().map(|v| [name, v].concat()));
@@ -128,8 +142,8 @@ impl Drop for Candidate {
 /// What there is to execute.
 enum What {
     /// A program of one of our guests.
-    Guest(&'static arch::Guest, Candidate),
-    /// The host's affair: its own programs, files that we may not read, set-id programs.
+    Guest(Candidate),
+    /// The host's affair: its own programs, files that we may not read.
     Host,
 }
 
@@ -163,9 +177,27 @@ fn open(t: &Task, dir: i32, path: &[u8], flags: i32) -> Result<Option<Candidate>
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG || executable != Ok(0) {
         return Err(Errno::EACCES);
     }
-    // A set-id program gains its rights from the kernel only.
-    let gains = stat.st_mode & libc::S_ISUID != 0 || stat.st_mode & (libc::S_ISGID | 0o10) == libc::S_ISGID | 0o10;
-    Ok(if gains { None } else { Some(file) })
+    Ok(Some(file))
+}
+
+/// Whether a program gains rights by being started: from the kernel only, if binfmt_misc knows rqemu with the flag C.
+fn gains_rights(file: &Candidate) -> bool {
+    // SAFETY: all zero is a stat; the kernel writes it, and reads strings; prctl and the ids take numbers.
+    unsafe {
+        if call!(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == Ok(1) {
+            return false;
+        }
+        let mut stat: libc::stat = std::mem::zeroed();
+        if call!(libc::SYS_fstat, file.0, &raw mut stat).is_err() {
+            return false;
+        }
+        let user = stat.st_mode & libc::S_ISUID != 0 && call!(libc::SYS_geteuid) != Ok(stat.st_uid.into());
+        let group = stat.st_mode & (libc::S_ISGID | 0o10) == libc::S_ISGID | 0o10
+            && call!(libc::SYS_getegid) != Ok(stat.st_gid.into());
+        let capable =
+            || call!(libc::SYS_fgetxattr, file.0, c"security.capability".as_ptr(), 0, 0).is_ok_and(|length| length > 0);
+        user || group || capable()
+    }
 }
 
 const OPEN_FLAGS: u64 = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
@@ -173,7 +205,8 @@ const OPEN_FLAGS: u64 = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | l
 /// execve(2) and execveat(2). Returns only with an error.
 pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags: i32) -> Res {
     let mut args = read_strings(t, argv)?;
-    let env = read_strings(t, envp)?;
+    let mut env = read_strings(t, envp)?;
+    env.retain(|v| !v.starts_with(OWN));
     if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
         return Err(Errno::EINVAL);
     }
@@ -183,10 +216,10 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
     if args.is_empty() {
         args.push(Vec::new());
     }
-    let path = proc::own_executable(t, dir, &path).unwrap_or(path);
     let name = name_of(dir, &path);
+    let path = proc::own_executable(t, dir, &path).unwrap_or(path);
     let original = Buffers::new(&path, &args, &with_settings(t, env.clone()));
-    let mut program = name.clone();
+    let mut program = name_of(dir, &path);
     let mut what = examine(t, open(t, dir, &path, flags)?)?;
     let mut from_script = false;
     for depth in 0.. {
@@ -200,12 +233,13 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
         what = examine(t, open(t, libc::AT_FDCWD, &program, 0)?)?;
     }
     match what {
-        Examined::Program(What::Guest(guest, file)) => {
-            let again = Again { guest, program: &program, execfn: &name, file: &file };
+        Examined::Program(What::Guest(file)) => {
+            let again =
+                Again { program: &program, execfn: &name, file: &file, gains: !from_script && gains_rights(&file) };
             run_ourselves(t, &again, &args, env, original, dir, flags)
         }
         // The host follows `#!` itself, from the file that was asked for.
-        Examined::Program(What::Host) => run_on_host(t, dir, flags, original),
+        Examined::Program(What::Host) => Err(run_on_host(t, dir, flags, original).0),
         Examined::Script(..) if from_script => Err(Errno::ELOOP),
         Examined::Script(..) => Err(Errno::ENOEXEC),
     }
@@ -226,8 +260,8 @@ fn examine_head(t: &Task, file: Candidate) -> Result<Examined, Errno> {
         Some(Err(_)) => return Err(Errno::ENOEXEC),
         None => {}
     }
-    let guest = elf::header(head).ok().and_then(|h| t.process.guests.iter().find(|g| h.is_for(&g.elf)));
-    Ok(Examined::Program(guest.map_or(What::Host, |g| What::Guest(g, file))))
+    let is_guests = elf::header(head).is_ok_and(|h| t.process.guests.iter().any(|g| h.is_for(&g.elf)));
+    Ok(Examined::Program(if is_guests { What::Guest(file) } else { What::Host }))
 }
 
 fn examine(t: &Task, file: Option<Candidate>) -> Result<Examined, Errno> {
@@ -254,10 +288,11 @@ fn with_settings(t: &Task, mut env: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 
 /// What is to be run by another rqemu.
 struct Again<'a> {
-    guest: &'static arch::Guest,
     program: &'a [u8],
     execfn: &'a [u8],
     file: &'a Candidate,
+    /// It is set-id, or has capabilities.
+    gains: bool,
 }
 
 fn run_ourselves(
@@ -269,16 +304,29 @@ fn run_ourselves(
     dir: i32,
     flags: i32,
 ) -> Res {
+    let original = if again.gains {
+        match run_on_host(t, dir, flags, original) {
+            (Errno::ENOEXEC, original) => {
+                t.unimp(format_args!("execve: set-id without a registration with the flag C: it gains no rights"));
+                original
+            }
+            (e, _) => return Err(e),
+        }
+    } else {
+        original
+    };
     // A descriptor that survives; the new rqemu closes it.
     let fd = t.host_call(libc::SYS_fcntl, [again.file.0 as u64, libc::F_DUPFD as u64, 3, 0, 0, 0])? as i32;
     let kept = Candidate(fd);
+    let filters = seccomp::pass_on(t)?.map(Candidate);
     let passed = Passed {
         fd: Some(fd),
         argv0: args.first().cloned(),
         execfn: Some(again.execfn.to_vec()),
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
+        filters: filters.as_ref().map(|f| f.0),
     };
-    let mut own_args = vec![format!("rqemu-{}", again.guest.name).into_bytes(), again.program.to_vec()];
+    let mut own_args = vec![OWN_NAME.to_vec(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());
     let mut own_env = with_settings(t, env);
     own_env.extend(passed.to_environment());
@@ -286,15 +334,19 @@ fn run_ourselves(
     stats::tell(t, "execve");
     stored::save(t);
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
-    drop(kept);
+    drop((kept, filters));
     match result {
         // No /proc here, or not our file: the host may know us by binfmt_misc.
-        Err(Errno::ENOENT | Errno::EACCES) => run_on_host(t, dir, flags, original),
-        other => other,
+        (Errno::ENOENT | Errno::EACCES, _) => Err(run_on_host(t, dir, flags, original).0),
+        (e, _) => Err(e),
     }
 }
 
-fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
+fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> (Errno, Buffers) {
+    if t.seat.is_filtered() {
+        t.unimp(format_args!("execve: seccomp filters cannot hold a program that rqemu does not run"));
+        return (Errno::EACCES, buffers);
+    }
     // Most of what a search through PATH tries is not there: no line for that.
     // SAFETY: the kernel reads the string.
     if unsafe { call!(libc::SYS_faccessat, dir, buffers.path.as_ptr(), libc::X_OK) }.is_ok() {
@@ -304,8 +356,8 @@ fn run_on_host(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     replace(t, dir, flags, buffers)
 }
 
-/// The host's execve, with the guest's mask and ignored signals as the new program is to find them.
-fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
+/// The host's execve, with the guest's mask and ignored signals as the new program is to find them. It comes back with an error only.
+fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> (Errno, Buffers) {
     let b = t.exec.insert(buffers);
     let args = [dir as u64, b.path.as_ptr() as u64, b.argv.as_ptr() as u64, b.envp.as_ptr() as u64, flags as u64, 0];
     signal::before_exec(&t.actions, t.mask);
@@ -316,6 +368,5 @@ fn replace(t: &mut Task, dir: i32, flags: i32, buffers: Buffers) -> Res {
     };
     signal::after_exec(&t.actions);
     t.inbox.forget_host_mask();
-    t.exec = None;
-    result
+    (result.err().unwrap_or(Errno::EIO), t.exec.take().unwrap_or_default())
 }

@@ -22,7 +22,7 @@ const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
 const PROT_EXEC: u32 = libc::PROT_EXEC as u32;
 const PROT_ALL: u32 = PROT_READ | PROT_WRITE | PROT_EXEC;
 /// Room that rqemu's own later mappings have around its first ones.
-const MARGIN: u64 = 1 << 40;
+pub(crate) const MARGIN: u64 = 1 << 40;
 
 /// The limits of an address space.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ fn own_ranges() -> Vec<(u64, u64)> {
     let Ok(text) = host::read_file(b"/proc/self/maps") else {
         // Without /proc: where the stack and this code are.
         let (stack, code) = (0u8, own_ranges as *const () as u64);
-        return vec![(&raw const stack as u64, &raw const stack as u64), (code, code)];
+        return [&raw const stack as u64, code].map(|at| at & !(PAGE - 1)).map(|page| (page, page + PAGE)).to_vec();
     };
     let mut list = Vec::new();
     for line in text.split(|b| *b == b'\n') {

@@ -86,6 +86,8 @@ pub struct Options {
     pub one_insn: bool,
     /// `-tb-size`, in bytes.
     pub code_size: Option<u64>,
+    /// `-explain`
+    pub explain: bool,
     /// `-seed`
     pub seed: Option<u64>,
     /// `-hot`; Some(None): never.

@@ -1,7 +1,9 @@
 //! What the threads of a guest process share: the guest, its address space, the engine, the program that was loaded.
 
+use crate::explain;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
+use crate::seccomp;
 use arch::Guest;
 use engine::{CodeSource, Cpu, Engine};
 use std::fmt;
@@ -18,6 +20,8 @@ pub struct Process {
     pub mm: &'static Mm,
     pub engine: Engine,
     pub image: Image,
+    /// Another rqemu has started this one.
+    pub is_child: bool,
     /// Values of QEMU_* and RQEMU_* variables that children must get again.
     pub inherited: Vec<Vec<u8>>,
 }
@@ -62,6 +66,9 @@ impl Process {
 
     /// A line under `-d unimp`.
     pub fn unimp(&self, text: fmt::Arguments) {
+        if self.options.explain {
+            explain::lacks(text.to_string());
+        }
         if self.options.log.has(Log::UNIMP) {
             self.log(text);
         }
@@ -72,12 +79,16 @@ impl Process {
         self.engine.before_fork();
         self.mm.hold();
         crate::sys::hold();
+        seccomp::hold();
+        explain::hold();
         crate::alloc::hold();
     }
 
     /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
+        explain::release();
+        seccomp::release();
         crate::sys::release();
         self.mm.release();
         self.engine.after_fork(child, Some(keep));

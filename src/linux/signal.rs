@@ -8,6 +8,7 @@
 
 use crate::call;
 use crate::compat;
+use crate::explain;
 use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
@@ -658,6 +659,7 @@ impl Task {
     fn default_action(&mut self, signo: i32) {
         strace_signal::acted(self, signo);
         if kills_by_default(signo) {
+            explain::ended(self, explain::End::Signal(signo));
             stats::tell(self, "killed");
             stored::save(self);
         }
@@ -693,6 +695,7 @@ impl Task {
         let handler = self.actions.get(signo).handler;
         if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
             strace_signal::delivered(self, info);
+            explain::fatal(self, info);
             self.die(signo);
         }
         self.deliver(info, fault);

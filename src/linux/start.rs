@@ -12,13 +12,14 @@ use crate::options::{Log, Options};
 use crate::perf::Perf;
 use crate::process::{Image, Process};
 use crate::random::Random;
+use crate::seccomp;
 use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
 use crate::stored::{self, Images};
 use crate::task::Task;
 use crate::vdso;
-use crate::{call, exec};
+use crate::{call, exec, explain};
 use arch::Guest;
 use engine::{Engine, Folder};
 use std::ffi::{CStr, c_char};
@@ -45,10 +46,14 @@ struct Plan {
     /// The program, already open.
     fd: Option<i32>,
     inherited: Vec<Vec<u8>>,
+    /// Another rqemu has started this one.
+    is_child: bool,
     /// Set-id.
     secure: bool,
     /// Limits that the rqemu before this one kept.
     limits: Option<Vec<u8>>,
+    /// Its seccomp filters.
+    filters: Option<i32>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -65,9 +70,13 @@ pub unsafe fn main(guests: &'static [&'static Guest], argv: *const *const c_char
             return say.status;
         }
     };
+    let explains = plan.options.explain;
     match prepare(plan, guests) {
         Ok(mut task) => task.run(),
         Err(e) => {
+            if explains {
+                host::write_all(2, explain::not_started(&e).as_bytes());
+            }
             host::write_all(2, format!("rqemu: {e}\n").as_bytes());
             e.status
         }
@@ -98,10 +107,12 @@ fn auxval(kind: u64) -> Option<u64> {
 /// Reads arguments and environment.
 fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) -> Result<Plan, cli::Say> {
     let secure = auxval(libc::AT_SECURE).is_some_and(|v| v != 0);
-    let mut passed = exec::Passed::from_environment(if secure { &[] } else { &env });
+    let by_ourselves = args.first().is_some_and(|a| a == exec::OWN_NAME);
+    let exec_fd = auxval(libc::AT_EXECFD).map(|fd| fd as i32);
+    let trusted = by_ourselves && exec_fd.is_none();
+    let mut passed = exec::Passed::from_environment(if secure && !trusted { &[] } else { &env });
     let keeps_argv0 = auxval(libc::AT_FLAGS).is_some_and(|f| f & AT_FLAGS_PRESERVE_ARGV0 != 0)
         || args.first().is_some_and(|a| a.ends_with(b"-binfmt-P"));
-    let exec_fd = auxval(libc::AT_EXECFD).map(|fd| fd as i32);
     let for_program = keeps_argv0 || exec_fd.is_some() || passed.fd.is_some();
     if args.is_empty() {
         args.push(b"rqemu".to_vec());
@@ -115,17 +126,23 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
     if let Some(argv0) = passed.argv0.take().or_else(|| inv.options.argv0.clone()) {
         args[0] = argv0;
     }
+    // The kernel knows the name even of a script whose interpreter we are to run.
+    let kernels = || auxval(libc::AT_EXECFN).filter(|_| keeps_argv0 || exec_fd.is_some());
+    // SAFETY: the kernel's string on our own stack.
+    let kernels = || kernels().map(|at| unsafe { CStr::from_ptr(at as *const c_char) }.to_bytes().to_vec());
     Ok(Plan {
         env: cli::guest_environment(&env, &inv.options),
         options: inv.options,
         guest: inv.guest,
-        execfn: passed.execfn.take().unwrap_or_else(|| path.clone()),
+        execfn: passed.execfn.take().or_else(kernels).unwrap_or_else(|| path.clone()),
         path,
         args,
         fd: passed.fd.or(exec_fd),
+        is_child: passed.fd.is_some(),
         inherited: inv.inherited,
         secure,
         limits: passed.limits.take(),
+        filters: passed.filters,
     })
 }
 
@@ -209,6 +226,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         mm,
         engine: Engine::new(guest, engine_options(&plan.options, cpu, folder), mm),
         image,
+        is_child: plan.is_child,
         inherited: plan.inherited,
         options: plan.options,
     }));
@@ -216,9 +234,10 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         process.log(format_args!("{}", mm.maps(sp)));
     }
     signal::set_host_mask(!0);
-    signal::start(&actions, process.options.strace);
+    signal::start(&actions, process.options.strace || process.options.explain);
     let error = |e| LoadError::errno(&exe.path, "cannot start", e);
-    let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE).map_err(error)?;
+    let filter = plan.filters.and_then(seccomp::take_over);
+    let mut task = Task::first(process, actions, mask & !signal::UNBLOCKABLE, filter).map_err(error)?;
     (guest.reset)(task.cpu_mut().state_mut(), cpu);
     for slot in guest.abi.keys.as_flattened().iter().chain(guest.abi.entropy) {
         task.set(*slot, random.number());
@@ -230,14 +249,15 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
 
 fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Folder>) -> engine::Options {
     let default = engine::Options::default();
+    let host = options.features.unwrap_or(default.host);
     engine::Options {
         features: cpu.features,
         max_insns: if options.one_insn { 1 } else { default.max_insns },
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
-        interpret: options.interpret,
+        interpret: options.interpret || !host.avx2,
         hot: options.hot.unwrap_or(default.hot).filter(|_| !options.one_insn && !options.log.has(Log::NOCHAIN)),
         store,
-        host: options.features.unwrap_or(default.host),
+        host,
         stats: stats::wanted(options),
         calls: &crate::sys::direct::CALLS,
         profile: options.perfmap || options.jitdump,
@@ -328,6 +348,15 @@ fn real_path(fd: i32, path: &[u8]) -> Vec<u8> {
     // SAFETY: the kernel writes into the buffer.
     let n = unsafe { call!(libc::SYS_getcwd, cwd.as_mut_ptr(), cwd.len()) }.unwrap_or(1) as usize;
     [&cwd[..n - 1], b"/", path].concat()
+}
+
+/// The name that the kernel gives a process: the end of the name that it was started by (a script's, not its interpreter's), or of its file if that was
+/// a descriptor.
+fn comm(execfn: &[u8], exe: &[u8]) -> Vec<u8> {
+    let by_descriptor = execfn.strip_prefix(b"/dev/fd/").is_some_and(|n| n.iter().all(u8::is_ascii_digit));
+    let name = if by_descriptor { exe } else { execfn };
+    let name = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    name[..name.len().min(15)].to_vec()
 }
 
 /// Where the pieces of the address space go.
@@ -421,8 +450,7 @@ fn build_image(
     let error = |e| LoadError::errno(&path, "cannot load", e);
     let places = places(plan, guest, mm, random);
     let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
-    let name = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-    image.comm = name[..name.len().min(15)].to_vec();
+    image.comm = comm(&plan.execfn, &image.exe);
 
     // SAFETY: no memory is involved.
     let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);

@@ -1,6 +1,7 @@
 //! `-strace`: a line per system call in the manner of strace(1), printed from the rows' types. With the pid in front, as `strace -f -o` does.
 //! What the kernel reads is printed as it stood at entry, what it writes as it stands at the end.
 
+use crate::explain;
 use crate::host::{self, Errno, Res};
 use crate::layout::{Layout, Place, load};
 use crate::memory;
@@ -14,30 +15,33 @@ use std::fmt::Write;
 /// How much of a buffer is shown, and how many elements of an array.
 const SHOWN: usize = 32;
 
-/// Prints what is known when a call begins: a line at once for calls that may not come back, otherwise the arguments for [`leave`].
+/// What is known when a call begins, for [`leave`]. Under `-strace` it prints a line at once for calls that may not come back.
 pub fn enter(t: &Task, call: &Call, values: &Values) -> Vec<Option<String>> {
     let texts = before(t.abi().model(), call.row.params, values);
-    if call.row.result == Ret::Never {
+    if call.row.result == Ret::Never && t.process.options.strace {
         let shown: Vec<_> = texts.iter().map(|s| s.as_deref().unwrap_or("?")).collect();
         t.log(format_args!("{} {}({}) = ?", host::gettid(), call.name, shown.join(", ")));
     }
     texts
 }
 
-/// Prints the call's line.
+/// The call's line; under `-strace` it is printed, under `-explain` noted.
 pub fn leave(t: &Task, call: &Call, values: &Values, texts: Vec<Option<String>>, result: Res) {
-    let tid = host::gettid();
-    match (call.row.result, result) {
-        (Ret::Never, Err(Errno::JUST_RETURN)) => {}
-        (Ret::Never, _) => {
-            t.log(format_args!("{tid} <... {} resumed>) = {}", call.name, result_text(Ret::Zero, result)))
-        }
+    let line = match (call.row.result, result) {
+        (Ret::Never, Err(Errno::JUST_RETURN)) => return,
+        (Ret::Never, _) => format!("<... {} resumed>) = {}", call.name, result_text(Ret::Zero, result)),
         (ret, _) => {
             let arguments = after(t.abi().model(), call.row.params, values, texts, result);
             // strace aligns results at column 40.
             let pad = 40usize.saturating_sub(arguments.len() + call.name.len() + 2);
-            t.log(format_args!("{tid} {}({arguments}){:pad$} = {}", call.name, "", result_text(ret, result)));
+            format!("{}({arguments}){:pad$} = {}", call.name, "", result_text(ret, result))
         }
+    };
+    if t.process.options.strace {
+        t.log(format_args!("{} {line}", host::gettid()));
+    }
+    if t.process.options.explain {
+        explain::call_ended(call.name, result, line);
     }
 }
 

@@ -2,6 +2,7 @@
 //! Each comes from the rows that the program works with; a test compares them with README, `docs/` and `binfmt/`.
 //! Not here: the help texts of the command line (`cli.rs`).
 
+use crate::binfmt as registration;
 use crate::sys::{self, Support};
 use arch::{Elf, Guest};
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub static PRINTS: &[Print] = &[
     Print { name: "guests", about: "a table of the guests and their CPU models", text: guests },
     Print { name: "syscalls", about: "a table of the system calls", text: syscalls },
     Print { name: "binfmt", about: "what to put into /etc/binfmt.d", text: binfmt },
+    Print { name: "man", about: "the manual page", text: crate::manual::page },
 ];
 
 /// The state of each guest, in Markdown.
@@ -110,71 +112,11 @@ pub fn syscalls(guests: &[&Guest]) -> String {
     t
 }
 
-/// Where the registrations look for rqemu: a link to it, or a copy, by the guest's name.
-const INSTALLED: &str = "/usr/bin/rqemu-";
-
-/// Lines in the format of man 5 binfmt.d. F: the kernel opens rqemu when it is told of it, so that it is found in any root. P: the program's
-/// argv[0] is handed over.
+/// Lines in the format of man 5 binfmt.d.
 pub fn binfmt(guests: &[&Guest]) -> String {
-    let line = |g: &&Guest| {
-        let bytes = pattern(&g.elf);
-        let hex = |part: fn(&(u8, u8)) -> u8| bytes.iter().map(|b| format!("\\x{:02x}", part(b))).collect::<String>();
-        let (magic, mask) = (hex(|b| b.0), hex(|b| b.1));
-        format!(
-            "# {0} programs, by rqemu. Printed by rqemu-{0} -binfmt.\n:rqemu-{0}:M::{magic}:{mask}:{INSTALLED}{0}:PF\n",
-            g.name
-        )
+    let text = |g: &&Guest| {
+        let line = registration::line(g, &format!("{}{}", registration::INSTALLED, g.name), registration::FLAGS);
+        format!("# {0} programs, by rqemu. Printed by rqemu-{0} -binfmt.\n{line}\n", g.name)
     };
-    guests.iter().map(line).collect()
-}
-
-/// The start of an executable of this kind: for each byte its value, and the bits of it that count. As the kernel, it looks neither at the
-/// OS ABI nor at what follows it in e_ident.
-fn pattern(elf: &Elf) -> Vec<(u8, u8)> {
-    let mut bytes = vec![(0, 0); 52];
-    let mut put = |at: usize, len: usize, value: u32, mask: u32| {
-        for i in 0..len {
-            let shift = 8 * if elf.big_endian { len - 1 - i } else { i };
-            bytes[at + i] = ((value >> shift) as u8, (mask >> shift) as u8);
-        }
-    };
-    for (at, byte) in b"\x7fELF".iter().enumerate() {
-        put(at, 1, u32::from(*byte), 0xff);
-    }
-    // EI_CLASS, EI_DATA, EI_VERSION (man 5 elf).
-    put(4, 1, if elf.class == 32 { 1 } else { 2 }, 0xff);
-    put(5, 1, if elf.big_endian { 2 } else { 1 }, 0xff);
-    put(6, 1, 1, 0xff);
-    // e_type: ET_EXEC (2) or ET_DYN (3).
-    put(16, 2, 2, 0xfffe);
-    put(18, 2, u32::from(elf.machine), 0xffff);
-    if let Some((mask, value)) = elf.flags {
-        put(if elf.class == 32 { 36 } else { 48 }, 4, value, mask);
-    }
-    let used = bytes.iter().rposition(|b| b.1 != 0).map_or(0, |last| last + 1);
-    bytes.truncate(used);
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns() {
-        let p = pattern(&Elf { machine: 183, class: 64, big_endian: false, flags: None });
-        assert_eq!(p.len(), 20);
-        let start: Vec<u8> = p.iter().map(|b| b.0).collect();
-        assert_eq!(start, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0");
-        assert_eq!((p[7], p[15], p[16], p[17], p[19]), ((0, 0), (0, 0), (2, 0xfe), (0, 0xff), (0, 0xff)));
-    }
-
-    /// Where e_flags count too, and the bytes stand the other way round.
-    #[test]
-    fn patterns_of_a_big_endian_guest() {
-        let p = pattern(&Elf { machine: 8, class: 32, big_endian: true, flags: Some((0xf000, 0x5000)) });
-        assert_eq!(p.len(), 39);
-        assert_eq!(&p[16..20], [(0, 0xff), (2, 0xfe), (0, 0xff), (8, 0xff)]);
-        assert_eq!(&p[36..39], [(0, 0), (0, 0), (0x50, 0xf0)]);
-    }
+    guests.iter().map(text).collect()
 }

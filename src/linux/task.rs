@@ -3,6 +3,7 @@
 use crate::host::{self, Errno, Res};
 use crate::process::Process;
 use crate::random::Random;
+use crate::seccomp::Seat;
 use crate::signal::{Actions, Inbox};
 use arch::abi::AltStack;
 use engine::{Cpu, Exit};
@@ -35,6 +36,8 @@ pub struct Task {
     pub(crate) clear_handlers: bool,
     /// What an execve in progress has allocated: a vfork child cannot free it, its parent does.
     pub(crate) exec: Option<crate::exec::Buffers>,
+    /// What seccomp(2) has set.
+    pub(crate) seat: &'static Seat,
     /// A vfork child in its parent's memory: the parent frees what hangs on this.
     pub(crate) vforked: bool,
 }

@@ -3,6 +3,7 @@
 use crate::call;
 use crate::host::{self, CloneArgs, Errno, Res};
 use crate::process::Process;
+use crate::seccomp::{Layer, Seat};
 use crate::signal::{self, Actions, Inbox, STACK_SIZE};
 use crate::task::Task;
 use arch::abi::AltStack;
@@ -49,7 +50,12 @@ fn new_inbox(cpu: NonNull<Cpu>, mask: u64, actions: &Arc<Actions>) -> &'static I
 
 impl Task {
     /// The first task of a process, on the calling thread. `mask`: the guest's signal mask.
-    pub(crate) fn first(process: &'static Process, actions: Actions, mask: u64) -> Result<Box<Task>, Errno> {
+    pub(crate) fn first(
+        process: &'static Process,
+        actions: Actions,
+        mask: u64,
+        filter: Option<&'static Layer>,
+    ) -> Result<Box<Task>, Errno> {
         let stacks = map_stacks(false)?;
         let cpu = Cpu::new(&process.engine);
         let actions = Arc::new(actions);
@@ -69,6 +75,7 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            seat: Seat::first(filter),
             vforked: false,
         }))
     }
@@ -96,6 +103,7 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            seat: self.seat.inherit(args.flags & libc::CLONE_THREAD as u64 == 0),
             vforked: vfork,
         });
         child.cpu_mut().fork_state_from(self.cpu());
@@ -136,6 +144,7 @@ impl Task {
             self.tid = host::gettid();
             self.inbox.forget();
             self.inbox.forget_host_mask();
+            self.seat.alone();
             self.draw_entropy(true);
             child(self);
         }
@@ -176,6 +185,7 @@ impl Task {
 
 /// Frees what hangs on a task; not its stacks.
 fn drop_task(task: Box<Task>) {
+    task.seat.leave();
     // SAFETY: the Cpu was made for this task.
     unsafe { Cpu::free(task.cpu) };
     // SAFETY: the inbox was leaked by `new_inbox`; no signal reaches it any more.

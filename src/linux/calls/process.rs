@@ -1,6 +1,7 @@
 //! Calls that make, change and end processes and threads. The host side of threads: [`crate::thread`]; execve: [`crate::exec`].
 
 use crate::compat;
+use crate::explain;
 use crate::host::{self, CloneArgs, Errno, Res};
 use crate::memory;
 use crate::siginfo::HostInfo;
@@ -156,6 +157,7 @@ pub fn execve(t: &mut Task, dir: i32, path: Text, argv: u64, envp: u64, flags: u
 pub fn exit(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
     if t.process.engine.threads() == 1 {
+        explain::ended(t, explain::End::Status(status));
         stats::tell(t, "exit");
         stored::save(t);
     }
@@ -164,6 +166,7 @@ pub fn exit(t: &mut Task, status: i32) -> Res {
 
 pub fn exit_group(t: &mut Task, status: i32) -> Res {
     strace_signal::exited(t, status);
+    explain::ended(t, explain::End::Status(status));
     stats::tell(t, "exit");
     stored::save(t);
     host::exit_group(status)

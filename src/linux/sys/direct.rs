@@ -3,20 +3,48 @@
 
 use crate::host_vdso;
 use crate::layout::{CStruct, Layout};
+use crate::lock::Lock;
 use crate::memory;
 use crate::sys::structs::{Timespec, Timespec32, Timeval, UInt32};
 use crate::sys::types::Ty;
 use crate::sys::{Act, Call, Row, rows};
 use arch::layout::Model;
 use engine::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What the engine looks at, by the guest's numbers.
 pub static CALLS: engine::Calls = [const { AtomicU64::new(0) }; size_of::<engine::Calls>() / 8];
 
+/// Calls are to be judged one by one from now on (`seccomp.rs`).
+static LEAVING: Lock<bool> = Lock::new(false);
+static LEAVES: AtomicBool = AtomicBool::new(false);
+
+/// No call is made by generated code any more.
+pub fn leave_always() {
+    // Who settles one just now is done with it before this begins.
+    *LEAVING.lock() = true;
+    LEAVES.store(true, Ordering::SeqCst);
+    CALLS.iter().for_each(|entry| entry.store(0, Ordering::SeqCst));
+}
+
+/// For fork.
+pub(crate) fn hold() {
+    LEAVING.hold();
+}
+pub(crate) fn release() {
+    LEAVING.release();
+}
+
 /// Settles how call `number` is to be made from now on.
 pub fn judge(m: Model, number: u64, call: &Call) {
     let Some(entry) = CALLS.get(number as usize).filter(|e| e.load(Ordering::Relaxed) == 0) else { return };
+    if LEAVES.load(Ordering::Relaxed) {
+        return;
+    }
+    let leaving = LEAVING.lock();
+    if *leaving {
+        return;
+    }
     let how = served(m, call.row).or_else(|| plain(m, call.row)).unwrap_or(CALL_LEAVES);
     entry.store(how, Ordering::Relaxed);
 }
@@ -64,6 +92,11 @@ static SERVED: [ByVdso; 6] = [
     (&rows::sys_gettimeofday, Timeval::layout, "__vdso_gettimeofday", &GETTIMEOFDAY, gettimeofday),
     (&rows::sys_getcpu, UInt32::layout, "__vdso_getcpu", &GETCPU, getcpu),
 ];
+
+/// Whether the vDSO may serve a call.
+pub fn is_served(row: &Row) -> bool {
+    SERVED.iter().any(|(r, ..)| std::ptr::eq(*r, row))
+}
 
 fn served(m: Model, row: &Row) -> Option<u64> {
     let (_, layout, name, at, by) = SERVED.iter().find(|(r, ..)| std::ptr::eq(*r, row))?;

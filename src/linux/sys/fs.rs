@@ -88,13 +88,18 @@ fn terminated(mut path: Vec<u8>) -> Vec<u8> {
 fn open_at(t: &mut Task, dir: i32, path: Text, flags: u32, mode: u32) -> Res {
     let name = path.read()?;
     let host_flags = flags::Open.to_host(t.abi().model(), u64::from(flags)) as i32;
-    if let Some(result) = proc::open(t, dir, &name, host_flags) {
-        return result;
-    }
-    // What is to be made is made where the guest says.
-    let writes = host_flags & libc::O_CREAT != 0;
-    let name = terminated(if writes { name } else { proc::resolve(t, dir, name) });
-    t.host_call(i64::from(nr::sys_openat), [dir as u64, name.as_ptr() as u64, host_flags as u64, u64::from(mode), 0, 0])
+    // What is to be made is made where the guest says, and a link that is not followed is the host's.
+    let path = if host_flags & libc::O_CREAT != 0 {
+        name.clone()
+    } else if host_flags & libc::O_NOFOLLOW != 0 {
+        proc::resolve_link(t, name.clone())
+    } else {
+        proc::resolve(t, dir, name.clone())
+    };
+    let path = terminated(path);
+    let args = [dir as u64, path.as_ptr() as u64, host_flags as u64, u64::from(mode), 0, 0];
+    let fd = t.host_call(i64::from(nr::sys_openat), args)?;
+    proc::opened(t, &name, fd, host_flags)
 }
 
 fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64) -> Res {
@@ -114,15 +119,15 @@ fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64
     let how = how.read(t)?;
     let name = path.read()?;
     let flags = flags::Open.to_host(t.abi().model(), how.flags);
-    if how.resolve == 0
-        && let Some(result) = proc::open(t, dir, &name, flags as i32)
-    {
-        return result;
+    let follow = flags as i32 & (libc::O_CREAT | libc::O_NOFOLLOW) == 0;
+    if follow {
+        proc::may_follow(t, dir, &name, how.resolve)?;
     }
-    let follow = how.resolve == 0 && flags as i32 & libc::O_CREAT == 0;
-    let name = terminated(if follow { proc::resolve(t, dir, name) } else { name });
-    let host = [flags, how.mode, how.resolve];
-    t.host_call(i64::from(nr::sys_openat2), [dir as u64, name.as_ptr() as u64, host.as_ptr() as u64, 24, 0, 0])
+    let path = if follow && how.resolve == 0 { proc::resolve(t, dir, name.clone()) } else { name.clone() };
+    let (path, host) = (terminated(path), [flags, how.mode, how.resolve]);
+    let args = [dir as u64, path.as_ptr() as u64, host.as_ptr() as u64, 24, 0, 0];
+    let fd = t.host_call(i64::from(nr::sys_openat2), args)?;
+    proc::opened(t, &name, fd, flags as i32)
 }
 
 fn read_link(t: &mut Task, dir: i32, path: Text, buf: u64, len: u64) -> Res {

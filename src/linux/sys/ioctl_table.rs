@@ -1,6 +1,7 @@
 //! The requests of ioctl(2): one row each. Numbers are asm-generic's, which are x86-64's.
 
 use crate::layout::CStruct;
+use crate::seccomp;
 use crate::sys::ioctl::{Arg, Number, Row, Size, interface_list};
 use crate::sys::structs::*;
 
@@ -17,6 +18,12 @@ macro_rules! requests {
 }
 
 pub(super) static ROWS: &[Row] = requests! {
+    // seccomp_unotify(2).
+    SECCOMP_IOCTL_NOTIF_RECV = coded(3, b'!', 0, Size::Bytes(80)) => Arg::Body(seccomp::tell_supervisor);
+    SECCOMP_IOCTL_NOTIF_SEND = coded(3, b'!', 1, Size::Bytes(24)) => Arg::Body(seccomp::answer);
+    SECCOMP_IOCTL_NOTIF_ID_VALID = coded(1, b'!', 2, Size::Bytes(8)) => Arg::Alike;
+    SECCOMP_IOCTL_NOTIF_ADDFD = coded(1, b'!', 3, Size::Bytes(24)) => Arg::Alike;
+    SECCOMP_IOCTL_NOTIF_SET_FLAGS = coded(1, b'!', 4, Size::Bytes(8)) => Arg::Number;
     // Terminals: tty_ioctl(4).
     TCGETS = plain(0x5401) => Arg::Out(Termios::layout);
     TCSETS = plain(0x5402) => Arg::In(Termios::layout);

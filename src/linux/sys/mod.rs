@@ -47,6 +47,7 @@ mod prelude {
 }
 
 use crate::host::{Errno, Res};
+use crate::seccomp::{self, Judgement};
 use crate::strace;
 use crate::task::Task;
 use arch::Abi;
@@ -187,7 +188,13 @@ pub fn dispatch(t: &mut Task) -> Res {
     let regs = &t.abi().syscall;
     let words = regs.args.map(|slot| t.get(slot));
     // The number is an int: aarch64 reads w8, arm r7.
-    call(t, t.get(regs.number) & 0xffff_ffff, &words)
+    let number = t.get(regs.number) & 0xffff_ffff;
+    if t.seat.is_filtered()
+        && let Judgement::Instead(result) = seccomp::judge(t, number, &words)
+    {
+        return result;
+    }
+    call(t, number, &words)
 }
 
 /// Calls whose addresses say where memory is to be: they have no tags (Documentation/arch/arm64/tagged-address-abi.rst).
@@ -205,7 +212,8 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     if types::tagged() && !PLACES.iter().any(|places| std::ptr::eq(*places, row)) {
         types::untag_values(types, &mut values);
     }
-    let texts = t.process.options.strace.then(|| strace::enter(t, call, &values));
+    let watched = t.process.options.strace || t.process.options.explain;
+    let texts = watched.then(|| strace::enter(t, call, &values));
     if texts.is_none() {
         direct::judge(t.abi().model(), number, call);
     }
@@ -226,6 +234,7 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
 /// Takes the locks of this folder, for fork.
 pub(crate) fn hold() {
     fs::HASHED.hold();
+    direct::hold();
     sched::KEPT.hold();
     rings::RINGS.hold();
 }
@@ -234,6 +243,7 @@ pub(crate) fn hold() {
 pub(crate) fn release() {
     rings::RINGS.release();
     sched::KEPT.release();
+    direct::release();
     fs::HASHED.release();
 }
 

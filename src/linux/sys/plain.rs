@@ -7,8 +7,8 @@ use crate::host::{Errno, Res};
 use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
-use crate::sys::Param;
 use crate::sys::types::{Ty, Values, tagged, untag};
+use crate::sys::{Param, flags};
 use crate::task::Task;
 use arch::layout::Model;
 
@@ -69,20 +69,23 @@ fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
 
 /// Makes host call `nr` with a row's arguments.
 pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
+    // AT_SYMLINK_NOFOLLOW: it is about a link itself.
+    let link = |(p, v): (&Param, &u64)| matches!(p.ty, Ty::Flags(f) if std::ptr::eq(f, &flags::At)) && v & 0x100 != 0;
+    let of_link = params.iter().zip(values).any(link);
     let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| {
-        if lookup { resolve(t, dir, addr) } else { None }
+        if lookup { resolve(t, dir, addr, of_link) } else { None }
     })?;
     let result = t.host_call(i64::from(nr), prepared.args);
     prepared.finish(t.abi().model(), params, values, result)
 }
 
 /// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
-fn resolve(t: &Task, dir: i32, addr: u64) -> Option<Vec<u8>> {
+fn resolve(t: &Task, dir: i32, addr: u64, of_link: bool) -> Option<Vec<u8>> {
     let path = memory::read_cstr(addr, 4095).ok()?;
     if t.process.options.ld_prefix.is_empty() && !proc::may_be_own(&path) {
         return None;
     }
-    let mut other = proc::resolve(t, dir, path.clone());
+    let mut other = if of_link { proc::resolve_link(t, path.clone()) } else { proc::resolve(t, dir, path.clone()) };
     (other != path).then(|| {
         other.push(0);
         other

@@ -24,6 +24,8 @@ enum Act {
     /// Which keys of pointer authentication are in use: set and told.
     EnableKeys,
     EnabledKeys,
+    /// Code of our own.
+    Body(fn(&mut Task, [u64; 4]) -> Res),
     /// New keys of pointer authentication, where the guest has it.
     ResetKeys,
     /// Another processor's: EINVAL, as the guest's kernel would say.
@@ -34,38 +36,38 @@ enum Act {
 
 /// man 2 prctl
 static OPERATIONS: &[(u32, Act)] = &[
-    (1, Act::Host),     // PR_SET_PDEATHSIG
-    (2, Act::OutInt),   // PR_GET_PDEATHSIG
-    (3, Act::Host),     // PR_GET_DUMPABLE
-    (4, Act::Host),     // PR_SET_DUMPABLE
-    (5, Act::Foreign),  // PR_GET_UNALIGN
-    (6, Act::Foreign),  // PR_SET_UNALIGN
-    (7, Act::Host),     // PR_GET_KEEPCAPS
-    (8, Act::Host),     // PR_SET_KEEPCAPS
-    (9, Act::Foreign),  // PR_GET_FPEMU
-    (10, Act::Foreign), // PR_SET_FPEMU
-    (11, Act::Foreign), // PR_GET_FPEXC
-    (12, Act::Foreign), // PR_SET_FPEXC
-    (13, Act::Host),    // PR_GET_TIMING
-    (14, Act::Host),    // PR_SET_TIMING
-    (15, Act::Host),    // PR_SET_NAME
-    (16, Act::Host),    // PR_GET_NAME
-    (19, Act::Foreign), // PR_GET_ENDIAN
-    (20, Act::Foreign), // PR_SET_ENDIAN
-    (21, Act::Lacking("seccomp comes later")),
-    (22, Act::Lacking("seccomp comes later")),
-    (23, Act::Host),    // PR_CAPBSET_READ
-    (24, Act::Host),    // PR_CAPBSET_DROP
-    (25, Act::Foreign), // PR_GET_TSC
-    (26, Act::Foreign), // PR_SET_TSC
-    (27, Act::Host),    // PR_GET_SECUREBITS
-    (28, Act::Host),    // PR_SET_SECUREBITS
-    (29, Act::Host),    // PR_SET_TIMERSLACK
-    (30, Act::Host),    // PR_GET_TIMERSLACK
-    (31, Act::Host),    // PR_TASK_PERF_EVENTS_DISABLE
-    (32, Act::Host),    // PR_TASK_PERF_EVENTS_ENABLE
-    (33, Act::Host),    // PR_MCE_KILL
-    (34, Act::Host),    // PR_MCE_KILL_GET
+    (1, Act::Host),                                                                     // PR_SET_PDEATHSIG
+    (2, Act::OutInt),                                                                   // PR_GET_PDEATHSIG
+    (3, Act::Host),                                                                     // PR_GET_DUMPABLE
+    (4, Act::Host),                                                                     // PR_SET_DUMPABLE
+    (5, Act::Foreign),                                                                  // PR_GET_UNALIGN
+    (6, Act::Foreign),                                                                  // PR_SET_UNALIGN
+    (7, Act::Host),                                                                     // PR_GET_KEEPCAPS
+    (8, Act::Host),                                                                     // PR_SET_KEEPCAPS
+    (9, Act::Foreign),                                                                  // PR_GET_FPEMU
+    (10, Act::Foreign),                                                                 // PR_SET_FPEMU
+    (11, Act::Foreign),                                                                 // PR_GET_FPEXC
+    (12, Act::Foreign),                                                                 // PR_SET_FPEXC
+    (13, Act::Host),                                                                    // PR_GET_TIMING
+    (14, Act::Host),                                                                    // PR_SET_TIMING
+    (15, Act::Host),                                                                    // PR_SET_NAME
+    (16, Act::Host),                                                                    // PR_GET_NAME
+    (19, Act::Foreign),                                                                 // PR_GET_ENDIAN
+    (20, Act::Foreign),                                                                 // PR_SET_ENDIAN
+    (21, Act::Body(|t, _| Ok(t.seat.mode()))),                                          // PR_GET_SECCOMP
+    (22, Act::Body(|t, [mode, filter, ..]| crate::seccomp::set_mode(t, mode, filter))), // PR_SET_SECCOMP
+    (23, Act::Host),                                                                    // PR_CAPBSET_READ
+    (24, Act::Host),                                                                    // PR_CAPBSET_DROP
+    (25, Act::Foreign),                                                                 // PR_GET_TSC
+    (26, Act::Foreign),                                                                 // PR_SET_TSC
+    (27, Act::Host),                                                                    // PR_GET_SECUREBITS
+    (28, Act::Host),                                                                    // PR_SET_SECUREBITS
+    (29, Act::Host),                                                                    // PR_SET_TIMERSLACK
+    (30, Act::Host),                                                                    // PR_GET_TIMERSLACK
+    (31, Act::Host),                                                                    // PR_TASK_PERF_EVENTS_DISABLE
+    (32, Act::Host),                                                                    // PR_TASK_PERF_EVENTS_ENABLE
+    (33, Act::Host),                                                                    // PR_MCE_KILL
+    (34, Act::Host),                                                                    // PR_MCE_KILL_GET
     (35, Act::Lacking("PR_SET_MM would change what the kernel thinks of rqemu's own memory")),
     (36, Act::Host),      // PR_SET_CHILD_SUBREAPER
     (37, Act::OutInt),    // PR_GET_CHILD_SUBREAPER
@@ -134,6 +136,7 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
         Act::EnableKeys => enable_keys(t, a, b, [c, d]),
         Act::EnabledKeys if args == [0; 4] && enablable(t) != 0 => Ok(enablable(t)),
         Act::EnabledKeys => Err(Errno::EINVAL),
+        Act::Body(body) => body(t, args),
         Act::ResetKeys => reset_keys(t, a, [b, c, d]),
         Act::Foreign => Err(Errno::EINVAL),
         Act::Lacking(why) => {

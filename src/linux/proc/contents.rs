@@ -1,0 +1,288 @@
+//! What the made-up files of /proc hold (man 5 proc). Not here: which file is meant (`mod.rs`).
+
+use super::{File, Whose};
+use crate::host;
+use crate::memory;
+use crate::signal;
+use crate::task::Task;
+use std::fmt::Write;
+
+/// The contents of a file in a process's folder, which the host has opened as `fd`. None: the host's are right.
+pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> Option<Vec<u8>> {
+    let p = t.process;
+    if whose == Whose::OfAnother {
+        return match file {
+            File::Maps => Some(maps_of_another(folder, &text(fd)?).into_bytes()),
+            File::Status => Some(status(&text(fd)?, None)),
+            _ => None,
+        };
+    }
+    Some(match file {
+        File::Exe | File::MapFile(..) => return None,
+        File::Maps => p.mm.maps(p.image.stack_start).into_bytes(),
+        File::Smaps => smaps(&p.mm.maps(p.image.stack_start), &text(fd)?).into_bytes(),
+        File::Auxv => p.image.auxv.clone(),
+        File::Cmdline => guest_bytes(p.image.args),
+        File::Environ => guest_bytes(p.image.env),
+        File::Stat => stat(t, &text(fd)?),
+        File::Statm => statm(p.mm.total(), &text(fd)?),
+        File::Status => status(&text(fd)?, Some(t)),
+        File::Limits => limits(&text(fd)?)?,
+        File::Cpuinfo => {
+            (0..processors()).flat_map(|n| (p.engine.guest().cpuinfo)(n, p.cpu.features).into_bytes()).collect()
+        }
+    })
+}
+
+/// What the host's file says.
+fn text(fd: i32) -> Option<String> {
+    let (mut out, mut buf) = (Vec::new(), [0u8; 4096]);
+    loop {
+        match host::pread(fd, &mut buf, out.len() as u64) {
+            Ok(0) => return Some(String::from_utf8_lossy(&out).into_owned()),
+            Ok(n) => out.extend_from_slice(&buf[..n]),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The program's own memory, where it may have changed its arguments.
+fn guest_bytes((start, end): (u64, u64)) -> Vec<u8> {
+    let mut bytes = vec![0; (end - start) as usize];
+    let n = memory::read_some(start, &mut bytes);
+    bytes.truncate(n);
+    bytes
+}
+
+/// The range at the start of a line of maps.
+fn range(line: &str) -> Option<(u64, u64)> {
+    let (start, end) = line.split(' ').next()?.split_once('-')?;
+    Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+}
+
+/// Where the path begins in a line of maps.
+fn path(line: &str) -> Option<&str> {
+    line.splitn(6, ' ').nth(5).map(str::trim_start).filter(|p| !p.is_empty())
+}
+
+/// The guest's ranges with what the host knows of the memory in them. Where a mapping of the host's is in several ranges, its numbers are shared out by
+/// length.
+fn smaps(maps: &str, host: &str) -> String {
+    // The host's mappings: a range, then names and kilobytes.
+    let mut mappings: Vec<((u64, u64), Vec<(&str, u64)>)> = Vec::new();
+    for line in host.lines() {
+        let first = line.split(' ').next().unwrap_or_default();
+        if let (false, Some(r)) = (first.ends_with(':'), range(line)) {
+            mappings.push((r, Vec::new()));
+        } else if let (Some(m), Some(number)) = (mappings.last_mut(), line.strip_suffix(" kB")) {
+            let value = number.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+            m.1.push((first, value));
+        }
+    }
+    let names: Vec<&str> = mappings.first().map_or(Vec::new(), |m| m.1.iter().map(|f| f.0).collect());
+    let mut out = String::new();
+    for line in maps.lines() {
+        let Some((start, end)) = range(line) else { continue };
+        let mut sums = vec![0; names.len()];
+        for ((from, to), fields) in &mappings {
+            let shared = end.min(*to).saturating_sub(start.max(*from));
+            for (sum, (_, value)) in sums.iter_mut().zip(fields).filter(|_| shared != 0) {
+                *sum += (u128::from(*value) * u128::from(shared) / u128::from(to - from)) as u64;
+            }
+        }
+        let _ = writeln!(out, "{line}");
+        for (name, sum) in names.iter().zip(sums) {
+            let value = match *name {
+                "Size:" => (end - start) / 1024,
+                "KernelPageSize:" | "MMUPageSize:" => 4,
+                _ => sum,
+            };
+            let _ = writeln!(out, "{name:<16}{value:8} kB");
+        }
+        let flags: String =
+            line.split(' ').nth(1).unwrap_or_default().chars().zip(["rd", "wr", "ex", "sh"]).fold(
+                String::new(),
+                |text, (set, flag)| if matches!(set, '-' | 'p') { text } else { text + flag + " " },
+            );
+        let _ = writeln!(out, "VmFlags: {flags}mr mw me ");
+    }
+    out
+}
+
+/// The host's line with the guest's addresses (fields 26, 27, 28 code and stack, 45 to 51 data, heap, arguments, environment).
+fn stat(t: &Task, text: &str) -> Vec<u8> {
+    let i = &t.process.image;
+    // The name may hold blanks: fields are counted from its end.
+    let Some((head, rest)) = text.rsplit_once(')') else { return text.into() };
+    let mut fields: Vec<String> = rest.split_whitespace().map(str::to_string).collect();
+    let heap = t.process.mm.heap();
+    let known = [
+        (23, t.process.mm.total()),
+        (26, i.code.0),
+        (27, i.code.1),
+        (28, i.stack_start),
+        (45, i.data.0),
+        (46, i.data.1),
+        (47, heap.0),
+        (48, i.args.0),
+        (49, i.args.1),
+        (50, i.env.0),
+        (51, i.env.1),
+    ];
+    for (number, value) in known {
+        if let Some(f) = fields.get_mut(number - 3) {
+            *f = value.to_string();
+        }
+    }
+    format!("{head}) {}\n", fields.join(" ")).into_bytes()
+}
+
+/// Pages: all, resident, shared, text, 0, data, 0. What is resident the host knows.
+fn statm(total: u64, text: &str) -> Vec<u8> {
+    let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
+    format!("{} {rest}", total / 4096).into_bytes()
+}
+
+/// The host's lines without those of its processor, and for the own process with the guest's signals and sizes.
+fn status(text: &str, own: Option<&Task>) -> Vec<u8> {
+    let set = |v: u64| format!("{v:016x}");
+    let size = |t: &Task| format!("{:8} kB", t.process.mm.total() / 1024);
+    let mut out = String::new();
+    for line in text.lines().filter(|l| !l.starts_with("x86_")) {
+        let (name, value) = line.split_once(":\t").unwrap_or((line, ""));
+        let other = match (name, own) {
+            ("SigBlk", Some(t)) if is_own_thread(text, t) => Some(set(t.mask)),
+            ("SigIgn", Some(t)) => Some(set(actions(t, |handler| handler == signal::SIG_IGN))),
+            ("SigCgt", Some(t)) => Some(set(actions(t, |handler| handler > signal::SIG_IGN))),
+            ("VmPeak" | "VmSize", Some(t)) => Some(size(t)),
+            _ => None,
+        };
+        let _ = match other {
+            Some(v) => writeln!(out, "{name}:\t{v}"),
+            None if value.is_empty() => writeln!(out, "{line}"),
+            None => writeln!(out, "{name}:\t{value}"),
+        };
+    }
+    out.into_bytes()
+}
+
+/// Whether a status is that of the thread that asks.
+fn is_own_thread(status: &str, t: &Task) -> bool {
+    status.lines().find_map(|l| l.strip_prefix("Pid:\t")) == Some(&t.tid.to_string())
+}
+
+/// The signals whose handler is of that kind.
+fn actions(t: &Task, is: impl Fn(u64) -> bool) -> u64 {
+    (1..=64).filter(|s| is(t.actions.get(*s).handler)).fold(0, |set, s| set | signal::bit(s))
+}
+
+/// With the limits that rqemu keeps itself. None if there are none.
+fn limits(text: &str) -> Option<Vec<u8>> {
+    let kept = crate::sys::sched::kept_limits()?;
+    let mut kept = kept.split(',').map(|item| {
+        let (soft, hard) = item.split_once(':')?;
+        let shown = |v: &str| if v == u64::MAX.to_string() { "unlimited".to_owned() } else { v.to_owned() };
+        Some(format!("{:<20} {:<20} bytes     ", shown(soft), shown(hard)))
+    });
+    let [space, data] = [kept.next().flatten(), kept.next().flatten()];
+    let mut out = String::new();
+    for line in text.lines() {
+        let other = match line.get(..25).map(str::trim_end) {
+            Some("Max address space") => &space,
+            Some("Max data size") => &data,
+            _ => &None,
+        };
+        let _ = match other {
+            Some(columns) => writeln!(out, "{}{columns}", &line[..26]),
+            None => writeln!(out, "{line}"),
+        };
+    }
+    Some(out.into_bytes())
+}
+
+/// Processors that are on line.
+fn processors() -> usize {
+    let Ok(list) = host::read_file(b"/sys/devices/system/cpu/online") else { return 1 };
+    let text = String::from_utf8_lossy(&list).into_owned();
+    let count = text.trim().split(',').map(|range| {
+        let mut ends = range.split('-').map(|n| n.parse::<usize>().unwrap_or(0));
+        let first = ends.next().unwrap_or(0);
+        ends.next().unwrap_or(first) - first + 1
+    });
+    count.sum::<usize>().max(1)
+}
+
+/// The file behind one of the guest's own ranges.
+pub(super) fn mapped_file(t: &Task, start: u64, end: u64) -> Option<Vec<u8>> {
+    let maps = t.process.mm.maps(t.process.image.stack_start);
+    let line = maps.lines().find(|l| range(l) == Some((start, end)))?;
+    path(line).filter(|p| p.starts_with('/')).map(|p| p.as_bytes().to_vec())
+}
+
+/// Addresses that the kernel was told of another process (`start.rs`): where its code and its stack begin. 0 if we may not know.
+fn told(folder: &[u8]) -> (u64, u64) {
+    let line = host::read_file(&[folder, b"/stat"].concat()).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).into_owned();
+    let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let fields: Vec<u64> = fields.map(|f| f.parse().unwrap_or(0)).collect();
+    let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
+    (field(26), field(28))
+}
+
+/// The executable of another process that runs by rqemu: what is mapped where its code begins.
+pub(super) fn executable(folder: &[u8]) -> Option<Vec<u8>> {
+    let (code, _) = told(folder);
+    let maps = host::read_file(&[folder, b"/maps"].concat()).ok()?;
+    let maps = String::from_utf8_lossy(&maps).into_owned();
+    let line = maps.lines().find(|l| range(l).is_some_and(|(start, end)| (start..end).contains(&code)))?;
+    path(line).filter(|p| p.starts_with('/')).map(|p| p.as_bytes().to_vec())
+}
+
+/// The maps of another process that runs by rqemu, without rqemu's own: these are around its file, stack and vDSO, above all of the guest's.
+/// Differs: which ranges are executable only that process knows.
+fn maps_of_another(folder: &[u8], maps: &str) -> String {
+    let own = host::readlink(&[folder, b"/exe"].concat()).unwrap_or_default();
+    let own = String::from_utf8_lossy(&own).into_owned();
+    let is_rqemus = |l: &&str| path(l).is_some_and(|p| p == own || p.starts_with("[v"));
+    let first = maps.lines().filter(is_rqemus).filter_map(range).map(|r| r.0).min().unwrap_or(u64::MAX);
+    let end = first.saturating_sub(crate::mm::MARGIN).max(1 << 32);
+    let (_, stack) = told(folder);
+    let mut out = String::new();
+    for line in maps.lines().filter(|l| range(l).is_some_and(|r| r.0 < end)) {
+        let is_stack = range(line).is_some_and(|r| (r.0..r.1).contains(&stack));
+        let _ = if is_stack { writeln!(out, "{:<73}[stack]", line.trim_end()) } else { writeln!(out, "{line}") };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "00400000-00403000 r--p 00000000 fe:00 7                     /bin/x\nSize:                 12 kB\nRss:                   6 kB\n\
+                        VmFlags: rd mr\n7ff000000000-7ff000001000 rw-p 00000000 00:00 0 \nSize:                  4 kB\nRss:                   4 kB\n";
+
+    #[test]
+    fn sizes_are_shared_out() {
+        let maps = "00400000-00401000 r-xp 00000000 fe:00 7                     /bin/x\n00401000-00403000 r--p 00001000 fe:00 7                     /bin/x\n";
+        let text = smaps(maps, HOST);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 8, "{text}");
+        assert_eq!((lines[1], lines[2]), ("Size:                  4 kB", "Rss:                   2 kB"));
+        assert_eq!((lines[5], lines[6]), ("Size:                  8 kB", "Rss:                   4 kB"));
+        assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me ", "VmFlags: rd mr mw me "));
+    }
+
+    #[test]
+    fn lines_of_maps() {
+        let line = "00400000-00403000 r--p 00000000 fe:00 7                     /bin/a b";
+        assert_eq!((range(line), path(line)), (Some((0x40_0000, 0x40_3000)), Some("/bin/a b")));
+        assert_eq!(path("00400000-00403000 rw-p 00000000 00:00 0 "), None);
+    }
+
+    #[test]
+    fn the_hosts_processor_is_not_told_of() {
+        let text = "Name:\tx\nx86_Thread_features:\tshstk\nGroups:\t \nSigCgt:\t0000000000000001\n";
+        assert_eq!(status(text, None), b"Name:\tx\nGroups:\t \nSigCgt:\t0000000000000001\n");
+    }
+}

@@ -1,0 +1,276 @@
+//! /proc as the guest sees it: the files that would show rqemu are made up from the guest's own facts, or from the host's text without rqemu's part.
+//! Which file is meant is asked of the kernel, so that it counts however it is reached: by /proc/self, thread-self, a number, with or without task/,
+//! through an open directory, the working directory, or another mount of proc.
+//!
+//! What the kernel itself can be told about us, it is told at the start (`start.rs`): every process sees that. Of other processes that run by rqemu,
+//! `exe` and `maps` are brought right here. What the files hold: `contents.rs`.
+
+mod contents;
+
+use crate::call;
+use crate::host::{self, Errno, Res};
+use crate::loader;
+use crate::task::Task;
+
+/// A file that we make up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum File {
+    /// A symbolic link; all others are files.
+    Exe,
+    /// A symbolic link in the folder map_files: the range in its name.
+    MapFile(u64, u64),
+    Maps,
+    Smaps,
+    Auxv,
+    Cmdline,
+    Environ,
+    Stat,
+    Statm,
+    Status,
+    Limits,
+    Cpuinfo,
+}
+
+/// A process's files.
+const NAMES: &[(&[u8], File)] = &[
+    (b"exe", File::Exe),
+    (b"maps", File::Maps),
+    (b"smaps", File::Smaps),
+    (b"auxv", File::Auxv),
+    (b"cmdline", File::Cmdline),
+    (b"environ", File::Environ),
+    (b"stat", File::Stat),
+    (b"statm", File::Statm),
+    (b"status", File::Status),
+    (b"limits", File::Limits),
+];
+
+/// Whose a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    Own,
+    /// Of another process that runs by this rqemu.
+    OfAnother,
+}
+
+/// A file of /proc that we make up.
+#[derive(Debug)]
+struct Found {
+    file: File,
+    whose: Whose,
+    /// The process's folder, as the host can be asked for it.
+    folder: Vec<u8>,
+}
+
+/// A file's name in a process's folder.
+fn file_of_name(name: &[u8]) -> Option<File> {
+    NAMES.iter().find(|(n, _)| *n == name).map(|(_, f)| *f)
+}
+
+/// The range that names a file in map_files.
+fn range(name: &[u8]) -> Option<(u64, u64)> {
+    let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+    let (start, end) = std::str::from_utf8(name).ok()?.split_once('-')?;
+    Some((hex(start)?, hex(end)?))
+}
+
+fn last(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+}
+
+/// Whether a path may name one of our files: cheap, and false for nearly all.
+pub fn may_be_own(path: &[u8]) -> bool {
+    let name = last(path);
+    name == b"cpuinfo" || file_of_name(name).is_some() || range(name).is_some()
+}
+
+/// The same for links, which must be known before the host is asked.
+fn may_be_link(path: &[u8]) -> bool {
+    let name = last(path);
+    name == b"exe" || range(name).is_some()
+}
+
+fn is_proc(fd: i32) -> bool {
+    // SAFETY: all zero is a statfs; the kernel writes it.
+    unsafe {
+        let mut fs: libc::statfs = std::mem::zeroed();
+        call!(libc::SYS_fstatfs, fd, &raw mut fs).is_ok() && fs.f_type == libc::PROC_SUPER_MAGIC
+    }
+}
+
+/// Device and inode, by a path that is followed.
+fn identity(path: &[u8]) -> Option<(u64, u64)> {
+    let path = host::c_string(path);
+    // SAFETY: all zero is a stat; the kernel writes it, and reads the path.
+    unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        call!(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), &raw mut stat, 0).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    }
+}
+
+/// Which of our files an absolute path in a proc file system names, whose links are resolved.
+fn found(path: &[u8]) -> Option<Found> {
+    let parts: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
+    let is_number = |p: &&[u8]| !p.is_empty() && p.iter().all(u8::is_ascii_digit);
+    let (mut end, name) = (parts.len().checked_sub(1)?, *parts.last()?);
+    let process = |at: usize| parts.get(at).is_some_and(is_number);
+    let file = if end > 0 && parts[end - 1] == b"map_files" {
+        end -= 1;
+        let (start, end) = range(name)?;
+        File::MapFile(start, end)
+    } else if name == b"cpuinfo" {
+        return (!process(end.wrapping_sub(1))).then(|| Found {
+            file: File::Cpuinfo,
+            whose: Whose::Own,
+            folder: Vec::new(),
+        });
+    } else {
+        file_of_name(name)?
+    };
+    let mut at = end.checked_sub(1)?;
+    if at >= 2 && process(at) && parts[at - 1] == b"task" {
+        at -= 2;
+    }
+    if !process(at) {
+        return None;
+    }
+    let mount = parts[..at].iter().flat_map(|p| [b"/", *p].concat()).collect::<Vec<u8>>();
+    let folder = [&mount, b"/".as_slice(), parts[at]].concat();
+    // Numbers are those of the mount's process namespace, which may be another than ours.
+    let own = host::readlink(&[&mount, b"/self".as_slice()].concat()).ok()?;
+    let whose = if own == parts[at] {
+        Whose::Own
+    } else {
+        let theirs = identity(&[&folder, b"/exe".as_slice()].concat())?;
+        (identity(&[&mount, b"/self/exe".as_slice()].concat()) == Some(theirs)).then_some(Whose::OfAnother)?
+    };
+    Some(Found { file, whose, folder })
+}
+
+fn real_path(fd: i32) -> Option<Vec<u8>> {
+    host::readlink(format!("/proc/self/fd/{fd}").as_bytes()).ok()
+}
+
+/// Which of our links a path names, which is not followed at its end.
+fn link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Found> {
+    if !may_be_link(path) {
+        return None;
+    }
+    let name = last(path);
+    let parent = &path[..path.len() - name.len()];
+    let parent = host::c_string(if parent.is_empty() { b"." } else { parent });
+    let flags = (libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) as u64;
+    let fd = t.host_call(libc::SYS_openat, [dirfd as u64, parent.as_ptr() as u64, flags, 0, 0, 0]).ok()? as i32;
+    let real = is_proc(fd).then(|| real_path(fd)).flatten();
+    host::close(fd);
+    found(&[&real?, b"/".as_slice(), name].concat()).filter(|f| matches!(f.file, File::Exe | File::MapFile(..)))
+}
+
+/// The target of one of our links.
+fn target(t: &Task, found: &Found) -> Option<Vec<u8>> {
+    match (found.file, found.whose) {
+        (File::Exe, Whose::Own) => Some(t.process.image.exe.clone()),
+        (File::Exe, Whose::OfAnother) => contents::executable(&found.folder),
+        (File::MapFile(start, end), Whose::Own) => contents::mapped_file(t, start, end),
+        _ => None,
+    }
+}
+
+/// readlink(2) of a link that we make up.
+pub fn readlink(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
+    if path.is_empty() && is_proc(dirfd) {
+        // The link itself, opened by O_PATH and O_NOFOLLOW.
+        return target(t, &found(&real_path(dirfd)?)?);
+    }
+    target(t, &link(t, dirfd, path)?)
+}
+
+/// The path of the executable that a link of /proc stands for, the guest's own or another's.
+pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
+    target(t, &link(t, dirfd, path)?)
+}
+
+/// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
+pub fn resolve(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
+    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, path))
+}
+
+/// The same for calls that look at a symbolic link itself.
+pub fn resolve_link(t: &Task, path: Vec<u8>) -> Vec<u8> {
+    loader::under_prefix(&t.process.options.ld_prefix, &path)
+}
+
+/// openat2's restrictions, which magic links meet as the kernel says (man 2 openat2). `resolve`: how.resolve.
+pub fn may_follow(t: &Task, dirfd: i32, path: &[u8], resolve: u64) -> Result<(), Errno> {
+    const NO_XDEV: u64 = 1;
+    const NO_LINKS: u64 = 2 | 4;
+    const INSIDE: u64 = 8 | 16;
+    if resolve & (NO_XDEV | NO_LINKS | INSIDE) == 0 || link(t, dirfd, path).is_none() {
+        return Ok(());
+    }
+    Err(if resolve & NO_LINKS != 0 { Errno::ELOOP } else { Errno::EXDEV })
+}
+
+/// What open(2) has opened by `path`, or what we put into its place: the same descriptor with made-up contents.
+pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
+    let fd = fd as i32;
+    if !may_be_own(path)
+        || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0
+        || flags & libc::O_ACCMODE == libc::O_WRONLY
+        || !is_proc(fd)
+    {
+        return Ok(fd as u64);
+    }
+    let Some(found) = real_path(fd).and_then(|p| found(&p)) else { return Ok(fd as u64) };
+    let Some(bytes) = contents::of(t, found.file, found.whose, &found.folder, fd) else { return Ok(fd as u64) };
+    let file = in_memory(&bytes)?;
+    let cloexec = flags & libc::O_CLOEXEC;
+    // SAFETY: no memory is involved.
+    let put = unsafe { call!(libc::SYS_dup3, file, fd, cloexec) };
+    host::close(file);
+    put
+}
+
+/// A file in memory with these bytes, open for reading at its beginning.
+fn in_memory(bytes: &[u8]) -> Result<i32, Errno> {
+    // SAFETY: the kernel reads the string.
+    let fd = unsafe { call!(libc::SYS_memfd_create, c"proc".as_ptr(), libc::MFD_CLOEXEC) }? as i32;
+    host::write_all(fd, bytes);
+    // SAFETY: no memory is involved.
+    let _ = unsafe { call!(libc::SYS_fchmod, fd, 0o444) };
+    let for_reading = host::open(format!("/proc/self/fd/{fd}").as_bytes(), libc::O_RDONLY);
+    host::close(fd);
+    for_reading
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for path in ["/proc/self/exe", "exe", "/x/maps", "status", "/proc/cpuinfo", "/proc/1/map_files/400000-401000"] {
+            assert!(may_be_own(path.as_bytes()), "{path}");
+        }
+        for path in ["/proc/self/fd", "/bin/ls", "", "/exe/", "libc-2.31", "map_files"] {
+            assert!(!may_be_own(path.as_bytes()), "{path}");
+        }
+    }
+
+    #[test]
+    fn own_files_are_found() {
+        let me = host::readlink(b"/proc/self").unwrap();
+        let me = String::from_utf8(me).unwrap();
+        let file = |path: String| found(path.as_bytes()).map(|f| (f.file, f.whose));
+        assert_eq!(file(format!("/proc/{me}/exe")), Some((File::Exe, Whose::Own)));
+        assert_eq!(file(format!("/proc/{me}/task/{me}/stat")), Some((File::Stat, Whose::Own)));
+        assert_eq!(file(format!("/proc/{me}/map_files/1000-2000")), Some((File::MapFile(0x1000, 0x2000), Whose::Own)));
+        assert_eq!(file("/proc/cpuinfo".into()), Some((File::Cpuinfo, Whose::Own)));
+        for other in ["/proc/stat", "/proc/1/fd/maps", "/proc/bus/maps", "/maps"] {
+            assert_eq!(file(other.into()), None, "{other}");
+        }
+        assert_eq!(file(format!("/proc/{me}/net/stat")), None);
+        assert_eq!(file(format!("/proc/{me}/task/stat")), None);
+    }
+}
