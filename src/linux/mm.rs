@@ -656,11 +656,7 @@ impl Mm {
         if flags & libc::MREMAP_MAYMOVE == 0 {
             return Err(Errno::ENOMEM);
         }
-        let to = if fixed {
-            new
-        } else {
-            self.gap(&s, new_len, PAGE, &self.limits.holes).ok_or(Errno::ENOMEM)?
-        };
+        let to = if fixed { new } else { self.gap(&s, new_len, PAGE, &self.limits.holes).ok_or(Errno::ENOMEM)? };
         let host = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | flags & libc::MREMAP_DONTUNMAP;
         let had_code = s.map.has_code(to, to + new_len) || s.map.has_code(old, old + old_len.max(1));
         // The kernel moves several mappings only from 6.17 on, and none that grows: here each by its own.

@@ -210,7 +210,9 @@ pub fn set_robust_list(t: &mut Task, head: u64, len: u64) -> Res {
     };
     match done {
         Err(Errno::ENOSYS) => {
-            t.unimp(format_args!("set_robust_list: the host has no 32-bit calls; a dying thread's mutexes stay locked"));
+            t.unimp(format_args!(
+                "set_robust_list: the host has no 32-bit calls; a dying thread's mutexes stay locked"
+            ));
         }
         other => _ = other?,
     }

@@ -154,8 +154,8 @@ macro_rules! act {
 /// Every entry, for the tables.
 pub(crate) mod rows {
     pub(crate) use super::{
-        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, rings::*, sched::*,
-        signal::*, stat::*, time::*,
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, rings::*,
+        sched::*, signal::*, stat::*, time::*,
     };
     pub(crate) use super::{fcntl::*, ioctl::*};
 }

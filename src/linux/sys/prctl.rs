@@ -67,10 +67,10 @@ static OPERATIONS: &[(u32, Act)] = &[
     (33, Act::Host),    // PR_MCE_KILL
     (34, Act::Host),    // PR_MCE_KILL_GET
     (35, Act::Lacking("PR_SET_MM would change what the kernel thinks of rqemu's own memory")),
-    (36, Act::Host),   // PR_SET_CHILD_SUBREAPER
-    (37, Act::OutInt), // PR_GET_CHILD_SUBREAPER
-    (38, Act::Host),   // PR_SET_NO_NEW_PRIVS
-    (39, Act::Host),   // PR_GET_NO_NEW_PRIVS
+    (36, Act::Host),      // PR_SET_CHILD_SUBREAPER
+    (37, Act::OutInt),    // PR_GET_CHILD_SUBREAPER
+    (38, Act::Host),      // PR_SET_NO_NEW_PRIVS
+    (39, Act::Host),      // PR_GET_NO_NEW_PRIVS
     (40, Act::OutLong),   // PR_GET_TID_ADDRESS
     (41, Act::Host),      // PR_SET_THP_DISABLE
     (42, Act::Host),      // PR_GET_THP_DISABLE
@@ -86,14 +86,14 @@ static OPERATIONS: &[(u32, Act)] = &[
     (54, Act::ResetKeys), // PR_PAC_RESET_KEYS
     (55, Act::SetTagged), // PR_SET_TAGGED_ADDR_CTRL
     (56, Act::GetTagged), // PR_GET_TAGGED_ADDR_CTRL
-    (57, Act::Host), // PR_SET_IO_FLUSHER
-    (58, Act::Host), // PR_GET_IO_FLUSHER
+    (57, Act::Host),      // PR_SET_IO_FLUSHER
+    (58, Act::Host),      // PR_GET_IO_FLUSHER
     (59, Act::Lacking("PR_SET_SYSCALL_USER_DISPATCH")),
     (60, Act::EnableKeys),  // PR_PAC_SET_ENABLED_KEYS
     (61, Act::EnabledKeys), // PR_PAC_GET_ENABLED_KEYS
-    (62, Act::Host),    // PR_SCHED_CORE
-    (63, Act::Foreign), // PR_SME_SET_VL
-    (64, Act::Foreign), // PR_SME_GET_VL
+    (62, Act::Host),        // PR_SCHED_CORE
+    (63, Act::Foreign),     // PR_SME_SET_VL
+    (64, Act::Foreign),     // PR_SME_GET_VL
     (65, Act::Lacking("PR_SET_MDWE would hold for rqemu's code too")),
     (66, Act::Host),          // PR_GET_MDWE
     (67, Act::Host),          // PR_SET_MEMORY_MERGE

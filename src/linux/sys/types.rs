@@ -93,7 +93,21 @@ impl Ty {
         use Ty::*;
         !matches!(
             self,
-            Int | UInt | Long | ULong | Size | I64 | LowHigh | Fd | DirFd | Pid | Sig | Clock | Mode | Flags(_) | Enum(_) | Request
+            Int | UInt
+                | Long
+                | ULong
+                | Size
+                | I64
+                | LowHigh
+                | Fd
+                | DirFd
+                | Pid
+                | Sig
+                | Clock
+                | Mode
+                | Flags(_)
+                | Enum(_)
+                | Request
         )
     }
 }
