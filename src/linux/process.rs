@@ -70,16 +70,16 @@ impl Process {
     /// Takes every lock, in this order, so that a forked child finds nothing half done.
     pub fn before_fork(&self) {
         self.engine.before_fork();
-        self.mm.hold();
         crate::sys::hold();
+        self.mm.hold();
         crate::alloc::hold();
     }
 
     /// Gives them back, in the parent and in the child, whose only task has the Cpu `keep`.
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
-        crate::sys::release();
         self.mm.release();
+        crate::sys::release();
         self.engine.after_fork(child, Some(keep));
         if child && self.mm.perf.is_wanted() {
             // What cannot be written is not there: the program goes on.
