@@ -77,10 +77,10 @@ impl Process {
     /// Takes every lock, in this order, so that a forked child finds nothing half done.
     pub fn before_fork(&self) {
         self.engine.before_fork();
-        self.mm.hold();
         crate::sys::hold();
         seccomp::hold();
         explain::hold();
+        self.mm.hold();
         crate::alloc::hold();
     }
 
@@ -89,8 +89,8 @@ impl Process {
         crate::alloc::release();
         explain::release();
         seccomp::release();
-        crate::sys::release();
         self.mm.release();
+        crate::sys::release();
         self.engine.after_fork(child, Some(keep));
         if child && self.mm.perf.is_wanted() {
             // What cannot be written is not there: the program goes on.
