@@ -85,7 +85,9 @@ fn the_second_process_translates_nothing() {
     for guest in GUESTS {
         let cache = folder(&format!("second-{}", guest.name));
         let (first, _) = stored_hello(guest, &cache);
+        assert_eq!(counted(&cache, "stored_hits"), 0);
         assert_eq!(run(guest, &cache, &hello(guest)), (first, 0));
+        assert!(counted(&cache, "stored_hits") > 0);
     }
 }
 

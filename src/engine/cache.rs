@@ -197,7 +197,16 @@ impl Cache {
         if let Some(&n) = self.table.get(&key) {
             return Some(self.regions[n as usize].code);
         }
-        self.store.as_mut()?.find(key, source).map(|(code, ..)| code)
+        self.stored(key, source).map(|(code, ..)| code)
+    }
+
+    /// Stored code of a region; the unit and the page of it.
+    fn stored(&mut self, key: Key, source: &dyn CodeSource) -> Option<(u64, usize, usize)> {
+        let found = self.store.as_mut()?.find(key, source)?;
+        if let Some(s) = self.stats {
+            s.made(Counted::Stored, 1);
+        }
+        Some(found)
     }
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
@@ -368,13 +377,12 @@ impl Cache {
             let region = &mut self.regions[n as usize];
             region.incoming.push((slot, stub));
             region.code
-        } else if let Some(store) = &mut self.store
-            && let Some((code, unit, page)) = store.find(key, source)
-        {
-            store.units[unit].linked(page, slot, stub);
-            code
         } else {
-            return;
+            let Some((code, unit, page)) = self.stored(key, source) else { return };
+            if let Some(store) = &mut self.store {
+                store.units[unit].linked(page, slot, stub);
+            }
+            code
         };
         if let Some(s) = self.stats {
             s.made(Counted::Links, 1);
