@@ -168,33 +168,41 @@ fn python() {
     run_programs("python", "python");
 }
 
-/// Foreign containers by a Docker engine that runs in namespaces of its own.
+/// A suite that is a script in namespaces of its own and says a line a case: name, class, remark. `why_not` says why it cannot be run here.
+fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option<String>) {
+    let progress = Progress::open(suite);
+    let folder = harness::repository().join("tests");
+    let mut command = Command::new(folder.join("registered/namespace"));
+    command.arg(namespace).arg(folder.join(suite).join("suite")).args(arguments);
+    let text = match why_not {
+        Some(why) => format!("{suite}\tleft-out\t{why}\n"),
+        None => String::from_utf8_lossy(&harness::run(&mut command, Duration::from_secs(1800)).stdout).into(),
+    };
+    let mut cases: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, '\t').collect()).collect();
+    cases.retain(|fields| fields.len() == 3);
+    assert!(!cases.is_empty(), "the script says nothing");
+    progress.run(&cases, |fields| fields[0].into(), |fields| (fields[1].into(), fields[2].into()));
+    progress.report(suite);
+}
+
+/// Foreign containers by a Docker engine.
 #[test]
 #[ignore = "tests/run --long containers"]
 fn containers() {
-    let progress = Progress::open("containers");
-    let script = harness::repository().join("tests/containers/suite");
-    let mut command = Command::new(harness::repository().join("tests/registered/namespace"));
-    command.arg("many").arg(script).arg(harness::rqemu(&GUESTS[0])).arg(harness::cache());
-    let lacking = ["dockerd", "docker"].into_iter().find(|p| {
-        let found = harness::find_program(p).or_else(|| harness::find_program(&format!("/usr/sbin/{p}")));
-        found.is_none()
-    });
+    let found =
+        |p: &str| harness::find_program(p).or_else(|| harness::find_program(&format!("/usr/sbin/{p}"))).is_some();
+    let lacking = ["dockerd", "docker"].into_iter().find(|p| !found(p)).map(|p| format!("no {p} (Debian: docker.io)"));
     // SAFETY: it takes nothing and cannot fail.
     let root = unsafe { libc::geteuid() } == 0;
-    let done = match lacking {
-        Some(program) => Err(format!("no {program} (Debian: docker.io)")),
-        None if !root => Err("needs root".into()),
-        None => Ok(harness::run(&mut command, Duration::from_secs(1800))),
-    };
-    let text = done
-        .as_ref()
-        .map_or_else(|why| format!("engine\tleft-out\t{why}\n"), |o| String::from_utf8_lossy(&o.stdout).into());
-    let mut cases: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, '\t').collect()).collect();
-    cases.retain(|fields| fields.len() == 3);
-    assert!(!cases.is_empty(), "the suite says nothing: {done:?}");
-    progress.run(&cases, |fields| fields[0].into(), |fields| (fields[1].into(), fields[2].into()));
-    progress.report("containers");
+    let why_not = lacking.or_else(|| (!root).then(|| "needs root".into()));
+    scripted("containers", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
+}
+
+/// CMake, Meson, autoconf, Go and cargo, as README says.
+#[test]
+#[ignore = "tests/run --long toolchains"]
+fn toolchains() {
+    scripted("toolchains", "one", &[harness::rqemu(&GUESTS[0])], None);
 }
 
 /// 10⁵ mutated ELF files.

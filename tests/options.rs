@@ -151,7 +151,7 @@ fn explained(guest: &Guest, name: &str, body: &str) -> Option<(String, String)> 
     let (source, program) = (dir.join(format!("{name}.c")), dir.join(format!("{name}.{}", guest.name)));
     fs::write(
         &source,
-        format!("#include <fcntl.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} }}\n"),
+        format!("#include <errno.h>\n#include <fcntl.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} }}\n"),
     )
     .unwrap();
     harness::compile(&compiler, &["-static", "-O1", "-w"], &source, &program).expect(name);
@@ -179,6 +179,14 @@ fn failures_are_explained() {
                 &["-1 ENOENT", "cause:   a shared library"],
             ),
             ("own", "exit(5);", "exit 5", &["status 5", "the program's own"]),
+            (
+                "filtered",
+                // PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP with a filter that allows everything: the host's programs could not be held to it.
+                "struct { unsigned short n; void *at; } f = {1, (unsigned[]){6, 0x7fff0000}}; prctl(38, 1, 0, 0, 0); if (prctl(22, 2, &f)) exit(1);\
+                 execl(\"/bin/true\", \"true\", (char *)0); exit(errno);",
+                "exit 13",
+                &["lacking: execve: seccomp filters", "-1 EACCES"],
+            ),
             ("aborts", "abort();", "signal 6", &["was killed by SIGABRT"]),
         ] {
             let Some((got, said)) = explained(guest, name, body) else { return };

@@ -299,6 +299,8 @@ fn unregister(c: &Call) -> Result<String, String> {
 }
 
 fn unregister_all(guests: &[&Guest]) -> Result<(), String> {
+    // What a container does not see mounted is there all the same.
+    mount()?;
     for guest in guests {
         match tell(&format!("rqemu-{}", guest.name), "-1") {
             Ok(()) | Err(Errno::ENOENT) => {}
@@ -342,6 +344,8 @@ fn installer(c: &Call) -> Result<String, String> {
             _ => return Err(format!("binfmt knows no {word:?} (see rqemu -h)")),
         }
     }
+    // Where it may not be mounted nothing is known.
+    let _ = mount();
     Ok(json(c.guests, &handlers()))
 }
 

@@ -69,7 +69,7 @@ pub fn is_valid(filter: &[Insn]) -> bool {
 fn is_known(i: &Insn) -> bool {
     let (operation, by_x) = (i.code & 0xf0, i.code & X != 0);
     match i.code & 7 {
-        LD if i.code == LD | ABS => i.k < DATA && i.k % 4 == 0,
+        LD if i.code == LD | ABS => i.k < DATA && i.k.is_multiple_of(4),
         LD | LDX if i.code & 0xf8 == MEM => i.k < SCRATCH,
         LD | LDX => matches!(i.code & 0xf8, IMM | LEN),
         ST | STX => i.code & 0xf8 == 0 && i.k < SCRATCH,

@@ -5,8 +5,8 @@
 //! threads can be brought in step (and sets their no_new_privs), and shows the mode in /proc. That of a filter with a listener asks the
 //! supervisor at a call that only rqemu makes; hence everything about listeners is the kernel's, but for the numbers ([`tell_supervisor`]).
 //!
-//! Differs: a filter does not hold programs of the host (they are not started), nor set-id programs that gain rights; the instruction pointer that a
-//! supervisor sees is rqemu's.
+//! Differs: with a filter, programs of the host and set-id programs that would gain rights are not started, since it could not hold them; the instruction
+//! pointer that a supervisor sees is rqemu's.
 
 use crate::bpf::{self, Data, Insn};
 use crate::call;

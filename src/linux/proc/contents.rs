@@ -18,7 +18,7 @@ pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> 
         };
     }
     Some(match file {
-        File::Exe | File::MapFile(..) => return None,
+        File::Exe | File::MapLink(..) => return None,
         File::Maps => p.mm.maps(p.image.stack_start).into_bytes(),
         File::Smaps => smaps(&p.mm.maps(p.image.stack_start), &text(fd)?).into_bytes(),
         File::Auxv => p.image.auxv.clone(),
@@ -65,11 +65,13 @@ fn path(line: &str) -> Option<&str> {
     line.splitn(6, ' ').nth(5).map(str::trim_start).filter(|p| !p.is_empty())
 }
 
+/// A mapping of the host's in smaps: its range, then names and kilobytes.
+type Mapping<'a> = ((u64, u64), Vec<(&'a str, u64)>);
+
 /// The guest's ranges with what the host knows of the memory in them. Where a mapping of the host's is in several ranges, its numbers are shared out by
 /// length.
 fn smaps(maps: &str, host: &str) -> String {
-    // The host's mappings: a range, then names and kilobytes.
-    let mut mappings: Vec<((u64, u64), Vec<(&str, u64)>)> = Vec::new();
+    let mut mappings: Vec<Mapping> = Vec::new();
     for line in host.lines() {
         let first = line.split(' ').next().unwrap_or_default();
         if let (false, Some(r)) = (first.ends_with(':'), range(line)) {

@@ -18,7 +18,7 @@ enum File {
     /// A symbolic link; all others are files.
     Exe,
     /// A symbolic link in the folder map_files: the range in its name.
-    MapFile(u64, u64),
+    MapLink(u64, u64),
     Maps,
     Smaps,
     Auxv,
@@ -118,7 +118,7 @@ fn found(path: &[u8]) -> Option<Found> {
     let file = if end > 0 && parts[end - 1] == b"map_files" {
         end -= 1;
         let (start, end) = range(name)?;
-        File::MapFile(start, end)
+        File::MapLink(start, end)
     } else if name == b"cpuinfo" {
         return (!process(end.wrapping_sub(1))).then(|| Found {
             file: File::Cpuinfo,
@@ -164,7 +164,7 @@ fn link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Found> {
     let fd = t.host_call(libc::SYS_openat, [dirfd as u64, parent.as_ptr() as u64, flags, 0, 0, 0]).ok()? as i32;
     let real = is_proc(fd).then(|| real_path(fd)).flatten();
     host::close(fd);
-    found(&[&real?, b"/".as_slice(), name].concat()).filter(|f| matches!(f.file, File::Exe | File::MapFile(..)))
+    found(&[&real?, b"/".as_slice(), name].concat()).filter(|f| matches!(f.file, File::Exe | File::MapLink(..)))
 }
 
 /// The target of one of our links.
@@ -172,7 +172,7 @@ fn target(t: &Task, found: &Found) -> Option<Vec<u8>> {
     match (found.file, found.whose) {
         (File::Exe, Whose::Own) => Some(t.process.image.exe.clone()),
         (File::Exe, Whose::OfAnother) => contents::executable(&found.folder),
-        (File::MapFile(start, end), Whose::Own) => contents::mapped_file(t, start, end),
+        (File::MapLink(start, end), Whose::Own) => contents::mapped_file(t, start, end),
         _ => None,
     }
 }
@@ -265,7 +265,7 @@ mod tests {
         let file = |path: String| found(path.as_bytes()).map(|f| (f.file, f.whose));
         assert_eq!(file(format!("/proc/{me}/exe")), Some((File::Exe, Whose::Own)));
         assert_eq!(file(format!("/proc/{me}/task/{me}/stat")), Some((File::Stat, Whose::Own)));
-        assert_eq!(file(format!("/proc/{me}/map_files/1000-2000")), Some((File::MapFile(0x1000, 0x2000), Whose::Own)));
+        assert_eq!(file(format!("/proc/{me}/map_files/1000-2000")), Some((File::MapLink(0x1000, 0x2000), Whose::Own)));
         assert_eq!(file("/proc/cpuinfo".into()), Some((File::Cpuinfo, Whose::Own)));
         for other in ["/proc/stat", "/proc/1/fd/maps", "/proc/bus/maps", "/maps"] {
             assert_eq!(file(other.into()), None, "{other}");
