@@ -228,6 +228,9 @@ fn random_loops() {
         maker.loops(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
         let mut region = maker.region().clone();
+        if let Some(joined) = ir::opt::join(&region, &machine::PAIRS, &machine::TYPES).filter(|_| rng.one_in(2)) {
+            region = joined;
+        }
         if rng.one_in(2) {
             ir::opt::peel(&mut region);
             ir::opt::align(&mut region, machine::TYPES.len());
