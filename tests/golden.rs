@@ -64,6 +64,7 @@ fn compiler(guest: &Guest) -> Compiler {
         slots: guest.state.slots.iter().map(place).collect(),
         int_homes: guest.state.int_homes.to_vec(),
         vec_homes: guest.state.vec_homes.to_vec(),
+        pairs: guest.state.pairs.to_vec(),
         syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
     };
     Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())

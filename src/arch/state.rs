@@ -1,5 +1,6 @@
 //! Guest state: a block of bytes, described by a table of slots.
 
+use ir::opt::Pair;
 use ir::{Slot, Ty};
 
 /// A slot: a part of guest state that translated code reads and writes as a whole.
@@ -30,6 +31,8 @@ pub struct State {
     pub int_homes: &'static [Slot],
     /// Vector registers likewise.
     pub vec_homes: &'static [Slot],
+    /// Vector registers that are halves of others; the whole ones, slots behind all others, are used in hot regions alone.
+    pub pairs: &'static [Pair],
     /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
     pub fp_control: fn(mode: u32) -> ir::FpControl,
 }

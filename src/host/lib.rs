@@ -23,6 +23,8 @@ pub struct StateMap {
     /// Slots that deserve a host register, best first.
     pub int_homes: Vec<Slot>,
     pub vec_homes: Vec<Slot>,
+    /// Slots of hot regions alone that are two others.
+    pub pairs: Vec<ir::opt::Pair>,
     pub syscall: SyscallSlots,
 }
 

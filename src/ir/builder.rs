@@ -125,7 +125,7 @@ impl Builder {
 
     /// Appends a pure operation, or what it folds to.
     #[inline(never)]
-    fn pure(&mut self, op: Op, ty: Ty) -> Val {
+    pub(crate) fn pure(&mut self, op: Op, ty: Ty) -> Val {
         match fold::fold(&self.region, &op, ty) {
             fold::Folded::No => self.push(op, ty),
             fold::Folded::Val(v) => v,

@@ -116,6 +116,11 @@ fn get_lane(r: &Region, lane: Lane, a: Val, n: u8, ty: Ty) -> Folded {
 /// What is overwritten need not have been written.
 fn set_lane(r: &Region, lane: Lane, into: Val, v: Val, n: u8) -> Folded {
     match *r.op(into) {
+        // Both halves of one vector.
+        Op::VSet(Lane::D, _, other, at) if lane == Lane::D && at != n => match (*r.op(other), *r.op(v)) {
+            (Op::VGet(Lane::D, x, i), Op::VGet(Lane::D, y, j)) if x == y && (i, j) == (at, n) => Folded::Val(x),
+            _ => Folded::No,
+        },
         Op::VSet(set, old, _, at) if set <= lane && overlap((set, at), (lane, n)) => {
             Folded::Op(Op::VSet(lane, old, v, n))
         }

@@ -133,6 +133,27 @@ int steps(double x, double y)
 	return n;
 }
 
+/* Many scalars at once, differences of products. */
+void rotate(double *x, double *y, double c, double s, long n)
+{
+	for (long i = 0; i < n; i++) {
+		double u = x[i], v = y[i];
+		x[i] = c * u - s * v;
+		y[i] = v * c + u * s;
+	}
+}
+
+/* Singles: halves of arm's D registers. */
+float path(const float *x, const float *y, long n)
+{
+	float sum = 0;
+	for (long i = 1; i < n; i++) {
+		float dx = x[i] - x[i - 1], dy = y[i] - y[i - 1];
+		sum += dx * dx + dy * dy;
+	}
+	return sum;
+}
+
 void to_grey(uint8_t *restrict to, const uint8_t *restrict rgb, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -7,13 +7,17 @@
 
 static sigjmp_buf back;
 static unsigned long flags, base, count;
+static uint64_t vector[2];
 
 static void on_fault(int sig, siginfo_t *info, void *context) {
 	(void)sig, (void)info;
 	ucontext_t *u = context;
+	// The floating-point record comes first: v16 here, and q8.
 #if defined __aarch64__
+	memcpy(vector, (char *)u->uc_mcontext.__reserved + 16 + 16 * 16, 16);
 	flags = u->uc_mcontext.pstate >> 28 & 15, base = u->uc_mcontext.regs[0], count = u->uc_mcontext.regs[2];
 #elif defined __arm__
+	memcpy(vector, (char *)u->uc_regspace + 8 + 8 * 16, 16);
 	flags = u->uc_mcontext.arm_cpsr >> 28, base = u->uc_mcontext.arm_r0, count = u->uc_mcontext.arm_r2;
 #else
 	(void)u;
@@ -72,9 +76,45 @@ static void copy(char *at, char *to) {
 #endif
 }
 
+// Sums of words, in a whole vector register.
+static void sum(char *at, char *limit) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	register char *x1 __asm__("x1") = limit;
+	__asm__ volatile("mov x2, #0\n movi v16.4s, #0\n1: ldr q17, [x0], #16\n add v16.4s, v16.4s, v17.4s\n add x2, x2, #1\n cmp x0, x1\n b.ne 1b" : "+r"(x0) : "r"(x1) : "x2", "v16", "v17", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	register char *r1 __asm__("r1") = limit;
+	__asm__ volatile(".fpu neon\n mov r2, #0\n vmov.i32 q8, #0\n1: vld1.32 {q9}, [r0]!\n vadd.i32 q8, q8, q9\n add r2, r2, #1\n cmp r0, r1\n bne 1b" : "+r"(r0) : "r"(r1) : "r2", "d16", "d17", "d18", "d19", "cc", "memory");
+#else
+	(void)at, (void)limit;
+#endif
+}
+
+// And in one half of a register, the other being a copy of what was loaded.
+static void sum_half(char *at, char *limit) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	register char *x1 __asm__("x1") = limit;
+	__asm__ volatile("mov x2, #0\n movi v17.4s, #0\n1: ldr d18, [x0], #8\n add v17.2s, v17.2s, v18.2s\n mov v16.d[0], v18.d[0]\n mov v16.d[1], v17.d[0]\n add x2, x2, #1\n cmp x0, x1\n b.ne 1b" : "+r"(x0) : "r"(x1) : "x2", "v16", "v17", "v18", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	register char *r1 __asm__("r1") = limit;
+	__asm__ volatile(".fpu neon\n mov r2, #0\n vmov.i32 q8, #0\n1: vldmia r0!, {d18}\n vadd.i32 d17, d17, d18\n vmov d16, d18\n add r2, r2, #1\n cmp r0, r1\n bne 1b" : "+r"(r0) : "r"(r1) : "r2", "d16", "d17", "d18", "cc", "memory");
+#else
+	(void)at, (void)limit;
+#endif
+}
+
 #if defined __aarch64__ || defined __arm__
+#define ARE(low, high) (vector[0] == (low) && vector[1] == (high))
 #define IS(f, b, c) (flags == (f) && base == (unsigned long)(b) && count == (c))
 #else
+#define ARE(low, high) ((void)(low), (void)(high), 1)
 #define IS(f, b, c) ((void)(f), (void)(b), (void)(c), 1)
 #endif
 
@@ -100,6 +140,11 @@ int main(void) {
 		((uint32_t *)m)[i] = i & 1 ? 3 : 9;
 	copy(m, to);
 	ok("the source ends", IS(8, m + size, words));
+	uint64_t both = (uint64_t)3 << 32 | 9;
+	sum(m, m + size * 2);
+	ok("sums in a register", IS(8, m + size, size / 16) && ARE(both * (size / 16), both * (size / 16)));
+	sum_half(m, m + size * 2);
+	ok("sums in half a register", IS(8, m + size, size / 8) && ARE(both, both * (size / 8)));
 	mprotect(to + size / 2, size, PROT_NONE);
 	copy(m, to);
 	ok("the target ends", IS(8, m + size / 2 + 4, words / 2));

@@ -98,6 +98,7 @@ pub const STATE: State = State {
     size: state::size(&SLOTS),
     slots: &SLOTS,
     shown: &SLOTS,
+    pairs: &[],
     types: &TYPES,
     pc: PC,
     extra: None,

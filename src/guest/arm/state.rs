@@ -6,6 +6,7 @@
 
 use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
+use ir::opt::Pair;
 use ir::{FpControl, Round, Slot, Ty, fpflag};
 
 /// r0; rn is `Slot(R0.0 + n)`, n up to 14.
@@ -39,7 +40,10 @@ pub const QC: Slot = Slot(25);
 /// d0; dn is `Slot(D0.0 + n)`.
 pub const D0: Slot = Slot(26);
 
-const COUNT: usize = 58;
+/// q0; qn is `Slot(Q0.0 + n)`: the same as two D registers, for hot regions.
+const Q0: Slot = Slot(58);
+
+const COUNT: usize = 74;
 /// Slots that tests and logs show: all, but D registers in pairs.
 const SHOWN: usize = 42;
 
@@ -80,20 +84,27 @@ const SLOT_LIST: [(&str, Ty); COUNT] = {
         ("d8", F64), ("d9", F64), ("d10", F64), ("d11", F64), ("d12", F64), ("d13", F64), ("d14", F64), ("d15", F64),
         ("d16", F64), ("d17", F64), ("d18", F64), ("d19", F64), ("d20", F64), ("d21", F64), ("d22", F64), ("d23", F64),
         ("d24", F64), ("d25", F64), ("d26", F64), ("d27", F64), ("d28", F64), ("d29", F64), ("d30", F64), ("d31", F64),
+        ("q0", V128), ("q1", V128), ("q2", V128), ("q3", V128), ("q4", V128), ("q5", V128), ("q6", V128), ("q7", V128),
+        ("q8", V128), ("q9", V128), ("q10", V128), ("q11", V128), ("q12", V128), ("q13", V128), ("q14", V128), ("q15", V128),
     ]
 };
 
-const QUADS: [&str; 16] =
-    ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11", "q12", "q13", "q14", "q15"];
-
-const SLOTS: [SlotInfo; COUNT] = state::layout(&SLOT_LIST);
+const SLOTS: [SlotInfo; COUNT] = {
+    let mut slots = state::layout(&SLOT_LIST);
+    let mut n = 0;
+    while n < 16 {
+        slots[Q0.0 as usize + n].offset = slots[D0.0 as usize + 2 * n].offset;
+        n += 1;
+    }
+    slots
+};
 static SLOT_TABLE: [SlotInfo; COUNT] = SLOTS;
 static SHOWN_SLOTS: [SlotInfo; SHOWN] = {
     let mut shown = [SLOTS[0]; SHOWN];
     let mut i = 0;
     while i < SHOWN {
         shown[i] = match i.checked_sub(D0.0 as usize) {
-            Some(n) => SlotInfo { name: QUADS[n], ty: Ty::V128, offset: q_offset(n as u32) as u16 },
+            Some(n) => SLOTS[Q0.0 as usize + n],
             None => SLOTS[i],
         };
         i += 1;
@@ -114,11 +125,22 @@ static VEC_HOMES: [Slot; 32] = numbered(
     ],
 );
 
+static PAIRS: [Pair; 16] = {
+    let mut pairs = [Pair { halves: [D0; 2], whole: Q0 }; 16];
+    let mut n = 0;
+    while n < 16 {
+        pairs[n] = Pair { halves: [d(2 * n as u32), d(2 * n as u32 + 1)], whole: Slot(Q0.0 + n as u16) };
+        n += 1;
+    }
+    pairs
+};
+
 /// The layout.
 pub const STATE: State = State {
-    size: state::size(&SLOTS),
+    size: state::size(&SHOWN_SLOTS),
     slots: &SLOT_TABLE,
     shown: &SHOWN_SLOTS,
+    pairs: &PAIRS,
     types: &TYPES,
     pc: PC,
     extra: Some(ITSTATE),

@@ -4,6 +4,7 @@
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{Place, Site, StateMap, SyscallSlots, Thunks};
+use ir::opt::Pair;
 use ir::{Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
 
@@ -18,11 +19,23 @@ pub(crate) const MORE_FLAGS: u16 = 39;
 /// Registers that are as wide as a double: as arm's D registers they stand side by side.
 pub(crate) const F64S: std::ops::Range<u16> = 40..48;
 const SLOTS: usize = 48;
+/// Pairs of them as slots of loops: they lie where their halves do.
+const WHOLES: std::ops::Range<u16> = 48..52;
+pub(crate) static PAIRS: [Pair; 4] = {
+    let mut pairs = [Pair { halves: [Slot(0); 2], whole: Slot(0) }; 4];
+    let mut n = 0;
+    while n < 4 {
+        let low = F64S.start + 2 * n as u16;
+        pairs[n] = Pair { halves: [Slot(low), Slot(low + 1)], whole: Slot(WHOLES.start + n as u16) };
+        n += 1;
+    }
+    pairs
+};
 /// How many of them have homes, if the map has so many: with AVX-512 some are low and some high.
 const VECTOR_HOMES: u16 = 18;
 
-pub(crate) static TYPES: [Ty; SLOTS] = {
-    let mut t = [Ty::V128; SLOTS];
+pub(crate) static TYPES: [Ty; WHOLES.end as usize] = {
+    let mut t = [Ty::V128; WHOLES.end as usize];
     let mut i = 0;
     while i <= FLAGS as usize {
         t[i] = match i {
@@ -91,18 +104,21 @@ extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
 }
 
 fn place(slot: usize) -> usize {
+    if slot >= WHOLES.start.into() {
+        return place(PAIRS[slot - usize::from(WHOLES.start)].halves[0].0.into());
+    }
     let wide = slot.min(F64S.start.into());
     wide * 16 + (slot - wide) * 8
 }
 
 impl Machine {
     pub(crate) fn new(features: Features) -> Machine {
-        let slots = (0..SLOTS).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
+        let slots = (0..TYPES.len()).map(|s| Place { offset: place(s) as u16, ty: TYPES[s] }).collect();
         let int_homes = [0, 1, 2, 3, 4, 8, 9, 5, 6, 7, 10, 11, 37, 38].map(Slot).to_vec();
         // Some of both kinds have homes.
         let vec_homes = (F64S.start..F64S.end - 4).chain(V128S).chain(F64S.end - 4..F64S.end).map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let state = StateMap { slots, int_homes, vec_homes, syscall };
+        let state = StateMap { slots, int_homes, vec_homes, pairs: PAIRS.to_vec(), syscall };
         let map = Map::with(state, features, 7, VECTOR_HOMES.into());
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {

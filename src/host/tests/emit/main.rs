@@ -228,11 +228,15 @@ fn random_loops() {
         maker.loops(&cases, &mut rng, machine.memory.as_ptr() as u64);
         maker.end();
         let mut region = maker.region().clone();
+        // Joined slots are for regions with homes of their own.
+        let joined = ir::opt::join(&region, &machine::PAIRS, &machine::TYPES).filter(|_| rng.one_in(2));
+        let hot = joined.is_some() || !rng.one_in(4);
+        region = joined.unwrap_or(region);
         if rng.one_in(2) {
             ir::opt::peel(&mut region);
             ir::opt::align(&mut region, machine::TYPES.len());
         }
-        machine.load(&region, !rng.one_in(4));
+        machine.load(&region, hot);
         for _ in 0..4 {
             let state = random_state(&mut rng);
             compare(machine, &maker, &state, &i);
