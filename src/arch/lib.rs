@@ -44,7 +44,7 @@ pub struct Cpu {
     pub hwcap: [u64; 3],
     /// What the model has of what the front end can do: bits that only the guest knows.
     pub features: u64,
-    /// AT_PLATFORM.
+    /// AT_PLATFORM; empty if there is none.
     pub platform: &'static str,
     /// The text of /proc/cpuinfo for processor `n`.
     pub cpuinfo: fn(n: usize) -> String,

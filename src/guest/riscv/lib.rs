@@ -1,0 +1,45 @@
+//! RISC-V, 32 and 64 bits: I, M, A, F, D, C with the extensions that linux.rs announces. Little-endian.
+//!
+//! Manual: The RISC-V Instruction Set Manual, volume I (unprivileged architecture). A pure function from bytes and mode to IR.
+#![forbid(unsafe_code)]
+
+mod frame;
+mod insn;
+mod layouts;
+pub mod linux;
+mod print;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use insn::{RV, RV32, RV64, RVC, RVC32, RVC64};
+pub use translate::Cx;
+
+use arch::{Cpu, Elf, Guest};
+
+/// The guest with 64-bit registers.
+pub static RISCV64: Guest = Guest {
+    name: "riscv64",
+    machine: "riscv64",
+    // EM_RISCV.
+    elf: Elf { machine: 243, class: 64, big_endian: false, flags: None },
+    state: state::STATE64,
+    tagged_pointers: false,
+    translate: translate::block64,
+    branch_target,
+    mode: state::mode64,
+    disassemble: translate::disassemble64,
+    abi: &linux::ABI64,
+    reset,
+    cpus: &linux::CPUS64,
+};
+
+/// JALR drops the lowest bit.
+fn branch_target(pc: u64) -> u64 {
+    pc & !1
+}
+
+fn reset(_: &mut [u8], _: &Cpu) {
+    // Everything is zero in a new program, fcsr included.
+}
