@@ -17,7 +17,7 @@ use crate::harness::{self, GUESTS, Guest, Outcome};
 const PRELUDE: &str = r#"
 machine=$(uname -m; /bin/sh -c 'uname -m; :')
 case $GUEST-${machine//$'\n'/-} in
-aarch64-aarch64-aarch64 | arm-armv*-armv*) ;;
+aarch64-aarch64-aarch64 | arm-armv*-armv* | riscv64-riscv64-riscv64) ;;
 *) echo "a child of $GUEST is on $machine"; exit 99 ;;
 esac
 cd /tmp
