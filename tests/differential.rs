@@ -1,4 +1,4 @@
-//! The random differential test: cases drawn from the decode rows of both guests are run by one small guest program, the runner, under
+//! The random differential test: cases drawn from the decode rows of all guests are run by one small guest program, the runner, under
 //! the reference emulator, under `rqemu`, and under `rqemu` interpreting; registers, flags, FPSR, memory and signals must be alike.
 //!
 //! A case is one instruction or a sequence with data flowing through it, with the whole register state (`differential/record.rs`). It
@@ -12,6 +12,7 @@ mod isa;
 mod known;
 mod record;
 mod runner;
+mod rv;
 mod signed;
 mod values;
 
@@ -29,6 +30,7 @@ use runner::WAYS;
 fn isa_of(guest: &Guest) -> &'static dyn Isa {
     match guest.name {
         "arm" => &a32::ArmIsa,
+        "riscv64" => &rv::RvIsa,
         _ => &a64::A64Isa,
     }
 }
@@ -173,7 +175,7 @@ fn differing(isa: &dyn Isa, cases: &[Case], records: &[(&str, runner::Records)])
     lines
 }
 
-/// The seeded part of every run: all rows and some sequences, about a minute for both guests.
+/// The seeded part of every run: all rows and some sequences, about two minutes for all guests.
 #[test]
 fn quick() {
     let mut text = String::new();

@@ -46,7 +46,8 @@ fn pick_number_body<F: Format>(a: u128, b: u128, pick: Pick, env: &mut Env) -> u
     let loser = F::infinity(pick == Pick::Max);
     let loses = |o: &Operand| o.class == Class::Quiet || env.nan == NanRule::RiscV && o.is_nan();
     let (a_loses, b_loses) = (loses(&a), loses(&b));
-    if a_loses != b_loses && (a.class == Class::Signalling || b.class == Class::Signalling) && env.nan == NanRule::RiscV {
+    if a_loses != b_loses && (a.class == Class::Signalling || b.class == Class::Signalling) && env.nan == NanRule::RiscV
+    {
         env.raise(Flags::INVALID);
     }
     match (a_loses, b_loses) {

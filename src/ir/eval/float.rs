@@ -34,8 +34,7 @@ fn environment(env: Env) -> sf::Env {
         NanRule::RiscV => sf::NanRule::RiscV,
         NanRule::X86 => sf::NanRule::X86,
     };
-    let tiny =
-        if env.nan.tiny_after_rounding() { sf::Tininess::AfterRounding } else { sf::Tininess::BeforeRounding };
+    let tiny = if env.nan.tiny_after_rounding() { sf::Tininess::AfterRounding } else { sf::Tininess::BeforeRounding };
     sf::Env {
         round: rounding(env.round),
         flush_in: env.flush_in,

@@ -241,7 +241,11 @@ pub fn flush_icache(t: &mut Task, start: u64, end: u64, flags: u64) -> Res {
         return Err(Errno::EINVAL);
     }
     let (mm, engine) = (&t.process.mm, &t.process.engine);
-    if start < end { mm.flush_code(engine, start, end - start) } else { mm.flush_all_code(engine) }
+    if start < end {
+        mm.flush_code(engine, start, end - start)
+    } else {
+        mm.flush_all_code(engine)
+    }
     Ok(0)
 }
 

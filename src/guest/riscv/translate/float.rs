@@ -63,45 +63,56 @@ impl Cx<'_> {
 
     /// The value that was boxed in this block.
     fn unboxed(&self, ty: Ty, slot: Val) -> Option<Val> {
-        let Op::V2(V2::Or, _, scalar, ones) = *self.b.region.op(slot) else { return None };
-        let Op::VFromScalar(v) = *self.b.region.op(scalar) else { return None };
+        let Op::VSet(_, ones, v, 0) = *self.b.region.op(slot) else { return None };
         let is_boxing = self.b.region.const_v_of(ones) == Some(boxing(ty));
         (is_boxing && self.b.ty(v) == ty).then_some(v)
     }
 
-    /// fn as a value of the format.
+    /// fn as an operand of the format. What is not boxed is a quiet NaN, though not the canonical one: for operations that look no closer.
     pub(super) fn f(&mut self, fmt: Fmt, n: u32) -> Val {
-        let ty = fmt.ty();
-        let slot = self.b.get(state::f(n));
+        let (ty, slot) = (fmt.ty(), self.b.get(state::f(n)));
+        if fmt != Fmt::F32 || self.unboxed(ty, slot).is_some() {
+            return self.f_exact(fmt, n);
+        }
+        let boxed = self.is_boxed(fmt, slot);
+        let v = self.b.v2(V2::OrNot, Lane::D, slot, boxed);
+        self.b.vget(ty, v, 0)
+    }
+
+    /// fn as a value of the format.
+    pub(super) fn f_exact(&mut self, fmt: Fmt, n: u32) -> Val {
+        let (ty, slot) = (fmt.ty(), self.b.get(state::f(n)));
         if fmt == Fmt::F64 {
             return self.b.vget(ty, slot, 0);
         }
         if let Some(v) = self.unboxed(ty, slot) {
             return v;
         }
-        let nan = self.b.v128(canonical_nan(fmt).into());
-        let boxed = if fmt == Fmt::F32 {
-            let ones = self.b.v128(u128::MAX);
-            let equal = self.b.v2(V2::CmpEq, Lane::S, slot, ones);
-            self.b.vsplat_lane(Lane::S, equal, 1)
-        } else {
-            let ones = self.b.v128(boxing(ty));
-            let above = self.b.v2(V2::And, Lane::D, slot, ones);
-            self.b.v2(V2::CmpEq, Lane::D, above, ones)
-        };
+        let (boxed, nan) = (self.is_boxed(fmt, slot), self.b.v128(canonical_nan(fmt).into()));
         let v = self.b.v3(V3::BitSelect, Lane::B, boxed, slot, nan);
         self.b.vget(ty, v, 0)
+    }
+
+    /// Ones in the low lane if it is boxed, else zeros.
+    fn is_boxed(&mut self, fmt: Fmt, slot: Val) -> Val {
+        if fmt == Fmt::F32 {
+            let ones = self.b.v128(u128::MAX);
+            let equal = self.b.v2(V2::CmpEq, Lane::S, slot, ones);
+            return self.b.vsplat_lane(Lane::S, equal, 1);
+        }
+        let ones = self.b.v128(boxing(fmt.ty()));
+        let above = self.b.v2(V2::And, Lane::D, slot, ones);
+        self.b.v2(V2::CmpEq, Lane::D, above, ones)
     }
 
     /// Writes fn.
     pub(super) fn set_f(&mut self, d: u32, v: Val) {
         let ty = self.b.ty(v);
-        let v = self.b.v_from_scalar(v);
         let v = if ty == Ty::F64 {
-            v
+            self.b.v_from_scalar(v)
         } else {
             let ones = self.b.v128(boxing(ty));
-            self.b.v2(V2::Or, Lane::D, v, ones)
+            self.b.vset(Lane::log2(ty.bytes().trailing_zeros()), ones, v, 0)
         };
         self.b.set(state::f(d), v);
     }
@@ -193,7 +204,7 @@ enum Sign {
 fn inject(cx: &mut Cx, [f, d, n, m]: [u32; 4], sign: Sign) {
     let fmt = format(f);
     let (shape, env) = (Shape::scalar(fmt), cx.env_exact());
-    let a = cx.f(fmt, n);
+    let a = cx.f_exact(fmt, n);
     let v = match sign {
         Sign::Other if n == m => a,
         Sign::NotOther if n == m => cx.b.fp1(Fp1::Neg, shape, env, a),
@@ -205,7 +216,7 @@ fn inject(cx: &mut Cx, [f, d, n, m]: [u32; 4], sign: Sign) {
 
 fn injected(cx: &mut Cx, fmt: Fmt, a: Val, m: u32, sign: Sign) -> Val {
     let (shape, env) = (Shape::scalar(fmt), cx.env_exact());
-    let b = cx.f(fmt, m);
+    let b = cx.f_exact(fmt, m);
     let b = if matches!(sign, Sign::NotOther) { cx.b.fp1(Fp1::Neg, shape, env, b) } else { b };
     let (a, b) = (cx.b.v_from_scalar(a), cx.b.v_from_scalar(b));
     let mask = cx.b.v128(1 << (fmt.lane().bits() - 1));
