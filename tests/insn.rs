@@ -348,6 +348,11 @@ fn arm() {
 }
 
 #[test]
-fn riscv() {
+fn riscv64() {
     check_files(&riscv::RISCV64);
+}
+
+#[test]
+fn riscv32() {
+    check_files(&riscv::RISCV32);
 }

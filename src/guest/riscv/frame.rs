@@ -1,7 +1,7 @@
 //! Signal frames of Linux on RISC-V: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
 //! what arch/riscv/kernel/signal.c does.
 
-use crate::state::{FRM, PC, RA, SP, STATE64, f, x};
+use crate::state::{FRM, PC, RA, SP, STATE32, STATE64, f, x};
 use crate::translate::system::FLAGS;
 use arch::State;
 use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, Restored, SignalFrame};
@@ -39,9 +39,11 @@ impl Layout {
     }
 }
 
+const ILP32: Layout = Layout { long: 4, state: &STATE32 };
 const LP64: Layout = Layout { long: 8, state: &STATE64 };
 
 /// sizeof(struct rt_sigframe)
+pub(crate) const SIZE32: usize = ILP32.size();
 pub(crate) const SIZE64: usize = LP64.size();
 
 fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
@@ -108,6 +110,16 @@ fn restore(state: &mut [u8], read: &ReadMemory, l: Layout) -> Option<Restored> {
         size: word(&b, l.stack() + 2 * l.long, l.long),
     };
     Some(Restored { mask: word(&b, l.mask(), 8), fp_flags, altstack: Some(altstack) })
+}
+
+/// See [`arch::abi::Signals::deliver`].
+pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
+    deliver(state, d, ILP32)
+}
+
+/// See [`arch::abi::Signals::restore`].
+pub(crate) fn restore32(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Option<Restored> {
+    restore(state, read, ILP32)
 }
 
 /// See [`arch::abi::Signals::deliver`].

@@ -35,6 +35,22 @@ pub static RISCV64: Guest = Guest {
     cpus: &linux::CPUS64,
 };
 
+/// The guest with 32-bit registers.
+pub static RISCV32: Guest = Guest {
+    name: "riscv32",
+    machine: "riscv32",
+    elf: Elf { machine: 243, class: 32, big_endian: false, flags: None },
+    state: state::STATE32,
+    tagged_pointers: false,
+    translate: translate::block32,
+    branch_target,
+    mode: state::mode32,
+    disassemble: translate::disassemble32,
+    abi: &linux::ABI32,
+    reset,
+    cpus: &linux::CPUS32,
+};
+
 /// JALR drops the lowest bit.
 fn branch_target(pc: u64) -> u64 {
     pc & !1

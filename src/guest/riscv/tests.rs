@@ -1,6 +1,6 @@
 //! What holds for each row: it decodes and translates, and the order of its operations is exact.
 
-use crate::{RISCV64, RV, RV64, RVC, RVC64};
+use crate::{RISCV32, RISCV64, RV, RV32, RV64, RVC, RVC32, RVC64};
 use arch::{Code, Guest, Translation};
 use decode::{Random, Table};
 use ir::{Builder, Op, Region, Term};
@@ -37,8 +37,16 @@ fn translate(guest: &Guest, bytes: &[u8], insns: u32) -> Region {
 type Rows = Table<fn(&mut crate::Cx<'_>, u32)>;
 
 /// Each table of the guest with the bytes that its words have.
-const TABLES: [(&Guest, &Rows, usize); 4] =
-    [(&RISCV64, &RV, 4), (&RISCV64, &RV64, 4), (&RISCV64, &RVC, 2), (&RISCV64, &RVC64, 2)];
+const TABLES: [(&Guest, &Rows, usize); 8] = [
+    (&RISCV64, &RV, 4),
+    (&RISCV64, &RV64, 4),
+    (&RISCV64, &RVC, 2),
+    (&RISCV64, &RVC64, 2),
+    (&RISCV32, &RV, 4),
+    (&RISCV32, &RV32, 4),
+    (&RISCV32, &RVC, 2),
+    (&RISCV32, &RVC32, 2),
+];
 
 /// Calls `f` with the text and the region of random encodings of each row.
 fn each_row(seed: u64, f: impl Fn(&str, &Region)) {
