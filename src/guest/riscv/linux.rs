@@ -53,12 +53,8 @@ pub const ABI32: Abi = Abi {
 const TASK_SIZE32: u64 = 0xc000_0000;
 const TASK_SIZE64: u64 = 1 << 47;
 
-const REGISTERS: SyscallRegs = SyscallRegs {
-    number: x(17),
-    args: [x(10), x(11), x(12), x(13), x(14), x(15)],
-    result: x(10),
-    rewind: rewind32,
-};
+const REGISTERS: SyscallRegs =
+    SyscallRegs { number: x(17), args: [x(10), x(11), x(12), x(13), x(14), x(15)], result: x(10), rewind: rewind32 };
 
 const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,
@@ -201,10 +197,12 @@ const fn probes(wide: bool) -> [u64; 13] {
 }
 
 /// Everything that is implemented.
-pub static CPUS32: [Cpu; 1] = [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo32 }];
+pub static CPUS32: [Cpu; 1] =
+    [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo32 }];
 
 /// See [`CPUS32`].
-pub static CPUS64: [Cpu; 1] = [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo64 }];
+pub static CPUS64: [Cpu; 1] =
+    [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo64 }];
 
 fn cpuinfo(n: usize, wide: bool) -> String {
     let names: Vec<&str> = EXTENSIONS.iter().filter(|e| e.2[usize::from(wide)]).map(|e| e.0).collect();

@@ -2,7 +2,7 @@
 //! reads as the canonical NaN.
 
 use super::helper::FCLASS;
-use super::{Cx, rows};
+use super::{Cx, Quiet, rows};
 use crate::insn::*;
 use crate::state;
 use ir::{Cc, Env, Fmt, Fp1, Fp2, Lane, NanRule, Op, Round, Shape, Ty, V2, V3, Val};
@@ -248,6 +248,11 @@ fn compare(cx: &mut Cx, [f, d, n, m]: [u32; 4], cc: Cc, signalling: bool) {
     let flags = cx.b.flags_fcmp(fmt, env, signalling, a, b);
     let v = cx.b.cond(cc, flags);
     cx.set_bool(d, v);
+    if let Quiet::Read(x) = cx.before
+        && x != d
+    {
+        cx.now = Quiet::Compared(x, flags);
+    }
 }
 
 rows! { compare(f d n m):

@@ -58,6 +58,20 @@ pub struct Cx<'a> {
     pub mode: u32,
     /// The type of an integer register.
     pub xlen: Ty,
+    /// What the instruction before was, and what this one is, of a comparison without flags.
+    before: Quiet,
+    now: Quiet,
+}
+
+/// How far a comparison without flags has come: FRFLAGS xn, FLT or FLE, FSFLAGS xn, as compilers write it where there is no Zfa.
+#[derive(Clone, Copy, Debug, Default)]
+enum Quiet {
+    #[default]
+    None,
+    /// FRFLAGS xn.
+    Read(u32),
+    /// And the comparison, which left these flags.
+    Compared(u32, Val),
 }
 
 /// An instruction word with its row, if it has one.
@@ -137,7 +151,7 @@ pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, mode, xlen };
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, mode, xlen, before: Quiet::None, now: Quiet::None };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -165,6 +179,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 impl Cx<'_> {
     fn insn(&mut self, w: &Word) {
         self.b.insn(self.pc, 0, self.next);
+        self.before = std::mem::take(&mut self.now);
         match w.row {
             Some(row) => (row.translate)(self, w.bits),
             None => self.undefined(),

@@ -1,10 +1,10 @@
 //! Fences, system calls, control and status registers, cache blocks, and what does nothing here.
 
 use super::helper::COUNTER;
-use super::{Cx, rows};
+use super::{Cx, Quiet, rows};
 use crate::insn::*;
 use crate::state::FRM;
-use ir::{Bin, Mem, Term, Trap, Ty, Val, fpflag};
+use ir::{Bin, Cc, Mem, Term, Trap, Ty, Val, fpflag};
 
 /// Bits of FENCE's sets: input, output, reads, writes.
 const INPUT: u32 = 8;
@@ -127,24 +127,34 @@ fn read(cx: &mut Cx, csr: u32) -> Option<Val> {
     })
 }
 
+/// The bits of a byte in the opposite order: copied next to each other, one of each kept, gathered.
+fn reversed(cx: &mut Cx, byte: Val) -> Val {
+    let v = cx.b.zext(Ty::I64, byte);
+    let (spread, gather) = (cx.b.i64(0x8020_0802), cx.b.i64(0x01_0101_0101));
+    let v = cx.b.mul(v, spread);
+    let v = cx.b.and_imm(v, 0x08_8442_2110);
+    let v = cx.b.mul(v, gather);
+    let v = cx.b.shift_imm(Bin::Shr, v, 32);
+    let v = cx.b.trunc(Ty::I32, v);
+    cx.b.and_imm(v, 0xff)
+}
+
+/// fflags' bits stand in the order opposite to that of the sticky flags, which have one more in between.
 fn fflags(cx: &mut Cx) -> Val {
     let flags = cx.b.fp_flags();
-    let mut all = cx.b.i32(0);
-    for (place, flag) in FLAGS.into_iter().enumerate() {
-        let bit = cx.b.extract(flags, flag.trailing_zeros(), 1, false);
-        let bit = cx.b.shift_imm(Bin::Shl, bit, place as u32);
-        all = cx.b.or(all, bit);
-    }
-    all
+    let all = reversed(cx, flags);
+    let low = cx.b.extract(all, 2, 4, false);
+    let invalid = cx.b.shift_imm(Bin::Shr, all, 3);
+    let invalid = cx.b.and_imm(invalid, 0x10);
+    cx.b.or(low, invalid)
 }
 
 fn set_fflags(cx: &mut Cx, v: Val) {
-    let mut flags = cx.b.i32(0);
-    for (place, flag) in FLAGS.into_iter().enumerate() {
-        let bit = cx.b.extract(v, place as u32, 1, false);
-        let bit = cx.b.shift_imm(Bin::Shl, bit, flag.trailing_zeros());
-        flags = cx.b.or(flags, bit);
-    }
+    let low = cx.b.and_imm(v, 0xf);
+    let invalid = cx.b.and_imm(v, 0x10);
+    let (low, invalid) = (cx.b.shift_imm(Bin::Shl, low, 2), cx.b.shift_imm(Bin::Shl, invalid, 3));
+    let all = cx.b.or(low, invalid);
+    let flags = reversed(cx, all);
     cx.b.set_fp_flags(flags);
 }
 
@@ -190,7 +200,27 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
     }
 }
 
+/// FSFLAGS after a comparison, of what they were before it: something was raised only if the operands were unordered.
+fn restore(cx: &mut Cx, n: u32, flags: Val) {
+    let (undo, rest) = (cx.b.block(), cx.b.block());
+    let unordered = cx.b.cond(Cc::Vs, flags);
+    cx.b.branch(unordered, undo, rest);
+    cx.b.enter(undo);
+    let old = cx.w(n);
+    set_fflags(cx, old);
+    cx.b.end(Term::Jump(rest));
+    cx.b.enter(rest);
+}
+
 fn register(cx: &mut Cx, [d, c, n]: [u32; 3], kind: Write) {
+    if let (FFLAGS, 0, Write::Swap, Quiet::Compared(x, flags)) = (c, d, kind, cx.before)
+        && x == n
+    {
+        return restore(cx, n, flags);
+    }
+    if let (FFLAGS, 0, Write::Set, 1..) = (c, n, kind, d) {
+        cx.now = Quiet::Read(d);
+    }
     let writes = n != 0 || matches!(kind, Write::Swap);
     let v = writes.then(|| cx.x(n));
     access(cx, d, c, kind, v);
