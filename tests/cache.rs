@@ -51,9 +51,15 @@ fn run(guest: &Guest, cache: &Path, program: &Path) -> (Outcome, usize) {
 
 /// The regions that the last processes translated.
 fn translated(cache: &Path) -> usize {
+    counted(cache, "regions")
+}
+
+/// A number of the last processes, summed up.
+fn counted(cache: &Path, what: &str) -> usize {
     let text = fs::read_to_string(stats(cache)).expect("numbers");
-    let count = |line: &str| line.split("\"regions\": ").nth(1)?.split(',').next()?.trim().parse::<usize>().ok();
-    text.lines().map(|line| count(line).expect("a number of regions")).sum()
+    let after = format!("\"{what}\": ");
+    let count = |line: &str| line.split(&after).nth(1)?.split([',', '}']).next()?.trim().parse::<usize>().ok();
+    text.lines().map(|line| count(line).expect("a number")).sum()
 }
 
 /// The files with translations.
@@ -79,7 +85,9 @@ fn the_second_process_translates_nothing() {
     for guest in GUESTS {
         let cache = folder(&format!("second-{}", guest.name));
         let (first, _) = stored_hello(guest, &cache);
+        assert_eq!(counted(&cache, "stored_hits"), 0);
         assert_eq!(run(guest, &cache, &hello(guest)), (first, 0));
+        assert!(counted(&cache, "stored_hits") > 0);
     }
 }
 
@@ -216,6 +224,29 @@ fn ten_processes_write_at_once() {
             .flatten()
             .filter(|e| e.file_name().to_string_lossy().starts_with("tmp."));
         assert_eq!(left.count(), 0, "no half-written files");
+    }
+}
+
+/// A short loop that is entered often: stored links that lead to it must come to lead to the hot region made of it.
+#[test]
+fn stored_loops_become_hot() {
+    for guest in GUESTS {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("hot loops of stored code for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let cache = folder(&format!("hot-{}", guest.name));
+        let (source, program) = (cache.with_extension("c"), cache.with_extension("program"));
+        let text = "static int volatile n = 100; static int list[100]; \
+            __attribute__((noinline)) static int sum(int k) { int s = k; for (int i = n; i--;) s += list[i] ^ k; return s; } \
+            int main(void) { int s = 0; for (int k = 0; k < 200000; k++) s += sum(k); return s == 1; }";
+        fs::write(&source, text).expect("a source");
+        harness::compile(&compiler, &["-static", "-O1", "-w"], &source, &program).expect("a program");
+        run(guest, &cache, &program);
+        run(guest, &cache, &program);
+        // Twenty million rounds: slots that still lead to the stored loop would bring a count to its end every 2^18.
+        assert!((1..20).contains(&counted(&cache, "hot")), "{}: {} times", guest.name, counted(&cache, "hot"));
     }
 }
 

@@ -17,6 +17,7 @@ mod insn;
 mod licences;
 mod linux;
 mod long;
+mod models;
 mod options;
 mod programs;
 mod reference;

@@ -34,20 +34,61 @@ pub struct Guest {
     pub reset: fn(state: &mut [u8], cpu: &Cpu),
     /// CPU models for `-cpu`, the default first.
     pub cpus: &'static [Cpu],
+    /// What may follow the model (`-cpu max,pauth=off`).
+    pub properties: &'static [Property],
+    /// AT_HWCAP, AT_HWCAP2, AT_HWCAP3 of a processor with these features.
+    pub hwcap: fn(features: u64) -> [u64; 3],
+    /// The text of /proc/cpuinfo for processor `n` with these features.
+    pub cpuinfo: fn(n: usize, features: u64) -> String,
 }
 
 /// A CPU model.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cpu {
     pub name: &'static str,
-    /// AT_HWCAP, AT_HWCAP2, AT_HWCAP3.
-    pub hwcap: [u64; 3],
     /// What the model has of what the front end can do: bits that only the guest knows.
     pub features: u64,
     /// AT_PLATFORM; empty if there is none.
     pub platform: &'static str,
-    /// The text of /proc/cpuinfo for processor `n`.
-    pub cpuinfo: fn(n: usize) -> String,
+}
+
+/// A property of models that is `on` or `off`.
+#[derive(Debug)]
+pub struct Property {
+    pub name: &'static str,
+    /// The features that it is about; none: the guest lacks it, so it is off.
+    pub features: u64,
+    /// Whether `on` sets them, and `off` clears them, or the other way round.
+    pub sets: bool,
+}
+
+impl Cpu {
+    /// The model that `text` names: a name, and properties after commas.
+    pub fn parse(guest: &Guest, text: &str) -> Result<Cpu, String> {
+        let mut words = text.split(',');
+        let name = words.next().unwrap_or_default();
+        let model = guest.cpus.iter().find(|c| c.name == name || name == "any" && c.name == guest.cpus[0].name);
+        let mut cpu = *model.ok_or_else(|| format!("no such model for {} (-cpu help lists them)", guest.name))?;
+        for word in words {
+            let (name, value) = word.split_once('=').unwrap_or((word, "on"));
+            let property = guest.properties.iter().find(|p| p.name == name);
+            let property = property.ok_or_else(|| format!("no property `{name}` (-cpu help lists them)"))?;
+            let on = match value {
+                "on" | "true" | "yes" => true,
+                "off" | "false" | "no" => false,
+                _ => return Err(format!("`{name}` is on or off, not `{value}`")),
+            };
+            if property.features == 0 && on {
+                return Err(format!("`{name}` is not there yet"));
+            }
+            if on == property.sets {
+                cpu.features |= property.features;
+            } else {
+                cpu.features &= !property.features;
+            }
+        }
+        Ok(cpu)
+    }
 }
 
 /// How to recognise a guest's executables.

@@ -135,9 +135,11 @@ fn field(f: &Named) -> String {
 
 fn row(out: &mut String, section: &str, i: usize, line: &Line) {
     let fields: Vec<String> = sorted(line).into_iter().map(field).collect();
+    let needs: Vec<String> = line.needs.iter().map(|f| format!("crate::features::{}", f.to_uppercase())).collect();
+    let needs = if needs.is_empty() { "0".to_owned() } else { needs.join(" | ") };
     let _ = writeln!(
         out,
-        "    decode::Row {{ name: {:?}, section: {section:?}, line: {}, pattern: {}, fields: &[{}], format: {:?}, \
+        "    decode::Row {{ name: {:?}, section: {section:?}, line: {}, needs: {needs}, pattern: {}, fields: &[{}], format: {:?}, \
          prints: {section}_prints, translate: {section}_{i}, index: {i} }},",
         line.name,
         line.number,

@@ -26,6 +26,8 @@
 //!   field is not zero, `{z?b|h|w|x}` the alternative that the field selects. `{{` and `}}` are braces.
 //! * Constraints: `?f=3` `?f!=1|31` `?f<12` `?f>=4` `?f=g` `?f!=g`; all must hold.
 //! * `k=1` gives the struct a field that is constant in this row.
+//! * `@f @g` names features that a processor must have: the guest's constants `crate::features::F` and `G`, bits of
+//!   [`Row::needs`]. `[name width=N @f]` is for all rows of the section that name none; `@none` stands for none.
 //!
 //! Where rows overlap, the one that matches a strict subset of the other wins, and a hole wins over all; any other overlap is
 //! a build error.

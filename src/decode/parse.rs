@@ -5,6 +5,8 @@
 pub(crate) struct Section {
     pub(crate) name: String,
     pub(crate) width: u32,
+    /// What its rows need that do not say.
+    needs: Vec<String>,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -23,6 +25,8 @@ pub(crate) struct Line {
     pub(crate) format: Vec<Text>,
     /// The format as it is written.
     pub(crate) text: String,
+    /// Features that a processor must have.
+    pub(crate) needs: Vec<String>,
 }
 
 /// A field: parts of (least significant bit, width), high first; none for a constant.
@@ -56,6 +60,8 @@ pub(crate) enum Text {
 
 /// The row name that makes a hole.
 const HOLE: &str = "undefined";
+/// `@none`: no feature, where the section asks for one.
+const NONE: &str = "none";
 
 /// Adds one file's rows to the sections.
 pub(crate) fn file(name: &str, text: &str, sections: &mut Vec<Section>) -> Result<(), String> {
@@ -74,6 +80,10 @@ pub(crate) fn file(name: &str, text: &str, sections: &mut Vec<Section>) -> Resul
         let section = &mut sections[open.ok_or_else(|| at("a row before the first [section]".into()))?];
         let mut row = row(line, section.width).map_err(at)?;
         (row.file, row.number) = (name.into(), number);
+        if row.needs.is_empty() {
+            row.needs.clone_from(&section.needs);
+        }
+        row.needs.retain(|f| f != NONE);
         section.lines.push(row);
     }
     Ok(())
@@ -94,16 +104,25 @@ fn uncommented(line: &str) -> &str {
 
 fn section(header: &str, sections: &mut Vec<Section>) -> Result<usize, String> {
     let inner = header.strip_suffix(']').ok_or("a section header ends with ]")?;
-    let (name, width) = inner.split_once(" width=").ok_or("a section header is [name width=N]")?;
+    let (inner, features) = inner.split_once(" @").unwrap_or((inner, ""));
+    let needs: Vec<String> = features.split(" @").filter(|f| !f.is_empty()).map(feature).collect::<Result<_, _>>()?;
+    let (name, width) = inner.split_once(" width=").ok_or("a section header is [name width=N @feature...]")?;
     let width: u32 = width.trim().parse().map_err(|_| "the width is not a number")?;
     if !(1..=32).contains(&width) {
         return Err("the width is 1 to 32".into());
     }
     if let Some(i) = sections.iter().position(|s| s.name == name.trim()) {
-        return if sections[i].width == width { Ok(i) } else { Err("the section had another width before".into()) };
+        let same = sections[i].width == width && sections[i].needs == needs;
+        return if same { Ok(i) } else { Err("the section had another width or other features before".into()) };
     }
-    sections.push(Section { name: name.trim().into(), width, lines: vec![] });
+    sections.push(Section { name: name.trim().into(), width, needs, lines: vec![] });
     Ok(sections.len() - 1)
+}
+
+fn feature(name: &str) -> Result<String, String> {
+    let good = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if good { Ok(name.into()) } else { Err(format!("feature `{name}` is not a lower-case name")) }
 }
 
 fn row(line: &str, width: u32) -> Result<Line, String> {
@@ -123,9 +142,10 @@ fn row(line: &str, width: u32) -> Result<Line, String> {
     let mut row = pattern(bits, width)?;
     row.name = name.into();
     for word in rest.split_whitespace() {
-        match word.strip_prefix('?') {
-            Some(condition) => row.constraints.push(constraint(condition, &row.fields)?),
-            None => row.fields.push(constant(word, &row.fields)?),
+        match (word.strip_prefix('?'), word.strip_prefix('@')) {
+            (Some(condition), _) => row.constraints.push(constraint(condition, &row.fields)?),
+            (_, Some(name)) => row.needs.push(feature(name)?),
+            _ => row.fields.push(constant(word, &row.fields)?),
         }
     }
     row.format = pieces(format, &row.fields)?;
@@ -153,9 +173,9 @@ fn pattern(text: &str, width: u32) -> Result<Line, String> {
             c => return Err(format!("`{c}` is not allowed in a pattern")),
         }
     }
-    let (constraints, format) = (vec![], vec![]);
+    let (constraints, format, needs) = (vec![], vec![], vec![]);
     let (file, name, text) = (String::new(), String::new(), String::new());
-    Ok(Line { file, number: 0, name, mask, value, should, preferred, fields, constraints, format, text })
+    Ok(Line { file, number: 0, name, mask, value, should, preferred, fields, constraints, format, text, needs })
 }
 
 /// Adds a bit below the field's others; `adjacent` if the position before has the same letter.
@@ -343,6 +363,14 @@ mod tests {
         assert!(error("[t width=4]\nrow 01nn \"{m}\"").contains("no field `m`"));
         assert!(error("[t width=4]\nRow 01nn \"\"").contains("lower-case"));
         assert!(error("[t width=4]\nrow 01nn \"\" ?n~4").contains("operator"));
+        assert!(error("[t width=4]\nrow 01nn \"\" @V6").contains("lower-case"));
+    }
+
+    #[test]
+    fn features_of_rows_and_sections() {
+        let s = section_of("[t width=4 @new @newer]\na 01nn \"\"\nb 10nn \"\" @old\nc 11nn \"\" @none").unwrap();
+        let needs: Vec<&[String]> = s.lines.iter().map(|l| &l.needs[..]).collect();
+        assert_eq!(needs, [&["new".to_owned(), "newer".to_owned()][..], &["old".to_owned()], &[]]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Row<F: 'static> {
     pub section: &'static str,
     /// Line in the row file, for messages.
     pub line: u32,
+    /// Features that a processor must have, as bits.
+    pub needs: u64,
     /// What words it matches.
     pub pattern: Pattern,
     /// Its fields, in the order of the struct.
@@ -350,6 +352,7 @@ mod tests {
             name: "narrow",
             section: "t",
             line: 2,
+            needs: 0,
             pattern: Pattern { mask: 0xc0, value: 0x40, should: 3, preferred: 1, constraints: &[] },
             fields: &[M],
             format: "narrow {n:#}",
@@ -361,6 +364,7 @@ mod tests {
             name: "wide",
             section: "t",
             line: 3,
+            needs: 0,
             pattern: Pattern {
                 mask: 0x80,
                 value: 0,

@@ -197,7 +197,16 @@ impl Cache {
         if let Some(&n) = self.table.get(&key) {
             return Some(self.regions[n as usize].code);
         }
-        self.store.as_mut()?.find(key, source).map(|(code, ..)| code)
+        self.stored(key, source).map(|(code, ..)| code)
+    }
+
+    /// Stored code of a region; the unit and the page of it.
+    fn stored(&mut self, key: Key, source: &dyn CodeSource) -> Option<(u64, usize, usize)> {
+        let found = self.store.as_mut()?.find(key, source)?;
+        if let Some(s) = self.stats {
+            s.made(Counted::Stored, 1);
+        }
+        Some(found)
     }
 
     /// Translates the region at `key`; its code's address, or nothing if there is no room for it.
@@ -368,19 +377,31 @@ impl Cache {
             let region = &mut self.regions[n as usize];
             region.incoming.push((slot, stub));
             region.code
-        } else if let Some(store) = &mut self.store
-            && let Some((code, unit, page)) = store.find(key, source)
-        {
-            store.units[unit].linked(page, slot, stub);
-            code
         } else {
-            return;
+            let Some((code, unit, page)) = self.stored(key, source) else { return };
+            if let Some(store) = &mut self.store {
+                store.units[unit].linked(page, slot, stub);
+            }
+            code
         };
         if let Some(s) = self.stats {
             s.made(Counted::Links, 1);
         }
         self.set_slot(slot, code);
         self.unlinked.remove(&slot);
+    }
+
+    /// What leads to stored code of `key` leads to the fresh code from now on, if there is some.
+    pub(crate) fn take_over(&mut self, key: Key, source: &dyn CodeSource) {
+        let Some(&n) = self.table.get(&key) else { return };
+        let Some(store) = &mut self.store else { return };
+        let Some((stored, unit, _)) = store.find(key, source) else { return };
+        let slots = store.units[unit].leading_to(stored);
+        let code = self.regions[n as usize].code;
+        for &(slot, _) in &slots {
+            self.set_slot(slot, code);
+        }
+        self.regions[n as usize].incoming.extend(slots);
     }
 
     pub(crate) fn set_slot(&self, slot: u64, code: u64) {

@@ -41,10 +41,7 @@ impl Engine {
         let pc = (self.guest().branch_target)(pc);
         let key = (pc, cpu.mode);
         let made = cache.make_hot(key, self.source());
-        if cache.table.contains_key(&key) {
-            // A stored region's own link may lead to stored code: it stands behind the counter.
-            cache.link(edge.counter + 8, key, self.source());
-        }
+        cache.take_over(key, self.source());
         if !made {
             return;
         }

@@ -28,6 +28,8 @@ counted! {
         GuestInsns "guest_instructions",
         HostBytes "host_bytes",
         Links "links",
+        /// Look-ups that found stored code.
+        Stored "stored_hits",
         /// Regions that changed code took away, and how often all were dropped for want of room.
         Invalidated "invalidated",
         Dropped "dropped_all",

@@ -303,7 +303,7 @@ impl Unit {
     }
 
     fn read_cell(&self, at: u64) -> u64 {
-        // SAFETY: as above.
+        // SAFETY: a cell as above, or a link slot elsewhere.
         unsafe { (*(at as *const AtomicU64)).load(Ordering::Acquire) }
     }
 
@@ -381,6 +381,24 @@ impl Unit {
         let cell = blob.cells(r).get((number - Blob::first_cell(r)) as usize)?;
         let stub = self.file + entry.blob + u64::from(r.code + cell.stub);
         (self.read_cell(slot) == stub).then_some(stub)
+    }
+
+    /// The slots that lead to `code`, which is of this unit, from any of its open pages or from elsewhere; with where they lead until they are linked.
+    pub(crate) fn leading_to(&self, code: u64) -> Vec<(u64, u64)> {
+        let mut slots: Vec<(u64, u64)> = self.incoming.values().flatten().copied().collect();
+        let entries = self.view.map_or(&[][..], |v| v.entries());
+        for (entry, _) in entries.iter().zip(&self.states).filter(|(_, s)| **s == State::Open) {
+            let Some(blob) = self.view.and_then(|v| v.blob(entry)) else { continue };
+            let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
+            for r in blob.regions() {
+                let links = blob.cells(r).iter().enumerate().filter(|(_, c)| c.pc != host::COUNTER);
+                slots.extend(
+                    links.map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
+                );
+            }
+        }
+        slots.retain(|&(slot, _)| self.read_cell(slot) == code);
+        slots
     }
 
     pub(crate) fn set_slot(&self, slot: u64, target: u64) {

@@ -274,7 +274,10 @@ fn log_help() -> String {
 
 fn cpu_help(guests: &[&Guest]) -> String {
     let lines = guests.iter().flat_map(|g| g.cpus.iter().map(move |c| format!("{:<12} {}\n", g.name, c.name)));
-    format!("Available CPUs:\n{}", lines.collect::<String>())
+    let properties =
+        guests.iter().flat_map(|g| g.properties.iter().map(move |p| format!("{:<12} {}=on|off\n", g.name, p.name)));
+    let (lines, properties) = (lines.collect::<String>(), properties.collect::<String>());
+    format!("Available CPUs:\n{lines}Properties, after commas behind the name:\n{properties}")
 }
 
 /// The guest that a name of ours insists on: `rqemu-arm`, `qemu-arm-static`, `/usr/bin/qemu-arm-binfmt-P`.

@@ -133,7 +133,9 @@ fn contents(t: &Task, file: File) -> Result<Vec<u8>, Errno> {
         File::Cmdline => guest_bytes(p.image.args),
         File::Environ => guest_bytes(p.image.env),
         File::Stat => stat(t, &host::read_file(b"/proc/self/stat")?),
-        File::Cpuinfo => (0..processors()).flat_map(|n| (p.cpu.cpuinfo)(n).into_bytes()).collect(),
+        File::Cpuinfo => {
+            (0..processors()).flat_map(|n| (p.engine.guest().cpuinfo)(n, p.cpu.features).into_bytes()).collect()
+        }
     })
 }
 

@@ -167,18 +167,12 @@ fn choose(exe: &Executable, wanted: Option<&str>, guests: &[&'static Guest]) -> 
     }
 }
 
-/// The CPU model, by name; `max` and `any` are the first.
-fn cpu_model(guest: &'static Guest, name: Option<&str>) -> Result<&'static arch::Cpu, LoadError> {
-    let name = match name {
-        None | Some("any") => "max",
-        Some(n) => n,
-    };
-    let model = guest.cpus.iter().find(|c| c.name == name);
-    model.ok_or_else(|| LoadError {
-        path: format!("-cpu {name}").into_bytes(),
-        what: format!("no such model for {} (-cpu help lists them)", guest.name),
-        status: 1,
-    })
+/// The CPU model, by name and properties; by default the first.
+fn cpu_model(guest: &'static Guest, text: Option<&str>) -> Result<&'static arch::Cpu, LoadError> {
+    let text = text.unwrap_or("any");
+    let error = |what| LoadError { path: format!("-cpu {text}").into_bytes(), what, status: 1 };
+    // It is asked for as long as the process lives.
+    Ok(Box::leak(Box::new(arch::Cpu::parse(guest, text).map_err(error)?)))
 }
 
 fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task>, LoadError> {
@@ -475,8 +469,9 @@ fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -
         auxv.push((stack::AT_MINSIGSTKSZ, size));
     }
     let main = &program.main;
+    let hwcap = (guest.hwcap)(cpu.features);
     auxv.extend([
-        (stack::AT_HWCAP, cpu.hwcap[0]),
+        (stack::AT_HWCAP, hwcap[0]),
         (stack::AT_PAGESZ, guest.abi.page_size),
         (stack::AT_CLKTCK, 100),
         (stack::AT_PHDR, main.phdr),
@@ -490,10 +485,10 @@ fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -
         (stack::AT_GID, id(libc::AT_GID)),
         (stack::AT_EGID, id(libc::AT_EGID)),
         (stack::AT_SECURE, id(libc::AT_SECURE)),
-        (stack::AT_HWCAP2, cpu.hwcap[1]),
+        (stack::AT_HWCAP2, hwcap[1]),
     ]);
-    if cpu.hwcap[2] != 0 {
-        auxv.push((stack::AT_HWCAP3, cpu.hwcap[2]));
+    if hwcap[2] != 0 {
+        auxv.push((stack::AT_HWCAP3, hwcap[2]));
     }
     auxv
 }

@@ -43,7 +43,7 @@ pub fn guests(guests: &[&Guest]) -> String {
     t.push_str("\n| guest | `-cpu` | features, as in /proc/cpuinfo |\n| --- | --- | --- |\n");
     for g in guests {
         for cpu in g.cpus {
-            let _ = writeln!(t, "| {} | {} | {} |", g.name, cpu.name, features(&(cpu.cpuinfo)(0)));
+            let _ = writeln!(t, "| {} | {} | {} |", g.name, cpu.name, features(&(g.cpuinfo)(0, cpu.features)));
         }
     }
     t

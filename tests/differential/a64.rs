@@ -404,8 +404,8 @@ impl Isa for A64Isa {
         names
     }
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
-        row_at(record, pc)
-            .is_some_and(|(row, _)| is_structure(row) || row.name.starts_with("stp") || row.name.starts_with("ldp"))
+        let name = |row: &Row| row.name.starts_with("stp") || row.name.starts_with("ldp") || row.name == "dc_zva";
+        row_at(record, pc).is_some_and(|(row, _)| is_structure(row) || name(row))
     }
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("stx"))

@@ -3,6 +3,7 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod features;
 mod frame;
 mod insn;
 mod layouts;
@@ -34,6 +35,9 @@ pub static AARCH64: Guest = Guest {
     abi: &linux::ABI,
     reset,
     cpus: &linux::CPUS,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo,
 };
 
 fn disassemble(bytes: &[u8], pc: u64, _: u32) -> (String, usize) {

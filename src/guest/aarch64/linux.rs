@@ -1,9 +1,10 @@
 //! Linux on AArch64: facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h (generic table), arch/arm64's documentation.
 
+use crate::features as f;
 use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
 use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
-use arch::{Abi, Cpu};
+use arch::{Abi, Cpu, Property};
 
 /// LP64.
 pub static ABI: Abi = Abi {
@@ -36,7 +37,7 @@ pub static ABI: Abi = Abi {
     old_programs_execute_data: false,
     // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
     min_signal_stack: Some(frame::SIZE as u64 + 32),
-    probes: &[],
+    probe: |_, _| None,
 };
 
 /// BRK: SIGTRAP, TRAP_BRKPT.
@@ -72,67 +73,97 @@ const VDSO: Vdso = Vdso {
     pages: &[],
 };
 
-/// AT_HWCAP: names as in /proc/cpuinfo, and bits. sysreg.rs says the same to MRS.
-const HWCAP: [(&str, u32); 29] = [
-    ("fp", 0),
-    ("asimd", 1),
-    ("aes", 3),
-    ("pmull", 4),
-    ("sha1", 5),
-    ("sha2", 6),
-    ("crc32", 7),
-    ("atomics", 8),
-    ("fphp", 9),
-    ("asimdhp", 10),
-    ("cpuid", 11),
-    ("asimdrdm", 12),
-    ("jscvt", 13),
-    ("fcma", 14),
-    ("lrcpc", 15),
-    ("dcpop", 16),
-    ("sha3", 17),
-    ("sm3", 18),
-    ("sm4", 19),
-    ("asimddp", 20),
-    ("sha512", 21),
-    ("asimdfhm", 23),
-    ("dit", 24),
-    ("ilrcpc", 26),
-    ("flagm", 27),
-    ("ssbs", 28),
-    ("sb", 29),
-    ("paca", 30),
-    ("pacg", 31),
+/// AT_HWCAP: names as in /proc/cpuinfo, bits, and the features they tell of (0: all have it).
+const HWCAP: [(&str, u32, u64); 30] = [
+    ("fp", 0, 0),
+    ("asimd", 1, 0),
+    ("aes", 3, 0),
+    ("pmull", 4, 0),
+    ("sha1", 5, 0),
+    ("sha2", 6, 0),
+    ("crc32", 7, 0),
+    ("atomics", 8, f::LSE),
+    ("fphp", 9, f::FP16),
+    ("asimdhp", 10, f::FP16),
+    ("cpuid", 11, 0),
+    ("asimdrdm", 12, f::RDM),
+    ("jscvt", 13, f::JSCVT),
+    ("fcma", 14, f::FCMA),
+    ("lrcpc", 15, f::LRCPC),
+    ("dcpop", 16, f::DPB),
+    ("sha3", 17, f::SHA3),
+    ("sm3", 18, f::SM3),
+    ("sm4", 19, f::SM4),
+    ("asimddp", 20, f::DOTPROD),
+    ("sha512", 21, f::SHA512),
+    ("asimdfhm", 23, f::FHM),
+    ("dit", 24, f::DIT),
+    ("uscat", 25, f::LSE2),
+    ("ilrcpc", 26, f::LRCPC2),
+    ("flagm", 27, f::FLAGM),
+    ("ssbs", 28, f::SSBS),
+    ("sb", 29, f::SB),
+    ("paca", 30, f::PAUTH),
+    ("pacg", 31, f::PAUTH),
 ];
 
 /// AT_HWCAP2.
-const HWCAP2: [(&str, u32); 7] =
-    [("dcpodp", 0), ("flagm2", 7), ("frint", 8), ("i8mm", 13), ("bf16", 14), ("rng", 16), ("bti", 17)];
+const HWCAP2: [(&str, u32, u64); 7] = [
+    ("dcpodp", 0, f::DPB2),
+    ("flagm2", 7, f::FLAGM2),
+    ("frint", 8, f::FRINTTS),
+    ("i8mm", 13, f::I8MM),
+    ("bf16", 14, f::BF16),
+    ("rng", 16, f::RNG),
+    ("bti", 17, f::BTI),
+];
 
-const fn bits(list: &[(&str, u32)]) -> u64 {
-    let (mut all, mut i) = (0, 0);
-    while i < list.len() {
-        all |= 1 << list[i].1;
-        i += 1;
-    }
-    all
-}
-
-/// A feature of models: pointers are authenticated by QARMA5, the architected algorithm, which costs about a hundred times what ours does.
-pub const QARMA5: u64 = 1;
-
-/// Everything that is implemented, with either algorithm (named as QEMU names them).
-pub static CPUS: [Cpu; 2] = [model("max", 0), model("max,pauth-qarma5=on", QARMA5)];
+/// Models, named as QEMU names them.
+pub static CPUS: [Cpu; 8] = [
+    model("max", f::MAX),
+    model("cortex-a35", f::CORTEX_A35),
+    model("cortex-a53", f::CORTEX_A53),
+    model("cortex-a55", f::CORTEX_A55),
+    model("cortex-a57", f::CORTEX_A57),
+    model("cortex-a72", f::CORTEX_A72),
+    model("cortex-a76", f::CORTEX_A76),
+    model("neoverse-n1", f::NEOVERSE_N1),
+];
 
 const fn model(name: &'static str, features: u64) -> Cpu {
-    Cpu { name, features, hwcap: [bits(&HWCAP), bits(&HWCAP2), 0], platform: "aarch64", cpuinfo }
+    Cpu { name, features, platform: "aarch64" }
 }
 
-fn cpuinfo(n: usize) -> String {
-    let features: Vec<&str> = HWCAP.iter().chain(&HWCAP2).map(|f| f.0).collect();
+/// Properties, named as QEMU names them, and `lse2`.
+pub static PROPERTIES: [Property; 7] = [
+    Property { name: "pauth", features: f::PAUTH, sets: true },
+    Property { name: "pauth-impdef", features: f::QARMA5, sets: false },
+    Property { name: "pauth-qarma5", features: f::QARMA5, sets: true },
+    Property { name: "lse2", features: f::LSE2, sets: true },
+    Property { name: "sve", features: 0, sets: true },
+    Property { name: "sme", features: 0, sets: true },
+    Property { name: "lpa2", features: 0, sets: true },
+];
+
+fn announced(list: &[(&'static str, u32, u64)], features: u64) -> impl Iterator<Item = (&'static str, u32)> {
+    list.iter().filter(move |c| c.2 & !features == 0).map(|c| (c.0, c.1))
+}
+
+pub fn hwcap(features: u64) -> [u64; 3] {
+    let bits = |list| announced(list, features).fold(0, |all, (_, bit)| all | 1 << bit);
+    [bits(&HWCAP), bits(&HWCAP2), 0]
+}
+
+pub fn cpuinfo(n: usize, features: u64) -> String {
+    let names: Vec<&str> = announced(&HWCAP, features).chain(announced(&HWCAP2, features)).map(|c| c.0).collect();
+    let midr = f::midr_of(features);
     format!(
-        "processor\t: {n}\nBogoMIPS\t: 100.00\nFeatures\t: {}\nCPU implementer\t: 0x41\nCPU architecture: 8\n\
-         CPU variant\t: 0x4\nCPU part\t: 0xd0c\nCPU revision\t: 1\n\n",
-        features.join(" ")
+        "processor\t: {n}\nBogoMIPS\t: 100.00\nFeatures\t: {}\nCPU implementer\t: {:#04x}\nCPU architecture: 8\n\
+         CPU variant\t: {:#x}\nCPU part\t: {:#05x}\nCPU revision\t: {}\n\n",
+        names.join(" "),
+        midr >> 24,
+        midr >> 20 & 15,
+        midr >> 4 & 0xfff,
+        midr & 15
     )
 }

@@ -1,6 +1,6 @@
 //! What holds for each row: it decodes and translates, and the order of its operations is exact.
 
-use crate::{A64, AARCH64};
+use crate::{A64, AARCH64, features};
 use arch::{Code, Translation};
 use decode::Random;
 use ir::{Builder, Op, Region, Term};
@@ -171,8 +171,9 @@ const FEATURES: [Feature; 36] = [
 /// What the hwcaps announce, /proc/cpuinfo and the identification registers say too, and it is there.
 #[test]
 fn what_is_announced_is_implemented() {
-    for cpu in AARCH64.cpus {
-        let info = (cpu.cpuinfo)(0);
+    let lse2 = arch::Cpu::parse(&AARCH64, "max,lse2=on").unwrap();
+    for cpu in AARCH64.cpus.iter().chain([&lse2]) {
+        let info = (AARCH64.cpuinfo)(0, cpu.features);
         let line = info.lines().find_map(|l| l.strip_prefix("Features\t: ")).unwrap();
         let names: Vec<&str> = line.split(' ').collect();
         let register = |m: u32, op2: u32| {
@@ -203,16 +204,39 @@ fn what_is_announced_is_implemented() {
         }
         let listed = FEATURES.map(|f| f.0);
         assert!(names.iter().all(|n| listed.contains(n) || *n == "cpuid"), "{line}");
-        let count = cpu.hwcap.iter().map(|c| c.count_ones()).sum::<u32>();
+        let count = (AARCH64.hwcap)(cpu.features).iter().map(|c| c.count_ones()).sum::<u32>();
         assert_eq!(count as usize, names.len());
     }
 }
 
 #[test]
 fn the_algorithm_is_the_models() {
-    let calls = |cpu| {
+    let calls = |cpu: &arch::Cpu| {
         let region = translate_for(cpu, &[0xdac1_0020]);
         region.insts.iter().any(|i| matches!(i.op, ir::Op::Call(h, _) if h.name == "qarma5"))
     };
-    assert_eq!(AARCH64.cpus.iter().map(calls).collect::<Vec<_>>(), [false, true]);
+    let models = ["max", "max,pauth-qarma5=on", "max,pauth-qarma5=on,pauth-impdef=on"];
+    let cpus = models.map(|m| arch::Cpu::parse(&AARCH64, m).unwrap());
+    assert_eq!(cpus.each_ref().map(calls), [false, true, false]);
+    for bad in ["m", "max,sve=on", "max,x=on", "max,pauth=2"] {
+        assert!(arch::Cpu::parse(&AARCH64, bad).is_err(), "{bad}");
+    }
+}
+
+/// With LSE2 a pair of general registers is one access.
+#[test]
+fn pairs_are_one_access_with_lse2() {
+    let accesses = |features: u64, word: u32| {
+        let cpu = arch::Cpu { features, ..AARCH64.cpus[0] };
+        let is_access = |i: &&ir::Inst| matches!(i.op, Op::Load(..) | Op::Store(..));
+        translate_for(&cpu, &[word]).insts.iter().filter(is_access).count()
+    };
+    // ldp x0, x1, [x2]; ldp w0, w1, [x2]; ldpsw x0, x1, [x2]; stp x0, x1, [x2]; stp w0, w1, [x2]
+    for word in [0xa940_0440, 0x2940_0440, 0x6940_0440, 0xa900_0440, 0x2900_0440] {
+        assert_eq!(
+            (accesses(features::MAX, word), accesses(features::MAX | features::LSE2, word)),
+            (2, 1),
+            "{word:#x}"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! Manual: Arm Architecture Reference Manual for A-profile (DDI 0487), part F. A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod features;
 mod frame;
 mod insn;
 mod layouts;
@@ -35,6 +36,9 @@ pub static ARM: Guest = Guest {
     abi: &linux::ABI,
     reset,
     cpus: &linux::CPUS,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo,
 };
 
 fn reset(_: &mut [u8], _: &Cpu) {

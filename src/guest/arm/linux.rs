@@ -1,10 +1,11 @@
 //! Linux on 32-bit Arm (EABI): facts only. Numbers: the kernel's asm/hwcap.h, asm/unistd.h, arch/arm's documentation.
 
+use crate::features as f;
 use crate::state::{PC, SP, STATE, TPIDRURO, r};
 use crate::{frame, layouts};
 use arch::abi::{Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::ILP32;
-use arch::{Abi, Cpu};
+use arch::{Abi, Cpu, Property};
 
 /// ILP32, pairs in even registers.
 pub static ABI: Abi = Abi {
@@ -37,7 +38,7 @@ pub static ABI: Abi = Abi {
     // asm/elf.h: without PT_GNU_STACK.
     old_programs_execute_data: true,
     min_signal_stack: None,
-    probes: &[],
+    probe: |_, _| None,
 };
 
 /// BKPT, and the undefined instructions that debuggers use (arch/arm/kernel/ptrace.c): SIGTRAP, TRAP_BRKPT.
@@ -137,87 +138,78 @@ const KUSER_CMPXCHG64: [u32; 15] = [
     BX_LR,
 ];
 
-/// AT_HWCAP: names as in /proc/cpuinfo, and bits.
-const HWCAP: [(&str, u32); 14] = [
-    ("swp", 0),
-    ("half", 1),
-    ("thumb", 2),
-    ("fastmult", 4),
-    ("vfp", 6),
-    ("edsp", 7),
-    ("neon", 12),
-    ("vfpv3", 13),
-    ("tls", 15),
-    ("vfpv4", 16),
-    ("idiva", 17),
-    ("idivt", 18),
-    ("vfpd32", 19),
-    ("lpae", 20),
+/// AT_HWCAP: names as in /proc/cpuinfo, bits, and the features they tell of (0: all have it).
+const HWCAP: [(&str, u32, u64); 14] = [
+    ("swp", 0, 0),
+    ("half", 1, 0),
+    ("thumb", 2, 0),
+    ("fastmult", 4, 0),
+    ("vfp", 6, f::VFP),
+    ("edsp", 7, f::V5TE),
+    ("neon", 12, f::NEON),
+    ("vfpv3", 13, f::VFPV3),
+    ("tls", 15, f::V6K),
+    ("vfpv4", 16, f::VFPV4),
+    ("idiva", 17, f::IDIV),
+    ("idivt", 18, f::IDIV),
+    ("vfpd32", 19, f::D32),
+    ("lpae", 20, f::LPAE),
 ];
 
 /// AT_HWCAP2.
-const HWCAP2: [(&str, u32); 5] = [("aes", 0), ("pmull", 1), ("sha1", 2), ("sha2", 3), ("crc32", 4)];
+const HWCAP2: [(&str, u32, u64); 5] =
+    [("aes", 0, f::AES), ("pmull", 1, f::PMULL), ("sha1", 2, f::SHA1), ("sha2", 3, f::SHA2), ("crc32", 4, f::CRC)];
 
-/// The first `count` features of a list.
-const fn bits(list: &[(&str, u32)], count: usize) -> u64 {
-    let (mut all, mut i) = (0, 0);
-    while i < count {
-        all |= 1 << list[i].1;
-        i += 1;
-    }
-    all
-}
-
-/// ARMv5TE and ARMv6 processors: up to EDSP; VFPv2 is there, Advanced SIMD is not.
-const OLD: usize = 6;
-
-/// The models differ in what they announce; all run every instruction.
-pub static CPUS: [Cpu; 4] = [
-    Cpu {
-        name: "max",
-        features: u64::MAX,
-        hwcap: [bits(&HWCAP, 14), bits(&HWCAP2, 5), 0],
-        platform: "v8l",
-        cpuinfo: max_info,
-    },
-    Cpu { name: "cortex-a15", features: u64::MAX, hwcap: [bits(&HWCAP, 14), 0, 0], platform: "v7l", cpuinfo: a15_info },
-    Cpu {
-        name: "arm1176",
-        features: u64::MAX,
-        hwcap: [bits(&HWCAP, OLD) | 1 << 15, 0, 0],
-        platform: "v6l",
-        cpuinfo: arm1176_info,
-    },
-    Cpu { name: "arm926", features: u64::MAX, hwcap: [bits(&HWCAP, OLD), 0, 0], platform: "v5l", cpuinfo: arm926_info },
+/// Models, named as QEMU names them.
+pub static CPUS: [Cpu; 11] = [
+    Cpu { name: "max", features: f::MAX, platform: "v8l" },
+    Cpu { name: "cortex-a15", features: f::CORTEX_A15, platform: "v7l" },
+    Cpu { name: "cortex-a9", features: f::CORTEX_A9, platform: "v7l" },
+    Cpu { name: "cortex-a8", features: f::CORTEX_A8, platform: "v7l" },
+    Cpu { name: "cortex-a7", features: f::CORTEX_A7, platform: "v7l" },
+    Cpu { name: "arm1176", features: f::ARM1176, platform: "v6l" },
+    Cpu { name: "arm1136", features: f::ARM1136, platform: "v6l" },
+    Cpu { name: "arm1026", features: f::ARM1026, platform: "v5l" },
+    Cpu { name: "arm926", features: f::ARM926, platform: "v5l" },
+    Cpu { name: "arm946", features: f::ARM946, platform: "v5l" },
+    Cpu { name: "ti925t", features: f::TI925T, platform: "v4l" },
 ];
 
-/// /proc/cpuinfo of one processor: implementer, architecture, variant, part, revision as the kernel prints MIDR.
-fn cpuinfo(n: usize, model: &str, features: &str, id: [&str; 5]) -> String {
-    let [implementer, architecture, variant, part, revision] = id;
+/// Properties, named as QEMU names them.
+pub static PROPERTIES: [Property; 2] = [
+    Property { name: "neon", features: f::NEON, sets: true },
+    Property { name: "vfp-d32", features: f::D32, sets: true },
+];
+
+fn announced(list: &[(&'static str, u32, u64)], features: u64) -> impl Iterator<Item = (&'static str, u32)> {
+    list.iter().filter(move |c| c.2 & !features == 0).map(|c| (c.0, c.1))
+}
+
+pub fn hwcap(features: u64) -> [u64; 3] {
+    let bits = |list| announced(list, features).fold(0, |all, (_, bit)| all | 1 << bit);
+    [bits(&HWCAP), bits(&HWCAP2), 0]
+}
+
+/// As the kernel prints it: name and architecture by level, the rest of MIDR.
+pub fn cpuinfo(n: usize, features: u64) -> String {
+    let names: Vec<&str> = announced(&HWCAP, features).chain(announced(&HWCAP2, features)).map(|c| c.0).collect();
+    let midr = f::midr_of(features);
+    let has = |feature| features & feature != 0;
+    let (name, level, architecture) = match () {
+        () if has(f::V8) => ("ARMv8", "v8l", "8"),
+        () if has(f::V7) => ("ARMv7", "v7l", "7"),
+        () if has(f::V6) => ("ARMv6-compatible", "v6l", "7"),
+        () if has(f::V5TE) => ("ARMv5TE", "v5l", "5TE"),
+        () => ("ARMv4T", "v4l", "4T"),
+    };
     format!(
-        "processor\t: {n}\nmodel name\t: {model}\nBogoMIPS\t: 100.00\nFeatures\t: {features}\nCPU implementer\t: {implementer}\n\
-         CPU architecture: {architecture}\nCPU variant\t: {variant}\nCPU part\t: {part}\nCPU revision\t: {revision}\n\n"
+        "processor\t: {n}\nmodel name\t: {name} Processor rev {} ({level})\nBogoMIPS\t: 100.00\nFeatures\t: {}\n\
+         CPU implementer\t: {:#04x}\nCPU architecture: {architecture}\nCPU variant\t: {:#x}\nCPU part\t: {:#05x}\nCPU revision\t: {}\n\n",
+        midr & 15,
+        names.join(" "),
+        midr >> 24,
+        midr >> 20 & 15,
+        midr >> 4 & 0xfff,
+        midr & 15
     )
-}
-
-fn names(list: &[(&str, u32)], more: &[(&str, u32)]) -> String {
-    list.iter().chain(more).map(|f| f.0).collect::<Vec<_>>().join(" ")
-}
-
-fn max_info(n: usize) -> String {
-    let features = names(&HWCAP, &HWCAP2);
-    cpuinfo(n, "ARMv8 Processor rev 0 (v8l)", &features, ["0x00", "8", "0x0", "0x051", "0"])
-}
-
-fn a15_info(n: usize) -> String {
-    cpuinfo(n, "ARMv7 Processor rev 1 (v7l)", &names(&HWCAP, &[]), ["0x41", "7", "0x2", "0xc0f", "1"])
-}
-
-fn arm1176_info(n: usize) -> String {
-    let features = names(&HWCAP[..OLD], &[("tls", 15)]);
-    cpuinfo(n, "ARMv6-compatible processor rev 6 (v6l)", &features, ["0x41", "7", "0x0", "0xb76", "6"])
-}
-
-fn arm926_info(n: usize) -> String {
-    cpuinfo(n, "ARM926EJ-S rev 5 (v5l)", &names(&HWCAP[..OLD], &[]), ["0x41", "5TEJ", "0x0", "0x926", "5"])
 }

@@ -3,6 +3,7 @@
 //! Manual: The RISC-V Instruction Set Manual, volume I (unprivileged architecture). A pure function from bytes and mode to IR.
 #![forbid(unsafe_code)]
 
+mod features;
 mod frame;
 mod insn;
 mod layouts;
@@ -33,6 +34,9 @@ pub static RISCV64: Guest = Guest {
     abi: &linux::ABI64,
     reset,
     cpus: &linux::CPUS64,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo64,
 };
 
 /// The guest with 32-bit registers.
@@ -49,6 +53,9 @@ pub static RISCV32: Guest = Guest {
     abi: &linux::ABI32,
     reset,
     cpus: &linux::CPUS32,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo32,
 };
 
 /// JALR drops the lowest bit.

@@ -1,12 +1,13 @@
 //! Linux on RISC-V: facts only. Numbers: the kernel's asm/hwcap.h, asm/hwprobe.h, asm/unistd.h (generic table), arch/riscv's documentation.
 
+use crate::features as f;
 use crate::state::{PC, SP, STATE32, STATE64, TP, x};
 use crate::translate::helper::FREQUENCY;
 use crate::translate::system::BLOCK;
 use crate::{frame, layouts};
 use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::ILP32;
-use arch::{Abi, Cpu};
+use arch::{Abi, Cpu, Property};
 
 /// LP64 and ILP32.
 pub const ABI64: Abi = Abi {
@@ -20,7 +21,7 @@ pub const ABI64: Abi = Abi {
     vdso: Vdso { symbols: &VDSO64, ..VDSO },
     // The frame and its alignment (arch/riscv/kernel/signal.c, init_rt_signal_env).
     min_signal_stack: Some(frame::SIZE64 as u64 + 16),
-    probes: &PROBES64,
+    probe: |key, features| probe(key, true, features),
     ..ABI32
 };
 
@@ -46,7 +47,7 @@ pub const ABI32: Abi = Abi {
     vdso: VDSO,
     old_programs_execute_data: false,
     min_signal_stack: Some(frame::SIZE32 as u64 + 16),
-    probes: &PROBES32,
+    probe: |key, features| probe(key, false, features),
 };
 
 /// CONFIG_PAGE_OFFSET, and half of Sv48.
@@ -122,90 +123,121 @@ const WIDE: [bool; 2] = [false, true];
 const NARROW: [bool; 2] = [true, false];
 
 /// What is implemented beyond single letters: the name in /proc/cpuinfo, in the order that the manual asks for, the bit in
-/// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, and for which width.
-const EXTENSIONS: [(&str, Option<u32>, [bool; 2]); 33] = [
-    ("zicbom", Some(55), BOTH),
-    ("zicboz", Some(6), BOTH),
-    ("zicntr", Some(50), BOTH),
-    ("zicond", Some(35), BOTH),
-    ("zicsr", None, BOTH),
-    ("zifencei", None, BOTH),
-    ("zihintntl", Some(29), BOTH),
-    ("zihintpause", Some(36), BOTH),
-    ("zimop", Some(42), BOTH),
-    ("zmmul", None, BOTH),
-    ("zaamo", Some(56), BOTH),
-    ("zabha", Some(58), BOTH),
-    ("zacas", Some(34), BOTH),
-    ("zalrsc", Some(57), BOTH),
-    ("zawrs", Some(48), BOTH),
-    ("zfa", Some(32), BOTH),
-    ("zfh", Some(27), BOTH),
-    ("zfhmin", Some(28), BOTH),
-    ("zca", Some(43), BOTH),
-    ("zcb", Some(44), BOTH),
-    ("zcd", Some(45), BOTH),
-    ("zcf", Some(46), NARROW),
-    ("zcmop", Some(47), BOTH),
-    ("zba", Some(3), BOTH),
-    ("zbb", Some(4), BOTH),
-    ("zbc", Some(7), BOTH),
-    ("zbkb", Some(8), WIDE),
-    ("zbkc", Some(9), BOTH),
-    ("zbkx", Some(10), BOTH),
-    ("zbs", Some(5), BOTH),
-    ("zknd", Some(11), WIDE),
-    ("zkne", Some(12), WIDE),
-    ("zknh", Some(13), WIDE),
+/// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, for which width, and the features it needs.
+const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 33] = [
+    ("zicbom", Some(55), BOTH, f::ZICBOM),
+    ("zicboz", Some(6), BOTH, f::ZICBOZ),
+    ("zicntr", Some(50), BOTH, 0),
+    ("zicond", Some(35), BOTH, f::ZICOND),
+    ("zicsr", None, BOTH, 0),
+    ("zifencei", None, BOTH, 0),
+    ("zihintntl", Some(29), BOTH, 0),
+    ("zihintpause", Some(36), BOTH, 0),
+    ("zimop", Some(42), BOTH, f::ZIMOP),
+    ("zmmul", None, BOTH, 0),
+    ("zaamo", Some(56), BOTH, 0),
+    ("zabha", Some(58), BOTH, f::ZABHA),
+    ("zacas", Some(34), BOTH, f::ZACAS),
+    ("zalrsc", Some(57), BOTH, 0),
+    ("zawrs", Some(48), BOTH, f::ZAWRS),
+    ("zfa", Some(32), BOTH, f::ZFA),
+    ("zfh", Some(27), BOTH, f::ZFH),
+    ("zfhmin", Some(28), BOTH, f::ZFHMIN),
+    ("zca", Some(43), BOTH, 0),
+    ("zcb", Some(44), BOTH, f::ZCB),
+    ("zcd", Some(45), BOTH, 0),
+    ("zcf", Some(46), NARROW, 0),
+    ("zcmop", Some(47), BOTH, f::ZCMOP),
+    ("zba", Some(3), BOTH, f::ZBA),
+    ("zbb", Some(4), BOTH, f::ZBB),
+    ("zbc", Some(7), BOTH, f::ZBC),
+    ("zbkb", Some(8), WIDE, f::ZBK | f::ZBB),
+    ("zbkc", Some(9), BOTH, f::ZBC),
+    ("zbkx", Some(10), BOTH, f::ZBK),
+    ("zbs", Some(5), BOTH, f::ZBS),
+    ("zknd", Some(11), WIDE, f::ZKN),
+    ("zkne", Some(12), WIDE, f::ZKN),
+    ("zknh", Some(13), WIDE, f::ZKN),
 ];
 
 const LETTERS: &str = "imafdc";
 
 /// AT_HWCAP: a bit for each letter.
-const fn hwcap() -> u64 {
-    let (mut all, mut i) = (0, 0);
-    while i < LETTERS.len() {
-        all |= 1 << (LETTERS.as_bytes()[i] - b'a');
-        i += 1;
-    }
-    all
+pub fn hwcap(_: u64) -> [u64; 3] {
+    [LETTERS.bytes().fold(0, |all, letter| all | 1 << (letter - b'a')), 0, 0]
 }
 
-/// RISCV_HWPROBE_KEY_IMA_EXT_0: F and D, C, and the extensions.
-const fn extensions(wide: bool) -> u64 {
-    let (mut all, mut i) = (1 << 0 | 1 << 1, 0);
-    while i < EXTENSIONS.len() {
-        if let (_, Some(bit), has) = EXTENSIONS[i]
-            && has[wide as usize]
-        {
-            all |= 1 << bit;
+/// The extensions of a processor with these features.
+fn extensions(wide: bool, features: u64) -> impl Iterator<Item = (&'static str, Option<u32>)> {
+    EXTENSIONS.iter().filter(move |e| e.2[usize::from(wide)] && e.3 & !features == 0).map(|e| (e.0, e.1))
+}
+
+/// riscv_hwprobe(2): the value of a key.
+fn probe(key: u64, wide: bool, features: u64) -> Option<u64> {
+    Some(match key {
+        // Vendor, architecture, implementation; extensions of a vendor.
+        0..=2 | 11 => 0,
+        // IMA.
+        3 => 1,
+        // RISCV_HWPROBE_KEY_IMA_EXT_0: F and D, C, and the extensions.
+        4 => extensions(wide, features).filter_map(|e| e.1).fold(3, |all, bit| all | 1 << bit),
+        // Misaligned accesses are fast.
+        5 | 9 => 3,
+        // Bytes of a CBO.ZERO, of a CBO.CLEAN.
+        6 | 12 => BLOCK,
+        // The highest address.
+        7 => {
+            if wide {
+                TASK_SIZE64 - 1
+            } else {
+                TASK_SIZE32 - 1
+            }
         }
-        i += 1;
-    }
-    all
+        // The frequency of `time`.
+        8 => FREQUENCY,
+        // Misaligned vector accesses: not supported.
+        10 => 4,
+        _ => return None,
+    })
 }
 
-static PROBES32: [u64; 13] = probes(false);
-static PROBES64: [u64; 13] = probes(true);
-
-/// riscv_hwprobe(2): keys from 0 on. Vendor, architecture and implementation; IMA; extensions; misaligned accesses are fast; bytes of
-/// a CBO.ZERO; the highest address; the frequency of `time`; misaligned scalar accesses again, vector ones (not supported); extensions
-/// of a vendor; bytes of a CBO.CLEAN.
-const fn probes(wide: bool) -> [u64; 13] {
-    let last = if wide { TASK_SIZE64 } else { TASK_SIZE32 } - 1;
-    [0, 0, 0, 1, extensions(wide), 3, BLOCK, last, FREQUENCY, 3, 4, 0, BLOCK]
+const fn model(name: &'static str, features: u64) -> Cpu {
+    Cpu { name, features, platform: "" }
 }
 
-/// Everything that is implemented.
-pub static CPUS32: [Cpu; 1] =
-    [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo32 }];
+/// Models, named as QEMU names them.
+pub static CPUS32: [Cpu; 2] = [model("max", f::MAX), model("sifive-u34", 0)];
 
 /// See [`CPUS32`].
-pub static CPUS64: [Cpu; 1] =
-    [Cpu { name: "max", features: 0, hwcap: [hwcap(), 0, 0], platform: "", cpuinfo: cpuinfo64 }];
+pub static CPUS64: [Cpu; 3] = [model("max", f::MAX), model("rva22u64", f::RVA22U64), model("sifive-u54", 0)];
 
-fn cpuinfo(n: usize, wide: bool) -> String {
-    let names: Vec<&str> = EXTENSIONS.iter().filter(|e| e.2[usize::from(wide)]).map(|e| e.0).collect();
+const fn property(name: &'static str, features: u64) -> Property {
+    Property { name, features, sets: true }
+}
+
+/// Properties, named as QEMU names them.
+pub static PROPERTIES: [Property; 17] = [
+    property("v", 0),
+    property("zba", f::ZBA),
+    property("zbb", f::ZBB),
+    property("zbs", f::ZBS),
+    property("zbc", f::ZBC),
+    property("zkn", f::ZKN),
+    property("zicond", f::ZICOND),
+    property("zimop", f::ZIMOP),
+    property("zcmop", f::ZCMOP),
+    property("zcb", f::ZCB),
+    property("zfa", f::ZFA),
+    property("zfh", f::ZFH),
+    property("zacas", f::ZACAS),
+    property("zabha", f::ZABHA),
+    property("zawrs", f::ZAWRS),
+    property("zicbom", f::ZICBOM),
+    property("zicboz", f::ZICBOZ),
+];
+
+fn cpuinfo(n: usize, wide: bool, features: u64) -> String {
+    let names: Vec<&str> = extensions(wide, features).map(|e| e.0).collect();
     let (base, mmu) = if wide { ("rv64", "sv48") } else { ("rv32", "sv32") };
     let isa = format!("{base}{LETTERS}_{}", names.join("_"));
     format!(
@@ -213,10 +245,10 @@ fn cpuinfo(n: usize, wide: bool) -> String {
     )
 }
 
-fn cpuinfo32(n: usize) -> String {
-    cpuinfo(n, false)
+pub fn cpuinfo32(n: usize, features: u64) -> String {
+    cpuinfo(n, false, features)
 }
 
-fn cpuinfo64(n: usize) -> String {
-    cpuinfo(n, true)
+pub fn cpuinfo64(n: usize, features: u64) -> String {
+    cpuinfo(n, true, features)
 }

@@ -256,13 +256,13 @@ pub fn hwprobe(t: &mut Task, pairs: u64, count: u64, [size, cpus]: [u64; 2], fla
     if flags != 0 || (size == 0) != (cpus == 0) {
         return Err(Errno::EINVAL);
     }
-    let probes = t.abi().probes;
+    let (probe, features) = (t.abi().probe, t.process.cpu.features);
     for pair in (0..count).map(|n| pairs.wrapping_add(16 * n)) {
-        let value = usize::try_from(memory::read_u64(pair)?).ok().and_then(|key| probes.get(key));
+        let value = probe(memory::read_u64(pair)?, features);
         if value.is_none() {
             memory::write_u64(pair, u64::MAX)?;
         }
-        memory::write_u64(pair.wrapping_add(8), value.copied().unwrap_or(0))?;
+        memory::write_u64(pair.wrapping_add(8), value.unwrap_or(0))?;
     }
     Ok(0)
 }

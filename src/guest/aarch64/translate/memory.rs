@@ -5,8 +5,9 @@
 
 use super::pointer::authenticated;
 use super::{Cx, signed, width};
+use crate::features::LSE2;
 use crate::insn::*;
-use ir::{Bin, Ext, Mem, Ty, Val};
+use ir::{Bin, Ext, Lane, Mem, Ty, Val};
 
 /// A register in memory: what is loaded or stored, and how wide.
 #[derive(Clone, Copy)]
@@ -229,10 +230,46 @@ fn second(mem: Mem, kind: Kind) -> Mem {
     mem.disp(mem.disp + (1 << kind.log2()))
 }
 
+/// Both halves in one access (LSE2), of general registers.
+fn load_both(cx: &mut Cx, kind: Kind, mem: Mem) -> (Val, Val) {
+    if kind.log2() == 3 {
+        let v = cx.b.load(Ty::V128, Mem { size: 16, ..mem });
+        return (cx.b.vget(Ty::I64, v, 0), cx.b.vget(Ty::I64, v, 1));
+    }
+    let v = cx.b.load(Ty::I64, Mem { size: 8, ..mem });
+    let part = |cx: &mut Cx, at| match kind {
+        Kind::Sign(..) => cx.b.extract(v, at, 32, true),
+        _ => {
+            let w = cx.b.extract(v, at, 32, false);
+            cx.b.trunc(Ty::I32, w)
+        }
+    };
+    (part(cx, 0), part(cx, 32))
+}
+
+fn store_both(cx: &mut Cx, kind: Kind, mem: Mem, t: u32, u: u32) {
+    let (low, high) = (cx.x(t), cx.x(u));
+    if kind.log2() == 3 {
+        let v = cx.b.v_from_scalar(low);
+        let v = cx.b.vset(Lane::D, v, high, 1);
+        cx.b.store(Mem { size: 16, ..mem }, v);
+    } else {
+        let v = cx.b.deposit(low, high, 32, 32);
+        cx.b.store(Mem { size: 8, ..mem }, v);
+    }
+}
+
+fn is_one_access(cx: &Cx, kind: Kind) -> bool {
+    cx.features & LSE2 != 0 && !matches!(kind, Kind::Vector(_))
+}
+
 fn load_pair(cx: &mut Cx, kind: Kind, p: u32, n: u32, t: u32, u: u32, i: u32) {
     let (mem, amount) = pair(cx, kind, p, n, i);
-    let first = kind.load(cx, mem);
-    let other = kind.load(cx, second(mem, kind));
+    let (first, other) = if is_one_access(cx, kind) {
+        load_both(cx, kind, mem)
+    } else {
+        (kind.load(cx, mem), kind.load(cx, second(mem, kind)))
+    };
     write_back(cx, n, p, amount);
     kind.set(cx, t, first);
     kind.set(cx, u, other);
@@ -240,8 +277,12 @@ fn load_pair(cx: &mut Cx, kind: Kind, p: u32, n: u32, t: u32, u: u32, i: u32) {
 
 fn store_pair(cx: &mut Cx, kind: Kind, p: u32, n: u32, t: u32, u: u32, i: u32) {
     let (mem, amount) = pair(cx, kind, p, n, i);
-    kind.store(cx, mem, t);
-    kind.store(cx, second(mem, kind), u);
+    if is_one_access(cx, kind) {
+        store_both(cx, kind, mem, t, u);
+    } else {
+        kind.store(cx, mem, t);
+        kind.store(cx, second(mem, kind), u);
+    }
     write_back(cx, n, p, amount);
 }
 

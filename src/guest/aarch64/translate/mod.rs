@@ -47,6 +47,7 @@ pub(crate) use simd_wide::*;
 pub(crate) use structure::*;
 pub(crate) use system::*;
 
+use crate::features::FP16;
 use crate::insn::A64;
 use crate::state;
 use arch::Translation;
@@ -102,6 +103,17 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     cx.b.end(Term::Goto { pc });
 }
 
+/// Whether it is arithmetic of half precision, where that is a matter of a field: scalars' type, lanes' size, a shift amount.
+fn is_half(row: &decode::Row<crate::insn::Translate>, word: u32) -> bool {
+    let field = |name: &str| row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word));
+    match row.name {
+        "fcvt" => false,
+        "fcmla" | "fcadd" | "fcmla_elem" => field("e").is_some_and(|e| e & 3 == 1),
+        "scvtf_vfix" | "ucvtf_vfix" | "fcvtzs_vfix" | "fcvtzu_vfix" => field("i").is_some_and(|i| i < 32),
+        name => name.starts_with(['f', 's', 'u']) && word >> 24 & 0x1e == 0x1e && field("t") == Some(3),
+    }
+}
+
 impl Cx<'_> {
     /// There is no code at pc. The trap is the first instruction of a region of its own.
     fn no_code(&mut self, first: bool) {
@@ -120,9 +132,16 @@ impl Cx<'_> {
             branch::arrive(self, word);
         }
         match A64.decode(word) {
-            Some(row) => (row.translate)(self, word),
-            None => self.undefined(),
+            Some(row) if self.has(row, word) => (row.translate)(self, word),
+            // Hints that a processor does not know do nothing.
+            Some(_) if word & 0xffff_f01f == 0xd503_201f => {}
+            _ => self.undefined(),
         }
+    }
+
+    /// Whether the processor has the instruction.
+    fn has(&self, row: &decode::Row<crate::insn::Translate>, word: u32) -> bool {
+        row.needs & !self.features == 0 && (self.features & FP16 != 0 || !is_half(row, word))
     }
 
     /// The address after the instruction.

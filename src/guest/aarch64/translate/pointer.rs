@@ -5,8 +5,8 @@
 //! models that have it, else implementation defined: ours is two steps of CRC-32C, which costs the guest little. That is no protection.
 
 use super::{Cx, helper};
+use crate::features::QARMA5;
 use crate::insn::*;
-use crate::linux::QARMA5;
 use crate::state;
 use ir::{Bin, Ty, Val};
 

@@ -3,6 +3,7 @@
 use super::Cx;
 use super::helper;
 use super::sysreg;
+use crate::features::{DIT, RNG, SSBS};
 use crate::insn::*;
 use crate::state;
 use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Ty, Val, fpflag};
@@ -69,8 +70,20 @@ pub(crate) fn msr_dit(cx: &mut Cx, i: MsrDit) {
 
 // ---- system registers ----
 
+/// Whether the processor has a register that came with a feature.
+fn has(cx: &Cx, r: u32) -> bool {
+    let needs = match r {
+        sysreg::DIT => DIT,
+        sysreg::SSBS => SSBS,
+        sysreg::RNDR | sysreg::RNDRRS => RNG,
+        _ => 0,
+    };
+    needs & !cx.features == 0
+}
+
 pub(crate) fn mrs(cx: &mut Cx, i: Mrs) {
     let value = match i.r {
+        r if !has(cx, r) => return cx.undefined(),
         sysreg::TPIDR_EL0 => cx.b.get(state::TPIDR_EL0),
         sysreg::FPCR => cx.b.get(state::FPCR),
         sysreg::FPSR => fpsr(cx),
@@ -100,6 +113,7 @@ pub(crate) fn msr(cx: &mut Cx, i: Msr) {
     let v = cx.x(i.t);
     let w = cx.b.trunc(Ty::I32, v);
     match i.r {
+        r if !has(cx, r) => cx.undefined(),
         sysreg::TPIDR_EL0 => cx.b.set(state::TPIDR_EL0, v),
         sysreg::FPCR => {
             let bits = cx.b.and_imm(w, u64::from(state::FPCR_BITS));

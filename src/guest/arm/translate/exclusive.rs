@@ -62,6 +62,9 @@ pub(crate) fn strex(cx: &mut Cx, a: Strex) {
 }
 
 pub(crate) fn strexd(cx: &mut Cx, a: Strexd) {
+    if a.d == pair(a.t, a.x) {
+        return cx.undefined();
+    }
     let (at, low, high) = (cx.r(a.n), cx.r(a.t), cx.r(pair(a.t, a.x)));
     let v = cx.doubleword(low, high);
     let status = cx.b.store_excl(release(a.q), Align::To(8), at, v);

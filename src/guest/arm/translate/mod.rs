@@ -38,6 +38,7 @@ pub(crate) use simd_wide::*;
 pub(crate) use system::*;
 pub(crate) use vfp::*;
 
+use crate::features::{self, D32};
 use crate::insn::{self, Translate};
 use crate::state::{self, MODE_E, MODE_IT};
 use arch::{Code, Translation};
@@ -226,7 +227,9 @@ fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let pc = pc as u32 & !1;
     let mut code = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     let (it, last) = (mode & MODE_IT, None);
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, thumb, mode, it, pred: None, last, features: t.features };
+    // The kernel's helpers are the same for every processor.
+    let features = if u64::from(pc) >= crate::linux::ABI.task_size { features::MAX } else { t.features };
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, thumb, mode, it, pred: None, last, features };
     if it != 0 {
         // What leaves inside the IT block says so; a fault's record does.
         let zero = cx.b.i32(0);
@@ -362,13 +365,18 @@ impl Cx<'_> {
     fn insn(&mut self, w: Word) {
         let it = advance(self.it);
         match w.row() {
-            Some(row) => (row.translate)(self, w.bits),
-            None => self.undefined(),
+            Some(row) if self.has(row, w.bits) => (row.translate)(self, w.bits),
+            _ => self.undefined(),
         }
         // The IT instruction has set ITSTATE itself.
         if w.len != 2 || w.bits >> 8 != 0xbf || w.bits & 15 == 0 {
             self.it = it;
         }
+    }
+
+    /// Whether the processor has the instruction.
+    fn has(&self, row: &decode::Row<Translate>, bits: u32) -> bool {
+        row.needs & !self.features == 0 && (self.features & D32 != 0 || !vfp::uses_high_registers(row, bits))
     }
 
     /// An address with T in bit 0, as the IR has it.

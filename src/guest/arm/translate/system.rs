@@ -1,6 +1,7 @@
 //! Status registers, barriers, hints, byte order, the system coprocessor (Arm ARM F3.1.10, F4.1.7; chapter G8 for CP15).
 
 use super::{Cx, expand};
+use crate::features::{V6, V6K, V7};
 use crate::insn::{Cps, Dmb, Dsb, Hint, Isb, Mcr, Mrc, Mrs, Msr, MsrImm, Sb, Setend};
 use crate::state::{self, GE, Q, TPIDRURO, TPIDRURW};
 use ir::{Bin, Fence, Term, Val};
@@ -115,8 +116,18 @@ const BARRIER_ISB: Register = (7, 0, 5, 4);
 const BARRIER_DSB: Register = (7, 0, 10, 4);
 const BARRIER_DMB: Register = (7, 0, 10, 5);
 
+/// The feature that a register came with.
+fn since(r: Register) -> u64 {
+    match r {
+        THREAD_RW | THREAD_RO => V6K,
+        COUNTERS => V7,
+        _ => V6,
+    }
+}
+
 pub(crate) fn mrc(cx: &mut Cx, a: Mrc) {
     let v = match (a.n, a.o, a.m, a.q) {
+        r if cx.features & since(r) == 0 => return cx.undefined(),
         THREAD_RO => cx.b.get(TPIDRURO),
         THREAD_RW => cx.b.get(TPIDRURW),
         COUNTERS => cx.b.i32(0),
@@ -127,6 +138,7 @@ pub(crate) fn mrc(cx: &mut Cx, a: Mrc) {
 
 pub(crate) fn mcr(cx: &mut Cx, a: Mcr) {
     match (a.n, a.o, a.m, a.q) {
+        r if cx.features & since(r) == 0 => cx.undefined(),
         THREAD_RW => {
             let v = cx.r(a.t);
             cx.set(TPIDRURW, v);

@@ -24,6 +24,30 @@ fn register_n(z: u32, n: u32) -> u32 {
     if z == 1 { double(n) } else { n }
 }
 
+/// Whether a VFP instruction names one of D16 to D31.
+pub(super) fn uses_high_registers(row: &decode::Row<crate::insn::Translate>, bits: u32) -> bool {
+    if row.section != "cp" {
+        return false;
+    }
+    let field = |name: &str| row.fields.iter().find(|f| f.name() == name).map(|f| f.of(bits));
+    let high = |name: &str| match (name, field(name)) {
+        (_, None) => false,
+        ("n", Some(n)) => n & 1 == 1,
+        (_, Some(n)) => n >= 16,
+    };
+    let is_double = field("z") == Some(1);
+    match row.name {
+        "vldr" | "vstr" => is_double && high("d"),
+        "vmov_to" | "vmov_from" => high("n"),
+        "vcvt_ds" => high(if is_double { "m" } else { "d" }),
+        "vcvt_to_int" | "vcvt_rm" => is_double && high("m"),
+        "vcvt_from_int" => is_double && high("d"),
+        "vcvt_half" => is_double && high(if field("o") == Some(0) { "d" } else { "m" }),
+        "vldm" | "vstm" => is_double && field("d").zip(field("i")).is_some_and(|(d, i)| d + i / 2 > 16),
+        _ => is_double && ["d", "n", "m"].into_iter().any(high),
+    }
+}
+
 impl Cx<'_> {
     /// A register of precision `z`.
     fn f(&mut self, z: u32, n: u32) -> Val {

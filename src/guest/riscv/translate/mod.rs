@@ -26,6 +26,7 @@ pub(crate) use integer::*;
 pub(crate) use memory::*;
 pub(crate) use system::*;
 
+use crate::features::{ZABHA, ZFH, ZFHMIN};
 use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, Translate};
 use crate::state;
 use arch::{Code, State, Translation};
@@ -58,6 +59,8 @@ pub struct Cx<'a> {
     pub mode: u32,
     /// The type of an integer register.
     pub xlen: Ty,
+    /// [`arch::Cpu::features`] of the model.
+    pub features: u64,
     /// What the instruction before was, and what this one is, of a comparison without flags.
     before: Quiet,
     now: Quiet,
@@ -151,7 +154,8 @@ pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, mode, xlen, before: Quiet::None, now: Quiet::None };
+    let mut cx =
+        Cx { b: &mut *t.b, pc, next: pc, mode, xlen, features: t.features, before: Quiet::None, now: Quiet::None };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -181,9 +185,29 @@ impl Cx<'_> {
         self.b.insn(self.pc, 0, self.next);
         self.before = std::mem::take(&mut self.now);
         match w.row {
-            Some(row) => (row.translate)(self, w.bits),
-            None => self.undefined(),
+            Some(row) if self.has(row, w.bits) => (row.translate)(self, w.bits),
+            _ => self.undefined(),
         }
+    }
+
+    /// Whether the processor has the instruction: what the row needs, and what a field of it does.
+    fn has(&self, row: &Row<Translate>, bits: u32) -> bool {
+        let field = |name: &str| row.fields.iter().find(|f| f.name() == name).map(|f| f.of(bits));
+        let is_half = field("f") == Some(2) || field("g") == Some(2);
+        let moves = matches!(row.name, "fcvt_fmt" | "fmv_to_x" | "fmv_from_x");
+        let is_narrow = row.name.starts_with("amo") && field("z").is_some_and(|z| z < 2);
+        let needs = match (is_half, is_narrow) {
+            (true, _) => {
+                if moves {
+                    ZFHMIN
+                } else {
+                    ZFH
+                }
+            }
+            (_, true) => ZABHA,
+            _ => 0,
+        };
+        (row.needs | needs) & !self.features == 0
     }
 
     /// The instruction is not allocated: `-d unimp` tells of it when a program comes to it.
