@@ -180,7 +180,11 @@ fn differing(isa: &dyn Isa, cases: &[Case], records: &[(&str, runner::Records)])
 #[test]
 fn quick() {
     let mut text = String::new();
+    let filter = std::env::var("RQEMU_TEST_CASE").ok();
     for guest in GUESTS {
+        if filter.as_ref().is_some_and(|f| !format!("differential/{}", guest.name).contains(f.as_str())) {
+            continue;
+        }
         match run(guest, &WAYS, 1, 24, 16_384) {
             Err(why) => harness::leave_out(&format!("differential/{}", guest.name), &why),
             Ok(report) => {
