@@ -27,7 +27,7 @@ const EXITS: u64 = HOST + 0x30_0000;
 const MAX_INSNS: u32 = 64;
 
 fn guest(name: &str) -> &'static Guest {
-    [&aarch64::AARCH64, &arm::ARM].into_iter().find(|g| g.name == name).expect("a guest")
+    [&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64].into_iter().find(|g| g.name == name).expect("a guest")
 }
 
 /// A function's bytes at [`CODE`].
@@ -243,7 +243,7 @@ fn code_of_small_loops() {
     let bless = std::env::var_os("RQEMU_BLESS").is_some();
     let folder = harness::repository().join("tests/golden");
     let mut differences = String::new();
-    for name in ["aarch64", "arm"] {
+    for name in ["aarch64", "arm", "riscv64"] {
         let guest = guest(name);
         fs::create_dir_all(folder.join(name)).expect("a folder for the files");
         let code = fs::read_to_string(folder.join(name).with_extension("code")).expect("the guest's code");

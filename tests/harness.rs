@@ -27,6 +27,9 @@ pub(crate) struct Guest {
 pub(crate) const GUESTS: &[Guest] = &[
     Guest { name: "aarch64", triplets: &["aarch64-linux-gnu"], roots: &["arm64"] },
     Guest { name: "arm", triplets: &["arm-linux-gnueabihf", "arm-linux-gnueabi"], roots: &["armhf", "armel"] },
+    Guest { name: "riscv64", triplets: &["riscv64-linux-gnu"], roots: &["riscv64"] },
+    // No C library of Debian's: what needs one is left out.
+    Guest { name: "riscv32", triplets: &["riscv32-linux-gnu"], roots: &[] },
 ];
 
 /// The repository's root.

@@ -26,7 +26,11 @@ fn greets() {
 #[test]
 fn is_what_its_source_says() {
     let folder = harness::repository().join("tests/programs/hello");
-    let missing = GUESTS.iter().find(|g| harness::find_program(&format!("{}-gcc", g.triplets[0])).is_none());
+    // Those without a compiler of their own are built by a relative's.
+    let missing = GUESTS
+        .iter()
+        .filter(|g| !g.roots.is_empty())
+        .find(|g| harness::find_program(&format!("{}-gcc", g.triplets[0])).is_none());
     if let Some(guest) = missing {
         return harness::leave_out("rebuilding tests/programs/hello", &format!("no {}-gcc", guest.triplets[0]));
     }

@@ -1,7 +1,7 @@
 //! What single instructions do: the cases of `insn/<guest>*.txt`, through the translator and the IR interpreter.
 //!
 //! A case is one line: `words | state before | state after`. Words are hexadecimal instruction words at [`CODE`]; words of four
-//! digits are the halfwords of T32 code. State is a list of
+//! digits are the halfwords of T32 code, or compressed instructions. State is a list of
 //!
 //! * `x3=1f`, `v0=…`: a slot of guest state, hexadecimal. What is not named before is zero, what is not named after is as before.
 //! * `nzcv=nZCv`: the flags, capital letters set.
@@ -277,15 +277,16 @@ pub(crate) fn line_of(guest: &Guest, words: &str, before: &World, ran: &Ran, aft
 }
 
 /// Code as text: bytes, instructions, and the low bit of its pc.
-fn code(words: &str) -> Result<(Vec<u8>, u32, u64), String> {
+fn code(guest: &Guest, words: &str) -> Result<(Vec<u8>, u32, u64), String> {
     let (mut bytes, mut insns, mut thumb, mut inside) = (vec![], 0, 0, false);
     for word in words.split_whitespace() {
         let v = u32::from_str_radix(word, 16).map_err(|e| e.to_string())?;
         if word.len() == 4 {
             bytes.extend((v as u16).to_le_bytes());
             // The first half of a long T32 instruction begins with 11101 or 1111.
-            inside = !inside && v >> 11 >= 0b11101;
-            (insns, thumb) = (insns + u32::from(!inside), 1);
+            let t32 = guest.name == "arm";
+            inside = t32 && !inside && v >> 11 >= 0b11101;
+            (insns, thumb) = (insns + u32::from(!inside), t32.into());
         } else {
             bytes.extend(v.to_le_bytes());
             insns += 1;
@@ -298,7 +299,7 @@ fn code(words: &str) -> Result<(Vec<u8>, u32, u64), String> {
 fn check(guest: &Guest, line: &str) -> Result<(), String> {
     let parts: Vec<&str> = line.split('|').map(str::trim).collect();
     let &[words, before, after] = &parts[..] else { return Err("a case is: words | before | after".into()) };
-    let (bytes, insns, thumb) = code(words)?;
+    let (bytes, insns, thumb) = code(guest, words)?;
     let mut world = World::new(guest);
     apply(guest, &mut world, before)?;
     let mut expected = world.clone();
@@ -350,4 +351,14 @@ fn aarch64() {
 #[test]
 fn arm() {
     check_files(&arm::ARM);
+}
+
+#[test]
+fn riscv64() {
+    check_files(&riscv::RISCV64);
+}
+
+#[test]
+fn riscv32() {
+    check_files(&riscv::RISCV32);
 }

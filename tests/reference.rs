@@ -7,6 +7,7 @@
 
 mod a64;
 mod arm;
+mod riscv64;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -83,8 +84,13 @@ fn executable(guest: &Guest, entry: u64, code: &[u8], records: &[u8], data: &[u8
     halves(&mut file, &[2, guest.elf.machine, 1, 0]);
     let (header, entry_size) = if wide { (64, 56) } else { (52, 32) };
     [entry, header, 0].iter().for_each(|&v| word(&mut file, v));
-    // EF_ARM_EABI_VER5; no flags otherwise.
-    file.extend(if wide { 0u32 } else { 0x0500_0000 }.to_le_bytes());
+    // EF_ARM_EABI_VER5; EF_RISCV_RVC and the ABI of doubles; no flags otherwise.
+    let flags: u32 = match guest.elf.machine {
+        40 => 0x0500_0000,
+        243 => 5,
+        _ => 0,
+    };
+    file.extend(flags.to_le_bytes());
     halves(&mut file, &[header as u16, entry_size, segments.len() as u16, 0, 0, 0]);
     let mut offset = 4096u64;
     for (address, bytes, flags) in segments {
@@ -218,7 +224,7 @@ fn record_case(report: &mut Report, case: &Case, text: String, line: String) {
 /// The code as a case has it.
 fn words_text(code: &[u8], thumb: u64) -> String {
     let number = |b: &[u8]| b.iter().rev().fold(String::new(), |s, b| s + &format!("{b:02x}"));
-    code.chunks(if thumb == 1 { 2 } else { 4 }).map(number).collect::<Vec<_>>().join(" ")
+    code.chunks(if thumb == 1 || code.len() == 2 { 2 } else { 4 }).map(number).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes the recorded cases, a few of each row.
@@ -337,4 +343,9 @@ fn arm_a32() {
 #[test]
 fn arm_t32() {
     check(&arm::ArmSet { thumb: true });
+}
+
+#[test]
+fn riscv64() {
+    check(&riscv64::RiscvSet);
 }

@@ -48,7 +48,7 @@ pub struct Cpu {
     pub name: &'static str,
     /// What the model has of what the front end can do: bits that only the guest knows.
     pub features: u64,
-    /// AT_PLATFORM.
+    /// AT_PLATFORM; empty if there is none.
     pub platform: &'static str,
 }
 

@@ -48,6 +48,10 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
         Op::Funnel { hi, lo, amount } if hi == lo => rotate(r, lo, amount),
         Op::Cmp(cc, a, b) => match (r.const_of(a), r.const_of(b)) {
             (Some(x), Some(y)) => Folded::Const(eval_cmp(cc, x, y, r.ty(a).bits()) as u64),
+            (None, Some(0)) => match *r.op(a) {
+                Op::Zext(truth) if r.ty(truth) == Ty::I1 => fold_truth(r, cc, truth),
+                _ => Folded::No,
+            },
             _ => Folded::No,
         },
         Op::Select(c, a, b) => match r.const_of(c) {
@@ -84,6 +88,16 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
                 _ => Folded::No,
             },
         },
+        _ => Folded::No,
+    }
+}
+
+/// A truth value, as a number compared with zero.
+fn fold_truth(r: &Region, cc: IntCc, truth: Val) -> Folded {
+    match (cc, *r.op(truth)) {
+        (IntCc::Ne | IntCc::Ugt, _) => Folded::Val(truth),
+        (IntCc::Eq | IntCc::Ule, Op::Cmp(cc, a, b)) => Folded::Op(Op::Cmp(cc.invert(), a, b)),
+        (IntCc::Eq | IntCc::Ule, Op::Cond(cc, flags)) => Folded::Op(Op::Cond(cc.invert(), flags)),
         _ => Folded::No,
     }
 }

@@ -77,7 +77,8 @@ pub enum Term {
     Resume {
         pc: u64,
     },
-    /// The guest's code in the `len` bytes at `addr` may have changed (IC IVAU): forget translations, go on at `next`.
+    /// The guest's code in the `len` bytes at `addr` may have changed (IC IVAU), or that anywhere if `len` is 0 (FENCE.I): forget
+    /// translations, go on at `next`.
     FlushCode {
         addr: Val,
         len: u32,

@@ -186,10 +186,25 @@ pub enum Round {
 pub enum NanRule {
     /// Arm, FPCR.DN=0: the first signalling operand made quiet, else the first quiet one (the addend first in a fused multiply-add).
     ArmPropagate,
-    /// Always the positive quiet NaN with a zero payload (Arm DN=1, RISC-V).
+    /// Always the positive quiet NaN with a zero payload (Arm DN=1).
     Default,
+    /// The same NaN on RISC-V, where tininess is judged after rounding, a minimum prefers the number to any NaN, and a NaN converted to an
+    /// integer counts as too large.
+    RiscV,
     /// x86 SSE: the first NaN operand made quiet; the default NaN is negative.
     X86,
+}
+
+impl NanRule {
+    /// All NaNs that come out are one and the same.
+    pub const fn is_canonical(self) -> bool {
+        matches!(self, NanRule::Default | NanRule::RiscV)
+    }
+
+    /// A result is tiny by what it is rounded to as if the exponent had no lower bound, and not by its exact value.
+    pub const fn tiny_after_rounding(self) -> bool {
+        matches!(self, NanRule::RiscV | NanRule::X86)
+    }
 }
 
 /// The environment of a floating-point operation. It is fixed when the code is translated: what a guest can change at run
@@ -243,6 +258,24 @@ pub enum IntCc {
     Sle,
     Sgt,
     Sge,
+}
+
+impl IntCc {
+    /// The comparison that holds where this does not.
+    pub const fn invert(self) -> IntCc {
+        match self {
+            IntCc::Eq => IntCc::Ne,
+            IntCc::Ne => IntCc::Eq,
+            IntCc::Ult => IntCc::Uge,
+            IntCc::Ule => IntCc::Ugt,
+            IntCc::Ugt => IntCc::Ule,
+            IntCc::Uge => IntCc::Ult,
+            IntCc::Slt => IntCc::Sge,
+            IntCc::Sle => IntCc::Sgt,
+            IntCc::Sgt => IntCc::Sle,
+            IntCc::Sge => IntCc::Slt,
+        }
+    }
 }
 
 /// A condition on [`Ty::Flags`], with Arm's names. C is "no borrow" after a subtraction.

@@ -734,6 +734,18 @@ impl Mm {
         }
     }
 
+    /// Code may have changed anywhere: forgets all that can be written, here or through another mapping. What could not be written is
+    /// forgotten when that changes.
+    pub fn flush_all_code(&self, engine: &Engine) {
+        let s = self.state.lock();
+        let may_change = |a: &Area| a.prot & PROT_EXEC != 0 && (a.prot & PROT_WRITE != 0 || a.shared);
+        let list: Vec<_> = s.map.iter().filter(|(_, a)| may_change(a)).map(|(start, a)| (start, a.end)).collect();
+        drop(s);
+        for (start, end) in list {
+            engine.invalidate(start, end);
+        }
+    }
+
     /// Where the code that holds `pc` ends, looked up as far as `wanted`; `pc` itself if there is none.
     fn code_end(&self, pc: u64, wanted: u64) -> u64 {
         let s = self.state.lock();

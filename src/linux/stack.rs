@@ -110,7 +110,9 @@ fn build_with(abi: Shape, top: u64, bottom: u64, c: &Contents, write: &mut Write
     let mut auxv: Vec<(u64, u64)> = c.auxv.to_vec();
     auxv.push((AT_RANDOM, random));
     auxv.push((AT_EXECFN, execfn));
-    auxv.push((AT_PLATFORM, platform));
+    if !c.platform.is_empty() {
+        auxv.push((AT_PLATFORM, platform));
+    }
     auxv.push((AT_NULL, 0));
 
     let long = abi.long;

@@ -104,6 +104,7 @@ impl Task {
                 Exit::Interrupted => _ = self.cpu().clear_interrupt(),
                 Exit::Trap(trap) => self.trap(trap),
                 Exit::Fault(fault) => self.fault(&fault),
+                Exit::FlushCode { len: 0, .. } => self.process.mm.flush_all_code(&self.process.engine),
                 Exit::FlushCode { addr, len } => self.process.mm.flush_code(&self.process.engine, addr, len),
             }
         }

@@ -55,7 +55,7 @@ fn convert_sided<From: Format, To: Format>(a: u128, env: &mut Env) -> u128 {
             }
             match env.nan {
                 _ if To::ALT => To::zero(a.sign()),
-                NanRule::Default => default_nan::<To>(env),
+                NanRule::Default | NanRule::RiscV => default_nan::<To>(env),
                 NanRule::ArmPropagate | NanRule::X86 => nan_of::<From, To>(a.sign(), a.bits),
             }
         }

@@ -30,6 +30,9 @@ pub enum NanRule {
     ArmPropagate,
     /// Arm, FPCR.DN = 1: always the positive default NaN. Denormals as in `ArmPropagate`.
     Default,
+    /// RISC-V: always the positive default NaN. The minimum and maximum of a NaN and a number are the number, and a NaN
+    /// converted to an integer gives the largest. No denormal is reported.
+    RiscV,
     /// x86 SSE and AVX: the first operand that is a NaN, made quiet; the default NaN is negative.
     /// `INPUT_DENORMAL` (MXCSR.DE) is raised when a denormal is used without being flushed. A conversion to an integer
     /// that does not fit gives the integer indefinite value instead of saturating.
@@ -42,7 +45,7 @@ pub enum Tininess {
     /// By the exact value (Arm). A flushed result raises `UNDERFLOW` alone.
     #[default]
     BeforeRounding,
-    /// By the value rounded as if the exponent had no lower bound (x86). A flushed result raises `UNDERFLOW` and
+    /// By the value rounded as if the exponent had no lower bound (x86, RISC-V). A flushed result raises `UNDERFLOW` and
     /// `INEXACT`.
     AfterRounding,
 }

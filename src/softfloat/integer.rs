@@ -58,7 +58,7 @@ impl Int {
 /// `a * 2^fbits` as an integer, rounded in the direction `round`; zero-extended to 64 bits.
 ///
 /// What does not fit is invalid and saturates, a NaN to zero (FCVTZS and relatives); under [`NanRule::X86`] it gives the
-/// integer indefinite value.
+/// integer indefinite value, under [`NanRule::RiscV`] a NaN gives the largest.
 pub fn to_int(fmt: Fmt, a: u64, int: Int, fbits: u32, round: Round, env: &mut Env) -> u64 {
     dispatch!(fmt, to_int_body[a](int, fbits, round, env))
 }
@@ -141,6 +141,9 @@ fn to_int_body<F: Format>(a: u128, int: Int, fbits: u32, round: Round, env: &mut
     let saturated = int.pattern(a.sign(), int.limit(a.sign()));
     match a.class {
         Class::Zero => return 0,
+        Class::Quiet | Class::Signalling if env.nan == NanRule::RiscV => {
+            return out_of_range(int.pattern(false, int.limit(false)), env);
+        }
         Class::Quiet | Class::Signalling => return out_of_range(0, env),
         Class::Infinity => return out_of_range(saturated, env),
         Class::Finite => {}

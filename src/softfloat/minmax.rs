@@ -1,9 +1,9 @@
-//! Minimum and maximum as Arm has them (FPMin, FPMax, FPMinNum, FPMaxNum): negative zero is below positive zero, a NaN
+//! Minimum and maximum as Arm and RISC-V have them (FPMin, FPMax, FPMinNum, FPMaxNum): negative zero is below positive zero, a NaN
 //! wins, except that a single quiet NaN loses in the `_num` forms. x86's MINSS and MAXSS are a comparison and a
 //! selection, and not here.
 
 use crate::compare::rank;
-use crate::env::Env;
+use crate::env::{Env, Flags, NanRule};
 use crate::format::{Fmt, Format, dispatch};
 use crate::nan::propagate;
 use crate::pack::{Class, Operand, unpack};
@@ -44,7 +44,13 @@ fn pick_number_body<F: Format>(a: u128, b: u128, pick: Pick, env: &mut Env) -> u
     let mut a = unpack::<F>(a, env);
     let mut b = unpack::<F>(b, env);
     let loser = F::infinity(pick == Pick::Max);
-    match (a.class == Class::Quiet, b.class == Class::Quiet) {
+    let loses = |o: &Operand| o.class == Class::Quiet || env.nan == NanRule::RiscV && o.is_nan();
+    let (a_loses, b_loses) = (loses(&a), loses(&b));
+    if a_loses != b_loses && (a.class == Class::Signalling || b.class == Class::Signalling) && env.nan == NanRule::RiscV
+    {
+        env.raise(Flags::INVALID);
+    }
+    match (a_loses, b_loses) {
         (true, false) => a = unpack::<F>(loser, env),
         (false, true) => b = unpack::<F>(loser, env),
         _ => {}

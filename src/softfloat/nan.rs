@@ -33,7 +33,7 @@ pub(crate) fn propagate<F: Format, const N: usize>(operands: [&Operand; N], env:
         env.raise(Flags::INVALID);
     }
     Some(match env.nan {
-        NanRule::Default => default_nan::<F>(env),
+        NanRule::Default | NanRule::RiscV => default_nan::<F>(env),
         NanRule::ArmPropagate => signalling.unwrap_or(first) | F::QUIET,
         NanRule::X86 => first | F::QUIET,
     })

@@ -24,7 +24,7 @@ impl Code for Bytes<'_> {
 fn foreign(addr: u64) -> bool {
     const RANGES: [(u64, u64); 4] = [
         (CODE, CODE + SLOT * SLOTS as u64),
-        (0x3018_0000, 0x3100_0000),
+        (0x300a_0000, 0x3100_0000),
         (0x3f00_0000, 0x5000_0000),
         (0xe000_0000, 0xffff_1000),
     ];

@@ -33,7 +33,7 @@ pub(crate) fn line(
     for part in layout
         .parts
         .iter()
-        .filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr"].contains(&&*p.name))
+        .filter(|p| read.contains(&p.name) || ["nzcv", "cpsr", "fpcr", "fpsr", "fpscr", "fcsr"].contains(&&*p.name))
     {
         if case.record.value(part) != 0 {
             let _ = write!(out, " {}", text(part, &case.record.0, &case.record.0));

@@ -70,6 +70,18 @@ impl Layout {
         Layout { size: 672, parts }
     }
 
+    /// RISC-V's.
+    pub(crate) fn riscv64() -> Layout {
+        let mut parts = vec![];
+        let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
+        (1..32).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
+        let named = [("fcsr", 320, 8), ("pc", 328, 8), ("signal", 336, 4), ("code", 340, 4), ("addr", 344, 8)];
+        named.iter().for_each(|&(name, at, size)| part(name, at, size));
+        (0..32).for_each(|n| part(&format!("f{n}"), 352 + 8 * n, 8));
+        part("memory", 608, 256);
+        Layout { size: 864, parts }
+    }
+
     /// The part of this name.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__riscv)
 enum { READ = 63, WRITE = 64, EXIT = 93, SIGALTSTACK = 132, SIGACTION = 134, MMAP = 222, MPROTECT = 226 };
 #else
 enum { READ = 3, WRITE = 4, EXIT = 1, SIGALTSTACK = 186, SIGACTION = 174, MMAP = 192, MPROTECT = 125 };
@@ -17,6 +17,9 @@ enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NOD
 /* The word that gives the link register its value at the start of a slot, and how a slot ends. */
 #if defined(__aarch64__)
 #define PREFIX 0xd53bd05e
+#elif defined(__riscv)
+/* gp holds the slot's address and takes no part: a NOP, so that words stand where they do elsewhere. */
+#define PREFIX 0x00000013
 #else
 #define PREFIX 0xee1def50
 #define PREFIX_THUMB 0xef50ee1d
@@ -89,6 +92,26 @@ static void leave(struct frame *frame)
     frame->pc = (u64)case_left;
     frame->pstate = 0;
 }
+#elif defined(__riscv)
+struct frame {
+    u64 flags, link, stack[3], mask[16];
+    u64 pc __attribute__((aligned(16))), x[31], f[32];
+    u32 fcsr;
+};
+
+static void take_state(u8 *record, struct frame *frame)
+{
+    copy(record + R_X + 8, frame->x, 8 * 31);
+    *(u64 *)(record + R_X + 8 * 3) = 0;
+    *(u64 *)(record + R_PC) = frame->pc;
+    *(u64 *)(record + R_FCSR) = frame->fcsr;
+    copy(record + R_F, frame->f, 256);
+}
+
+static void leave(struct frame *frame)
+{
+    frame->pc = (u64)case_left;
+}
 #else
 struct frame {
     u32 flags, link, stack[3];
@@ -133,7 +156,7 @@ static void handler(int signal, int *info, struct frame *frame)
     take_state(record, frame);
     put32(record + R_SIGNAL, signal);
     put32(record + R_SIGNAL + 4, info[2]);
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__riscv)
     *(u64 *)(record + R_ADDRESS) = *(u64 *)(info + 4);
 #else
     put32(record + R_ADDRESS, info[3]);
@@ -152,9 +175,18 @@ static void catch_signals(void)
     struct {
         void *handler;
         unsigned long flags;
+#if !defined(__riscv)
         void *restorer;
+#endif
         u64 mask;
-    } action = {handler, SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER, return_from_handler, 0};
+    } action = {
+        .handler = handler,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
+    };
+#if !defined(__riscv)
+    action.flags |= SA_RESTORER;
+    action.restorer = return_from_handler;
+#endif
     call(SIGALTSTACK, &stack, 0, 0, 0, 0, 0);
     for (unsigned i = 0; i < sizeof signals; i++)
         if (call(SIGACTION, (long)signals[i], &action, 0, 8, 0, 0) != 0)
@@ -174,6 +206,11 @@ static void *fill_slot(const u8 *record, u32 n)
 #if defined(__aarch64__)
     slot[0] = PREFIX;
     *end = 0x14000000 | (((u64)case_end - (u64)end) >> 2 & 0x3ffffff);
+#elif defined(__riscv)
+    /* J: imm[20|10:1|11|19:12], the distance forward and below 1 MiB. */
+    u32 distance = (u64)case_end - (u64)end;
+    slot[0] = PREFIX;
+    *end = 0x6f | (distance >> 1 & 0x3ff) << 21 | (distance >> 11 & 1) << 20 | (distance & 0xff000);
 #else
     if (get32(record + R_CPSR) & THUMB) {
         slot[0] = PREFIX_THUMB;

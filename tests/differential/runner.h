@@ -1,4 +1,4 @@
-/* The runner's places in memory and the layout of a record: what runner.c, aarch64.S and arm.S share with layout.rs. */
+/* The runner's places in memory and the layout of a record: what runner.c, aarch64.S, arm.S and riscv64.S share with layout.rs. */
 #define CODE 0x30000000     /* a slot of 64 bytes for each case of a batch; readable, writable, executable */
 #define SLOTS 4096
 #define SCRATCH 0x30050000  /* a page that may be read and written, then one that may not; nothing before it */
@@ -17,6 +17,16 @@
 #define R_V 368
 #define R_MEMORY 880
 #define R_SIZE 1136
+#elif defined(__riscv)
+#define R_CODE 0
+#define R_X 64
+#define R_FCSR 320
+#define R_PC 328
+#define R_SIGNAL 336
+#define R_ADDRESS 344
+#define R_F 352
+#define R_MEMORY 608
+#define R_SIZE 864
 #else
 #define R_CODE 0
 #define R_R 64

@@ -12,9 +12,7 @@ use super::isa::{Case, Isa};
 use super::record::{PAGE, SLOTS};
 use crate::harness::{self, Guest};
 
-/// Where the runner is linked to; runner.h has the places around it.
-const TEXT: &str = "-Wl,-Ttext-segment=0x30200000";
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 10] = [
     "-nostdlib",
     "-static",
     "-ffreestanding",
@@ -25,8 +23,26 @@ const FLAGS: [&str; 11] = [
     "-no-pie",
     "-O1",
     "-Wl,--build-id=none",
-    TEXT,
 ];
+
+/// A guest's assembler part, and flags: nothing but what the runner means to do touches vector registers; where it is linked to (runner.h
+/// has the places around it, and a slot's end must reach it).
+fn parts(guest: &Guest) -> (&'static str, &'static [&'static str]) {
+    match guest.name {
+        "arm" => ("arm.S", &["-marm", "-Wl,-Ttext-segment=0x30200000"]),
+        "riscv64" => (
+            "riscv64.S",
+            &[
+                "-march=rv64imac_zicsr_zifencei",
+                "-mabi=lp64",
+                "-mcmodel=medany",
+                "-Wl,--no-relax",
+                "-Wl,-Ttext-segment=0x300c0000",
+            ],
+        ),
+        _ => ("aarch64.S", &["-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
+    }
+}
 
 /// The guest's runner, built once; `Err` says what is missing.
 pub(crate) fn built(guest: &Guest) -> Result<PathBuf, String> {
@@ -39,11 +55,11 @@ fn build(guest: &Guest) -> Result<PathBuf, String> {
     let name = format!("{}-gcc", guest.triplets[0]);
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
-    let (code, flag) = if guest.name == "arm" { ("arm.S", "-marm") } else { ("aarch64.S", "-mgeneral-regs-only") };
+    let (code, flags) = parts(guest);
     let (runner, partial) =
         (out.join(format!("runner-{}", guest.name)), out.join(format!("runner-{}.partial", guest.name)));
     let mut command = Command::new(compiler);
-    command.args(FLAGS).arg(flag).arg(folder.join("runner.c")).arg(folder.join(code)).arg("-o").arg(&partial);
+    command.args(FLAGS).args(flags).arg(folder.join("runner.c")).arg(folder.join(code)).arg("-o").arg(&partial);
     let done = harness::run(&mut command, Duration::from_secs(60));
     if done.end != "exit 0" {
         return Err(format!("the runner does not compile: {}", String::from_utf8_lossy(&done.stderr)));

@@ -43,6 +43,23 @@ static void push(struct node *node)
 	__asm__ volatile("1: ldrex %0, [%2]\n str %0, [%3]\n dmb ish\n strex %1, %3, [%2]\n cmp %1, #0\n bne 1b\n dmb ish"
 		: "=&r"(next), "=&r"(failed) : "r"(&head), "r"(node) : "memory", "cc");
 }
+#elif defined(__riscv)
+static struct node *head;
+static struct node *pop(void)
+{
+	struct node *node, *next;
+	uint64_t failed;
+	__asm__ volatile("1: lr.d.aq %0, (%3)\n beqz %0, 2f\n ld %1, 0(%0)\n sc.d.rl %2, %1, (%3)\n bnez %2, 1b\n2:"
+		: "=&r"(node), "=&r"(next), "=&r"(failed) : "r"(&head) : "memory");
+	return node;
+}
+static void push(struct node *node)
+{
+	struct node *next;
+	uint64_t failed;
+	__asm__ volatile("1: lr.d.aq %0, (%2)\n sd %0, 0(%3)\n sc.d.rl %1, %3, (%2)\n bnez %1, 1b"
+		: "=&r"(next), "=&r"(failed) : "r"(&head), "r"(node) : "memory");
+}
 #else
 /* index + 1 in the low half, a count in the high half */
 static _Atomic uint64_t head;

@@ -149,6 +149,25 @@ static int exclusives(void)
 	__asm__ volatile("ldrex %0, [%2]\n clrex\n strex %1, %0, [%2]" : "=&r"(value), "=&r"(failed) : "r"(&couple) : "memory");
 	return couple == THREADS * ROUNDS * 0x100000001ull && failed == 1;
 }
+#elif defined(__riscv)
+static uint64_t couple;
+static void *couples(void *unused)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t v, failed;
+		__asm__ volatile("1: lr.d %0, (%2)\n addi %0, %0, 1\n sc.d %1, %0, (%2)\n bnez %1, 1b\n amoadd.w zero, %3, (%4)"
+			: "=&r"(v), "=&r"(failed) : "r"(&couple), "r"(1), "r"((uint32_t *)&couple + 1) : "memory");
+	}
+	return unused;
+}
+static int exclusives(void)
+{
+	run_all(couples);
+	uint64_t failed, value;
+	/* a store-conditional ends the reservation, whether it stored or not */
+	__asm__ volatile("lr.d %0, (%2)\n sc.d %1, %0, (%2)\n sc.d %1, zero, (%2)" : "=&r"(value), "=&r"(failed) : "r"(&couple) : "memory");
+	return couple == THREADS * ROUNDS * 0x100000001ull && failed == 1;
+}
 #else
 static int exclusives(void) { return 1; }
 #endif

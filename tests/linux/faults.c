@@ -174,6 +174,48 @@ static void exact(char *bad)
 		good += (uint64_t)fp->vregs[n] == (n + 1) * 0x0101010101010101u && (uint64_t)(fp->vregs[n] >> 64) == (n + 1) * 0x0101010101010101u;
 	ok("vectors in the frame", fp->head.magic == FPSIMD_MAGIC && good == 32);
 }
+#elif defined(__riscv)
+static void skip(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)number;
+	hits++, seen = *info, frame = *uc;
+	/* the instructions below are 4 bytes long */
+	uc->uc_mcontext.__gregs[REG_PC] += 4;
+	uc->uc_mcontext.__gregs[REG_A0 + 3] = 0xabcdef;
+	uc->uc_mcontext.__fpregs.__d.__f[11] = 42;
+	uc->uc_mcontext.__fpregs.__d.__fcsr = 0x61;
+}
+static void exact(char *bad)
+{
+	uint64_t there, found, fcsr, f;
+	handle(SIGSEGV, skip);
+	handle(SIGILL, skip);
+	handle(SIGTRAP, skip);
+	handle(SIGBUS, skip);
+	__asm__ volatile(".option push\n .option norvc\n li a2, 1234\n li a3, 5\n fsflags zero\n fcvt.d.w fa0, a3\n fdiv.d fa1, fa0, fa1\n fcvt.d.w fa1, a2\n"
+			 "li a4, 6\n add a4, a4, a2\n la %0, 1f\n"
+			 "1: ld a3, 40(%4)\n frcsr %2\n mv %1, a3\n fmv.x.d %3, fa1\n fscsr zero\n .option pop"
+			 : "=&r"(there), "=&r"(found), "=&r"(fcsr), "=&r"(f) : "r"(bad) : "a2", "a3", "a4", "fa0", "fa1");
+	same("pc in the frame", frame.uc_mcontext.__gregs[REG_PC], there);
+	same("fault address", (uintptr_t)seen.si_addr, (uintptr_t)bad + 40);
+	ok("registers in the frame", frame.uc_mcontext.__gregs[12] == 1234 && frame.uc_mcontext.__gregs[13] == 5 && frame.uc_mcontext.__gregs[14] == 1240);
+	double d;
+	memcpy(&d, (void *)&frame.uc_mcontext.__fpregs.__d.__f[11], 8);
+	ok("floating point in the frame", d == 1234);
+	same("a register the handler set", found, 0xabcdef);
+	ok("floating point that the handler set", f == 42 && fcsr == 0x61);
+	__asm__ volatile(".option push\n .option norvc\n la %0, 1f\n 1: unimp\n .option pop" : "=&r"(there) : : "a3", "fa1");
+	ok("undefined instruction", seen.si_signo == SIGILL && frame.uc_mcontext.__gregs[REG_PC] == there);
+	same("its address", (uintptr_t)seen.si_addr, there);
+	same("its code", seen.si_code, ILL_ILLOPC);
+	__asm__ volatile(".option push\n .option norvc\n la %0, 1f\n 1: ebreak\n .option pop" : "=&r"(there) : : "a3", "fa1");
+	ok("breakpoint", seen.si_signo == SIGTRAP && frame.uc_mcontext.__gregs[REG_PC] == there && seen.si_code == TRAP_BRKPT);
+	static uint64_t words[2];
+	__asm__ volatile("lr.w a3, (%0)" : : "r"((char *)words + 2) : "a3", "fa1", "memory");
+	ok("misaligned load-reserved", seen.si_signo == SIGBUS && seen.si_code == BUS_ADRALN && seen.si_addr == (char *)words + 2);
+	__asm__ volatile("fscsr zero");
+}
 #elif defined(__arm__)
 static void skip(int number, siginfo_t *info, void *context)
 {

@@ -19,6 +19,8 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 #elif defined __arm__
 	memcpy(vector, (char *)u->uc_regspace + 8 + 8 * 16, 16);
 	flags = u->uc_mcontext.arm_cpsr >> 28, base = u->uc_mcontext.arm_r0, count = u->uc_mcontext.arm_r2;
+#elif defined __riscv
+	base = u->uc_mcontext.__gregs[10], count = u->uc_mcontext.__gregs[12];
 #else
 	(void)u;
 #endif
@@ -37,6 +39,10 @@ static void walk(char *at, char *limit) {
 	register char *r0 __asm__("r0") = at;
 	register char *r1 __asm__("r1") = limit;
 	__asm__ volatile("mov r2, #0\n1: ldr r3, [r0], #4\n add r2, r2, #1\n cmp r0, r1\n bne 1b" : "+r"(r0) : "r"(r1) : "r2", "r3", "cc", "memory");
+#elif defined __riscv
+	register char *a0 __asm__("a0") = at;
+	register char *a1 __asm__("a1") = limit;
+	__asm__ volatile("li a2, 0\n1: lw a3, 0(a0)\n addi a0, a0, 4\n addi a2, a2, 1\n bne a0, a1, 1b" : "+r"(a0) : "r"(a1) : "a2", "a3", "memory");
 #else
 	(void)at, (void)limit;
 #endif
@@ -54,6 +60,10 @@ static void countdown(char *at, unsigned long n) {
 	register char *r0 __asm__("r0") = at;
 	register unsigned long r2 __asm__("r2") = n;
 	__asm__ volatile("1: ldr r3, [r0], #4\n subs r2, r2, #1\n bne 1b" : "+r"(r0), "+r"(r2) : : "r3", "cc", "memory");
+#elif defined __riscv
+	register char *a0 __asm__("a0") = at;
+	register unsigned long a2 __asm__("a2") = n;
+	__asm__ volatile("1: lw a3, 0(a0)\n addi a0, a0, 4\n addi a2, a2, -1\n bnez a2, 1b" : "+r"(a0), "+r"(a2) : : "a3", "memory");
 #else
 	(void)at, (void)n;
 #endif
@@ -71,6 +81,10 @@ static void copy(char *at, char *to) {
 	register char *r0 __asm__("r0") = at;
 	register char *r1 __asm__("r1") = to;
 	__asm__ volatile("mov r2, #0\n1: ldr r3, [r0], #4\n str r3, [r1], #4\n add r2, r2, #1\n cmp r3, #7\n bne 1b" : "+r"(r0), "+r"(r1) : : "r2", "r3", "cc", "memory");
+#elif defined __riscv
+	register char *a0 __asm__("a0") = at;
+	register char *a1 __asm__("a1") = to;
+	__asm__ volatile("li a2, 0\n li a4, 7\n1: lw a3, 0(a0)\n addi a0, a0, 4\n sw a3, 0(a1)\n addi a1, a1, 4\n addi a2, a2, 1\n bne a3, a4, 1b" : "+r"(a0), "+r"(a1) : : "a2", "a3", "a4", "memory");
 #else
 	(void)at, (void)to;
 #endif
@@ -113,6 +127,9 @@ static void sum_half(char *at, char *limit) {
 #if defined __aarch64__ || defined __arm__
 #define ARE(low, high) (vector[0] == (low) && vector[1] == (high))
 #define IS(f, b, c) (flags == (f) && base == (unsigned long)(b) && count == (c))
+#elif defined __riscv
+/* There are no flags, and a post-incremented address is an instruction of its own. */
+#define IS(f, b, c) ((void)(f), base == (unsigned long)(b) && count == (c))
 #else
 #define ARE(low, high) ((void)(low), (void)(high), 1)
 #define IS(f, b, c) ((void)(f), (void)(b), (void)(c), 1)

@@ -13,6 +13,8 @@ static void write_code(void *where, int value)
 	uint32_t code[] = {0x52800000u | (uint32_t)value << 5, 0xd65f03c0u}; /* mov w0, #value; ret */
 #elif defined(__arm__)
 	uint32_t code[] = {0xe3a00000u | (uint32_t)(value & 255), 0xe3800000u | 0xc00u | (uint32_t)(value >> 8), 0xe12fff1eu}; /* mov; orr; bx lr */
+#elif defined(__riscv)
+	uint32_t code[] = {0x00000537u | (uint32_t)value << 12, 0x00c55513u, 0x00008067u}; /* lui a0, value; srli a0, a0, 12; ret */
 #elif defined(__x86_64__)
 	uint8_t code[] = {0xb8, (uint8_t)value, (uint8_t)(value >> 8), 0, 0, 0xc3};
 #else

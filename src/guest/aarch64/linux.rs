@@ -37,6 +37,7 @@ pub static ABI: Abi = Abi {
     old_programs_execute_data: false,
     // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
     min_signal_stack: Some(frame::SIZE as u64 + 32),
+    probe: |_, _| None,
 };
 
 /// BRK: SIGTRAP, TRAP_BRKPT.

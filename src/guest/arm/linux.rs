@@ -38,6 +38,7 @@ pub static ABI: Abi = Abi {
     // asm/elf.h: without PT_GNU_STACK.
     old_programs_execute_data: true,
     min_signal_stack: None,
+    probe: |_, _| None,
 };
 
 /// BKPT, and the undefined instructions that debuggers use (arch/arm/kernel/ptrace.c): SIGTRAP, TRAP_BRKPT.

@@ -26,13 +26,15 @@ fn rounding(round: Round) -> sf::Round {
     }
 }
 
-/// The environment for `softfloat`. Arm sees tininess before rounding, x86 after.
+/// The environment for `softfloat`. Arm sees tininess before rounding, x86 and RISC-V after.
 fn environment(env: Env) -> sf::Env {
-    let (nan, tiny) = match env.nan {
-        NanRule::ArmPropagate => (sf::NanRule::ArmPropagate, sf::Tininess::BeforeRounding),
-        NanRule::Default => (sf::NanRule::Default, sf::Tininess::BeforeRounding),
-        NanRule::X86 => (sf::NanRule::X86, sf::Tininess::AfterRounding),
+    let nan = match env.nan {
+        NanRule::ArmPropagate => sf::NanRule::ArmPropagate,
+        NanRule::Default => sf::NanRule::Default,
+        NanRule::RiscV => sf::NanRule::RiscV,
+        NanRule::X86 => sf::NanRule::X86,
     };
+    let tiny = if env.nan.tiny_after_rounding() { sf::Tininess::AfterRounding } else { sf::Tininess::BeforeRounding };
     sf::Env {
         round: rounding(env.round),
         flush_in: env.flush_in,

@@ -269,6 +269,38 @@ pub fn cacheflush(t: &mut Task, start: u64, end: u64, flags: u32) -> Res {
     Ok(0)
 }
 
+/// Linux flushes all there is, so an empty range means that too. All processors see it, though one alone may be asked for (flag 1).
+pub fn flush_icache(t: &mut Task, start: u64, end: u64, flags: u64) -> Res {
+    if flags & !1 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (mm, engine) = (&t.process.mm, &t.process.engine);
+    if start < end {
+        mm.flush_code(engine, start, end - start)
+    } else {
+        mm.flush_all_code(engine)
+    }
+    Ok(0)
+}
+
+/// Fills in the values of keys; a key that is not known becomes -1.
+///
+/// Differs: which processors have given values (flag 1) is not answered.
+pub fn hwprobe(t: &mut Task, pairs: u64, count: u64, [size, cpus]: [u64; 2], flags: u32) -> Res {
+    if flags != 0 || (size == 0) != (cpus == 0) {
+        return Err(Errno::EINVAL);
+    }
+    let (probe, features) = (t.abi().probe, t.process.cpu.features);
+    for pair in (0..count).map(|n| pairs.wrapping_add(16 * n)) {
+        let value = probe(memory::read_u64(pair)?, features);
+        if value.is_none() {
+            memory::write_u64(pair, u64::MAX)?;
+        }
+        memory::write_u64(pair.wrapping_add(8), value.unwrap_or(0))?;
+    }
+    Ok(0)
+}
+
 pub fn set_tls(t: &mut Task, value: u64) -> Res {
     t.set(t.abi().thread_pointer, value);
     Ok(0)

@@ -33,6 +33,9 @@ syscalls! { |t|
     sys_rseq(area: Addr, len: UInt, flags: Int, signature: UInt) -> Zero = enosys("the kernel would look for the host's instruction pointer in a guest's sequence");
     sys_personality(persona: UInt) -> Int { process::personality(t, persona) }
 
+    sys_riscv_hwprobe(pairs: Addr, count: Size, size: Size, cpus: Addr, flags: UInt) -> Zero { process::hwprobe(t, pairs, count, [size, cpus], flags) }
+    sys_riscv_flush_icache(start: Addr, end: Addr, flags: ULong) -> Zero { process::flush_icache(t, start, end, flags) }
+
     // arm's private calls.
     sys_arm_breakpoint() -> Zero { process::arm_breakpoint(t) }
     sys_arm_cacheflush(start: Addr, end: Addr, flags: UInt) -> Zero { process::cacheflush(t, start, end, flags) }

@@ -121,6 +121,11 @@ pub(super) fn is_plain(env: Env) -> bool {
     env.flush_in == env.flush_out
 }
 
+/// The check of a result that can be tiny: the host judges that after rounding.
+pub(super) fn tiny(env: Env) -> Check {
+    if env.nan.tiny_after_rounding() { Check::Nan } else { Check::NanOrTiny }
+}
+
 impl Emitter<'_> {
     pub(super) fn fp_flags_get(&mut self, v: Val) {
         self.clobber();
@@ -486,7 +491,7 @@ impl Emitter<'_> {
 
     fn fp1(&mut self, v: Val, op: Fp1, shape: Shape, env: Env, a: Val) -> bool {
         // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
-        let nan = if env.nan == ir::NanRule::Default { Check::Nan } else { Check::Nothing };
+        let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
             Fp1::Sqrt if env.round == self.r.fp.round => (Check::Nan, None),
             Fp1::RoundInt if env.round == Round::NearestAway => {
@@ -573,8 +578,8 @@ impl Emitter<'_> {
             Fp2::Add => ([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD], Check::Nan),
             // NaNs take the slow path.
             Fp2::Sub | Fp2::AddNeg => ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], Check::Nan),
-            Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], Check::NanOrTiny),
-            Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], Check::NanOrTiny),
+            Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], tiny(env)),
+            Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], tiny(env)),
             Fp2::Min | Fp2::MinNum => {
                 self.min_max(v, shape, env, [vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], vop::VORPS, a, b);
                 return true;
@@ -755,7 +760,7 @@ impl Emitter<'_> {
         };
         let host = width(shape, ops);
         let [a, b, c] = abc;
-        let check = if env.flush_in { Check::NanOrFlushed } else { Check::NanOrTiny };
+        let check = if env.flush_in { Check::NanOrFlushed } else { tiny(env) };
         self.clobber();
         if is_half(shape) {
             self.xlimit(&abc, 1);

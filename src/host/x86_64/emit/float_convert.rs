@@ -7,9 +7,9 @@ use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding};
+use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny};
 use super::vector::splat;
-use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
+use ir::{Env, Fmt, Lane, Op, Round, Shape, Ty, Val};
 
 /// In vround: no inexact exception.
 const QUIET: u8 = 8;
@@ -43,7 +43,7 @@ impl Emitter<'_> {
 
     fn between_formats(&mut self, v: Val, from: Fmt, to: Fmt, lanes: u8, env: Env, a: Val) -> bool {
         // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
-        let nan = if env.nan == NanRule::Default { Check::Nan } else { Check::Nothing };
+        let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let shape = Shape { fmt: to, lanes };
         match (from, to, lanes) {
             (Fmt::F32, Fmt::F64, 0 | 2) => {
@@ -69,7 +69,7 @@ impl Emitter<'_> {
                 let operand = Shape { fmt: from, lanes };
                 // The smallest normal single, as a double's exponent; one more, for that may be one too few.
                 let label = self.guard(operand, env, Guard::Least(1023 - 126 + 1), &[Xm::Reg(ra)], (t, m, u));
-                let check = if env.flush_in { Check::Nan } else { Check::NanOrTiny };
+                let check = if env.flush_in { Check::Nan } else { tiny(env) };
                 if lanes == 0 {
                     // The old value would stay above, and its upper half is not zero: the same register, zeroed, breaks that.
                     self.a.vzero(t);

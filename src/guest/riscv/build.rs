@@ -1,0 +1,5 @@
+//! Turns the instruction rows into Rust.
+
+fn main() {
+    decode::generate(&["integer.decode", "float.decode", "crypto.decode", "compressed.decode"]);
+}

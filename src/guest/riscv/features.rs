@@ -1,0 +1,35 @@
+//! What processors have and others lack: bits of [`arch::Cpu::features`], named by rows (`@zba`). The least is IMAFDC with Zicsr and Zifencei.
+
+const fn bit(n: u32) -> u64 {
+    1 << n
+}
+
+pub(crate) const ZBA: u64 = bit(0);
+pub(crate) const ZBB: u64 = bit(1);
+pub(crate) const ZBS: u64 = bit(2);
+/// Zbc, with Zbkc in it.
+pub(crate) const ZBC: u64 = bit(3);
+/// Zbkb and Zbkx, beyond what Zbb has of them.
+pub(crate) const ZBK: u64 = bit(4);
+/// Zknd, Zkne, Zknh.
+pub(crate) const ZKN: u64 = bit(5);
+pub(crate) const ZICOND: u64 = bit(6);
+pub(crate) const ZIMOP: u64 = bit(7);
+pub(crate) const ZCMOP: u64 = bit(8);
+pub(crate) const ZCB: u64 = bit(9);
+pub(crate) const ZFA: u64 = bit(10);
+/// Loads, stores, moves and conversions of half precision.
+pub(crate) const ZFHMIN: u64 = bit(11);
+/// And its arithmetic.
+pub(crate) const ZFH: u64 = bit(12);
+pub(crate) const ZACAS: u64 = bit(13);
+/// Atomics of bytes and halfwords.
+pub(crate) const ZABHA: u64 = bit(14);
+pub(crate) const ZAWRS: u64 = bit(15);
+pub(crate) const ZICBOM: u64 = bit(16);
+pub(crate) const ZICBOZ: u64 = bit(17);
+
+/// All there is.
+pub(crate) const MAX: u64 = bit(18) - 1;
+/// What the profile asks for: all but hints is here.
+pub(crate) const RVA22U64: u64 = ZBA | ZBB | ZBS | ZFHMIN | ZICBOM | ZICBOZ;

@@ -1,0 +1,209 @@
+//! Signal frames of Linux on RISC-V: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
+//! what arch/riscv/kernel/signal.c does.
+
+use crate::state::{FRM, PC, RA, SP, STATE32, STATE64, f, x};
+use crate::translate::system::FLAGS;
+use arch::State;
+use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, Restored, SignalFrame};
+
+/// struct rt_sigframe: siginfo, then ucontext.
+const UCONTEXT: usize = 128;
+/// sizeof(union __riscv_fp_state), and where fcsr stands in the part for D; behind it are headers of further state, all zero: none.
+const FP_STATE: usize = 528;
+const FCSR: usize = 32 * 8;
+
+/// Where things are, by the size of `long`.
+#[derive(Clone, Copy)]
+struct Layout {
+    long: usize,
+    state: &'static State,
+}
+
+impl Layout {
+    /// struct ucontext: flags, link, stack, 128 bytes for the mask, and struct sigcontext, aligned to 16.
+    const fn stack(self) -> usize {
+        UCONTEXT + 2 * self.long
+    }
+    const fn mask(self) -> usize {
+        self.stack() + 3 * self.long
+    }
+    /// pc, then x1 to x31.
+    const fn regs(self) -> usize {
+        (self.mask() + 128).next_multiple_of(16)
+    }
+    const fn fp(self) -> usize {
+        self.regs() + 32 * self.long
+    }
+    const fn size(self) -> usize {
+        self.fp() + FP_STATE
+    }
+}
+
+const ILP32: Layout = Layout { long: 4, state: &STATE32 };
+const LP64: Layout = Layout { long: 8, state: &STATE64 };
+
+/// sizeof(struct rt_sigframe)
+pub(crate) const SIZE32: usize = ILP32.size();
+pub(crate) const SIZE64: usize = LP64.size();
+
+fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
+    bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
+}
+
+fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
+    bytes[at..at + len].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
+}
+
+fn fcsr(state: &[u8], l: Layout, flags: u32) -> u64 {
+    let fflags = FLAGS.iter().enumerate().filter(|(_, f)| flags & **f != 0).fold(0, |v, (bit, _)| v | 1 << bit);
+    l.state.get(state, FRM) << 5 | fflags
+}
+
+fn deliver(state: &mut [u8], d: &Delivery, l: Layout) -> SignalFrame {
+    let at = d.stack.wrapping_sub(l.size() as u64) & !15;
+    let mut b = vec![0; l.size()];
+    b[..UCONTEXT].copy_from_slice(d.info);
+    put(&mut b, l.stack(), d.altstack.sp, l.long);
+    put(&mut b, l.stack() + l.long, d.altstack.flags.into(), 4);
+    put(&mut b, l.stack() + 2 * l.long, d.altstack.size, l.long);
+    put(&mut b, l.mask(), d.mask, 8);
+    put(&mut b, l.regs(), l.state.get(state, PC), l.long);
+    for n in 1..32 {
+        put(&mut b, l.regs() + l.long * n, l.state.get(state, x(n as u32)), l.long);
+    }
+    for n in 0..32 {
+        put(&mut b, l.fp() + 8 * n, l.state.get(state, f(n as u32)), 8);
+    }
+    put(&mut b, l.fp() + FCSR, fcsr(state, l, d.fp_flags), 4);
+    l.state.set(state, x(RA), d.return_code);
+    l.state.set(state, x(SP), at);
+    l.state.set(state, x(10), d.signo.into());
+    l.state.set(state, x(11), at);
+    l.state.set(state, x(12), at + UCONTEXT as u64);
+    l.state.set(state, PC, d.handler);
+    SignalFrame { at, bytes: b, record: None }
+}
+
+fn restore(state: &mut [u8], read: &ReadMemory, l: Layout) -> Option<Restored> {
+    let at = l.state.get(state, x(SP));
+    let mut b = vec![0; l.size()];
+    if !read(at, &mut b) {
+        return None;
+    }
+    // The reserved words before the headers, and the header that ends them.
+    if b[l.size() - 12..].iter().any(|v| *v != 0) {
+        return None;
+    }
+    l.state.set(state, PC, word(&b, l.regs(), l.long));
+    for n in 1..32 {
+        l.state.set(state, x(n as u32), word(&b, l.regs() + l.long * n, l.long));
+    }
+    for n in 0..32 {
+        l.state.set(state, f(n as u32), word(&b, l.fp() + 8 * n, 8));
+    }
+    let fcsr = word(&b, l.fp() + FCSR, 4);
+    l.state.set(state, FRM, fcsr >> 5 & 7);
+    let fp_flags = FLAGS.iter().enumerate().filter(|(bit, _)| fcsr >> bit & 1 != 0).fold(0, |v, (_, f)| v | f);
+    let altstack = AltStack {
+        sp: word(&b, l.stack(), l.long),
+        flags: word(&b, l.stack() + l.long, 4) as u32,
+        size: word(&b, l.stack() + 2 * l.long, l.long),
+    };
+    Some(Restored { mask: word(&b, l.mask(), 8), fp_flags, altstack: Some(altstack) })
+}
+
+/// See [`arch::abi::Signals::deliver`].
+pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
+    deliver(state, d, ILP32)
+}
+
+/// See [`arch::abi::Signals::restore`].
+pub(crate) fn restore32(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Option<Restored> {
+    restore(state, read, ILP32)
+}
+
+/// See [`arch::abi::Signals::deliver`].
+pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
+    deliver(state, d, LP64)
+}
+
+/// See [`arch::abi::Signals::restore`].
+pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Option<Restored> {
+    restore(state, read, LP64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::fpflag;
+
+    fn sample() -> Vec<u8> {
+        let mut s = vec![0; STATE64.size];
+        for n in 1..32 {
+            STATE64.set(&mut s, x(n), 0x1000 + u64::from(n));
+        }
+        for n in 0..32 {
+            STATE64.set(&mut s, f(n), 0x2000 + u64::from(n));
+        }
+        STATE64.set(&mut s, x(SP), 0x7008);
+        STATE64.set(&mut s, PC, 0x40_0000);
+        STATE64.set(&mut s, FRM, 3);
+        s
+    }
+
+    fn delivery(info: &[u8]) -> Delivery<'_> {
+        Delivery {
+            signo: 11,
+            info,
+            handler: 0x50_0000,
+            flags: 4,
+            restorer: 0,
+            mask: 0x42,
+            altstack: AltStack { sp: 1, flags: 2, size: 3 },
+            fault: None,
+            fp_flags: fpflag::INEXACT | fpflag::INVALID,
+            stack: 0x7008,
+            return_code: 0x9000,
+            page: 0,
+            guards: false,
+        }
+    }
+
+    #[test]
+    fn a_frame_gives_back_what_it_was_made_of() {
+        let before = sample();
+        let mut s = before.clone();
+        let frame = deliver64(&mut s, &delivery(&[7; 128]));
+        assert_eq!((SIZE64, frame.at % 16, STATE64.get(&s, x(SP))), (1088, 0, frame.at));
+        assert_eq!(
+            (STATE64.get(&s, x(10)), STATE64.get(&s, x(11)), STATE64.get(&s, x(12))),
+            (11, frame.at, frame.at + 128)
+        );
+        assert_eq!((STATE64.get(&s, x(RA)), STATE64.get(&s, PC)), (0x9000, 0x50_0000));
+        // sc_regs.pc and fcsr where gdb and the JVM look for them.
+        assert_eq!(word(&frame.bytes, 128 + 176, 8), 0x40_0000);
+        assert_eq!(word(&frame.bytes, 128 + 176 + 256 + 256, 4), 0x71);
+        let read = |at: u64, out: &mut [u8]| {
+            out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
+            true
+        };
+        let r = restore64(&mut s, FrameKind::Rt, &read).unwrap();
+        assert_eq!((r.mask, r.fp_flags), (0x42, fpflag::INEXACT | fpflag::INVALID));
+        assert_eq!(r.altstack, Some(AltStack { sp: 1, flags: 2, size: 3 }));
+        assert_eq!(s, before);
+    }
+
+    #[test]
+    fn a_bad_frame_is_refused() {
+        let mut s = sample();
+        let frame = deliver64(&mut s, &delivery(&[0; 128]));
+        let mut bytes = frame.bytes;
+        bytes[SIZE64 - 1] = 1;
+        let read = |_: u64, out: &mut [u8]| {
+            out.copy_from_slice(&bytes[..out.len()]);
+            true
+        };
+        assert!(restore64(&mut s.clone(), FrameKind::Rt, &read).is_none());
+        assert!(restore64(&mut s, FrameKind::Rt, &|_, _| false).is_none());
+    }
+}

@@ -1,0 +1,68 @@
+//! RISC-V, 32 and 64 bits: I, M, A, F, D, C with the extensions that linux.rs announces. Little-endian.
+//!
+//! Manual: The RISC-V Instruction Set Manual, volume I (unprivileged architecture). A pure function from bytes and mode to IR.
+#![forbid(unsafe_code)]
+
+mod features;
+mod frame;
+mod insn;
+mod layouts;
+pub mod linux;
+mod print;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use insn::{RV, RV32, RV64, RVC, RVC32, RVC64};
+pub use translate::Cx;
+
+use arch::{Cpu, Elf, Guest};
+
+/// The guest with 64-bit registers.
+pub static RISCV64: Guest = Guest {
+    name: "riscv64",
+    machine: "riscv64",
+    // EM_RISCV.
+    elf: Elf { machine: 243, class: 64, big_endian: false, flags: None },
+    state: state::STATE64,
+    tagged_pointers: false,
+    translate: translate::block64,
+    branch_target,
+    mode: state::mode64,
+    disassemble: translate::disassemble64,
+    abi: &linux::ABI64,
+    reset,
+    cpus: &linux::CPUS64,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo64,
+};
+
+/// The guest with 32-bit registers.
+pub static RISCV32: Guest = Guest {
+    name: "riscv32",
+    machine: "riscv32",
+    elf: Elf { machine: 243, class: 32, big_endian: false, flags: None },
+    state: state::STATE32,
+    tagged_pointers: false,
+    translate: translate::block32,
+    branch_target,
+    mode: state::mode32,
+    disassemble: translate::disassemble32,
+    abi: &linux::ABI32,
+    reset,
+    cpus: &linux::CPUS32,
+    properties: &linux::PROPERTIES,
+    hwcap: linux::hwcap,
+    cpuinfo: linux::cpuinfo32,
+};
+
+/// JALR drops the lowest bit.
+fn branch_target(pc: u64) -> u64 {
+    pc & !1
+}
+
+fn reset(_: &mut [u8], _: &Cpu) {
+    // Everything is zero in a new program, fcsr included.
+}

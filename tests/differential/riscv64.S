@@ -1,0 +1,101 @@
+# The runner's part for RISC-V: state from a record, the case, state into the record. gp holds the slot's address and takes no part, for
+# no register is free otherwise. Linked without relaxation, which would use it.
+#include "runner.h"
+
+        .option arch, +d
+        .text
+        .globl  _start
+_start: la      sp, stack_end
+        call    runner
+
+# void run_case(struct record *, void *slot)
+        .globl  run_case
+run_case:
+        addi    sp, sp, -128
+        sd      ra, 0(sp)
+        sd      gp, 8(sp)
+        sd      tp, 16(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        sd      s\n, 24 + 8 * \n(sp)
+        .endr
+        la      t0, home
+        sd      sp, 0(t0)
+        # No reservation is left.
+        sc.d    zero, zero, (t0)
+        sd      sp, 0(t0)
+        ld      t0, R_FCSR(a0)
+        fscsr   t0
+        mv      gp, a1
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fld     f\n, R_F + 8 * \n(a0)
+        .endr
+        .irp    n, 1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 10
+        ld      x\n, R_X + 8 * \n(a0)
+        .endr
+        jr      gp
+
+# A slot ends with a jump to here.
+        .globl  case_end
+case_end:
+        la      gp, current
+        ld      gp, 0(gp)
+        .irp    n, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, R_X + 8 * \n(gp)
+        .endr
+        frcsr   t0
+        sd      t0, R_FCSR(gp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fsd     f\n, R_F + 8 * \n(gp)
+        .endr
+
+# The handler of signals lets its frame return here.
+        .globl  case_left
+case_left:
+        fscsr   zero
+        la      t0, home
+        ld      sp, 0(t0)
+        ld      ra, 0(sp)
+        ld      gp, 8(sp)
+        ld      tp, 16(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ld      s\n, 24 + 8 * \n(sp)
+        .endr
+        addi    sp, sp, 128
+        ret
+
+# void copy_window(void *to, const void *from): 256 bytes
+        .globl  copy_window
+copy_window:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        ld      t0, 8 * \n(a1)
+        sd      t0, 8 * \n(a0)
+        .endr
+        ret
+
+# long call(long number, long, long, long, long, long, long)
+        .globl  call
+call:   mv      a7, a0
+        mv      a0, a1
+        mv      a1, a2
+        mv      a2, a3
+        mv      a3, a4
+        mv      a4, a5
+        mv      a5, a6
+        ecall
+        ret
+
+# void flush(char *start, char *end)
+        .globl  flush
+flush:  fence.i
+        ret
+
+        .bss
+        .balign 16
+        .globl  current
+home:   .skip   8
+current: .skip  8
+        .skip   65536
+stack_end:
+        .skip   16
+
+        .section .note.GNU-stack, "", %progbits

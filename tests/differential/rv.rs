@@ -1,0 +1,451 @@
+//! Random cases of RISC-V. A compressed instruction shares its word with a C.NOP. gp takes no part: the runner needs it.
+
+use std::sync::OnceLock;
+
+use decode::{Field, Random, Table};
+use ir::{Slot, Ty};
+use riscv::{RISCV64, RV, RV64, RVC, RVC64, state};
+
+use super::aim::{self, Dry, Start, dry_run};
+use super::isa::{Case, Isa, RowName};
+use super::known;
+use super::record::{CODE, Layout, PAGE, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
+use super::values;
+
+type Row = decode::Row<fn(&mut riscv::Cx<'_>, u32)>;
+type Rows = Table<fn(&mut riscv::Cx<'_>, u32)>;
+
+/// See [`Isa`].
+#[derive(Debug)]
+pub(crate) struct RvIsa;
+
+const TABLES: [&Rows; 4] = [&RV, &RV64, &RVC, &RVC64];
+
+/// Places in a record.
+const FCSR_AT: usize = 320;
+const F_AT: usize = 352;
+const MEMORY_AT: usize = 608;
+
+const GP: u32 = 3;
+const C_NOP: u32 = 0x0001_0000;
+
+/// The CSRs that are drawn: fflags, frm, fcsr.
+const CSRS: usize = 3;
+
+/// All rows, each with its table.
+fn rows() -> &'static [(&'static Rows, &'static Row)] {
+    static ROWS: OnceLock<Vec<(&Rows, &Row)>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        let all = TABLES.iter().flat_map(|table| table.rows.iter().map(move |row| (*table, row)));
+        all.filter(|(_, row)| !known::left_out(row.name)).collect()
+    })
+}
+
+/// Groups of rows, so that a sequence is not all floating point: integer, memory, floating point.
+fn groups() -> &'static [Vec<usize>; 3] {
+    static GROUPS: OnceLock<[Vec<usize>; 3]> = OnceLock::new();
+    GROUPS.get_or_init(|| {
+        let mut groups = [vec![], vec![], vec![]];
+        for (i, (_, row)) in rows().iter().enumerate().filter(|(_, (_, row))| !is_control(row)) {
+            let group = if is_memory(row) { 1 } else { 2 * usize::from(row.name.starts_with('f')) };
+            groups[group].push(i);
+        }
+        groups
+    })
+}
+
+fn is_branch(row: &Row) -> bool {
+    ["beq", "bne", "blt", "bge", "bltu", "bgeu", "c_beqz", "c_bnez"].contains(&row.name)
+}
+
+/// Whether the row leaves the straight line, or is a case of its own for another reason.
+fn is_control(row: &Row) -> bool {
+    const NAMES: [&str; 12] = [
+        "jal",
+        "jalr",
+        "c_j",
+        "c_jr",
+        "c_jalr",
+        "ecall",
+        "ebreak",
+        "c_ebreak",
+        "fence_i",
+        "cbo_clean",
+        "cbo_inval",
+        "cbo_zero",
+    ];
+    is_branch(row) || NAMES.contains(&row.name)
+}
+
+fn is_atomic(row: &Row) -> bool {
+    row.name.starts_with("amo") || row.name == "lr" || row.name == "sc"
+}
+
+fn is_memory(row: &Row) -> bool {
+    base_field(row).is_some()
+}
+
+/// How an access's base is named: by a field, by a field of x8 to x15, or it is sp.
+enum Base {
+    Field,
+    Short,
+    Sp,
+}
+
+fn base_field(row: &Row) -> Option<Base> {
+    let name = row.name.strip_prefix("c_").unwrap_or(row.name);
+    let plain = name.strip_prefix('f').unwrap_or(name);
+    let is_plain = ["lb", "lh", "lw", "ld", "sb", "sh", "sw", "sd"]
+        .iter()
+        .any(|p| plain.strip_prefix(p).is_some_and(|rest| matches!(rest, "" | "u" | "sp")));
+    if is_plain && plain.ends_with("sp") {
+        return Some(Base::Sp);
+    }
+    let other = is_atomic(row) || row.name.starts_with("cbo_");
+    (is_plain || other).then_some(if row.name.starts_with("c_") { Base::Short } else { Base::Field })
+}
+
+/// The register that an access goes by.
+fn base(row: &Row, word: u32) -> Option<u32> {
+    match base_field(row)? {
+        Base::Sp => Some(state::SP),
+        Base::Short => get(row, word, "n").map(|n| n + 8),
+        Base::Field => get(row, word, "n"),
+    }
+}
+
+fn field(row: &Row, name: &str) -> Option<Field> {
+    row.fields.iter().find(|f| f.name() == name && !f.parts().is_empty()).copied()
+}
+
+fn get(row: &Row, word: u32, name: &str) -> Option<u32> {
+    row.fields.iter().find(|f| f.name() == name).map(|f| f.of(word))
+}
+
+/// Sets a field if the word stays one of the row's.
+fn put(table: &Rows, row: &Row, word: &mut u32, name: &str, v: u32) {
+    let Some(f) = field(row, name) else { return };
+    let new = f.put(*word, v);
+    if row.pattern.matches(new) && table.decode(new).is_some_and(|r| r.index == row.index) {
+        *word = new;
+    }
+}
+
+fn bits(f: Field) -> u32 {
+    f.parts().iter().map(|p| u32::from(p.1)).sum()
+}
+
+/// Whether the word leaves gp alone.
+fn spares_gp(row: &Row, word: u32) -> bool {
+    let names = |n: &str| {
+        let v = get(row, word, n);
+        // A pair of registers begins at twice the field.
+        if row.name == "amocas_pair" && n != "n" {
+            v == Some(GP / 2)
+        } else {
+            v == Some(GP) && field(row, n).is_some_and(|f| bits(f) == 5)
+        }
+    };
+    !["d", "n", "m"].iter().any(|n| names(n))
+}
+
+/// An instruction of the row that may be run.
+fn draw((table, row): (&Rows, &Row), random: &mut Random) -> Option<u32> {
+    (0..50).find_map(|_| {
+        let mut word = table.random(row, random)?;
+        if field(row, "c").is_some() {
+            put(table, row, &mut word, "c", 1 + random.below(CSRS) as u32);
+        }
+        // Mostly the mode in force, as compilers have it.
+        if random.below(2) == 0 {
+            put(table, row, &mut word, "r", 7);
+        }
+        spares_gp(row, word).then_some(word)
+    })
+}
+
+/// The instruction as a whole word.
+fn padded(word: u32) -> u32 {
+    if word & 3 == 3 { word } else { word | C_NOP }
+}
+
+/// A register's value: a double, a narrower one in its box, or one whose box is broken.
+fn boxed(random: &mut Random) -> u64 {
+    match random.below(10) {
+        0..4 => values::float(random, 11, 52),
+        4..7 => values::float(random, 8, 23) | 0xffff_ffff << 32,
+        7..9 => values::float(random, 5, 10) | u64::MAX << 16,
+        _ => values::integer(random, 64),
+    }
+}
+
+/// A record with random state.
+fn random_record(random: &mut Random) -> Record {
+    let mut record = Record(vec![0; RvIsa.layout().size]);
+    for n in (1..32).filter(|&n| n != GP as usize) {
+        let v = match random.below(10) {
+            0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
+            1 if n > 1 => record.get(64 + 8 * (1 + random.below(n - 1)), 8) as u64,
+            _ => values::integer(random, 64),
+        };
+        record.set(64 + 8 * n, 8, v.into());
+    }
+    let frm = if random.below(3) == 0 { random.below(5) as u128 } else { 0 };
+    let flags = if random.below(4) == 0 { u128::from(random.next() & 31) } else { 0 };
+    record.set(FCSR_AT, 8, frm << 5 | flags);
+    // One format in most registers, so that operands are of it.
+    let format = random.below(3);
+    for n in 0..32 {
+        let v = match (random.below(3), format) {
+            (0, _) => boxed(random),
+            (1, _) if n > 0 => record.get(F_AT + 8 * random.below(n), 8) as u64,
+            (_, 0) => values::float(random, 8, 23) | 0xffff_ffff << 32,
+            (_, 1) => values::float(random, 11, 52),
+            _ => values::float(random, 5, 10) | u64::MAX << 16,
+        };
+        record.set(F_AT + 8 * n, 8, v.into());
+    }
+    for at in (MEMORY_AT..MEMORY_AT + WINDOW_SIZE as usize).step_by(8) {
+        let v = if random.below(2) == 0 { boxed(random) } else { values::integer(random, 64) };
+        record.set(at, 8, v.into());
+    }
+    record
+}
+
+/// Guest state as a record has it, fflags left out.
+fn state_of(record: &Record, slot: u64) -> Vec<u8> {
+    let mut bytes = vec![0; RISCV64.state.size];
+    let mut set = |slot: Slot, v: u64| RISCV64.state.set(&mut bytes, slot, v);
+    (1..32).for_each(|n| set(state::x(n), record.get(64 + 8 * n as usize, 8) as u64));
+    set(state::x(GP), slot);
+    (0..32).for_each(|n| set(state::f(n), record.get(F_AT + 8 * n as usize, 8) as u64));
+    set(state::FRM, record.get(FCSR_AT, 8) as u64 >> 5);
+    bytes
+}
+
+/// Sets a base register so that the access goes where we want it.
+fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) {
+    let Some(n) = base(row, word).filter(|&n| n != 0) else { return };
+    let at = 64 + 8 * n as usize;
+    // Atomics at other addresses fault.
+    let unit = if is_atomic(row) && random.below(8) != 0 { 16 } else { 1 << random.below(5) };
+    let place = (random.below(WINDOW_SIZE as usize) as u64) & !(unit - 1);
+    let target = match random.below(24) {
+        0 => WINDOW + WINDOW_SIZE - random.below(40) as u64,
+        1 => SCRATCH - random.below(40) as u64,
+        2..6 => WINDOW + WINDOW_SIZE - 64 + place % 64,
+        _ => WINDOW + place % (WINDOW_SIZE - 64),
+    };
+    record.set(at, 8, target.into());
+    let Some(&(addr, _)) = dry(&[padded(word)], pc, record).accesses.first() else { return };
+    record.set(at, 8, target.wrapping_add(target.wrapping_sub(addr)).into());
+}
+
+/// Runs words that begin at `pc`.
+fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
+    let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
+    let slots = SLOTS.get_or_init(|| aim::slots(&RISCV64));
+    let state = state_of(record, pc & !(SLOT - 1));
+    dry_run(&RISCV64, Start { at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..] })
+}
+
+/// The case, if it may be run.
+fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
+    let ran = dry(&record.words(), slot + 4, &record);
+    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
+}
+
+/// The bits of a branch's or jump's immediate as they stand in the word, for a distance.
+fn distance(name: &str, d: i64) -> u32 {
+    let bit = |from: u32, to: u32| ((d >> from & 1) as u32) << to;
+    // Destination of each bit, high ones of the field first.
+    let places: &[u32] = match name {
+        "jal" => &[20, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11, 19, 18, 17, 16, 15, 14, 13, 12],
+        "c_j" => &[11, 4, 9, 8, 10, 6, 7, 3, 2, 1, 5],
+        "c_beqz" | "c_bnez" => &[8, 4, 3, 7, 6, 2, 1, 5],
+        _ => &[12, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11],
+    };
+    places.iter().rev().enumerate().fold(0, |v, (at, &place)| v | bit(place, at as u32))
+}
+
+/// What a single instruction that is not straight needs.
+fn prepare((table, row): (&Rows, &Row), word: &mut u32, pc: u64, record: &mut Record, random: &mut Random) {
+    match row.name {
+        "ecall" => record.set(64 + 8 * 17, 8, u128::from(100_000 + random.next() % 1_000_000)),
+        "jalr" | "c_jr" | "c_jalr" => {
+            put(table, row, word, "i", random.below(2) as u32);
+            let n = get(row, *word, "n").unwrap_or(0) as usize;
+            if n > 0 && random.below(3) != 0 {
+                record.set(64 + 8 * n, 8, u128::from(pc + 4));
+            }
+        }
+        "jal" | "c_j" => {
+            // Behind the scratch page there is nothing.
+            let away = (SCRATCH + 2 * PAGE + 2 * random.below(64) as u64).wrapping_sub(pc) as i64;
+            let d = if row.name == "jal" && random.below(3) == 0 { away } else { 4 };
+            put(table, row, word, "i", distance(row.name, d));
+        }
+        _ if is_branch(row) => put(table, row, word, "i", distance(row.name, 4)),
+        _ => {}
+    }
+}
+
+/// A case of one instruction.
+fn single(index: usize, slot: u64, random: &mut Random) -> Option<Case> {
+    let (table, row) = rows()[index];
+    let mut word = draw((table, row), random)?;
+    let mut record = random_record(random);
+    let mut words = vec![];
+    // A store-conditional mostly follows its load-reserved, into x0.
+    if row.name == "sc" && random.below(4) != 0 {
+        words.push(word & !(0x1f << 27 | 0x1f << 20 | 0x1f << 7) | 2 << 27);
+    }
+    let pc = slot + 4 + 4 * words.len() as u64;
+    prepare((table, row), &mut word, pc, &mut record, random);
+    aim(row, word, pc, &mut record, random);
+    words.push(padded(word));
+    record.set_words(&words);
+    checked(record, vec![index], slot)
+}
+
+/// Makes the instruction use the sequence's registers: bases are not written, sources are what was written last.
+fn connect(
+    (table, row): (&Rows, &Row),
+    word: &mut u32,
+    bases: &[u32; 3],
+    recent: &[u32; 2],
+    random: &mut Random,
+) -> bool {
+    if is_memory(row) {
+        let n = bases[random.below(3)];
+        match base_field(row) {
+            Some(Base::Field) => put(table, row, word, "n", n),
+            // Two of the bases are among x8 to x15.
+            Some(Base::Short) => put(table, row, word, "n", bases[1 + random.below(2)] - 8),
+            _ => {}
+        }
+        if let Some(f) = field(row, "i").filter(|f| bits(*f) == 12) {
+            let small = random.below(24) as u32;
+            let v = if random.below(3) == 0 { small.wrapping_neg() } else { small };
+            put(table, row, word, "i", v & ((1 << bits(f)) - 1));
+        }
+    } else {
+        let last = recent[usize::from(row.name.starts_with('f'))];
+        for name in ["n", "m", "a"] {
+            if random.below(2) == 0 && field(row, name).is_some_and(|f| bits(f) == 5) {
+                put(table, row, word, name, last);
+            }
+        }
+    }
+    let d = get(row, *word, "d").map(|d| if field(row, "d").is_some_and(|f| bits(f) == 3) { d + 8 } else { d });
+    let pair = row.name == "amocas_pair";
+    let written = d.is_some_and(|d| bases.contains(&d) || pair && bases.iter().any(|b| b / 2 == d));
+    spares_gp(row, *word) && !written && !(bases.contains(&state::SP) && row.name == "c_addi16sp")
+}
+
+/// A case of several instructions with data flowing between them.
+fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
+    let mut record = random_record(random);
+    let bases = [state::SP, 8 + random.below(4) as u32, 12 + random.below(4) as u32];
+    for n in bases {
+        let target = WINDOW + if random.below(6) == 0 { 240 } else { 16 * (1 + random.below(11)) as u64 };
+        record.set(64 + 8 * n as usize, 8, target.into());
+    }
+    let length = 3 + random.below(6);
+    let (mut words, mut indices, mut recent) = (vec![], vec![], [10, 10]);
+    while words.len() < length {
+        let left = length - words.len() - 1;
+        let index = if left > 0 && random.below(8) == 0 {
+            rows()
+                .iter()
+                .position(|(_, r)| r.name == ["beq", "bne", "blt", "bgeu", "c_beqz", "c_bnez"][random.below(6)])?
+        } else {
+            let group = &groups()[[0, 0, 0, 1, 1, 2, 2, 2][random.below(8)]];
+            group[random.below(group.len())]
+        };
+        let (table, row) = rows()[index];
+        let Some(mut word) = draw((table, row), random) else { continue };
+        if is_branch(row) {
+            put(table, row, &mut word, "i", distance(row.name, 4 + 4 * random.below(left + 1) as i64));
+        }
+        if !connect((table, row), &mut word, &bases, &recent, random) {
+            continue;
+        }
+        if let Some(d) = field(row, "d").filter(|f| bits(*f) == 5).map(|f| f.of(word)) {
+            recent[usize::from(row.name.starts_with('f'))] = d;
+        }
+        // A store-conditional of another size than the reservation's may fail or not: it follows its load.
+        if row.name == "sc" {
+            words.push(word & !(0x1f << 27 | 0x1f << 20 | 0x1f << 7) | 2 << 27);
+        }
+        words.push(padded(word));
+        indices.push(index);
+    }
+    record.set_words(&words);
+    checked(record, indices, slot)
+}
+
+/// Text of a word.
+fn text(word: u32, pc: u64) -> String {
+    (RISCV64.disassemble)(&word.to_le_bytes(), pc, 0).0
+}
+
+/// The row and word of a case's instruction at `pc`.
+fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
+    let n = (pc % SLOT / 4).checked_sub(1)?;
+    let word = *record.words().get(n as usize)?;
+    let tables: [&'static Rows; 2] = if word & 3 == 3 { [&RV, &RV64] } else { [&RVC, &RVC64] };
+    let word = if word & 3 == 3 { word } else { word & 0xffff };
+    Some((tables.iter().find_map(|t| t.decode(word))?, word))
+}
+
+impl Isa for RvIsa {
+    fn name(&self) -> &'static str {
+        "riscv64"
+    }
+    fn layout(&self) -> &'static Layout {
+        static LAYOUT: OnceLock<Layout> = OnceLock::new();
+        LAYOUT.get_or_init(Layout::riscv64)
+    }
+    fn rows(&self) -> Vec<RowName> {
+        rows().iter().map(|(_, r)| RowName { section: r.section, name: r.name, line: r.line }).collect()
+    }
+    fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case> {
+        let slot = CODE + SLOT * index as u64;
+        match row {
+            Some(row) => single(row, slot, random),
+            None => sequence(slot, random),
+        }
+    }
+    fn text(&self, record: &Record, index: usize) -> String {
+        let pc = CODE + SLOT * index as u64 + 4;
+        let line = |(i, w): (usize, &u32)| format!("{w:08x} {}", text(*w, pc + 4 * i as u64));
+        record.words().iter().enumerate().map(line).collect::<Vec<_>>().join("; ")
+    }
+    fn read(&self, record: &Record) -> Vec<String> {
+        let mut names = vec![];
+        for (i, _) in record.words().iter().enumerate() {
+            let Some((row, word)) = row_at(record, 4 * (i as u64 + 1)) else { continue };
+            for f in row.fields.iter().filter(|f| ["d", "n", "m", "a"].contains(&f.name())) {
+                let n = f.of(word) + if bits(*f) == 3 { 8 } else { 0 };
+                names.extend([format!("x{n}"), format!("f{n}")]);
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+    fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| row.name == "cbo_zero")
+    }
+    fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| row.name == "sc")
+    }
+    fn maintains_cache(&self, record: &Record, pc: u64) -> bool {
+        row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("cbo_"))
+    }
+    fn loaded(&self, _: &Record, _: u64) -> Vec<String> {
+        vec![]
+    }
+}
