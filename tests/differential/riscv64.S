@@ -3,6 +3,7 @@
 #include "runner.h"
 
         .option arch, +d
+        .option arch, +zifencei
         .text
         .globl  _start
 _start: la      sp, stack_end

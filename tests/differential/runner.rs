@@ -32,13 +32,7 @@ fn parts(guest: &Guest) -> (&'static str, &'static [&'static str]) {
         "arm" => ("arm.S", &["-marm", "-Wl,-Ttext-segment=0x30200000"]),
         "riscv64" => (
             "riscv64.S",
-            &[
-                "-march=rv64imac_zicsr_zifencei",
-                "-mabi=lp64",
-                "-mcmodel=medany",
-                "-Wl,--no-relax",
-                "-Wl,-Ttext-segment=0x300c0000",
-            ],
+            &["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Wl,--no-relax", "-Wl,-Ttext-segment=0x300c0000"],
         ),
         _ => ("aarch64.S", &["-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
     }
