@@ -223,9 +223,13 @@ static void beside(void)
 	setsockopt(udp, SOL_SOCKET, SO_TIMESTAMPNS, &(int){0}, sizeof one);
 	int how = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
 	same("SO_TIMESTAMPING", setsockopt(udp, SOL_SOCKET, SO_TIMESTAMPING, &how, sizeof how), 0);
-	sendto(udp, "z", 1, 0, (void *)&a, len);
-	r = receive(udp, 0, sizeof room);
-	c = find(r, SOL_SOCKET, SCM_TIMESTAMPING);
+	/* The kernel begins to take times a little later. */
+	for (int n = 0; n < 200 && (n == 0 || !c); n++) {
+		usleep(n ? 10000 : 0);
+		sendto(udp, "z", 1, 0, (void *)&a, len);
+		r = receive(udp, 0, sizeof room);
+		c = find(r, SOL_SOCKET, SCM_TIMESTAMPING);
+	}
 	struct timespec three[3] = {{0}};
 	if (c)
 		memcpy(three, CMSG_DATA(c), sizeof three);
