@@ -78,6 +78,7 @@ impl Cache {
             return false;
         }
         ir::opt::peel(&mut region);
+        ir::opt::drop_checks(&mut region, self.guest.state.types.len());
         debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: None };
         self.publish(key, made, code);

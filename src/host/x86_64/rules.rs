@@ -183,8 +183,15 @@ fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
         Op::FlagsNz(..) => Some(FlagsOp::AndPart),
         // A conditional comparison: it was made, if what stands for it else has not Z.
         Op::Select(_, x, y) => {
-            let has_no_z = |f: Val| matches!(*r.op(f), Op::FlagsFromBits(b) if r.const_of(b).is_some_and(|b| b >> 30 & 1 == 0));
-            let made = if has_no_z(y) { x } else if has_no_z(x) { y } else { return None };
+            let has_no_z =
+                |f: Val| matches!(*r.op(f), Op::FlagsFromBits(b) if r.const_of(b).is_some_and(|b| b >> 30 & 1 == 0));
+            let made = if has_no_z(y) {
+                x
+            } else if has_no_z(x) {
+                y
+            } else {
+                return None;
+            };
             matches!(r.op(made), Op::FlagsSub(..) | Op::FlagsFcmp { .. }).then_some(FlagsOp::Sub)
         }
         _ => None,

@@ -11,8 +11,8 @@ use super::Emitter;
 use super::cold::Cold;
 use super::float::Guard;
 use super::int::shift_of;
-use crate::{FlagsAt, FlagsOp, FlagsRule};
 use crate::cpu::at;
+use crate::{FlagsAt, FlagsOp, FlagsRule};
 use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
