@@ -124,6 +124,46 @@ static void sum_half(char *at, char *limit) {
 #endif
 }
 
+// The next two go on as long as words are zero, where flags are known; `0` in x4 and r4 are compared with.
+static void zeros(char *at) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	__asm__ volatile("mov x2, #0\n mov x4, #0\n1: ldr w3, [x0], #4\n add x2, x2, #1\n cmp w3, #9\n ccmp w3, w4, #8, ne\n b.eq 1b"
+		: "+r"(x0) : : "x2", "x3", "x4", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	__asm__ volatile("mov r2, #0\n mov r4, #0\n1: ldr r3, [r0], #4\n add r2, r2, #1\n cmp r3, r4\n beq 1b"
+		: "+r"(r0) : : "r2", "r3", "r4", "cc", "memory");
+#else
+	(void)at;
+#endif
+}
+
+// C and V are of a subtraction, on arm: overflow, no borrow. AArch64's logical operations clear them.
+static void no_bits(char *at) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __aarch64__
+	register char *x0 __asm__("x0") = at;
+	__asm__ volatile("mov x2, #0\n cmp x2, #0\n1: ldr w3, [x0], #4\n add x2, x2, #1\n tst w3, #0xff\n b.eq 1b"
+		: "+r"(x0) : : "x2", "x3", "cc", "memory");
+#elif defined __arm__
+	register char *r0 __asm__("r0") = at;
+	__asm__ volatile("mov r2, #0\n mov r3, #0x80000000\n cmp r3, #1\n1: ldr r3, [r0], #4\n add r2, r2, #1\n orrs r3, r3, r3\n beq 1b"
+		: "+r"(r0) : : "r2", "r3", "cc", "memory");
+#else
+	(void)at;
+#endif
+}
+
+#if defined __aarch64__
+#define FLAGS_OF_NO_BITS 4
+#else
+#define FLAGS_OF_NO_BITS 7
+#endif
+
 #if defined __aarch64__ || defined __arm__
 #define ARE(low, high) (vector[0] == (low) && vector[1] == (high))
 #define IS(f, b, c) (flags == (f) && base == (unsigned long)(b) && count == (c))
@@ -168,5 +208,14 @@ int main(void) {
 	((uint32_t *)m)[words / 2 - 1] = 9;
 	copy(m, to);
 	ok("the target ends after a larger word", IS(2, m + size / 2 + 4, words / 2));
+	mprotect(to + size / 2, size / 2, PROT_READ | PROT_WRITE);
+	memset(to, 0, size);
+	mprotect(to + size, size, PROT_NONE);
+#if !defined __riscv // no flags
+	zeros(to);
+	ok("equal words end", IS(6, to + size, words));
+	no_bits(to);
+	ok("words without bits end", IS(FLAGS_OF_NO_BITS, to + size, words));
+#endif
 	return done();
 }
