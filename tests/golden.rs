@@ -1,5 +1,6 @@
 //! What small loops become: the code of `golden/kernels.c` for each guest, translated for a host with AVX2 and nothing more, against
-//! `golden/<guest>/<function>.txt`. A translation that gets longer shows in a diff, and so does one that gets shorter.
+//! `golden/<guest>/<function>.txt`. A translation that gets longer shows in a diff, and so does one that gets shorter. Regions of the first tier
+//! come first, then its loops as hot regions.
 //!
 //! `RQEMU_BLESS=1` writes the files. The guest code stands in `golden/<guest>.code`; `golden/build` makes it.
 
@@ -12,6 +13,7 @@ use host::cpu::{BIAS, at};
 use host::x86_64::{Compiler, Features, Map, Request};
 use host::{Exit, ExitRecord, Place, StateMap, SyscallSlots, Thunks};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Register};
+use ir::opt::Stitch;
 use ir::{Builder, Op};
 
 use crate::harness;
@@ -70,14 +72,30 @@ fn compiler(guest: &Guest) -> Compiler {
     Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())
 }
 
-fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc: u64) -> Translated {
+/// What the guest makes of the code at `pc`, up to the next leader.
+fn region(guest: &Guest, function: &mut Function, pc: u64, leaders: &[u64]) -> ir::Region {
     let mut b = Builder::new(guest.state.types);
     let features = guest.cpus[0].features;
-    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders: &[], features, guards: false };
+    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders, features, guards: false };
     (guest.translate)(&mut t, pc, 0);
-    ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
-    let request =
-        Request { region: &b.region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: None, hot: false };
+    b.region
+}
+
+/// The loop at `head`, if it is one, as a hot region of the pieces that begin at `leaders`.
+fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]) -> Option<ir::Region> {
+    let mut stitch = Stitch::new(head, 0);
+    for &pc in leaders {
+        stitch.add(&region(guest, function, pc, leaders));
+    }
+    let (mut region, _) = stitch.finish()?;
+    ir::opt::peel(&mut region);
+    ir::opt::drop_checks(&mut region, guest.state.types.len());
+    Some(region)
+}
+
+fn compile(guest: &Guest, compiler: &mut Compiler, function: &Function, region: &ir::Region, hot: bool) -> Translated {
+    ir::verify::check(region, guest.state.types).expect("a region that verifies");
+    let request = Request { region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: None, hot };
     let (asm, out) = compiler.compile(request);
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.
@@ -108,13 +126,15 @@ fn translate(guest: &Guest, compiler: &mut Compiler, function: &mut Function, pc
         .chain(out.exits.iter().filter_map(|e| if let Exit::Resume { pc } = e { Some(*pc) } else { None }))
         .collect();
     let mut text = String::new();
-    for pc in b.region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }) {
-        let bytes = &function.0[((pc & !1) - CODE) as usize..];
-        writeln!(text, "; {}", (guest.disassemble)(bytes, pc, 0).0).expect("text grows");
+    if !hot {
+        for pc in region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }) {
+            let bytes = &function.0[((pc & !1) - CODE) as usize..];
+            writeln!(text, "; {}", (guest.disassemble)(bytes, pc, 0).0).expect("text grows");
+        }
     }
     let (code, host_insns) = disassemble(guest, &asm.buf, names);
     text.push_str(&code);
-    Translated { guest_insns: b.region.guest_insns, host_insns, text, next }
+    Translated { guest_insns: region.guest_insns, host_insns, text, next }
 }
 
 fn exit_name(exit: &Exit) -> String {
@@ -220,19 +240,35 @@ fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
     let (mut left, mut regions) = (vec![CODE | thumb], BTreeMap::new());
     while let Some(pc) = left.pop() {
         if (CODE..CODE + bytes.len() as u64).contains(&pc) && !regions.contains_key(&pc) {
-            let region = translate(guest, &mut compiler, &mut function, pc);
-            left.extend(&region.next);
-            regions.insert(pc, region);
+            let region = region(guest, &mut function, pc, &[]);
+            let translated = compile(guest, &mut compiler, &function, &region, false);
+            left.extend(&translated.next);
+            regions.insert(pc, translated);
         }
     }
+    let leaders: Vec<u64> = regions.keys().copied().collect();
+    let hot: Vec<_> = leaders
+        .iter()
+        .filter_map(|&head| {
+            let region = hot_region(guest, &mut function, head, &leaders)?;
+            Some((head, compile(guest, &mut compiler, &function, &region, true)))
+        })
+        .collect();
     let mut text = format!("{name}:");
     for (pc, r) in &regions {
         write!(text, " {pc:#x} {} to {},", r.guest_insns, r.host_insns).expect("text grows");
+    }
+    for (pc, r) in &hot {
+        write!(text, " hot {pc:#x} to {},", r.host_insns).expect("text grows");
     }
     text.pop();
     text.push('\n');
     for (pc, r) in &regions {
         write!(text, "\n{pc:#x}\n").expect("text grows");
+        text.push_str(&r.text);
+    }
+    for (pc, r) in &hot {
+        write!(text, "\nhot {pc:#x}\n").expect("text grows");
         text.push_str(&r.text);
     }
     text

@@ -175,3 +175,32 @@ uint64_t mix(const uint64_t *p, size_t n)
 	}
 	return a ^ b;
 }
+
+/* What C libraries write by hand: a conditional comparison, the largest of pairs, sums of bytes with their carries. */
+#ifdef __aarch64__
+const uint64_t *equal_words(const uint64_t *a, const uint64_t *b)
+{
+	uint64_t x, y;
+	__asm__("1: ldr %2, [%0], #8\n ldr %3, [%1], #8\n cmp %2, #0\n ccmp %2, %3, #0, ne\n b.eq 1b"
+		: "+r"(a), "+r"(b), "=&r"(x), "=&r"(y) : : "cc", "memory");
+	return a;
+}
+
+const uint8_t *any_byte(const uint8_t *p)
+{
+	uint64_t any;
+	__asm__("1: ldp q0, q1, [%0], #32\n orr v0.16b, v0.16b, v1.16b\n umaxp v0.16b, v0.16b, v0.16b\n fmov %1, d0\n cbz %1, 1b"
+		: "+r"(p), "=&r"(any) : : "v0", "v1", "memory");
+	return p;
+}
+#endif
+#ifdef __arm__
+const uint32_t *equal_bytes(const uint32_t *a, const uint32_t *b)
+{
+	uint32_t ones = ~0u, found;
+	__asm__("1: ldrd r4, r5, [%0], #8\n ldrd r6, r7, [%1], #8\n uadd8 %3, r4, %2\n eor r6, r6, r4\n sel r6, r6, %2\n"
+		"uadd8 %3, r5, %2\n eor r7, r7, r5\n sel r7, r7, %2\n orrs %3, r6, r7\n beq 1b"
+		: "+r"(a), "+r"(b), "+r"(ones), "=&r"(found) : : "r4", "r5", "r6", "r7", "cc", "memory");
+	return a;
+}
+#endif

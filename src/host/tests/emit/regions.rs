@@ -277,7 +277,7 @@ impl Maker {
             self.one_loop(cases, rng, memory, count + 1);
         }
         for _ in 0..rng.below(3) {
-            let cond = self.operand(Ty::I1, rng);
+            let cond = if rng.one_in(2) { self.equal(cases, rng, memory) } else { self.operand(Ty::I1, rng) };
             let (side, join) = (self.b.block(), self.b.block());
             self.b.branch(cond, side, join);
             self.pool.clear();
@@ -305,6 +305,35 @@ impl Maker {
         self.pool.clear();
         self.b.enter(out);
         self.b.insn(0x1000, 0, 0x1004);
+    }
+
+    /// Sets flags by a comparison that is often equal, and asks whether it was.
+    fn equal(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) -> Val {
+        let ty = rng.pick(&[Ty::I32, Ty::I64]);
+        let [x, y] = [(); 2].map(|()| {
+            let v = self.operand(ty, rng);
+            self.b.and_imm(v, 1)
+        });
+        let flags = match rng.below(5) {
+            0 => self.b.flags_sub(x, y),
+            1 => self.b.flags_logic(x),
+            2 => {
+                let compared = self.b.flags_sub(x, y);
+                let c = self.operand(Ty::I1, rng);
+                let bits = self.b.i32((rng.next() as u32) << 28);
+                let other = self.b.flags_from_bits(bits);
+                self.b.push(Op::Select(c, compared, other), Ty::Flags)
+            }
+            _ => {
+                let old = self.b.get(Slot(FLAGS));
+                self.b.push(Op::FlagsNz(x, old), Ty::Flags)
+            }
+        };
+        self.b.set(Slot(FLAGS), flags);
+        if rng.one_in(3) {
+            self.block(cases, rng, memory, 3);
+        }
+        self.b.cond(rng.pick(&[ir::Cc::Eq, ir::Cc::Ne]), flags)
     }
 
     fn next_block(&mut self, term: Term, block: ir::BlockId) {
