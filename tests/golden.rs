@@ -87,10 +87,8 @@ fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]
     for &pc in leaders {
         stitch.add(&region(guest, function, pc, leaders));
     }
-    let (mut region, _) = stitch.finish()?;
-    ir::opt::peel(&mut region);
-    ir::opt::drop_checks(&mut region, guest.state.types.len());
-    Some(region)
+    let (region, _) = stitch.finish()?;
+    Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types))
 }
 
 fn compile(guest: &Guest, compiler: &mut Compiler, function: &Function, region: &ir::Region, hot: bool) -> Translated {

@@ -73,17 +73,13 @@ impl Cache {
             self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
             stitch.add(&self.builder.region);
         }
-        let Some((mut region, ranges)) = stitch.finish() else { return false };
+        let Some((region, ranges)) = stitch.finish() else { return false };
         if !self.goes_round(key.0, &region) {
             return false;
         }
         let state = &self.guest.state;
-        if let Some(joined) = ir::opt::join(&region, state.pairs, state.types) {
-            region = joined;
-        }
-        ir::opt::peel(&mut region);
-        ir::opt::align(&mut region, state.slots.len());
-        debug_assert_eq!(ir::verify::check(&region, self.guest.state.types), Ok(()), "hot region at {:#x}", key.0);
+        let region = ir::opt::optimize(region, state.pairs, state.types);
+        debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: None };
         self.publish(key, made, code);
         true

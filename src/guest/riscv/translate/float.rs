@@ -36,7 +36,7 @@ pub(super) const fn canonical_nan(fmt: Fmt) -> u64 {
 
 /// The ones above a narrow value.
 fn boxing(ty: Ty) -> u128 {
-    u128::from(u64::MAX & !ty.mask())
+    u128::from(!ty.mask())
 }
 
 impl Cx<'_> {
