@@ -128,8 +128,12 @@ fn copy_loop(r: &mut Region, head: usize, body: &[usize], back: Back) -> usize {
         term.map_successors(|b| if home(b) && back == Back::ToLoop { b } else { copy_of(b) });
         r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
         r.blocks[b].term.map_successors(|b| if home(b) { copy_of(b) } else { b });
-        if let (true, Op::Poll { pc }) = (b == head && back == Back::ToLoop, r.insts[at as usize].op) {
-            r.insts[at as usize].op = Op::Insn { pc, extra: 0 };
+        if b == head
+            && back == Back::ToLoop
+            && let Some(inst) = r.insts.get_mut(at as usize)
+            && let Op::Poll { pc } = inst.op
+        {
+            inst.op = Op::Insn { pc, extra: 0 };
         }
     }
     first
