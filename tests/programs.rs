@@ -184,7 +184,7 @@ fn processes_see_each_other() {
     "#;
     let _alone = harness::alone();
     for guest in GUESTS {
-        let arch = guest.roots[0];
+        let Some(arch) = guest.roots.first() else { continue };
         let Some(root) = usable_root(guest, arch) else { continue };
         for handler in ["alone", "registered"] {
             let script = format!("{PRELUDE}{script}");

@@ -10,7 +10,7 @@ static const struct {
 #define C(name) {#name, SYS_##name},
 	C(setxattr) C(lsetxattr) C(fsetxattr) C(getxattr) C(lgetxattr) C(fgetxattr) C(listxattr) C(llistxattr) C(flistxattr) C(removexattr)
 	C(lremovexattr) C(fremovexattr) C(getcwd) C(eventfd2) C(epoll_create1) C(epoll_ctl) C(epoll_pwait) C(dup) C(dup3) C(fcntl) C(inotify_init1)
-	C(inotify_add_watch) C(inotify_rm_watch) C(ioctl) C(flock) C(mknodat) C(mkdirat) C(unlinkat) C(symlinkat) C(linkat) C(renameat)
+	C(inotify_add_watch) C(inotify_rm_watch) C(ioctl) C(flock) C(mknodat) C(mkdirat) C(unlinkat) C(symlinkat) C(linkat)
 	C(faccessat) C(chdir) C(fchdir) C(fchmod) C(fchmodat) C(fchownat) C(fchown) C(openat) C(pipe2) C(getdents64) C(lseek) C(write) C(readv)
 	C(writev) C(sendfile) C(signalfd4) C(vmsplice) C(splice) C(tee) C(readlinkat) C(fstat) C(fsync) C(fdatasync) C(timerfd_create)
 	C(timerfd_settime) C(timerfd_gettime) C(utimensat) C(getitimer) C(timer_create) C(timer_gettime) C(timer_getoverrun) C(timer_settime)

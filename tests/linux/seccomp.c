@@ -14,6 +14,8 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #elif defined(__arm__)
 #define ARCH AUDIT_ARCH_ARM
+#elif defined(__riscv)
+#define ARCH AUDIT_ARCH_RISCV64
 #else
 #define ARCH AUDIT_ARCH_X86_64
 #endif
