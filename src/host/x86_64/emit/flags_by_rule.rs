@@ -57,7 +57,7 @@ impl Emitter<'_> {
         if !asked || !self.tracker.loses(self.r, self.plan, self.map, i) {
             return false;
         }
-        if self.plan.flags_dead[i as usize] && self.ruled_value_needed().is_none() {
+        if self.plan.flags_dead[i as usize] && self.ruled_value_needed().is_none() && !self.host_value_needed() {
             return true;
         }
         if self.host.ruled {
@@ -66,6 +66,13 @@ impl Emitter<'_> {
         }
         self.host.rule_fails = true;
         false
+    }
+
+    /// Whether the value that stands in the host's flags, and nowhere else, is used by the current operation or a later one (as a carry, say).
+    fn host_value_needed(&self) -> bool {
+        self.host.cur.is_some_and(|(v, _)| {
+            !v.is_none() && self.loc(v) == Loc::None && self.plan.last_use[v.0 as usize] >= self.now
+        })
     }
 
     /// Behind the instruction.
