@@ -91,6 +91,21 @@ enum { N = sizeof values / sizeof *values };
 	CASE("cmp of what is gone", , 0) CASE("cmn of what is gone", , 0)
 #endif
 
+/* A comparison's carry is used behind an access that overwrites what was compared: how often the borrow of b - a - !(x >= y) is wrong. */
+static int carry_over_a_load(uint32_t x, uint32_t y, uint32_t a, uint32_t b)
+{
+	int borrows = (uint64_t)b < (uint64_t)a + (x < y);
+#if defined __arm__
+	uint32_t pair[2] __attribute__((aligned(8))) = {a, b};
+	int found;
+	__asm__ volatile(".syntax unified\n mov r10, %1\n ldr r3, [%2]\n cmp r10, r3\n ldrd r2, r3, [%3]\n sbcs r3, r3, r2\n mov %0, #0\n it cc\n movcc %0, #1"
+			 : "=&r"(found) : "r"(x), "r"(&y), "r"(pair) : "r2", "r3", "r10", "cc", "memory");
+	return found != borrows;
+#else
+	return borrows < 0;
+#endif
+}
+
 int main(void)
 {
 #ifdef STATE
@@ -109,5 +124,9 @@ int main(void)
 	same(what, wrong, 0); \
 }
 	CASES
+	int wrong = 0;
+	for (int i = 0; i < N * N * N; i++)
+		wrong += carry_over_a_load(values[i % N], values[i / N % N], values[i / N / N], values[i % 7 % N]);
+	same("a carry over a load", wrong, 0);
 	return done();
 }
