@@ -57,7 +57,9 @@ impl Emitter<'_> {
         if !asked || !self.tracker.loses(self.r, self.plan, self.map, i) {
             return false;
         }
-        if self.plan.flags_dead[i as usize] && self.ruled_value_needed().is_none() && !self.host_value_needed() {
+        if self.plan.flags_dead[i as usize] && self.ruled_value_needed().is_none() {
+            // A value that outlives its slot (a carry, say) must not be left to the rule.
+            self.host.rule_fails = self.host_value_needed();
             return true;
         }
         if self.host.ruled {
@@ -68,7 +70,7 @@ impl Emitter<'_> {
         false
     }
 
-    /// Whether the value that stands in the host's flags, and nowhere else, is used by the current operation or a later one (as a carry, say).
+    /// Whether the value that stands in the host's flags, and nowhere else, is used by the current operation or a later one.
     fn host_value_needed(&self) -> bool {
         self.host.cur.is_some_and(|(v, _)| {
             !v.is_none() && self.loc(v) == Loc::None && self.plan.last_use[v.0 as usize] >= self.now
