@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod abi;
+pub mod hwcap;
 pub mod layout;
 pub mod state;
 

@@ -4,6 +4,7 @@ use crate::features as f;
 use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
 use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::hwcap::{self, Hwcap};
 use arch::{Abi, Cpu, Property};
 
 /// LP64.
@@ -73,8 +74,8 @@ const VDSO: Vdso = Vdso {
     pages: &[],
 };
 
-/// AT_HWCAP: names as in /proc/cpuinfo, bits, and the features they tell of (0: all have it).
-const HWCAP: [(&str, u32, u64); 30] = [
+/// AT_HWCAP.
+const HWCAP: [Hwcap; 30] = [
     ("fp", 0, 0),
     ("asimd", 1, 0),
     ("aes", 3, 0),
@@ -108,7 +109,7 @@ const HWCAP: [(&str, u32, u64); 30] = [
 ];
 
 /// AT_HWCAP2.
-const HWCAP2: [(&str, u32, u64); 7] = [
+const HWCAP2: [Hwcap; 7] = [
     ("dcpodp", 0, f::DPB2),
     ("flagm2", 7, f::FLAGM2),
     ("frint", 8, f::FRINTTS),
@@ -145,22 +146,16 @@ pub static PROPERTIES: [Property; 7] = [
     Property { name: "lpa2", features: 0, sets: true },
 ];
 
-fn announced(list: &[(&'static str, u32, u64)], features: u64) -> impl Iterator<Item = (&'static str, u32)> {
-    list.iter().filter(move |c| c.2 & !features == 0).map(|c| (c.0, c.1))
-}
-
 pub fn hwcap(features: u64) -> [u64; 3] {
-    let bits = |list| announced(list, features).fold(0, |all, (_, bit)| all | 1 << bit);
-    [bits(&HWCAP), bits(&HWCAP2), 0]
+    [hwcap::bits(&HWCAP, features), hwcap::bits(&HWCAP2, features), 0]
 }
 
 pub fn cpuinfo(n: usize, features: u64) -> String {
-    let names: Vec<&str> = announced(&HWCAP, features).chain(announced(&HWCAP2, features)).map(|c| c.0).collect();
     let midr = f::midr_of(features);
     format!(
         "processor\t: {n}\nBogoMIPS\t: 100.00\nFeatures\t: {}\nCPU implementer\t: {:#04x}\nCPU architecture: 8\n\
          CPU variant\t: {:#x}\nCPU part\t: {:#05x}\nCPU revision\t: {}\n\n",
-        names.join(" "),
+        hwcap::names(&[&HWCAP, &HWCAP2], features),
         midr >> 24,
         midr >> 20 & 15,
         midr >> 4 & 0xfff,

@@ -4,6 +4,7 @@ use crate::features as f;
 use crate::state::{PC, SP, STATE, TPIDRURO, r};
 use crate::{frame, layouts};
 use arch::abi::{Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::hwcap::{self, Hwcap};
 use arch::layout::ILP32;
 use arch::{Abi, Cpu, Property};
 
@@ -138,8 +139,8 @@ const KUSER_CMPXCHG64: [u32; 15] = [
     BX_LR,
 ];
 
-/// AT_HWCAP: names as in /proc/cpuinfo, bits, and the features they tell of (0: all have it).
-const HWCAP: [(&str, u32, u64); 14] = [
+/// AT_HWCAP.
+const HWCAP: [Hwcap; 14] = [
     ("swp", 0, 0),
     ("half", 1, 0),
     ("thumb", 2, 0),
@@ -157,7 +158,7 @@ const HWCAP: [(&str, u32, u64); 14] = [
 ];
 
 /// AT_HWCAP2.
-const HWCAP2: [(&str, u32, u64); 5] =
+const HWCAP2: [Hwcap; 5] =
     [("aes", 0, f::AES), ("pmull", 1, f::PMULL), ("sha1", 2, f::SHA1), ("sha2", 3, f::SHA2), ("crc32", 4, f::CRC)];
 
 /// Models, named as QEMU names them.
@@ -181,18 +182,12 @@ pub static PROPERTIES: [Property; 2] = [
     Property { name: "vfp-d32", features: f::D32, sets: true },
 ];
 
-fn announced(list: &[(&'static str, u32, u64)], features: u64) -> impl Iterator<Item = (&'static str, u32)> {
-    list.iter().filter(move |c| c.2 & !features == 0).map(|c| (c.0, c.1))
-}
-
 pub fn hwcap(features: u64) -> [u64; 3] {
-    let bits = |list| announced(list, features).fold(0, |all, (_, bit)| all | 1 << bit);
-    [bits(&HWCAP), bits(&HWCAP2), 0]
+    [hwcap::bits(&HWCAP, features), hwcap::bits(&HWCAP2, features), 0]
 }
 
 /// As the kernel prints it: name and architecture by level, the rest of MIDR.
 pub fn cpuinfo(n: usize, features: u64) -> String {
-    let names: Vec<&str> = announced(&HWCAP, features).chain(announced(&HWCAP2, features)).map(|c| c.0).collect();
     let midr = f::midr_of(features);
     let has = |feature| features & feature != 0;
     let (name, level, architecture) = match () {
@@ -206,7 +201,7 @@ pub fn cpuinfo(n: usize, features: u64) -> String {
         "processor\t: {n}\nmodel name\t: {name} Processor rev {} ({level})\nBogoMIPS\t: 100.00\nFeatures\t: {}\n\
          CPU implementer\t: {:#04x}\nCPU architecture: {architecture}\nCPU variant\t: {:#x}\nCPU part\t: {:#05x}\nCPU revision\t: {}\n\n",
         midr & 15,
-        names.join(" "),
+        hwcap::names(&[&HWCAP, &HWCAP2], features),
         midr >> 24,
         midr >> 20 & 15,
         midr >> 4 & 0xfff,
