@@ -88,7 +88,8 @@ fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]
         stitch.add(&region(guest, function, pc, leaders));
     }
     let (region, _) = stitch.finish()?;
-    Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types))
+    // Neither 0 nor all ones.
+    Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types, &|_| 1))
 }
 
 fn compile(guest: &Guest, compiler: &mut Compiler, function: &Function, region: &ir::Region, hot: bool) -> Translated {

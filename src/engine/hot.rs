@@ -8,7 +8,7 @@ use crate::cache::{Cache, Key, Made};
 use crate::{CodeSource, Cpu, Engine};
 use host::cpu::{JUMP_CACHE, NOWHERE};
 use ir::opt::Stitch;
-use ir::{Op, Term};
+use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 
@@ -40,7 +40,7 @@ impl Engine {
         }
         let pc = (self.guest().branch_target)(pc);
         let key = (pc, cpu.mode);
-        let made = cache.make_hot(key, self.source());
+        let made = cache.make_hot(key, self.source(), &|slot| cpu.get(slot));
         cache.take_over(key, self.source());
         if !made {
             return;
@@ -58,8 +58,8 @@ impl Engine {
 }
 
 impl Cache {
-    /// Makes the loop at `key` a hot region, if it is one; whether there is a new region.
-    fn make_hot(&mut self, key: Key, code: &dyn CodeSource) -> bool {
+    /// Makes the loop at `key` a hot region, if it is one, by what slots hold now; whether there is a new region.
+    fn make_hot(&mut self, key: Key, code: &dyn CodeSource, held: &dyn Fn(Slot) -> u64) -> bool {
         if !self.has_room() {
             return false;
         }
@@ -78,7 +78,7 @@ impl Cache {
             return false;
         }
         let state = &self.guest.state;
-        let region = ir::opt::optimize(region, state.pairs, state.types);
+        let region = ir::opt::optimize(region, state.pairs, state.types, held);
         debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: None };
         self.publish(key, made, code);

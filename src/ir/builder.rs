@@ -123,9 +123,31 @@ impl Builder {
         Val(self.region.insts.len() as u32 - 1)
     }
 
+    /// Appends operation `v` of region `r` once more, with operands from `now`, or what it folds to by now.
+    pub(crate) fn again(&mut self, r: &Region, v: Val, now: impl Fn(Val) -> Val) -> Val {
+        let (mut op, ty) = (*r.op(v), r.ty(v));
+        op.map_args(now);
+        match op {
+            Op::Get(slot) => self.get(slot),
+            Op::Set(slot, v) => {
+                self.set(slot, v);
+                Val::NONE
+            }
+            Op::Const(c) => self.constant(ty, c),
+            Op::ConstV(v) => self.v128(r.vectors[v as usize]),
+            Op::VFromScalar(v) => self.v_from_scalar(v),
+            Op::V2(op, lane, a, b) => self.v2_once(op, lane, a, b),
+            Op::Cond(cc, flags) => self.cond(cc, flags),
+            op => self.pure(op, ty),
+        }
+    }
+
     /// Appends a pure operation, or what it folds to.
     #[inline(never)]
     pub(crate) fn pure(&mut self, op: Op, ty: Ty) -> Val {
+        if let Some(v) = self.fold_vector(&op) {
+            return v;
+        }
         match fold::fold(&self.region, &op, ty) {
             fold::Folded::No => self.push(op, ty),
             fold::Folded::Val(v) => v,

@@ -181,6 +181,9 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
             Bin::Xor | Bin::Sub | Bin::AndNot if a == b => Folded::Const(0),
             Bin::Sub if ca == Some(0) => Folded::Op(Op::Un(Un::Neg, b)),
             Bin::Or | Bin::Xor if ca == Some(0) => Folded::Val(b),
+            Bin::AndNot if ca == Some(0) => Folded::Const(0),
+            Bin::Or if is_and_not(r, a, b) => Folded::Op(Op::Bin(bin, uncut(r, a), b)),
+            Bin::Or if is_and_not(r, b, a) => Folded::Op(Op::Bin(bin, a, uncut(r, b))),
             Bin::And | Bin::AndNot => match *r.op(b) {
                 Op::Un(Un::Not, x) => Folded::Op(Op::Bin(if bin == Bin::And { Bin::AndNot } else { Bin::And }, a, x)),
                 _ => Folded::No,
@@ -205,6 +208,19 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
         (Bin::Or, c) if c == all => Folded::Const(all),
         (Bin::Xor, c) if c == all => Folded::Op(Op::Un(Un::Not, a)),
         _ => Folded::No,
+    }
+}
+
+/// Whether `v` is something without the bits of `mask`.
+fn is_and_not(r: &Region, v: Val, mask: Val) -> bool {
+    matches!(*r.op(v), Op::Bin(Bin::AndNot, _, m) if m == mask)
+}
+
+/// What it is without them.
+fn uncut(r: &Region, v: Val) -> Val {
+    match *r.op(v) {
+        Op::Bin(Bin::AndNot, x, _) => x,
+        _ => v,
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod builder;
 pub mod eval;
 pub mod fold;
+mod fold_vector;
 pub mod helper;
 pub mod interp;
 pub mod op;

@@ -67,31 +67,22 @@ pub fn join(r: &Region, pairs: &[Pair], types: &'static [Ty]) -> Option<Region> 
     for (n, block) in r.blocks.iter().enumerate() {
         b.enter(BlockId(n as u32));
         for i in block.start..block.end {
-            let inst = &r.insts[i as usize];
-            let mut op = inst.op;
-            op.map_args(|v| now[v.0 as usize]);
-            now[i as usize] = match op {
-                Op::Get(slot) => match part_of(slot) {
-                    Some((whole, half)) => {
-                        let v = b.get(whole);
-                        b.vget(Ty::F64, v, half as u32)
-                    }
-                    None => b.get(slot),
-                },
-                Op::Set(slot, v) => {
-                    match part_of(slot) {
-                        Some((whole, half)) => {
-                            let old = b.get(whole);
-                            let v = b.vset(Lane::D, old, v, half as u32);
-                            b.set(whole, v);
-                        }
-                        None => b.set(slot, v),
-                    }
+            let part = match r.insts[i as usize].op {
+                Op::Get(slot) | Op::Set(slot, _) => part_of(slot),
+                _ => None,
+            };
+            now[i as usize] = match (part, r.insts[i as usize].op) {
+                (Some((whole, half)), Op::Set(_, v)) => {
+                    let old = b.get(whole);
+                    let v = b.vset(Lane::D, old, now[v.0 as usize], half as u32);
+                    b.set(whole, v);
                     Val::NONE
                 }
-                Op::Const(c) => b.constant(inst.ty, c),
-                Op::ConstV(v) => b.v128(r.vectors[v as usize]),
-                op => b.pure(op, inst.ty),
+                (Some((whole, half)), _) => {
+                    let v = b.get(whole);
+                    b.vget(Ty::F64, v, half as u32)
+                }
+                (None, _) => b.again(r, Val(i), |v| now[v.0 as usize]),
             };
         }
         let mut term = block.term;

@@ -3,20 +3,25 @@
 mod align;
 mod join;
 mod peel;
+mod special;
 mod stitch;
 
 pub use align::align;
 pub(crate) use align::origin;
 pub use join::{Pair, join};
 pub use peel::{frequencies, peel};
+pub use special::specialize;
 pub use stitch::Stitch;
 
+use crate::op::Slot;
 use crate::region::Region;
 use crate::types::Ty;
 
-/// All passes, in their order, over what [`Stitch`] made of a loop. `pairs` are slots that may be joined, `types` the slots' types.
-pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty]) -> Region {
-    let mut region = join(&region, pairs, types).unwrap_or(region);
+/// All passes, in their order, over what [`Stitch`] made of a loop. `pairs` are slots that may be joined, `types` the slots' types, `held` what integer
+/// slots hold as the loop is entered, now at least.
+pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn Fn(Slot) -> u64) -> Region {
+    let region = join(&region, pairs, types).unwrap_or(region);
+    let mut region = specialize(&region, held, types).unwrap_or(region);
     peel(&mut region);
     align(&mut region, types.len());
     region

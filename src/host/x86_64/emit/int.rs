@@ -44,7 +44,9 @@ impl Emitter<'_> {
             Op::Funnel { hi, lo, amount } if matches!(ty, Ty::I32 | Ty::I64) => self.funnel(v, hi, lo, amount, ty),
             Op::Cmp(cc, a, b) => {
                 self.clobber();
-                self.compare(a, b);
+                if !matches!(cc, IntCc::Eq | IntCc::Ne) || !self.compared_with_zero(a, b) {
+                    self.compare(a, b);
+                }
                 self.now_cond(v, HostCc::One(int_cc(cc)));
             }
             Op::Cond(cc, f) => self.cond(v, cc, f),
@@ -176,8 +178,15 @@ impl Emitter<'_> {
         } else {
             self.clobber();
             self.alu(v, alu, a, b, ty, Flags::Any);
+            self.zero_tells = Some((v, self.a.here()));
         }
         true
+    }
+
+    /// Whether the host's Z is that of a comparison of `a` with `b`, zero: the instruction just written made `a`.
+    fn compared_with_zero(&self, a: Val, b: Val) -> bool {
+        let whole = matches!(self.r.ty(a), Ty::I32 | Ty::I64) && self.r.ty(a) == self.r.ty(self.root(a));
+        whole && self.const_of(b) == Some(0) && self.zero_tells == Some((self.root(a), self.a.here()))
     }
 
     /// Whether the host's flags are those of a - b, and this difference is still needed for them or not at all.

@@ -103,6 +103,7 @@ impl Compiler {
             pc: request.region.pc,
             extra: 0,
             host: HostFlags::default(),
+            zero_tells: None,
             entry: vec![HostFlags::default(); request.region.blocks.len()],
             found: vec![false; request.region.blocks.len()],
             stub_at: vec![(0, 0); request.region.blocks.len()],
@@ -179,6 +180,8 @@ pub(super) struct Emitter<'a> {
     pc: u64,
     extra: u32,
     pub(super) host: HostFlags,
+    /// The host's Z says whether this value is zero, if no code has been written since here.
+    zero_tells: Option<(Val, u32)>,
     /// Flags as a block with one predecessor finds them.
     entry: Vec<HostFlags>,
     /// Whether `entry` has been said.
@@ -246,6 +249,7 @@ impl Emitter<'_> {
         self.a.bind(self.labels[id.0 as usize]);
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
+        self.zero_tells = None;
         self.flags_at_block(id);
         self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
