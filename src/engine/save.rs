@@ -4,8 +4,8 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES,
-    StoredHome, StoredSite, THUNKS, View, offsets,
+    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
+    StoredSite, THUNKS, View, offsets,
 };
 use host::{ExitRecord, FaultRecord, Outside, Ref};
 use std::borrow::Cow;
