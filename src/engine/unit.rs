@@ -391,10 +391,9 @@ impl Unit {
         if len > MOST_BYTES {
             return State::Damaged;
         }
-        let mut bytes = [0; MOST_BYTES as usize];
-        let bytes = &mut bytes[..len as usize];
+        let mut bytes = vec![0; len as usize];
         let base = self.image.base;
-        if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
+        if source.fetch(base.wrapping_add(entry.start), &mut bytes) != bytes.len() || hash(&bytes) != entry.guest {
             return State::Other;
         }
         let at = self.file + entry.blob;
