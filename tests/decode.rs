@@ -91,7 +91,7 @@ const A64_UNPREDICTABLE: &[&str] = &["ldpsw", "ldar", "ldapr"];
 fn a64_rows_have_the_mnemonics_of_objdump() {
     let table: &Table<_> = &aarch64::A64;
     let mut random = Random(1);
-    let rows = table.rows.iter().flat_map(|row| std::iter::repeat_n(row, PER_ROW));
+    let rows = table.rows().iter().flat_map(|row| std::iter::repeat_n(row, PER_ROW));
     let cases: Vec<_> =
         rows.map(|row| (row, table.random(row, &mut random).expect("an encoding of each row"))).collect();
     let words: Vec<u32> = cases.iter().map(|c| c.1).collect();
@@ -156,7 +156,7 @@ fn a64_simd_words_are_allocated_as_in_objdump() {
     // op0 x111 is mostly unallocated: words that differ from an encoding in one or two bits say more than random ones.
     let mut random = Random(3);
     let mut words = vec![];
-    for row in aarch64::A64.rows.iter().filter(|row| row.pattern.value >> 25 & 7 == 7) {
+    for row in aarch64::A64.rows().iter().filter(|row| row.pattern.value >> 25 & 7 == 7) {
         for _ in 0..PER_ROW {
             let word = aarch64::A64.random(row, &mut random).expect("an encoding of each row");
             let flip = 1 << (10 + random.next() % 15) | 1 << [10, 29, 30, 31, 28][random.next() as usize % 5];

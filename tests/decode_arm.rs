@@ -76,7 +76,7 @@ fn compare(thumb: bool) {
     let mut random = Random(1);
     let (mut cases, mut pieces) = (vec![], vec![]);
     for table in if thumb { vec![&T16, &T32, &CP, &NEON] } else { vec![&A32, &CP, &NEON] } {
-        for row in table.rows {
+        for row in table.rows() {
             for _ in 0..PER_ROW {
                 let word = table.random(row, &mut random).expect("an encoding of each row");
                 let word = match table.name {

@@ -99,7 +99,7 @@ struct Words {
 
 impl Words {
     fn add<F>(&mut self, table: &Table<F>, kind: char, special: u32, random: &mut Random) {
-        for row in table.rows.iter().filter(|r| !NOT_RUN.contains(&r.name)) {
+        for row in table.rows().iter().filter(|r| !NOT_RUN.contains(&r.name)) {
             for _ in 0..PER_ROW {
                 let Some(bits) = draw(table, row, special, random) else { continue };
                 self.lines += &format!("{kind} {bits:x}\n");

@@ -90,15 +90,16 @@ fn table(out: &mut String, section: &Section) -> Result<(), String> {
     for (i, line) in rows.iter().enumerate() {
         thunk(out, &section.name, i, line);
     }
-    let _ = writeln!(out, "static {name}_ROWS: [decode::Row<Translate>; {}] = [", rows.len());
-    for (i, line) in rows.iter().enumerate() {
-        row(out, &section.name, i, line);
-    }
-    let _ = writeln!(out, "];\nstatic {name}_HOLES: [decode::Pattern; {}] = [", holes.len());
+    let mut lists = Lists::default();
+    let _ = writeln!(out, "static {name}_ROWS: [decode::StoredRow; {}] = [", rows.len());
+    rows.iter().for_each(|line| row(out, &mut lists, line));
+    let _ = writeln!(out, "];\nstatic {name}_HOLES: [decode::StoredPattern; {}] = [", holes.len());
     for line in &holes {
-        let _ = writeln!(out, "    {},", pattern(line));
+        let _ = writeln!(out, "    {},", pattern(&mut lists, line));
     }
     let _ = writeln!(out, "];");
+    lists.write(out, &name);
+    translates(out, &section.name, rows.len());
     lookup(out, section, &name, &index, &lines);
     Ok(())
 }
@@ -133,37 +134,91 @@ fn field(f: &Named) -> String {
     format!("decode::Field::new({:?}, &{:?}, {})", f.name, f.parts, f.constant)
 }
 
-fn row(out: &mut String, section: &str, i: usize, line: &Line) {
-    let fields: Vec<String> = sorted(line).into_iter().map(field).collect();
+/// What rows and patterns have spans of. Equal parts are stored once.
+#[derive(Default)]
+struct Lists {
+    text: String,
+    fields: List,
+    constraints: List,
+}
+
+#[derive(Default)]
+struct List {
+    items: Vec<String>,
+    stored: BTreeMap<Vec<String>, usize>,
+}
+
+impl List {
+    fn span(&mut self, part: Vec<String>) -> String {
+        let (next, len) = (self.items.len(), part.len());
+        let at = *self.stored.entry(part).or_insert_with_key(|part| {
+            self.items.extend_from_slice(part);
+            next
+        });
+        format!("decode::Span({at}, {len})")
+    }
+
+    fn write(&self, out: &mut String, name: &str, ty: &str) {
+        let _ = writeln!(out, "static {name}: [decode::{ty}; {}] = [", self.items.len());
+        for item in &self.items {
+            let _ = writeln!(out, "    {item},");
+        }
+        let _ = writeln!(out, "];");
+    }
+}
+
+impl Lists {
+    fn text(&mut self, part: &str) -> String {
+        let at = self.text.find(part).unwrap_or_else(|| {
+            self.text += part;
+            self.text.len() - part.len()
+        });
+        format!("decode::Span({at}, {})", part.len())
+    }
+
+    fn write(&self, out: &mut String, name: &str) {
+        let _ = writeln!(out, "static {name}_TEXT: &str = {:?};", self.text);
+        self.fields.write(out, &format!("{name}_FIELDS"), "Field");
+        self.constraints.write(out, &format!("{name}_CONSTRAINTS"), "Constraint");
+    }
+}
+
+/// The function from a row's index to its thunk.
+fn translates(out: &mut String, section: &str, rows: usize) {
+    let _ = writeln!(out, "fn {section}_translate(row: usize) -> Translate {{ match row {{");
+    for i in 0..rows {
+        let _ = writeln!(out, "    {i} => {section}_{i},");
+    }
+    let _ = writeln!(out, "    _ => unreachable!(\"there are no more rows\"),\n}} }}");
+}
+
+fn row(out: &mut String, lists: &mut Lists, line: &Line) {
+    let fields = lists.fields.span(sorted(line).into_iter().map(field).collect());
+    let (name, format) = (lists.text(&line.name), lists.text(&line.text));
     let needs: Vec<String> = line.needs.iter().map(|f| format!("crate::features::{}", f.to_uppercase())).collect();
     let needs = if needs.is_empty() { "0".to_owned() } else { needs.join(" | ") };
     let _ = writeln!(
         out,
-        "    decode::Row {{ name: {:?}, section: {section:?}, line: {}, needs: {needs}, pattern: {}, fields: &[{}], format: {:?}, \
-         prints: {section}_prints, translate: {section}_{i}, index: {i} }},",
-        line.name,
+        "    decode::StoredRow {{ name: {name}, line: {}, needs: {needs}, pattern: {}, fields: {fields}, format: {format} }},",
         line.number,
-        pattern(line),
-        fields.join(", "),
-        line.text
+        pattern(lists, line),
     );
 }
 
-fn pattern(line: &Line) -> String {
-    let constraints: Vec<String> = line.constraints.iter().map(|c| constraint(c, &line.fields)).collect();
+fn pattern(lists: &mut Lists, line: &Line) -> String {
+    let constraints = lists.constraints.span(line.constraints.iter().map(|c| constraint(c, &line.fields)).collect());
     let Line { mask, value, should, preferred, .. } = line;
     format!(
-        "decode::Pattern {{ mask: {mask:#x}, value: {value:#x}, should: {should:#x}, preferred: {preferred:#x}, \
-         constraints: &[{}] }}",
-        constraints.join(", ")
+        "decode::StoredPattern {{ mask: {mask:#x}, value: {value:#x}, should: {should:#x}, preferred: {preferred:#x}, \
+         constraints: {constraints} }}"
     )
 }
 
 fn constraint(c: &Condition, fields: &[Named]) -> String {
     let f = |i: &usize| field(&fields[*i]);
     let text = match c {
-        Condition::In(a, set) => format!("In({}, &{set:?})", f(a)),
-        Condition::NotIn(a, set) => format!("NotIn({}, &{set:?})", f(a)),
+        Condition::In(a, set) => format!("In({}, decode::Set::new(&{set:?}))", f(a)),
+        Condition::NotIn(a, set) => format!("NotIn({}, decode::Set::new(&{set:?}))", f(a)),
         Condition::Below(a, n) => format!("Below({}, {n})", f(a)),
         Condition::AtLeast(a, n) => format!("AtLeast({}, {n})", f(a)),
         Condition::Same(a, b) => format!("Same({}, {})", f(a), f(b)),
@@ -223,9 +278,11 @@ fn lookup(out: &mut String, section: &Section, name: &str, index: &Index, lines:
     let _ = writeln!(out, "/// The section `{}`.", section.name);
     let _ = writeln!(
         out,
-        "pub static {name}: decode::Table<Translate> = decode::Table {{ name: {:?}, width: {}, rows: &{name}_ROWS, \
-         holes: &{name}_HOLES, root: {}_root, roots: &{name}_ROOTS, slots: &{name}_SLOTS, candidates: &{name}_CANDIDATES }};\n",
-        section.name, section.width, section.name
+        "pub static {name}: decode::Table<Translate> = decode::Table {{ name: {0:?}, width: {1}, stored: &{name}_ROWS, \
+         holes: &{name}_HOLES, text: {name}_TEXT, fields: &{name}_FIELDS, constraints: &{name}_CONSTRAINTS, \
+         prints: {0}_prints, translate: {0}_translate, made: std::sync::OnceLock::new(), root: {0}_root, \
+         roots: &{name}_ROOTS, slots: &{name}_SLOTS, candidates: &{name}_CANDIDATES }};\n",
+        section.name, section.width
     );
 }
 

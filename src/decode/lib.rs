@@ -39,4 +39,7 @@ mod parse;
 mod table;
 
 pub use emit::generate;
-pub use table::{At, Candidate, Constraint, Field, Pattern, Print, Random, Root, Row, Slot, Table};
+pub use table::{
+    At, Candidate, Constraint, Field, Pattern, Print, Random, Root, Row, Set, Slot, Span, StoredPattern, StoredRow,
+    Table,
+};

@@ -1,13 +1,49 @@
 //! What generated code is made of, and its readers: decode, disassemble, random encodings. Knows no guest: `F` is the
 //! type of the guest's translate functions.
 
+use std::sync::OnceLock;
+
 /// A guest's way to print a field's value.
 pub type Print = fn(&At<'_>, u32) -> String;
 
-/// One encoding: one line of a row file.
+/// A part of one of a table's lists: where it begins, and how long it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub u32, pub u16);
+
+impl Span {
+    fn of<T>(self, list: &[T]) -> &[T] {
+        &list[self.0 as usize..][..usize::from(self.1)]
+    }
+    fn text(self, text: &str) -> &str {
+        &text[self.0 as usize..][..usize::from(self.1)]
+    }
+}
+
+/// A pattern as it is generated; see [`Pattern`].
+#[derive(Debug)]
+pub struct StoredPattern {
+    pub mask: u32,
+    pub value: u32,
+    pub should: u32,
+    pub preferred: u32,
+    pub constraints: Span,
+}
+
+/// A row as it is generated; see [`Row`].
 ///
-/// There are thousands in a program that is a static-pie, and each pointer in them is a relocation at its start, with a page that is no longer
-/// the file's. So a row has few: formats stay text, and fields are without.
+/// There are thousands in a program that is a static-pie, and each pointer in them would be a relocation at its start, with a page that is no longer
+/// the file's. So these are numbers alone, and rows with pointers are made when the first word is decoded: most programs start from stored translations.
+#[derive(Debug)]
+pub struct StoredRow {
+    pub name: Span,
+    pub line: u32,
+    pub needs: u64,
+    pub pattern: StoredPattern,
+    pub fields: Span,
+    pub format: Span,
+}
+
+/// One encoding: one line of a row file.
 #[derive(Debug)]
 pub struct Row<F: 'static> {
     /// The row's name; several rows may share it.
@@ -67,9 +103,9 @@ pub struct Field {
 #[derive(Clone, Copy, Debug)]
 pub enum Constraint {
     /// The field is one of these.
-    In(Field, &'static [u32]),
+    In(Field, Set),
     /// The field is none of these.
-    NotIn(Field, &'static [u32]),
+    NotIn(Field, Set),
     /// The field is below the number.
     Below(Field, u32),
     /// The field is at least the number.
@@ -78,6 +114,36 @@ pub enum Constraint {
     Same(Field, Field),
     /// The two fields differ.
     Differ(Field, Field),
+}
+
+/// The most numbers of a set.
+const SET: usize = 16;
+
+/// Some numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Set {
+    values: [u32; SET],
+    count: usize,
+}
+
+impl Set {
+    /// A set, in generated text.
+    ///
+    /// # Panics
+    /// If there are too many; that is an error of the build.
+    pub const fn new(values: &[u32]) -> Set {
+        let mut s = Set { values: [0; SET], count: values.len() };
+        let mut i = 0;
+        while i < values.len() {
+            s.values[i] = values[i];
+            i += 1;
+        }
+        s
+    }
+
+    fn values(&self) -> &[u32] {
+        &self.values[..self.count]
+    }
 }
 
 /// What a guest's print function may look at besides the field's value.
@@ -152,8 +218,8 @@ impl Constraint {
     /// Whether the word satisfies it.
     pub fn holds(&self, bits: u32) -> bool {
         match *self {
-            Constraint::In(f, set) => set.contains(&f.of(bits)),
-            Constraint::NotIn(f, set) => !set.contains(&f.of(bits)),
+            Constraint::In(f, set) => set.values().contains(&f.of(bits)),
+            Constraint::NotIn(f, set) => !set.values().contains(&f.of(bits)),
             Constraint::Below(f, n) => f.of(bits) < n,
             Constraint::AtLeast(f, n) => f.of(bits) >= n,
             Constraint::Same(f, g) => f.of(bits) == g.of(bits),
@@ -177,9 +243,19 @@ pub struct Table<F: 'static> {
     /// Bits in an instruction word.
     pub width: u32,
     /// The rows, in the file's order.
-    pub rows: &'static [Row<F>],
+    pub stored: &'static [StoredRow],
     /// Patterns that are not allocated though a row's pattern contains them.
-    pub holes: &'static [Pattern],
+    pub holes: &'static [StoredPattern],
+    /// What the spans of rows and patterns are of: names and formats, fields, constraints.
+    pub text: &'static str,
+    pub fields: &'static [Field],
+    pub constraints: &'static [Constraint],
+    /// The guest's print functions, by name.
+    pub prints: fn(&str) -> Print,
+    /// The function that extracts a row's fields and calls the guest's, by the row's index.
+    pub translate: fn(usize) -> F,
+    /// The rows with all that belongs to them, once they have been asked for.
+    pub made: OnceLock<Vec<Row<F>>>,
     /// First level: gathers the root's index bits of a word.
     pub root: fn(u32) -> usize,
     /// What the root's index selects: a bucket.
@@ -222,26 +298,54 @@ pub struct Slot {
 }
 
 impl<F> Table<F> {
+    /// The rows, in the file's order.
+    pub fn rows(&'static self) -> &'static [Row<F>] {
+        loop {
+            if let Some(rows) = self.made.get() {
+                return rows;
+            }
+            // Made before the cell is touched: who dies over it leaves the cell as it was.
+            let rows = self.stored.iter().enumerate().map(|(index, r)| self.row(r, index)).collect();
+            let _ = self.made.set(rows);
+        }
+    }
+
+    fn row(&'static self, r: &StoredRow, index: usize) -> Row<F> {
+        let StoredPattern { mask, value, should, preferred, constraints } = r.pattern;
+        Row {
+            name: r.name.text(self.text),
+            section: self.name,
+            line: r.line,
+            needs: r.needs,
+            pattern: Pattern { mask, value, should, preferred, constraints: constraints.of(self.constraints) },
+            fields: r.fields.of(self.fields),
+            format: r.format.text(self.text),
+            prints: self.prints,
+            translate: (self.translate)(index),
+            index,
+        }
+    }
+
     /// The row that a word decodes to, `None` if it is not allocated. Bits above the section's width must be zero.
-    pub fn decode(&self, bits: u32) -> Option<&'static Row<F>> {
+    pub fn decode(&'static self, bits: u32) -> Option<&'static Row<F>> {
         let root = &self.roots[(self.root)(bits)];
         let gather = |(shift, mask): (u8, u16)| (bits >> shift) as usize & usize::from(mask);
         let index = gather(root.bits[0]) | gather(root.bits[1]) | gather(root.bits[2]);
         let slot = self.slots[root.first as usize + index];
         let list = &self.candidates[slot.first as usize..][..usize::from(slot.len)];
         let matches = |c: &&Candidate| bits & c.mask == c.value && (!c.constrained || self.holds(c, bits));
-        list.iter().find(matches).and_then(|c| self.rows.get(usize::from(c.row)))
+        list.iter().find(matches).and_then(|c| self.rows().get(usize::from(c.row)))
     }
 
     /// Whether the word satisfies the candidate's constraints.
     fn holds(&self, c: &Candidate, bits: u32) -> bool {
         let i = usize::from(c.row);
-        let pattern = self.rows.get(i).map_or_else(|| &self.holes[i - self.rows.len()], |row| &row.pattern);
-        pattern.constraints.iter().all(|c| c.holds(bits))
+        let pattern = self.stored.get(i).map_or_else(|| &self.holes[i - self.stored.len()], |row| &row.pattern);
+        pattern.constraints.of(self.constraints).iter().all(|c| c.holds(bits))
     }
 
     /// The instruction as text; a word that is not allocated as data.
-    pub fn disassemble(&self, bits: u32, pc: u64) -> String {
+    pub fn disassemble(&'static self, bits: u32, pc: u64) -> String {
         match self.decode(bits) {
             Some(row) => row.print(bits, pc),
             None => format!(".inst {bits:#0w$x}", w = self.width as usize / 4 + 2),
@@ -249,7 +353,7 @@ impl<F> Table<F> {
     }
 
     /// A random word that decodes to this row. `None` if none was found, which means that other rows cover it.
-    pub fn random(&self, row: &Row<F>, random: &mut Random) -> Option<u32> {
+    pub fn random(&'static self, row: &Row<F>, random: &mut Random) -> Option<u32> {
         let width = u32::MAX >> (32 - self.width);
         (0..10_000)
             .map(|_| row.pattern.draw(random) & width)
@@ -264,7 +368,7 @@ impl Pattern {
         bits = bits & !self.should | self.preferred;
         for c in self.constraints {
             match *c {
-                Constraint::In(f, set) => bits = f.put(bits, set[random.below(set.len())]),
+                Constraint::In(f, set) => bits = f.put(bits, set.values()[random.below(set.count)]),
                 Constraint::Below(f, n) => bits = f.put(bits, random.below(n as usize) as u32),
                 Constraint::Same(f, g) => bits = f.put(bits, g.of(bits)),
                 _ => {}
@@ -347,36 +451,22 @@ mod tests {
     const S: Field = Field::new("s", &[(6, 1)], 0);
     const N: Field = Field::new("n", &[(0, 6)], 0);
     const M: Field = Field::new("n", &[(2, 4)], 0);
-    static ROWS: [Row<()>; 2] = [
-        Row {
-            name: "narrow",
-            section: "t",
+    static ROWS: [StoredRow; 2] = [
+        StoredRow {
+            name: Span(0, 6),
             line: 2,
             needs: 0,
-            pattern: Pattern { mask: 0xc0, value: 0x40, should: 3, preferred: 1, constraints: &[] },
-            fields: &[M],
-            format: "narrow {n:#}",
-            prints: |_| unreachable!("no print functions"),
-            translate: (),
-            index: 0,
+            pattern: StoredPattern { mask: 0xc0, value: 0x40, should: 3, preferred: 1, constraints: Span(0, 0) },
+            fields: Span(0, 1),
+            format: Span(0, 12),
         },
-        Row {
-            name: "wide",
-            section: "t",
+        StoredRow {
+            name: Span(12, 4),
             line: 3,
             needs: 0,
-            pattern: Pattern {
-                mask: 0x80,
-                value: 0,
-                should: 0,
-                preferred: 0,
-                constraints: &[Constraint::NotIn(N, &[5, 6])],
-            },
-            fields: &[N, S],
-            format: "wide{s?s} {n}",
-            prints: |_| unreachable!("no print functions"),
-            translate: (),
-            index: 1,
+            pattern: StoredPattern { mask: 0x80, value: 0, should: 0, preferred: 0, constraints: Span(0, 1) },
+            fields: Span(1, 2),
+            format: Span(12, 13),
         },
     ];
     const NARROW: Candidate = Candidate { mask: 0xc0, value: 0x40, row: 0, constrained: false };
@@ -385,8 +475,14 @@ mod tests {
     static TABLE: Table<()> = Table {
         name: "t",
         width: 8,
-        rows: &ROWS,
-        holes: &[Pattern { mask: 0xff, value: 0x3f, should: 0, preferred: 0, constraints: &[] }],
+        stored: &ROWS,
+        holes: &[StoredPattern { mask: 0xff, value: 0x3f, should: 0, preferred: 0, constraints: Span(0, 0) }],
+        text: "narrow {n:#}wide{s?s} {n}",
+        fields: &[M, N, S],
+        constraints: &[Constraint::NotIn(N, Set::new(&[5, 6]))],
+        prints: |_| unreachable!("no print functions"),
+        translate: |_| (),
+        made: OnceLock::new(),
         root: |w| w as usize >> 6 & 1,
         roots: &[Root { bits: [(0, 0); 3], first: 0 }, Root { bits: [(0, 0); 3], first: 1 }],
         slots: &[Slot { first: 0, len: 2 }, Slot { first: 2, len: 2 }],
@@ -396,7 +492,7 @@ mod tests {
     #[test]
     fn random_words_decode_to_their_row() {
         let mut random = Random(1);
-        for row in TABLE.rows {
+        for row in TABLE.rows() {
             for _ in 0..100 {
                 let bits = TABLE.random(row, &mut random).unwrap();
                 assert_eq!(TABLE.decode(bits).unwrap().index, row.index);

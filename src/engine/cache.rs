@@ -7,12 +7,13 @@ use crate::hot::BackEdge;
 use crate::save::Recipe;
 use crate::stats::{Clock, Made as Counted, Stage, Stats};
 use crate::store::Store;
-use crate::unit::{Cell, StoredSite};
+use crate::unit::{Cell, Found, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
 use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ pub(crate) struct RegionInfo {
     pub(crate) code: u64,
     pub(crate) code_end: u64,
     pub(crate) faults: Vec<FaultRecord>,
-    homes: Option<Homes>,
+    pub(crate) homes: Option<Homes>,
     /// Link slots that lead here, with what they point to when they do not.
     incoming: Vec<(u64, u64)>,
     pub(crate) live: bool,
@@ -87,6 +88,9 @@ impl RegionInfo {
 }
 
 const PAGE_BITS: u32 = 12;
+
+/// A region that is made from guest bytes further apart is not stored: all between are looked at before it is used.
+const MOST_SPAN: u64 = 4 << PAGE_BITS;
 
 /// Where the instruction at `pc` lies: without the mode bit that a guest may keep in bit 0 (arm's Thumb).
 pub(crate) fn address(pc: u64) -> u64 {
@@ -198,11 +202,11 @@ impl Cache {
         if let Some(&n) = self.table.get(&key) {
             return Some(self.regions[n as usize].code);
         }
-        self.stored(key, source).map(|(code, ..)| code)
+        self.stored(key, source).map(|(found, _)| found.code)
     }
 
-    /// Stored code of a region; the unit and the page of it.
-    fn stored(&mut self, key: Key, source: &dyn CodeSource) -> Option<(u64, usize, usize)> {
+    /// A stored region, and the unit that it is in.
+    pub(crate) fn stored(&mut self, key: Key, source: &dyn CodeSource) -> Option<(Found, usize)> {
         let found = self.store.as_mut()?.find(key, source)?;
         if let Some(s) = self.stats {
             s.made(Counted::Stored, 1);
@@ -269,7 +273,7 @@ impl Cache {
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
         }
-        let recipe = made.read_to.and_then(|end| self.recipe(key, end, &out, code));
+        let recipe = made.read_to.and_then(|end| self.recipe(&made, end, &out, code));
         self.add(key, &made, (at, at + len), out, recipe);
         clock.end(Stage::BackEnd);
         self.count(&made, len);
@@ -287,17 +291,23 @@ impl Cache {
     }
 
     /// What is needed to store the region, if it is of a file.
-    fn recipe(&mut self, key: Key, end: u64, out: &host::Code, source: &dyn CodeSource) -> Option<Box<Recipe>> {
-        let start = address(key.0);
-        let unit = self.store.as_mut()?.unit_of(start, source)?;
+    fn recipe(&mut self, made: &Made, end: u64, out: &host::Code, source: &dyn CodeSource) -> Option<Box<Recipe>> {
+        let start = made.ranges.iter().map(|r| address(r.0)).min()?;
+        let store = self.store.as_mut()?;
+        let unit = store.unit_of(start, source)?;
+        // What is made of pieces may be of several files, or far apart.
+        if end.checked_sub(start)? > MOST_SPAN || store.unit_of(end - 1, source) != Some(unit) {
+            return None;
+        }
         // That there is no more code is not a fact of the bytes.
         let ends = |e: &host::Exit| matches!(e, host::Exit::Trap { trap: ir::Trap::Fetch, .. });
-        let mut bytes = vec![0; end.checked_sub(start)? as usize];
+        let mut bytes = vec![0; (end - start) as usize];
         if out.exits.iter().any(ends) || source.fetch(start, &mut bytes) != bytes.len() {
             return None;
         }
         Some(Box::new(Recipe {
             unit,
+            start,
             end,
             guest: crate::hash::hash(&bytes),
             refs: out.refs.clone(),
@@ -379,7 +389,7 @@ impl Cache {
             region.incoming.push((slot, stub));
             region.code
         } else {
-            let Some((code, unit, page)) = self.stored(key, source) else { return };
+            let Some((Found { code, page, .. }, unit)) = self.stored(key, source) else { return };
             if let Some(store) = &mut self.store {
                 store.units[unit].linked(page, slot, stub);
             }
@@ -396,8 +406,8 @@ impl Cache {
     pub(crate) fn take_over(&mut self, key: Key, source: &dyn CodeSource) {
         let Some(&n) = self.table.get(&key) else { return };
         let Some(store) = &mut self.store else { return };
-        let Some((stored, unit, _)) = store.find(key, source) else { return };
-        let slots = store.units[unit].leading_to(stored);
+        let Some((stored, unit)) = store.find(key, source) else { return };
+        let slots = store.units[unit].leading_to(stored.code);
         let code = self.regions[n as usize].code;
         for &(slot, _) in &slots {
             self.set_slot(slot, code);
@@ -495,8 +505,13 @@ impl Cache {
     }
 
     /// The registers of slots in the code at a host address.
-    pub(crate) fn homes_at(&self, host: u64) -> &Homes {
-        self.region_at(host).and_then(|r| r.homes.as_ref()).unwrap_or(&self.compiler.map.homes)
+    pub(crate) fn homes_at(&self, host: u64) -> Cow<'_, Homes> {
+        let border = &self.compiler.map.homes;
+        match (self.region_at(host), &self.store) {
+            (Some(r), _) => Cow::Borrowed(r.homes.as_ref().unwrap_or(border)),
+            (None, Some(s)) => s.homes_at(host, border.gpr.len()).map_or(Cow::Borrowed(border), Cow::Owned),
+            (None, None) => Cow::Borrowed(border),
+        }
     }
 
     /// The fault records for a host address, if an access that can fault stands there.

@@ -90,7 +90,8 @@ impl Cpu {
         (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
-        this.clear_jumps();
+        // All zero is empty too, but for the entry that addresses 0 and `NOWHERE` have.
+        this.raw.jumps[0] = JumpEntry { pc: NOWHERE, code: engine.thunks().indirect };
         this.reset_shadow();
         let cpu = NonNull::from(this);
         engine.add_cpu(cpu);

@@ -64,13 +64,17 @@ impl Cache {
             return false;
         }
         let leaders = self.leaders(key, code);
-        let before = self.table.get(&key).map_or(0, |&n| self.regions[n as usize].pieces);
+        let before = match self.table.get(&key) {
+            Some(&n) => self.regions[n as usize].pieces,
+            None => self.stored(key, code).map_or(0, |(found, _)| found.pieces),
+        };
         if leaders.len() as u32 <= before {
             return false;
         }
         let mut stitch = Stitch::new(key.0, key.1);
+        let mut read_to = 0;
         for &pc in &leaders {
-            self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
+            read_to = read_to.max(self.front_end((pc, key.1), code, PIECE_INSNS, &leaders));
             stitch.add(&self.builder.region);
         }
         let Some((region, ranges)) = stitch.finish() else { return false };
@@ -80,7 +84,7 @@ impl Cache {
         let state = &self.guest.state;
         let region = ir::opt::optimize(region, state.pairs, state.types, held);
         debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
-        let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: None };
+        let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: Some(read_to) };
         self.publish(key, made, code);
         true
     }

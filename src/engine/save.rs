@@ -4,17 +4,19 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, Header, MAGIC, PAGE, REFS, Record, Region, SITES, StoredSite, THUNKS, View,
-    offsets,
+    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
+    StoredSite, THUNKS, View, offsets,
 };
 use host::{ExitRecord, FaultRecord, Outside, Ref};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a fresh region needs to be stored, beside what the cache keeps of every region.
 #[derive(Debug)]
 pub(crate) struct Recipe {
     pub(crate) unit: usize,
-    /// Guest bytes that were read for it: from its start to here, and their checksum.
+    /// Guest bytes that were read for it, and their checksum.
+    pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) guest: u128,
     pub(crate) refs: Vec<Ref>,
@@ -24,18 +26,22 @@ pub(crate) struct Recipe {
 }
 
 /// A region to be written, stored before or fresh.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Piece<'a> {
     pc: u64,
     mode: u32,
-    /// Of the guest bytes it was made from.
+    /// The guest bytes it was made from.
+    start: u64,
     end: u64,
+    /// Those of a hot one: it takes the place of others of its key that have fewer.
+    pieces: u32,
     code: &'a [u8],
     refs: &'a [Ref],
     exits: &'a [ExitRecord],
     faults: &'a [FaultRecord],
     cells: &'a [Cell],
     sites: &'a [StoredSite],
+    homes: Cow<'a, [StoredHome]>,
 }
 
 /// The pieces of a guest page, in order of (pc, mode); the checksum of its bytes from `start` to `end`.
@@ -96,7 +102,7 @@ impl Cache {
     /// Adds fresh regions to a page; how many.
     fn add_fresh<'a>(&'a self, page: &mut Page<'a>, list: &[usize], base: u64, source: &dyn CodeSource) -> usize {
         let recipes = list.iter().filter_map(|&n| Some((&self.regions[n], self.regions[n].recipe.as_deref()?)));
-        let starts = recipes.clone().map(|(r, _)| address(r.key.0));
+        let starts = recipes.clone().map(|(_, recipe)| recipe.start);
         let ends = recipes.clone().map(|(_, recipe)| recipe.end);
         let (Some(mut start), Some(mut end)) = (starts.min(), ends.max()) else { return 0 };
         if !page.pieces.is_empty() {
@@ -116,25 +122,29 @@ impl Cache {
         let mut added = 0;
         for (r, recipe) in recipes {
             let (pc, mode) = r.key;
-            if page.pieces.contains_key(&r.key) || hash(part(address(pc), recipe.end)) != recipe.guest {
+            let stored = page.pieces.get(&r.key).is_some_and(|p| p.pieces >= r.pieces);
+            if stored || hash(part(recipe.start, recipe.end)) != recipe.guest {
                 continue;
             }
             let piece = Piece {
                 pc,
                 mode,
+                start: recipe.start,
                 end: recipe.end,
+                pieces: r.pieces,
                 code: self.arena.bytes(r.code, r.code_end),
                 refs: &recipe.refs,
                 exits: &recipe.exits,
                 faults: &r.faults,
                 cells: &recipe.cells,
                 sites: &recipe.sites,
+                homes: r.homes.as_ref().map(StoredHome::list).unwrap_or_default().into(),
             };
             page.pieces.insert(r.key, piece);
             added += 1;
         }
         let bounds = |f: fn(&Piece) -> u64| page.pieces.values().map(f);
-        let start_of = bounds(|p| address(p.pc)).min().unwrap_or(start);
+        let start_of = bounds(|p| p.start).min().unwrap_or(start);
         let end_of = bounds(|p| p.end).max().unwrap_or(end);
         page.guest = hash(part(start_of, end_of));
         (page.start, page.end) = (start_of.wrapping_sub(base), end_of.wrapping_sub(base));
@@ -153,13 +163,16 @@ fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
             let piece = Piece {
                 pc: r.pc,
                 mode: r.mode,
+                start: r.start,
                 end: r.end,
+                pieces: r.pieces,
                 code: blob.code(r),
                 refs: blob.refs(r),
                 exits: blob.exits(r),
                 faults: blob.faults(r),
                 cells: blob.cells(r),
                 sites: blob.sites(r),
+                homes: blob.homes(r).into(),
             };
             page.pieces.insert((r.pc, r.mode), piece);
         }
@@ -252,22 +265,33 @@ fn thunk_at(n: usize) -> usize {
 }
 
 /// Appends a page's blob; its counts. `cells_at`: where its first cell is, from the start of the file.
-fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; 6] {
+fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     let blob = out.len();
     let pieces = || page.pieces.values();
-    let parts = |p: &Piece| [1, p.exits.len(), p.faults.len(), p.cells.len(), p.sites.len(), p.refs.len()];
-    let mut counts = [0u32; 6];
+    let parts =
+        |p: &Piece| [1, p.exits.len(), p.faults.len(), p.cells.len(), p.sites.len(), p.refs.len(), p.homes.len()];
+    let mut counts = [0u32; PARTS];
     let mut regions = Vec::with_capacity(page.pieces.len());
     for p in pieces() {
         let own = parts(p).map(|n| n as u32);
         let code_len = p.code.len() as u32;
-        regions.push(Region { pc: p.pc, end: p.end, mode: p.mode, code: 0, code_len, first: counts, counts: own });
-        for n in 0..6 {
+        regions.push(Region {
+            pc: p.pc,
+            start: p.start,
+            end: p.end,
+            mode: p.mode,
+            pieces: p.pieces,
+            code: 0,
+            code_len,
+            first: counts,
+            counts: own,
+        });
+        for n in 0..PARTS {
             counts[n] += own[n];
         }
     }
     let at = offsets(&counts);
-    let mut code_at = at[6];
+    let mut code_at = at[PARTS];
     for r in &mut regions {
         r.code = code_at as u32;
         code_at = (code_at + r.code_len as usize).next_multiple_of(16);
@@ -296,7 +320,9 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; 6] {
     pieces().for_each(|p| put(out, p.sites));
     out.resize(blob + at[REFS], 0);
     pieces().for_each(|p| put(out, p.refs));
-    out.resize(blob + at[6], 0);
+    out.resize(blob + at[HOMES], 0);
+    pieces().for_each(|p| put(out, &p.homes));
+    out.resize(blob + at[PARTS], 0);
     for (p, r) in pieces().zip(&regions) {
         debug_assert_eq!(out.len(), blob + r.code as usize, "code in its place");
         let at = out.len();

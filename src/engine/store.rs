@@ -5,9 +5,10 @@
 
 use crate::folder::Folder;
 use crate::hash::hash;
-use crate::unit::{Header, THUNKS, Unit, View};
+use crate::unit::{Found, Header, THUNKS, Unit, View};
 use crate::{CodeSource, Image, program};
 use host::FaultRecord;
+use host::x86_64::Homes;
 
 /// More units than this are not opened.
 const MOST_UNITS: usize = 512;
@@ -88,11 +89,10 @@ impl Store {
         Some(())
     }
 
-    /// The stored code of a region; the unit and the page of it.
-    pub(crate) fn find(&mut self, (pc, mode): (u64, u32), source: &dyn CodeSource) -> Option<(u64, usize, usize)> {
+    /// A stored region, and the unit that it is in.
+    pub(crate) fn find(&mut self, (pc, mode): (u64, u32), source: &dyn CodeSource) -> Option<(Found, usize)> {
         let unit = self.unit_of(crate::cache::address(pc), source)?;
-        let (code, page) = self.units[unit].find(pc, mode, source)?;
-        Some((code, unit, page))
+        Some((self.units[unit].find(pc, mode, source)?, unit))
     }
 
     /// The unit that a link slot is in.
@@ -123,6 +123,11 @@ impl Store {
             u.close(0, u64::MAX);
         }
         self.attached.clear();
+    }
+
+    /// The homes of the region at the host address, if they are its own.
+    pub(crate) fn homes_at(&self, host: u64, slots: usize) -> Option<Homes> {
+        self.units.iter().find(|u| u.has_code(host)).and_then(|u| u.homes_at(host, slots))
     }
 
     pub(crate) fn faults_at(&self, host: u64) -> &[FaultRecord] {

@@ -5,7 +5,7 @@
 //! file, mapped to be read and run, shared by all processes:
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
-//!     blob...     of a page: its regions, exits, faults, cells, sites, references, and the code
+//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, and the code
 //! ```
 //!
 //! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
@@ -14,12 +14,14 @@
 
 use crate::hash::hash;
 use crate::{CodeSource, Image};
+use host::x86_64::Homes;
+use host::x86_64::asm::{Reg, Xmm};
 use host::{ExitRecord, FaultRecord, Ref, Site};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u1";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u2";
 /// Thunks that code refers to: the first cells are their addresses.
 pub(crate) const THUNKS: usize = 5;
 /// More guest bytes than the regions of a page can be made from.
@@ -35,6 +37,7 @@ impl Record for StoredSite {}
 impl Record for ExitRecord {}
 impl Record for FaultRecord {}
 impl Record for Ref {}
+impl Record for StoredHome {}
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +70,7 @@ pub(crate) struct Entry {
     pub(crate) check: u128,
     pub(crate) blob_len: u32,
     pub(crate) first_cell: u32,
-    pub(crate) counts: [u32; 6],
+    pub(crate) counts: [u32; PARTS],
 }
 
 /// What a blob consists of, in its order; the numbers of [`Entry::counts`].
@@ -77,19 +80,22 @@ pub(crate) const FAULTS: usize = 2;
 pub(crate) const CELLS: usize = 3;
 pub(crate) const SITES: usize = 4;
 pub(crate) const REFS: usize = 5;
-pub(crate) const SIZES: [usize; 6] = [
+pub(crate) const HOMES: usize = 6;
+pub(crate) const PARTS: usize = 7;
+pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Region>(),
     size_of::<ExitRecord>(),
     size_of::<FaultRecord>(),
     size_of::<Cell>(),
     size_of::<StoredSite>(),
     size_of::<Ref>(),
+    size_of::<StoredHome>(),
 ];
 
 /// Where the parts of a blob begin, and the code after them.
-pub(crate) fn offsets(counts: &[u32; 6]) -> [usize; 7] {
-    let mut at = [0; 7];
-    for n in 0..6 {
+pub(crate) fn offsets(counts: &[u32; PARTS]) -> [usize; PARTS + 1] {
+    let mut at = [0; PARTS + 1];
+    for n in 0..PARTS {
         at[n + 1] = (at[n] + SIZES[n] * counts[n] as usize).next_multiple_of(16);
     }
     at
@@ -100,15 +106,18 @@ pub(crate) fn offsets(counts: &[u32; 6]) -> [usize; 7] {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
     pub(crate) pc: u64,
-    /// Of the guest bytes it was made from.
+    /// The guest bytes it was made from.
+    pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) mode: u32,
+    /// Those of a hot one; else 0.
+    pub(crate) pieces: u32,
     /// Code, from the blob's start.
     pub(crate) code: u32,
     pub(crate) code_len: u32,
-    pub(crate) first: [u32; 6],
+    pub(crate) first: [u32; PARTS],
     /// Numbers of its parts; cells are those of links, cells of sites follow them.
-    pub(crate) counts: [u32; 6],
+    pub(crate) counts: [u32; PARTS],
 }
 
 /// A link.
@@ -152,6 +161,38 @@ impl StoredSite {
     }
 }
 
+/// The home of a slot, in a region that has its own.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredHome {
+    slot: u16,
+    vector: bool,
+    register: u8,
+}
+
+impl StoredHome {
+    /// All that there are.
+    pub(crate) fn list(homes: &Homes) -> Vec<StoredHome> {
+        let general = homes.gpr.iter().map(|r| r.map(|r| (false, r.0)));
+        let vectors = homes.xmm.iter().map(|x| x.map(|x| (true, x.0)));
+        let all = general.enumerate().chain(vectors.enumerate());
+        all.filter_map(|(slot, home)| home.map(|(vector, register)| StoredHome { slot: slot as u16, vector, register }))
+            .collect()
+    }
+
+    /// The map of so many slots that a list came from.
+    fn restore(list: &[StoredHome], slots: usize) -> Homes {
+        let mut homes = Homes { gpr: vec![None; slots], xmm: vec![None; slots] };
+        for h in list {
+            match h.vector {
+                false => homes.gpr[usize::from(h.slot)] = Some(Reg(h.register)),
+                true => homes.xmm[usize::from(h.slot)] = Some(Xmm(h.register)),
+            }
+        }
+        homes
+    }
+}
+
 /// Bytes of a unit's file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a>(&'a [u8]);
@@ -161,7 +202,7 @@ pub(crate) struct View<'a>(&'a [u8]);
 pub(crate) struct Blob<'a> {
     pub(crate) entry: &'a Entry,
     bytes: &'a [u8],
-    at: [usize; 7],
+    at: [usize; PARTS + 1],
 }
 
 /// `n` records at an offset, if they are there.
@@ -201,7 +242,7 @@ impl<'a> View<'a> {
         let start = usize::try_from(entry.blob).ok()?;
         let bytes = self.0.get(start..start.checked_add(entry.blob_len as usize)?)?;
         let at = offsets(&entry.counts);
-        (at[6] <= bytes.len()).then_some(Blob { entry, bytes, at })
+        (at[PARTS] <= bytes.len()).then_some(Blob { entry, bytes, at })
     }
 
     /// A page's blob, if it is whole.
@@ -236,6 +277,9 @@ impl<'a> Blob<'a> {
     pub(crate) fn refs(&self, r: &Region) -> &'a [Ref] {
         self.of(REFS, r)
     }
+    pub(crate) fn homes(&self, r: &Region) -> &'a [StoredHome] {
+        self.of(HOMES, r)
+    }
     pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
         &self.bytes[r.code as usize..][..r.code_len as usize]
     }
@@ -255,6 +299,14 @@ enum State {
     /// Not for the guest's bytes as they are.
     Other,
     Damaged,
+}
+
+/// A stored region: its code, the page of the unit that it is in, and its pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) code: u64,
+    pub(crate) page: usize,
+    pub(crate) pieces: u32,
 }
 
 /// A unit in use, with its file if there is one yet.
@@ -315,8 +367,8 @@ impl Unit {
         Some((view, n))
     }
 
-    /// The code of a region, and the page it is in.
-    pub(crate) fn find(&mut self, pc: u64, mode: u32, source: &dyn CodeSource) -> Option<(u64, usize)> {
+    /// A region.
+    pub(crate) fn find(&mut self, pc: u64, mode: u32, source: &dyn CodeSource) -> Option<Found> {
         let (view, n) = self.entry_of(crate::cache::address(pc))?;
         let entry = &view.entries()[n];
         if self.states[n] == State::Closed {
@@ -328,7 +380,8 @@ impl Unit {
         let blob = view.blob(entry)?;
         let regions = blob.regions();
         let at = regions.binary_search_by_key(&(pc, mode), |r| (r.pc, r.mode)).ok()?;
-        Some((self.file + entry.blob + u64::from(regions[at].code), n))
+        let r = &regions[at];
+        Some(Found { code: self.file + entry.blob + u64::from(r.code), page: n, pieces: r.pieces })
     }
 
     /// Checks a page and fills in its cells.
@@ -338,10 +391,9 @@ impl Unit {
         if len > MOST_BYTES {
             return State::Damaged;
         }
-        let mut bytes = [0; MOST_BYTES as usize];
-        let bytes = &mut bytes[..len as usize];
+        let mut bytes = vec![0; len as usize];
         let base = self.image.base;
-        if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
+        if source.fetch(base.wrapping_add(entry.start), &mut bytes) != bytes.len() || hash(&bytes) != entry.guest {
             return State::Other;
         }
         let at = self.file + entry.blob;
@@ -432,7 +484,8 @@ impl Unit {
         (self.file..self.file + self.len()).contains(&at)
     }
 
-    pub(crate) fn faults_at(&self, host: u64) -> Option<&[FaultRecord]> {
+    /// The region whose code is at the host address, the blob it is in, and how far in the code that is.
+    fn region_at(&self, host: u64) -> Option<(Blob<'static>, &'static Region, u32)> {
         let at = host - self.file;
         let entries = self.view?.entries();
         let entry = &entries[entries.partition_point(|e| e.blob <= at).checked_sub(1)?];
@@ -440,7 +493,18 @@ impl Unit {
         let at = at - entry.blob;
         let regions = blob.regions();
         let r = &regions[regions.partition_point(|r| u64::from(r.code) <= at).checked_sub(1)?];
-        let at = (at - u64::from(r.code)) as u32;
+        Some((blob, r, (at - u64::from(r.code)) as u32))
+    }
+
+    pub(crate) fn faults_at(&self, host: u64) -> Option<&[FaultRecord]> {
+        let (blob, r, at) = self.region_at(host)?;
         Some(crate::cache::faults_at(blob.faults(r), at))
+    }
+
+    /// The homes of the region at the host address, if they are its own.
+    pub(crate) fn homes_at(&self, host: u64, slots: usize) -> Option<Homes> {
+        let (blob, r, _) = self.region_at(host)?;
+        let list = blob.homes(r);
+        (!list.is_empty()).then(|| StoredHome::restore(list, slots))
     }
 }

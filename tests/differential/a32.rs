@@ -58,7 +58,7 @@ fn entries() -> &'static [Entry] {
     static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
     ENTRIES.get_or_init(|| {
         let of = |(section, form, table): (_, _, &'static Table<Translate>)| {
-            table.rows.iter().map(move |row| Entry { section, form, table, row, index: 0 })
+            table.rows().iter().map(move |row| Entry { section, form, table, row, index: 0 })
         };
         let all = sections().into_iter().flat_map(of).enumerate();
         all.map(|(index, e)| Entry { index, ..e }).collect()

@@ -32,9 +32,9 @@ const WRITTEN: [&str; 4] = ["d", "t", "u", "s"];
 fn groups() -> &'static [Vec<usize>; 5] {
     static GROUPS: OnceLock<[Vec<usize>; 5]> = OnceLock::new();
     GROUPS.get_or_init(|| {
-        let first_simd = A64.rows.iter().position(|r| r.name == "fmov_reg").unwrap_or(A64.rows.len());
+        let first_simd = A64.rows().iter().position(|r| r.name == "fmov_reg").unwrap_or(A64.rows().len());
         let mut groups = [const { vec![] }; 5];
-        for row in A64.rows {
+        for row in A64.rows() {
             if is_control(row) || signed::is_signed(row) || known::cpu("a64", row.name).is_some() {
                 continue;
             }
@@ -328,7 +328,7 @@ fn connect(row: &Row, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
 fn skip(left: usize, random: &mut Random) -> (u32, usize, usize) {
     let names = ["b_cond", "cbz", "cbnz", "tbz", "tbnz", "b_cond", "b_cond", "b"];
     let name = names[random.below(names.len())];
-    let row = A64.rows.iter().find(|r| r.name == name).expect("a branch");
+    let row = A64.rows().iter().find(|r| r.name == name).expect("a branch");
     let mut word = A64.random(row, random).expect("a branch");
     let skipped = random.below(left + 1);
     put(row, &mut word, "i", 1 + skipped as u32);
@@ -365,7 +365,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
             continue;
         }
         let group = &groups()[mix[random.below(10)]];
-        let row = &A64.rows[group[random.below(group.len())]];
+        let row = &A64.rows()[group[random.below(group.len())]];
         let Some(mut word) = draw(row, random) else { continue };
         prepare(row, &mut word, slot + 4 + 4 * words.len() as u64, &mut record, random);
         if !connect(row, &mut word, &reserved, &recent, random) || known::encoding("a64", row.name, word).is_some() {
@@ -415,12 +415,12 @@ impl Isa for A64Isa {
         LAYOUT.get_or_init(Layout::aarch64)
     }
     fn rows(&self) -> Vec<RowName> {
-        A64.rows.iter().map(|r| RowName { section: r.section, name: r.name, line: r.line }).collect()
+        A64.rows().iter().map(|r| RowName { section: r.section, name: r.name, line: r.line }).collect()
     }
     fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case> {
         let slot = CODE + SLOT * index as u64;
         match row {
-            Some(row) => single(&A64.rows[row], slot, random),
+            Some(row) => single(&A64.rows()[row], slot, random),
             None => sequence(slot, random),
         }
     }

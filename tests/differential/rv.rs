@@ -36,7 +36,7 @@ const CSRS: usize = 3;
 fn rows() -> &'static [(&'static Rows, &'static Row)] {
     static ROWS: OnceLock<Vec<(&Rows, &Row)>> = OnceLock::new();
     ROWS.get_or_init(|| {
-        let all = TABLES.iter().flat_map(|table| table.rows.iter().map(move |row| (*table, row)));
+        let all = TABLES.iter().flat_map(|table| table.rows().iter().map(move |row| (*table, row)));
         all.filter(|(_, row)| !known::left_out(row.name)).collect()
     })
 }
@@ -401,7 +401,7 @@ fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
     // ADDI n, n, -1; BNE n, x0.
     words.push(0xfff0_0013 | n << 15 | n << 7);
     let back = distance("bne", -4 * words.len() as i64);
-    let row = RV.rows.iter().find(|r| r.name == "bne").expect("BNE");
+    let row = RV.rows().iter().find(|r| r.name == "bne").expect("BNE");
     let mut word = 0x1063 | n << 15;
     put(&RV, row, &mut word, "i", back);
     words.push(word);

@@ -127,7 +127,7 @@ impl Set for A64Set {
 
     fn cases(&self, wanted: &dyn Fn(&str) -> bool, per_row: usize, random: &mut Random) -> Vec<Case> {
         let mut cases = vec![];
-        for row in A64.rows.iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
+        for row in A64.rows().iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
             let encodings = (0..).map_while(|_| A64.random(row, random)).take(50 * per_row).collect::<Vec<u32>>();
             for word in encodings.into_iter().filter(|&w| is_predictable(row, w)).take(per_row) {
                 let before = random_state(row, word, random);

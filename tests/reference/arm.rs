@@ -199,7 +199,7 @@ impl Set for ArmSet {
             if self.thumb { &[&T16, &T32, &CP, &NEON] } else { &[&A32, &CP, &NEON] };
         let mut cases = vec![];
         for table in tables {
-            for row in table.rows.iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
+            for row in table.rows().iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
                 let before = cases.len();
                 let candidates = (0..60 * per_row).map_while(|_| table.random(row, random)).collect::<Vec<u32>>();
                 let usable = candidates.into_iter().filter(|&w| is_predictable(row, w));

@@ -134,7 +134,7 @@ impl Set for RiscvSet {
         let tables = [("rv", &RV, 4), ("rv64", &RV64, 4), ("rvc", &RVC, 2), ("rvc64", &RVC64, 2)];
         let mut cases = vec![];
         for (name, table, size) in tables {
-            for row in table.rows.iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
+            for row in table.rows().iter().filter(|row| wanted(row.name) && !LEFT_OUT.contains(&row.name)) {
                 cases.extend(row_cases(name, table, row, size, per_row, random));
             }
         }

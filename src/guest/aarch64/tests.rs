@@ -47,7 +47,7 @@ fn region(cpu: &arch::Cpu, words: &[u32], mode: u32) -> Region {
 #[test]
 fn each_row_has_random_encodings_that_translate() {
     let mut random = Random(1);
-    for row in A64.rows {
+    for row in A64.rows() {
         for _ in 0..20 {
             let word = A64.random(row, &mut random).unwrap_or_else(|| panic!("line {}: {}", row.line, row.name));
             let region = translate(&[word], 0);
@@ -60,7 +60,7 @@ fn each_row_has_random_encodings_that_translate() {
 #[test]
 fn state_is_set_after_all_that_can_fault() {
     let mut random = Random(2);
-    for row in A64.rows {
+    for row in A64.rows() {
         for _ in 0..20 {
             let Some(word) = A64.random(row, &mut random) else { continue };
             let region = translate(&[word], 0);

@@ -60,7 +60,7 @@ fn code_of(table: &str, word: u32, thumb: bool) -> (u64, Vec<u8>) {
 fn for_each_row(seed: u64, mut f: impl FnMut(u64, &[u8], &str)) {
     let mut random = Random(seed);
     for table in [&A32, &T16, &T32, &CP, &NEON] {
-        for row in table.rows {
+        for row in table.rows() {
             for i in 0..20 {
                 let word = random_word(table, row, &mut random);
                 let (pc, code) = code_of(table.name, word, i % 2 == 1);

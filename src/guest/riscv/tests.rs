@@ -52,7 +52,7 @@ const TABLES: [(&Guest, &Rows, usize); 8] = [
 fn each_row(seed: u64, f: impl Fn(&str, &Region)) {
     let mut random = Random(seed);
     for (guest, table, size) in TABLES {
-        for row in table.rows {
+        for row in table.rows() {
             for _ in 0..20 {
                 let word = table.random(row, &mut random).unwrap_or_else(|| panic!("line {}: {}", row.line, row.name));
                 f(&row.print(word, 0x1000), &translate(guest, &word.to_le_bytes()[..size], 1));

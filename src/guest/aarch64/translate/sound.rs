@@ -46,7 +46,7 @@ fn sound(region: &Region, random: &mut Random) -> Result<(), String> {
 fn each_row() {
     let mut random = Random(3);
     let mut broken = BTreeMap::new();
-    for row in A64.rows {
+    for row in A64.rows() {
         for round in 0..100 {
             let Some(word) = A64.random(row, &mut random) else { continue };
             let mode = if round < 50 { 0 } else { random.next() as u32 & FPCR_BITS };
@@ -64,7 +64,7 @@ fn runs_of_rows() {
     let mut random = Random(4);
     for _ in 0..2000 {
         let words: Vec<u32> =
-            (0..12).filter_map(|_| A64.random(&A64.rows[random.below(A64.rows.len())], &mut random)).collect();
+            (0..12).filter_map(|_| A64.random(&A64.rows()[random.below(A64.rows().len())], &mut random)).collect();
         let mode = random.next() as u32 & FPCR_BITS;
         if let Err(e) = sound(&translate(&words, mode), &mut random) {
             panic!("{words:x?}: {e}");
