@@ -164,6 +164,17 @@ impl Folder {
         crate::hash::hash(&bytes) as u64
     }
 
+    /// Whether a note is there: a file that holds its key.
+    pub fn has_note(&self, key: u128) -> bool {
+        let bytes = self.same().and_then(|dir| read(&Fd::open(&dir, &name(key), READ)?, self.owner));
+        bytes.is_some_and(|b| b.as_slice() == key.to_le_bytes())
+    }
+
+    /// Makes a note.
+    pub fn note(&self, key: u128) {
+        self.replace(key, |_| Some(key.to_le_bytes().to_vec()));
+    }
+
     /// Maps a file to be read and run, with `before(its first bytes)` bytes of private memory ahead of it.
     pub(crate) fn map(&self, key: u128, before: impl Fn(&[u8]) -> Option<usize>) -> Option<Mapped> {
         let fd = Fd::open(&self.same()?, &name(key), READ)?;

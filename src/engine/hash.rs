@@ -31,7 +31,7 @@ fn block(lanes: &mut [u64; 4], bytes: &[u8; 64]) {
 }
 
 /// The checksum of some bytes.
-pub(crate) fn hash(bytes: &[u8]) -> u128 {
+pub fn hash(bytes: &[u8]) -> u128 {
     let mut lanes = [KEYS[0], KEYS[1], KEYS[2], KEYS[3]];
     let (blocks, rest) = bytes.as_chunks::<64>();
     for b in blocks {

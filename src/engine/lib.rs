@@ -22,6 +22,7 @@ mod unit;
 
 pub use cpu::Cpu;
 pub use folder::{Folder, Stored};
+pub use hash::hash;
 pub use host::x86_64::Features;
 pub use run::Engine;
 pub use stats::Report;
@@ -75,7 +76,7 @@ pub struct Origin {
 
 /// The key of a file, from its first bytes (with ELF header, program headers, and mostly the build note) and its length.
 pub fn image_key(head: &[u8], len: u64) -> u128 {
-    hash::hash(&[head, &len.to_le_bytes()].concat())
+    hash(&[head, &len.to_le_bytes()].concat())
 }
 
 /// Where guest code is read from.

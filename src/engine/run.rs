@@ -396,6 +396,14 @@ impl Engine {
         self.cache.lock().save(self.code);
     }
 
+    /// Makes every thread that runs guest code come out of [`Engine::run`].
+    pub fn interrupt_all(&self) {
+        for c in self.cpus.lock().iter() {
+            // SAFETY: an atomic field of a live Cpu.
+            unsafe { &*c.0.as_ptr() }.interrupt();
+        }
+    }
+
     /// Drops all code.
     pub fn reset(&self) {
         self.drop_all();

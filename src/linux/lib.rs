@@ -31,6 +31,7 @@ pub mod perf;
 pub mod proc;
 pub mod process;
 pub mod random;
+pub mod rseq;
 pub mod seccomp;
 pub mod siginfo;
 pub mod signal;

@@ -89,6 +89,28 @@ pub fn write(addr: u64, bytes: &[u8]) -> Result<(), Errno> {
     if left == 0 { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
+/// Whether a word stands at some multiple of two in [start, end), as far as there is memory.
+pub fn has_word(start: u64, end: u64, word: u32) -> bool {
+    const PIECE: usize = 16 << 10;
+    let mut buf = vec![0; PIECE + 2];
+    let mut at = start;
+    while at < end {
+        let len = buf.len().min((end - at) as usize);
+        let n = read_some(at, &mut buf[..len]);
+        let words = |from: usize| buf[from.min(n)..n].as_chunks::<4>().0;
+        // No early end, so that it is done in vectors.
+        let found = |from| words(from).iter().fold(false, |any, w| any | (u32::from_le_bytes(*w) == word));
+        if found(0) || found(2) {
+            return true;
+        }
+        if n < len {
+            return false;
+        }
+        at += PIECE as u64;
+    }
+    false
+}
+
 pub fn read_u8(addr: u64) -> Result<u8, Errno> {
     let mut b = [0];
     read(addr, &mut b)?;

@@ -9,7 +9,7 @@ use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
 use crate::perf::Perf;
-use crate::stored::{self, Images};
+use crate::stored::{self, Images, Note};
 use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -426,6 +426,27 @@ impl Mm {
             (Some(images), None) if hint == 0 && reserves => images.reservation(r.len).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether this word stands in files' code in [start, end), at a multiple of two. That it does not in an image is noted beside its translations.
+    pub fn code_has(&self, start: u64, end: u64, word: u32) -> bool {
+        let areas: Vec<_> = {
+            let s = self.state.lock();
+            s.map.within(start, end).map(|(at, a)| (at, a.clone())).filter(|(_, a)| a.prot & PROT_EXEC != 0).collect()
+        };
+        areas.into_iter().any(|(at, area)| {
+            let Backing::Object(object) = &area.backing else { return false };
+            let whole = start <= at && area.end <= end;
+            let note = self.images.filter(|_| whole).and_then(|images| images.note(object, area.offset, word));
+            if note.as_ref().is_some_and(Note::is_there) {
+                return false;
+            }
+            let found = memory::has_word(at.max(start), area.end.min(end), word);
+            if let Some(note) = note.filter(|_| !found) {
+                note.make();
+            }
+            found
+        })
     }
 
     /// What a range of the map shows to the engine.

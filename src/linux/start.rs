@@ -12,6 +12,7 @@ use crate::options::{Log, Options};
 use crate::perf::Perf;
 use crate::process::{Image, Process};
 use crate::random::Random;
+use crate::rseq;
 use crate::seccomp;
 use crate::signal;
 use crate::stack::{self, Contents};
@@ -208,6 +209,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let images = folder.map(|f| Images::new(f, guest.abi.task_size));
     let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, images, sink, perf)));
     let mut random = Random::new(plan.options.seed);
+    rseq::leave_libc();
     let actions = signal::inherit();
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
     let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
@@ -525,5 +527,8 @@ fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -
     if hwcap[2] != 0 {
         auxv.push((stack::AT_HWCAP3, hwcap[2]));
     }
+    // The host's kernel writes the guest's area.
+    let rseq = [stack::AT_RSEQ_FEATURE_SIZE, stack::AT_RSEQ_ALIGN];
+    auxv.extend(rseq.into_iter().filter_map(|kind| Some((kind, auxval(kind)?))));
     auxv
 }

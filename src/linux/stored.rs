@@ -6,7 +6,7 @@
 //! which they are known.
 
 use crate::host;
-use crate::map::PAGE;
+use crate::map::{Object, PAGE};
 use crate::options::Options;
 use crate::task::Task;
 use engine::Folder;
@@ -65,6 +65,31 @@ impl Images {
     pub fn has(self, addr: u64) -> bool {
         let small = usize::from(self.small);
         [LIBRARIES[small], PROGRAMS[small]].iter().any(|w| (w.start..w.start + w.pages * PAGE).contains(&addr))
+    }
+}
+
+/// A remark beside the translations that a piece of an image lacks a word.
+#[derive(Debug)]
+pub struct Note {
+    folder: &'static Folder,
+    key: u128,
+}
+
+impl Images {
+    /// For code of an object from an offset on, if it is an image with a key.
+    pub fn note(self, object: &Object, offset: u64, word: u32) -> Option<Note> {
+        let [dev, inode] = [object.dev, object.inode].map(u128::from);
+        let parts = [object.key?, dev, inode, offset.into(), word.into()];
+        Some(Note { folder: self.folder, key: engine::hash(&parts.map(u128::to_le_bytes).concat()) })
+    }
+}
+
+impl Note {
+    pub fn is_there(&self) -> bool {
+        self.folder.has_note(self.key)
+    }
+    pub fn make(&self) {
+        self.folder.note(self.key);
     }
 }
 

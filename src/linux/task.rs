@@ -36,6 +36,8 @@ pub struct Task {
     pub(crate) clear_handlers: bool,
     /// What an execve in progress has allocated: a vfork child cannot free it, its parent does.
     pub(crate) exec: Option<crate::exec::Buffers>,
+    /// What rseq(2) has registered.
+    pub(crate) rseq: Option<crate::rseq::Area>,
     /// What seccomp(2) has set.
     pub(crate) seat: &'static Seat,
     /// A vfork child in its parent's memory: the parent frees what hangs on this.
@@ -95,6 +97,7 @@ impl Task {
     pub(crate) fn run(&mut self) -> ! {
         loop {
             self.deliver_signals();
+            self.mind_sequences();
             // SAFETY: as in `cpu_mut`; the engine is another object.
             let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
             match exit {

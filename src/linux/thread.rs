@@ -75,6 +75,7 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            rseq: None,
             seat: Seat::first(filter),
             vforked: false,
         }))
@@ -103,6 +104,8 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            // The kernel too forgets it in a child with the same memory.
+            rseq: None,
             seat: self.seat.inherit(args.flags & libc::CLONE_THREAD as u64 == 0),
             vforked: vfork,
         });

@@ -3,6 +3,7 @@
 use crate::call;
 use crate::host::{Errno, Res};
 use crate::mm::Request;
+use crate::rseq;
 use crate::sys::rings;
 use crate::task::Task;
 
@@ -11,6 +12,9 @@ pub fn mmap(t: &mut Task, addr: u64, len: u64, prot: u32, flags: u32, fd: i32, o
     let at = t.process.mm.mmap(Some(&t.process.engine), &request)?;
     if request.fd >= 0 && request.flags & libc::MAP_ANONYMOUS == 0 {
         rings::mapped(request.fd, offset, at);
+        if prot & libc::PROT_EXEC as u32 != 0 {
+            rseq::mapped(t, at, at.saturating_add(len));
+        }
     }
     Ok(at)
 }
@@ -24,7 +28,11 @@ pub fn mremap(t: &mut Task, addr: u64, old_len: u64, new_len: u64, flags: u32, n
 }
 
 pub fn mprotect(t: &mut Task, addr: u64, len: u64, prot: u32) -> Res {
-    t.process.mm.mprotect(&t.process.engine, addr, len, prot)
+    let done = t.process.mm.mprotect(&t.process.engine, addr, len, prot);
+    if prot & libc::PROT_EXEC as u32 != 0 {
+        rseq::mapped(t, addr, addr.saturating_add(len));
+    }
+    done
 }
 
 pub fn brk(t: &mut Task, addr: u64) -> Res {

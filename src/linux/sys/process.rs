@@ -30,7 +30,7 @@ syscalls! { |t|
     sys_ptrace(request: Long, pid: Pid, addr: Addr, data: Addr) -> Long = enosys("debugging of guests by guests comes later");
     sys_seccomp(operation: UInt, flags: UInt, args: Addr) -> Int { crate::seccomp::seccomp(t, operation, flags, args) }
     sys_restart_syscall() -> Int { Err(Errno::EINTR) }
-    sys_rseq(area: Addr, len: UInt, flags: Int, signature: UInt) -> Zero = enosys("the kernel would look for the host's instruction pointer in a guest's sequence");
+    sys_rseq(area: Addr, len: UInt, flags: UInt, signature: UInt) -> Zero { crate::rseq::rseq(t, area, len, flags, signature) }
     sys_personality(persona: UInt) -> Int { process::personality(t, persona) }
 
     sys_riscv_hwprobe(pairs: Addr, count: Size, size: Size, cpus: Addr, flags: UInt) -> Zero { process::hwprobe(t, pairs, count, [size, cpus], flags) }
