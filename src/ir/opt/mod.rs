@@ -1,6 +1,7 @@
 //! Passes over regions that are worth more time: those of hot code.
 
 mod align;
+mod forward;
 mod join;
 mod merge;
 mod peel;
@@ -9,6 +10,7 @@ mod stitch;
 
 pub use align::align;
 pub(crate) use align::origin;
+pub use forward::forward;
 pub use join::{Pair, join};
 pub use merge::merge;
 pub use peel::{frequencies, peel};
@@ -27,5 +29,5 @@ pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn
     let mut region = specialize(&region, held, types).unwrap_or(region);
     peel(&mut region);
     align(&mut region, types.len());
-    region
+    forward(&region, types).unwrap_or(region)
 }
