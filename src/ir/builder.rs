@@ -138,6 +138,11 @@ impl Builder {
             Op::VFromScalar(v) => self.v_from_scalar(v),
             Op::V2(op, lane, a, b) => self.v2_once(op, lane, a, b),
             Op::Cond(cc, flags) => self.cond(cc, flags),
+            Op::Call(helper, _) => {
+                let v = self.push(op, ty);
+                self.touched(helper);
+                v
+            }
             op => self.pure(op, ty),
         }
     }
@@ -538,11 +543,16 @@ impl Builder {
         let mut a = [Val::NONE; 4];
         a[..args.len()].copy_from_slice(args);
         let v = self.push(Op::Call(helper, a), ty);
+        self.touched(helper);
+        v
+    }
+
+    /// What a helper writes is not known any more.
+    fn touched(&mut self, helper: &Helper) {
         match helper.touches {
             Touches::Nothing | Touches::Reads(_) => {}
             Touches::Writes(slots) => slots.iter().for_each(|s| self.known[s.0 as usize] = Val::NONE),
             Touches::All => self.known.fill(Val::NONE),
         }
-        v
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
             None => match *r.op(a) {
                 Op::Zext(inner) | Op::Sext(inner) if r.ty(inner) == ty => Folded::Val(inner),
                 Op::Zext(inner) | Op::Trunc(inner) if r.ty(inner).bits() > ty.bits() => Folded::Op(Op::Trunc(inner)),
+                Op::Bin(Bin::Or, x, y) if possible(r, y, 4) & ty.mask() == 0 => Folded::Op(Op::Trunc(x)),
                 _ => Folded::No,
             },
         },
@@ -195,6 +196,11 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
     match (bin, c) {
         (Bin::Add | Bin::Sub | Bin::Or | Bin::Xor | Bin::AndNot, 0) => Folded::Val(a),
         (Bin::Shl | Bin::Shr | Bin::Sar | Bin::Rotr, c) if c & (ty.bits() as u64 - 1) == 0 => Folded::Val(a),
+        (Bin::Shr, n) if n < u64::from(ty.bits()) => match *r.op(a) {
+            Op::Bin(Bin::Or, x, y) if possible(r, x, 4) >> n == 0 => Folded::Op(Op::Bin(Bin::Shr, y, b)),
+            Op::Bin(Bin::Shl, x, m) if r.const_of(m) == Some(n) && possible(r, x, 4) <= all >> n => Folded::Val(x),
+            _ => Folded::No,
+        },
         (Bin::And | Bin::Mul, 0) => Folded::Const(0),
         (Bin::Mul, 1) => Folded::Val(a),
         (Bin::And, c) if c == all => Folded::Val(a),

@@ -6,7 +6,7 @@
 #include <ucontext.h>
 
 static sigjmp_buf back;
-static unsigned long flags, base, count;
+static unsigned long flags, base, count, ge;
 static uint64_t vector[2];
 
 static void on_fault(int sig, siginfo_t *info, void *context) {
@@ -18,7 +18,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 	flags = u->uc_mcontext.pstate >> 28 & 15, base = u->uc_mcontext.regs[0], count = u->uc_mcontext.regs[2];
 #elif defined __arm__
 	memcpy(vector, (char *)u->uc_regspace + 8 + 8 * 16, 16);
-	flags = u->uc_mcontext.arm_cpsr >> 28, base = u->uc_mcontext.arm_r0, count = u->uc_mcontext.arm_r2;
+	flags = u->uc_mcontext.arm_cpsr >> 28, ge = u->uc_mcontext.arm_cpsr >> 16 & 15, base = u->uc_mcontext.arm_r0, count = u->uc_mcontext.arm_r2;
 #elif defined __riscv
 	base = u->uc_mcontext.__gregs[10], count = u->uc_mcontext.__gregs[12];
 #else
@@ -176,12 +176,79 @@ static void no_bits(char *at) {
 #define IS(f, b, c) ((void)(f), (void)(b), (void)(c), 1)
 #endif
 
+#ifdef __arm__
+#define CARRIES(bits, f, b, c) (ge == (bits) && IS(f, b, c))
+#else
+#define CARRIES(bits, f, b, c) ((void)(bits), (void)(f), (void)(b), (void)(c), 1)
+#endif
+
 /* Loops that there are for Arm's processors alone. */
 #if defined __aarch64__ || defined __arm__
 #define ARMS IS
 #else
 #define ARMS(f, b, c) ((void)(f), (void)(b), (void)(c), 1)
 #endif
+
+// Words under a mask that the loop does not change, by operations that a mask of zeros or ones makes shorter.
+__attribute__((noinline)) static uint32_t masked(const uint32_t *at, unsigned long n, uint32_t mask) {
+	uint32_t sum = 0;
+	for (unsigned long i = 0; i < n; i++) {
+		uint32_t v = at[i];
+		sum = (sum << 1 | sum >> 31) + ((v & mask) ^ (v | mask)) + (v & ~mask);
+	}
+	return sum;
+}
+
+// What it gives, round by round: too short to be hot.
+static uint32_t masked_slowly(const uint32_t *at, unsigned long n, volatile uint32_t mask) {
+	volatile uint32_t sum = 0;
+	for (unsigned long i = 0; i < n; i++) {
+		volatile uint32_t both = at[i] & mask, any = at[i] | mask, rest = at[i] & ~mask, turned = sum << 1 | sum >> 31;
+		sum = turned + (both ^ any) + rest;
+	}
+	return sum;
+}
+
+// A quotient bit by bit: a way that subtracts and one that does not, neither of which the numbers prefer.
+__attribute__((noinline)) static uint32_t quotient(uint64_t a, uint64_t b) {
+	uint32_t q = 0;
+	b <<= 31;
+	for (int i = 0; i < 32; i++) {
+		if (a >= b) {
+			a -= b;
+			a += a;
+			q += q + 1;
+		} else {
+			a += a;
+			q += q;
+		}
+	}
+	return q;
+}
+
+static int quotients(void) {
+	uint32_t x = 1;
+	for (int i = 0; i < 20000; i++) {
+		x = x * 1664525 + 1013904223;
+		uint32_t b = x >> (i & 15) | 1, a = x ^ x << 7;
+		if (quotient(a, b) != a / b)
+			return 0;
+	}
+	return 1;
+}
+
+// Adds all ones to each byte, with a register that holds them, and selects by the carries.
+static void carries(char *at) {
+	if (sigsetjmp(back, 1))
+		return;
+#if defined __arm__
+	register char *r0 __asm__("r0") = at;
+	__asm__ volatile(".arch armv7-a\n mov r2, #0\n mvn r4, #0\n mov r5, #0\n1: ldr r3, [r0], #4\n uadd8 r6, r3, r4\n sel r6, r5, r4\n"
+		" add r2, r2, #1\n eor r6, r6, r3\n sel r6, r6, r4\n cmp r6, #7\n bne 1b" : "+r"(r0) : : "r2", "r3", "r4", "r5", "r6", "cc", "memory");
+#else
+	(void)at;
+#endif
+}
 
 int main(void) {
 	unsigned long size = 64 << 10, words = size / 4;
@@ -223,5 +290,16 @@ int main(void) {
 	ok("equal words end", ARMS(6, to + size, words));
 	no_bits(to);
 	ok("words without bits end", ARMS(FLAGS_OF_NO_BITS, to + size, words));
+	uint32_t *words_at = (uint32_t *)m;
+	for (unsigned long i = 0; i < words; i++)
+		words_at[i] = i * 2654435761u;
+	static const uint32_t masks[] = {0, 0, ~0u, 0, 0xff00ff, ~0u, 0};
+	for (unsigned i = 0; i < sizeof masks / sizeof *masks; i++)
+		ok("words under a mask", masked(words_at, words, masks[i]) == masked_slowly(words_at, words, masks[i]));
+	ok("quotients", quotients());
+	for (unsigned long i = 0; i < words; i++)
+		words_at[i] = i & 1 ? 0x01000101 : 0x00ff7f80;
+	carries(m);
+	ok("carries of bytes", CARRIES(0xb, 2, m + size, words));
 	return done();
 }

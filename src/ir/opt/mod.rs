@@ -1,14 +1,18 @@
 //! Passes over regions that are worth more time: those of hot code.
 
 mod align;
+mod forward;
 mod join;
+mod merge;
 mod peel;
 mod special;
 mod stitch;
 
 pub use align::align;
 pub(crate) use align::origin;
+pub use forward::forward;
 pub use join::{Pair, join};
+pub use merge::merge;
 pub use peel::{frequencies, peel};
 pub use special::specialize;
 pub use stitch::Stitch;
@@ -21,8 +25,9 @@ use crate::types::Ty;
 /// slots hold as the loop is entered, now at least.
 pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn Fn(Slot) -> u64) -> Region {
     let region = join(&region, pairs, types).unwrap_or(region);
+    let region = merge(&region, types).unwrap_or(region);
     let mut region = specialize(&region, held, types).unwrap_or(region);
     peel(&mut region);
     align(&mut region, types.len());
-    region
+    forward(&region, types).unwrap_or(region)
 }

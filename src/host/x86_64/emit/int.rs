@@ -929,23 +929,34 @@ impl Emitter<'_> {
     fn carry_arithmetic(&mut self, value: Option<Val>, alu: Alu, a: Val, b: Val, f: Val, last: u32) {
         let ty = self.r.ty(a);
         let size = wide(ty);
-        let rb = self.reg(b);
+        // A constant, or a register.
+        let right = match self.imm32(b) {
+            Some(imm) => Err(imm),
+            None => Ok(self.reg(b)),
+        };
         self.copy_to_early(a);
         self.carry_in(f, alu == Alu::Sbb, last);
         self.now = last;
         let Some(v) = value else {
             self.copy_to(a, SCRATCH);
-            return self.a.alu(alu, size, SCRATCH, rb);
+            return self.alu_with(alu, size, SCRATCH, right);
         };
         let before = self.loc_reg(a);
         let d = self.def(v, Some(a));
-        if d == rb && before != Loc::Reg(d) {
+        if right == Ok(d) && before != Loc::Reg(d) {
             self.copy_from(before, a, SCRATCH, ty);
-            self.a.alu(alu, size, SCRATCH, rb);
+            self.alu_with(alu, size, SCRATCH, right);
             self.a.mov(size, d, SCRATCH);
         } else {
             self.copy_from(before, a, d, ty);
-            self.a.alu(alu, size, d, rb);
+            self.alu_with(alu, size, d, right);
+        }
+    }
+
+    fn alu_with(&mut self, alu: Alu, size: Size, d: Reg, right: Result<Reg, i32>) {
+        match right {
+            Ok(r) => self.a.alu(alu, size, d, r),
+            Err(imm) => self.a.alu_i(alu, size, d, imm),
         }
     }
 }

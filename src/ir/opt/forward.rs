@@ -1,0 +1,188 @@
+//! Loads of what the same block has just stored need no access: they take the value. It matters most where a pair of registers is loaded from words
+//! that were stored one by one: the host would wait until both are in its cache.
+
+use super::align::origin;
+use crate::builder::Builder;
+use crate::op::{Align, Bin, Mem, Op, Val};
+use crate::region::{BlockId, Region};
+use crate::types::{Order, Ty};
+
+/// How many stores are remembered.
+const MOST: usize = 16;
+
+/// Where a plain access goes: to what value plus what constant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    root: Val,
+    sum: u64,
+    size: u8,
+}
+
+impl Place {
+    fn of(r: &Region, m: &Mem) -> Option<Place> {
+        if !m.index.is_none() || m.order != Order::Plain || m.big {
+            return None;
+        }
+        let (root, sum) = origin(r, m.base);
+        let sum = sum.wrapping_add_signed(m.disp.into()) & r.ty(m.base).mask();
+        Some(Place { root, sum, size: m.size })
+    }
+
+    /// Whether the two have no byte in common. Nothing is known of other roots; what goes round the end of the address space is none of ours.
+    fn is_apart(&self, other: &Place) -> bool {
+        let (a, b) = (self.sum, other.sum);
+        self.root == other.root && (a + u64::from(self.size) <= b || b + u64::from(other.size) <= a)
+    }
+}
+
+/// What a load gives.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Value(Val),
+    /// A low and a high word.
+    Words(Val, Val),
+}
+
+/// The region without loads of what its blocks know, if there are any. `types` are all slots'.
+pub fn forward(r: &Region, types: &'static [Ty]) -> Option<Region> {
+    let known = known(r);
+    if known.iter().all(Option::is_none) {
+        return None;
+    }
+    let mut b = Builder::new(types);
+    b.start(r.pc, r.mode, r.fp);
+    (1..r.blocks.len()).for_each(|_| _ = b.block());
+    let mut now = vec![Val::NONE; r.insts.len()];
+    for (n, block) in r.blocks.iter().enumerate() {
+        b.enter(BlockId(n as u32));
+        for i in block.start..block.end {
+            now[i as usize] = match known[i as usize] {
+                Some(Known::Value(v)) => now[v.0 as usize],
+                Some(Known::Words(low, high)) => {
+                    let [low, high] = [low, high].map(|v| b.zext(Ty::I64, now[v.0 as usize]));
+                    let high = b.shift_imm(Bin::Shl, high, 32);
+                    b.or(low, high)
+                }
+                None => b.again(r, Val(i), |v| now[v.0 as usize]),
+            };
+        }
+        let mut term = block.term;
+        term.map_args(|v| now[v.0 as usize]);
+        b.end(term);
+    }
+    let mut region = b.region;
+    (region.end, region.guest_insns) = (r.end, r.guest_insns);
+    Some(region)
+}
+
+/// By instruction: what a load gives.
+fn known(r: &Region) -> Vec<Option<Known>> {
+    let mut known = vec![None; r.insts.len()];
+    for block in &r.blocks {
+        let mut stored: Vec<(Place, Val)> = Vec::new();
+        for i in block.start..block.end {
+            match r.op(Val(i)) {
+                Op::Store(m, v) => {
+                    let place = Place::of(r, m);
+                    stored.retain(|(before, _)| place.is_some_and(|p| p.is_apart(before)));
+                    if let Some(place) = place.filter(|p| r.ty(*v).bytes() == usize::from(p.size)) {
+                        stored.truncate(MOST - 1);
+                        stored.insert(0, (place, *v));
+                    }
+                }
+                Op::Load(m) if m.align == Align::Any => {
+                    known[i as usize] = Place::of(r, m).and_then(|place| find(r, &stored, place, r.ty(Val(i))));
+                }
+                op if op.can_fault() && !matches!(op, Op::Load(_)) => stored.clear(),
+                Op::Call(..) | Op::Fence(_) | Op::ClearExcl => stored.clear(),
+                _ => {}
+            }
+        }
+    }
+    known
+}
+
+fn find(r: &Region, stored: &[(Place, Val)], place: Place, ty: Ty) -> Option<Known> {
+    let at = |sum: u64, ty: Ty| {
+        let wanted = Place { sum, size: ty.bytes() as u8, ..place };
+        stored.iter().find(|(p, v)| *p == wanted && r.ty(*v) == ty).map(|s| s.1)
+    };
+    if usize::from(place.size) != ty.bytes() {
+        return None;
+    }
+    match at(place.sum, ty) {
+        Some(v) => Some(Known::Value(v)),
+        None if ty == Ty::I64 => Some(Known::Words(at(place.sum, Ty::I32)?, at(place.sum + 4, Ty::I32)?)),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Slot;
+    use crate::region::{FpControl, Term};
+    use crate::types::Round;
+
+    static TYPES: [Ty; 4] = [Ty::I32; 4];
+
+    /// Two words stored one after the other at slot 0, what `between` does, and both loaded at once into slots 2 and 3.
+    fn region(between: impl Fn(&mut Builder)) -> Region {
+        let mut b = Builder::new(&TYPES);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let at = b.get(Slot(0));
+        for n in 0..2 {
+            let v = b.get(Slot(2 + n));
+            let moved = b.add_imm(at, 8 + 4 * i64::from(n));
+            b.store(Mem::at(moved, 4), v);
+        }
+        between(&mut b);
+        let both = b.load(Ty::I64, Mem::at(at, 8).disp(8));
+        let high = b.shift_imm(Bin::Shr, both, 32);
+        for (n, v) in [both, high].into_iter().enumerate() {
+            let v = b.trunc(Ty::I32, v);
+            b.set(Slot(3 - n as u16), v);
+        }
+        b.end(Term::Goto { pc: 0x1000 });
+        b.region.clone()
+    }
+
+    fn is_forwarded(between: impl Fn(&mut Builder)) -> bool {
+        let Some(r) = forward(&region(between), &TYPES) else { return false };
+        assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+        let sets: Vec<Val> =
+            r.insts.iter().filter_map(|i| if let Op::Set(_, v) = i.op { Some(v) } else { None }).collect();
+        assert!(sets.iter().all(|v| matches!(r.op(*v), Op::Get(_))), "words are taken whole");
+        !r.insts.iter().any(|i| matches!(i.op, Op::Load(_)))
+    }
+
+    #[test]
+    fn words_stored_are_a_pair_loaded() {
+        assert!(is_forwarded(|_| {}));
+    }
+
+    #[test]
+    fn a_store_beside_them_does_not_matter() {
+        assert!(is_forwarded(|b| {
+            let at = b.get(Slot(0));
+            b.store(Mem::at(at, 4).disp(16), at);
+        }));
+    }
+
+    #[test]
+    fn a_store_that_may_be_to_them_does() {
+        assert!(!is_forwarded(|b| {
+            let (at, v) = (b.get(Slot(0)), b.get(Slot(1)));
+            b.store(Mem::at(at, 4).disp(10), v);
+        }));
+        assert!(!is_forwarded(|b| {
+            let (at, v) = (b.get(Slot(1)), b.get(Slot(0)));
+            b.store(Mem::at(at, 1), v);
+        }));
+    }
+
+    #[test]
+    fn what_orders_accesses_does() {
+        assert!(!is_forwarded(|b| b.fence(crate::types::Fence::Full)));
+    }
+}
