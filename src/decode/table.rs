@@ -11,10 +11,10 @@ pub type Print = fn(&At<'_>, u32) -> String;
 pub struct Span(pub u32, pub u16);
 
 impl Span {
-    fn of<T>(self, list: &[T]) -> &[T] {
+    fn of<T>(self, list: &'static [T]) -> &'static [T] {
         &list[self.0 as usize..][..usize::from(self.1)]
     }
-    fn text(self, text: &str) -> &str {
+    fn text(self, text: &'static str) -> &'static str {
         &text[self.0 as usize..][..usize::from(self.1)]
     }
 }
@@ -299,7 +299,7 @@ pub struct Slot {
 
 impl<F> Table<F> {
     /// The rows, in the file's order.
-    pub fn rows(&'static self) -> &'static [Row<F>] {
+    pub fn rows(&self) -> &[Row<F>] {
         loop {
             if let Some(rows) = self.made.get() {
                 return rows;
@@ -310,7 +310,7 @@ impl<F> Table<F> {
         }
     }
 
-    fn row(&'static self, r: &StoredRow, index: usize) -> Row<F> {
+    fn row(&self, r: &StoredRow, index: usize) -> Row<F> {
         let StoredPattern { mask, value, should, preferred, constraints } = r.pattern;
         Row {
             name: r.name.text(self.text),
@@ -327,7 +327,7 @@ impl<F> Table<F> {
     }
 
     /// The row that a word decodes to, `None` if it is not allocated. Bits above the section's width must be zero.
-    pub fn decode(&'static self, bits: u32) -> Option<&'static Row<F>> {
+    pub fn decode(&self, bits: u32) -> Option<&Row<F>> {
         let root = &self.roots[(self.root)(bits)];
         let gather = |(shift, mask): (u8, u16)| (bits >> shift) as usize & usize::from(mask);
         let index = gather(root.bits[0]) | gather(root.bits[1]) | gather(root.bits[2]);
@@ -345,7 +345,7 @@ impl<F> Table<F> {
     }
 
     /// The instruction as text; a word that is not allocated as data.
-    pub fn disassemble(&'static self, bits: u32, pc: u64) -> String {
+    pub fn disassemble(&self, bits: u32, pc: u64) -> String {
         match self.decode(bits) {
             Some(row) => row.print(bits, pc),
             None => format!(".inst {bits:#0w$x}", w = self.width as usize / 4 + 2),
@@ -353,7 +353,7 @@ impl<F> Table<F> {
     }
 
     /// A random word that decodes to this row. `None` if none was found, which means that other rows cover it.
-    pub fn random(&'static self, row: &Row<F>, random: &mut Random) -> Option<u32> {
+    pub fn random(&self, row: &Row<F>, random: &mut Random) -> Option<u32> {
         let width = u32::MAX >> (32 - self.width);
         (0..10_000)
             .map(|_| row.pattern.draw(random) & width)
