@@ -407,7 +407,7 @@ impl Cache {
         let Some(&n) = self.table.get(&key) else { return };
         let Some(store) = &mut self.store else { return };
         let Some((stored, unit)) = store.find(key, source) else { return };
-        let slots = store.units[unit].leading_to(stored.code);
+        let slots = store.units[unit].leading_to(stored);
         let code = self.regions[n as usize].code;
         for &(slot, _) in &slots {
             self.set_slot(slot, code);

@@ -121,7 +121,7 @@ pub struct Log {
 /// How generated code makes the guest's system calls, by the guest's numbers; see [`host::cpu::CALL_LEAVES`]. Its owner fills it in as he
 /// likes, also while code runs.
 pub type Calls = [AtomicU64; host::cpu::CALLS];
-pub use host::cpu::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+pub use host::cpu::{CALL_HOST, CALL_LEAVES, CALL_QUIET, NOT_SERVED, Served};
 
 /// A table of calls that all leave for the engine.
 static NO_CALLS: Calls = [const { AtomicU64::new(host::cpu::CALL_LEAVES) }; host::cpu::CALLS];

@@ -435,12 +435,13 @@ impl Unit {
         (self.read_cell(slot) == stub).then_some(stub)
     }
 
-    /// The slots that lead to `code`, which is of this unit, from any of its open pages or from elsewhere; with where they lead until they are linked.
-    pub(crate) fn leading_to(&self, code: u64) -> Vec<(u64, u64)> {
-        let mut slots: Vec<(u64, u64)> = self.incoming.values().flatten().copied().collect();
-        let entries = self.view.map_or(&[][..], |v| v.entries());
-        for (entry, _) in entries.iter().zip(&self.states).filter(|(_, s)| **s == State::Open) {
-            let Some(blob) = self.view.and_then(|v| v.blob(entry)) else { continue };
+    /// The slots that lead to a region of this unit, with where they lead until they are linked: from its page, which were linked from the start, and
+    /// those that have been linked since.
+    pub(crate) fn leading_to(&self, found: Found) -> Vec<(u64, u64)> {
+        let mut slots = self.incoming.get(&found.page).cloned().unwrap_or_default();
+        if let Some((entry, blob)) =
+            self.view.and_then(|v| Some((&v.entries()[found.page], v.blob(&v.entries()[found.page])?)))
+        {
             let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
             for r in blob.regions() {
                 let links = blob.cells(r).iter().enumerate().filter(|(_, c)| c.pc != host::COUNTER);
@@ -449,7 +450,7 @@ impl Unit {
                 );
             }
         }
-        slots.retain(|&(slot, _)| self.read_cell(slot) == code);
+        slots.retain(|&(slot, _)| self.read_cell(slot) == found.code);
         slots
     }
 

@@ -18,6 +18,8 @@ pub const CALLS: usize = 512;
 pub const CALL_LEAVES: u64 = 1;
 pub const CALL_HOST: u64 = 2;
 pub const CALL_SERVED: u64 = 1 << 16;
+/// Set in such an address: the function leaves vector registers alone.
+pub const CALL_QUIET: u64 = 1 << 63;
 /// Serves a system call without the kernel, from its first three arguments: the result, or [`NOT_SERVED`].
 pub type Served = extern "C" fn(u64, u64, u64) -> i64;
 /// The call is to be made as if nobody had tried to serve it.

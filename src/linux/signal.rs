@@ -19,6 +19,7 @@ use crate::siginfo::HostInfo;
 use crate::stats;
 use crate::stored;
 use crate::strace_signal;
+use crate::sys::direct;
 use crate::task::Task;
 use arch::abi::{AltStack, Delivery, FaultFacts};
 use engine::{CodeSource, Cpu, Fault};
@@ -449,7 +450,9 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
     let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
-        if let Some(to) = memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)) {
+        if let Some(to) =
+            memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)).or_else(|| direct::fault_fixup(rip))
+        {
             context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
             return;
         }

@@ -4,12 +4,13 @@
 use crate::host_vdso;
 use crate::layout::{CStruct, Layout};
 use crate::lock::Lock;
-use crate::memory;
 use crate::sys::structs::{Timespec, Timespec32, Timeval, UInt32};
 use crate::sys::types::Ty;
 use crate::sys::{Act, Call, Row, rows};
+use crate::{memory, quiet};
 use arch::layout::Model;
-use engine::{CALL_HOST, CALL_LEAVES, NOT_SERVED, Served};
+use engine::{CALL_HOST, CALL_LEAVES, CALL_QUIET, NOT_SERVED, Served};
+use std::arch::global_asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What the engine looks at, by the guest's numbers.
@@ -93,6 +94,50 @@ static SERVED: [ByVdso; 6] = [
     (&rows::sys_getcpu, UInt32::layout, "__vdso_getcpu", &GETCPU, getcpu),
 ];
 
+// rqemu_clock(clock, addr): asks the host's clock without using a vector register, and writes both words to the guest's memory. A fault in
+// [rqemu_clock_begin, rqemu_clock_end) goes on at the end: not served.
+global_asm!(
+    ".pushsection .text.rqemu_clock, \"ax\"",
+    ".globl rqemu_clock, rqemu_clock_begin, rqemu_clock_end",
+    "rqemu_clock:",
+    "push rbx",
+    "sub rsp, 16",
+    "mov rbx, rsi",
+    "mov rsi, rsp",
+    "call qword ptr [rip + {function}]",
+    "test eax, eax",
+    "jne rqemu_clock_end",
+    "mov rcx, [rsp]",
+    "mov rdx, [rsp + 8]",
+    "rqemu_clock_begin:",
+    "mov [rbx], rcx",
+    "mov [rbx + 8], rdx",
+    "xor eax, eax",
+    "add rsp, 16",
+    "pop rbx",
+    "ret",
+    "rqemu_clock_end:",
+    "mov rax, {not_served}",
+    "add rsp, 16",
+    "pop rbx",
+    "ret",
+    ".popsection",
+    function = sym CLOCK_GETTIME,
+    not_served = const NOT_SERVED,
+);
+
+unsafe extern "C" {
+    fn rqemu_clock(clock: u64, addr: u64, _: u64) -> i64;
+    static rqemu_clock_begin: u8;
+    static rqemu_clock_end: u8;
+}
+
+/// Where a SIGSEGV or SIGBUS handler must send the interrupted rip, if the fault was there.
+pub fn fault_fixup(rip: u64) -> Option<u64> {
+    let (begin, end) = (&raw const rqemu_clock_begin as u64, &raw const rqemu_clock_end as u64);
+    (begin..end).contains(&rip).then_some(end)
+}
+
 /// Whether the vDSO may serve a call.
 pub fn is_served(row: &Row) -> bool {
     SERVED.iter().any(|(r, ..)| std::ptr::eq(*r, row))
@@ -101,8 +146,17 @@ pub fn is_served(row: &Row) -> bool {
 fn served(m: Model, row: &Row) -> Option<u64> {
     let (_, layout, name, at, by) = SERVED.iter().find(|(r, ..)| std::ptr::eq(*r, row))?;
     // For `put`.
-    layout().of(m);
-    at.store(host_vdso::function(name)?, Ordering::Relaxed);
+    let layout = layout().of(m);
+    let function = host_vdso::function(name)?;
+    at.store(function, Ordering::Relaxed);
+    // SAFETY: the kernel's code.
+    if std::ptr::eq(*at, &raw const CLOCK_GETTIME)
+        && layout.same_back
+        && layout.size == 16
+        && unsafe { quiet::is_quiet(function) }
+    {
+        return Some(rqemu_clock as *const () as u64 | CALL_QUIET);
+    }
     Some(*by as usize as u64)
 }
 

@@ -1,9 +1,9 @@
 //! The system call thunk: generated code makes most calls itself. What the kernel keeps stays where it is, vector homes among it.
 
-use super::super::asm::{Alu, Cc, Mem, Reg, Size};
+use super::super::asm::{Alu, Cc, Label, Mem, Reg, Size};
 use super::super::{Home, SCRATCH, field};
 use super::{ThunkOffsets, Writer};
-use crate::cpu::{CALL_HOST, CALL_SERVED, CALLS, ExitKind, NOT_SERVED, at};
+use crate::cpu::{CALL_HOST, CALL_QUIET, CALL_SERVED, CALLS, ExitKind, NOT_SERVED, at};
 use ir::Slot;
 
 /// Where the kernel takes the arguments.
@@ -55,22 +55,15 @@ impl Writer<'_> {
 
         // Without the kernel.
         self.a.bind(served);
-        self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RCX);
-        self.each_lent(|w, s, r| w.a.mov_mr(w.map.size(s), w.map.mem(s), r));
-        self.store_vectors();
-        self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
-        for (r, slot) in ARGS.into_iter().zip(slots.args).take(3) {
-            self.get_stored(r, slot);
-        }
-        self.a.call_reg(SCRATCH);
-        self.a.mov(Size::Q, Reg::RCX, field(at::SHADOW));
-        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RCX, -8));
-        self.take_back();
-        self.load_vectors();
-        self.a.mov_ri(Reg::RDX, NOT_SERVED.cast_unsigned());
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Reg::RDX);
-        self.a.jcc(Cc::E, leaves);
-        self.put(slots.result);
+        let loud = self.a.label();
+        self.a.test(Size::Q, SCRATCH, SCRATCH);
+        self.a.jcc(Cc::Ns, loud);
+        self.a.mov_ri(Reg::RDX, CALL_QUIET);
+        self.a.alu(Alu::Xor, Size::Q, SCRATCH, Reg::RDX);
+        self.serve(false, leaves);
+        self.return_unless_pending(waits);
+        self.a.bind(loud);
+        self.serve(true, leaves);
         self.return_unless_pending(waits);
 
         self.a.bind(waits);
@@ -95,6 +88,32 @@ impl Writer<'_> {
         self.return_to_rust();
     }
 
+    /// Calls the function in scratch, with the guest's first arguments; `loud`: it may use vector registers. Where the call begins on the shadow
+    /// stack is in rcx.
+    fn serve(&mut self, loud: bool, leaves: Label) {
+        let slots = self.map.state.syscall;
+        self.a.mov_mr(Size::Q, field(at::SHADOW), Reg::RCX);
+        self.each_lent(|w, s, r| w.a.mov_mr(w.map.size(s), w.map.mem(s), r));
+        if loud {
+            self.store_vectors();
+        }
+        self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
+        for (r, slot) in ARGS.into_iter().zip(slots.args).take(3) {
+            self.get_stored(r, slot);
+        }
+        self.a.call_reg(SCRATCH);
+        self.a.mov(Size::Q, Reg::RCX, field(at::SHADOW));
+        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RCX, -8));
+        self.take_back();
+        if loud {
+            self.load_vectors();
+        }
+        self.a.mov_ri(Reg::RDX, NOT_SERVED.cast_unsigned());
+        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Reg::RDX);
+        self.a.jcc(Cc::E, leaves);
+        self.put(slots.result);
+    }
+
     /// Vector homes to memory, and back.
     fn store_vectors(&mut self) {
         for s in 0..self.map.homed.len() {
@@ -111,7 +130,7 @@ impl Writer<'_> {
         }
     }
 
-    fn return_unless_pending(&mut self, waits: super::super::asm::Label) {
+    fn return_unless_pending(&mut self, waits: Label) {
         self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
         self.a.jcc(Cc::Ne, waits);
         self.a.ret();
