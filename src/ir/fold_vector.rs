@@ -6,14 +6,13 @@ use crate::types::{Lane, Ty};
 
 impl Builder {
     /// What a pure operation folds to.
-    pub(crate) fn fold_vector(&mut self, op: &Op) -> Option<Val> {
+    pub(crate) fn fold_vector(&mut self, op: &Op, ty: Ty) -> Option<Val> {
         match *op {
             Op::VFromScalar(s) => {
                 let c = self.const_of(s)?;
                 Some(self.v128(c.into()))
             }
-            Op::VGet(_, v, n) => {
-                let ty = self.scalar_of_not(op, v)?;
+            Op::VGet(Lane::S, v, n) if ty == Ty::I32 => {
                 let Op::V1(V1::Not, _, x) = *self.region.op(v) else { return None };
                 let x = self.vget(ty, x, n.into());
                 Some(self.un(Un::Not, x))
@@ -23,14 +22,6 @@ impl Builder {
                 Some(self.v128(v))
             }
             Op::V2(V2::CmpGtS, lane, a, b) => self.not_zero(lane, a, b),
-            _ => None,
-        }
-    }
-
-    /// The type of an integer lane that is read of a complement.
-    fn scalar_of_not(&self, op: &Op, v: Val) -> Option<Ty> {
-        match (*op, *self.region.op(v)) {
-            (Op::VGet(Lane::S, ..), Op::V1(V1::Not, ..)) => Some(Ty::I32),
             _ => None,
         }
     }
