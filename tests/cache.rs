@@ -183,6 +183,11 @@ fn programs_do_the_same_cold_warm_and_with_damage() {
         harness::compare(plain, &cold).unwrap_or_else(|e| panic!("{name}, cold: {e}"));
         let (warm, again) = run(guest, &cache, program);
         harness::compare(plain, &warm).unwrap_or_else(|e| panic!("{name}, warm: {e}"));
+        // All of it in hot regions, made and then stored: faults and signals find their own homes.
+        for temperature in ["cold", "warm"] {
+            let hot = harness::run(command(guest, &cache, program).env("RQEMU_HOT", "0"), LIMIT);
+            harness::compare(plain, &hot).unwrap_or_else(|e| panic!("{name}, {temperature}, hot at once: {e}"));
+        }
         // What a program makes itself is not stored.
         assert!(again * 5 < made || name.starts_with("jit"), "{name}: {again} of {made} regions translated again");
         let mut seed = 1u64;
@@ -240,13 +245,19 @@ fn stored_loops_become_hot() {
         let (source, program) = (cache.with_extension("c"), cache.with_extension("program"));
         let text = "static int volatile n = 100; static int list[100]; \
             __attribute__((noinline)) static int sum(int k) { int s = k; for (int i = n; i--;) s += list[i] ^ k; return s; } \
-            int main(void) { int s = 0; for (int k = 0; k < 200000; k++) s += sum(k); return s == 1; }";
+            int main(int c, char **v) { int s = 0; for (int k = 0; k < (c > 1 ? 200000 : 3); k++) s += sum(k); return s == 1; }";
         fs::write(&source, text).expect("a source");
         harness::compile(&compiler, &["-static", "-O1", "-w"], &source, &program).expect("a program");
         run(guest, &cache, &program);
-        run(guest, &cache, &program);
+        let long = || {
+            let _ = fs::remove_file(stats(&cache));
+            assert_eq!(harness::run(command(guest, &cache, &program).arg("long"), LIMIT).end, "exit 0");
+            counted(&cache, "hot_regions")
+        };
+        assert!(long() > 0);
         // Twenty million rounds: slots that still lead to the stored loop would bring a count to its end every 2^18.
         assert!((1..20).contains(&counted(&cache, "hot")), "{}: {} times", guest.name, counted(&cache, "hot"));
+        assert_eq!(long(), 0, "hot regions are stored too");
     }
 }
 
@@ -346,4 +357,99 @@ fn limits_of_the_guest_do_not_hit_the_writer() {
     let done = harness::run(Command::new("sh").args(["-c", &format!("({script}) | cat")]), LIMIT);
     assert_eq!(done.stdout, b"Hello from an aarch64 program.\n");
     assert!(units(&cache).is_empty());
+}
+
+/// `cache warm` translates without running; what it has missed is found by the run.
+#[test]
+fn warmed_programs_translate_next_to_nothing() {
+    for guest in GUESTS {
+        let cache = folder(&format!("warmed-{}", guest.name));
+        let program = hello(guest);
+        let mut c = Command::new(harness::rqemu(guest));
+        let done = harness::run(c.arg("-cache").arg(&cache).args(["cache", "warm"]).arg(&program), LIMIT);
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.end == "exit 0" && !said.contains("Hello"), "{said}");
+        assert_eq!(units(&cache).len(), 1, "{said}");
+        let plain = harness::run(Command::new(harness::rqemu(guest)).args(["-cache", "off"]).arg(&program), LIMIT);
+        assert_eq!(run(guest, &cache, &program), (plain, 0));
+    }
+}
+
+#[test]
+fn what_cannot_be_warmed_is_said() {
+    let guest = &GUESTS[0];
+    let cache = folder("not-warmed");
+    let nothing = cache.with_extension("nothing");
+    for program in [&nothing, &harness::repository().join("README.md")] {
+        let mut c = Command::new(harness::rqemu(guest));
+        let done = harness::run(c.arg("-cache").arg(&cache).args(["cache", "warm"]).arg(program), LIMIT);
+        assert_eq!(done.end, "exit 1");
+        assert!(String::from_utf8_lossy(&done.stderr).contains("could not be translated"));
+    }
+}
+
+/// Where nothing of the host can be reached, the program's own file has the translations.
+#[test]
+fn a_file_that_carries_translations_needs_no_folder() {
+    let guest = &GUESTS[0];
+    let cache = folder("carried");
+    let (first, _) = stored_hello(guest, &cache);
+    let (carrier, again) = (cache.with_extension("carrier"), cache.with_extension("again"));
+    let write = |by: &Path, cache: &Path, file: &Path| {
+        let done = harness::run(Command::new(by).arg("-cache").arg(cache).args(["cache", "carry"]).arg(file), LIMIT);
+        assert_eq!(done.end, "exit 0", "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    write(&harness::rqemu(guest), &cache, &carrier);
+    // One that carries some already loses them.
+    write(&carrier, &folder("carried-none"), &again);
+    let program = hello(guest);
+    let script = |rqemu: &Path| {
+        format!(
+            "mount -t ramfs none /dev/shm || exit 99; unset HOME XDG_CACHE_HOME
+             {rqemu} -d stats {program}; {rqemu} -cache off -d stats {program}",
+            rqemu = rqemu.display(),
+            program = program.display()
+        )
+    };
+    for (rqemu, is_warm) in [(&carrier, true), (&again, false)] {
+        let Some(done) = in_namespace(&script(rqemu)) else { return };
+        assert_eq!(done.stdout, [&first.stdout[..], &first.stdout[..]].concat());
+        let log = String::from_utf8_lossy(&done.stderr).into_owned();
+        let made: Vec<bool> = log.lines().filter(|l| l.contains(" regions ")).map(|l| !l.ends_with(" 0")).collect();
+        assert_eq!(made, [!is_warm, true], "{log}");
+    }
+    // Damaged, it is as if it were not there.
+    let mut bytes = fs::read(&carrier).expect("a file");
+    let at = bytes.len() - 4096 - 100;
+    bytes[at] ^= 1;
+    fs::write(&again, &bytes).expect("a file");
+    let Some(done) = in_namespace(&script(&again)) else { return };
+    assert_eq!(done.stdout, [&first.stdout[..], &first.stdout[..]].concat());
+}
+
+/// A guest's chroot: what leads to the folder leads nowhere any more, but the next process gets a descriptor of it.
+#[test]
+fn a_folder_out_of_reach_is_handed_on() {
+    let guest = &GUESTS[0];
+    let root = harness::cache().join("arm64-root");
+    if !root.exists() {
+        return harness::leave_out("a folder that is handed on", "no root (tests/setup root arm64)");
+    }
+    let (rqemu, cache) = (harness::rqemu(guest), folder("handed-on"));
+    let script = format!(
+        "space=$(mktemp -d); mount -t tmpfs none $space || exit 99; cd $space; mkdir upper work root
+         mount -t overlay -o lowerdir={root},upperdir=$PWD/upper,workdir=$PWD/work none root
+         mount --rbind /proc root/proc; cd root
+         for n in 1 2; do {rqemu} -cache {cache} -L $PWD -d stats usr/sbin/chroot . /bin/true; done",
+        root = root.display(),
+        rqemu = rqemu.display(),
+        cache = cache.display(),
+    );
+    let Some(done) = in_namespace(&script) else { return };
+    let log = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.end, "exit 0", "{log}");
+    let made: Vec<&str> =
+        log.lines().filter(|l| l.contains(" regions ")).filter_map(|l| l.split_whitespace().last()).collect();
+    // chroot(1) and true, twice.
+    assert!(made.len() == 4 && made[..2].iter().all(|n| *n != "0") && made[2..] == ["0", "0"], "{log}");
 }

@@ -1,13 +1,16 @@
 //! A folder of stored translations on the host: how files in it are found, mapped and replaced. What is in them is `unit.rs`'s affair.
 //!
-//! The folder is opened anew, by its path, each time, and must be the one it was at the start: no descriptor is kept that the guest could see or
-//! close, and after a chroot another folder at the same path is not taken for it. Files are only ever replaced as a whole, by a rename.
+//! The folder is opened anew, by its path, each time, and must be the one it was at the start: after a chroot another folder at the same path is not
+//! taken for it. A descriptor, which the guest can see and close, is kept from a change of the root on only ([`Folder::keep`]), and handed on by execve. Files are only ever replaced as a whole, by a rename.
 
+use crate::carried::Archive;
 use libc::c_int;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 const READ: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+const DIRECTORY: c_int = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
 /// Bytes of the file `secret`.
 const SECRET: usize = 16;
 
@@ -21,6 +24,8 @@ pub struct Folder {
     secret: u128,
     /// Bytes that its files may have together.
     limit: u64,
+    /// What takes the folder's place, if there is none.
+    carried: Option<Archive>,
 }
 
 /// A file of translations, for those who look after the folder.
@@ -42,6 +47,11 @@ impl Drop for Fd {
         unsafe { libc::close(self.0) };
     }
 }
+
+/// A descriptor of the folder, if one is kept; else -1. The guest may close it, or put another in its place.
+static KEPT: AtomicI32 = AtomicI32::new(-1);
+/// Where it is: away from those that programs count on.
+const KEPT_FROM: c_int = 900;
 
 impl Fd {
     fn open(dir: &Fd, name: &CStr, flags: c_int) -> Option<Fd> {
@@ -102,7 +112,7 @@ impl Folder {
         let path = CString::new(path).ok()?;
         // SAFETY: a plain system call.
         let owner = unsafe { libc::geteuid() };
-        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit };
+        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit, carried: None };
         let mut fd = folder.descriptor();
         if fd.is_none() && make {
             // SAFETY: the kernel reads the path.
@@ -116,18 +126,64 @@ impl Folder {
         Some(folder)
     }
 
-    fn descriptor(&self) -> Option<Fd> {
-        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+    /// What the program's own file carries, if it does: to be read only.
+    pub fn carried() -> Option<Folder> {
+        let archive = Archive::own()?;
+        let (path, secret) = (CString::default(), archive.secret);
+        Some(Folder { path, dev: 0, inode: 0, owner: 0, secret, limit: 0, carried: Some(archive) })
+    }
+
+    /// The folder of the rqemu before this one, by the descriptor that it has handed on.
+    pub fn inherited(fd: c_int, limit: u64) -> Option<Folder> {
+        let fd = Fd(fd);
+        // SAFETY: a plain system call.
+        let owner = unsafe { libc::geteuid() };
+        let stat = fd.belongs_to(owner)?;
+        let (path, dev, inode) = (CString::default(), stat.st_dev, stat.st_ino);
+        let mut folder = Folder { path, dev, inode, owner, secret: 0, limit, carried: None };
+        folder.secret = folder.read_secret(&fd)?;
+        keep(&fd);
+        Some(folder)
+    }
+
+    /// To be called before the root changes: what has led to the folder may lead elsewhere then.
+    pub fn keep(&self) {
+        if self.kept().is_none()
+            && let Some(fd) = self.same()
+        {
+            keep(&fd);
+        }
+    }
+
+    /// A descriptor for the rqemu that this process becomes, if it would not find the folder itself.
+    pub fn hand_on(&self) -> Option<c_int> {
+        let fd = self.kept()?;
+        // SAFETY: a plain system call on our descriptor.
+        let copy = unsafe { libc::fcntl(fd.0, libc::F_DUPFD, 3) };
+        (copy >= 0).then_some(copy)
+    }
+
+    fn kept(&self) -> Option<Fd> {
+        let kept = KEPT.load(Ordering::Relaxed);
         // SAFETY: the kernel reads the path.
-        let fd = unsafe { libc::open(self.path.as_ptr(), flags) };
+        let fd = if kept < 0 { -1 } else { unsafe { libc::openat(kept, c".".as_ptr(), DIRECTORY) } };
+        self.if_same(Some(fd).filter(|fd| *fd >= 0).map(Fd))
+    }
+
+    fn if_same(&self, fd: Option<Fd>) -> Option<Fd> {
+        let stat = fd.as_ref()?.belongs_to(self.owner)?;
+        fd.filter(|_| (stat.st_dev, stat.st_ino) == (self.dev, self.inode))
+    }
+
+    fn descriptor(&self) -> Option<Fd> {
+        // SAFETY: the kernel reads the path.
+        let fd = unsafe { libc::open(self.path.as_ptr(), DIRECTORY) };
         (fd >= 0).then_some(Fd(fd))
     }
 
     /// The folder, if it still is the one it was.
     fn same(&self) -> Option<Fd> {
-        let fd = self.descriptor()?;
-        let stat = fd.belongs_to(self.owner)?;
-        ((stat.st_dev, stat.st_ino) == (self.dev, self.inode)).then_some(fd)
+        self.if_same(self.descriptor()).or_else(|| self.kept())
     }
 
     /// The folder's secret, which images' addresses depend on. Made by the first who comes.
@@ -177,6 +233,9 @@ impl Folder {
 
     /// Maps a file to be read and run, with `before(its first bytes)` bytes of private memory ahead of it.
     pub(crate) fn map(&self, key: u128, before: impl Fn(&[u8]) -> Option<usize>) -> Option<Mapped> {
+        if let Some(archive) = &self.carried {
+            return archive.map(key);
+        }
         let fd = Fd::open(&self.same()?, &name(key), READ)?;
         let stat = fd.belongs_to(self.owner)?;
         let len = usize::try_from(stat.st_size).ok()?;
@@ -219,7 +278,7 @@ impl Folder {
 
     /// Replaces the file of a key by what `make` says, given the bytes of the file that is there; one writer at a time. False if nothing was written.
     pub(crate) fn replace(&self, key: u128, make: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> bool {
-        if limited() {
+        if self.carried.is_some() || limited() {
             return false;
         }
         let Some(dir) = self.same() else { return false };
@@ -287,6 +346,20 @@ impl Folder {
         self.same().map(|dir| list(&dir)).unwrap_or_default()
     }
 
+    /// All translations, by their keys.
+    pub(crate) fn contents(&self) -> Vec<(u128, Bytes)> {
+        let Some(dir) = self.same() else { return Vec::new() };
+        let content = |f: Stored| {
+            let key = u128::from_str_radix(f.name.to_str().ok()?, 16).ok()?;
+            Some((key, read(&Fd::open(&dir, &f.name, READ)?, self.owner)?))
+        };
+        list(&dir).into_iter().filter_map(content).collect()
+    }
+
+    pub(crate) fn secret(&self) -> u128 {
+        self.secret
+    }
+
     /// Removes all translations.
     pub fn clear(&self) {
         if let Some(dir) = self.same() {
@@ -296,6 +369,11 @@ impl Folder {
             }
         }
     }
+}
+
+fn keep(fd: &Fd) {
+    // SAFETY: a plain system call on our descriptor.
+    KEPT.store(unsafe { libc::fcntl(fd.0, libc::F_DUPFD_CLOEXEC, KEPT_FROM) }, Ordering::Relaxed);
 }
 
 fn now(clock: libc::clockid_t) -> libc::timespec {
@@ -388,13 +466,13 @@ fn copy(fd: &Fd, len: usize) -> Option<Fd> {
 
 /// The bytes of a file, aligned for any record.
 #[derive(Debug, Default)]
-struct Bytes {
+pub(crate) struct Bytes {
     words: Vec<u128>,
     len: usize,
 }
 
 impl Bytes {
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         // SAFETY: so many bytes of the words were filled.
         unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
     }

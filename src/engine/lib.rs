@@ -3,6 +3,7 @@
 
 mod arena;
 mod cache;
+mod carried;
 mod cpu;
 pub mod fault;
 mod folder;
@@ -19,7 +20,9 @@ mod stats;
 mod store;
 mod trace;
 mod unit;
+mod warm;
 
+pub use carried::carry;
 pub use cpu::Cpu;
 pub use folder::{Folder, Stored};
 pub use hash::hash;

@@ -16,23 +16,32 @@ pub(crate) fn start() -> u64 {
     &raw const EHDR as u64
 }
 
+/// A segment of the image, where it is in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    pub(crate) kind: u32,
+    pub(crate) flags: u32,
+    pub(crate) start: u64,
+    pub(crate) len: u64,
+}
+
+pub(crate) fn segments() -> impl Iterator<Item = Segment> {
+    // SAFETY: the linker places header and program headers at the start of the image.
+    let headers = unsafe {
+        let first = (start() + EHDR.e_phoff) as *const libc::Elf64_Phdr;
+        std::slice::from_raw_parts(first, EHDR.e_phnum.into())
+    };
+    let segment =
+        |p: &libc::Elf64_Phdr| Segment { kind: p.p_type, flags: p.p_flags, start: start() + p.p_vaddr, len: p.p_memsz };
+    headers.iter().map(segment)
+}
+
 /// What identifies the build: no other program has the same code at the same places. Nothing if the linker has not made such a note.
 pub(crate) fn identity() -> Option<u128> {
-    // SAFETY: the linker places header and program headers at the start of the image, notes where these say.
-    unsafe {
-        let phdrs = (start() + EHDR.e_phoff) as *const libc::Elf64_Phdr;
-        for n in 0..usize::from(EHDR.e_phnum) {
-            let p = &*phdrs.add(n);
-            if p.p_type != libc::PT_NOTE {
-                continue;
-            }
-            let bytes = std::slice::from_raw_parts((start() + p.p_vaddr) as *const u8, p.p_memsz as usize);
-            if let Some(id) = build_id(bytes) {
-                return Some(hash(id));
-            }
-        }
-    }
-    None
+    let notes = segments().filter(|s| s.kind == libc::PT_NOTE);
+    // SAFETY: a segment of the image.
+    let bytes = |s: Segment| unsafe { std::slice::from_raw_parts(s.start as *const u8, s.len as usize) };
+    notes.filter_map(|s| build_id(bytes(s))).map(hash).next()
 }
 
 /// The description of the first build note among some notes.

@@ -5,7 +5,7 @@
 
 use crate::folder::Folder;
 use crate::hash::hash;
-use crate::unit::{Found, Header, THUNKS, Unit, View};
+use crate::unit::{Cell, Found, Header, THUNKS, Unit, View};
 use crate::{CodeSource, Image, program};
 use host::FaultRecord;
 use host::x86_64::Homes;
@@ -30,13 +30,22 @@ pub(crate) struct Store {
     thunks: [u64; THUNKS],
     pub(crate) units: Vec<Unit>,
     attached: Vec<Attached>,
+    /// What was found last: who links a region has just looked for it.
+    last: Option<((u64, u32), Found, usize)>,
+}
+
+/// The bytes that a unit's cells take, by the first bytes of its file.
+pub(crate) fn room_for_cells(head: &[u8]) -> Option<usize> {
+    let at = std::mem::offset_of!(Header, cells);
+    let n = u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?);
+    Some(n as usize * 8)
 }
 
 impl Store {
     /// `options` says whatever changes the code that is made.
     pub(crate) fn new(folder: &'static Folder, options: &str, thunks: [u64; THUNKS]) -> Option<Store> {
         let setting = hash(&[&program::identity()?.to_le_bytes(), options.as_bytes()].concat());
-        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new() })
+        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new(), last: None })
     }
 
     fn key(&self, image: Image) -> u128 {
@@ -70,12 +79,7 @@ impl Store {
 
     /// Maps the unit's file, if there is one that is whole.
     fn load(&self, unit: &mut Unit) -> Option<()> {
-        let cells = |head: &[u8]| {
-            let at = std::mem::offset_of!(Header, cells);
-            let n = u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?);
-            Some(n as usize * 8)
-        };
-        let m = self.folder.map(unit.key, cells)?;
+        let m = self.folder.map(unit.key, room_for_cells)?;
         // SAFETY: the file was mapped there, and files of the folder are replaced, not written.
         let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(m.file as *const u8, m.len) };
         let Some(view) = View::new(bytes, unit.key) else {
@@ -90,9 +94,20 @@ impl Store {
     }
 
     /// A stored region, and the unit that it is in.
-    pub(crate) fn find(&mut self, (pc, mode): (u64, u32), source: &dyn CodeSource) -> Option<(Found, usize)> {
-        let unit = self.unit_of(crate::cache::address(pc), source)?;
-        Some((self.units[unit].find(pc, mode, source)?, unit))
+    pub(crate) fn find(&mut self, key: (u64, u32), source: &dyn CodeSource) -> Option<(Found, usize)> {
+        if let Some((_, found, unit)) = self.last.filter(|l| l.0 == key) {
+            return Some((found, unit));
+        }
+        let unit = self.unit_of(crate::cache::address(key.0), source)?;
+        let found = self.units[unit].find(key.0, key.1, source)?;
+        self.last = Some((key, found, unit));
+        Some((found, unit))
+    }
+
+    /// The links of a stored region.
+    pub(crate) fn cells(&mut self, key: (u64, u32), source: &dyn CodeSource) -> Option<&[Cell]> {
+        let (found, unit) = self.find(key, source)?;
+        self.units[unit].cells_of(found)
     }
 
     /// The unit that a link slot is in.
@@ -104,6 +119,7 @@ impl Store {
     /// anew.
     pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
         let mut slots = None;
+        self.last = None;
         let units = &mut self.units;
         self.attached.retain(|a| {
             let away = end <= a.start || a.end <= start;
@@ -119,6 +135,7 @@ impl Store {
 
     /// Closes everything: the slots that led there are gone.
     pub(crate) fn close(&mut self) {
+        self.last = None;
         for u in &mut self.units {
             u.close(0, u64::MAX);
         }

@@ -485,6 +485,12 @@ impl Unit {
         (self.file..self.file + self.len()).contains(&at)
     }
 
+    /// The links of a region.
+    pub(crate) fn cells_of(&self, found: Found) -> Option<&[Cell]> {
+        let (blob, r, _) = self.region_at(found.code)?;
+        Some(blob.cells(r))
+    }
+
     /// The region whose code is at the host address, the blob it is in, and how far in the code that is.
     fn region_at(&self, host: u64) -> Option<(Blob<'static>, &'static Region, u32)> {
         let at = host - self.file;

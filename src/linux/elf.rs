@@ -102,6 +102,37 @@ pub fn header(bytes: &[u8]) -> Result<Header, &'static str> {
     read().ok_or("a truncated ELF header")
 }
 
+/// Section types with symbols, and a symbol's types that are code.
+const SHT_SYMTAB: u64 = 2;
+const SHT_DYNSYM: u64 = 11;
+const STT_FUNC: u64 = 2;
+const STT_GNU_IFUNC: u64 = 10;
+
+/// The addresses of a whole file's functions, by its symbols; what is malformed has none.
+pub fn functions(header: &Header, file: &[u8]) -> Vec<u64> {
+    let (f, c) = (Fields { bytes: file, big: header.big_endian }, header.class);
+    let (table, size, count) = if c == 32 { (32, 46, 48) } else { (40, 58, 60) };
+    let table = f.word(c, (table, table)).unwrap_or(0) as usize;
+    let (size, count) = (f.u16(size).unwrap_or(0).into(), f.u16(count).unwrap_or(0));
+    let section = |n: u16| {
+        let at = table.checked_add(usize::from(n).checked_mul(size)?)?;
+        let kind = f.number(at.checked_add(4)?, 4)?;
+        let range = || Some((f.word(c, (at + 16, at + 24))? as usize, f.word(c, (at + 20, at + 32))? as usize));
+        if kind == SHT_SYMTAB || kind == SHT_DYNSYM { range() } else { None }
+    };
+    let (symbol, info, value, shndx) = if c == 32 { (16, 12, 4, 14) } else { (24, 4, 8, 6) };
+    let function = |at: usize| {
+        let kind = f.number(at + info, 1)? & 15;
+        let is_one = (kind == STT_FUNC || kind == STT_GNU_IFUNC) && f.u16(at + shndx)? != 0;
+        f.word(c, (at + value, at + value)).filter(|_| is_one)
+    };
+    let symbols = |(at, len): (usize, usize)| {
+        let end = at.saturating_add(len).min(file.len());
+        (at..end).step_by(symbol).filter_map(function).collect::<Vec<_>>()
+    };
+    (0..count).filter_map(section).flat_map(symbols).collect()
+}
+
 impl Header {
     /// Size of a program header of this class.
     pub fn segment_size(&self) -> usize {

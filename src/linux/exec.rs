@@ -14,6 +14,7 @@ use crate::signal;
 use crate::stats;
 use crate::stored;
 use crate::task::Task;
+use engine::Folder;
 
 /// What one rqemu passes on to the next.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Passed {
     pub limits: Option<Vec<u8>>,
     /// A file with seccomp filters.
     pub filters: Option<i32>,
+    /// The folder with stored translations, where its path no longer leads to it.
+    pub folder: Option<i32>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
@@ -33,6 +36,7 @@ const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
 const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
+const FOLDER: &[u8] = b"RQEMU_EXECFOLDER=";
 
 /// All variables of this kind begin so. What a guest sets of them itself is dropped.
 const OWN: &[u8] = b"RQEMU_EXEC";
@@ -48,16 +52,21 @@ impl Passed {
         let fd = number(FD);
         match fd {
             None => Passed::default(),
-            Some(_) => {
-                Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS), filters: number(FILTERS) }
-            }
+            Some(_) => Passed {
+                fd,
+                argv0: find(ARGV0),
+                execfn: find(EXECFN),
+                limits: find(LIMITS),
+                filters: number(FILTERS),
+                folder: number(FOLDER),
+            },
         }
     }
 
     /// As variables.
     pub fn to_environment(&self) -> Vec<Vec<u8>> {
         let mut env = Vec::new();
-        for (name, fd) in [(FD, self.fd), (FILTERS, self.filters)] {
+        for (name, fd) in [(FD, self.fd), (FILTERS, self.filters), (FOLDER, self.folder)] {
             env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
         for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
@@ -319,12 +328,14 @@ fn run_ourselves(
     let fd = t.host_call(libc::SYS_fcntl, [again.file.0 as u64, libc::F_DUPFD as u64, 3, 0, 0, 0])? as i32;
     let kept = Candidate(fd);
     let filters = seccomp::pass_on(t)?.map(Candidate);
+    let folder = t.process.folder.and_then(Folder::hand_on).map(Candidate);
     let passed = Passed {
         fd: Some(fd),
         argv0: args.first().cloned(),
         execfn: Some(again.execfn.to_vec()),
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
         filters: filters.as_ref().map(|f| f.0),
+        folder: folder.as_ref().map(|f| f.0),
     };
     let mut own_args = vec![OWN_NAME.to_vec(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());
@@ -334,7 +345,7 @@ fn run_ourselves(
     stats::tell(t, "execve");
     stored::save(t);
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
-    drop((kept, filters));
+    drop((kept, filters, folder));
     match result {
         // No /proc here, or not our file: the host may know us by binfmt_misc.
         (Errno::ENOENT | Errno::EACCES, _) => Err(run_on_host(t, dir, flags, original).0),

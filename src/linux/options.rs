@@ -56,8 +56,10 @@ pub fn file_name(name: &[u8], id: i32) -> Vec<u8> {
 }
 
 /// The options.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The program is not run: what its files hold is translated, to be stored (`rqemu cache warm`).
+    pub warm: bool,
     /// `-L`: where the guest's files are looked for first. Without a slash at its end; empty if unset.
     pub ld_prefix: Vec<u8>,
     /// `-s`, in bytes.

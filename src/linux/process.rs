@@ -5,7 +5,7 @@ use crate::mm::Mm;
 use crate::options::{Log, Options};
 use crate::seccomp;
 use arch::Guest;
-use engine::{CodeSource, Cpu, Engine};
+use engine::{CodeSource, Cpu, Engine, Folder};
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -19,6 +19,8 @@ pub struct Process {
     pub options: Options,
     pub mm: &'static Mm,
     pub engine: Engine,
+    /// Where translations are stored.
+    pub folder: Option<&'static Folder>,
     pub image: Image,
     /// Another rqemu has started this one.
     pub is_child: bool,
@@ -49,6 +51,8 @@ pub struct Image {
     pub page: u64,
     /// Where handlers return to.
     pub return_code: u64,
+    /// Its interpreter is glibc's, which lists libraries if it is asked to, and then runs nothing.
+    pub lists: bool,
 }
 
 impl Process {

@@ -53,8 +53,9 @@ struct Plan {
     secure: bool,
     /// Limits that the rqemu before this one kept.
     limits: Option<Vec<u8>>,
-    /// Its seccomp filters.
+    /// Its seccomp filters, and its folder of translations.
     filters: Option<i32>,
+    folder: Option<i32>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -78,6 +79,43 @@ pub unsafe fn main(guests: &'static [&'static Guest], argv: *const *const c_char
             if explains {
                 host::write_all(2, explain::not_started(&e).as_bytes());
             }
+            host::write_all(2, format!("rqemu: {e}\n").as_bytes());
+            e.status
+        }
+    }
+}
+
+/// For `rqemu cache warm`, in a process of its own: translates what a program and its libraries hold. glibc's dynamic linker finds the libraries; it is run to
+/// the point where it would list them, and no code of theirs. Ends the process.
+pub fn warm(path: &[u8], mut options: Options, env: &[Vec<u8>], guests: &[&'static Guest]) -> i32 {
+    options.warm = true;
+    let mut env = cli::guest_environment(env, &options);
+    env.push(b"LD_TRACE_LOADED_OBJECTS=1".to_vec());
+    let path = path.to_vec();
+    let plan = Plan {
+        options,
+        guest: None,
+        args: vec![path.clone()],
+        env,
+        execfn: path.clone(),
+        path,
+        fd: None,
+        inherited: Vec::new(),
+        is_child: false,
+        secure: false,
+        limits: None,
+        filters: None,
+        folder: None,
+    };
+    match prepare(plan, Vec::leak(guests.to_vec())) {
+        Ok(mut task) => {
+            if task.process.image.lists {
+                task.run();
+            }
+            stored::save(&task);
+            0
+        }
+        Err(e) => {
             host::write_all(2, format!("rqemu: {e}\n").as_bytes());
             e.status
         }
@@ -144,6 +182,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         secure,
         limits: passed.limits.take(),
         filters: passed.filters,
+        folder: passed.folder,
     })
 }
 
@@ -205,7 +244,12 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let sink = Sink::open(&plan.options).map_err(|e| LoadError::option(log, "cannot open the log", e))?;
     let perf = Perf::new(&plan.options);
     perf.open().map_err(|e| LoadError::option(b"-perfmap, -jitdump", "cannot write", e))?;
-    let folder = Some(&plan).filter(|p| !p.secure).and_then(|p| stored::folder(&p.options, &p.env));
+    let folder = if plan.secure {
+        plan.folder.into_iter().for_each(host::close);
+        None
+    } else {
+        stored::inherited(plan.folder, &plan.options).or_else(|| stored::folder(&plan.options, &plan.env))
+    };
     let images = folder.map(|f| Images::new(f, guest.abi.task_size));
     let mm: &'static Mm = Box::leak(Box::new(Mm::new(limits, images, sink, perf)));
     let mut random = Random::new(plan.options.seed);
@@ -227,6 +271,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         cpu,
         mm,
         engine: Engine::new(guest, engine_options(&plan.options, cpu, folder), mm),
+        folder,
         image,
         is_child: plan.is_child,
         inherited: plan.inherited,
@@ -453,6 +498,9 @@ fn build_image(
     let places = places(plan, guest, mm, random);
     let mut image = Image { exe: real_path(exe.fd, &plan.path), ..Image::default() };
     image.comm = comm(&plan.execfn, &image.exe);
+    let interpreter = exe.interpreter()?;
+    image.lists =
+        interpreter.is_some_and(|path| path.rsplit(|b| *b == b'/').next().is_some_and(|n| n.starts_with(b"ld-linux")));
 
     // SAFETY: no memory is involved.
     let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);

@@ -5,6 +5,7 @@
 //! and not to be guessed by others. Where a program is linked to a fixed address, that is it. Addresses that follow are in windows of their own, by
 //! which they are known.
 
+use crate::elf;
 use crate::host;
 use crate::map::{Object, PAGE};
 use crate::options::Options;
@@ -119,12 +120,21 @@ pub fn folder(options: &Options, env: &[Vec<u8>]) -> Option<&'static Folder> {
         Some(path) => open(path, true, DISK_LIMIT),
         // Addresses are to be those of the seed.
         None if options.seed.is_some() => None,
-        None => home(env).and_then(|path| open(&path, false, DISK_LIMIT)).or_else(|| {
-            let path = in_memory()?;
-            open(&path, true, MEMORY_LIMIT)
-        }),
+        None => home(env)
+            .and_then(|path| open(&path, false, DISK_LIMIT))
+            .or_else(|| {
+                let path = in_memory()?;
+                open(&path, true, MEMORY_LIMIT)
+            })
+            .or_else(Folder::carried),
     };
     Some(Box::leak(Box::new(folder?)))
+}
+
+/// The folder of the rqemu that has started this one, if its descriptor came along.
+pub fn inherited(fd: Option<i32>, options: &Options) -> Option<&'static Folder> {
+    let folder = Folder::inherited(fd?, options.cache_size.unwrap_or(MEMORY_LIMIT))?;
+    Some(Box::leak(Box::new(folder)))
 }
 
 /// Where `rqemu cache init` makes a folder.
@@ -147,8 +157,37 @@ fn in_memory() -> Option<Vec<u8>> {
     (kind == libc::TMPFS_MAGIC).then(|| format!("/dev/shm/rqemu-{user}").into_bytes())
 }
 
+/// Translates all that the files hold which are mapped for execution.
+fn warm(t: &Task) {
+    let maps = t.process.mm.maps(0);
+    let starts = maps.lines().filter_map(code_starts).flatten().collect();
+    t.process.engine.warm((t.process.guest.mode)(t.cpu().state()), starts);
+}
+
+/// Where functions begin that lie in a mapping, which a line of /proc/self/maps tells of.
+fn code_starts(line: &str) -> Option<Vec<u64>> {
+    let (range, path) = (line.split(' ').next()?, &line[line.find('/')?..]);
+    let mut words = line.split_whitespace();
+    let flags = words.nth(1).filter(|f| f.contains('x'))?;
+    let offset = u64::from_str_radix(words.next()?, 16).ok()?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    let file = host::read_file(path.as_bytes()).ok().filter(|_| flags.len() == 4)?;
+    let header = elf::header(&file).ok()?;
+    let (at, len) = header.segments_range().ok()?;
+    let segments = header.segments(file.get(at as usize..at as usize + len)?);
+    let own = segments.iter().find(|s| s.kind == elf::PT_LOAD && s.flags & elf::PF_X != 0)?;
+    // From an address of the file's to one in memory.
+    let bias = start.wrapping_sub(offset).wrapping_sub(own.vaddr.wrapping_sub(own.offset));
+    let all = elf::functions(&header, &file).into_iter().chain([header.entry]);
+    Some(all.map(|a| a.wrapping_add(bias)).filter(|a| (start..end).contains(a)).collect())
+}
+
 /// Before a process ends, or becomes another.
 pub fn save(t: &Task) {
+    if t.process.options.warm {
+        warm(t);
+    }
     // What a vfork child has translated is its parent's.
     if !t.vforked {
         t.process.engine.save();

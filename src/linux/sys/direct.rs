@@ -6,7 +6,7 @@ use crate::layout::{CStruct, Layout};
 use crate::lock::Lock;
 use crate::sys::structs::{Timespec, Timespec32, Timeval, UInt32};
 use crate::sys::types::Ty;
-use crate::sys::{Act, Call, Row, rows};
+use crate::sys::{Act, Call, Row, nr, rows};
 use crate::{memory, quiet};
 use arch::layout::Model;
 use engine::{CALL_HOST, CALL_LEAVES, CALL_QUIET, NOT_SERVED, Served};
@@ -46,7 +46,7 @@ pub fn judge(m: Model, number: u64, call: &Call) {
     if *leaving {
         return;
     }
-    let how = served(m, call.row).or_else(|| plain(m, call.row)).unwrap_or(CALL_LEAVES);
+    let how = served(m, call.row).or_else(|| plain(m, call.row)).or_else(|| futex(m, call.row)).unwrap_or(CALL_LEAVES);
     entry.store(how, Ordering::Relaxed);
 }
 
@@ -59,6 +59,12 @@ pub fn stop() {
 fn plain(m: Model, row: &Row) -> Option<u64> {
     let Act::Host(nr) = row.act else { return None };
     row.params.iter().all(|p| passes(m, p.ty)).then_some(CALL_HOST + u64::from(nr))
+}
+
+/// futex(2), where neither its time nor the order of its words' bytes is another than the host's. What it does with the operations is the kernel's affair then.
+fn futex(m: Model, row: &Row) -> Option<u64> {
+    let same = std::ptr::eq(row, &rows::sys_futex) && !m.big_endian && Timespec::layout().of(m).same;
+    same.then_some(CALL_HOST + u64::from(nr::sys_futex))
 }
 
 /// Whether an argument is one word that needs no conversion. The kernel cuts what is shorter than a word itself.
@@ -149,12 +155,9 @@ fn served(m: Model, row: &Row) -> Option<u64> {
     let layout = layout().of(m);
     let function = host_vdso::function(name)?;
     at.store(function, Ordering::Relaxed);
+    let is_clock = std::ptr::eq(*at, &raw const CLOCK_GETTIME) && layout.same_back && layout.size == 16;
     // SAFETY: the kernel's code.
-    if std::ptr::eq(*at, &raw const CLOCK_GETTIME)
-        && layout.same_back
-        && layout.size == 16
-        && unsafe { quiet::is_quiet(function) }
-    {
+    if is_clock && unsafe { quiet::is_quiet(function) } {
         return Some(rqemu_clock as *const () as u64 | CALL_QUIET);
     }
     Some(*by as usize as u64)

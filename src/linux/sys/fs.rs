@@ -27,8 +27,10 @@ syscalls! { |t|
     sys_readlinkat(dir: DirFd, path: Path, buf: OutBuf<len>, len: Size) -> Size { read_link(t, dir, path, buf, len) }
     sys_chdir(path: NewPath) -> Zero;
     sys_fchdir(fd: Fd) -> Zero;
-    sys_chroot(path: NewPath) -> Zero;
-    sys_pivot_root(new_root: NewPath, put_old: NewPath) -> Zero;
+    sys_chroot(path: NewPath) -> Zero { change_root(t, nr::sys_chroot, path.addr, 0) }
+    sys_pivot_root(new_root: NewPath, put_old: NewPath) -> Zero {
+        change_root(t, nr::sys_pivot_root, new_root.addr, put_old.addr)
+    }
     sys_getcwd(buf: OutBuf<len>, len: Size) -> Size;
     sys_chmod(path: NewPath, mode: Mode) -> Zero;
     sys_fchmod(fd: Fd, mode: Mode) -> Zero;
@@ -77,6 +79,14 @@ syscalls! { |t|
     sys_inotify_rm_watch(fd: Fd, watch: Int) -> Zero;
     sys_fanotify_init(flags: UInt, event_flags: Flags<Open>) -> Fd;
     sys_fanotify_mark(fd: Fd, flags: UInt, mask: I64, dir: DirFd, path: Path) -> Zero;
+}
+
+/// chroot(2), pivot_root(2).
+fn change_root(t: &mut Task, number: u32, a: u64, b: u64) -> Res {
+    if let Some(folder) = t.process.folder {
+        folder.keep();
+    }
+    t.host_call(i64::from(number), [a, b, 0, 0, 0, 0])
 }
 
 /// A string for the host: with its NUL.
