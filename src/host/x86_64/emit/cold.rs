@@ -8,7 +8,7 @@ use super::Emitter;
 use super::flags::Kind;
 use crate::cpu::at;
 use crate::{Exit, FlagsRule, Site};
-use ir::{BlockId, Helper, Ty, Val};
+use ir::{BlockId, Fmt, Helper, Ty, Val};
 
 /// An operand of a slow path, where it stands when the path is taken.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub(super) enum Cold {
     Again { label: Label, pc: u64, flags: Option<(u16, FlagsRule)> },
     /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
+    /// To `slow` if the scalar in `t` is NaN or the smallest normal number; `m` is free.
+    Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
@@ -109,6 +111,11 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 self.locked_nothing();
                 self.a.mov_ri(SCRATCH, 1);
+                self.a.jmp(*back);
+            }
+            Cold::Judge { label, back, fmt, t, m, slow } => {
+                self.a.bind(*label);
+                self.jump_if_nan_or_tiny(*fmt, *t, *m, *slow);
                 self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {

@@ -242,32 +242,52 @@ impl Emitter<'_> {
         }
         let fmt = shape.fmt;
         let double = fmt == Fmt::F64;
-        if check == Check::NanOrTiny {
-            let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
-            self.a.v3(if double { vop::VANDPD } else { vop::VANDPS }, L128, m, t, magnitude);
+        if check == Check::NanOrTiny && shape.lanes <= 1 && t.0 < 16 {
+            self.suspect(fmt, t, m, label);
+            return Some(label);
         }
         if shape.lanes > 1 {
             let cmp = if double { vop::VCMPPD } else { vop::VCMPPS };
             if check == Check::NanOrTiny {
+                let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
+                self.a.v3(if double { vop::VANDPD } else { vop::VANDPS }, L128, m, t, magnitude);
                 let least = self.fmt_const(fmt, smallest_normal(fmt));
                 self.a.v3i(cmp, L128, m, m, least, EQ_UQ);
             } else {
                 self.a.v3i(cmp, L128, m, t, t, UNORD_Q);
             }
             self.jump_if_any(m, label);
+        } else if check == Check::NanOrTiny {
+            self.jump_if_nan_or_tiny(fmt, t, m, label);
         } else {
-            let cmp = if double { vop::VUCOMISD } else { vop::VUCOMISS };
-            if check == Check::NanOrTiny {
-                let least = self.fmt_const(fmt, smallest_normal(fmt));
-                // Equal and unordered both set ZF.
-                self.a.v2(cmp, L128, m, least);
-                self.a.jcc(X::E, label);
-            } else {
-                self.a.v2(cmp, L128, t, t);
-                self.a.jcc(X::P, label);
-            }
+            self.a.v2(if double { vop::VUCOMISD } else { vop::VUCOMISS }, L128, t, t);
+            self.a.jcc(X::P, label);
         }
         Some(label)
+    }
+
+    /// Jumps if the scalar in `t` is NaN or the smallest normal number, by way of cold code that looks closer at what one test finds: exponents of
+    /// all ones and all zeros, and their neighbours.
+    fn suspect(&mut self, fmt: Fmt, t: Xmm, m: Xmm, slow: Label) {
+        let upper = if fmt == Fmt::F64 { 0x7fe0 << 48 } else { 0x7f00_0000 };
+        let upper = self.pool(upper);
+        // ZF: none of these bits is set; CF: all are.
+        self.a.v2(vop::VPTEST, L128, t, upper);
+        let label = self.a.label();
+        self.a.jcc(X::Be, label);
+        let back = self.a.label_here();
+        self.cold.push(Cold::Judge { label, back, fmt, t, m, slow });
+    }
+
+    /// Jumps if the scalar in `t` is NaN or the smallest normal number; `m` is overwritten.
+    pub(super) fn jump_if_nan_or_tiny(&mut self, fmt: Fmt, t: Xmm, m: Xmm, label: Label) {
+        let (and, cmp) = if fmt == Fmt::F64 { (vop::VANDPD, vop::VUCOMISD) } else { (vop::VANDPS, vop::VUCOMISS) };
+        let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
+        self.a.v3(and, L128, m, t, magnitude);
+        let least = self.fmt_const(fmt, smallest_normal(fmt));
+        // Equal and unordered both set ZF.
+        self.a.v2(cmp, L128, m, least);
+        self.a.jcc(X::E, label);
     }
 
     /// For each lane its exponent as biased, or one less; the largest there is for zero, 0 for subnormal numbers (and the smallest normal one).
@@ -791,6 +811,12 @@ impl Emitter<'_> {
                 Xm::Mem(m) if shape.fmt == Fmt::F64 => self.a.v2(vop::VMOVSD, L128, t, m),
                 Xm::Mem(m) => self.a.v2(vop::VMOVSS, L128, t, m),
             }
+        } else if mc == Xm::Reg(d) && d != t && ![Xm::Reg(ra), mb].contains(&mc) {
+            // In place; what is added is kept for the slow path.
+            self.a.v2(vop::VMOVUPS, L128, t, mc);
+            self.a.v3(host, L128, d, ra, mb);
+            self.fp_finish(v, shape, (check, label), (d, d, m), &[Xm::Reg(ra), mb, Xm::Reg(t)], true);
+            return;
         } else {
             self.a.v2(vop::VMOVUPS, L128, t, mc);
         }
