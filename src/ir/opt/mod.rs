@@ -4,7 +4,9 @@ mod align;
 mod forward;
 mod join;
 mod merge;
+mod order;
 mod peel;
+mod sink;
 mod special;
 mod stitch;
 
@@ -13,7 +15,9 @@ pub(crate) use align::origin;
 pub use forward::forward;
 pub use join::{Pair, join};
 pub use merge::merge;
+pub use order::order;
 pub use peel::{frequencies, peel};
+pub use sink::sink;
 pub use special::specialize;
 pub use stitch::Stitch;
 
@@ -27,7 +31,10 @@ pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn
     let region = join(&region, pairs, types).unwrap_or(region);
     let region = merge(&region, types).unwrap_or(region);
     let mut region = specialize(&region, held, types).unwrap_or(region);
+    sink(&mut region);
     peel(&mut region);
     align(&mut region, types.len());
-    forward(&region, types).unwrap_or(region)
+    let mut region = forward(&region, types).unwrap_or(region);
+    order(&mut region);
+    region
 }
