@@ -311,7 +311,7 @@ impl Folder {
 
     /// Files are counted when a big one was written, and else now and then.
     fn is_time_to_prune(&self, written: usize) -> bool {
-        written as u64 > self.limit / 64 || now(libc::CLOCK_MONOTONIC).tv_nsec >> 10 & 15 == 0
+        written as u64 > self.limit / 64 || draw() & 15 == 0
     }
 
     /// Removes what was used least recently, down to three quarters of what is allowed, and what a writer has left that died.
@@ -369,6 +369,12 @@ impl Folder {
             }
         }
     }
+}
+
+/// A number that is another each time, for what is to be done now and then.
+pub(crate) fn draw() -> u64 {
+    let tick = now(libc::CLOCK_MONOTONIC).tv_nsec as u64;
+    (tick ^ tick >> 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
 }
 
 fn keep(fd: &Fd) {

@@ -54,8 +54,10 @@ struct Page<'a> {
 }
 
 /// A file's size for each fresh region that makes rewriting it worth while: a translation costs some 10 µs, and writing that much a tenth of it for
-/// every process to come.
+/// every process to come. For fewer regions a file is rewritten now and then, as often less: or no process would ever do it for the next ones.
 const WORTH: u64 = 128 << 10;
+/// As many others a hot region counts: it takes some 300 µs, and memory for the compiler in a process that needs none else.
+const HOT: u64 = 30;
 /// Units do not grow beyond this: references are of 32 bits.
 const MOST: usize = 1 << 30;
 
@@ -71,7 +73,9 @@ impl Cache {
         }
         for (u, list) in fresh.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
             let unit = &store.units[u];
-            if unit.len() <= WORTH * list.len() as u64 {
+            let weight = |n: &usize| if self.regions[*n].pieces > 0 { HOT } else { 1 };
+            let worth = WORTH * list.iter().map(weight).sum::<u64>();
+            if unit.len() == 0 || crate::folder::draw() % unit.len() < worth {
                 let (key, base) = (unit.key, unit.image.base);
                 store.folder.replace(key, |old| self.merged(key, base, list, old, source));
             }
