@@ -9,6 +9,7 @@ use crate::host::{self, Errno, Res};
 use crate::loader;
 use crate::memory;
 use crate::proc;
+use crate::ptrace::board;
 use crate::seccomp;
 use crate::signal;
 use crate::stats;
@@ -26,6 +27,8 @@ pub struct Passed {
     pub limits: Option<Vec<u8>>,
     /// A file with seccomp filters.
     pub filters: Option<i32>,
+    /// What its tracer wants ([`board::pass_on`]).
+    pub traced: Option<Vec<u8>>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
@@ -33,6 +36,7 @@ const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
 const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
+const TRACED: &[u8] = b"RQEMU_EXECTRACED=";
 
 /// All variables of this kind begin so. What a guest sets of them itself is dropped.
 const OWN: &[u8] = b"RQEMU_EXEC";
@@ -49,7 +53,8 @@ impl Passed {
         match fd {
             None => Passed::default(),
             Some(_) => {
-                Passed { fd, argv0: find(ARGV0), execfn: find(EXECFN), limits: find(LIMITS), filters: number(FILTERS) }
+                let (argv0, execfn, limits, traced) = (find(ARGV0), find(EXECFN), find(LIMITS), find(TRACED));
+                Passed { fd, argv0, execfn, limits, filters: number(FILTERS), traced }
             }
         }
     }
@@ -60,7 +65,9 @@ impl Passed {
         for (name, fd) in [(FD, self.fd), (FILTERS, self.filters)] {
             env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
-        for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
+        for (name, value) in
+            [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits), (TRACED, &self.traced)]
+        {
             env.extend(value.as_ref().map(|v| [name, v].concat()));
         }
         env
@@ -325,6 +332,7 @@ fn run_ourselves(
         execfn: Some(again.execfn.to_vec()),
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
         filters: filters.as_ref().map(|f| f.0),
+        traced: board::pass_on(t),
     };
     let mut own_args = vec![OWN_NAME.to_vec(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());

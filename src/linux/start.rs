@@ -18,7 +18,7 @@ use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
 use crate::stored::{self, Images};
-use crate::task::Task;
+use crate::task::{FirstStop, Task};
 use crate::vdso;
 use crate::{call, exec, explain};
 use arch::Guest;
@@ -55,6 +55,8 @@ struct Plan {
     limits: Option<Vec<u8>>,
     /// Its seccomp filters.
     filters: Option<i32>,
+    /// Its tracer's wishes.
+    traced: Option<Vec<u8>>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -144,6 +146,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         secure,
         limits: passed.limits.take(),
         filters: passed.filters,
+        traced: passed.traced.take(),
     })
 }
 
@@ -246,6 +249,9 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     }
     task.set(guest.state.pc, entry);
     task.set(guest.abi.stack_pointer, sp);
+    if let Some(traced) = plan.traced.take() {
+        task.first_stop = FirstStop::Exec(traced);
+    }
     Ok(task)
 }
 
