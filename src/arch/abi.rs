@@ -37,6 +37,8 @@ pub struct Abi {
     /// clone(2)'s last arguments are (tls, child_tid) as on most ABIs (CONFIG_CLONE_BACKWARDS), not (child_tid, tls).
     pub clone_tls_first: bool,
     pub signals: Signals,
+    /// What ptrace(2) shows of registers.
+    pub debug: Debug,
     /// The code that the kernel lends to every program.
     pub vdso: Vdso,
     /// A program without PT_GNU_STACK may execute all that it can read.
@@ -89,6 +91,43 @@ pub struct Signals {
     pub has_restorer: bool,
     /// The vDSO's function to which handlers return, if they do.
     pub return_symbol: Option<&'static str>,
+}
+
+/// What a debugger sees of registers. The kernel lays them out as in a signal's frame, piece by piece, so they are taken from there and put there.
+#[derive(Debug)]
+pub struct Debug {
+    pub sets: &'static [RegisterSet],
+    /// Requests of the ABI's own that are about a set as a whole: reading it, writing it, its type.
+    pub requests: &'static [(u64, u64, u32)],
+    /// The set that is the number of a system call, and the request that sets it (PTRACE_SET_SYSCALL).
+    pub number_set: Option<u32>,
+    pub set_number: Option<u64>,
+    /// The request for the thread pointer (PTRACE_GET_THREAD_AREA).
+    pub thread_area: Option<u64>,
+    /// Where in the first set the first argument of a system call stands, which its result overwrites.
+    pub first_argument: Option<usize>,
+    /// PTRACE_PEEKUSR and PTRACE_POKEUSR know the words of the first set.
+    pub has_user_area: bool,
+    pub can_step: bool,
+}
+
+/// A set of registers (NT_*).
+#[derive(Debug)]
+pub struct RegisterSet {
+    pub kind: u32,
+    pub size: usize,
+    pub source: RegisterSource,
+}
+
+/// Where a set comes from.
+#[derive(Debug)]
+pub enum RegisterSource {
+    /// Where pieces stand in the frame of a handler with SA_SIGINFO, where in the set, and their length.
+    Frame(&'static [(usize, usize, usize)]),
+    /// A slot at its start.
+    Slot(Slot),
+    /// It is always the same: these words, then zero.
+    Fixed(&'static [u64]),
 }
 
 /// Which of the two calls that end a handler.

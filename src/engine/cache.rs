@@ -197,6 +197,12 @@ impl Cache {
         region
     }
 
+    /// The IR of one instruction.
+    pub(crate) fn instruction(&mut self, key: Key, code: &dyn CodeSource) -> ir::Region {
+        self.front_end(key, code, 1, &[]);
+        self.builder.region.clone()
+    }
+
     /// The code of a region that is there.
     pub(crate) fn find(&mut self, key: Key, source: &dyn CodeSource) -> Option<u64> {
         if let Some(&n) = self.table.get(&key) {

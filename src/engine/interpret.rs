@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 impl Engine {
     /// [`Engine::run`], interpreted.
     pub(crate) fn interpret(&self, cpu: &mut Cpu) -> Exit {
-        let slots: Vec<(usize, Ty)> = self.guest().state.slots.iter().map(|s| (s.offset as usize, s.ty)).collect();
+        let slots = self.slots();
         loop {
             if cpu.raw.pending.load(Ordering::SeqCst) != 0 {
                 return Exit::Interrupted;
@@ -19,22 +19,45 @@ impl Engine {
             let pc = (self.guest().branch_target)(cpu.pc());
             cpu.set_pc(pc);
             let region = self.cache.lock().region((pc, mode), self.source());
-            let mut memory = Direct { stamp: &mut cpu.raw.excl_stamp, tagged: self.guest().tagged_pointers };
-            let mut machine = Machine {
-                state: &mut cpu.raw.guest,
-                slots: &slots,
-                memory: &mut memory,
-                fp_flags: cpu.raw.fp_flags,
-                monitor: cpu.monitor,
-            };
-            let outcome = ir::interp::run(&region, &mut machine);
-            let (flags, monitor) = (machine.fp_flags, machine.monitor);
-            (cpu.raw.fp_flags, cpu.monitor) = (flags, monitor);
-            match self.outcome(cpu, outcome) {
+            match self.interpret_region(cpu, &slots, &region) {
                 Next::Go(pc) => cpu.set_pc(pc),
                 Next::Leave(exit) => return exit,
             }
         }
+    }
+
+    /// Runs one instruction, interpreted.
+    pub fn step(&self, cpu: &mut Cpu) -> Exit {
+        let pc = (self.guest().branch_target)(cpu.pc());
+        cpu.set_pc(pc);
+        let key = (pc, (self.guest().mode)(&cpu.raw.guest));
+        let region = self.cache.lock().instruction(key, self.source());
+        match self.interpret_region(cpu, &self.slots(), &region) {
+            Next::Go(pc) => {
+                cpu.set_pc(pc);
+                Exit::Interrupted
+            }
+            Next::Leave(exit) => exit,
+        }
+    }
+
+    fn slots(&self) -> Vec<(usize, Ty)> {
+        self.guest().state.slots.iter().map(|s| (s.offset as usize, s.ty)).collect()
+    }
+
+    fn interpret_region(&self, cpu: &mut Cpu, slots: &[(usize, Ty)], region: &ir::Region) -> Next {
+        let mut memory = Direct { stamp: &mut cpu.raw.excl_stamp, tagged: self.guest().tagged_pointers };
+        let mut machine = Machine {
+            state: &mut cpu.raw.guest,
+            slots,
+            memory: &mut memory,
+            fp_flags: cpu.raw.fp_flags,
+            monitor: cpu.monitor,
+        };
+        let outcome = ir::interp::run(region, &mut machine);
+        let (flags, monitor) = (machine.fp_flags, machine.monitor);
+        (cpu.raw.fp_flags, cpu.monitor) = (flags, monitor);
+        self.outcome(cpu, outcome)
     }
 
     fn outcome(&self, cpu: &mut Cpu, outcome: Outcome) -> Next {

@@ -9,6 +9,7 @@ use crate::host::{self, Errno, Res};
 use crate::loader;
 use crate::memory;
 use crate::proc;
+use crate::ptrace::board;
 use crate::seccomp;
 use crate::signal;
 use crate::stats;
@@ -29,6 +30,8 @@ pub struct Passed {
     pub filters: Option<i32>,
     /// The folder with stored translations, where its path no longer leads to it.
     pub folder: Option<i32>,
+    /// What its tracer wants ([`board::pass_on`]).
+    pub traced: Option<Vec<u8>>,
 }
 
 const FD: &[u8] = b"RQEMU_EXECFD=";
@@ -37,6 +40,7 @@ const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
 const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
 const FOLDER: &[u8] = b"RQEMU_EXECFOLDER=";
+const TRACED: &[u8] = b"RQEMU_EXECTRACED=";
 
 /// All variables of this kind begin so. What a guest sets of them itself is dropped.
 const OWN: &[u8] = b"RQEMU_EXEC";
@@ -59,6 +63,7 @@ impl Passed {
                 limits: find(LIMITS),
                 filters: number(FILTERS),
                 folder: number(FOLDER),
+                traced: find(TRACED),
             },
         }
     }
@@ -69,7 +74,9 @@ impl Passed {
         for (name, fd) in [(FD, self.fd), (FILTERS, self.filters), (FOLDER, self.folder)] {
             env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
-        for (name, value) in [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits)] {
+        for (name, value) in
+            [(ARGV0, &self.argv0), (EXECFN, &self.execfn), (LIMITS, &self.limits), (TRACED, &self.traced)]
+        {
             env.extend(value.as_ref().map(|v| [name, v].concat()));
         }
         env
@@ -336,6 +343,7 @@ fn run_ourselves(
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
         filters: filters.as_ref().map(|f| f.0),
         folder: folder.as_ref().map(|f| f.0),
+        traced: board::pass_on(t),
     };
     let mut own_args = vec![OWN_NAME.to_vec(), again.program.to_vec()];
     own_args.extend(args.iter().skip(1).cloned());

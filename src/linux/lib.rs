@@ -30,6 +30,7 @@ pub mod options;
 pub mod perf;
 pub mod proc;
 pub mod process;
+pub mod ptrace;
 pub mod quiet;
 pub mod random;
 pub mod rseq;

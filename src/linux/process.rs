@@ -3,6 +3,7 @@
 use crate::explain;
 use crate::mm::Mm;
 use crate::options::{Log, Options};
+use crate::ptrace;
 use crate::seccomp;
 use arch::Guest;
 use engine::{CodeSource, Cpu, Engine, Folder};
@@ -83,6 +84,7 @@ impl Process {
         self.engine.before_fork();
         crate::sys::hold();
         seccomp::hold();
+        ptrace::hold();
         explain::hold();
         self.mm.hold();
         crate::alloc::hold();
@@ -92,6 +94,7 @@ impl Process {
     pub fn after_fork(&self, child: bool, keep: NonNull<Cpu>) {
         crate::alloc::release();
         explain::release();
+        ptrace::release();
         seccomp::release();
         self.mm.release();
         crate::sys::release();

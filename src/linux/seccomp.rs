@@ -14,7 +14,7 @@ use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
 use crate::siginfo::HostInfo;
-use crate::sys::{Row, direct, rows, table};
+use crate::sys::{Row, direct, is_vdsos, rows, table};
 use crate::task::Task;
 use arch::Guest;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -162,7 +162,7 @@ impl Seat {
 }
 
 /// The AUDIT_ARCH number of a guest (linux/audit.h).
-fn audit_arch(guest: &Guest) -> u32 {
+pub(crate) fn audit_arch(guest: &Guest) -> u32 {
     let e = &guest.elf;
     u32::from(e.machine) | u32::from(e.class == 64) << 31 | u32::from(!e.big_endian) << 30
 }
@@ -190,9 +190,7 @@ pub enum Judgement {
 pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
     let row = table(t.abi().table).and_then(|table| table.get(number)).map(|c| c.row);
     let pc = t.get(t.process.guest.state.pc);
-    // On a machine of its own the vDSO asks nobody.
-    let vdso = t.process.image.vdso;
-    if row.is_some_and(direct::is_served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc) {
+    if is_vdsos(t) {
         return Judgement::Made;
     }
     if t.seat.is_strict() {

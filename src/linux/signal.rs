@@ -15,6 +15,7 @@ use crate::memory;
 use crate::mm::CodeAt;
 use crate::options::Log;
 use crate::process::Process;
+use crate::ptrace::board::{self, Board};
 use crate::siginfo::HostInfo;
 use crate::stats;
 use crate::stored;
@@ -151,11 +152,12 @@ const UNKNOWN: u64 = bit(libc::SIGKILL);
 
 const RECORDED: u32 = 1;
 const SENT_SYNCHRONOUS: u32 = 2;
+const ASKED_TO_STOP: u32 = 4;
 
 /// Where a task's signal handler puts what came. It lives as long as the process.
 #[derive(Debug)]
 pub struct Inbox {
-    /// [`RECORDED`]: asynchronous signals are in `infos`. [`SENT_SYNCHRONOUS`]: somebody sent one of the
+    /// [`ASKED_TO_STOP`]: by a tracer. [`RECORDED`]: asynchronous signals are in `infos`. [`SENT_SYNCHRONOUS`]: somebody sent one of the
     /// synchronous signals with kill, and the guest does not block it.
     pending: AtomicU32,
     /// Which of [`SYNCHRONOUS_LIST`] were sent, in its order.
@@ -171,6 +173,8 @@ pub struct Inbox {
     put: AtomicU32,
     taken: AtomicU32,
     sent_info: [UnsafeCell<HostInfo>; 5],
+    /// What a tracer reads and writes.
+    pub(crate) board: Board,
 }
 
 // SAFETY: the task's own thread and its handler alone use it; the handler writes free elements of `infos` only, and the others are read only.
@@ -190,6 +194,7 @@ impl Inbox {
             put: AtomicU32::new(0),
             taken: AtomicU32::new(0),
             sent_info: [const { UnsafeCell::new(HostInfo::ZERO) }; 5],
+            board: Board::new(0),
         }
     }
     /// The word that restartable calls look at.
@@ -450,9 +455,8 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
     let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
-        if let Some(to) =
-            memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)).or_else(|| direct::fault_fixup(rip))
-        {
+        let fixup = memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)).or_else(|| direct::fault_fixup(rip));
+        if let Some(to) = fixup.or_else(|| board::trap_fixup(rip, &inbox.board)) {
             context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
             return;
         }
@@ -468,18 +472,23 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     }
     // SAFETY: the task's Cpu.
     let cpu = unsafe { &*inbox.cpu.load(Ordering::Relaxed) };
-    // SAFETY: the kernel's siginfo is as large; `inbox` as its type says.
+    // SAFETY: the kernel's siginfo is as large.
+    let came = unsafe { *std::ptr::from_mut(info).cast::<HostInfo>() };
+    let info = board::stands_for(&inbox.board, &came).unwrap_or(came);
+    let signo = info.signo();
+    // SAFETY: `inbox` as its type says.
     unsafe {
-        if SYNCHRONOUS & bit(signo) != 0 {
+        if came.code() == board::ASKED && inbox.board.is_traced() {
+            inbox.pending.fetch_or(ASKED_TO_STOP, Ordering::Relaxed);
+        } else if SYNCHRONOUS & bit(signo) != 0 {
             let n = SYNCHRONOUS_LIST.iter().position(|s| *s == signo).unwrap_or(0);
-            *inbox.sent_info[n].get() = *std::ptr::from_mut(info).cast::<HostInfo>();
+            *inbox.sent_info[n].get() = info;
             inbox.sent.fetch_or(1 << n, Ordering::Relaxed);
             inbox.update();
             if inbox.pending.load(Ordering::Relaxed) & SENT_SYNCHRONOUS == 0 {
                 return;
             }
         } else {
-            let info = *std::ptr::from_mut(info).cast::<HostInfo>();
             // The kernel's sigset_t is one word.
             inbox.record(signo, info, &mut *(&raw mut context.uc_sigmask).cast::<u64>(), cpu.is_own_code(rip));
         }
@@ -523,6 +532,9 @@ impl Task {
     pub(crate) fn deliver_signals(&mut self) {
         while self.inbox.is_pending() || self.host_mask_differs() {
             self.cpu().clear_interrupt();
+            if self.inbox.pending.fetch_and(!ASKED_TO_STOP, Ordering::Relaxed) & ASKED_TO_STOP != 0 {
+                self.asked_stop();
+            }
             while let Some(info) = self.inbox.take() {
                 self.deliver(&info, None);
             }
@@ -552,8 +564,15 @@ impl Task {
         self.host_call(libc::SYS_rt_sigprocmask, args).inspect_err(|_| self.inbox.forget_host_mask())
     }
 
-    /// Delivers one signal: makes the guest's frame, or does the default action.
+    /// Delivers one signal, if a tracer lets it through.
     fn deliver(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
+        if let Some(info) = self.signal_stop(info) {
+            self.deliver_now(&info, fault);
+        }
+    }
+
+    /// Makes the guest's frame, or does the default action.
+    pub(crate) fn deliver_now(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
         let signo = info.signo();
         let action = self.actions.get(signo);
         if self.process.options.log.has(Log::INT) {
@@ -666,6 +685,7 @@ impl Task {
             stats::tell(self, "killed");
             stored::save(self);
         }
+        self.pass_own(signo);
         let _ = host_action(signo, Some(&HostAction::default()));
         let old = set_host_mask(!bit(signo));
         // SAFETY: no memory is involved.
@@ -694,6 +714,7 @@ impl Task {
 
     /// A signal that cannot be put off: ignored or blocked, it kills.
     pub(crate) fn force(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
+        let Some(info) = &self.signal_stop(info) else { return };
         let signo = info.signo();
         let handler = self.actions.get(signo).handler;
         if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
@@ -701,7 +722,7 @@ impl Task {
             explain::fatal(self, info);
             self.die(signo);
         }
-        self.deliver(info, fault);
+        self.deliver_now(info, fault);
     }
 
     pub(crate) fn fault(&mut self, fault: &Fault) {

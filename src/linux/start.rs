@@ -18,7 +18,7 @@ use crate::signal;
 use crate::stack::{self, Contents};
 use crate::stats;
 use crate::stored::{self, Images};
-use crate::task::Task;
+use crate::task::{FirstStop, Task};
 use crate::vdso;
 use crate::{call, exec, explain};
 use arch::Guest;
@@ -56,6 +56,8 @@ struct Plan {
     /// Its seccomp filters, and its folder of translations.
     filters: Option<i32>,
     folder: Option<i32>,
+    /// Its tracer's wishes.
+    traced: Option<Vec<u8>>,
 }
 
 /// Runs rqemu. `guests`: all that there are. Returns only if there is nothing to run.
@@ -183,6 +185,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         limits: passed.limits.take(),
         filters: passed.filters,
         folder: passed.folder,
+        traced: passed.traced.take(),
     })
 }
 
@@ -291,6 +294,9 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     }
     task.set(guest.state.pc, entry);
     task.set(guest.abi.stack_pointer, sp);
+    if let Some(traced) = plan.traced.take() {
+        task.first_stop = FirstStop::Exec(traced);
+    }
     Ok(task)
 }
 

@@ -40,8 +40,21 @@ pub struct Task {
     pub(crate) rseq: Option<crate::rseq::Area>,
     /// What seccomp(2) has set.
     pub(crate) seat: &'static Seat,
+    /// A stop before anything else.
+    pub(crate) first_stop: FirstStop,
     /// A vfork child in its parent's memory: the parent frees what hangs on this.
     pub(crate) vforked: bool,
+}
+
+/// What a traced thread begins with.
+#[derive(Debug, Default)]
+pub(crate) enum FirstStop {
+    #[default]
+    Nothing,
+    /// It is the child of one that is traced.
+    Birth,
+    /// It is a new program: what the rqemu before has passed on.
+    Exec(Vec<u8>),
 }
 
 impl Task {
@@ -95,11 +108,20 @@ impl Task {
 
     /// Runs the guest until it ends.
     pub(crate) fn run(&mut self) -> ! {
+        // First, the host's mask is set.
+        self.deliver_signals();
+        match std::mem::take(&mut self.first_stop) {
+            FirstStop::Nothing => {}
+            FirstStop::Birth => self.birth_stop(),
+            FirstStop::Exec(passed) => self.exec_stop(&passed),
+        }
         loop {
             self.deliver_signals();
             self.mind_sequences();
             // SAFETY: as in `cpu_mut`; the engine is another object.
-            let exit = self.process.engine.run(unsafe { self.cpu.as_mut() });
+            let cpu = unsafe { self.cpu.as_mut() };
+            let steps = self.is_stepping();
+            let exit = if steps { self.process.engine.step(cpu) } else { self.process.engine.run(cpu) };
             match exit {
                 Exit::Syscall => self.syscall(),
                 Exit::SyscallRestart => self.restart = Some(Errno::RESTARTSYS),
@@ -109,6 +131,9 @@ impl Task {
                 Exit::Fault(fault) => self.fault(&fault),
                 Exit::FlushCode { len: 0, .. } => self.process.mm.flush_all_code(&self.process.engine),
                 Exit::FlushCode { addr, len } => self.process.mm.flush_code(&self.process.engine, addr, len),
+            }
+            if steps {
+                self.step_stop();
             }
         }
     }
@@ -120,11 +145,21 @@ impl Task {
             (regs.rewind)(self.cpu_mut().state_mut());
             return;
         }
-        match crate::sys::dispatch(self) {
+        let result = self.traced_call();
+        match result {
             Ok(v) => self.set(regs.result, v),
             Err(Errno::JUST_RETURN) => {}
             Err(e @ (Errno::RESTARTSYS | Errno::RESTARTNOINTR)) => self.restart = Some(e),
             Err(e) => self.set(regs.result, i64::from(-e.0) as u64),
         }
+        self.exit_stop(result);
+    }
+
+    /// The call, if a tracer lets it be made.
+    fn traced_call(&mut self) -> Res {
+        if self.board().is_traced() && crate::sys::is_vdsos(self) {
+            return crate::sys::dispatch(self);
+        }
+        if self.entry_stop() { crate::sys::dispatch(self) } else { Err(Errno::ENOSYS) }
     }
 }

@@ -5,7 +5,7 @@ use crate::host::{self, CloneArgs, Errno, Res};
 use crate::process::Process;
 use crate::seccomp::{Layer, Seat};
 use crate::signal::{self, Actions, Inbox, STACK_SIZE};
-use crate::task::Task;
+use crate::task::{FirstStop, Task};
 use arch::abi::AltStack;
 use engine::Cpu;
 use std::ptr::NonNull;
@@ -61,7 +61,7 @@ impl Task {
         let actions = Arc::new(actions);
         let inbox = new_inbox(cpu, mask, &actions);
         signal::use_stack(stacks.0, inbox);
-        Ok(Box::new(Task {
+        let task = Box::new(Task {
             process,
             tid: host::gettid(),
             cpu,
@@ -77,8 +77,12 @@ impl Task {
             exec: None,
             rseq: None,
             seat: Seat::first(filter),
+            first_stop: FirstStop::Nothing,
             vforked: false,
-        }))
+        });
+        task.name_board();
+        task.board().enter();
+        Ok(task)
     }
 
     /// A clone with CLONE_VM: a new host thread with its own stacks, which runs the guest from this task's state after `prepare` has
@@ -107,6 +111,7 @@ impl Task {
             // The kernel too forgets it in a child with the same memory.
             rseq: None,
             seat: self.seat.inherit(args.flags & libc::CLONE_THREAD as u64 == 0),
+            first_stop: FirstStop::Birth,
             vforked: vfork,
         });
         child.cpu_mut().fork_state_from(self.cpu());
@@ -115,6 +120,8 @@ impl Task {
             self.draw_entropy(false);
         }
         prepare(&mut child);
+        self.pass_tracer(&child, args);
+        child.board().enter();
         let stack = stacks.0 + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
         let child = Box::into_raw(child);
@@ -145,6 +152,8 @@ impl Task {
         self.process.after_fork(result == Ok(0), self.cpu);
         if result == Ok(0) {
             self.tid = host::gettid();
+            self.pass_tracer(self, args);
+            self.name_board();
             self.inbox.forget();
             self.inbox.forget_host_mask();
             self.seat.alone();
@@ -191,6 +200,7 @@ fn drop_task(task: Box<Task>) {
     task.seat.leave();
     // SAFETY: the Cpu was made for this task.
     unsafe { Cpu::free(task.cpu) };
+    task.board().leave();
     // SAFETY: the inbox was leaked by `new_inbox`; no signal reaches it any more.
     drop(unsafe { Box::from_raw(std::ptr::from_ref(task.inbox).cast_mut()) });
 }
@@ -201,6 +211,7 @@ extern "C" fn begin(task: u64) -> ! {
     let task = unsafe { &mut *(task as *mut Task) };
     task.tid = host::gettid();
     signal::use_stack(task.host_stack.0, task.inbox);
+    task.name_board();
     task.begin_clear();
     task.run()
 }

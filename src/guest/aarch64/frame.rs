@@ -1,8 +1,9 @@
 //! Signal frames of Linux on AArch64: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
 //! what arch/arm64/kernel/signal.c does.
 
-use crate::state::{BTYPE, DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, v, x};
-use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, Restored, SignalFrame};
+use crate::state::{BTYPE, DIT, FPCR, FPCR_BITS, NZCV, PC, QC, SP, SSBS, STATE, TPIDR_EL0, v, x};
+use arch::abi::RegisterSource::*;
+use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, RegisterSet, Restored, SignalFrame};
 use ir::fpflag;
 
 /// struct rt_sigframe: siginfo, then ucontext.
@@ -20,6 +21,16 @@ const RECORDS: usize = FAULT_ADDRESS + 288;
 const RECORDS_SIZE: usize = 4096;
 /// sizeof(struct rt_sigframe)
 pub(crate) const SIZE: usize = RECORDS + RECORDS_SIZE;
+
+/// user_pt_regs, user_fpsimd_state, tls, no breakpoints and watchpoints, user_pac_mask: bits 48 to 54 of code and data (uapi asm/ptrace.h, arch/arm64/kernel/ptrace.c).
+pub(crate) const REGISTER_SETS: &[RegisterSet] = &[
+    RegisterSet { kind: 1, size: 272, source: Frame(&[(REGS, 0, 272)]) },
+    RegisterSet { kind: 2, size: 528, source: Frame(&[(RECORDS + 16, 0, 512), (RECORDS + 8, 512, 8)]) },
+    RegisterSet { kind: 0x401, size: 8, source: Slot(TPIDR_EL0) },
+    RegisterSet { kind: 0x402, size: 264, source: Fixed(&[]) },
+    RegisterSet { kind: 0x403, size: 264, source: Fixed(&[]) },
+    RegisterSet { kind: 0x406, size: 16, source: Fixed(&[0x7f << 48, 0x7f << 48]) },
+];
 
 const FPSIMD_MAGIC: u32 = 0x4650_8001;
 const FPSIMD_SIZE: usize = 8 + 8 + 32 * 16;

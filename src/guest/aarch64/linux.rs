@@ -3,7 +3,7 @@
 use crate::features as f;
 use crate::state::{KEYS, PC, RNDR, SP, STATE, TPIDR_EL0, x};
 use crate::{frame, layouts};
-use arch::abi::{BranchTargets, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{BranchTargets, Debug, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::hwcap::{self, Hwcap};
 use arch::{Abi, Cpu, Property};
 
@@ -33,6 +33,16 @@ pub static ABI: Abi = Abi {
         min_altstack: 5120,
         has_restorer: true,
         return_symbol: Some("__kernel_rt_sigreturn"),
+    },
+    debug: Debug {
+        sets: frame::REGISTER_SETS,
+        requests: &[],
+        number_set: Some(0x404),
+        set_number: None,
+        thread_area: None,
+        first_argument: None,
+        has_user_area: false,
+        can_step: true,
     },
     vdso: VDSO,
     old_programs_execute_data: false,

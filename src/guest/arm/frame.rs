@@ -3,7 +3,8 @@
 
 use crate::linux::{SIGRETURN_ARM, SIGRETURN_RT_ARM, SIGRETURN_RT_THUMB, SIGRETURN_THUMB};
 use crate::state::{E, FPNZCV, FPSCR, FPSCR_BITS, GE, ITSTATE, LR, NZCV, PC, Q, QC, SP, STATE, q_offset, r};
-use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, Restored, SignalFrame};
+use arch::abi::RegisterSource::*;
+use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, RegisterSet, Restored, SignalFrame};
 use ir::{Slot, fpflag};
 
 /// struct ucontext
@@ -18,6 +19,13 @@ const RETCODE: usize = REGSPACE + 512;
 /// sizeof(struct sigframe); struct rt_sigframe has siginfo before it.
 const SIZE: usize = RETCODE + 16;
 const INFO: usize = 128;
+
+/// user_regs, of which the last word is the first argument of a call, the old unit's registers, of which there are none, user_vfp.
+pub(crate) const REGISTER_SETS: &[RegisterSet] = &[
+    RegisterSet { kind: 1, size: 72, source: Frame(&[(INFO + REGS, 0, 68)]) },
+    RegisterSet { kind: 2, size: 116, source: Fixed(&[]) },
+    RegisterSet { kind: 0x400, size: 260, source: Frame(&[(INFO + REGSPACE + 8, 0, 260)]) },
+];
 
 const VFP_MAGIC: u32 = 0x5646_5001;
 const VFP_SIZE: usize = 288;

@@ -3,7 +3,7 @@
 use crate::features as f;
 use crate::state::{PC, SP, STATE, TPIDRURO, r};
 use crate::{frame, layouts};
-use arch::abi::{Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{Debug, Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::hwcap::{self, Hwcap};
 use arch::layout::ILP32;
 use arch::{Abi, Cpu, Property};
@@ -34,6 +34,17 @@ pub static ABI: Abi = Abi {
         min_altstack: 2048,
         has_restorer: true,
         return_symbol: None,
+    },
+    debug: Debug {
+        sets: frame::REGISTER_SETS,
+        // PTRACE_GETREGS, PTRACE_GETFPREGS, PTRACE_GETVFPREGS and what sets them (uapi asm/ptrace.h).
+        requests: &[(12, 13, 1), (14, 15, 2), (27, 28, 0x400)],
+        number_set: None,
+        set_number: Some(23),
+        thread_area: Some(22),
+        first_argument: Some(68),
+        has_user_area: true,
+        can_step: false,
     },
     vdso: VDSO,
     // asm/elf.h: without PT_GNU_STACK.

@@ -4,7 +4,8 @@
 use crate::state::{FRM, PC, RA, SP, STATE32, STATE64, f, x};
 use crate::translate::system::FLAGS;
 use arch::State;
-use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, Restored, SignalFrame};
+use arch::abi::RegisterSource::*;
+use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, RegisterSet, Restored, SignalFrame};
 
 /// struct rt_sigframe: siginfo, then ucontext.
 const UCONTEXT: usize = 128;
@@ -41,6 +42,17 @@ impl Layout {
 
 const ILP32: Layout = Layout { long: 4, state: &STATE32 };
 const LP64: Layout = Layout { long: 8, state: &STATE64 };
+
+/// user_regs_struct and the state of D (arch/riscv/kernel/ptrace.c).
+pub(crate) const REGISTER_SETS32: &[RegisterSet] = &sets(&[[(ILP32.regs(), 0, 128)], [(ILP32.fp(), 0, 260)]]);
+pub(crate) const REGISTER_SETS64: &[RegisterSet] = &sets(&[[(LP64.regs(), 0, 256)], [(LP64.fp(), 0, 260)]]);
+
+const fn sets(pieces: &'static [[(usize, usize, usize); 1]; 2]) -> [RegisterSet; 2] {
+    [
+        RegisterSet { kind: 1, size: pieces[0][0].2, source: Frame(&pieces[0]) },
+        RegisterSet { kind: 2, size: 264, source: Frame(&pieces[1]) },
+    ]
+}
 
 /// sizeof(struct rt_sigframe)
 pub(crate) const SIZE32: usize = ILP32.size();

@@ -5,7 +5,7 @@ use crate::state::{PC, SP, STATE32, STATE64, TP, x};
 use crate::translate::helper::FREQUENCY;
 use crate::translate::system::BLOCK;
 use crate::{frame, layouts};
-use arch::abi::{Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{Debug, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::ILP32;
 use arch::{Abi, Cpu, Property};
 
@@ -18,6 +18,7 @@ pub const ABI64: Abi = Abi {
     table: "riscv64",
     task_size: TASK_SIZE64,
     signals: Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS },
+    debug: Debug { sets: frame::REGISTER_SETS64, ..DEBUG },
     vdso: Vdso { symbols: &VDSO64, ..VDSO },
     // The frame and its alignment (arch/riscv/kernel/signal.c, init_rt_signal_env).
     min_signal_stack: Some(frame::SIZE64 as u64 + 16),
@@ -44,6 +45,7 @@ pub const ABI32: Abi = Abi {
     page_size: 4096,
     clone_tls_first: true,
     signals: SIGNALS,
+    debug: DEBUG,
     vdso: VDSO,
     old_programs_execute_data: false,
     min_signal_stack: Some(frame::SIZE32 as u64 + 16),
@@ -56,6 +58,17 @@ const TASK_SIZE64: u64 = 1 << 47;
 
 const REGISTERS: SyscallRegs =
     SyscallRegs { number: x(17), args: [x(10), x(11), x(12), x(13), x(14), x(15)], result: x(10), rewind: rewind32 };
+
+const DEBUG: Debug = Debug {
+    sets: frame::REGISTER_SETS32,
+    requests: &[],
+    number_set: None,
+    set_number: None,
+    thread_area: None,
+    first_argument: None,
+    has_user_area: false,
+    can_step: false,
+};
 
 const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,

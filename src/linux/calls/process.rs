@@ -9,8 +9,7 @@ use crate::signal::libc_code::TRAP_BRKPT;
 use crate::stats;
 use crate::stored;
 use crate::strace_signal;
-use crate::sys::plain::HostStruct;
-use crate::sys::structs::{Rusage, ULongWord};
+use crate::sys::structs::ULongWord;
 use crate::sys::types::{Pointer, Text};
 use crate::task::Task;
 
@@ -134,6 +133,7 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
         // In the child: its registers are set.
         Ok(0) => {
             t.begin_clear();
+            t.birth_stop();
             Err(Errno::JUST_RETURN)
         }
         other => other,
@@ -170,25 +170,6 @@ pub fn exit_group(t: &mut Task, status: i32) -> Res {
     stats::tell(t, "exit");
     stored::save(t);
     host::exit_group(status)
-}
-
-/// `info`: the guest's siginfo_t, or 0.
-pub fn waitid(t: &mut Task, which: u32, id: i32, info: u64, options: u32, usage: Pointer<Rusage>) -> Res {
-    let m = t.abi().model();
-    let mut host_info = HostInfo::ZERO;
-    let rusage = if usage.addr != 0 { Some(HostStruct::new::<Rusage>(m, usage.addr)?) } else { None };
-    let host_usage = rusage.as_ref().map_or(0, |r| r.host);
-    let args = [which.into(), id as u64, &raw mut host_info as u64, options.into(), host_usage, 0];
-    let result = t.host_call(libc::SYS_waitid, args)?;
-    if let Some(r) = rusage {
-        r.write_back(m)?;
-    }
-    if info != 0 {
-        // The kernel writes the fields of a child and leaves the rest of the guest's memory alone.
-        let bytes = host_info.to_guest(t.abi());
-        memory::write(info, &bytes[..if t.abi().long == 8 { 28 } else { 24 }])?;
-    }
-    Ok(result)
 }
 
 /// The kernel itself clears and wakes the guest's word.

@@ -2,6 +2,7 @@
 
 use crate::lock::Lock;
 use crate::proc;
+use crate::ptrace;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
@@ -109,6 +110,7 @@ fn open_at(t: &mut Task, dir: i32, path: Text, flags: u32, mode: u32) -> Res {
     let path = terminated(path);
     let args = [dir as u64, path.as_ptr() as u64, host_flags as u64, u64::from(mode), 0, 0];
     let fd = t.host_call(i64::from(nr::sys_openat), args)?;
+    ptrace::opened(&name, host_flags);
     proc::opened(t, &name, fd, host_flags)
 }
 

@@ -197,6 +197,13 @@ pub fn dispatch(t: &mut Task) -> Res {
     call(t, number, &words)
 }
 
+/// Whether the call that is to be made is the vDSO's: elsewhere it would not be a call.
+pub(crate) fn is_vdsos(t: &Task) -> bool {
+    let row = table_of(t.abi()).and_then(|table| table.get(t.get(t.abi().syscall.number) & 0xffff_ffff)).map(|c| c.row);
+    let (pc, vdso) = (t.get(t.process.guest.state.pc), t.process.image.vdso);
+    row.is_some_and(direct::is_served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc)
+}
+
 /// Calls whose addresses say where memory is to be: they have no tags (Documentation/arch/arm64/tagged-address-abi.rst).
 static PLACES: [&Row; 3] = [&rows::sys_mmap, &rows::sys_brk, &rows::sys_shmat];
 

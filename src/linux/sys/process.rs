@@ -1,6 +1,7 @@
 //! Processes and threads: rows only, but for what is plain. The bodies are [`crate::calls::process`].
 
 use crate::calls::process;
+use crate::ptrace::wait;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
@@ -18,16 +19,16 @@ syscalls! { |t|
     sys_exit(status: Int) -> Never { process::exit(t, status) }
     sys_exit_group(status: Int) -> Never { process::exit_group(t, status) }
     /// The usage is not written if there was nobody to wait for.
-    sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: InOut<Rusage>) -> Pid;
+    sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: InOut<Rusage>) -> Pid { wait::wait4(t, pid, status, options, usage) }
     sys_waitid(which: Enum<WaitId>, id: Int, info: Addr, options: Flags<Wait>, usage: Out<Rusage>) -> Zero {
-        process::waitid(t, which, id, info, options, usage)
+        wait::waitid(t, which, id, info, options, usage)
     }
     sys_set_tid_address(addr: Addr) -> Pid { process::set_tid_address(t, addr) }
     sys_set_robust_list(head: Addr, len: Size) -> Zero { process::set_robust_list(t, head, len) }
     sys_get_robust_list(pid: Pid, head: Out<ULongWord>, len: Out<ULongWord>) -> Zero { process::get_robust_list(t, pid, head, len) }
     sys_unshare(flags: Flags<Clone>) -> Zero { process::unshare(t, flags) }
     sys_setns(fd: Fd, kind: Flags<Clone>) -> Zero;
-    sys_ptrace(request: Long, pid: Pid, addr: Addr, data: Addr) -> Long = enosys("debugging of guests by guests comes later");
+    sys_ptrace(request: Long, pid: Pid, addr: Addr, data: Addr) -> Long { crate::ptrace::ptrace(t, request as u64, pid, addr, data) }
     sys_seccomp(operation: UInt, flags: UInt, args: Addr) -> Int { crate::seccomp::seccomp(t, operation, flags, args) }
     sys_restart_syscall() -> Int { Err(Errno::EINTR) }
     sys_rseq(area: Addr, len: UInt, flags: UInt, signature: UInt) -> Zero { crate::rseq::rseq(t, area, len, flags, signature) }

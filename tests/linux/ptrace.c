@@ -1,0 +1,278 @@
+/* ptrace(2): a program traces its children. */
+#include "ok.h"
+#include <elf.h>
+#include <pthread.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#ifndef PTRACE_GET_SYSCALL_INFO
+#define PTRACE_GET_SYSCALL_INFO 0x420e
+#endif
+struct info { uint8_t op, pad[3]; uint32_t arch; uint64_t ip, sp; union { struct { uint64_t nr, args[6]; } entry; struct { int64_t rval; uint8_t is_error; } exit; }; };
+
+static int status;
+static int waits(pid_t child) { return waitpid(child, &status, __WALL) == child; }
+static int is_stop(int signo) { return WIFSTOPPED(status) && status >> 8 == signo; }
+static long trace(int request, pid_t pid, long addr, long data) { return syscall(SYS_ptrace, request, pid, addr, data); }
+
+static volatile int handled;
+static void handler(int signo) { handled = signo; }
+static volatile long word = 42;
+
+/* A child that stops itself before it goes on. */
+static pid_t child(void (*what)(void))
+{
+	pid_t pid = fork();
+	if (!pid) {
+		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
+			_exit(90);
+		raise(SIGSTOP);
+		what();
+		_exit(91);
+	}
+	return pid;
+}
+
+static void signals(void)
+{
+	signal(SIGUSR1, handler), signal(SIGUSR2, handler);
+	raise(SIGUSR1);
+	int first = handled;
+	handled = 0;
+	raise(SIGUSR2);
+	int second = handled;
+	signal(SIGTERM, SIG_IGN);
+	raise(SIGTERM);
+	_exit(first == SIGUSR2 && second == 0 && word == 43 ? 7 : 92);
+}
+
+static void calls(void)
+{
+	syscall(SYS_getppid);
+	syscall(SYS_close, 12345);
+	syscall(SYS_exit_group, 3);
+}
+
+static void family(void)
+{
+	pid_t grandchild = fork();
+	if (!grandchild)
+		_exit(5);
+	int s;
+	waitpid(grandchild, &s, 0);
+	_exit(WEXITSTATUS(s) + 1);
+}
+
+static char self[4096];
+static void another(void)
+{
+	execl(self, self, "exit", NULL);
+}
+
+static void crash(void) { *(volatile int *)16 = 1; }
+static void loops(void)
+{
+	for (;;)
+		word = word;
+}
+static void sleeps(void)
+{
+	for (;;)
+		pause();
+}
+
+static void on_signals(void)
+{
+	siginfo_t si;
+	pid_t pid = child(signals);
+	ok("its own stop", waits(pid) && is_stop(SIGSTOP));
+	same("peek", ptrace(PTRACE_PEEKDATA, pid, &word, 0), 42);
+	same("poke", ptrace(PTRACE_POKEDATA, pid, &word, 43L), 0);
+	ok("that is its own memory", word == 42);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("a signal", waits(pid) && is_stop(SIGUSR1));
+	ok("of whom", ptrace(PTRACE_GETSIGINFO, pid, 0, &si) == 0 && si.si_signo == SIGUSR1 && si.si_pid == pid && si.si_code == SI_TKILL);
+	ptrace(PTRACE_CONT, pid, 0, SIGUSR2);
+	ok("another one", waits(pid) && is_stop(SIGUSR2));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("an ignored one", waits(pid) && is_stop(SIGTERM));
+	ptrace(PTRACE_CONT, pid, 0, SIGTERM);
+	ok("what it saw of them", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	fails("nobody is there any more", ptrace(PTRACE_CONT, pid, 0, 0), ESRCH);
+	fails("nor was", ptrace(PTRACE_ATTACH, 1 << 30, 0, 0), ESRCH);
+}
+
+static void on_calls(void)
+{
+	struct info i;
+	pid_t pid = child(calls);
+	waits(pid);
+	same("options", ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD), 0);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("a call", waits(pid) && is_stop(SIGTRAP | 0x80));
+	memset(&i, 0, sizeof i);
+	same("what is told of it", trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i), 80);
+	ok("its number", i.op == 1 && i.entry.nr == SYS_getppid);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("its end", waits(pid) && is_stop(SIGTRAP | 0x80));
+	same("what is told of that", trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i), 33);
+	ok("its result", i.op == 2 && i.exit.rval == getpid() && !i.exit.is_error);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i);
+	ok("arguments", i.op == 1 && i.entry.nr == SYS_close && (uint32_t)i.entry.args[0] == 12345);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i);
+	ok("an error", i.op == 2 && i.exit.rval == -EBADF && i.exit.is_error);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i);
+	ok("the last one", i.op == 1 && i.entry.nr == SYS_exit_group);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("the end", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 3);
+}
+
+static void on_registers(void)
+{
+	char regs[1024], again[1024];
+	pid_t pid = child(calls);
+	waits(pid);
+	struct iovec io = {regs, sizeof regs};
+	same("registers", ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &io), 0);
+	ok("so many", io.iov_len > 64 && io.iov_len < 400 && io.iov_len % sizeof(long) == 0);
+	same("set", ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &io), 0);
+	struct iovec two = {again, sizeof again};
+	ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &two);
+	ok("are the same", two.iov_len == io.iov_len && !memcmp(regs, again, io.iov_len));
+	struct iovec part = {again, 2 * sizeof(long)};
+	ok("a part of them", ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &part) == 0 && part.iov_len == 2 * sizeof(long));
+	struct iovec odd = {again, 7};
+	fails("an odd part", ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &odd), EINVAL);
+	fails("no such set", ptrace(PTRACE_GETREGSET, pid, 0x7777, &io), EINVAL);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("it goes on as if nothing were", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 3);
+}
+
+static void on_family(void)
+{
+	unsigned long message = 0;
+	pid_t pid = child(family), other;
+	waits(pid);
+	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("a birth", waits(pid) && is_stop(SIGTRAP | PTRACE_EVENT_FORK << 8));
+	ok("of whom", ptrace(PTRACE_GETEVENTMSG, pid, 0, &message) == 0 && message > 0 && message != pid);
+	other = message;
+	ok("who stops", waits(other) && is_stop(SIGSTOP));
+	ptrace(PTRACE_CONT, other, 0, 0);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("and ends", waits(other) && is_stop(SIGTRAP | PTRACE_EVENT_EXIT << 8));
+	ok("as is told", ptrace(PTRACE_GETEVENTMSG, other, 0, &message) == 0 && message == 5 << 8);
+	ptrace(PTRACE_CONT, other, 0, 0);
+	ok("is gone", waits(other) && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+	ok("its parent hears of it", waits(pid) && is_stop(SIGCHLD));
+	ptrace(PTRACE_CONT, pid, 0, SIGCHLD);
+	ok("and ends too", waits(pid) && is_stop(SIGTRAP | PTRACE_EVENT_EXIT << 8));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("with its status", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 6);
+}
+
+static void on_exec(void)
+{
+	pid_t pid = child(another);
+	waits(pid);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("a new program", waits(pid) && is_stop(SIGTRAP));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("runs", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 11);
+	pid = child(another);
+	waits(pid);
+	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("an event of its own", waits(pid) && is_stop(SIGTRAP | PTRACE_EVENT_EXEC << 8));
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("the call's end", waits(pid) && is_stop(SIGTRAP | 0x80));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("and on", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 11);
+}
+
+static void on_faults(void)
+{
+	siginfo_t si;
+	pid_t pid = child(crash);
+	waits(pid);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("a fault", waits(pid) && is_stop(SIGSEGV));
+	ok("where", ptrace(PTRACE_GETSIGINFO, pid, 0, &si) == 0 && si.si_addr == (void *)16 && si.si_code == SEGV_MAPERR);
+	ptrace(PTRACE_CONT, pid, 0, SIGSEGV);
+	ok("kills", waits(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static void on_attach(void)
+{
+	pid_t pid = fork();
+	if (!pid)
+		loops();
+	same("attach", ptrace(PTRACE_ATTACH, pid, 0, 0), 0);
+	ok("stops it", waits(pid) && is_stop(SIGSTOP));
+	same("what it does", ptrace(PTRACE_PEEKDATA, pid, &word, 0), 42);
+	fails("no interrupt", ptrace(PTRACE_INTERRUPT, pid, 0, 0), EIO);
+	same("detach", ptrace(PTRACE_DETACH, pid, 0, 0), 0);
+	usleep(20000);
+	ok("it runs", waitpid(pid, &status, WNOHANG | __WALL) == 0);
+	fails("nobody's", ptrace(PTRACE_PEEKDATA, pid, &word, 0), ESRCH);
+	kill(pid, SIGKILL);
+	ok("until it is killed", waits(pid) && WTERMSIG(status) == SIGKILL);
+}
+
+static void on_seize(void (*what)(void), const char *name)
+{
+	char text[80];
+	pid_t pid = fork();
+	if (!pid)
+		what();
+	usleep(20000);
+	snprintf(text, sizeof text, "seize one that %s", name);
+	same(text, ptrace(PTRACE_SEIZE, pid, 0, 0), 0);
+	ok("it does not stop", waitpid(pid, &status, WNOHANG | __WALL) == 0);
+	for (int n = 0; n < 20; n++) {
+		if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) || !waits(pid) || !is_stop(SIGTRAP | PTRACE_EVENT_STOP << 8)) {
+			ok("a stop that was asked for", 0);
+			break;
+		}
+		ptrace(PTRACE_CONT, pid, 0, 0);
+	}
+	kill(pid, SIGSTOP);
+	ok("a stop signal", waits(pid) && is_stop(SIGSTOP));
+	ptrace(PTRACE_CONT, pid, 0, SIGSTOP);
+	ok("a group stop", waits(pid) && is_stop(SIGSTOP | PTRACE_EVENT_STOP << 8));
+	same("listen", ptrace(PTRACE_LISTEN, pid, 0, 0), 0);
+	kill(pid, SIGCONT);
+	ok("its end", waits(pid) && is_stop(SIGTRAP | PTRACE_EVENT_STOP << 8));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("the signal for that", waits(pid) && is_stop(SIGCONT));
+	ptrace(PTRACE_CONT, pid, 0, SIGCONT);
+	kill(pid, SIGTERM);
+	ok("another signal", waits(pid) && is_stop(SIGTERM));
+	ptrace(PTRACE_CONT, pid, 0, SIGTERM);
+	ok("the end of it", waits(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return 11;
+	readlink("/proc/self/exe", self, sizeof self - 1);
+	alarm(50);
+	on_signals();
+	on_calls();
+	on_registers();
+	on_family();
+	on_exec();
+	on_faults();
+	on_attach();
+	on_seize(loops, "computes");
+	on_seize(sleeps, "sleeps");
+	fails("no such request", ptrace(0x1234, getpid(), 0, 0), ESRCH);
+	return done();
+}
