@@ -43,8 +43,8 @@ pub struct Abi {
     pub vdso: Vdso,
     /// A program without PT_GNU_STACK may execute all that it can read.
     pub old_programs_execute_data: bool,
-    /// AT_MINSIGSTKSZ, if the kernel of this ABI gives it.
-    pub min_signal_stack: Option<u64>,
+    /// AT_MINSIGSTKSZ of a processor with these features, if the kernel of this ABI gives it.
+    pub min_signal_stack: fn(features: u64) -> Option<u64>,
     /// What riscv_hwprobe(2) says of processors with these features: the value of a key.
     pub probe: fn(key: u64, features: u64) -> Option<u64>,
 }

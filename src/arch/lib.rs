@@ -53,7 +53,7 @@ pub struct Cpu {
     pub platform: &'static str,
 }
 
-/// A property of models that is `on` or `off`.
+/// A property of models that is `on` or `off`, or has values of its own.
 #[derive(Debug)]
 pub struct Property {
     pub name: &'static str,
@@ -61,6 +61,8 @@ pub struct Property {
     pub features: u64,
     /// Whether `on` sets them, and `off` clears them, or the other way round.
     pub sets: bool,
+    /// What it may be instead of `on` and `off`, and the bits among `features` that say so.
+    pub values: &'static [(&'static str, u64)],
 }
 
 impl Cpu {
@@ -74,7 +76,15 @@ impl Cpu {
             let (name, value) = word.split_once('=').unwrap_or((word, "on"));
             let property = guest.properties.iter().find(|p| p.name == name);
             let property = property.ok_or_else(|| format!("no property `{name}` (-cpu help lists them)"))?;
+            if let Some((_, bits)) = property.values.iter().find(|v| v.0 == value) {
+                cpu.features = cpu.features & !property.features | bits;
+                continue;
+            }
             let on = match value {
+                _ if !property.values.is_empty() => {
+                    let values: Vec<&str> = property.values.iter().map(|v| v.0).collect();
+                    return Err(format!("`{name}` is one of {}, not `{value}`", values.join(", ")));
+                }
                 "on" | "true" | "yes" => true,
                 "off" | "false" | "no" => false,
                 _ => return Err(format!("`{name}` is on or off, not `{value}`")),

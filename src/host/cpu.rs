@@ -4,7 +4,7 @@ use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
 
 /// Bytes of guest state that there is room for.
-pub const GUEST_SIZE: usize = 1536;
+pub const GUEST_SIZE: usize = 5120;
 /// Entries of the jump cache, a power of two.
 pub const JUMP_CACHE: usize = 4096;
 

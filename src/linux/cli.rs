@@ -289,8 +289,13 @@ fn log_help() -> String {
 
 fn cpu_help(guests: &[&Guest]) -> String {
     let lines = guests.iter().flat_map(|g| g.cpus.iter().map(move |c| format!("{:<12} {}\n", g.name, c.name)));
-    let properties =
-        guests.iter().flat_map(|g| g.properties.iter().map(move |p| format!("{:<12} {}=on|off\n", g.name, p.name)));
+    let values = |p: &arch::Property| match p.values {
+        [] => String::from("on|off"),
+        values => values.iter().map(|v| v.0).collect::<Vec<_>>().join("|"),
+    };
+    let properties = guests
+        .iter()
+        .flat_map(|g| g.properties.iter().map(move |p| format!("{:<12} {}={}\n", g.name, p.name, values(p))));
     let (lines, properties) = (lines.collect::<String>(), properties.collect::<String>());
     format!("Available CPUs:\n{lines}Properties, after commas behind the name:\n{properties}")
 }

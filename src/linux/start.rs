@@ -556,7 +556,7 @@ fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -
     if image.vdso != 0 {
         auxv.push((stack::AT_SYSINFO_EHDR, image.vdso));
     }
-    if let Some(size) = guest.abi.min_signal_stack {
+    if let Some(size) = (guest.abi.min_signal_stack)(cpu.features) {
         auxv.push((stack::AT_MINSIGSTKSZ, size));
     }
     let main = &program.main;

@@ -78,8 +78,11 @@ impl Layout {
         let named = [("fcsr", 320, 8), ("pc", 328, 8), ("signal", 336, 4), ("code", 340, 4), ("addr", 344, 8)];
         named.iter().for_each(|&(name, at, size)| part(name, at, size));
         (0..32).for_each(|n| part(&format!("f{n}"), 352 + 8 * n, 8));
-        part("memory", 608, 256);
-        Layout { size: 864, parts }
+        (0..32).for_each(|n| part(&format!("v{n}"), 608 + 16 * n, 16));
+        let vector = ["vstart", "vcsr", "vl", "vtype"];
+        vector.iter().enumerate().for_each(|(i, name)| part(name, 1120 + 8 * i, 8));
+        part("memory", 1152, 256);
+        Layout { size: 1408, parts }
     }
 
     /// The part of this name.

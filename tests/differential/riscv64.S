@@ -4,6 +4,7 @@
 
         .option arch, +d
         .option arch, +zifencei
+        .option arch, +v
         .text
         .globl  _start
 _start: la      sp, stack_end
@@ -26,6 +27,19 @@ run_case:
         sd      sp, 0(t0)
         ld      t0, R_FCSR(a0)
         fscsr   t0
+        csrw    vstart, zero
+        addi    t0, a0, R_V
+        .irp    n, 0, 8, 16, 24
+        vl8re8.v v\n, (t0)
+        addi    t0, t0, 128
+        .endr
+        ld      t0, R_VCSR(a0)
+        csrw    vcsr, t0
+        ld      t0, R_VL(a0)
+        ld      t1, R_VTYPE(a0)
+        vsetvl  zero, t0, t1
+        ld      t0, R_VSTART(a0)
+        csrw    vstart, t0
         mv      gp, a1
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         fld     f\n, R_F + 8 * \n(a0)
@@ -49,9 +63,25 @@ case_end:
         fsd     f\n, R_F + 8 * \n(gp)
         .endr
 
-# The handler of signals lets its frame return here.
+# The handler of signals lets its frame return here. Frames of the reference have no vectors, but no handler touches them.
         .globl  case_left
 case_left:
+        la      gp, current
+        ld      gp, 0(gp)
+        csrr    t0, vstart
+        sd      t0, R_VSTART(gp)
+        csrr    t0, vcsr
+        sd      t0, R_VCSR(gp)
+        csrr    t0, vl
+        sd      t0, R_VL(gp)
+        csrr    t0, vtype
+        sd      t0, R_VTYPE(gp)
+        csrw    vstart, zero
+        addi    t0, gp, R_V
+        .irp    n, 0, 8, 16, 24
+        vs8r.v  v\n, (t0)
+        addi    t0, t0, 128
+        .endr
         fscsr   zero
         la      t0, home
         ld      sp, 0(t0)

@@ -25,8 +25,13 @@
 #define R_SIGNAL 336
 #define R_ADDRESS 344
 #define R_F 352
-#define R_MEMORY 608
-#define R_SIZE 864
+#define R_V 608
+#define R_VSTART 1120
+#define R_VCSR 1128
+#define R_VL 1136
+#define R_VTYPE 1144
+#define R_MEMORY 1152
+#define R_SIZE 1408
 #else
 #define R_CODE 0
 #define R_R 64

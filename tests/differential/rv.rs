@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use decode::{Field, Random, Table};
 use ir::{Slot, Ty};
-use riscv::{RISCV64, RV, RV64, RVC, RVC64, state};
+use riscv::{RISCV64, RV, RV64, RVC, RVC64, RVV, state};
 
 use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
@@ -19,18 +19,23 @@ type Rows = Table<fn(&mut riscv::Cx<'_>, u32)>;
 #[derive(Debug)]
 pub(crate) struct RvIsa;
 
-const TABLES: [&Rows; 4] = [&RV, &RV64, &RVC, &RVC64];
+const TABLES: [&Rows; 5] = [&RV, &RV64, &RVC, &RVC64, &RVV];
 
 /// Places in a record.
 const FCSR_AT: usize = 320;
 const F_AT: usize = 352;
-const MEMORY_AT: usize = 608;
+const V_AT: usize = 608;
+const VSTART_AT: usize = 1120;
+const VCSR_AT: usize = 1128;
+const VL_AT: usize = 1136;
+const VTYPE_AT: usize = 1144;
+const MEMORY_AT: usize = 1152;
 
 const GP: u32 = 3;
 const C_NOP: u32 = 0x0001_0000;
 
-/// The CSRs that are drawn: fflags, frm, fcsr.
-const CSRS: usize = 3;
+/// The CSRs that are drawn: fflags, frm, fcsr; V's.
+const CSRS: [u32; 13] = [1, 2, 3, 1, 2, 3, 8, 9, 10, 15, 0xc20, 0xc21, 0xc22];
 
 /// All rows, each with its table.
 fn rows() -> &'static [(&'static Rows, &'static Row)] {
@@ -41,13 +46,19 @@ fn rows() -> &'static [(&'static Rows, &'static Row)] {
     })
 }
 
-/// Groups of rows, so that a sequence is not all floating point: integer, memory, floating point.
-fn groups() -> &'static [Vec<usize>; 3] {
-    static GROUPS: OnceLock<[Vec<usize>; 3]> = OnceLock::new();
+/// Groups of rows, so that a sequence is not all floating point: integer, memory, floating point, vectors.
+fn groups() -> &'static [Vec<usize>; 4] {
+    static GROUPS: OnceLock<[Vec<usize>; 4]> = OnceLock::new();
     GROUPS.get_or_init(|| {
-        let mut groups = [vec![], vec![], vec![]];
+        let mut groups = [vec![], vec![], vec![], vec![]];
         for (i, (_, row)) in rows().iter().enumerate().filter(|(_, (_, row))| !is_control(row)) {
-            let group = if is_memory(row) { 1 } else { 2 * usize::from(row.name.starts_with('f')) };
+            let group = if is_vector(row) {
+                3
+            } else if is_memory(row) {
+                1
+            } else {
+                2 * usize::from(row.name.starts_with('f'))
+            };
             groups[group].push(i);
         }
         groups
@@ -77,6 +88,28 @@ fn is_control(row: &Row) -> bool {
     is_branch(row) || NAMES.contains(&row.name)
 }
 
+fn is_vector(row: &Row) -> bool {
+    row.section == "rvv"
+}
+
+/// Vector accesses by unit stride, and those by a stride or by indices.
+const UNIT: [&str; 7] = ["vle", "vle_ff", "vlm", "vlr", "vse", "vsm", "vsr"];
+const SPREAD: [&str; 4] = ["vlse", "vlxei", "vsse", "vsxei"];
+
+/// Whether a field names an integer register.
+fn is_integer(row: &Row, word: u32, name: &str) -> bool {
+    if !is_vector(row) {
+        return true;
+    }
+    let form = get(row, word, "k");
+    match name {
+        "d" => ["vsetvli", "vsetivli", "vsetvl", "vmv_x_s", "vcpop", "vfirst"].contains(&row.name),
+        "m" => ["vlse", "vsse", "vsetvl"].contains(&row.name),
+        "n" => is_memory(row) || matches!(form, Some(4 | 6)) || ["vsetvli", "vsetvl", "vmv_s_x"].contains(&row.name),
+        _ => false,
+    }
+}
+
 fn is_atomic(row: &Row) -> bool {
     row.name.starts_with("amo") || row.name == "lr" || row.name == "sc"
 }
@@ -101,7 +134,8 @@ fn base_field(row: &Row) -> Option<Base> {
     if is_plain && plain.ends_with("sp") {
         return Some(Base::Sp);
     }
-    let other = is_atomic(row) || row.name.starts_with("cbo_");
+    let vector = UNIT.contains(&row.name) || SPREAD.contains(&row.name);
+    let other = is_atomic(row) || vector || row.name.starts_with("cbo_");
     (is_plain || other).then_some(if row.name.starts_with("c_") { Base::Short } else { Base::Field })
 }
 
@@ -143,7 +177,7 @@ fn spares_gp(row: &Row, word: u32) -> bool {
         if row.name == "amocas_pair" && n != "n" {
             v == Some(GP / 2)
         } else {
-            v == Some(GP) && field(row, n).is_some_and(|f| bits(f) == 5)
+            v == Some(GP) && is_integer(row, word, n) && field(row, n).is_some_and(|f| bits(f) == 5)
         }
     };
     !["d", "n", "m"].iter().any(|n| names(n))
@@ -154,7 +188,7 @@ fn draw((table, row): (&Rows, &Row), random: &mut Random) -> Option<u32> {
     (0..50).find_map(|_| {
         let mut word = table.random(row, random)?;
         if field(row, "c").is_some() {
-            put(table, row, &mut word, "c", 1 + random.below(CSRS) as u32);
+            put(table, row, &mut word, "c", CSRS[random.below(CSRS.len())]);
         }
         // Mostly the mode in force, as compilers have it.
         if random.below(2) == 0 {
@@ -209,7 +243,73 @@ fn random_record(random: &mut Random) -> Record {
         let v = if random.below(2) == 0 { boxed(random) } else { values::integer(random, 64) };
         record.set(at, 8, v.into());
     }
+    random_vectors(&mut record, random);
     record
+}
+
+/// Vector state.
+fn random_vectors(record: &mut Record, random: &mut Random) {
+    let vtype = loop {
+        let vtype = (random.next() & 0x1f | (random.next() & 3) << 6) as u32;
+        if state::Vector::of_register(vtype.into()).is_some() || random.below(64) == 0 {
+            break vtype;
+        }
+    };
+    let v = state::Vector::of_type(vtype);
+    let max = v.max(16);
+    let vl = if random.below(2) == 0 { max } else { random.below(max as usize + 1) as u32 };
+    // At most VLMAX - 1 (3.7).
+    let start = if random.below(12) == 0 && max > 1 { random.below(max as usize) } else { 0 };
+    let vcsr = random.next() & 7;
+    record.set(VTYPE_AT, 8, vtype.into());
+    record.set(VL_AT, 8, vl.into());
+    record.set(VSTART_AT, 8, start as u128);
+    record.set(VCSR_AT, 8, vcsr.into());
+    let size = 1 << v.sew.max(u32::from(random.below(4) == 0));
+    let is_float = random.below(2) == 0;
+    for at in (V_AT..V_AT + 512).step_by(size) {
+        let v = match (size, is_float) {
+            (2, true) => values::float(random, 5, 10),
+            (4, true) => values::float(random, 8, 23),
+            (8, true) => values::float(random, 11, 52),
+            _ => values::integer(random, 8 * size as u32),
+        };
+        record.set(at, size, v.into());
+    }
+    // Masks of all kinds.
+    if random.below(2) == 0 {
+        let mask = u128::from(random.next()) << 64 | u128::from(random.next());
+        record.set(V_AT, 16, mask);
+    }
+}
+
+/// Makes groups of registers legal, mostly; strides and indices small.
+fn prepare_vector((table, row): (&Rows, &Row), word: &mut u32, record: &mut Record, random: &mut Random) {
+    let v = state::Vector::of_type(record.get(VTYPE_AT, 1) as u32);
+    if random.below(8) != 0 {
+        let unit = 1 << (v.lmul.max(0) as u32 + u32::from(random.below(2) == 0)).min(3);
+        for name in ["d", "m", "n"].into_iter().filter(|n| !is_integer(row, *word, n)) {
+            if field(row, name).is_some_and(|f| bits(f) == 5)
+                && (name != "n" || get(row, *word, "k").is_none_or(|k| k < 3))
+            {
+                put(table, row, word, name, unit * random.below(32 / unit as usize) as u32);
+            }
+        }
+    }
+    if ["vlse", "vsse"].contains(&row.name)
+        && let Some(m) = get(row, *word, "m").filter(|m| *m != 0 && Some(*m) != get(row, *word, "n"))
+    {
+        let stride = [0, 1, 2, 8, 12, -8i64][random.below(6)];
+        record.set(64 + 8 * m as usize, 8, u128::from(stride as u64));
+    }
+    if ["vlxei", "vsxei"].contains(&row.name)
+        && let (Some(m), Some(e)) = (get(row, *word, "m"), get(row, *word, "e"))
+    {
+        let size = 1 << (e & 3);
+        for at in (V_AT + 16 * m as usize..V_AT + 512).step_by(size) {
+            record.set(at, size, random.below(128) as u128);
+        }
+    }
 }
 
 /// Guest state as a record has it, fflags left out.
@@ -220,6 +320,15 @@ fn state_of(record: &Record, slot: u64) -> Vec<u8> {
     set(state::x(GP), slot);
     (0..32).for_each(|n| set(state::f(n), record.get(F_AT + 8 * n as usize, 8) as u64));
     set(state::FRM, record.get(FCSR_AT, 8) as u64 >> 5);
+    let get = |at| record.get(at, 8) as u64;
+    // VSETVL's part, which has no type for some.
+    let legal = state::Vector::of_register(get(VTYPE_AT)).is_some();
+    let (vl, vtype) = if legal { (get(VL_AT), get(VTYPE_AT)) } else { (0, state::VILL) };
+    let vector = [(state::VSTART, get(VSTART_AT)), (state::VL, vl), (state::VTYPE, vtype), (state::VLENB, 16)];
+    vector.into_iter().for_each(|(slot, v)| set(slot, v));
+    set(state::VXRM, get(VCSR_AT) >> 1);
+    set(state::VXSAT, get(VCSR_AT) & 1);
+    bytes[state::VECTORS..state::VECTORS + 512].copy_from_slice(&record.0[V_AT..V_AT + 512]);
     bytes
 }
 
@@ -302,6 +411,12 @@ fn single(index: usize, slot: u64, random: &mut Random) -> Option<Case> {
         words.push(word & !(0x1f << 27 | 0x1f << 20 | 0x1f << 7) | 2 << 27);
     }
     let pc = slot + 4 + 4 * words.len() as u64;
+    if is_vector(row) {
+        prepare_vector((table, row), &mut word, &mut record, random);
+        if !spares_gp(row, word) {
+            return None;
+        }
+    }
     prepare((table, row), &mut word, pc, &mut record, random);
     aim(row, word, pc, &mut record, random);
     words.push(padded(word));
@@ -333,14 +448,15 @@ fn connect(
     } else {
         let last = recent[usize::from(row.name.starts_with('f'))];
         for name in ["n", "m", "a"] {
-            if random.below(2) == 0 && field(row, name).is_some_and(|f| bits(f) == 5) {
+            if !is_vector(row) && random.below(2) == 0 && field(row, name).is_some_and(|f| bits(f) == 5) {
                 put(table, row, word, name, last);
             }
         }
     }
     let d = get(row, *word, "d").map(|d| if field(row, "d").is_some_and(|f| bits(f) == 3) { d + 8 } else { d });
     let pair = row.name == "amocas_pair";
-    let written = d.is_some_and(|d| bases.contains(&d) || pair && bases.iter().any(|b| b / 2 == d));
+    let written = is_integer(row, *word, "d")
+        && d.is_some_and(|d| bases.contains(&d) || pair && bases.iter().any(|b| b / 2 == d));
     spares_gp(row, *word) && !written && !(bases.contains(&state::SP) && row.name == "c_addi16sp")
 }
 
@@ -354,6 +470,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
     }
     let length = 3 + random.below(6);
     let (mut words, mut indices, mut recent, mut targets) = (vec![], vec![], [10, 10], vec![]);
+    let mix = if random.below(3) == 0 { [0, 1, 3, 3, 3, 3, 3, 3] } else { [0, 0, 0, 1, 1, 2, 2, 2] };
     while words.len() < length {
         let left = length - words.len() - 1;
         let index = if left > 0 && random.below(8) == 0 {
@@ -361,11 +478,14 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
                 .iter()
                 .position(|(_, r)| r.name == ["beq", "bne", "blt", "bgeu", "c_beqz", "c_bnez"][random.below(6)])?
         } else {
-            let group = &groups()[[0, 0, 0, 1, 1, 2, 2, 2][random.below(8)]];
+            let group = &groups()[mix[random.below(8)]];
             group[random.below(group.len())]
         };
         let (table, row) = rows()[index];
         let Some(mut word) = draw((table, row), random) else { continue };
+        if is_vector(row) {
+            prepare_vector((table, row), &mut word, &mut record, random);
+        }
         if is_branch(row) {
             let skipped = random.below(left + 1);
             targets.push(words.len() + 1 + skipped);
@@ -374,7 +494,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         if !connect((table, row), &mut word, &bases, &recent, random) {
             continue;
         }
-        if let Some(d) = field(row, "d").filter(|f| bits(*f) == 5).map(|f| f.of(word)) {
+        if let Some(d) = field(row, "d").filter(|f| bits(*f) == 5 && !is_vector(row)).map(|f| f.of(word)) {
             recent[usize::from(row.name.starts_with('f'))] = d;
         }
         // A store-conditional of another size than the reservation's may fail or not: it follows its load, by every way.
@@ -416,7 +536,7 @@ fn text(word: u32, pc: u64) -> String {
 fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
     let n = (pc % SLOT / 4).checked_sub(1)?;
     let word = *record.words().get(n as usize)?;
-    let tables: [&'static Rows; 2] = if word & 3 == 3 { [&RV, &RV64] } else { [&RVC, &RVC64] };
+    let tables: &[&'static Rows] = if word & 3 == 3 { &[&RV, &RV64, &RVV] } else { &[&RVC, &RVC64] };
     let word = if word & 3 == 3 { word } else { word & 0xffff };
     Some((tables.iter().find_map(|t| t.decode(word))?, word))
 }
@@ -450,6 +570,10 @@ impl Isa for RvIsa {
             let Some((row, word)) = row_at(record, 4 * (i as u64 + 1)) else { continue };
             for f in row.fields.iter().filter(|f| ["d", "n", "m", "a"].contains(&f.name())) {
                 let n = f.of(word) + if bits(*f) == 3 { 8 } else { 0 };
+                if is_vector(row) {
+                    names.extend(["v0", "vtype", "vl", "vstart", "vcsr"].map(String::from));
+                    names.extend((n..n + 2).map(|n| format!("v{n}")));
+                }
                 names.extend([format!("x{n}"), format!("f{n}")]);
             }
         }
@@ -458,7 +582,7 @@ impl Isa for RvIsa {
         names
     }
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
-        row_at(record, pc).is_some_and(|(row, _)| row.name == "cbo_zero")
+        row_at(record, pc).is_some_and(|(row, _)| row.name == "cbo_zero" || is_vector(row))
     }
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         // All atomics: the reference does misaligned ones, which are SIGBUS on Linux.
@@ -467,7 +591,10 @@ impl Isa for RvIsa {
     fn maintains_cache(&self, record: &Record, pc: u64) -> bool {
         row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("cbo_"))
     }
-    fn loaded(&self, _: &Record, _: u64) -> Vec<String> {
-        vec![]
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
+        // How far a vector access came, and vstart with it.
+        let is_vector = row_at(record, pc).is_some_and(|(row, _)| is_vector(row));
+        let names = (0..32).map(|n| format!("v{n}")).chain(["vstart".into(), "vl".into()]);
+        if is_vector { names.collect() } else { vec![] }
     }
 }

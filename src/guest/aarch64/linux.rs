@@ -47,7 +47,7 @@ pub static ABI: Abi = Abi {
     vdso: VDSO,
     old_programs_execute_data: false,
     // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
-    min_signal_stack: Some(frame::SIZE as u64 + 32),
+    min_signal_stack: |_| Some(frame::SIZE as u64 + 32),
     probe: |_, _| None,
 };
 
@@ -147,13 +147,13 @@ const fn model(name: &'static str, features: u64) -> Cpu {
 
 /// Properties, named as QEMU names them, and `lse2`.
 pub static PROPERTIES: [Property; 7] = [
-    Property { name: "pauth", features: f::PAUTH, sets: true },
-    Property { name: "pauth-impdef", features: f::QARMA5, sets: false },
-    Property { name: "pauth-qarma5", features: f::QARMA5, sets: true },
-    Property { name: "lse2", features: f::LSE2, sets: true },
-    Property { name: "sve", features: 0, sets: true },
-    Property { name: "sme", features: 0, sets: true },
-    Property { name: "lpa2", features: 0, sets: true },
+    Property { name: "pauth", features: f::PAUTH, sets: true, values: &[] },
+    Property { name: "pauth-impdef", features: f::QARMA5, sets: false, values: &[] },
+    Property { name: "pauth-qarma5", features: f::QARMA5, sets: true, values: &[] },
+    Property { name: "lse2", features: f::LSE2, sets: true, values: &[] },
+    Property { name: "sve", features: 0, sets: true, values: &[] },
+    Property { name: "sme", features: 0, sets: true, values: &[] },
+    Property { name: "lpa2", features: 0, sets: true, values: &[] },
 ];
 
 pub fn hwcap(features: u64) -> [u64; 3] {

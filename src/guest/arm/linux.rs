@@ -49,7 +49,7 @@ pub static ABI: Abi = Abi {
     vdso: VDSO,
     // asm/elf.h: without PT_GNU_STACK.
     old_programs_execute_data: true,
-    min_signal_stack: None,
+    min_signal_stack: |_| None,
     probe: |_, _| None,
 };
 
@@ -189,8 +189,8 @@ pub static CPUS: [Cpu; 11] = [
 
 /// Properties, named as QEMU names them.
 pub static PROPERTIES: [Property; 2] = [
-    Property { name: "neon", features: f::NEON, sets: true },
-    Property { name: "vfp-d32", features: f::D32, sets: true },
+    Property { name: "neon", features: f::NEON, sets: true, values: &[] },
+    Property { name: "vfp-d32", features: f::D32, sets: true, values: &[] },
 ];
 
 pub fn hwcap(features: u64) -> [u64; 3] {

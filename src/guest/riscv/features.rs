@@ -29,7 +29,25 @@ pub(crate) const ZAWRS: u64 = bit(15);
 pub(crate) const ZICBOM: u64 = bit(16);
 pub(crate) const ZICBOZ: u64 = bit(17);
 
+/// Vectors: V, with D's and F's arithmetic.
+pub(crate) const V: u64 = bit(18);
+/// And half precision's (Zvfh).
+pub(crate) const ZVFH: u64 = bit(19);
+/// log2 of VLEN / 128, in two bits.
+pub(crate) const VLEN: u64 = 3 << VLEN_AT;
+const VLEN_AT: u32 = 20;
+
+/// Bytes of a vector register.
+pub(crate) const fn vlenb(features: u64) -> u32 {
+    16 << (features >> VLEN_AT & 3)
+}
+
+/// What VLEN may be.
+pub(crate) const VLENS: &[(&str, u64)] = &[("128", 0), ("256", 1 << VLEN_AT), ("512", 2 << VLEN_AT), ("1024", VLEN)];
+
 /// All there is.
-pub(crate) const MAX: u64 = bit(18) - 1;
+pub(crate) const MAX: u64 = bit(20) - 1;
+/// RV32 has no vectors yet.
+pub(crate) const MAX32: u64 = MAX & !(V | ZVFH);
 /// What the profile asks for: all but hints is here.
 pub(crate) const RVA22U64: u64 = ZBA | ZBB | ZBS | ZFHMIN | ZICBOM | ZICBOZ;

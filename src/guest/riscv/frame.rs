@@ -1,7 +1,10 @@
 //! Signal frames of Linux on RISC-V: layouts from the kernel's asm/sigcontext.h and asm/ucontext.h, registers at a handler's entry from
 //! what arch/riscv/kernel/signal.c does.
 
-use crate::state::{FRM, PC, RA, SP, STATE32, STATE64, f, x};
+use crate::features::{V, vlenb};
+use crate::state::{
+    FRM, PC, RA, SP, STATE32, STATE64, VECTORS, VILL, VL, VLENB, VSTART, VTYPE, VXRM, VXSAT, Vector, f, x,
+};
 use crate::translate::system::FLAGS;
 use arch::State;
 use arch::abi::RegisterSource::*;
@@ -9,9 +12,17 @@ use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, RegisterSet, Restored
 
 /// struct rt_sigframe: siginfo, then ucontext.
 const UCONTEXT: usize = 128;
-/// sizeof(union __riscv_fp_state), and where fcsr stands in the part for D; behind it are headers of further state, all zero: none.
+/// sizeof(union __riscv_fp_state), and where fcsr stands in the part for D; its last words are the header of further state: its magic and size,
+/// zeros for none.
 const FP_STATE: usize = 528;
 const FCSR: usize = 32 * 8;
+const HEADER: usize = 8;
+
+/// RISCV_V_MAGIC: struct __sc_riscv_v_state (vstart, vl, vtype, vcsr, vlenb, the address of the registers), then the registers.
+const V_MAGIC: u64 = 0x5346_5457;
+const V_STATE: usize = 48;
+/// vill as the register has it.
+const CSR_VILL: u64 = 1 << 63;
 
 /// Where things are, by the size of `long`.
 #[derive(Clone, Copy)]
@@ -56,7 +67,14 @@ const fn sets(pieces: &'static [[(usize, usize, usize); 1]; 2]) -> [RegisterSet;
 
 /// sizeof(struct rt_sigframe)
 pub(crate) const SIZE32: usize = ILP32.size();
-pub(crate) const SIZE64: usize = LP64.size();
+const SIZE64: usize = LP64.size();
+
+/// With the state of vectors that a processor with these features has.
+pub(crate) fn size64(features: u64) -> usize {
+    let registers = 32 * vlenb(features) as usize;
+    let more = if features & V != 0 { V_STATE + registers + HEADER } else { 0 };
+    (SIZE64 + more).next_multiple_of(16)
+}
 
 fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
     bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
@@ -71,9 +89,59 @@ fn fcsr(state: &[u8], l: Layout, flags: u32) -> u64 {
     l.state.get(state, FRM) << 5 | fflags
 }
 
+/// The vector registers in state.
+fn vectors(state: &[u8]) -> std::ops::Range<usize> {
+    VECTORS..VECTORS + 32 * STATE64.get(state, VLENB) as usize
+}
+
+/// Whether the program has used vectors: else a frame has no state of theirs, as the kernel's has none.
+fn uses_vectors(state: &[u8], l: Layout) -> bool {
+    let is_new = || STATE64.get(state, VTYPE) & VILL != 0 && state[vectors(state)].iter().all(|b| *b == 0);
+    l.long == 8 && !is_new()
+}
+
+/// The state of vectors for a frame that stands at `at`, with the header that ends it.
+fn save_vectors(state: &[u8], at: u64) -> Vec<u8> {
+    let get = |slot| STATE64.get(state, slot);
+    let vtype = get(VTYPE) & 0xff | if get(VTYPE) & VILL != 0 { CSR_VILL } else { 0 };
+    let vcsr = get(VXRM) << 1 | get(VXSAT);
+    let registers = at + (LP64.size() + V_STATE) as u64;
+    let words = [get(VSTART), get(VL), vtype, vcsr, get(VLENB), registers];
+    let mut out: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    out.extend(&state[vectors(state)]);
+    out.extend([0; HEADER]);
+    out
+}
+
+/// Reads back what [`save_vectors`] wrote, from a frame at `at`.
+fn restore_vectors(state: &mut [u8], read: &ReadMemory, at: u64) -> Option<()> {
+    let mut b = [0; V_STATE];
+    let range = vectors(state);
+    let mut registers = vec![0; range.len()];
+    if !(read(at + LP64.size() as u64, &mut b) && read(word(&b, 40, 8), &mut registers)) {
+        return None;
+    }
+    let [vstart, vl, vtype, vcsr] = [0, 8, 16, 24].map(|at| word(&b, at, 8));
+    let (max, vtype) = match Vector::of_register(vtype) {
+        Some(v) => (v.max(STATE64.get(state, VLENB) as u32), vtype),
+        None => (0, VILL),
+    };
+    let values = [(VSTART, vstart), (VL, vl.min(max.into())), (VTYPE, vtype), (VXRM, vcsr >> 1 & 3), (VXSAT, vcsr & 1)];
+    values.into_iter().for_each(|(slot, v)| STATE64.set(state, slot, v));
+    state[range].copy_from_slice(&registers);
+    Some(())
+}
+
 fn deliver(state: &mut [u8], d: &Delivery, l: Layout) -> SignalFrame {
-    let at = d.stack.wrapping_sub(l.size() as u64) & !15;
+    let has_vectors = uses_vectors(state, l);
+    let more = if has_vectors { V_STATE + vectors(state).len() + HEADER } else { 0 };
+    let at = d.stack.wrapping_sub((l.size() + more).next_multiple_of(16) as u64) & !15;
     let mut b = vec![0; l.size()];
+    if has_vectors {
+        put(&mut b, l.size() - HEADER, V_MAGIC, 4);
+        put(&mut b, l.size() - HEADER + 4, more as u64, 4);
+        b.extend(save_vectors(state, at));
+    }
     b[..UCONTEXT].copy_from_slice(d.info);
     put(&mut b, l.stack(), d.altstack.sp, l.long);
     put(&mut b, l.stack() + l.long, d.altstack.flags.into(), 4);
@@ -102,8 +170,17 @@ fn restore(state: &mut [u8], read: &ReadMemory, l: Layout) -> Option<Restored> {
     if !read(at, &mut b) {
         return None;
     }
-    // The reserved words before the headers, and the header that ends them.
-    if b[l.size() - 12..].iter().any(|v| *v != 0) {
+    // The reserved word before the headers.
+    if word(&b, l.size() - HEADER - 4, 4) != 0 {
+        return None;
+    }
+    let header = [word(&b, l.size() - HEADER, 4), word(&b, l.size() - 4, 4)];
+    let size = (V_STATE + vectors(state).len() + HEADER) as u64;
+    if l.long == 8 && header == [V_MAGIC, size] {
+        let mut end = [0; HEADER];
+        let is_end = read(at + l.size() as u64 + size - HEADER as u64, &mut end) && end == [0; HEADER];
+        restore_vectors(state, read, at).filter(|()| is_end)?;
+    } else if header != [0, 0] {
         return None;
     }
     l.state.set(state, PC, word(&b, l.regs(), l.long));
@@ -160,7 +237,32 @@ mod tests {
         STATE64.set(&mut s, x(SP), 0x7008);
         STATE64.set(&mut s, PC, 0x40_0000);
         STATE64.set(&mut s, FRM, 3);
+        STATE64.set(&mut s, VLENB, 16);
+        STATE64.set(&mut s, VTYPE, VILL);
         s
+    }
+
+    #[test]
+    fn vectors_are_in_the_frame_of_a_program_that_uses_them() {
+        let mut before = sample();
+        STATE64.set(&mut before, VTYPE, 0x10);
+        STATE64.set(&mut before, VL, 3);
+        STATE64.set(&mut before, VXRM, 2);
+        before[VECTORS + 16] = 9;
+        let mut s = before.clone();
+        let frame = deliver64(&mut s, &delivery(&[7; 128]));
+        assert_eq!((frame.at % 16, frame.bytes.len()), (0, 1088 + 568));
+        // The header, vtype, and v1 behind the state.
+        assert_eq!((word(&frame.bytes, 1080, 4), word(&frame.bytes, 1084, 4)), (0x5346_5457, 568));
+        assert_eq!((word(&frame.bytes, 1088 + 16, 8), frame.bytes[1088 + 48 + 16]), (0x10, 9));
+        s[vectors(&before)].fill(1);
+        STATE64.set(&mut s, VTYPE, VILL);
+        let read = |at: u64, out: &mut [u8]| {
+            out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
+            true
+        };
+        restore64(&mut s, FrameKind::Rt, &read).unwrap();
+        assert_eq!(s, before);
     }
 
     fn delivery(info: &[u8]) -> Delivery<'_> {

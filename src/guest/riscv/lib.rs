@@ -14,7 +14,7 @@ pub mod state;
 mod tests;
 mod translate;
 
-pub use insn::{RV, RV32, RV64, RVC, RVC32, RVC64};
+pub use insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV};
 pub use translate::Cx;
 
 use arch::{Cpu, Elf, Guest};
@@ -51,7 +51,7 @@ pub static RISCV32: Guest = Guest {
     mode: state::mode32,
     disassemble: translate::disassemble32,
     abi: &linux::ABI32,
-    reset,
+    reset: reset32,
     cpus: &linux::CPUS32,
     properties: &linux::PROPERTIES,
     hwcap: linux::hwcap,
@@ -63,6 +63,13 @@ fn branch_target(pc: u64) -> u64 {
     pc & !1
 }
 
-fn reset(_: &mut [u8], _: &Cpu) {
-    // Everything is zero in a new program, fcsr included.
+/// Everything is zero in a new program, fcsr included, but that there is no vector type.
+fn reset(state: &mut [u8], cpu: &Cpu) {
+    state::STATE64.set(state, state::VTYPE, state::VILL);
+    state::STATE64.set(state, state::VLENB, features::vlenb(cpu.features).into());
+}
+
+/// See [`reset`].
+fn reset32(state: &mut [u8], _: &Cpu) {
+    state::STATE32.set(state, state::VTYPE, state::VILL);
 }

@@ -21,7 +21,7 @@ pub const ABI64: Abi = Abi {
     debug: Debug { sets: frame::REGISTER_SETS64, ..DEBUG },
     vdso: Vdso { symbols: &VDSO64, ..VDSO },
     // The frame and its alignment (arch/riscv/kernel/signal.c, init_rt_signal_env).
-    min_signal_stack: Some(frame::SIZE64 as u64 + 16),
+    min_signal_stack: |features| Some(frame::size64(features) as u64 + 16),
     probe: |key, features| probe(key, true, features),
     ..ABI32
 };
@@ -48,7 +48,7 @@ pub const ABI32: Abi = Abi {
     debug: DEBUG,
     vdso: VDSO,
     old_programs_execute_data: false,
-    min_signal_stack: Some(frame::SIZE32 as u64 + 16),
+    min_signal_stack: |_| Some(frame::SIZE32 as u64 + 16),
     probe: |key, features| probe(key, false, features),
 };
 
@@ -137,7 +137,7 @@ const NARROW: [bool; 2] = [true, false];
 
 /// What is implemented beyond single letters: the name in /proc/cpuinfo, in the order that the manual asks for, the bit in
 /// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, for which width, and the features it needs.
-const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 33] = [
+const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 40] = [
     ("zicbom", Some(55), BOTH, f::ZICBOM),
     ("zicboz", Some(6), BOTH, f::ZICBOZ),
     ("zicntr", Some(50), BOTH, 0),
@@ -171,13 +171,23 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 33] = [
     ("zknd", Some(11), WIDE, f::ZKN),
     ("zkne", Some(12), WIDE, f::ZKN),
     ("zknh", Some(13), WIDE, f::ZKN),
+    ("zve32f", Some(38), WIDE, f::V),
+    ("zve32x", Some(37), WIDE, f::V),
+    ("zve64d", Some(41), WIDE, f::V),
+    ("zve64f", Some(40), WIDE, f::V),
+    ("zve64x", Some(39), WIDE, f::V),
+    ("zvfh", Some(30), WIDE, f::V | f::ZVFH),
+    ("zvfhmin", Some(31), WIDE, f::V | f::ZVFH),
 ];
 
-const LETTERS: &str = "imafdc";
+/// The single letters of a processor with these features.
+fn letters(features: u64) -> &'static str {
+    if features & f::V != 0 { "imafdcv" } else { "imafdc" }
+}
 
 /// AT_HWCAP: a bit for each letter.
-pub fn hwcap(_: u64) -> [u64; 3] {
-    [LETTERS.bytes().fold(0, |all, letter| all | 1 << (letter - b'a')), 0, 0]
+pub fn hwcap(features: u64) -> [u64; 3] {
+    [letters(features).bytes().fold(0, |all, letter| all | 1 << (letter - b'a')), 0, 0]
 }
 
 /// The extensions of a processor with these features.
@@ -192,8 +202,11 @@ fn probe(key: u64, wide: bool, features: u64) -> Option<u64> {
         0..=2 | 11 => 0,
         // IMA.
         3 => 1,
-        // RISCV_HWPROBE_KEY_IMA_EXT_0: F and D, C, and the extensions.
-        4 => extensions(wide, features).filter_map(|e| e.1).fold(3, |all, bit| all | 1 << bit),
+        // RISCV_HWPROBE_KEY_IMA_EXT_0: F and D, C, V, and the extensions.
+        4 => {
+            let v = if features & f::V != 0 { 4 } else { 0 };
+            extensions(wide, features).filter_map(|e| e.1).fold(3 | v, |all, bit| all | 1 << bit)
+        }
         // Misaligned accesses are fast.
         5 | 9 => 3,
         // Bytes of a CBO.ZERO, of a CBO.CLEAN.
@@ -208,8 +221,14 @@ fn probe(key: u64, wide: bool, features: u64) -> Option<u64> {
         }
         // The frequency of `time`.
         8 => FREQUENCY,
-        // Misaligned vector accesses: not supported.
-        10 => 4,
+        // Misaligned vector accesses: fast, or not supported.
+        10 => {
+            if features & f::V != 0 {
+                3
+            } else {
+                4
+            }
+        }
         _ => return None,
     })
 }
@@ -219,18 +238,20 @@ const fn model(name: &'static str, features: u64) -> Cpu {
 }
 
 /// Models, named as QEMU names them.
-pub static CPUS32: [Cpu; 2] = [model("max", f::MAX), model("sifive-u34", 0)];
+pub static CPUS32: [Cpu; 2] = [model("max", f::MAX32), model("sifive-u34", 0)];
 
 /// See [`CPUS32`].
 pub static CPUS64: [Cpu; 3] = [model("max", f::MAX), model("rva22u64", f::RVA22U64), model("sifive-u54", 0)];
 
 const fn property(name: &'static str, features: u64) -> Property {
-    Property { name, features, sets: true }
+    Property { name, features, sets: true, values: &[] }
 }
 
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 17] = [
-    property("v", 0),
+pub static PROPERTIES: [Property; 19] = [
+    property("v", f::V),
+    property("zvfh", f::ZVFH),
+    Property { name: "vlen", features: f::VLEN, sets: true, values: f::VLENS },
     property("zba", f::ZBA),
     property("zbb", f::ZBB),
     property("zbs", f::ZBS),
@@ -252,7 +273,7 @@ pub static PROPERTIES: [Property; 17] = [
 fn cpuinfo(n: usize, wide: bool, features: u64) -> String {
     let names: Vec<&str> = extensions(wide, features).map(|e| e.0).collect();
     let (base, mmu) = if wide { ("rv64", "sv48") } else { ("rv32", "sv32") };
-    let isa = format!("{base}{LETTERS}_{}", names.join("_"));
+    let isa = format!("{base}{}_{}", letters(features), names.join("_"));
     format!(
         "processor\t: {n}\nhart\t\t: {n}\nisa\t\t: {isa}\nmmu\t\t: {mmu}\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\nhart isa\t: {isa}\n\n"
     )

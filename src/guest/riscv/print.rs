@@ -4,7 +4,7 @@ use crate::translate::compressed::{
     ADDI4SPN, ADDI16SP, BRANCH, BYTE, DOUBLE, DOUBLE_SP, HALF, JUMP, STORE_DOUBLE_SP, STORE_WORD_SP, WORD, WORD_SP,
     scatter,
 };
-use crate::translate::{branch_offset, jump_offset, signed, system};
+use crate::translate::{branch_offset, jump_offset, signed, system, vector_config};
 use decode::At;
 
 /// An integer register by its name in the ABI.
@@ -126,6 +126,56 @@ pub(crate) fn csr(_: &At<'_>, c: u32) -> String {
         system::CYCLE => "cycle".into(),
         system::TIME => "time".into(),
         system::INSTRET => "instret".into(),
-        _ => format!("{c:#x}"),
+        _ => match vector_config::NAMES.iter().find(|n| n.0 == c) {
+            Some((_, name)) => (*name).into(),
+            None => format!("{c:#x}"),
+        },
     }
+}
+
+// ---- vectors ----
+
+/// A vector register.
+pub(crate) fn vr(_: &At<'_>, n: u32) -> String {
+    format!("v{n}")
+}
+
+/// The operand that the form (funct3) says: a vector, an immediate, an integer or a floating-point register.
+pub(crate) fn vs(at: &At<'_>, n: u32) -> String {
+    match at.field("k") {
+        3 => signed(n, 5).to_string(),
+        4 | 6 => x(at, n),
+        5 => f(at, n),
+        _ => vr(at, n),
+    }
+}
+
+/// The form itself.
+pub(crate) fn form(_: &At<'_>, k: u32) -> String {
+    ["vv", "vv", "vv", "vi", "vx", "vf", "vx", ""][k as usize & 7].into()
+}
+
+/// The mask.
+pub(crate) fn vm(_: &At<'_>, v: u32) -> String {
+    if v == 0 { ", v0.t".into() } else { String::new() }
+}
+
+/// The fields of a segment.
+pub(crate) fn seg(_: &At<'_>, f: u32) -> String {
+    if f == 0 { String::new() } else { format!("seg{}", f + 1) }
+}
+
+/// The width of an access.
+pub(crate) fn ew(_: &At<'_>, e: u32) -> String {
+    (8 << (e & 3)).to_string()
+}
+
+/// A type of vectors.
+pub(crate) fn vtype(_: &At<'_>, t: u32) -> String {
+    if t >> 8 != 0 || t & 7 == 4 {
+        return t.to_string();
+    }
+    let lmul = ["1", "2", "4", "8", "", "f8", "f4", "f2"][t as usize & 7];
+    let agnostic = |bit: u32, letter: char| if t >> bit & 1 != 0 { format!("{letter}a") } else { format!("{letter}u") };
+    format!("e{}, m{lmul}, {}, {}", 8 << (t >> 3 & 7), agnostic(6, 't'), agnostic(7, 'm'))
 }

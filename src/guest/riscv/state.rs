@@ -1,6 +1,9 @@
 //! Guest state of RISC-V: its slots and their layout, for both widths of the integer registers.
 //!
 //! fcsr is in two places: fflags are the engine's sticky flags (`ir::fpflag`), frm is the slot [`FRM`] and the mode word.
+//!
+//! The vector registers are one array of pieces of 128 bits: register vn of VLEN bits is VLEN / 128 pieces from `n * VLEN / 128` on, so that
+//! groups of registers are pieces in a row for each VLEN.
 
 use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
@@ -28,13 +31,31 @@ pub const fn f(n: u32) -> Slot {
     Slot(32 + n as u16)
 }
 
-const COUNT: usize = 65;
+/// Vector control: vstart, vxsat, vxrm, vl; vtype's low byte with [`VILL`] beside it; bytes of a vector register.
+pub const VSTART: Slot = Slot(65);
+pub const VXSAT: Slot = Slot(66);
+pub const VXRM: Slot = Slot(67);
+pub const VL: Slot = Slot(68);
+pub const VTYPE: Slot = Slot(69);
+pub const VLENB: Slot = Slot(70);
+/// vtype is illegal: vill, as the slot [`VTYPE`] has it.
+pub const VILL: u64 = 1 << 31;
+
+/// Pieces of the vector registers for the largest VLEN, 1024.
+pub const PIECES: usize = 32 * 8;
+/// Piece `n` of the vector registers.
+pub const fn piece(n: u32) -> Slot {
+    Slot(SCALARS as u16 + n as u16)
+}
+
+const SCALARS: usize = 71;
+const COUNT: usize = SCALARS + PIECES;
 
 /// Names and types of the slots, in order, for integer registers of type `x`.
 #[rustfmt::skip]
 const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
     use Ty::{I32, V128};
-    [
+    let scalars: [(&'static str, Ty); SCALARS] = [
         ("pc", x), ("x1", x), ("x2", x), ("x3", x), ("x4", x), ("x5", x), ("x6", x), ("x7", x),
         ("x8", x), ("x9", x), ("x10", x), ("x11", x), ("x12", x), ("x13", x), ("x14", x), ("x15", x),
         ("x16", x), ("x17", x), ("x18", x), ("x19", x), ("x20", x), ("x21", x), ("x22", x), ("x23", x),
@@ -43,9 +64,28 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("f8", V128), ("f9", V128), ("f10", V128), ("f11", V128), ("f12", V128), ("f13", V128), ("f14", V128), ("f15", V128),
         ("f16", V128), ("f17", V128), ("f18", V128), ("f19", V128), ("f20", V128), ("f21", V128), ("f22", V128), ("f23", V128),
         ("f24", V128), ("f25", V128), ("f26", V128), ("f27", V128), ("f28", V128), ("f29", V128), ("f30", V128), ("f31", V128),
-        ("frm", I32),
-    ]
+        ("frm", I32), ("vstart", I32), ("vxsat", I32), ("vxrm", I32), ("vl", I32), ("vtype", I32), ("vlenb", I32),
+    ];
+    let mut out = [("v", V128); COUNT];
+    let mut i = 0;
+    while i < SCALARS {
+        out[i] = scalars[i];
+        i += 1;
+    }
+    // As the registers are called where VLEN is 128; further pieces have no name of their own.
+    let mut n = 0;
+    while n < NAMES.len() {
+        out[SCALARS + n].0 = NAMES[n];
+        n += 1;
+    }
+    out
 }
+
+#[rustfmt::skip]
+const NAMES: [&str; 32] = [
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
+    "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31",
+];
 
 static SLOTS32: [SlotInfo; COUNT] = state::layout(&slots(Ty::I32));
 static SLOTS64: [SlotInfo; COUNT] = state::layout(&slots(Ty::I64));
@@ -66,6 +106,9 @@ static VEC_HOMES: [Slot; 32] = numbered(
         26, 27,
     ],
 );
+
+/// Where the vector registers are in state.
+pub const VECTORS: usize = SLOTS64[SCALARS].offset as usize;
 
 /// The layouts of RV32 and RV64.
 pub const STATE32: State = layout(&SLOTS32, &TYPES32);
@@ -93,18 +136,82 @@ pub fn rounding(rm: u32) -> Option<Round> {
 
 /// The host has no rounding away: such operations are done apart.
 fn fp_control(mode: u32) -> FpControl {
-    let round = rounding(mode).filter(|r| *r != Round::NearestAway);
+    let round = rounding(mode & 7).filter(|r| *r != Round::NearestAway);
     FpControl { round: round.unwrap_or(Round::NearestEven) }
 }
 
-/// The mode word: frm.
-pub fn mode32(state: &[u8]) -> u32 {
-    STATE32.get(state, FRM) as u32
+/// What of vector state is in the mode word, above frm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Vector {
+    /// log2 of an element's bytes, of the registers in a group (-3 to 3).
+    pub sew: u32,
+    pub lmul: i32,
+    pub ill: bool,
+    /// vl is VLMAX.
+    pub full: bool,
+    /// vstart is not 0.
+    pub started: bool,
 }
 
-/// See [`mode32`].
+impl Vector {
+    /// What the low byte of vtype says.
+    pub fn of_type(vtype: u32) -> Vector {
+        let lmul = (vtype & 7) as i32;
+        let lmul = if lmul > 3 { lmul - 8 } else { lmul };
+        Vector { sew: vtype >> 3 & 7, lmul, ill: false, full: false, started: false }
+    }
+
+    /// The type that the register vtype names, if there is such: elements have at most 64 bits, of which a register's part has room for one.
+    pub fn of_register(vtype: u64) -> Option<Vector> {
+        let v = Vector::of_type(vtype as u32 & 0xff);
+        let reserved = vtype >> 8 != 0 || v.lmul == -4;
+        (!reserved && v.sew as i32 <= 3.min(3 + v.lmul)).then_some(v)
+    }
+
+    /// The same in the mode word.
+    pub fn of_mode(mode: u32) -> Vector {
+        let v = Vector::of_type((mode >> 3 & 7) | (mode >> 6 & 3) << 3);
+        Vector { ill: mode >> 8 & 1 != 0, full: mode >> 9 & 1 != 0, started: mode >> 10 & 1 != 0, ..v }
+    }
+
+    /// Its bits of the mode word.
+    pub fn mode(self) -> u32 {
+        let lmul = self.lmul as u32 & 7;
+        lmul << 3 | self.sew << 6 | u32::from(self.ill) << 8 | u32::from(self.full) << 9 | u32::from(self.started) << 10
+    }
+
+    /// Elements of a group of registers of `vlenb` bytes.
+    pub fn max(self, vlenb: u32) -> u32 {
+        shifted(vlenb, self.lmul) >> self.sew
+    }
+}
+
+/// `v` times a power of two.
+pub const fn shifted(v: u32, log2: i32) -> u32 {
+    if log2 < 0 { v >> -log2 } else { v << log2 }
+}
+
+/// The mode word: frm, and [`Vector`].
+fn mode(state: &[u8], layout: &State) -> u32 {
+    let [frm, start, vl, vtype, vlenb] = [FRM, VSTART, VL, VTYPE, VLENB].map(|s| layout.get(state, s));
+    let started = start != 0;
+    let v = if vtype & VILL != 0 {
+        Vector { ill: true, ..Vector::of_type(0) }
+    } else {
+        let v = Vector::of_type(vtype as u32);
+        Vector { full: v.max(vlenb as u32) == vl as u32, ..v }
+    };
+    frm as u32 | Vector { started, ..v }.mode()
+}
+
+/// See [`mode`].
+pub fn mode32(state: &[u8]) -> u32 {
+    mode(state, &STATE32)
+}
+
+/// See [`mode`].
 pub fn mode64(state: &[u8]) -> u32 {
-    STATE64.get(state, FRM) as u32
+    mode(state, &STATE64)
 }
 
 #[cfg(test)]
@@ -117,8 +224,21 @@ mod tests {
             let name = |s: Slot| slots[s.0 as usize].name;
             assert_eq!((name(PC), name(x(1)), name(x(31)), name(FRM)), ("pc", "x1", "x31", "frm"));
             assert_eq!((name(f(0)), name(f(31))), ("f0", "f31"));
+            assert_eq!((name(VSTART), name(VLENB), name(piece(31))), ("vstart", "vlenb", "v31"));
         }
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
+    }
+
+    #[test]
+    fn the_mode_word_says_what_vtype_does() {
+        for vtype in (0..32).filter(|v| v & 7 != 4) {
+            let v = Vector { full: vtype & 1 != 0, started: vtype & 2 != 0, ..Vector::of_type(vtype) };
+            assert_eq!(Vector::of_mode(v.mode() | 5), v);
+        }
+        assert_eq!(
+            (Vector::of_type(0x10).max(16), Vector::of_type(0x1b).max(16), Vector::of_type(7).max(16)),
+            (4, 16, 8)
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::random::Random;
 use crate::sys::direct;
 use crate::sys::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 syscalls! { |t|
     sys_prctl(operation: Enum<Prctl>, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> Int {
@@ -24,6 +25,9 @@ enum Act {
     /// Which keys of pointer authentication are in use: set and told.
     EnableKeys,
     EnabledKeys,
+    /// Whether RISC-V's vectors may be used: set and told.
+    SetVectors,
+    GetVectors,
     /// Code of our own.
     Body(fn(&mut Task, [u64; 4]) -> Res),
     /// New keys of pointer authentication, where the guest has it.
@@ -100,6 +104,8 @@ static OPERATIONS: &[(u32, Act)] = &[
     (66, Act::Host),          // PR_GET_MDWE
     (67, Act::Host),          // PR_SET_MEMORY_MERGE
     (68, Act::Host),          // PR_GET_MEMORY_MERGE
+    (69, Act::SetVectors),    // PR_RISCV_V_SET_CONTROL
+    (70, Act::GetVectors),    // PR_RISCV_V_GET_CONTROL
     (0x5356_4d41, Act::Host), // PR_SET_VMA
     (0x5961_6d61, Act::Host), // PR_SET_PTRACER
 ];
@@ -136,6 +142,9 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
         Act::EnableKeys => enable_keys(t, a, b, [c, d]),
         Act::EnabledKeys if args == [0; 4] && enablable(t) != 0 => Ok(enablable(t)),
         Act::EnabledKeys => Err(Errno::EINVAL),
+        Act::SetVectors => set_vectors(t, a),
+        Act::GetVectors if has_vectors(t) => Ok(VECTORS_ON | NEXT_VECTORS.load(Ordering::Relaxed)),
+        Act::GetVectors => Err(Errno::EINVAL),
         Act::Body(body) => body(t, args),
         Act::ResetKeys => reset_keys(t, a, [b, c, d]),
         Act::Foreign => Err(Errno::EINVAL),
@@ -144,6 +153,39 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
             Err(Errno::EINVAL)
         }
     }
+}
+
+/// PR_RISCV_V_VSTATE_CTRL_OFF and _ON for this program (the low two bits) and for those that it executes (the next two, then whether
+/// theirs inherit that).
+const VECTORS_OFF: u64 = 1;
+const VECTORS_ON: u64 = 2;
+
+/// What was asked for programs to be executed.
+static NEXT_VECTORS: AtomicU64 = AtomicU64::new(0);
+
+/// RISCV_HWPROBE_IMA_V
+fn has_vectors(t: &Task) -> bool {
+    (t.abi().probe)(4, t.process.cpu.features).is_some_and(|bits| bits & 4 != 0)
+}
+
+/// Vectors are on, and stay so (arch/riscv/kernel/vector.c, riscv_v_vstate_ctrl_set_current).
+// Differs: the wish for other programs is one of the process, not of the thread, and they have vectors whatever it is.
+fn set_vectors(t: &Task, control: u64) -> Res {
+    let (now, next) = (control & 3, control >> 2 & 3);
+    if !has_vectors(t) || control >> 5 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if now == VECTORS_OFF {
+        return Err(Errno::EPERM);
+    }
+    if now > VECTORS_ON || next > VECTORS_ON {
+        return Err(Errno::EINVAL);
+    }
+    if next == VECTORS_OFF {
+        t.unimp(format_args!("PR_RISCV_V_SET_CONTROL: programs that this one executes have vectors all the same"));
+    }
+    NEXT_VECTORS.store(control & !3, Ordering::Relaxed);
+    Ok(0)
 }
 
 /// The keys that can be enabled and not: all but the generic one, each a bit. 0 without pointer authentication.

@@ -17,7 +17,7 @@ pub(super) fn format(f: u32) -> Fmt {
 }
 
 /// The widths of a format's exponent and significand.
-const fn widths(fmt: Fmt) -> (u32, u32) {
+pub(super) const fn widths(fmt: Fmt) -> (u32, u32) {
     match fmt {
         Fmt::F16 => (5, 10),
         Fmt::F32 => (8, 23),
@@ -42,7 +42,7 @@ fn boxing(ty: Ty) -> u128 {
 impl Cx<'_> {
     /// The rounding that the field names; None if it is none.
     pub(super) fn round(&self, r: u32) -> Option<Round> {
-        state::rounding(if r == 7 { self.mode } else { r })
+        state::rounding(if r == 7 { self.mode & 7 } else { r })
     }
 
     /// The environment with that rounding.

@@ -41,7 +41,7 @@ pub(crate) static FCLASS: Helper = function("fclass", |f| {
 });
 
 /// The bit of FCLASS's result (F, table 27).
-fn class(bits: u64, exponent: u32, significand: u32) -> u32 {
+pub(super) fn class(bits: u64, exponent: u32, significand: u32) -> u32 {
     let negative = bits >> (exponent + significand) & 1 == 1;
     let (e, m) = (bits >> significand & ((1 << exponent) - 1), bits & ((1 << significand) - 1));
     let most = (1 << exponent) - 1;

@@ -14,6 +14,14 @@ pub(crate) mod helper;
 mod integer;
 mod memory;
 pub(crate) mod system;
+mod vector;
+pub(crate) mod vector_config;
+mod vector_file;
+mod vector_float;
+mod vector_integer;
+mod vector_lanes;
+mod vector_memory;
+mod vector_move;
 
 pub(crate) use atomic::*;
 pub(crate) use bits::*;
@@ -25,9 +33,14 @@ pub(crate) use float_convert::*;
 pub(crate) use integer::*;
 pub(crate) use memory::*;
 pub(crate) use system::*;
+pub(crate) use vector_config::*;
+pub(crate) use vector_float::*;
+pub(crate) use vector_integer::*;
+pub(crate) use vector_memory::*;
+pub(crate) use vector_move::*;
 
 use crate::features::{ZABHA, ZFH, ZFHMIN};
-use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, Translate};
+use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV, Translate};
 use crate::state;
 use arch::{Code, State, Translation};
 use decode::{Row, Table};
@@ -55,8 +68,10 @@ pub struct Cx<'a> {
     pub pc: u64,
     /// The address after it.
     pub next: u64,
-    /// The mode word: frm.
+    /// The mode word: frm, and what of vector state the region depends on: that at this place, which a VSETVLI changes.
     pub mode: u32,
+    /// The instruction.
+    pub word: u32,
     /// The type of an integer register.
     pub xlen: Ty,
     /// [`arch::Cpu::features`] of the model.
@@ -84,7 +99,7 @@ struct Word {
     row: Option<&'static Row<Translate>>,
 }
 
-fn find(tables: [&'static Table<Translate>; 2], bits: u32) -> Option<&'static Row<Translate>> {
+fn find(tables: &[&'static Table<Translate>], bits: u32) -> Option<&'static Row<Translate>> {
     tables.iter().find_map(|table| table.decode(bits))
 }
 
@@ -93,11 +108,11 @@ fn word(code: &[u8], xlen: Ty) -> Option<Word> {
     let low = u32::from(u16::from_le_bytes(*code.first_chunk()?));
     if low & 3 != 3 {
         let own = if xlen == Ty::I64 { &RVC64 } else { &RVC32 };
-        return Some(Word { bits: low, len: 2, row: find([&RVC, own], low) });
+        return Some(Word { bits: low, len: 2, row: find(&[&RVC, own], low) });
     }
     let bits = u32::from_le_bytes(*code.first_chunk()?);
-    let own = if xlen == Ty::I64 { &RV64 } else { &RV32 };
-    Some(Word { bits, len: 4, row: find([&RV, own], bits) })
+    let tables: &[_] = if xlen == Ty::I64 { &[&RV, &RV64, &RVV] } else { &[&RV, &RV32] };
+    Some(Word { bits, len: 4, row: find(tables, bits) })
 }
 
 /// Text and length of the instruction at the start of the bytes.
@@ -154,8 +169,17 @@ pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
-    let mut cx =
-        Cx { b: &mut *t.b, pc, next: pc, mode, xlen, features: t.features, before: Quiet::None, now: Quiet::None };
+    let mut cx = Cx {
+        b: &mut *t.b,
+        pc,
+        next: pc,
+        mode,
+        word: 0,
+        xlen,
+        features: t.features,
+        before: Quiet::None,
+        now: Quiet::None,
+    };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -169,6 +193,10 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             }
             break;
         };
+        // Exits keep the region's mode.
+        if cx.mode != mode && w.row.is_none_or(may_leave) {
+            break;
+        }
         cx.next = cx.pc.wrapping_add(w.len) & xlen.mask();
         cx.insn(&w);
         if cx.b.ended() {
@@ -177,12 +205,22 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         cx.pc = cx.next;
     }
     let pc = cx.pc;
-    cx.b.end(Term::Goto { pc });
+    cx.b.end(if cx.mode == mode { Term::Goto { pc } } else { Term::Resume { pc } });
+}
+
+/// Whether an instruction may leave the region by an exit that keeps its mode. Others go on, or leave by [`Term::Resume`].
+fn may_leave(row: &Row<Translate>) -> bool {
+    const NAMES: [&str; 16] = [
+        "beq", "bne", "blt", "bge", "bltu", "bgeu", "jal", "jalr", "c_j", "c_jal", "c_beqz", "c_bnez", "c_jr",
+        "c_jalr", "ecall", "fence_i",
+    ];
+    NAMES.contains(&row.name)
 }
 
 impl Cx<'_> {
     fn insn(&mut self, w: &Word) {
         self.b.insn(self.pc, 0, self.next);
+        self.word = w.bits;
         self.before = std::mem::take(&mut self.now);
         match w.row {
             Some(row) if self.has(row, w.bits) => (row.translate)(self, w.bits),

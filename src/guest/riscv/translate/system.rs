@@ -1,7 +1,8 @@
 //! Fences, system calls, control and status registers, cache blocks, and what does nothing here.
 
 use super::helper::COUNTER;
-use super::{Cx, Quiet, rows};
+use super::{Cx, Quiet, rows, vector_config as vector};
+use crate::features::V;
 use crate::insn::*;
 use crate::state::FRM;
 use ir::{Bin, Cc, Mem, Term, Trap, Ty, Val, fpflag};
@@ -123,6 +124,7 @@ fn read(cx: &mut Cx, csr: u32) -> Option<Val> {
             let high = cx.b.shift_imm(Bin::Shr, count, 32);
             cx.b.trunc(Ty::I32, high)
         }
+        _ if cx.features & V != 0 => return vector::read(cx, csr),
         _ => return None,
     })
 }
@@ -172,8 +174,9 @@ fn write(cx: &mut Cx, csr: u32, v: Val) {
 /// The access that all forms share; `v` is None where nothing is to be written.
 fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
     let is_float = matches!(csr, FFLAGS | FRM_CSR | FCSR);
-    // The counters are read-only.
-    if v.is_some() && !is_float {
+    let is_vector = cx.features & V != 0 && vector::is_writable(csr);
+    // The counters are read-only, and what VSETVLI sets.
+    if v.is_some() && !(is_float || is_vector) {
         return cx.undefined();
     }
     // FSFLAGS and the like leave the old value alone.
@@ -191,7 +194,11 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
             Write::Set => cx.b.or(old, v),
             Write::Clear => cx.b.and_not(old, v),
         };
-        write(cx, csr, new);
+        if is_vector {
+            vector::write(cx, csr, new);
+        } else {
+            write(cx, csr, new);
+        }
     }
     cx.set_x(d, old);
     if v.is_some() && csr != FFLAGS {

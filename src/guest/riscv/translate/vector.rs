@@ -1,0 +1,346 @@
+//! What the vector instructions share: groups of registers piece by piece (128 bits each), which elements are active, what groups are legal.
+//!
+//! An instruction is translated for the vtype of the mode word. Where vl is VLMAX and nothing masks, a piece is one operation; else its lanes
+//! are blended with what was there. Inactive elements and tails are left as they were, which agnostic ones may be.
+
+use super::Cx;
+use crate::features::vlenb;
+use crate::state::{self, VL, VSTART, Vector};
+use ir::{Bin, IntCc, Lane, Term, Ty, V1, V2, V3, Val};
+
+/// A group of registers: the first, its elements, log2 of how many registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    pub(super) reg: u32,
+    pub(super) lane: Lane,
+    pub(super) lmul: i32,
+}
+
+impl Group {
+    fn registers(self) -> u32 {
+        1 << self.lmul.max(0)
+    }
+
+    /// Whether the instruction may name it.
+    pub(super) fn is_legal(self) -> bool {
+        (-3..=3).contains(&self.lmul) && self.reg.is_multiple_of(self.registers())
+    }
+
+    pub(super) fn overlaps(self, other: Group) -> bool {
+        self.reg < other.reg + other.registers() && other.reg < self.reg + self.registers()
+    }
+
+    /// Whether it may be written where `source` is read (5.2: vector operands).
+    pub(super) fn may_replace(self, source: Group) -> bool {
+        if !self.overlaps(source) || self.lane == source.lane {
+            return true;
+        }
+        if self.lane < source.lane {
+            return self.reg == source.reg;
+        }
+        source.lmul >= 0 && source.reg + source.registers() == self.reg + self.registers() && self.reg < source.reg
+    }
+
+    /// The group of elements twice as wide.
+    pub(super) fn wider(self) -> Group {
+        Group { lane: self.lane.wider(), lmul: self.lmul + 1, ..self }
+    }
+}
+
+/// A second operand: a group, or the same value in each lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    Group(u32),
+    Splat(Val),
+}
+
+/// An operand's forms (funct3).
+pub(super) mod form {
+    pub(in super::super) const IMMEDIATE: u32 = 3;
+    pub(in super::super) const FLOAT: u32 = 5;
+    /// A vector as operand.
+    pub(in super::super) const fn is_vector(k: u32) -> bool {
+        k < IMMEDIATE
+    }
+}
+
+impl Cx<'_> {
+    /// The type in force; None if it is illegal.
+    pub(super) fn vector(&self) -> Option<Vector> {
+        Some(Vector::of_mode(self.mode)).filter(|v| !v.ill)
+    }
+
+    pub(super) fn vlenb(&self) -> u32 {
+        vlenb(self.features)
+    }
+
+    /// A group of elements as vtype has them.
+    pub(super) fn group(&self, reg: u32, v: Vector) -> Group {
+        Group { reg, lane: Lane::log2(v.sew), lmul: v.lmul }
+    }
+
+    /// Pieces of a group.
+    pub(super) fn pieces(&self, lmul: i32) -> u32 {
+        (state::shifted(self.vlenb(), lmul) / 16).max(1)
+    }
+
+    pub(super) fn piece(&mut self, reg: u32, k: u32) -> Val {
+        self.b.get(state::piece(reg * self.vlenb() / 16 + k))
+    }
+
+    pub(super) fn set_piece(&mut self, reg: u32, k: u32, v: Val) {
+        self.b.set(state::piece(reg * self.vlenb() / 16 + k), v);
+    }
+
+    /// The end of an instruction: vstart is 0.
+    pub(super) fn finish(&mut self) {
+        if Vector::of_mode(self.mode).started {
+            let (zero, pc) = (self.b.i32(0), self.next);
+            self.b.set(VSTART, zero);
+            self.b.end(Term::Resume { pc });
+        }
+    }
+
+    /// The same bits in each lane.
+    pub(super) fn splat(&mut self, lane: Lane, bits: u64) -> Val {
+        let one = u128::from(bits & lane.mask());
+        self.b.v128((0..128).step_by(lane.bits() as usize).fold(0, |v, at| v | one << at))
+    }
+
+    /// The number of each lane.
+    fn iota(&mut self, lane: Lane) -> Val {
+        self.b.v128((0..16 / lane.bytes()).fold(0, |v, i| v | (i as u128) << (i as u32 * lane.bits())))
+    }
+
+    /// Ones in the lanes of piece `k` whose elements are below `n` (I32).
+    fn below(&mut self, n: Val, lane: Lane, k: u32) -> Val {
+        let first = k * (16 / lane.bytes() as u32);
+        let mut left = self.b.add_imm(n, -i64::from(first));
+        if lane == Lane::B {
+            let (zero, most) = (self.b.i32(0), self.b.i32(16));
+            let negative = self.b.cmp(IntCc::Slt, left, zero);
+            left = self.b.select(negative, zero, left);
+            let over = self.b.cmp(IntCc::Sgt, left, most);
+            left = self.b.select(over, most, left);
+        }
+        let left = if lane < Lane::S { self.b.trunc(lane.ty(), left) } else { self.b.sext(lane.ty(), left) };
+        let (count, iota) = (self.b.vsplat(lane, left), self.iota(lane));
+        self.b.v2(V2::CmpGtS, lane, count, iota)
+    }
+
+    /// The same for a number that is known.
+    fn below_known(&mut self, n: u32, lane: Lane, k: u32) -> Option<Val> {
+        let each = 16 / lane.bytes() as u32;
+        let left = n.saturating_sub(k * each).min(each);
+        (left < each).then(|| self.b.v128((1 << (left * lane.bits())) - 1))
+    }
+
+    /// v0's bits for the elements of piece `k`, as lanes.
+    pub(super) fn mask_lanes(&mut self, lane: Lane, k: u32) -> Val {
+        let each = 16 / lane.bytes() as u32;
+        let (first, bits) = (k * each, lane.bits());
+        let v0 = self.piece(0, first / 128);
+        let byte = first % 128 / 8;
+        let spread = if lane == Lane::B {
+            let index = self.b.v128((0..16).fold(0, |v, i| v | u128::from(byte + i / 8) << (8 * i)));
+            self.b.v2(V2::Tbl, Lane::B, v0, index)
+        } else {
+            self.b.vsplat_lane(Lane::B, v0, byte)
+        };
+        let bit = |i: u32| 1u128 << ((first + i) % 8);
+        let select = self.b.v128((0..each).fold(0, |v, i| v | bit(i) << (i * bits)));
+        self.b.v2(V2::CmpTst, lane, spread, select)
+    }
+
+    fn both(&mut self, a: Option<Val>, b: Val) -> Val {
+        match a {
+            Some(a) => self.b.v2(V2::And, Lane::D, a, b),
+            None => b,
+        }
+    }
+
+    /// The active elements of piece `k` as lanes; None if all are.
+    pub(super) fn active(&mut self, v: Vector, is_masked: bool, lane: Lane, k: u32) -> Option<Val> {
+        let mut all = if v.full {
+            self.below_known(v.max(self.vlenb()), lane, k)
+        } else {
+            let vl = self.b.get(VL);
+            Some(self.below(vl, lane, k))
+        };
+        if v.started {
+            let start = self.b.get(VSTART);
+            let before = self.below(start, lane, k);
+            let from = self.b.v1(V1::Not, Lane::D, before);
+            all = Some(self.both(all, from));
+        }
+        if is_masked {
+            let mask = self.mask_lanes(lane, k);
+            all = Some(self.both(all, mask));
+        }
+        all
+    }
+
+    /// `v` where active, `old` elsewhere.
+    pub(super) fn blend(&mut self, active: Option<Val>, v: Val, old: Val) -> Val {
+        match active {
+            Some(mask) => self.b.v3(V3::BitSelect, Lane::B, mask, v, old),
+            None => v,
+        }
+    }
+
+    /// Writes each piece of a group: `f` gives what its active lanes become.
+    pub(super) fn each(
+        &mut self,
+        v: Vector,
+        is_masked: bool,
+        d: Group,
+        mut f: impl FnMut(&mut Self, u32, Option<Val>) -> Val,
+    ) {
+        let pieces: Vec<Val> = (0..self.pieces(d.lmul))
+            .map(|k| {
+                let active = self.active(v, is_masked, d.lane, k);
+                let new = f(self, k, active);
+                if active.is_none() {
+                    return new;
+                }
+                let old = self.piece(d.reg, k);
+                self.blend(active, new, old)
+            })
+            .collect();
+        for (k, new) in pieces.into_iter().enumerate() {
+            self.set_piece(d.reg, k as u32, new);
+        }
+        self.finish();
+    }
+
+    /// The second operand: `n` as the form says; immediates are signed or not.
+    pub(super) fn source(&mut self, k: u32, n: u32, lane: Lane, is_signed: bool) -> Source {
+        match k {
+            form::IMMEDIATE => {
+                let imm = if is_signed { super::signed(n, 5) } else { n.into() };
+                Source::Splat(self.splat(lane, imm as u64))
+            }
+            form::FLOAT => {
+                let v = self.f_exact(super::vector_float::format(lane), n);
+                Source::Splat(self.b.vsplat(lane, v))
+            }
+            _ if form::is_vector(k) => Source::Group(n),
+            _ => {
+                let x = self.x(n);
+                let x = self.b.trunc(lane.ty(), x);
+                Source::Splat(self.b.vsplat(lane, x))
+            }
+        }
+    }
+
+    pub(super) fn source_piece(&mut self, s: Source, k: u32) -> Val {
+        match s {
+            Source::Group(n) => self.piece(n, k),
+            Source::Splat(v) => v,
+        }
+    }
+
+    /// The half of a piece that widened is piece `k`, in its low half.
+    pub(super) fn half(&mut self, s: Source, k: u32) -> Val {
+        let whole = self.source_piece(s, k / 2);
+        match s {
+            Source::Group(_) if k % 2 == 1 => self.b.v1(V1::MoveHi, Lane::D, whole),
+            _ => whole,
+        }
+    }
+
+    /// Whether vs1 may be read beside a destination, if it is a group.
+    pub(super) fn source_is_legal(&self, k: u32, source: Group, d: Group) -> bool {
+        !form::is_vector(k) || source.is_legal() && d.may_replace(source)
+    }
+
+    // ---- masks ----
+
+    /// The bits below `n` (I32) of piece `j` of a mask.
+    fn bits_below(&mut self, n: Val, j: u32) -> Val {
+        let mut out = self.b.v128(0);
+        for half in 0..2 {
+            let left = self.b.add_imm(n, -i64::from(128 * j + 64 * half));
+            let (zero, most) = (self.b.i32(0), self.b.i32(64));
+            let none = self.b.cmp(IntCc::Sle, left, zero);
+            let all = self.b.cmp(IntCc::Sge, left, most);
+            let left = self.b.zext(Ty::I64, left);
+            let (one, ones, nothing) = (self.b.i64(1), self.b.i64(u64::MAX), self.b.i64(0));
+            let power = self.b.bin(Bin::Shl, one, left);
+            let some = self.b.add_imm(power, -1);
+            let some = self.b.select(all, ones, some);
+            let bits = self.b.select(none, nothing, some);
+            out = self.b.vset(Lane::D, out, bits, half);
+        }
+        out
+    }
+
+    /// The active bits of piece `j` of a mask; None if all are.
+    fn active_bits(&mut self, v: Vector, is_masked: bool, j: u32) -> Option<Val> {
+        let mut all = if v.full {
+            let left = v.max(self.vlenb()).saturating_sub(128 * j);
+            (left < 128).then(|| self.b.v128((1 << left) - 1))
+        } else {
+            let vl = self.b.get(VL);
+            Some(self.bits_below(vl, j))
+        };
+        if v.started {
+            let start = self.b.get(VSTART);
+            let before = self.bits_below(start, j);
+            let from = self.b.v1(V1::Not, Lane::D, before);
+            all = Some(self.both(all, from));
+        }
+        if is_masked {
+            let mask = self.piece(0, j);
+            all = Some(self.both(all, mask));
+        }
+        all
+    }
+
+    /// Writes a mask's bits: `new` are its pieces, or fewer: the rest is left.
+    pub(super) fn set_mask(&mut self, v: Vector, is_masked: bool, d: u32, new: Vec<Val>) {
+        let pieces: Vec<Val> = (0u32..)
+            .zip(new)
+            .map(|(j, new)| {
+                let active = self.active_bits(v, is_masked, j);
+                let old = self.piece(d, j);
+                self.blend(active, new, old)
+            })
+            .collect();
+        (0u32..).zip(pieces).for_each(|(j, new)| self.set_piece(d, j, new));
+        self.finish();
+    }
+
+    /// Lanes of ones and zeros as the bits of a mask.
+    pub(super) fn bits_of(&mut self, mut lane: Lane, mut lanes: Vec<Val>) -> Vec<Val> {
+        while lane > Lane::B {
+            lanes = lanes
+                .chunks(2)
+                .map(|pair| {
+                    let [low, high] = [0, 1].map(|i| pair.get(i).map(|v| self.b.v1(V1::Narrow, lane, *v)));
+                    let low = low.expect("chunks are not empty");
+                    high.map_or(low, |high| self.b.v2(V2::ConcatLo, Lane::D, low, high))
+                })
+                .collect();
+            lane = Lane::log2(lane as u32 - 1);
+        }
+        let bits = self.splat(Lane::D, 0x8040_2010_0804_0201);
+        let halves: Vec<Val> = lanes
+            .into_iter()
+            .map(|v| {
+                let v = self.b.v2(V2::And, Lane::D, v, bits);
+                (0..3).fold(v, |v, _| self.b.v2(V2::PairwiseAdd, Lane::B, v, v))
+            })
+            .collect();
+        halves
+            .chunks(8)
+            .map(|eight| {
+                let zero = self.b.v128(0);
+                (0u32..).zip(eight).fold(zero, |all, (at, v)| {
+                    let two = self.b.vget(Ty::I16, *v, 0);
+                    self.b.vset(Lane::H, all, two, at)
+                })
+            })
+            .collect()
+    }
+}
