@@ -108,6 +108,7 @@ pub fn warm(path: &[u8], mut options: Options, env: &[Vec<u8>], guests: &[&'stat
         limits: None,
         filters: None,
         folder: None,
+        traced: None,
     };
     match prepare(plan, Vec::leak(guests.to_vec())) {
         Ok(mut task) => {
