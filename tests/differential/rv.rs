@@ -288,8 +288,9 @@ fn prepare_vector((table, row): (&Rows, &Row), word: &mut u32, record: &mut Reco
     let v = state::Vector::of_type(record.get(VTYPE_AT, 1) as u32);
     if random.below(8) != 0 {
         let unit = 1 << (v.lmul.max(0) as u32 + u32::from(random.below(2) == 0)).min(3);
-        for name in ["d", "m", "n"].into_iter().filter(|n| !is_integer(row, *word, n)) {
-            if field(row, name).is_some_and(|f| bits(f) == 5)
+        for name in ["d", "m", "n"] {
+            if !is_integer(row, *word, name)
+                && field(row, name).is_some_and(|f| bits(f) == 5)
                 && (name != "n" || get(row, *word, "k").is_none_or(|k| k < 3))
             {
                 put(table, row, word, name, unit * random.below(32 / unit as usize) as u32);
