@@ -33,6 +33,8 @@ static unsigned difference(uint64_t a, uint64_t b, int bits)
 }
 #endif
 
+static unsigned nz_of(uint32_t v) { return (v >> 31) << 3 | (unsigned)(v == 0) << 2; }
+
 static const uint64_t values[] = {0, 1, 2, 41, 42, 43, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull};
 enum { N = sizeof values / sizeof *values };
 
@@ -106,6 +108,25 @@ static int carry_over_a_load(uint32_t x, uint32_t y, uint32_t a, uint32_t b)
 #endif
 }
 
+/* A loop overwrites the result of a logical operation before anybody sees it, and what costs the host its flags stands before they are read: N, Z. */
+static unsigned result_that_nobody_sees(uint32_t x, uint32_t y)
+{
+	unsigned flags = nz_of(x & (y >> 23 | y << 9));
+#if defined __aarch64__
+	uint64_t found;
+	__asm__ volatile("mov x10, #20000\n1:\tands w17, %w1, %w2, ror #23\n\tsbfm x9, x10, #53, #55\n\tmov x17, #-5\n\tsub x10, x10, #1\n\tcbnz x10, 1b\n\tmrs %0, nzcv"
+			 : "=r"(found) : "r"(x), "r"(y) : "x9", "x10", "x17", "cc");
+	return (unsigned)(found >> 28) != flags;
+#elif defined __arm__
+	uint32_t found, count = 20000;
+	__asm__ volatile(".syntax unified\n1:\tands lr, %2, %3, ror #23\n\tmov lr, #5\n\tsub %1, %1, #1\n\tmrs %0, apsr\n\tcmp %1, #0\n\tbne 1b"
+			 : "=&r"(found), "+r"(count) : "r"(x), "r"(y) : "lr", "cc");
+	return found >> 30 != flags >> 2;
+#else
+	return flags > 12;
+#endif
+}
+
 int main(void)
 {
 #ifdef STATE
@@ -128,5 +149,9 @@ int main(void)
 	for (int i = 0; i < N * N * N; i++)
 		wrong += carry_over_a_load(values[i % N], values[i / N % N], values[i / N / N], values[i % 7 % N]);
 	same("a carry over a load", wrong, 0);
+	wrong = 0;
+	for (int i = 0; i < 7; i++)
+		wrong += result_that_nobody_sees(~values[i], 0x180 + values[i]);
+	same("a result that nobody sees", wrong, 0);
 	return done();
 }

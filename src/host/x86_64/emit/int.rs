@@ -2,6 +2,7 @@
 
 use super::super::alloc::{HostCc, Loc, size, wide};
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
+use super::super::plan::NO_HOME;
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::flags::Kind;
@@ -139,7 +140,8 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
-        if bin == Bin::And && self.plan.uses[v.0 as usize] == 1 && self.test_for_zero(v, a, b, ty) {
+        let test = bin == Bin::And && self.is_tested_alone(v);
+        if test && self.test_for_zero(v, a, b, ty) {
             return true;
         }
         let flags = self.flags_after(v, |op| match (*op, bin) {
@@ -155,14 +157,14 @@ impl Emitter<'_> {
                 // Operands that end with the flags end here.
                 self.together_with(f);
             }
-            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+            if test {
                 self.test(a, b, ty);
             } else {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
         } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
-            if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
+            if test {
                 self.test(a, b, ty);
             } else {
                 self.alu(v, alu, a, b, ty, Flags::Own);
@@ -204,6 +206,11 @@ impl Emitter<'_> {
             Alu::Add | Alu::Sub => matches!(ty, Ty::I32 | Ty::I64) && self.lea(v, alu, a, b, ty),
             _ => false,
         }
+    }
+
+    /// Whether only one operation needs `v`, and no rule for flags finds it in a home (which it may have by a write that nobody sees).
+    fn is_tested_alone(&self, v: Val) -> bool {
+        self.plan.uses[v.0 as usize] == 1 && self.plan.home[v.0 as usize] == NO_HOME
     }
 
     /// a & b for a comparison with zero alone, which follows.
