@@ -155,12 +155,9 @@ fn served(m: Model, row: &Row) -> Option<u64> {
     let layout = layout().of(m);
     let function = host_vdso::function(name)?;
     at.store(function, Ordering::Relaxed);
+    let is_clock = std::ptr::eq(*at, &raw const CLOCK_GETTIME) && layout.same_back && layout.size == 16;
     // SAFETY: the kernel's code.
-    if std::ptr::eq(*at, &raw const CLOCK_GETTIME)
-        && layout.same_back
-        && layout.size == 16
-        && unsafe { quiet::is_quiet(function) }
-    {
+    if is_clock && unsafe { quiet::is_quiet(function) } {
         return Some(rqemu_clock as *const () as u64 | CALL_QUIET);
     }
     Some(*by as usize as u64)
