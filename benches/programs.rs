@@ -58,8 +58,11 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// A file's name, and what it holds.
+type File = (&'static str, fn() -> String);
+
 /// What the programs read.
-const FILES: &[(&str, fn() -> String)] = &[
+const FILES: &[File] = &[
     ("functions.c", functions),
     ("hello.c", || "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n".into()),
     ("script.py", || PYTHON.into()),
@@ -213,6 +216,7 @@ fn main() {
         let _ = writeln!(std::io::stderr(), "usage: cargo bench --bench programs -- --root DIR [options] [NAME...]");
         std::process::exit(1);
     };
+    let mut out = std::io::stdout();
     let work = std::env::temp_dir().join(format!("rqemu-programs-{}", std::process::id()));
     fs::create_dir_all(work.join("space")).expect("a folder");
     for (name, text) in FILES {
@@ -221,7 +225,7 @@ fn main() {
     for row in ROWS.iter().filter(|r| o.rows.is_empty() || o.rows.iter().any(|n| n == r.name)) {
         let there = |root: &Path| ["bin", "usr/bin"].iter().any(|dir| root.join(dir).join(row.needs).exists());
         if !there(&o.root) || !there(Path::new("/")) {
-            println!("{:<13} left out: no {} in the root, or on the host", row.name, row.needs);
+            let _ = writeln!(out, "{:<13} left out: no {} in the root, or on the host", row.name, row.needs);
             continue;
         }
         let mut ways = vec![Way { name: "native".into(), interpreter: None, cold: false }];
@@ -243,12 +247,12 @@ fn main() {
             }
         }
         let times: Vec<f64> = times.into_iter().map(median).collect();
-        print!("{:<13} native {:.3}s", row.name, times[0]);
+        let _ = write!(out, "{:<13} native {:.3}s", row.name, times[0]);
         for (way, time) in ways.iter().zip(&times).skip(1) {
-            print!("  {} {:.2}", way.name, time / times[0]);
+            let _ = write!(out, "  {} {:.2}", way.name, time / times[0]);
         }
         let cold = row.cold.map_or(String::new(), |c| format!(", cold {c}"));
-        println!("  (wanted: warm {}{cold})", row.warm);
+        let _ = writeln!(out, "  (wanted: warm {}{cold})", row.warm);
     }
     let _ = fs::remove_dir_all(&work);
 }
