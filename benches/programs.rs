@@ -8,8 +8,6 @@
 //! interpreter registered with binfmt_misc, one folder for translations. *cold* begins with an empty folder, *warm* with what two runs have left. Ways
 //! take turns, medians count. Times are the processor's, user's and system's: other programs disturb them little. Several programs for `--rqemu` are for a comparison of builds. What the host or the root lacks is left out, and named.
 
-#![expect(clippy::print_stdout, reason = "the figures are for whoever started it")]
-
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,11 +58,11 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Makes a file's text.
-type Text = fn() -> String;
+/// A file's name, and what it holds.
+type File = (&'static str, fn() -> String);
 
 /// What the programs read.
-const FILES: &[(&str, Text)] = &[
+const FILES: &[File] = &[
     ("functions.c", functions),
     ("hello.c", || "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n".into()),
     ("script.py", || PYTHON.into()),
@@ -218,6 +216,7 @@ fn main() {
         let _ = writeln!(std::io::stderr(), "usage: cargo bench --bench programs -- --root DIR [options] [NAME...]");
         std::process::exit(1);
     };
+    let mut out = std::io::stdout();
     let work = std::env::temp_dir().join(format!("rqemu-programs-{}", std::process::id()));
     fs::create_dir_all(work.join("space")).expect("a folder");
     for (name, text) in FILES {
@@ -226,7 +225,7 @@ fn main() {
     for row in ROWS.iter().filter(|r| o.rows.is_empty() || o.rows.iter().any(|n| n == r.name)) {
         let there = |root: &Path| ["bin", "usr/bin"].iter().any(|dir| root.join(dir).join(row.needs).exists());
         if !there(&o.root) || !there(Path::new("/")) {
-            println!("{:<13} left out: no {} in the root, or on the host", row.name, row.needs);
+            let _ = writeln!(out, "{:<13} left out: no {} in the root, or on the host", row.name, row.needs);
             continue;
         }
         let mut ways = vec![Way { name: "native".into(), interpreter: None, cold: false }];
@@ -248,12 +247,12 @@ fn main() {
             }
         }
         let times: Vec<f64> = times.into_iter().map(median).collect();
-        print!("{:<13} native {:.3}s", row.name, times[0]);
+        let _ = write!(out, "{:<13} native {:.3}s", row.name, times[0]);
         for (way, time) in ways.iter().zip(&times).skip(1) {
-            print!("  {} {:.2}", way.name, time / times[0]);
+            let _ = write!(out, "  {} {:.2}", way.name, time / times[0]);
         }
         let cold = row.cold.map_or(String::new(), |c| format!(", cold {c}"));
-        println!("  (wanted: warm {}{cold})", row.warm);
+        let _ = writeln!(out, "  (wanted: warm {}{cold})", row.warm);
     }
     let _ = fs::remove_dir_all(&work);
 }
