@@ -176,7 +176,7 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     command.arg(namespace).arg(folder.join(suite).join("suite")).args(arguments);
     let text = match why_not {
         Some(why) => format!("{suite}\tleft-out\t{why}\n"),
-        None => String::from_utf8_lossy(&harness::run(&mut command, Duration::from_secs(1800)).stdout).into(),
+        None => String::from_utf8_lossy(&harness::run(&mut command, Duration::from_secs(7200)).stdout).into(),
     };
     let mut cases: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, '\t').collect()).collect();
     cases.retain(|fields| fields.len() == 3);
@@ -196,6 +196,16 @@ fn containers() {
     let root = unsafe { libc::geteuid() } == 0;
     let why_not = lacking.or_else(|| (!root).then(|| "needs root".into()));
     scripted("containers", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
+}
+
+/// Languages, services, debuggers and stress-ng inside roots of `tests/setup runtimes ARCH`.
+#[test]
+#[ignore = "tests/run --long runtimes"]
+fn runtimes() {
+    // SAFETY: it takes nothing and cannot fail.
+    let root = unsafe { libc::geteuid() } == 0;
+    let why_not = (!root).then(|| "needs root".into());
+    scripted("runtimes", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
 }
 
 /// CMake, Meson, autoconf, Go and cargo, as README says.

@@ -3,6 +3,7 @@
 use super::{File, Whose};
 use crate::host;
 use crate::memory;
+use crate::ptrace;
 use crate::signal;
 use crate::task::Task;
 use std::fmt::Write;
@@ -14,6 +15,9 @@ pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> 
         return match file {
             File::Maps => Some(maps_of_another(folder, &text(fd)?).into_bytes()),
             File::Status => Some(status(&text(fd)?, None)),
+            File::Auxv => {
+                ptrace::auxv_of(std::str::from_utf8(folder.rsplit(|b| *b == b'/').next()?).ok()?.parse().ok()?)
+            }
             _ => None,
         };
     }

@@ -72,8 +72,9 @@ pub(crate) struct Data {
     pub result: i64,
     pub mask: u64,
     pub message: u64,
-    /// Where guest state stands.
+    /// Where guest state stands, and the auxiliary vector with its length.
     pub state: u64,
+    pub auxv: [u64; 2],
     pub info: HostInfo,
     pub incoming: HostInfo,
 }
@@ -177,8 +178,9 @@ impl Task {
     pub(crate) fn name_board(&self) {
         let elf = &self.process.guest.elf;
         let machine = u32::from(elf.machine) | u32::from(elf.class) << 16;
-        let state = self.cpu().state().as_ptr() as u64;
-        self.board().update(|d| (d.tid, d.machine, d.state) = (self.tid, machine, state));
+        let (state, auxv) = (self.cpu().state().as_ptr() as u64, &self.process.image.auxv);
+        let auxv = [auxv.as_ptr() as u64, auxv.len() as u64];
+        self.board().update(|d| (d.tid, d.machine, d.state, d.auxv) = (self.tid, machine, state, auxv));
     }
 
     /// Begins to be traced: by its own wish, as a new program or as a child.

@@ -191,6 +191,14 @@ impl Target {
     }
 }
 
+/// The auxiliary vector of another guest, as its /proc has it.
+pub(crate) fn auxv_of(pid: i32) -> Option<Vec<u8>> {
+    let [at, len] = Target::find(pid)?.data.auxv;
+    let mut bytes = vec![0; usize::try_from(len).ok().filter(|n| *n <= 4096)?];
+    peek(pid, at, &mut bytes).ok()?;
+    Some(bytes)
+}
+
 macro_rules! at {
     ($field:ident) => {
         std::mem::offset_of!($crate::ptrace::board::Data, $field)
