@@ -28,7 +28,7 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     at.sentinel = w.start();
     w.sentinel();
     at.serve = w.start();
-    w.serve(serve);
+    w.call_rust(serve);
     at.site = w.start();
     w.site(|a| {
         a.mov_ri64(SCRATCH, serve);
@@ -193,7 +193,7 @@ impl Writer<'_> {
     }
 
     /// Goes on to Rust's function.
-    fn serve(&mut self, serve: u64) {
+    fn call_rust(&mut self, serve: u64) {
         self.a.mov_ri64(SCRATCH, serve);
         self.a.jmp_reg(SCRATCH);
     }
