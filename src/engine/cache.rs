@@ -574,7 +574,7 @@ fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn C
         p.placed(None, at, &asm.buf);
     }
     arena.write(&asm.buf);
-    offsets.at(at, serve)
+    offsets.at(at)
 }
 
 pub(crate) fn in_filter(filter: &[(u64, u64)], pc: u64) -> bool {

@@ -215,7 +215,7 @@ pub struct Thunks {
     pub site: u64,
     /// Goes to the address that marks the empty shadow stack, if a guest should want that.
     pub sentinel: u64,
-    /// What the site thunk calls: `extern "C" fn(cpu, site)`.
+    /// Goes to what site thunks call: `extern "C" fn(cpu, site)`.
     pub serve: u64,
     /// Leaves after a fault: guest state is saved already.
     pub fault: u64,
@@ -231,8 +231,8 @@ pub struct Thunks {
 
 impl Thunks {
     /// Those that regions refer to.
-    pub fn all(&self) -> [u64; 5] {
-        [self.exit, self.indirect, self.return_miss, self.site, self.syscall]
+    pub fn all(&self) -> [u64; 6] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall, self.serve]
     }
 }
 

@@ -251,7 +251,7 @@ fn random_record(random: &mut Random) -> Record {
 fn random_vectors(record: &mut Record, random: &mut Random) {
     let vtype = loop {
         let vtype = (random.next() & 0x1f | (random.next() & 3) << 6) as u32;
-        if state::Vector::of_register(vtype.into()).is_some() || random.below(64) == 0 {
+        if state::Vector::of_register(vtype.into(), 16).is_some() || random.below(64) == 0 {
             break vtype;
         }
     };
@@ -323,7 +323,7 @@ fn state_of(record: &Record, slot: u64) -> Vec<u8> {
     set(state::FRM, record.get(FCSR_AT, 8) as u64 >> 5);
     let get = |at| record.get(at, 8) as u64;
     // VSETVL's part, which has no type for some.
-    let legal = state::Vector::of_register(get(VTYPE_AT)).is_some();
+    let legal = state::Vector::of_register(get(VTYPE_AT), 16).is_some();
     let (vl, vtype) = if legal { (get(VL_AT), get(VTYPE_AT)) } else { (0, state::VILL) };
     let vector = [(state::VSTART, get(VSTART_AT)), (state::VL, vl), (state::VTYPE, vtype), (state::VLENB, 16)];
     vector.into_iter().for_each(|(slot, v)| set(slot, v));
@@ -363,6 +363,13 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let ran = dry(&record.words(), slot + 4, &record);
+    // The reference aborts where a vector access reaches beyond a page (probe_access_flags), and where a whole register's begins at vstart.
+    let all: Vec<&Row> = rows.iter().map(|r| self::rows()[*r].1).collect();
+    let is_beyond = |&(at, size): &(u64, usize)| at < SCRATCH || at + size as u64 > SCRATCH + PAGE;
+    let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && record.get(VSTART_AT, 8) != 0;
+    if whole || all.iter().any(|r| is_vector(r) && is_memory(r)) && ran.accesses.iter().any(is_beyond) {
+        return None;
+    }
     (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
 }
 

@@ -122,8 +122,9 @@ fn restore_vectors(state: &mut [u8], read: &ReadMemory, at: u64) -> Option<()> {
         return None;
     }
     let [vstart, vl, vtype, vcsr] = [0, 8, 16, 24].map(|at| word(&b, at, 8));
-    let (max, vtype) = match Vector::of_register(vtype) {
-        Some(v) => (v.max(STATE64.get(state, VLENB) as u32), vtype),
+    let vlenb = STATE64.get(state, VLENB) as u32;
+    let (max, vtype) = match Vector::of_register(vtype, vlenb) {
+        Some(v) => (v.max(vlenb), vtype),
         None => (0, VILL),
     };
     let values = [(VSTART, vstart), (VL, vl.min(max.into())), (VTYPE, vtype), (VXRM, vcsr >> 1 & 3), (VXSAT, vcsr & 1)];

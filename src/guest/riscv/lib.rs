@@ -53,7 +53,7 @@ pub static RISCV32: Guest = Guest {
     abi: &linux::ABI32,
     reset: reset32,
     cpus: &linux::CPUS32,
-    properties: &linux::PROPERTIES,
+    properties: linux::PROPERTIES.split_at(linux::VECTOR_PROPERTIES).1,
     hwcap: linux::hwcap,
     cpuinfo: linux::cpuinfo32,
 };

@@ -247,6 +247,9 @@ const fn property(name: &'static str, features: u64) -> Property {
     Property { name, features, sets: true, values: &[] }
 }
 
+/// How many of the properties, the first ones, are about vectors, which RV32 has not got.
+pub const VECTOR_PROPERTIES: usize = 3;
+
 /// Properties, named as QEMU names them.
 pub static PROPERTIES: [Property; 19] = [
     property("v", f::V),

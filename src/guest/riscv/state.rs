@@ -161,11 +161,11 @@ impl Vector {
         Vector { sew: vtype >> 3 & 7, lmul, ill: false, full: false, started: false }
     }
 
-    /// The type that the register vtype names, if there is such: elements have at most 64 bits, of which a register's part has room for one.
-    pub fn of_register(vtype: u64) -> Option<Vector> {
+    /// The type that the register vtype names, if there is such: registers of `vlenb` bytes have room for an element, of 64 bits at most.
+    pub fn of_register(vtype: u64, vlenb: u32) -> Option<Vector> {
         let v = Vector::of_type(vtype as u32 & 0xff);
-        let reserved = vtype >> 8 != 0 || v.lmul == -4;
-        (!reserved && v.sew as i32 <= 3.min(3 + v.lmul)).then_some(v)
+        let reserved = vtype >> 8 != 0 || v.lmul == -4 || v.sew > 3;
+        (!reserved && v.max(vlenb) > 0).then_some(v)
     }
 
     /// The same in the mode word.

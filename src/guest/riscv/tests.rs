@@ -95,7 +95,7 @@ fn vectors_verify_in_every_mode() {
     let mut random = Random(3);
     for row in RVV.rows() {
         for vtype in 0..32 {
-            let Some(v) = Vector::of_register(vtype) else { continue };
+            let Some(v) = Vector::of_register(vtype, 16) else { continue };
             for (full, started) in [(true, false), (false, false), (false, true)] {
                 let mode = Vector { full, started, ..v }.mode();
                 let word = RVV.random(row, &mut random).expect("a word");

@@ -27,8 +27,13 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     w.return_miss();
     at.sentinel = w.start();
     w.sentinel();
+    at.serve = w.start();
+    w.to_rust(serve);
     at.site = w.start();
-    w.site(serve);
+    w.site(|a| {
+        a.mov_ri64(SCRATCH, serve);
+        a.call_reg(SCRATCH);
+    });
     at.fault = w.start();
     w.fault();
     at.syscall = w.start();
@@ -44,6 +49,7 @@ pub struct ThunkOffsets {
     pub indirect: u32,
     pub return_miss: u32,
     pub site: u32,
+    pub serve: u32,
     pub sentinel: u32,
     pub fault: u32,
     pub syscall: u32,
@@ -54,8 +60,8 @@ pub struct ThunkOffsets {
 }
 
 impl ThunkOffsets {
-    /// The thunks' addresses for code placed at `base`, written for `serve`.
-    pub fn at(&self, base: u64, serve: u64) -> Thunks {
+    /// The thunks' addresses for code placed at `base`.
+    pub fn at(&self, base: u64) -> Thunks {
         let a = |o: u32| base + u64::from(o);
         Thunks {
             enter: a(self.enter),
@@ -64,7 +70,7 @@ impl ThunkOffsets {
             return_miss: a(self.return_miss),
             site: a(self.site),
             sentinel: a(self.sentinel),
-            serve,
+            serve: a(self.serve),
             fault: a(self.fault),
             syscall: a(self.syscall),
             syscall_begin: a(self.syscall_begin),
@@ -75,9 +81,9 @@ impl ThunkOffsets {
     }
 }
 
-/// The site thunk for a region's own map, written into its code.
+/// The site thunk for a region's own map, written into its code. That may be stored, so it refers to Rust by the thunk `serve`.
 pub(super) fn write_site(a: &mut Asm, map: &Map, serve: u64) {
-    Writer { a, map }.site(serve);
+    Writer { a, map }.site(|a| a.call_extern(serve));
 }
 
 struct Writer<'a> {
@@ -186,8 +192,14 @@ impl Writer<'_> {
         self.indirect();
     }
 
+    /// Goes on to Rust's function.
+    fn to_rust(&mut self, serve: u64) {
+        self.a.mov_ri64(SCRATCH, serve);
+        self.a.jmp_reg(SCRATCH);
+    }
+
     /// Calls Rust for the site in scratch; all registers survive.
-    fn site(&mut self, serve: u64) {
+    fn site(&mut self, call: impl FnOnce(&mut Asm)) {
         self.store_homes();
         for (i, r) in TEMPS.into_iter().enumerate() {
             self.a.mov_mr(Size::Q, field(at::SAVE + 8 * i as i32), r);
@@ -199,8 +211,7 @@ impl Writer<'_> {
         self.a.mov(Size::Q, Reg::RSP, field(at::HOST_RSP));
         self.a.lea(Size::Q, Reg::RDI, Mem::base(STATE, -(STATE_OFFSET as i32)));
         self.a.mov(Size::Q, Reg::RSI, SCRATCH);
-        self.a.mov_ri64(SCRATCH, serve);
-        self.a.call_reg(SCRATCH);
+        call(self.a);
         self.a.mov(Size::Q, Reg::RSP, field(at::SHADOW));
         self.load_homes();
         for (i, r) in TEMPS.into_iter().enumerate() {

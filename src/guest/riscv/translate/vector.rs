@@ -41,6 +41,11 @@ impl Group {
         source.lmul >= 0 && source.reg + source.registers() == self.reg + self.registers() && self.reg < source.reg
     }
 
+    /// Whether both may be sources of an instruction: no register is read as elements of two widths.
+    pub(super) fn agrees(self, other: Group) -> bool {
+        self.lane == other.lane || !self.overlaps(other)
+    }
+
     /// The group of elements twice as wide.
     pub(super) fn wider(self) -> Group {
         Group { lane: self.lane.wider(), lmul: self.lmul + 1, ..self }
@@ -247,11 +252,6 @@ impl Cx<'_> {
             Source::Group(_) if k % 2 == 1 => self.b.v1(V1::MoveHi, Lane::D, whole),
             _ => whole,
         }
-    }
-
-    /// Whether vs1 may be read beside a destination, if it is a group.
-    pub(super) fn source_is_legal(&self, k: u32, source: Group, d: Group) -> bool {
-        !form::is_vector(k) || source.is_legal() && d.may_replace(source)
     }
 
     // ---- masks ----

@@ -25,7 +25,7 @@ enum Wanted {
 
 fn set(cx: &mut Cx, d: u32, wanted: Wanted, bits: u32) {
     let zero = cx.b.i32(0);
-    let Some(v) = Vector::of_register(bits.into()) else {
+    let Some(v) = Vector::of_register(bits.into(), cx.vlenb()) else {
         let ill = cx.b.i32(VILL as u32);
         cx.b.set(VTYPE, ill);
         return done(cx, d, zero, Vector { ill: true, ..Vector::of_type(0) });
@@ -106,7 +106,7 @@ static SETVL: Helper = Helper {
 fn set_by_register(f: &mut Frame<'_>) {
     let (wanted, bits) = (f.args[0] as u64, f.args[1] as u64);
     let vlenb = STATE64.get(f.state, VLENB) as u32;
-    let (vtype, vl) = match Vector::of_register(bits) {
+    let (vtype, vl) = match Vector::of_register(bits, vlenb) {
         Some(v) => (bits, wanted.min(v.max(vlenb).into())),
         None => (VILL, 0),
     };

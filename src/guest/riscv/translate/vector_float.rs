@@ -1,6 +1,6 @@
 //! V's floating-point arithmetic, element by element (chapter 13). Where elements are inactive, their operands are 1, which raises nothing.
 
-use super::vector::{Group, Source};
+use super::vector::{Group, Source, form};
 use super::vector_integer::{Width, copy, groups, merge, to_mask};
 use super::vector_lanes::{self as lanes};
 use super::{Cx, rows};
@@ -163,9 +163,9 @@ fn convert_half(cx: &mut Cx, source: Source, k: u32, lane: Lane, active: Option<
     cx.b.fp_cvt_lanes(format(lane), format(lane.wider()), 8 / lane.bytes() as u32, env, half)
 }
 
-fn widened(cx: &mut Cx, i: Fields, f: impl Fn(&mut Cx, Group, u32, Option<Val>, [Val; 2], Env) -> Val) {
+fn widened(cx: &mut Cx, i: Fields, width: Width, f: impl Fn(&mut Cx, Group, u32, Option<Val>, [Val; 2], Env) -> Val) {
     let [_, m, n, v, k] = i;
-    let Some((t, [d, a, _], env)) = float_groups(cx, i, Width::Wide) else { return cx.undefined() };
+    let Some((t, [d, a, _], env)) = float_groups(cx, i, width) else { return cx.undefined() };
     let sources = [Source::Group(m), cx.source(k, n, a.lane, true)];
     cx.each(t, v == 0, d, |cx, k, active| {
         let wide = sources.map(|s| convert_half(cx, s, k, a.lane, active, env));
@@ -174,7 +174,7 @@ fn widened(cx: &mut Cx, i: Fields, f: impl Fn(&mut Cx, Group, u32, Option<Val>, 
 }
 
 fn widen(cx: &mut Cx, i: Fields, op: Fp2) {
-    widened(cx, i, |cx, d, _, _, [a, b], env| cx.b.fp2(op, shape(d.lane), env, a, b));
+    widened(cx, i, Width::Wide, |cx, d, _, _, [a, b], env| cx.b.fp2(op, shape(d.lane), env, a, b));
 }
 
 rows! { widen(d m n v k):
@@ -184,7 +184,7 @@ rows! { widen(d m n v k):
 }
 
 fn widen_multiply_add(cx: &mut Cx, i: Fields, neg_product: bool, neg_addend: bool) {
-    widened(cx, i, |cx, d, k, active, [a, b], env| {
+    widened(cx, i, Width::WideSum, |cx, d, k, active, [a, b], env| {
         let old = cx.piece(d.reg, k);
         let old = cx.quiet(active, d.lane, old);
         cx.b.fma(shape(d.lane), env, neg_product, neg_addend, a, b, old)
@@ -247,7 +247,9 @@ fn control(cx: &mut Cx, lane: Lane, env: Env, more: u32) -> Val {
 }
 
 fn by_helper(cx: &mut Cx, [d, m, v]: [u32; 3], helper: &'static Helper) {
-    let Some((t, [gd, ..], env)) = float_groups(cx, [d, m, m, v, 1], Width::Same) else { return cx.undefined() };
+    let Some((t, [gd, ..], env)) = float_groups(cx, [d, m, 0, v, form::FLOAT], Width::Same) else {
+        return cx.undefined();
+    };
     let control = control(cx, gd.lane, env, 0);
     cx.each(t, v == 0, gd, |cx, k, active| {
         let a = cx.piece(m, k);
@@ -267,7 +269,9 @@ pub(crate) fn vfsqrt(cx: &mut Cx, i: Vfsqrt) {
 }
 
 fn unary(cx: &mut Cx, [d, m, v]: [u32; 3], f: impl Fn(&mut Cx, Lane, Env, Val) -> Val) {
-    let Some((t, [gd, ..], env)) = float_groups(cx, [d, m, m, v, 1], Width::Same) else { return cx.undefined() };
+    let Some((t, [gd, ..], env)) = float_groups(cx, [d, m, 0, v, form::FLOAT], Width::Same) else {
+        return cx.undefined();
+    };
     cx.each(t, v == 0, gd, |cx, k, active| {
         let a = cx.piece(m, k);
         let a = cx.quiet(active, gd.lane, a);
@@ -279,14 +283,14 @@ pub(crate) fn vfmerge(cx: &mut Cx, i: Vfmerge) {
     if cx.vector().is_some_and(|t| !cx.has_floats(t.sew)) || cx.vector_env().is_none() {
         return cx.undefined();
     }
-    merge(cx, [i.d, i.m, i.n, super::vector::form::FLOAT]);
+    merge(cx, [i.d, i.m, i.n, form::FLOAT]);
 }
 
 pub(crate) fn vfmv_v_f(cx: &mut Cx, i: VfmvVF) {
     if cx.vector().is_some_and(|t| !cx.has_floats(t.sew)) || cx.vector_env().is_none() {
         return cx.undefined();
     }
-    copy(cx, [i.d, i.n, super::vector::form::FLOAT]);
+    copy(cx, [i.d, i.n, form::FLOAT]);
 }
 
 // ---- conversions ----
@@ -327,7 +331,7 @@ fn widened_one(
     from_float: bool,
     f: impl Fn(&mut Cx, Lane, Option<Val>, Val, Env) -> Val,
 ) {
-    let legal = groups(cx, [d, m, m, v, 1], Width::Wide);
+    let legal = groups(cx, [d, m, 0, v, form::FLOAT], Width::Wide);
     let (Some((t, [gd, gm, _])), Some(env)) = (legal, cx.vector_env()) else { return cx.undefined() };
     if !cx.has_floats(if from_float { t.sew } else { t.sew + 1 }) {
         return cx.undefined();
@@ -351,7 +355,7 @@ fn narrowed_one(
     to_float: bool,
     f: impl Fn(&mut Cx, Lane, Option<Val>, Val, Env) -> Val,
 ) {
-    let legal = groups(cx, [d, m, d, v, 1], Width::Narrow);
+    let legal = groups(cx, [d, m, 0, v, form::FLOAT], Width::Narrow);
     let (Some((t, [gd, wide, _])), Some(env)) = (legal, cx.vector_env()) else { return cx.undefined() };
     if !cx.has_floats(if to_float { t.sew } else { t.sew + 1 }) {
         return cx.undefined();

@@ -13,6 +13,8 @@ pub(super) enum Width {
     Same,
     /// Twice as wide of two of SEW; of one that is as wide and one of SEW.
     Wide,
+    /// The same, added to the destination: that is a source, too.
+    WideSum,
     WideOfWide,
     /// SEW of one twice as wide.
     Narrow,
@@ -27,12 +29,16 @@ pub(super) fn groups(cx: &Cx, [d, m, n, v, k]: [u32; 5], width: Width) -> Option
     }
     let [gd, gm, gn] = match width {
         Width::Same => [same(d), same(m), same(n)],
-        Width::Wide => [same(d).wider(), same(m), same(n)],
+        Width::Wide | Width::WideSum => [same(d).wider(), same(m), same(n)],
         Width::WideOfWide => [same(d).wider(), same(m).wider(), same(n)],
         Width::Narrow => [same(d), same(m).wider(), same(n)],
     };
-    let legal =
-        gd.is_legal() && gm.is_legal() && gd.may_replace(gm) && cx.source_is_legal(k, gn, gd) && !(v == 0 && d == 0);
+    let (is_vector, sums) = (form::is_vector(k), width == Width::WideSum);
+    let agree = |g: Group| g.is_legal() && gd.may_replace(g) && !(sums && gd.overlaps(g));
+    let sources = agree(gm) && (!is_vector || agree(gn) && gm.agrees(gn));
+    // A mask is read as bits.
+    let masks = v == 0 && (d == 0 || m == 0 || is_vector && n == 0);
+    let legal = gd.is_legal() && sources && !masks;
     legal.then_some((t, [gd, gm, gn]))
 }
 
@@ -209,9 +215,15 @@ rows! { multiply_add(d m n v k):
 // ---- widening ----
 
 /// Widened lanes of vs2 and of the other, by their signs.
-fn widened(cx: &mut Cx, i: Fields, signs: [bool; 2], mut f: impl FnMut(&mut Cx, Group, u32, [Val; 2]) -> Val) {
+fn widened(
+    cx: &mut Cx,
+    i: Fields,
+    width: Width,
+    signs: [bool; 2],
+    mut f: impl FnMut(&mut Cx, Group, u32, [Val; 2]) -> Val,
+) {
     let [_, m, n, v, k] = i;
-    let Some((t, [d, a, _])) = groups(cx, i, Width::Wide) else { return cx.undefined() };
+    let Some((t, [d, a, _])) = groups(cx, i, width) else { return cx.undefined() };
     let sources = [Source::Group(m), cx.source(k, n, a.lane, true)];
     cx.each(t, v == 0, d, |cx, k, _| {
         let wide = [0, 1].map(|s| {
@@ -223,7 +235,7 @@ fn widened(cx: &mut Cx, i: Fields, signs: [bool; 2], mut f: impl FnMut(&mut Cx, 
 }
 
 fn widen(cx: &mut Cx, i: Fields, signed: bool, op: V2) {
-    widened(cx, i, [signed; 2], |cx, d, _, [a, b]| cx.b.v2(op, d.lane, a, b));
+    widened(cx, i, Width::Wide, [signed; 2], |cx, d, _, [a, b]| cx.b.v2(op, d.lane, a, b));
 }
 
 rows! { widen(d m n v k):
@@ -234,7 +246,7 @@ rows! { widen(d m n v k):
 }
 
 fn widen_multiply(cx: &mut Cx, i: Fields, signs: [bool; 2]) {
-    widened(cx, i, signs, |cx, d, _, [a, b]| cx.b.v2(V2::Mul, d.lane, a, b));
+    widened(cx, i, Width::Wide, signs, |cx, d, _, [a, b]| cx.b.v2(V2::Mul, d.lane, a, b));
 }
 
 rows! { widen_multiply(d m n v k):
@@ -245,7 +257,7 @@ rows! { widen_multiply(d m n v k):
 
 /// vd + vs1 * vs2; the signs are vs2's and vs1's.
 fn widen_multiply_add(cx: &mut Cx, i: Fields, signs: [bool; 2]) {
-    widened(cx, i, signs, |cx, d, k, [a, b]| {
+    widened(cx, i, Width::WideSum, signs, |cx, d, k, [a, b]| {
         let (product, old) = (cx.b.v2(V2::Mul, d.lane, a, b), cx.piece(d.reg, k));
         cx.b.v2(V2::Add, d.lane, old, product)
     });
@@ -285,7 +297,7 @@ pub(crate) fn vext(cx: &mut Cx, i: Vext) {
         return cx.undefined();
     }
     let source = Group { reg: i.m, lane: Lane::log2(t.sew - by), lmul: t.lmul - by as i32 };
-    if !(d.is_legal() && source.is_legal() && d.may_replace(source)) || i.v == 0 && i.d == 0 {
+    if !(d.is_legal() && source.is_legal() && d.may_replace(source)) || i.v == 0 && (i.d == 0 || i.m == 0) {
         return cx.undefined();
     }
     cx.each(t, i.v == 0, d, |cx, k, _| {
@@ -401,8 +413,8 @@ rows! { compare(d m n v k):
 
 /// VMERGE and VFMERGE: vs1 where v0 says so, else vs2.
 pub(super) fn merge(cx: &mut Cx, [d, m, n, k]: [u32; 4]) {
-    let i = [d, m, n, 1, k];
-    let Some((t, [gd, ..])) = groups(cx, i, Width::Same).filter(|_| d != 0) else { return cx.undefined() };
+    let i = [d, m, n, 0, k];
+    let Some((t, [gd, ..])) = groups(cx, i, Width::Same) else { return cx.undefined() };
     let source = cx.source(k, n, gd.lane, true);
     cx.each(t, false, gd, |cx, k, _| {
         let (mask, a, b) = (cx.mask_lanes(gd.lane, k), cx.piece(m, k), cx.source_piece(source, k));

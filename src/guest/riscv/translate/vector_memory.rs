@@ -271,15 +271,14 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
 }
 
 /// A mask's bytes.
-fn mask(cx: &mut Cx, [d, n]: [u32; 2], loads: bool) {
+fn mask(cx: &mut Cx, [n]: [u32; 1], loads: bool) {
     if cx.vector().is_none() {
         return cx.undefined();
     }
-    let _ = d;
     element_wise(cx, n, 0, 0, None, loads);
 }
 
-rows! { mask(d n):
+rows! { mask(n):
     vlm Vlm(true);
     vsm Vsm(false);
 }
@@ -323,11 +322,14 @@ fn indexed(cx: &mut Cx, [d, m, n, v, f, e]: [u32; 6], loads: bool) {
     let (Some(t), width) = (cx.vector(), bytes(e)) else { return cx.undefined() };
     let data = cx.group(d, t);
     let index = Group { reg: m, lane: Lane::log2(width), lmul: t.lmul + width as i32 - t.sew as i32 };
-    let fields = (0..=f).map(|at| Group { reg: d + at * (1 << t.lmul.max(0)), ..data });
-    let apart = !loads
-        || (if f == 0 { data.may_replace(index) } else { fields.into_iter().all(|g| !g.overlaps(index)) })
-            && !(v == 0 && d == 0);
-    if !(fits(data, f) && index.is_legal() && apart) {
+    let mut fields = (0..=f).map(|at| Group { reg: d + at * (1 << t.lmul.max(0)), ..data });
+    let apart = match (loads, f) {
+        (true, 0) => data.may_replace(index),
+        (true, _) => fields.all(|g| !g.overlaps(index)),
+        (false, _) => fields.all(|g| g.agrees(index)),
+    };
+    let masks = v == 0 && (m == 0 || loads && d == 0);
+    if !(fits(data, f) && index.is_legal() && apart) || masks {
         return cx.undefined();
     }
     element_wise(cx, n, f, t.sew, None, loads);

@@ -24,10 +24,9 @@ impl Cx<'_> {
 // ---- reductions ----
 
 fn reduce(cx: &mut Cx, [m]: [u32; 1], helper: &'static Helper, widens: bool) {
-    let Some(t) = cx.unstarted().filter(|t| cx.group(m, *t).is_legal() && !(widens && t.sew == 3)) else {
+    if !cx.unstarted().is_some_and(|t| cx.group(m, t).is_legal() && !(widens && t.sew == 3)) {
         return cx.undefined();
-    };
-    let _ = t;
+    }
     cx.by_file(helper, Ty::Void, &[]);
 }
 
@@ -202,7 +201,7 @@ fn slide(cx: &mut Cx, [d, m, n, v, k]: [u32; 5], helper: &'static Helper, apart:
     let Some(t) = cx.vector() else { return cx.undefined() };
     let (gd, gm) = (cx.group(d, t), cx.group(m, t));
     let float = k != form::FLOAT || cx.has_floats(t.sew) && cx.vector_env().is_some();
-    if !(gd.is_legal() && gm.is_legal() && float) || apart && gd.overlaps(gm) || v == 0 && d == 0 {
+    if !(gd.is_legal() && gm.is_legal() && float) || apart && gd.overlaps(gm) || v == 0 && (d == 0 || m == 0) {
         return cx.undefined();
     }
     let s = scalar(cx, n, k, t);
@@ -236,8 +235,8 @@ pub(crate) fn vrgatherei16(cx: &mut Cx, i: Vrgatherei16) {
 fn by_index(cx: &mut Cx, [d, m, n, v]: [u32; 4], t: Vector, width: u32, helper: &'static Helper) {
     let (gd, gm) = (cx.group(d, t), cx.group(m, t));
     let gn = Group { reg: n, lane: Lane::log2(width), lmul: t.lmul + width as i32 - t.sew as i32 };
-    let legal = [gd, gm, gn].iter().all(|g| g.is_legal()) && !gd.overlaps(gm) && !gd.overlaps(gn);
-    if !legal || v == 0 && d == 0 {
+    let legal = [gd, gm, gn].iter().all(|g| g.is_legal()) && !gd.overlaps(gm) && !gd.overlaps(gn) && gm.agrees(gn);
+    if !legal || v == 0 && [d, m, n].contains(&0) {
         return cx.undefined();
     }
     cx.by_file(helper, Ty::Void, &[]);
