@@ -118,11 +118,9 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether `clobber` would have anything to save, or leave to a rule that has to compute.
+    /// Whether `clobber` would have anything to save.
     pub(super) fn host_flags_live(&self) -> bool {
-        let is_constant = self.tracker.rule.is_some_and(|rule| rule.constant().is_some());
-        let told = self.host.cur.is_some_and(|(v, _)| is_constant && self.rule_tells(v));
-        self.host_flags_wanted() || self.host.pending.is_some() && !told
+        self.host_flags_wanted() || self.host.pending.is_some()
     }
 
     /// Whether operations of this block still read the host's flags (beside the slot that they are to stand in).
@@ -646,23 +644,6 @@ impl Emitter<'_> {
                 self.host.forget();
                 return Some(slot);
             }
-            Some((name, Kind::Part { slot: rest, .. }))
-                if name == old && rest == slot && self.is_last_shift(v, old) =>
-            {
-                // V is in memory.
-                self.save_conditions();
-                self.host.forget();
-                return Some(slot);
-            }
-            Some((name, Kind::Int { .. })) if name == old && self.is_last_shift(v, old) => {
-                self.save_conditions();
-                self.spill_flags_in_slot(slot, old);
-                self.a.setcc(X::O, SCRATCH);
-                let m = self.map.mem(slot as usize);
-                self.a.mov_mr(Size::B, m, SCRATCH);
-                self.host.forget();
-                return Some(slot);
-            }
             Some((name, kind)) if name == old => {
                 self.save_conditions();
                 self.spill_flags_in_slot(slot, old);
@@ -683,11 +664,6 @@ impl Emitter<'_> {
             self.store_flags_slot(slot);
         }
         Some(slot)
-    }
-
-    /// Whether all that is still needed of flags `old` is V, for those of a shift.
-    fn is_last_shift(&self, v: Val, old: Val) -> bool {
-        matches!(self.r.op(v), Op::FlagsShift { .. }) && self.plan.last_use[old.0 as usize] <= v.0
     }
 
     /// Flags in a slot's memory, which is going to be overwritten, move out if they are still needed and not `except`.
