@@ -136,7 +136,7 @@ impl Machine {
         let (mut asm, offsets) = thunks::write(&map, serve as *const () as u64);
         asm.relocate(code as u64).expect("the thunks refer to themselves only");
         copy(&asm.buf, code, 0);
-        let thunks = offsets.at(code as u64, serve as *const () as u64);
+        let thunks = offsets.at(code as u64);
         // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
         let cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
         Machine {
