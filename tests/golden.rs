@@ -46,8 +46,8 @@ impl Code for Function {
 }
 
 fn thunks() -> Thunks {
-    let [exit, indirect, return_miss, site, syscall] = std::array::from_fn(|i| THUNKS + 0x10 * i as u64);
-    Thunks { exit, indirect, return_miss, site, syscall, ..Thunks::default() }
+    let [exit, indirect, return_miss, site, syscall, serve] = std::array::from_fn(|i| THUNKS + 0x10 * i as u64);
+    Thunks { exit, indirect, return_miss, site, syscall, serve, ..Thunks::default() }
 }
 
 /// One translated region.

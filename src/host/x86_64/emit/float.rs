@@ -811,7 +811,7 @@ impl Emitter<'_> {
                 Xm::Mem(m) if shape.fmt == Fmt::F64 => self.a.v2(vop::VMOVSD, L128, t, m),
                 Xm::Mem(m) => self.a.v2(vop::VMOVSS, L128, t, m),
             }
-        } else if mc == Xm::Reg(d) && d != t && ![Xm::Reg(ra), mb].contains(&mc) {
+        } else if mc == Xm::Reg(d) && label.is_none() && ![Xm::Reg(ra), mb].contains(&mc) {
             // In place; what is added is kept for the slow path.
             self.a.v2(vop::VMOVUPS, L128, t, mc);
             self.a.v3(host, L128, d, ra, mb);

@@ -106,6 +106,7 @@ impl Compiler {
             zero_tells: None,
             entry: vec![HostFlags::default(); request.region.blocks.len()],
             found: vec![false; request.region.blocks.len()],
+            begins_at: vec![(request.region.pc, 0); request.region.blocks.len()],
             stub_at: vec![(0, 0); request.region.blocks.len()],
             slot_holds: vec![Val::NONE; self.map.homed.len()],
             labels: Vec::new(),
@@ -186,6 +187,8 @@ pub(super) struct Emitter<'a> {
     entry: Vec<HostFlags>,
     /// Whether `entry` has been said.
     found: Vec<bool>,
+    /// The guest instruction that a block begins in, if it does not begin with one.
+    begins_at: Vec<(u64, u32)>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there and nowhere else.
@@ -224,13 +227,20 @@ impl Emitter<'_> {
         self.place_constants();
     }
 
-    /// How many ways lead to each block from blocks that can be reached. The others are not emitted.
+    /// How many ways lead to each block from blocks that can be reached, and from which guest instruction. The others are not emitted.
     fn count_predecessors(&mut self) {
         let mut open = vec![0];
         while let Some(b) = open.pop() {
-            for s in self.r.blocks[b].term.successors().map(|s| s.0 as usize) {
+            let block = &self.r.blocks[b];
+            let last = self.r.insts[block.start as usize..block.end as usize].iter().rev().find_map(|i| match i.op {
+                Op::Insn { pc, extra } => Some((pc, extra)),
+                _ => None,
+            });
+            let end = last.unwrap_or(self.begins_at[b]);
+            for s in block.term.successors().map(|s| s.0 as usize) {
                 self.predecessors[s] += 1;
                 if self.predecessors[s] == 1 && s != 0 {
+                    self.begins_at[s] = end;
                     open.push(s);
                 }
             }
@@ -251,6 +261,7 @@ impl Emitter<'_> {
         self.slot_holds.fill(Val::NONE);
         self.zero_tells = None;
         self.flags_at_block(id);
+        (self.pc, self.extra) = self.begins_at[id.0 as usize];
         self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
         for i in block.start..block.end {
