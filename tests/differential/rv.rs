@@ -32,6 +32,7 @@ const VTYPE_AT: usize = 1144;
 const MEMORY_AT: usize = 1152;
 
 const GP: u32 = 3;
+const VXRM: u32 = 0x00a;
 const C_NOP: u32 = 0x0001_0000;
 
 /// The CSRs that are drawn: fflags, frm, fcsr; V's.
@@ -493,6 +494,10 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         };
         let (table, row) = rows()[index];
         let Some(mut word) = draw((table, row), random) else { continue };
+        // What the reference keeps in VXRM beyond its two bits would go on from there.
+        if field(row, "c").is_some() && word >> 20 == VXRM {
+            continue;
+        }
         if is_vector(row) {
             prepare_vector((table, row), &mut word, &mut record, random);
         }

@@ -23,7 +23,12 @@ impl Group {
 
     /// Whether the instruction may name it.
     pub(super) fn is_legal(self) -> bool {
-        (-3..=3).contains(&self.lmul) && self.reg.is_multiple_of(self.registers())
+        (-3..=3).contains(&self.lmul) && self.is_aligned()
+    }
+
+    /// Whether its register may begin a group of its size.
+    pub(super) fn is_aligned(self) -> bool {
+        self.reg.is_multiple_of(self.registers())
     }
 
     pub(super) fn overlaps(self, other: Group) -> bool {

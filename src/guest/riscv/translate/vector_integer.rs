@@ -297,7 +297,8 @@ pub(crate) fn vext(cx: &mut Cx, i: Vext) {
         return cx.undefined();
     }
     let source = Group { reg: i.m, lane: Lane::log2(t.sew - by), lmul: t.lmul - by as i32 };
-    if !(d.is_legal() && source.is_legal() && d.may_replace(source)) || i.v == 0 && (i.d == 0 || i.m == 0) {
+    // A source of less than an eighth of a register is reserved; it reads what is there, as elsewhere.
+    if !(d.is_legal() && source.is_aligned() && d.may_replace(source)) || i.v == 0 && (i.d == 0 || i.m == 0) {
         return cx.undefined();
     }
     cx.each(t, i.v == 0, d, |cx, k, _| {

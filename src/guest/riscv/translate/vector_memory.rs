@@ -328,7 +328,7 @@ fn indexed(cx: &mut Cx, [d, m, n, v, f, e]: [u32; 6], loads: bool) {
         (true, _) => fields.all(|g| !g.overlaps(index)),
         (false, _) => fields.all(|g| g.agrees(index)),
     };
-    let masks = v == 0 && (m == 0 || loads && d == 0);
+    let masks = v == 0 && (m == 0 || d == 0);
     if !(fits(data, f) && index.is_legal() && apart) || masks {
         return cx.undefined();
     }
