@@ -326,7 +326,7 @@ fn indexed(cx: &mut Cx, [d, m, n, v, f, e]: [u32; 6], loads: bool) {
     let apart = match (loads, f) {
         (true, 0) => data.may_replace(index),
         (true, _) => fields.all(|g| !g.overlaps(index)),
-        (false, _) => fields.all(|g| g.agrees(index)),
+        (false, _) => data.agrees(index),
     };
     let masks = v == 0 && (m == 0 || d == 0);
     if !(fits(data, f) && index.is_legal() && apart) || masks {
