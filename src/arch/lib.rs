@@ -22,6 +22,8 @@ pub struct Guest {
     pub state: State,
     /// The top byte of an address is not looked at by loads and stores (Arm's TBI): bit 55 stands for it.
     pub tagged_pointers: bool,
+    /// Bytes of the longest instruction, at most 16.
+    pub longest_insn: usize,
     /// Translates guest code at `pc` (with the guest's low mode bits) under a mode word.
     pub translate: fn(&mut Translation, pc: u64, mode: u32),
     /// The address that a branch to `pc` goes to: what the guest's branches drop of their targets (tags) is dropped.

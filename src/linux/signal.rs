@@ -713,21 +713,21 @@ impl Task {
         use libc_code::*;
         let pc = self.get(self.process.guest.state.pc);
         let at = pc & !1;
+        let mut insn = [0; LONGEST_INSN];
+        let longest = self.process.guest.longest_insn;
+        let n = memory::read_some(at, &mut insn[..longest]);
+        if let Some((signo, code)) = (self.abi().signals.trap)(trap, &insn[..n], pc) {
+            let addr = if code == arch::abi::SI_KERNEL { 0 } else { at };
+            return self.force(&HostInfo::fault(signo as i32, code, addr), None);
+        }
         let (signo, code) = match trap {
             Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
             Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
             Trap::Fetch => return self.fetch_fault(at),
-            Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
-                let mut insn = [0; 4];
-                let n = memory::read_some(at, &mut insn);
-                match (self.abi().signals.breakpoint)(&insn[..n], pc) {
-                    Some((signo, code)) => (signo as i32, code),
-                    None if trap == Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
-                    None => (libc::SIGILL, ILL_ILLOPC),
-                }
-            }
+            Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+            Trap::Undefined | Trap::Unimplemented => (libc::SIGILL, ILL_ILLOPC),
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
         self.force(&HostInfo::fault(signo, code, addr), None);
@@ -736,11 +736,12 @@ impl Task {
     /// There was no code at `pc`.
     fn fetch_fault(&mut self, pc: u64) {
         use libc_code::*;
-        let Process { mm, engine, .. } = self.process;
+        let Process { mm, engine, guest, .. } = self.process;
         // That there is none may change: the next try looks again.
         engine.invalidate(pc, pc + 1);
-        let mut insn = [0; 4];
-        let there = CodeSource::fetch(*mm, pc, &mut insn);
+        let mut insn = [0; LONGEST_INSN];
+        let insn = &mut insn[..guest.longest_insn];
+        let there = CodeSource::fetch(*mm, pc, insn);
         if there == insn.len() {
             return;
         }
@@ -755,6 +756,9 @@ impl Task {
         self.force(&HostInfo::fault(signo, code, addr), Some(facts));
     }
 }
+
+/// The longest instruction of any guest.
+const LONGEST_INSN: usize = 16;
 
 /// si_code values (asm-generic/siginfo.h).
 pub mod libc_code {

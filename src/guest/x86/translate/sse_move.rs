@@ -1,0 +1,3 @@
+//! x
+use crate::insn::rows;
+rows! {}
