@@ -54,7 +54,11 @@ pub(crate) fn row(i: &Instruction) -> Option<Translate> {
 
 /// The features that an instruction needs.
 pub(crate) fn needs(i: &Instruction) -> u64 {
-    features::needs(i.cpuid_features())
+    match i.mnemonic() {
+        // On processors without them they are BSF and BSR.
+        Mnemonic::Tzcnt | Mnemonic::Lzcnt => 0,
+        _ => features::needs(i.cpuid_features()),
+    }
 }
 
 /// The instruction at the start of the bytes; None if they end within it.

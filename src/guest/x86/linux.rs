@@ -167,6 +167,7 @@ const FLAGS: &[Flag] = &[
     flag(1, 3, 8, "cx8", 0),
     flag(1, 3, 15, "cmov", 0),
     flag(1, 3, 19, "clflush", 0),
+    flag(1, 3, 23, "mmx", f::SSE2),
     flag(1, 3, 24, "fxsr", f::SSE2),
     flag(1, 3, 25, "sse", f::SSE2),
     flag(1, 3, 26, "sse2", f::SSE2),

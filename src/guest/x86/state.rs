@@ -33,6 +33,8 @@ pub const fn r(n: u32) -> Slot {
 pub const FLAGS: Slot = Slot(17);
 /// A result whose low byte has the parity.
 pub const PARITY: Slot = Slot(18);
+/// In [`PARITY`], whose results have 32 bits: PF is set if ZF and CF are, as comparisons of floating point leave them.
+pub const UNORDERED: u64 = 1 << 32;
 /// Bit 4 is the auxiliary carry, together with that of [`PARITY`].
 pub const ADJUST: Slot = Slot(19);
 /// 0 or 1.
@@ -74,7 +76,7 @@ const COUNT: usize = 51;
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
 const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
-    use Ty::{Flags, I32, V128};
+    use Ty::{Flags, I32, I64, V128};
     let [pc, a, c, d, b, sp, bp, si, di, fs, gs] = if matches!(x, Ty::I64) {
         ["rip", "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "fs_base", "gs_base"]
     } else {
@@ -83,7 +85,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
     [
         (pc, x), (a, x), (c, x), (d, x), (b, x), (sp, x), (bp, x), (si, x), (di, x),
         ("r8", x), ("r9", x), ("r10", x), ("r11", x), ("r12", x), ("r13", x), ("r14", x), ("r15", x),
-        ("flags", Flags), ("parity", I32), ("adjust", I32), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
+        ("flags", Flags), ("parity", I64), ("adjust", I32), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
         ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
         ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
         ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
@@ -174,11 +176,15 @@ const OF: (u32, u32) = (11, 0);
 /// EFLAGS of a stopped program. Bit 1 is always set, so is IF.
 pub fn eflags(l: &State, state: &[u8]) -> u32 {
     let flags = l.get(state, FLAGS) as u32 ^ 1 << CF.1;
-    let (parity, adjust) = (l.get(state, PARITY) as u32, l.get(state, ADJUST) as u32);
-    let even = ((parity as u8).count_ones() & 1) ^ 1;
+    let (parity, adjust) = (l.get(state, PARITY), l.get(state, ADJUST) as u32);
+    let even = if parity & UNORDERED != 0 {
+        flags >> ZF.1 & flags >> CF.1 & 1
+    } else {
+        ((parity as u8).count_ones() & 1) ^ 1
+    };
     let conditions = [SF, ZF, CF, OF].iter().fold(0, |all, (to, from)| all | (flags >> from & 1) << to);
     let direction = (l.get(state, DIRECTION) as u32 & 1) << 10;
-    conditions | even << 2 | (parity ^ adjust) & 0x10 | direction | l.get(state, OTHER) as u32 & EFLAGS_OTHER | 0x202
+    conditions | even << 2 | (parity as u32 ^ adjust) & 0x10 | direction | l.get(state, OTHER) as u32 & EFLAGS_OTHER | 0x202
 }
 
 /// The opposite.

@@ -88,6 +88,7 @@ fn set_carry_bit(cx: &mut Cx, a: Val, index: Val) {
     let flags = cx.flags();
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);
+    cx.clear_parity();
 }
 
 /// A register's index may lead beyond the operand, both ways.
@@ -140,6 +141,7 @@ fn count_zeros(cx: &mut Cx, i: &Instruction, leading: bool) {
     let flags = cx.flags_of(n);
     let flags = cx.with_carry(flags, none);
     cx.set_flags(flags);
+    cx.clear_parity();
     cx.write(i, 0, n);
 }
 
@@ -149,10 +151,7 @@ fn popcnt(cx: &mut Cx, i: &Instruction) {
     let n = cx.b.un(Un::Popcnt, a);
     let flags = cx.flags_of(n);
     cx.set_flags(flags);
-    // PF and AF clear: one bit, and no difference.
-    let one = cx.b.i32(1);
-    cx.b.set(crate::state::PARITY, one);
-    cx.b.set(crate::state::ADJUST, one);
+    cx.clear_parity();
     cx.write(i, 0, n);
 }
 
@@ -168,6 +167,7 @@ fn andn(cx: &mut Cx, i: &Instruction) {
     let r = cx.b.and_not(b, a);
     let flags = cx.flags_of(r);
     cx.set_flags(flags);
+    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -194,6 +194,7 @@ fn bextr(cx: &mut Cx, i: &Instruction) {
     let r = low_bits(cx, moved, length);
     let flags = cx.flags_of(r);
     cx.set_flags(flags);
+    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -206,6 +207,7 @@ fn bzhi(cx: &mut Cx, i: &Instruction) {
     let flags = cx.flags_of(r);
     let flags = cx.with_carry(flags, beyond);
     cx.set_flags(flags);
+    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -234,6 +236,7 @@ fn lowest(cx: &mut Cx, i: &Instruction, what: Lowest) {
     let flags = cx.flags_of(r);
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);
+    cx.clear_parity();
     cx.write(i, 0, r);
 }
 

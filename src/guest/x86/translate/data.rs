@@ -3,9 +3,9 @@
 use super::Cx;
 use super::operand::{operand_type, segment};
 use crate::insn::rows;
-use crate::state::{FS, FS_BASE, GS, GS_BASE, RAX, RBP, RBX, RDX, RSP, r, selector, tls};
+use crate::state::{FS, FS_BASE, GS, GS_BASE, RAX, RBP, RBX, RDX, RSP, selector, tls};
 use iced_x86::{Instruction, OpKind, Register};
-use ir::{Bin, IntCc, Mem, Rmw, Ty, Un, Val};
+use ir::{Bin, IntCc, Mem, Rmw, Ty, Val};
 
 rows! {
     Mov => mov();

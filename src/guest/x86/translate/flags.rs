@@ -2,9 +2,9 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{ADJUST, DIRECTION, EFLAGS_OTHER, FLAGS, OTHER, PARITY, RAX, mode};
+use crate::state::{ADJUST, DIRECTION, EFLAGS_OTHER, FLAGS, OTHER, PARITY, RAX, UNORDERED, mode};
 use iced_x86::{ConditionCode, Instruction};
-use ir::{Bin, Cc, IntCc, Term, Ty, Un, Val};
+use ir::{Bin, Cc, IntCc, Op, Term, Ty, Un, Val};
 
 rows! {
     Clc => carry(Some(false));
@@ -34,8 +34,7 @@ impl Cx<'_> {
 
     /// Flags with the opposite C: an addition's carry as x86 has it here.
     pub(super) fn opposite_c(&mut self, flags: Val) -> Val {
-        let c = self.b.cond(Cc::Cc, flags);
-        self.b.flags_set_c(flags, c)
+        self.b.flags_opposite_c(flags)
     }
 
     /// SF and ZF of a result, CF and OF clear.
@@ -46,8 +45,14 @@ impl Cx<'_> {
 
     /// PF is that of the result's low byte.
     pub(super) fn set_parity(&mut self, result: Val) {
-        let v = self.to32(result);
+        let v = self.parity_value(result);
         self.b.set(PARITY, v);
+    }
+
+    /// What [`PARITY`] holds for a result.
+    pub(super) fn parity_value(&mut self, result: Val) -> Val {
+        let v = self.to32(result);
+        self.b.zext(Ty::I64, v)
     }
 
     /// AF is what the sum or difference of `a` and `b` carries out of bit 3. The parity is set, too.
@@ -142,13 +147,68 @@ impl Cx<'_> {
         self.b.cond(arm, flags)
     }
 
-    /// Whether the number of ones is even (`Eq`) or odd.
+    /// ZF and CF: what an unordered comparison leaves.
+    fn is_unordered(&mut self) -> Val {
+        let flags = self.flags();
+        let (z, c) = (self.b.cond(Cc::Eq, flags), self.b.cond(Cc::Cc, flags));
+        self.b.and(z, c)
+    }
+
+    /// Whether the number of ones is even (`Eq`) or odd; or whether the last comparison was unordered, if it was one of floating point.
     fn parity(&mut self, cc: IntCc) -> Val {
         let v = self.b.get(PARITY);
+        let known = self.b.const_of(v);
+        if known == Some(UNORDERED) {
+            let unordered = self.is_unordered();
+            return if cc == IntCc::Eq { unordered } else { self.b.not(unordered) };
+        }
+        let counted = self.counted_parity(v, cc);
+        if known.is_some() || !matches!(self.b.region.op(v), Op::Get(_)) {
+            return counted;
+        }
+        let unordered = self.is_unordered();
+        let unordered = if cc == IntCc::Eq { unordered } else { self.b.not(unordered) };
+        let mark = self.b.and_imm(v, UNORDERED);
+        let zero = self.b.i64(0);
+        let compared = self.b.cmp(IntCc::Ne, mark, zero);
+        let (a, b) = (self.b.and(compared, unordered), self.b.and_not(counted, compared));
+        self.b.or(a, b)
+    }
+
+    /// Before ZF or CF change and PF does not: PF no longer depends on them.
+    pub(super) fn settle_parity(&mut self) {
+        let v = self.b.get(PARITY);
+        if self.b.const_of(v) != Some(UNORDERED) && !matches!(self.b.region.op(v), Op::Get(_)) {
+            return;
+        }
+        let odd = self.parity(IntCc::Ne);
+        let odd = self.b.zext(Ty::I64, odd);
+        self.set_parity_alone(odd);
+    }
+
+    /// Sets [`PARITY`]. AF stays: the difference goes to the other slot.
+    pub(super) fn set_parity_alone(&mut self, v: Val) {
+        let old = self.b.get(PARITY);
+        let difference = self.b.xor(old, v);
+        let difference = self.b.trunc(Ty::I32, difference);
+        let adjust = self.b.get(ADJUST);
+        let adjust = self.b.xor(adjust, difference);
+        self.b.set(ADJUST, adjust);
+        self.b.set(PARITY, v);
+    }
+
+    /// PF and AF are clear, or left open by the manual.
+    pub(super) fn clear_parity(&mut self) {
+        let (one, adjust) = (self.b.i64(1), self.b.i32(1));
+        self.b.set(PARITY, one);
+        self.b.set(ADJUST, adjust);
+    }
+
+    fn counted_parity(&mut self, v: Val, cc: IntCc) -> Val {
         let v = self.b.and_imm(v, 0xff);
         let v = self.b.un(Un::Popcnt, v);
         let v = self.b.and_imm(v, 1);
-        let zero = self.b.i32(0);
+        let zero = self.b.i64(0);
         self.b.cmp(cc, v, zero)
     }
 
@@ -164,6 +224,7 @@ impl Cx<'_> {
         let three = self.b.i32(3);
         let carry = self.b.xor(clear, three);
         let (parity, adjust) = (self.b.get(PARITY), self.b.get(ADJUST));
+        let parity = self.b.trunc(Ty::I32, parity);
         let adjust = self.b.xor(parity, adjust);
         let adjust = self.b.and_imm(adjust, 0x10);
         let even = self.parity(IntCc::Eq);
@@ -199,6 +260,7 @@ impl Cx<'_> {
         let parity = self.b.extract(v, 2, 1, false);
         let one = self.b.i32(1);
         let parity = self.b.xor(parity, one);
+        let parity = self.b.zext(Ty::I64, parity);
         let adjust = self.b.and_imm(v, 0x10);
         self.set_flags(flags);
         self.b.set(PARITY, parity);
@@ -214,6 +276,7 @@ fn carry(cx: &mut Cx, _: &Instruction, to: Option<bool>) {
             cx.b.not(carry)
         }
     };
+    cx.settle_parity();
     let flags = cx.flags();
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);

@@ -299,6 +299,7 @@ fn cmpxchg_pair(cx: &mut Cx, i: &Instruction) {
         let v = cx.b.select(equal, old, v);
         cx.set_x(n, v);
     }
+    cx.settle_parity();
     let flags = cx.flags();
     let bits = cx.b.flags_to_bits(flags);
     let z = cx.b.zext(Ty::I32, equal);
@@ -332,6 +333,7 @@ fn add_with_own_carry(cx: &mut Cx, i: &Instruction, overflow: bool) {
     let r = cx.b.add_c(a, b, into);
     let out = cx.b.flags_adc(a, b, into);
     let out = cx.b.cond(Cc::Cs, out);
+    cx.settle_parity();
     let flags = if overflow {
         let bits = cx.b.flags_to_bits(flags);
         let v = cx.b.zext(Ty::I32, out);

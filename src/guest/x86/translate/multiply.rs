@@ -28,6 +28,7 @@ impl Cx<'_> {
         let zero = self.b.i32(0);
         let flags = self.b.flags_sub(zero, v);
         self.set_flags(flags);
+        self.clear_parity();
     }
 
     /// Low and high half of a product, and whether the high half says more than the low one.

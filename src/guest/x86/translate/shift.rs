@@ -3,7 +3,7 @@
 use super::Cx;
 use super::helper::{ROTATE_CARRY, ROTATE_CARRY_OUT};
 use crate::insn::rows;
-use crate::state::RCX;
+use crate::state::{PARITY, RCX};
 use iced_x86::{Instruction, OpKind};
 use ir::{Bin, IntCc, Ty, Val};
 
@@ -82,25 +82,14 @@ impl Cx<'_> {
                 let flags = self.b.select(none, old, flags);
                 self.set_flags(flags);
                 if parity {
-                    let (old, new) = (self.b.get(crate::state::PARITY), self.parity_of(r));
+                    let (old, new) = (self.b.get(PARITY), self.parity_value(r));
                     let v = self.b.select(none, old, new);
-                    self.b.set(crate::state::PARITY, v);
-                    let (old_adjust, v) = (self.b.get(crate::state::ADJUST), self.b.xor(old, v));
-                    // AF stays as it was: it is the difference to what the parity is of.
-                    let v = self.b.xor(old_adjust, v);
-                    self.b.set(crate::state::ADJUST, v);
+                    self.set_parity_alone(v);
                 }
             }
         }
         if i.op0_kind() == OpKind::Register {
             self.write(i, 0, r);
-        }
-    }
-
-    fn parity_of(&mut self, v: Val) -> Val {
-        match self.b.ty(v) {
-            Ty::I64 => self.b.trunc(Ty::I32, v),
-            _ => self.b.zext(Ty::I32, v),
         }
     }
 }
@@ -187,8 +176,7 @@ fn rotate(cx: &mut Cx, i: &Instruction, left: bool) {
         let next = cx.bit(r, ty.bits() - 2);
         (sign, cx.b.xor(sign, next))
     };
-    let old = cx.flags();
-    let flags = cx.with_carry_overflow(old, carry, overflow);
+    let flags = kept_flags(cx, carry, overflow);
     cx.finish(i, n, r, flags, false);
 }
 
@@ -212,9 +200,15 @@ fn rotate_carry(cx: &mut Cx, i: &Instruction, left: bool) {
         let next = cx.bit(r, ty.bits() - 2);
         cx.b.xor(sign, next)
     };
-    let old = cx.flags();
-    let flags = cx.with_carry_overflow(old, out, overflow);
+    let flags = kept_flags(cx, out, overflow);
     cx.finish(i, n, r, flags, false);
+}
+
+/// SF, ZF and PF as they are.
+fn kept_flags(cx: &mut Cx, carry: Val, overflow: Val) -> Val {
+    cx.settle_parity();
+    let old = cx.flags();
+    cx.with_carry_overflow(old, carry, overflow)
 }
 
 fn rotated_once(cx: &mut Cx, a: Val, carry: Val, left: bool) -> (Val, Val) {
