@@ -320,7 +320,7 @@ impl Engine {
     /// A guest program has come to an instruction that it does not have with us.
     fn log_undefined(&self, pc: u64, mode: u32) {
         let mut buf = [0; 16];
-        let at = crate::cache::address(pc);
+        let at = self.guest.address(pc);
         let n = self.code.fetch(at, &mut buf[..self.guest.longest_insn]);
         let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
         self.code.log(&format!("undefined instruction at {at:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));

@@ -712,7 +712,7 @@ impl Task {
     pub(crate) fn trap(&mut self, trap: Trap) {
         use libc_code::*;
         let pc = self.get(self.process.guest.state.pc);
-        let at = pc & !1;
+        let at = self.process.guest.address(pc);
         let mut insn = [0; LONGEST_INSN];
         let longest = self.process.guest.longest_insn;
         let n = memory::read_some(at, &mut insn[..longest]);

@@ -2,7 +2,7 @@
 //! what arch/x86/kernel/signal_32.c and signal_64.c do.
 
 use crate::state::{
-    self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
+    self, CS, FCW, FS, FSW, FTW, GS, MXCSR, PC, physical, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
     selector, xmm,
 };
 use arch::State;
@@ -12,6 +12,9 @@ use ir::Slot;
 /// The FXSAVE image, and where things stand in it.
 const FXSAVE: usize = 512;
 const FX_CONTROL: usize = 0;
+const FX_STATUS: usize = 2;
+const FX_TAGS: usize = 4;
+const FX_ST: usize = 32;
 const FX_MXCSR: usize = 24;
 const FX_MXCSR_MASK: usize = 28;
 const FX_XMM: usize = 160;
@@ -31,10 +34,21 @@ fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
     bytes[at..at + len].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
 }
 
+/// The physical register of ST(n).
+fn stacked(l: &State, state: &[u8], n: u32) -> Slot {
+    physical((l.get(state, FSW) as u32 >> 11) + n & 7)
+}
+
 /// Vector and floating-point state as FXSAVE writes it. `count`: XMM registers.
 fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
     let mut b = [0; FXSAVE];
-    put(&mut b, FX_CONTROL, 0x37f, 2);
+    put(&mut b, FX_CONTROL, l.get(state, FCW), 2);
+    put(&mut b, FX_STATUS, l.get(state, FSW), 2);
+    put(&mut b, FX_TAGS, l.get(state, FTW), 1);
+    for n in 0..8 {
+        let from = l.offset(stacked(l, state, n));
+        b[FX_ST + 16 * n as usize..][..10].copy_from_slice(&state[from..from + 10]);
+    }
     put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
     put(&mut b, FX_MXCSR_MASK, 0xffff, 4);
     for n in 0..count {
@@ -48,6 +62,13 @@ fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
 fn restore_fx(l: &State, state: &mut [u8], b: &[u8], count: u32) -> u32 {
     let mxcsr = word(b, FX_MXCSR, 4) & 0xffff;
     l.set(state, MXCSR, mxcsr & !0x3f);
+    for (slot, at, len) in [(FCW, FX_CONTROL, 2), (FSW, FX_STATUS, 2), (FTW, FX_TAGS, 1)] {
+        l.set(state, slot, word(b, at, len));
+    }
+    for n in 0..8 {
+        let to = l.offset(stacked(l, state, n));
+        state[to..to + 10].copy_from_slice(&b[FX_ST + 16 * n as usize..][..10]);
+    }
     for n in 0..count {
         let to = l.offset(xmm(n));
         state[to..to + 16].copy_from_slice(&b[FX_XMM + 16 * n as usize..][..16]);
@@ -188,6 +209,7 @@ fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMe
     let mut image = [0; FXSAVE];
     if at == 0 {
         put(&mut image, FX_MXCSR, 0x1f80, 4);
+        put(&mut image, FX_CONTROL, 0x37f, 2);
     } else if !read(at, &mut image) {
         return None;
     }

@@ -15,7 +15,7 @@ mod tests;
 mod translate;
 
 use arch::{Cpu, Elf, Guest, State};
-use state::{CS, MXCSR, SS, selector};
+use state::{CS, FCW, MXCSR, SS, selector};
 
 /// The guest with 64-bit registers.
 pub static X86_64: Guest = Guest {
@@ -25,6 +25,7 @@ pub static X86_64: Guest = Guest {
     elf: Elf { machine: 62, class: 64, big_endian: false, flags: None },
     state: state::STATE64,
     tagged_pointers: false,
+    mode_bits: 0,
     longest_insn: 15,
     translate: translate::block64,
     branch_target: |pc| pc,
@@ -46,6 +47,7 @@ pub static I386: Guest = Guest {
     elf: Elf { machine: 3, class: 32, big_endian: false, flags: None },
     state: state::STATE32,
     tagged_pointers: false,
+    mode_bits: 0,
     longest_insn: 15,
     translate: translate::block32,
     branch_target: |pc| pc,
@@ -62,6 +64,7 @@ pub static I386: Guest = Guest {
 /// All exceptions masked, EFLAGS clear, Linux's selectors (asm/segment.h).
 fn reset(l: &State, state: &mut [u8], code: u64, data: u64) {
     l.set(state, MXCSR, 0x1f80);
+    l.set(state, FCW, 0x37f);
     state::set_eflags(l, state, 0);
     l.set(state, selector(CS), code);
     l.set(state, selector(SS), data);

@@ -18,6 +18,7 @@ mod sse_integer;
 mod sse_move;
 mod string;
 mod system;
+mod x87_control;
 
 use crate::insn::{self, Row};
 use crate::state;
@@ -40,6 +41,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     sse_move::ROWS,
     string::ROWS,
     system::ROWS,
+    x87_control::ROWS,
 ];
 
 /// What an instruction function works with.

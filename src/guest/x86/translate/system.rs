@@ -3,9 +3,9 @@
 use super::Cx;
 use super::helper::{CPUID, CYCLES};
 use crate::insn::rows;
-use crate::state::{FS_BASE, GS_BASE, MXCSR, R11, RAX, RBX, RCX, RDX};
+use crate::state::{FS_BASE, GS_BASE, R11, RAX, RBX, RCX, RDX};
 use iced_x86::{Instruction, OpKind};
-use ir::{Bin, Fence, IntCc, Slot, Term, Trap, Ty, Val};
+use ir::{Bin, Fence, Slot, Term, Trap, Ty, Val};
 
 rows! {
     Syscall => syscall();
@@ -24,8 +24,6 @@ rows! {
     Rdgsbase => read_base(GS_BASE);
     Wrfsbase => write_base(FS_BASE);
     Wrgsbase => write_base(GS_BASE);
-    Ldmxcsr => ldmxcsr();
-    Stmxcsr => stmxcsr();
     Mfence => fence(Fence::Full);
     Lfence => fence(Fence::Load);
     Sfence => fence(Fence::Store);
@@ -33,7 +31,6 @@ rows! {
     Pause => nop();
     Endbr64 => nop();
     Endbr32 => nop();
-    Wait => nop();
     Prefetcht0 => prefetch();
     Prefetcht1 => prefetch();
     Prefetcht2 => prefetch();
@@ -182,39 +179,6 @@ fn write_base(cx: &mut Cx, i: &Instruction, slot: Slot) {
     let v = cx.read(i, 0);
     let v = cx.b.zext(cx.xlen, v);
     cx.b.set(slot, v);
-}
-
-/// Bits of MXCSR beyond the exceptions. Reserved ones may not be set.
-const MXCSR_CONTROL: u64 = 0xffc0;
-
-fn ldmxcsr(cx: &mut Cx, i: &Instruction) {
-    let mem = cx.mem(i, 4);
-    let v = cx.b.load(Ty::I32, mem);
-    let high = cx.b.shift_imm(Bin::Shr, v, 16);
-    let zero = cx.b.i32(0);
-    let bad = cx.b.cmp(IntCc::Ne, high, zero);
-    let kept = cx.b.zext(cx.xlen, v);
-    cx.b.set(crate::state::SCRATCH, kept);
-    let (trap, on) = (cx.b.block(), cx.b.block());
-    cx.b.branch(bad, trap, on);
-    cx.b.enter(trap);
-    cx.privileged();
-    cx.b.enter(on);
-    let v = cx.b.get(crate::state::SCRATCH);
-    let v = cx.b.trunc(Ty::I32, v);
-    let control = cx.b.and_imm(v, MXCSR_CONTROL);
-    let flags = cx.b.and_imm(v, 0x3f);
-    cx.b.set_fp_flags(flags);
-    cx.b.set(MXCSR, control);
-    let pc = cx.next;
-    cx.b.end(Term::Resume { pc });
-}
-
-fn stmxcsr(cx: &mut Cx, i: &Instruction) {
-    let (control, flags) = (cx.b.get(MXCSR), cx.b.fp_flags());
-    let v = cx.b.or(control, flags);
-    let mem = cx.mem(i, 4);
-    cx.b.store(mem, v);
 }
 
 /// Loads and stores are in order as they are.
