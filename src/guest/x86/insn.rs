@@ -52,6 +52,11 @@ pub(crate) fn row(i: &Instruction) -> Option<Translate> {
     TABLE[i.mnemonic() as usize]
 }
 
+/// Whether there is a row for an instruction that the default processor has.
+pub fn has_row(i: &Instruction) -> bool {
+    row(i).is_some() && needs(i) & !features::MAX == 0
+}
+
 /// The features that an instruction needs.
 pub(crate) fn needs(i: &Instruction) -> u64 {
     match i.mnemonic() {

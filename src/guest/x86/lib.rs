@@ -14,6 +14,8 @@ pub mod state;
 mod tests;
 mod translate;
 
+pub use insn::has_row;
+
 use arch::{Cpu, Elf, Guest, State};
 use state::{CS, FCW, MXCSR, SS, selector};
 
