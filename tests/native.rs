@@ -98,7 +98,9 @@ fn text(case: &Case) -> String {
     let vectors: Vec<String> = case
         .vectors
         .iter()
-        .map(|n| format!("xmm{n}={:x}{:016x}", word(&case.record, XMM + 16 * n + 8, 8), word(&case.record, XMM + 16 * n, 8)))
+        .map(|n| {
+            format!("xmm{n}={:x}{:016x}", word(&case.record, XMM + 16 * n + 8, 8), word(&case.record, XMM + 16 * n, 8))
+        })
         .collect();
     let code: String = case.record[CODE..CODE + case.length].iter().map(|b| format!("{b:02x}")).collect();
     format!(
@@ -146,7 +148,11 @@ fn run(seed: u64, each: usize, sequences: usize) -> Result<(usize, usize, Vec<St
     for (name, command) in ways(&runner) {
         let (out, end) = feed(command, &records, &format!("{name}-{seed}"));
         if end != "exit status: 0" || out.len() != records.len() {
-            return Ok((cases.len(), kinds, vec![format!("{name} ended with {end} after {} records", out.len() / SIZE)]));
+            return Ok((
+                cases.len(),
+                kinds,
+                vec![format!("{name} ended with {end} after {} records", out.len() / SIZE)],
+            ));
         }
         results.push((name, out));
     }

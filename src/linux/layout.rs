@@ -10,8 +10,14 @@ use arch::layout::{C, Field, Model, Struct};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The host: x86-64 Linux.
-pub static HOST: Model =
-    Model { long: 8, big_endian: false, max_align: 8, even_pairs: false, structs: &[arch::layout::X86_64], values: &[] };
+pub static HOST: Model = Model {
+    long: 8,
+    big_endian: false,
+    max_align: 8,
+    even_pairs: false,
+    structs: &[arch::layout::X86_64],
+    values: &[],
+};
 
 /// Size and alignment of a member's type.
 fn measure(c: C, m: Model) -> (usize, usize) {

@@ -702,6 +702,11 @@ impl Task {
     }
 
     pub(crate) fn fault(&mut self, fault: &Fault) {
+        if (fault.signo, fault.code) == (libc::SIGBUS, libc_code::BUS_ADRALN)
+            && let Some((signo, code)) = (self.abi().signals.trap)(Trap::Align, &[], 0)
+        {
+            return self.force(&HostInfo::fault(signo as i32, code, 0), None);
+        }
         // An address that x86 cannot form at all: for the guest it is one without memory.
         let code = if fault.code == crate::siginfo::SI_KERNEL { libc_code::SEGV_MAPERR } else { fault.code };
         let protection = fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR;

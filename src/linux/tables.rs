@@ -118,5 +118,5 @@ pub fn binfmt(guests: &[&Guest]) -> String {
         let line = registration::line(g, &format!("{}{}", registration::INSTALLED, g.name), registration::FLAGS);
         format!("# {0} programs, by rqemu. Printed by rqemu-{0} -binfmt.\n{line}\n", g.name)
     };
-    guests.iter().map(text).collect()
+    registration::foreign(guests).iter().map(text).collect()
 }

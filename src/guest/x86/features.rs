@@ -22,7 +22,7 @@ pub(crate) const SSE2: u64 = bit(11);
 pub(crate) const LAHF: u64 = bit(12);
 
 /// All there is.
-pub(crate) const MAX: u64 = bit(13) - 1 & !(SSE41 | SSE42);
+pub(crate) const MAX: u64 = (bit(13) - 1) & !(SSE41 | SSE42);
 
 /// What iced calls the features that instructions may need.
 const NAMES: &[(Id, u64)] = &[

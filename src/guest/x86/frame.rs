@@ -2,8 +2,8 @@
 //! what arch/x86/kernel/signal_32.c and signal_64.c do.
 
 use crate::state::{
-    self, CS, FCW, FS, FSW, FTW, GS, MXCSR, PC, physical, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
-    selector, xmm,
+    self, CS, FCW, FS, FSW, FTW, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32,
+    STATE64, physical, r, selector, xmm,
 };
 use arch::State;
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, ReadMemory, Restored, SignalFrame};
@@ -36,7 +36,7 @@ fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
 
 /// The physical register of ST(n).
 fn stacked(l: &State, state: &[u8], n: u32) -> Slot {
-    physical((l.get(state, FSW) as u32 >> 11) + n & 7)
+    physical(((l.get(state, FSW) as u32 >> 11) + n) & 7)
 }
 
 /// Vector and floating-point state as FXSAVE writes it. `count`: XMM registers.
@@ -387,7 +387,7 @@ mod tests {
             out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
             true
         };
-        let taken = if wide { 8 } else if kind == FrameKind::Old { 8 } else { 4 };
+        let taken = if wide || kind == FrameKind::Old { 8 } else { 4 };
         l.set(&mut s, r(RSP), frame.at + taken);
         let r = if wide { restore64(&mut s, kind, &read) } else { restore32(&mut s, kind, &read) }.unwrap();
         assert_eq!((r.mask, r.fp_flags), (0x42 | 1 << 40, fpflag::INEXACT | fpflag::INVALID));

@@ -91,7 +91,7 @@ const SIGSEGV: u32 = 11;
 fn trap(trap: Trap, _: &[u8], _: u64) -> Option<(u32, i32)> {
     match trap {
         Trap::Breakpoint => Some((SIGTRAP, SI_KERNEL)),
-        Trap::Privileged => Some((SIGSEGV, SI_KERNEL)),
+        Trap::Privileged | Trap::Align => Some((SIGSEGV, SI_KERNEL)),
         // ILL_ILLOPN: the kernel's do_trap of an invalid opcode.
         Trap::Undefined | Trap::Unimplemented => Some((4, 2)),
         _ => None,

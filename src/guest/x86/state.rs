@@ -65,22 +65,19 @@ pub const fn xmm(n: u32) -> Slot {
     Slot(34 + n as u16)
 }
 
-/// What an instruction hands from one of its blocks to the next. Between instructions it means nothing.
-pub const SCRATCH: Slot = Slot(50);
-
 /// x87's control word; its status word, with the top of the stack; a bit for each physical register that is not empty.
-pub const FCW: Slot = Slot(51);
-pub const FSW: Slot = Slot(52);
-pub const FTW: Slot = Slot(53);
+pub const FCW: Slot = Slot(50);
+pub const FSW: Slot = Slot(51);
+pub const FTW: Slot = Slot(52);
 /// x87's physical register n, 80 bits of it; MMX register n is its low 64 bits.
 pub const fn physical(n: u32) -> Slot {
-    Slot(54 + n as u16)
+    Slot(53 + n as u16)
 }
 
 /// NT, AC, ID.
 pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
 
-const COUNT: usize = 62;
+const COUNT: usize = 61;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -98,7 +95,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
         ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
         ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
-        ("scratch", x), ("fcw", I32), ("fsw", I32), ("ftw", I32),
+        ("fcw", I32), ("fsw", I32), ("ftw", I32),
         ("r0", V128), ("r1", V128), ("r2", V128), ("r3", V128), ("r4", V128), ("r5", V128), ("r6", V128), ("r7", V128),
     ]
 }
@@ -187,14 +184,16 @@ const OF: (u32, u32) = (11, 0);
 pub fn eflags(l: &State, state: &[u8]) -> u32 {
     let flags = l.get(state, FLAGS) as u32 ^ 1 << CF.1;
     let (parity, adjust) = (l.get(state, PARITY), l.get(state, ADJUST) as u32);
-    let even = if parity & UNORDERED != 0 {
-        flags >> ZF.1 & flags >> CF.1 & 1
-    } else {
-        ((parity as u8).count_ones() & 1) ^ 1
-    };
+    let even =
+        if parity & UNORDERED != 0 { flags >> ZF.1 & flags >> CF.1 & 1 } else { ((parity as u8).count_ones() & 1) ^ 1 };
     let conditions = [SF, ZF, CF, OF].iter().fold(0, |all, (to, from)| all | (flags >> from & 1) << to);
     let direction = (l.get(state, DIRECTION) as u32 & 1) << 10;
-    conditions | even << 2 | (parity as u32 ^ adjust) & 0x10 | direction | l.get(state, OTHER) as u32 & EFLAGS_OTHER | 0x202
+    conditions
+        | even << 2
+        | (parity as u32 ^ adjust) & 0x10
+        | direction
+        | l.get(state, OTHER) as u32 & EFLAGS_OTHER
+        | 0x202
 }
 
 /// The opposite.
@@ -218,7 +217,7 @@ mod tests {
         let name = |slot: Slot| SLOTS64[slot.0 as usize].name;
         assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
-        assert_eq!([name(SCRATCH), name(FTW), name(physical(7))], ["scratch", "ftw", "r7"]);
+        assert_eq!([name(FCW), name(FTW), name(physical(7))], ["fcw", "ftw", "r7"]);
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 

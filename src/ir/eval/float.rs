@@ -88,12 +88,21 @@ fn add_negated(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
     sf::add(fmt, a, b ^ 1 << (fmt.bits() - 1), env)
 }
 
+/// A subnormal number counts as zero where they are flushed.
+fn flushed(fmt: sf::Fmt, v: u64, env: &sf::Env) -> u64 {
+    let (sign, exponent) = match fmt {
+        sf::Fmt::F32 => (1 << 31, 0x7f80_0000),
+        _ => (1 << 63, 0x7ff << 52),
+    };
+    if env.flush_in && v & exponent == 0 { v & sign } else { v }
+}
+
 fn min_select(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
-    if sf::compare(fmt, a, b, true, env) == sf::Ordering::Less { a } else { b }
+    flushed(fmt, if sf::compare(fmt, a, b, true, env) == sf::Ordering::Less { a } else { b }, env)
 }
 
 fn max_select(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
-    if sf::compare(fmt, a, b, true, env) == sf::Ordering::Greater { a } else { b }
+    flushed(fmt, if sf::compare(fmt, a, b, true, env) == sf::Ordering::Greater { a } else { b }, env)
 }
 
 pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {

@@ -88,18 +88,8 @@ fn cycles(f: &mut Frame<'_>) {
 pub(super) static ST: Helper = Helper { touches: Touches::Reads(&X87), pure: false, ..function("st", st) };
 
 /// All of x87's state but the control word.
-static X87: [Slot; 10] = [
-    FSW,
-    FTW,
-    physical(0),
-    physical(1),
-    physical(2),
-    physical(3),
-    physical(4),
-    physical(5),
-    physical(6),
-    physical(7),
-];
+static X87: [Slot; 10] =
+    [FSW, FTW, physical(0), physical(1), physical(2), physical(3), physical(4), physical(5), physical(6), physical(7)];
 
 /// The state's layout, by its size.
 fn layout(f: &Frame<'_>) -> &'static State {
@@ -112,7 +102,7 @@ fn top(l: &State, f: &Frame<'_>) -> u32 {
 
 fn st(f: &mut Frame<'_>) {
     let l = layout(f);
-    let slot = physical(top(l, f) + f.args[0] as u32 & 7);
+    let slot = physical((top(l, f) + f.args[0] as u32) & 7);
     let bytes: [u8; 16] = f.state_bytes(l.offset(slot));
     let half = u128::from_le_bytes(bytes) >> (64 * f.args[1]);
     f.ret = half & u128::from(u64::MAX);

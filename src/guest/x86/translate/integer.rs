@@ -123,11 +123,13 @@ fn alu(cx: &mut Cx, i: &Instruction, op: Alu) {
     }
     let a = cx.read(i, 0);
     // A register less itself, or exclusive or with itself, depends on nothing.
-    let b = if i.op1_kind() == OpKind::Register && i.op0_kind() == OpKind::Register && i.op0_register() == i.op1_register() {
-        a
-    } else {
-        cx.read(i, 1)
-    };
+    let b =
+        if i.op1_kind() == OpKind::Register && i.op0_kind() == OpKind::Register && i.op0_register() == i.op1_register()
+        {
+            a
+        } else {
+            cx.read(i, 1)
+        };
     let r = cx.compute(op, a, b);
     if !matches!(op, Alu::Cmp | Alu::Test) {
         // Flags first: they may be made of what the register held.
@@ -263,8 +265,13 @@ fn cmpxchg(cx: &mut Cx, i: &Instruction) {
     let r = cx.b.sub(expected, found);
     cx.flags_sub(expected, found, r);
     if i.op0_kind() == OpKind::Register {
-        let v = cx.b.select(equal, new, found);
-        cx.write(i, 0, v);
+        // As AMD's processors have it, a register is written only if it was equal: its upper half stays.
+        let n = i.op0_register().full_register().number() as u32;
+        let old = cx.x(n);
+        cx.write(i, 0, new);
+        let written = cx.x(n);
+        let v = cx.b.select(equal, written, old);
+        cx.set_x(n, v);
     }
     // A 32-bit form clears the upper half of the one register that it writes.
     let old = cx.x(RAX);

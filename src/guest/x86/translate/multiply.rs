@@ -3,7 +3,7 @@
 use super::Cx;
 use super::helper::{DIVIDE, REMAINDER};
 use crate::insn::rows;
-use crate::state::{RAX, RDX, SCRATCH};
+use crate::state::{RAX, RDX};
 use iced_x86::{Instruction, Register};
 use ir::{Bin, IntCc, Term, Ty, Val};
 
@@ -44,8 +44,7 @@ impl Cx<'_> {
             let p = self.b.shift_imm(Bin::Shr, p, ty.bits());
             self.b.trunc(ty, p)
         };
-        let plain =
-            if signed { self.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { self.b.constant(ty, 0) };
+        let plain = if signed { self.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { self.b.constant(ty, 0) };
         (lo, hi, self.b.cmp(IntCc::Ne, hi, plain))
     }
 
@@ -105,14 +104,12 @@ fn divide(cx: &mut Cx, i: &Instruction, signed: bool) {
         is_easy = cx.b.and(is_easy, other);
     }
     let (easy, hard, on) = (cx.b.block(), cx.b.block(), cx.b.block());
-    let kept = cx.b.zext(cx.xlen, divisor);
-    cx.b.set(SCRATCH, kept);
     cx.b.branch(is_easy, easy, hard);
     cx.b.enter(easy);
-    divide_easy(cx, ty, signed);
+    divide_easy(cx, i, ty, signed);
     cx.b.end(Term::Jump(on));
     cx.b.enter(hard);
-    divide_hard(cx, ty, signed);
+    divide_hard(cx, i, ty, signed);
     cx.b.end(Term::Jump(on));
     cx.b.enter(on);
 }
@@ -124,13 +121,8 @@ fn dividend(cx: &mut Cx, ty: Ty) -> (Val, Val) {
     (lo, hi)
 }
 
-fn divisor(cx: &mut Cx, ty: Ty) -> Val {
-    let v = cx.b.get(SCRATCH);
-    cx.b.trunc(ty, v)
-}
-
-fn divide_easy(cx: &mut Cx, ty: Ty, signed: bool) {
-    let (lo, divisor) = (cx.low(ty, RAX), divisor(cx, ty));
+fn divide_easy(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool) {
+    let (lo, divisor) = (cx.low(ty, RAX), cx.read(i, 0));
     // Narrow divisions are 32 bits wide on the host, too.
     let at = if ty == Ty::I64 { Ty::I64 } else { Ty::I32 };
     let (lo, divisor) = (cx.extend(signed, at, lo), cx.extend(signed, at, divisor));
@@ -140,8 +132,8 @@ fn divide_easy(cx: &mut Cx, ty: Ty, signed: bool) {
     cx.set_pair(q, r);
 }
 
-fn divide_hard(cx: &mut Cx, ty: Ty, signed: bool) {
-    let ((lo, hi), divisor) = (dividend(cx, ty), divisor(cx, ty));
+fn divide_hard(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool) {
+    let ((lo, hi), divisor) = (dividend(cx, ty), cx.read(i, 0));
     let [lo, hi, divisor] = [lo, hi, divisor].map(|v| cx.b.zext(Ty::I64, v));
     let kind = cx.b.i32(ty.bits() << 1 | u32::from(signed));
     let q = cx.b.call(&DIVIDE, Ty::I64, &[lo, hi, divisor, kind]);

@@ -68,6 +68,9 @@ impl Cx<'_> {
         if i.op0_kind() == OpKind::Memory {
             self.write(i, 0, r);
         }
+        if !parity {
+            self.settle_parity();
+        }
         match amount {
             Amount::Known(_) => {
                 self.set_flags(flags);
@@ -206,7 +209,6 @@ fn rotate_carry(cx: &mut Cx, i: &Instruction, left: bool) {
 
 /// SF, ZF and PF as they are.
 fn kept_flags(cx: &mut Cx, carry: Val, overflow: Val) -> Val {
-    cx.settle_parity();
     let old = cx.flags();
     cx.with_carry_overflow(old, carry, overflow)
 }

@@ -4,7 +4,7 @@ use super::Cx;
 use crate::insn::rows;
 use crate::state::{self, ADJUST, PARITY, mode};
 use iced_x86::{Instruction, OpKind};
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, Round, Shape, V1, V2, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, Round, Shape, V1, V2, V3, Val};
 
 const SS: Shape = Shape::scalar(Fmt::F32);
 const SD: Shape = Shape::scalar(Fmt::F64);
@@ -133,13 +133,14 @@ fn alternate(cx: &mut Cx, i: &Instruction, shape: Shape) {
     let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
     let lane = shape.fmt.lane();
     let bits = lane.bits();
-    // A NaN's sign must stay: lanes are chosen, not turned round.
     let even = (0..128 / bits).step_by(2).fold(0, |all, n| all | u128::from(lane.mask()) << (n * bits));
+    // The lanes that are not wanted are made zeros, which raise nothing.
     let even = cx.b.v128(even);
-    let zero = cx.b.v128(0);
-    let (low, high) = (cx.b.v3(ir::V3::BitSelect, lane, even, b, zero), cx.b.v3(ir::V3::BitSelect, lane, even, zero, b));
-    let v = cx.b.fp2(Fp2::Sub, shape, cx.env(), a, low);
-    let v = cx.b.fp2(Fp2::Add, shape, cx.env(), v, high);
+    let [a_even, b_even] = [a, b].map(|v| cx.b.v2(V2::And, lane, v, even));
+    let [a_odd, b_odd] = [a, b].map(|v| cx.b.v2(V2::AndNot, lane, v, even));
+    let difference = cx.b.fp2(Fp2::Sub, shape, cx.env(), a_even, b_even);
+    let sum = cx.b.fp2(Fp2::Add, shape, cx.env(), a_odd, b_odd);
+    let v = cx.b.v3(V3::BitSelect, lane, even, difference, sum);
     cx.set_fp(i, shape, v);
 }
 

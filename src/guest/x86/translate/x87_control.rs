@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{FCW, FSW, FTW, MXCSR, RAX, SCRATCH, physical, xmm};
+use crate::state::{FCW, FSW, FTW, MXCSR, RAX, physical, xmm};
 use iced_x86::{Instruction, OpKind};
 use ir::{Bin, IntCc, Lane, Mem, Term, Ty, V2, Val};
 
@@ -42,31 +42,25 @@ impl Cx<'_> {
         self.b.end(Term::Resume { pc });
     }
 
-    /// A protection fault if MXCSR's reserved bits are to be set; the value goes on in the scratch slot.
-    fn check_mxcsr(&mut self, v: Val) {
+    /// A protection fault if memory has reserved bits of MXCSR set.
+    fn check_mxcsr(&mut self, mem: Mem) {
+        let v = self.b.load(Ty::I32, mem);
         let high = self.b.shift_imm(Bin::Shr, v, 16);
         let zero = self.b.i32(0);
         let bad = self.b.cmp(IntCc::Ne, high, zero);
-        let kept = self.b.zext(self.xlen, v);
-        self.b.set(SCRATCH, kept);
         let (trap, on) = (self.b.block(), self.b.block());
         self.b.branch(bad, trap, on);
         self.b.enter(trap);
         self.privileged();
         self.b.enter(on);
     }
-
-    fn checked(&mut self) -> Val {
-        let v = self.b.get(SCRATCH);
-        self.b.trunc(Ty::I32, v)
-    }
 }
 
 fn ldmxcsr(cx: &mut Cx, i: &Instruction) {
     let mem = cx.mem(i, 4);
+    cx.check_mxcsr(mem);
+    let mem = cx.mem(i, 4);
     let v = cx.b.load(Ty::I32, mem);
-    cx.check_mxcsr(v);
-    let v = cx.checked();
     cx.set_mxcsr(v);
 }
 
@@ -134,20 +128,19 @@ fn stack_register(cx: &mut Cx, n: u32) -> Val {
 fn fxrstor(cx: &mut Cx, i: &Instruction) {
     let count = if cx.is_long() { 16 } else { 8 };
     let mem = image(cx, i);
-    let sized = |size: u8, at: i32| Mem { size, ..mem }.disp(at);
-    let v = cx.b.load(Ty::I32, sized(4, FX_MXCSR));
-    cx.check_mxcsr(v);
+    cx.check_mxcsr(Mem { size: 4, ..mem }.disp(FX_MXCSR));
     let mem = image(cx, i);
     let sized = |size: u8, at: i32| Mem { size, ..mem }.disp(at);
+    let mxcsr = cx.b.load(Ty::I32, sized(4, FX_MXCSR));
     let control = cx.b.load(Ty::I32, sized(2, 0));
     let status = cx.b.load(Ty::I32, sized(2, FX_STATUS));
     let tags = cx.b.load(Ty::I32, sized(1, FX_TAGS));
     let st: [Val; 8] = std::array::from_fn(|n| cx.b.load(Ty::V128, mem.disp(FX_ST + 16 * n as i32)));
-    let vectors: Vec<Val> = (0..count).map(|n| cx.b.load(Ty::V128, mem.disp(FX_XMM + 16 * n as i32))).collect();
+    let vectors: Vec<Val> = (0..count).map(|n| cx.b.load(Ty::V128, mem.disp(FX_XMM + 16 * n))).collect();
     cx.b.set(FCW, control);
     cx.b.set(FSW, status);
     cx.b.set(FTW, tags);
-    for (n, v) in (0..).zip(vectors) {
+    for (n, v) in (0u32..).zip(vectors) {
         cx.b.set(xmm(n), v);
     }
     // They are written as if the top were 0, then turned.
@@ -157,8 +150,7 @@ fn fxrstor(cx: &mut Cx, i: &Instruction) {
         cx.b.set(physical(n), v);
     }
     cx.b.call(&super::helper::TURN, Ty::Void, &[]);
-    let v = cx.checked();
-    cx.set_mxcsr(v);
+    cx.set_mxcsr(mxcsr);
 }
 
 // ---- words ----

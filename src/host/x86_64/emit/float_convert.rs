@@ -3,13 +3,13 @@
 //! To an integer, the host gives one value for everything it cannot represent, and raises invalid for it: that value takes the slow path.
 //! Nothing may be rounded with the inexact exception before it is known to be in range, since out of range the guest's is invalid alone.
 
+use super::super::asm::vop::VOp;
 use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
 use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny, wanted};
 use super::vector::splat;
-use super::super::asm::vop::VOp;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
 /// In vround: no inexact exception.
