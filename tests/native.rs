@@ -57,12 +57,13 @@ fn feed(mut command: Command, records: &[u8], name: &str) -> (Vec<u8>, String) {
 
 /// The ways to run, the host first.
 fn ways(runner: &Path) -> Vec<(&'static str, Command)> {
-    let rqemu = |interpret: &str| {
+    let rqemu = |interpret: Option<&str>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rqemu"));
-        command.arg(runner).env("RQEMU_INTERPRET", interpret).env("RQEMU_CACHE", "off");
+        command.env_remove("RQEMU_INTERPRET").env_remove("QEMU_INTERPRET");
+        command.arg("-cache").arg("off").args(interpret).arg(runner);
         command
     };
-    vec![("host", Command::new(runner)), ("jit", rqemu("0")), ("interpreter", rqemu("1"))]
+    vec![("host", Command::new(runner)), ("jit", rqemu(None)), ("interpreter", rqemu(Some("-interpret")))]
 }
 
 /// What differs of two outcomes of a case.

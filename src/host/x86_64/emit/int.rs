@@ -140,7 +140,10 @@ impl Emitter<'_> {
         if bin == Bin::And && self.plan.uses[v.0 as usize] == 1 && self.test_for_zero(v, a, b, ty) {
             return true;
         }
+        // Narrow numbers are computed with 32 bits, whose flags are others.
+        let exact = matches!(ty, Ty::I32 | Ty::I64);
         let flags = self.flags_after(v, |op| match (*op, bin) {
+            _ if !exact => false,
             (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
             _ => false,
@@ -159,7 +162,7 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
-        } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+        } else if let Some((f, slot)) = self.part_after(v, |op| exact && matches!(*op, Op::FlagsNz(x, _) if x == v)) {
             if alu == Alu::And && self.plan.uses[v.0 as usize] == 1 {
                 self.test(a, b, ty);
             } else {
@@ -614,7 +617,7 @@ impl Emitter<'_> {
         match un {
             Un::Neg | Un::Not => {
                 let flags = self.flags_after(v, |op| match *op {
-                    Op::FlagsSub(x, y) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
+                    Op::FlagsSub(x, y) if matches!(ty, Ty::I32 | Ty::I64) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
                     _ => false,
                 });
                 if un == Un::Neg || ty == Ty::I1 {
