@@ -413,6 +413,8 @@ impl Emitter<'_> {
                 self.now_hold(v, Kind::Int { inverted: false });
             }
             Op::FlagsLogic(x) => self.flags_logic(v, x),
+            // Narrow sums are computed with 32 bits, whose flags are others.
+            Op::FlagsAdc(a, ..) | Op::FlagsSbc(a, ..) if matches!(self.r.ty(a), Ty::I8 | Ty::I16) => self.eval(v),
             Op::FlagsAdc(a, b, f) => self.with_carry(v, None, Alu::Adc, a, b, f),
             Op::FlagsSbc(a, b, f) => self.with_carry(v, None, Alu::Sbb, a, b, f),
             Op::FlagsFcmp { fmt, signalling, env, a, b } if matches!(fmt, Fmt::F32 | Fmt::F64) => {

@@ -642,7 +642,9 @@ impl Emitter<'_> {
         let mut zero = self.is_zero_above(a);
         match mb {
             // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
-            Xm::Reg(rb) if !zero && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
+            Xm::Reg(rb)
+                if !zero && check != Check::Nothing && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) =>
+            {
                 self.a.v3(host, L128, t, rb, ra);
                 zero = true;
             }

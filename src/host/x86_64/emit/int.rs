@@ -617,7 +617,9 @@ impl Emitter<'_> {
         match un {
             Un::Neg | Un::Not => {
                 let flags = self.flags_after(v, |op| match *op {
-                    Op::FlagsSub(x, y) if matches!(ty, Ty::I32 | Ty::I64) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
+                    Op::FlagsSub(x, y) if matches!(ty, Ty::I32 | Ty::I64) => {
+                        un == Un::Neg && y == a && self.const_of(x) == Some(0)
+                    }
                     _ => false,
                 });
                 if un == Un::Neg || ty == Ty::I1 {
@@ -902,7 +904,9 @@ impl Emitter<'_> {
 
     /// a + b + C, a - b - !C, with their flags if those follow.
     fn value_with_carry(&mut self, v: Val, alu: Alu, a: Val, b: Val, f: Val) {
+        let exact = matches!(self.r.ty(a), Ty::I32 | Ty::I64);
         let flags = self.flags_after(v, |op| match (*op, alu) {
+            _ if !exact => false,
             (Op::FlagsAdc(x, y, g), Alu::Adc) | (Op::FlagsSbc(x, y, g), Alu::Sbb) => x == a && y == b && g == f,
             _ => false,
         });
