@@ -65,11 +65,12 @@ fn entries() -> &'static [Entry] {
     })
 }
 
-/// Rows for sequences: of each instruction set integer, memory, SIMD and floating point.
-fn groups(thumb: bool) -> &'static [Vec<usize>; 3] {
-    static GROUPS: OnceLock<[[Vec<usize>; 3]; 2]> = OnceLock::new();
+/// Rows for sequences: of each instruction set integer, memory, SIMD and floating point; and once more what the flags
+/// flow through, and plain integer loads and stores.
+fn groups(thumb: bool) -> &'static [Vec<usize>; 5] {
+    static GROUPS: OnceLock<[[Vec<usize>; 5]; 2]> = OnceLock::new();
     let all = GROUPS.get_or_init(|| {
-        let mut groups = [const { [const { vec![] }; 3] }; 2];
+        let mut groups = [const { [const { vec![] }; 5] }; 2];
         for e in entries() {
             if is_control(e.row) {
                 continue;
@@ -77,6 +78,12 @@ fn groups(thumb: bool) -> &'static [Vec<usize>; 3] {
             let simd = e.section.contains('-');
             let group = if is_memory(e.row) { 1 } else { 2 * usize::from(simd) };
             groups[usize::from(e.form != Form::A32)][group].push(e.index);
+            if ["ld_", "st_", "ldm", "stm", "ldrd", "strd"].iter().any(|start| e.row.name.starts_with(start)) {
+                groups[usize::from(e.form != Form::A32)][4].push(e.index);
+            }
+            if ["dp_", "sel", "par"].iter().any(|start| e.row.name.starts_with(start)) {
+                groups[usize::from(e.form != Form::A32)][3].push(e.index);
+            }
         }
         groups
     });
@@ -517,14 +524,17 @@ fn single(e: &Entry, slot: u64, random: &mut Random) -> Option<Case> {
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let code: Vec<u8> = record.words().iter().flat_map(|w| w.to_le_bytes()).collect();
     let ran = dry(&code, slot + 4, &record);
-    // What another slot holds may become an address in a sequence.
-    (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
+    // What another slot holds may become an address in a sequence, and is one to TBB.
+    let matters = rows.len() > 1 || entries()[rows[0]].row.name == "tbb";
+    (ran.safe && !(ran.guessed && matters)).then_some(Case { record, rows })
 }
 
-/// A sequence's memory: registers that hold addresses and small numbers, and are not written.
+/// A sequence's memory: registers that hold addresses and small numbers, and are not written; and if it is a dense one, the few others
+/// that all its integer instructions use.
 struct Reserved {
     bases: [u32; 3],
     index: u32,
+    few: Option<[u32; 4]>,
 }
 
 impl Reserved {
@@ -556,6 +566,11 @@ fn connect(e: &Entry, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
             }
         }
     }
+    for name in registers(e).iter().filter(|n| !(is_memory(e.row) && ["n", "m"].contains(n))) {
+        if let Some(few) = reserved.few {
+            put(e, word, name, few[random.below(4)]);
+        }
+    }
     writes(e, *word) & reserved.mask() == 0 && is_predictable(e, *word)
 }
 
@@ -574,7 +589,8 @@ struct Sequence {
 fn extend(s: &mut Sequence, thumb: bool, reserved: &Reserved, random: &mut Random) {
     for _ in 0..200 {
         let groups = groups(thumb);
-        let group = &groups[[0, 0, 0, 0, 1, 1, 2, 2][random.below(8)]];
+        let mix = if reserved.few.is_some() { [3, 3, 3, 3, 3, 3, 4, 4, 4, 0] } else { [0, 0, 0, 1, 1, 1, 2, 2, 3, 3] };
+        let group = &groups[mix[random.below(10)]];
         let e = &entries()[group[random.below(group.len())]];
         let Some(mut word) = draw(e, random) else { continue };
         if !connect(e, &mut word, reserved, &s.recent, random) {
@@ -605,11 +621,16 @@ fn extend(s: &mut Sequence, thumb: bool, reserved: &Reserved, random: &mut Rando
 /// A case of several instructions with data flowing between them; `it` is the row of an IT instruction that must be there.
 fn sequence(slot: u64, thumb: bool, it: Option<usize>, random: &mut Random) -> Option<Case> {
     let mut record = random_record(thumb, random);
-    let mut pick: Vec<u32> = (0..13).collect();
+    // A dense sequence uses low registers, which all of T16 can name.
+    let dense = random.below(3) == 0;
+    let first = if dense { 4 } else { 0 };
+    let mut pick: Vec<u32> = (first..13).collect();
     for i in 0..4 {
-        pick.swap(i, i + random.below(13 - i));
+        let left = pick.len() - i;
+        pick.swap(i, i + random.below(left));
     }
-    let reserved = Reserved { bases: [pick[0], pick[1], pick[2]], index: pick[3] };
+    let few = dense.then_some([0, 1, 2, 3]);
+    let reserved = Reserved { bases: [pick[0], pick[1], pick[2]], index: pick[3], few };
     for n in reserved.bases {
         let target = WINDOW + if random.below(6) == 0 { 240 } else { 8 * random.below(24) as u64 };
         record.set(r(n as usize), 4, target.into());
@@ -633,12 +654,45 @@ fn sequence(slot: u64, thumb: bool, it: Option<usize>, random: &mut Random) -> O
             extend(&mut s, thumb, &reserved, random);
         }
     }
+    if it.is_none() && random.below(2) == 0 {
+        go_round(&mut s.text, thumb, &mut record, random);
+    }
     let words = s.text.words(thumb);
     if words.len() > super::record::WORDS {
         return None;
     }
     record.set_words(&words);
     checked(record, s.rows, slot)
+}
+
+/// Lets the code be run some times over, by a counter that sets the flags or leaves some or all of them. The code may read it; if it
+/// writes it, the dry run does not end.
+fn go_round(text: &mut Text, thumb: bool, record: &mut Record, random: &mut Random) {
+    let (n, keep) = (random.below(if thumb { 8 } else { 13 }) as u32, random.below(2) == 0);
+    record.set(r(n as usize), 4, 2 + random.below(3) as u128);
+    // In units, from what the program counter reads as.
+    let back = |text: &Text, unit: usize| (text.bytes.len() / unit + 2).wrapping_neg() as u32;
+    match (thumb, keep) {
+        // SUB.W, CBZ over B; SUBS, BNE.
+        (true, true) => {
+            text.half(0xf1a0 | n);
+            text.half(n << 8 | 1);
+            text.half(0xb100 | n);
+            text.half(0xe000 | back(text, 2) & 0x7ff);
+        }
+        (true, false) => {
+            text.half(0x3801 | n << 8);
+            text.half(0xd100 | back(text, 2) & 0xff);
+        }
+        // SUB, TEQ, BNE; SUBS, BNE.
+        (false, _) => {
+            text.word(if keep { 0xe240_0001 } else { 0xe250_0001 } | n << 16 | n << 12);
+            if keep {
+                text.word(0xe330_0000 | n << 16);
+            }
+            text.word(0x1a00_0000 | back(text, 4) & 0xff_ffff);
+        }
+    }
 }
 
 impl Isa for ArmIsa {

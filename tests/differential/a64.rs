@@ -9,7 +9,7 @@ use ir::{Slot, Ty};
 use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
 use super::known;
-use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
+use super::record::{CODE, Layout, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE, WORDS};
 use super::{signed, values};
 
 pub(super) type Row = decode::Row<fn(&mut aarch64::Cx<'_>, u32)>;
@@ -27,22 +27,34 @@ const SYSTEM_REGISTERS: [u32; 6] = [0x5a10, 0x5a20, 0x5a21, 0x5e82, 0x5a15, 0x5a
 /// Fields that name registers which an instruction may write.
 const WRITTEN: [&str; 4] = ["d", "t", "u", "s"];
 
-/// Groups of rows, so that a sequence is not all SIMD: integer, memory, SIMD and floating point.
-fn groups() -> &'static [Vec<usize>; 3] {
-    static GROUPS: OnceLock<[Vec<usize>; 3]> = OnceLock::new();
+/// Groups of rows, so that a sequence is not all SIMD: integer, memory, SIMD and floating point; and once more what the flags flow
+/// through, and plain integer loads and stores.
+fn groups() -> &'static [Vec<usize>; 5] {
+    static GROUPS: OnceLock<[Vec<usize>; 5]> = OnceLock::new();
     GROUPS.get_or_init(|| {
         let first_simd = A64.rows.iter().position(|r| r.name == "fmov_reg").unwrap_or(A64.rows.len());
-        let mut groups = [vec![], vec![], vec![]];
+        let mut groups = [const { vec![] }; 5];
         for row in A64.rows {
             if is_control(row) || signed::is_signed(row) || known::cpu("a64", row.name).is_some() {
                 continue;
             }
             let group = if is_memory(row) { 1 } else { 2 * usize::from(row.index >= first_simd) };
             groups[group].push(row.index);
+            if group == 0 && FLAGS.iter().any(|start| row.name.starts_with(start)) {
+                groups[3].push(row.index);
+            }
+            let plain = ["ldr", "ldp", "str", "stp"].iter().any(|start| row.name.starts_with(start));
+            if plain && !row.name.contains("_v") {
+                groups[4].push(row.index);
+            }
         }
         groups
     })
 }
+
+/// How the names of rows begin that set or read the flags.
+const FLAGS: [&str; 12] =
+    ["add_", "sub_", "ands_", "adc", "sbc", "ccm", "csel", "csin", "csneg", "rmif", "setf", "cfinv"];
 
 /// Whether the row leaves the straight line, or is a case of its own for another reason.
 fn is_control(row: &Row) -> bool {
@@ -265,10 +277,12 @@ fn single(row: &Row, slot: u64, random: &mut Random) -> Option<Case> {
     checked(record, vec![row.index], slot)
 }
 
-/// A sequence's memory: registers that hold addresses and small numbers, and are not written.
+/// A sequence's memory: registers that hold addresses and small numbers, and are not written; and if it is a dense one, the few others
+/// that all its integer instructions use.
 struct Reserved {
     bases: [u32; 3],
     indices: [u32; 2],
+    few: Option<[u32; 4]>,
 }
 
 impl Reserved {
@@ -301,28 +315,37 @@ fn connect(row: &Row, word: &mut u32, reserved: &Reserved, recent: &[u32], rando
             put(row, word, "d", recent[random.below(recent.len())]);
         }
     }
+    for name in ["d", "n", "m", "a", "t", "u"] {
+        if let Some(few) = reserved.few.filter(|_| !(is_memory(row) && ["n", "m"].contains(&name))) {
+            put(row, word, name, few[random.below(4)]);
+        }
+    }
     let written = |name: &&&str| get(row, *word, name).is_some_and(|r| reserved.has(r)) && !row.name.starts_with("dc_");
     !WRITTEN.iter().any(|name| written(&name)) && is_predictable(row, *word)
 }
 
-/// A branch over the next instructions.
-fn skip(left: usize, random: &mut Random) -> (u32, usize) {
+/// A branch over some of the next words; its row, and over how many.
+fn skip(left: usize, random: &mut Random) -> (u32, usize, usize) {
     let names = ["b_cond", "cbz", "cbnz", "tbz", "tbnz", "b_cond", "b_cond", "b"];
     let name = names[random.below(names.len())];
     let row = A64.rows.iter().find(|r| r.name == name).expect("a branch");
     let mut word = A64.random(row, random).expect("a branch");
-    put(row, &mut word, "i", 1 + random.below(left + 1) as u32);
-    (word, row.index)
+    let skipped = random.below(left + 1);
+    put(row, &mut word, "i", 1 + skipped as u32);
+    (word, row.index, skipped)
 }
 
 /// A case of several instructions with data flowing between them.
 fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
     let mut record = random_record(random);
     let mut pick: Vec<u32> = (0..31).collect();
-    for i in 0..5 {
+    for i in 0..9 {
         pick.swap(i, i + random.below(31 - i));
     }
-    let reserved = Reserved { bases: [pick[0], pick[1], pick[2]], indices: [pick[3], pick[4]] };
+    let few = (random.below(3) == 0).then_some([pick[5], pick[6], pick[7], pick[8]]);
+    let reserved = Reserved { bases: [pick[0], pick[1], pick[2]], indices: [pick[3], pick[4]], few };
+    // What the instructions are of (see `groups`).
+    let mix = if few.is_some() { [3, 3, 3, 3, 3, 3, 4, 4, 4, 0] } else { [0, 0, 0, 1, 1, 1, 2, 2, 3, 3] };
     for n in reserved.bases {
         let target = WINDOW + if random.below(6) == 0 { 240 } else { 16 * random.below(12) as u64 };
         record.set(64 + 8 * n as usize, 8, target.into());
@@ -331,16 +354,17 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         record.set(64 + 8 * n as usize, 8, u128::from(random.below(16) as u32));
     }
     let length = 3 + random.below(6);
-    let (mut words, mut rows, mut recent) = (vec![], vec![], vec![]);
+    let (mut words, mut rows, mut recent, mut targets) = (vec![], vec![], vec![], vec![]);
     while words.len() < length {
         let left = length - words.len() - 1;
         if left > 0 && random.below(8) == 0 {
-            let (word, row) = skip(left, random);
+            let (word, row, skipped) = skip(left, random);
             words.push(word);
+            targets.push(words.len() + skipped);
             rows.push(row);
             continue;
         }
-        let group = &groups()[[0, 0, 0, 1, 1, 2, 2, 2][random.below(8)]];
+        let group = &groups()[mix[random.below(10)]];
         let row = &A64.rows[group[random.below(group.len())]];
         let Some(mut word) = draw(row, random) else { continue };
         prepare(row, &mut word, slot + 4 + 4 * words.len() as u64, &mut record, random);
@@ -348,8 +372,11 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
             continue;
         }
         recent.extend(get(row, word, "d"));
-        // A store-exclusive of another size than the monitor's is UNPREDICTABLE: it follows its load.
+        // A store-exclusive of another size than the monitor's is UNPREDICTABLE: it follows its load, by every way.
         if row.name.starts_with("stx") {
+            if targets.contains(&(words.len() + 1)) {
+                return None;
+            }
             let load = word | 1 << 22 | 31 << 16 | 31;
             match row.name {
                 "stxr" => words.push(load),
@@ -362,8 +389,21 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         words.push(word);
         rows.push(row.index);
     }
+    if words.len() + 2 <= WORDS && random.below(2) == 0 {
+        go_round(&mut words, &mut record, random);
+    }
     record.set_words(&words);
     checked(record, rows, slot)
+}
+
+/// Lets the words be run some times over, by a counter that sets the flags or not. They may read it; if they write it, the dry run does not end.
+fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
+    let (n, keep) = (random.below(31) as u32, random.below(2) == 0);
+    record.set(64 + 8 * n as usize, 8, 2 + random.below(3) as u128);
+    // SUB or SUBS, CBNZ or B.NE.
+    words.push(if keep { 0xd100_0400 } else { 0xf100_0400 } | n << 5 | n);
+    let back = (words.len() as u32).wrapping_neg() & 0x7_ffff;
+    words.push(if keep { 0xb500_0000 | n } else { 0x5400_0001 } | back << 5);
 }
 
 impl Isa for A64Isa {

@@ -137,7 +137,8 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
     let end = start.at + start.code.len() as u64;
     let (mut ends, mut undefined) = (false, false);
-    for _ in 0..24 {
+    // As many regions as a loop of a few rounds has.
+    for _ in 0..48 {
         let mut b = Builder::new(guest.state.types);
         let mut code = Bytes(start.at, start.code);
         let mut t = Translation {

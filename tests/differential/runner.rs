@@ -80,8 +80,8 @@ impl Emulator {
     }
 }
 
-/// The ways in which the program runs cases: its code, and its interpreter.
-pub(crate) const WAYS: [&str; 2] = ["jit", "interpreter"];
+/// The ways in which the program runs cases: its code, its code with every loop a hot region at once, and its interpreter.
+pub(crate) const WAYS: [&str; 3] = ["jit", "hot", "interpreter"];
 
 /// The reference as this processor first, then the program in these ways; `None` without a reference.
 pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Option<Vec<Emulator>> {
@@ -89,8 +89,9 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Opti
     let emulator = |name, program, arguments, variables| Emulator { name, program, arguments, variables };
     let all = [
         emulator("reference", reference, vec!["-cpu", cpu], &[]),
-        emulator(WAYS[0], rqemu.clone(), vec![], &[]),
-        emulator(WAYS[1], rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
+        emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "0"), ("RQEMU_HOT", "off")]),
+        emulator(WAYS[1], rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "0"), ("RQEMU_HOT", "0")]),
+        emulator(WAYS[2], rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
     ];
     Some(all.into_iter().filter(|e| e.name == "reference" || ways.contains(&e.name)).collect())
 }
@@ -98,8 +99,6 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Opti
 /// Runs the file's records; the output, and how it ended.
 fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
     let mut command = Command::new(&emulator.program);
-    // Any value of the variable asks for the interpreter.
-    command.env_remove("RQEMU_INTERPRET").env_remove("QEMU_INTERPRET");
     command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
     command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
     let mut child = match command.stderr(Stdio::null()).spawn() {

@@ -9,7 +9,7 @@ use riscv::{RISCV64, RV, RV64, RVC, RVC64, state};
 use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
 use super::known;
-use super::record::{CODE, Layout, PAGE, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE};
+use super::record::{CODE, Layout, PAGE, Record, SCRATCH, SLOT, WINDOW, WINDOW_SIZE, WORDS};
 use super::values;
 
 type Row = decode::Row<fn(&mut riscv::Cx<'_>, u32)>;
@@ -353,7 +353,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         record.set(64 + 8 * n as usize, 8, target.into());
     }
     let length = 3 + random.below(6);
-    let (mut words, mut indices, mut recent) = (vec![], vec![], [10, 10]);
+    let (mut words, mut indices, mut recent, mut targets) = (vec![], vec![], [10, 10], vec![]);
     while words.len() < length {
         let left = length - words.len() - 1;
         let index = if left > 0 && random.below(8) == 0 {
@@ -367,7 +367,9 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         let (table, row) = rows()[index];
         let Some(mut word) = draw((table, row), random) else { continue };
         if is_branch(row) {
-            put(table, row, &mut word, "i", distance(row.name, 4 + 4 * random.below(left + 1) as i64));
+            let skipped = random.below(left + 1);
+            targets.push(words.len() + 1 + skipped);
+            put(table, row, &mut word, "i", distance(row.name, 4 + 4 * skipped as i64));
         }
         if !connect((table, row), &mut word, &bases, &recent, random) {
             continue;
@@ -375,15 +377,34 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
         if let Some(d) = field(row, "d").filter(|f| bits(*f) == 5).map(|f| f.of(word)) {
             recent[usize::from(row.name.starts_with('f'))] = d;
         }
-        // A store-conditional of another size than the reservation's may fail or not: it follows its load.
+        // A store-conditional of another size than the reservation's may fail or not: it follows its load, by every way.
         if row.name == "sc" {
+            if targets.contains(&(words.len() + 1)) {
+                return None;
+            }
             words.push(word & !(0x1f << 27 | 0x1f << 20 | 0x1f << 7) | 2 << 27);
         }
         words.push(padded(word));
         indices.push(index);
     }
+    if words.len() + 2 <= WORDS && random.below(2) == 0 {
+        go_round(&mut words, &mut record, random);
+    }
     record.set_words(&words);
     checked(record, indices, slot)
+}
+
+/// Lets the words be run some times over. They may read the counter; if they write it, the dry run does not end.
+fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
+    let n = 4 + random.below(28) as u32;
+    record.set(64 + 8 * n as usize, 8, 2 + random.below(3) as u128);
+    // ADDI n, n, -1; BNE n, x0.
+    words.push(0xfff0_0013 | n << 15 | n << 7);
+    let back = distance("bne", -4 * words.len() as i64);
+    let row = RV.rows.iter().find(|r| r.name == "bne").expect("BNE");
+    let mut word = 0x1063 | n << 15;
+    put(&RV, row, &mut word, "i", back);
+    words.push(word);
 }
 
 /// Text of a word.
