@@ -707,8 +707,9 @@ impl Task {
         {
             return self.force(&HostInfo::fault(signo as i32, code, 0), None);
         }
-        // An address that x86 cannot form at all: for the guest it is one without memory.
-        let code = if fault.code == crate::siginfo::SI_KERNEL { libc_code::SEGV_MAPERR } else { fault.code };
+        // An address that x86 cannot form at all: for most guests it is one without memory.
+        let unformed = fault.code == crate::siginfo::SI_KERNEL && !self.abi().signals.no_such_address;
+        let code = if unformed { libc_code::SEGV_MAPERR } else { fault.code };
         let protection = fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR;
         let facts = FaultFacts { addr: fault.addr, write: fault.write, fetch: false, protection };
         self.force(&HostInfo::fault(fault.signo, code, fault.addr), Some(facts));

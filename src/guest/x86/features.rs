@@ -24,6 +24,18 @@ pub(crate) const LAHF: u64 = bit(12);
 /// All there is.
 pub(crate) const MAX: u64 = (bit(13) - 1) & !(SSE41 | SSE42);
 
+/// What no processor has: features that are not named here.
+const NONE: u64 = bit(63);
+
+/// What all have, or what nobody asks for.
+#[rustfmt::skip]
+const ALWAYS: &[Id] = &[
+    Id::INTEL8086, Id::INTEL8086_ONLY, Id::INTEL186, Id::INTEL286, Id::INTEL286_ONLY, Id::INTEL386, Id::INTEL386_ONLY, Id::INTEL486,
+    Id::X64, Id::CMOV, Id::CPUID, Id::CX8, Id::MULTIBYTENOP, Id::FPU, Id::FPU287, Id::FPU387, Id::MMX, Id::FXSR, Id::CLFSH, Id::CLFLUSHOPT,
+    Id::CLWB, Id::FSGSBASE, Id::MSR, Id::PAUSE, Id::PREFETCHW, Id::PREFETCHWT1, Id::D3NOW, Id::RDPID, Id::RDPMC, Id::RDTSCP, Id::TSC,
+    Id::SEP, Id::SYSCALL, Id::CET_IBT,
+];
+
 /// What iced calls the features that instructions may need.
 const NAMES: &[(Id, u64)] = &[
     (Id::CMPXCHG16B, CX16),
@@ -43,6 +55,7 @@ const NAMES: &[(Id, u64)] = &[
 
 /// The features that an instruction needs.
 pub(crate) fn needs(ids: &[Id]) -> u64 {
-    let feature = |id: &Id| NAMES.iter().find(|(name, _)| name == id).map_or(0, |(_, bit)| *bit);
+    let named = |id: &Id| NAMES.iter().find(|(name, _)| name == id).map(|(_, bit)| *bit);
+    let feature = |id: &Id| named(id).unwrap_or(if ALWAYS.contains(id) { 0 } else { NONE });
     ids.iter().fold(0, |all, id| all | feature(id))
 }

@@ -79,6 +79,7 @@ const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,
     restore: frame::restore32,
     trap,
+    no_such_address: true,
     min_altstack: 2048,
     has_restorer: true,
     return_symbol: Some("__kernel_rt_sigreturn"),

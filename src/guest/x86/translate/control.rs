@@ -94,6 +94,8 @@ fn call(cx: &mut Cx, i: &Instruction) {
     }
     match cx.indirect(i) {
         Some(pc) => {
+            let ty = Ty::int(i.stack_pointer_increment().unsigned_abs() as usize);
+            let link = cx.b.trunc(ty, link);
             cx.push(link);
             cx.b.end(Term::CallIndirect { pc, ret });
         }

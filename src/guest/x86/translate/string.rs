@@ -5,7 +5,7 @@ use super::Cx;
 use crate::insn::rows;
 use crate::state::{RAX, RCX, RDI, RSI, mode};
 use iced_x86::{ConditionCode, Instruction, OpKind, Register};
-use ir::{IntCc, Lane, Mem, Term, Ty, Val};
+use ir::{BlockId, IntCc, Lane, Mem, Term, Ty, Val};
 
 rows! {
     Movsb => string(Kind::Move);
@@ -70,21 +70,25 @@ fn string(cx: &mut Cx, i: &Instruction, kind: Kind) {
     if !i.has_repe_prefix() && !i.has_repne_prefix() {
         return s.once(cx);
     }
-    let (body, done) = (cx.b.block(), cx.b.block());
+    // The way on comes after all others, for the position of a fault is that of the instruction before in their order.
+    let body = cx.b.block();
+    let moves = matches!(kind, Kind::Move | Kind::Store) && cx.mode & mode::DIRECTION == 0 && s.at == cx.xlen;
+    let chunk = moves.then(|| (cx.b.block(), cx.b.block()));
+    let ends = matches!(kind, Kind::Scan | Kind::Compare).then(|| (cx.b.block(), cx.b.block()));
+    let done = cx.b.block();
     let count = cx.low(s.at, RCX);
     let zero = cx.b.constant(s.at, 0);
     let none = cx.b.cmp(IntCc::Eq, count, zero);
     cx.b.branch(none, done, body);
     cx.b.enter(body);
-    if matches!(kind, Kind::Move | Kind::Store) && cx.mode & mode::DIRECTION == 0 && s.at == cx.xlen {
-        s.many(cx);
+    if let Some((chunk, single)) = chunk {
+        s.many(cx, chunk, single);
     }
     s.once(cx);
     s.count(cx, 1);
     let pc = cx.pc;
-    if matches!(kind, Kind::Scan | Kind::Compare) {
+    if let Some((again, stop)) = ends {
         let cc = if i.has_repne_prefix() { ConditionCode::ne } else { ConditionCode::e };
-        let (again, stop) = (cx.b.block(), cx.b.block());
         let goes_on = cx.condition(cc);
         cx.b.branch(goes_on, again, stop);
         cx.b.enter(again);
@@ -177,16 +181,15 @@ impl Step {
 
     /// Ahead of a single step of a repeated move or store: many at once, if there are as many, and the target does not begin within what is read.
     // Differs: a fault within finds none of them done, where hardware has done those that it could.
-    fn many(self, cx: &mut Cx) {
+    fn many(self, cx: &mut Cx, chunk: BlockId, single: BlockId) {
         let elements = CHUNK / self.ty.bytes() as u32;
-        let (chunk, single) = (cx.b.block(), cx.b.block());
         let (count, least) = (cx.low(self.at, RCX), cx.b.constant(self.at, elements.into()));
         let mut enough = cx.b.cmp(IntCc::Uge, count, least);
         if self.kind == Kind::Move {
             let (from, to) = (self.mem(cx, RSI, 16), self.mem(cx, RDI, 16));
             let distance = cx.b.sub(to.base, from.base);
-            let chunk = cx.b.constant(self.at, CHUNK.into());
-            let apart = cx.b.cmp(IntCc::Uge, distance, chunk);
+            let least = cx.b.constant(self.at, CHUNK.into());
+            let apart = cx.b.cmp(IntCc::Uge, distance, least);
             enough = cx.b.and(enough, apart);
         }
         cx.b.branch(enough, chunk, single);

@@ -123,6 +123,9 @@ fn into(cx: &mut Cx, _: &Instruction) {
     let (trap, on) = (cx.b.block(), cx.b.block());
     cx.b.branch(overflow, trap, on);
     cx.b.enter(trap);
+    // A trap, too.
+    let pc = cx.next;
+    cx.b.insn(pc, 0, pc);
     cx.privileged();
     cx.b.enter(on);
 }
