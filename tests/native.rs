@@ -57,13 +57,12 @@ fn feed(mut command: Command, records: &[u8], name: &str) -> (Vec<u8>, String) {
 
 /// The ways to run, the host first.
 fn ways(runner: &Path) -> Vec<(&'static str, Command)> {
-    let rqemu = |interpret: Option<&str>| {
+    let rqemu = |options: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rqemu"));
-        command.env_remove("RQEMU_INTERPRET").env_remove("QEMU_INTERPRET");
-        command.arg("-cache").arg("off").args(interpret).arg(runner);
+        command.args(options).arg(runner).env("RQEMU_CACHE", "off");
         command
     };
-    vec![("host", Command::new(runner)), ("jit", rqemu(None)), ("interpreter", rqemu(Some("-interpret")))]
+    vec![("host", Command::new(runner)), ("jit", rqemu(&[])), ("interpreter", rqemu(&["-interpret"]))]
 }
 
 /// What differs of two outcomes of a case.
