@@ -521,7 +521,11 @@ pub(crate) fn lines(cases: &[Case], host: &runner::Records) -> Vec<String> {
         let memory = !(0..i.op_count()).all(plain);
         let after = Record(host.get(n).expect("a record").into());
         let count: &mut usize = counts.entry(row.name).or_default();
-        let apart = memory
+        // Selectors and x87's control word are no part of a record.
+        let other = matches!(i.mnemonic(), Mnemonic::Fninit)
+            || (0..i.op_count()).any(|n| i.op_register(n).is_segment_register());
+        let apart = other
+            || memory
             || i.is_stack_instruction()
             || i.is_string_instruction()
             || row.group == Group::Control && i.is_privileged();
