@@ -86,7 +86,9 @@ fn rows(bits: u32) -> &'static [Row] {
             let op = code.op_code();
             let mut i = Instruction::default();
             i.set_code(code);
-            let there = op.is_instruction() && op.is_available_in_mode(bits) && x86::has_row(&i);
+            // As the translator decodes: AMD's processors have some forms of branches that Intel's have not.
+            let decodes = if bits == 64 { op.intel_decoder64() } else { op.intel_decoder32() };
+            let there = op.is_instruction() && op.is_available_in_mode(bits) && decodes && x86::has_row(&i);
             let drawn = op.op_kinds().iter().all(|&kind| x86_draw::is_drawn(kind, bits));
             let taken = there && drawn && op.address_size() == 0 && known::x86(&i).is_none();
             taken.then(|| Row { code, name: String::leak(format!("{code:?}")), group: group(&i) })
