@@ -6,7 +6,8 @@
 use std::ffi::{c_char, c_int};
 
 /// Every guest.
-static GUESTS: &[&arch::Guest] = &[&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64, &riscv::RISCV32];
+static GUESTS: &[&arch::Guest] =
+    &[&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64, &riscv::RISCV32, &x86::X86_64, &x86::I386];
 
 #[global_allocator]
 static ALLOCATOR: linux::alloc::Allocator = linux::alloc::Allocator;

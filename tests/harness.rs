@@ -22,14 +22,23 @@ pub(crate) struct Guest {
     pub(crate) triplets: &'static [&'static str],
     /// Debian architectures whose roots run its programs, in the same order.
     pub(crate) roots: &'static [&'static str],
+    /// Whether the host runs its programs itself, and so is the reference.
+    pub(crate) native: bool,
 }
 
 pub(crate) const GUESTS: &[Guest] = &[
-    Guest { name: "aarch64", triplets: &["aarch64-linux-gnu"], roots: &["arm64"] },
-    Guest { name: "arm", triplets: &["arm-linux-gnueabihf", "arm-linux-gnueabi"], roots: &["armhf", "armel"] },
-    Guest { name: "riscv64", triplets: &["riscv64-linux-gnu"], roots: &["riscv64"] },
+    Guest { name: "aarch64", triplets: &["aarch64-linux-gnu"], roots: &["arm64"], native: false },
+    Guest {
+        name: "arm",
+        triplets: &["arm-linux-gnueabihf", "arm-linux-gnueabi"],
+        roots: &["armhf", "armel"],
+        native: false,
+    },
+    Guest { name: "riscv64", triplets: &["riscv64-linux-gnu"], roots: &["riscv64"], native: false },
     // No C library of Debian's: what needs one is left out.
-    Guest { name: "riscv32", triplets: &["riscv32-linux-gnu"], roots: &[] },
+    Guest { name: "riscv32", triplets: &["riscv32-linux-gnu"], roots: &[], native: false },
+    Guest { name: "x86_64", triplets: &["x86_64-linux-gnu"], roots: &["amd64"], native: true },
+    Guest { name: "i386", triplets: &["i686-linux-gnu"], roots: &[], native: true },
 ];
 
 /// The repository's root.
@@ -66,6 +75,16 @@ pub(crate) fn reference(guest: &Guest) -> Option<PathBuf> {
     let name = format!("qemu-{}", guest.name);
     let fetched = cache().join("qemu").join(&name);
     if fetched.exists() { Some(fetched) } else { find_program(&name) }
+}
+
+/// The guest's program under the reference: the reference emulator, or the host itself.
+pub(crate) fn by_reference(guest: &Guest, program: &Path) -> Option<Command> {
+    if guest.native {
+        return Some(Command::new(program));
+    }
+    let mut command = Command::new(reference(guest)?);
+    command.arg(program);
+    Some(command)
 }
 
 /// Looks a program up as a shell would.

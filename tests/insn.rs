@@ -1,10 +1,11 @@
 //! What single instructions do: the cases of `insn/<guest>*.txt`, through the translator and the IR interpreter.
 //!
 //! A case is one line: `words | state before | state after`. Words are hexadecimal instruction words at [`CODE`]; words of four
-//! digits are the halfwords of T32 code, or compressed instructions. State is a list of
+//! digits are the halfwords of T32 code, or compressed instructions; of x86 the bytes of an instruction are one word, in their order. State is a list of
 //!
 //! * `x3=1f`, `v0=…`: a slot of guest state, hexadecimal. What is not named before is zero, what is not named after is as before.
 //! * `nzcv=nZCv`: the flags, capital letters set.
+//! * `eflags=8d5`: x86's. After `/` a mask of those that are looked at.
 //! * `fp=invalid,inexact`: the sticky floating-point flags.
 //! * `[20000010]=ff00`: bytes of memory, in their order. There is memory at [`DATA`]; it is zero.
 //! * `pc=…` after: where it goes on, if that is not the next instruction. `trap=…`, `syscall`, or with an address `fault=…`,
@@ -86,6 +87,22 @@ pub(crate) struct World {
     pub(crate) state: Vec<u8>,
     pub(crate) data: Data,
     pub(crate) fp_flags: u32,
+    /// Of x86's EFLAGS those that may be anything.
+    open_flags: u32,
+}
+
+fn is_x86(guest: &Guest) -> bool {
+    ["x86_64", "i386"].contains(&guest.name)
+}
+
+/// Gives EFLAGS, which may stand in slots in more than one way, one way; what is open is as `got` has it.
+fn settle_flags(guest: &Guest, expected: &mut World, got: &mut World) {
+    let l = &guest.state;
+    let (want, have) = (x86::state::eflags(l, &expected.state), x86::state::eflags(l, &got.state));
+    let open = std::mem::take(&mut expected.open_flags);
+    x86::state::set_eflags(l, &mut expected.state, want & !open | have & open);
+    x86::state::set_eflags(l, &mut got.state, have);
+    l.set(&mut got.state, x86::state::SCRATCH, 0);
 }
 
 /// What running a case gave.
@@ -98,7 +115,12 @@ pub(crate) struct Ran {
 
 impl World {
     pub(crate) fn new(guest: &Guest) -> World {
-        World { state: vec![0; guest.state.size], data: Data(vec![0; DATA_SIZE], vec![]), fp_flags: 0 }
+        let mut state = vec![0; guest.state.size];
+        if is_x86(guest) {
+            // EFLAGS are in slots that are not zero when they are.
+            x86::state::set_eflags(&guest.state, &mut state, 0);
+        }
+        World { state, data: Data(vec![0; DATA_SIZE], vec![]), fp_flags: 0, open_flags: 0 }
     }
 
     /// A slot as a number.
@@ -208,6 +230,11 @@ fn apply(guest: &Guest, world: &mut World, list: &str) -> Result<Option<String>,
             }
         } else if ["pc", "trap", "syscall", "fault", "misaligned", "flush"].contains(&name) {
             end = Some(item.to_string());
+        } else if name == "eflags" {
+            let (v, mask) = value.split_once('/').unwrap_or((value, "ffffffff"));
+            let number = |text| u32::from_str_radix(text, 16).map_err(|e| format!("`{text}`: {e}"));
+            x86::state::set_eflags(&guest.state, &mut world.state, number(v)?);
+            world.open_flags = !number(mask)?;
         } else if name == "fp" {
             world.fp_flags = fp_value(value);
         } else {
@@ -280,6 +307,14 @@ pub(crate) fn line_of(guest: &Guest, words: &str, before: &World, ran: &Ran, aft
 fn code(guest: &Guest, words: &str) -> Result<(Vec<u8>, u32, u64), String> {
     let (mut bytes, mut insns, mut thumb, mut inside) = (vec![], 0, 0, false);
     for word in words.split_whitespace() {
+        if is_x86(guest) {
+            let byte = |at| u8::from_str_radix(word.get(at..at + 2).unwrap_or(""), 16).map_err(|e| e.to_string());
+            for at in (0..word.len()).step_by(2) {
+                bytes.push(byte(at)?);
+            }
+            insns += 1;
+            continue;
+        }
         let v = u32::from_str_radix(word, 16).map_err(|e| e.to_string())?;
         if word.len() == 4 {
             bytes.extend((v as u16).to_le_bytes());
@@ -305,6 +340,9 @@ fn check(guest: &Guest, line: &str) -> Result<(), String> {
     let mut expected = world.clone();
     let end = apply(guest, &mut expected, after)?.unwrap_or_default();
     let ran = world.run_code(guest, bytes.clone(), insns, CODE | thumb, None);
+    if is_x86(guest) {
+        settle_flags(guest, &mut expected, &mut world);
+    }
     let got = end_text(guest, ran.outcome, (CODE | thumb) + bytes.len() as u64);
     if world == expected && got == end {
         return Ok(());
@@ -361,4 +399,48 @@ fn riscv64() {
 #[test]
 fn riscv32() {
     check_files(&riscv::RISCV32);
+}
+
+#[test]
+fn x86_64() {
+    check_files(&x86::X86_64);
+}
+
+#[test]
+fn i386() {
+    check_files(&x86::I386);
+}
+
+/// Rows without a line: what they give is the processor's, or too long for one.
+const WITHOUT_LINE: [&str; 8] = ["Cpuid", "Fxrstor", "Fxrstor64", "Fxsave", "Fxsave64", "Rdpid", "Rdtsc", "Rdtscp"];
+
+/// Each mnemonic that has a row has a line.
+#[test]
+fn x86_rows_are_tested() {
+    use iced_x86::{Code, Decoder, DecoderOptions, Instruction, OpCodeOperandKind};
+    let mut lines = std::collections::BTreeSet::new();
+    for file in ["x86_64", "x86_64-recorded"] {
+        let text = fs::read_to_string(harness::repository().join(format!("tests/insn/{file}.txt"))).expect("cases");
+        for line in text.lines().filter(|l| l.contains('|')) {
+            let (bytes, ..) = code(&x86::X86_64, line.split('|').next().unwrap_or("")).expect("bytes");
+            lines.extend(
+                Decoder::with_ip(64, &bytes, CODE, DecoderOptions::NONE).iter().map(|i| format!("{:?}", i.mnemonic())),
+            );
+        }
+    }
+    let mut missing = std::collections::BTreeSet::new();
+    for code in Code::values().filter(|c| c.op_code().is_instruction() && c.op_code().mode64()) {
+        let mut i = Instruction::default();
+        i.set_code(code);
+        let far = code
+            .op_code()
+            .op_kinds()
+            .iter()
+            .any(|k| matches!(k, OpCodeOperandKind::farbr2_2 | OpCodeOperandKind::farbr4_2));
+        let name = format!("{:?}", code.mnemonic());
+        if x86::has_row(&i) && !far && !lines.contains(&name) && !WITHOUT_LINE.contains(&&*name) {
+            missing.insert(name);
+        }
+    }
+    assert!(missing.is_empty(), "no line in tests/insn/x86_64*.txt: {missing:?}");
 }

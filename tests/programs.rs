@@ -18,6 +18,13 @@ const PRELUDE: &str = r#"
 machine=$(uname -m; /bin/sh -c 'uname -m; :')
 case $GUEST-${machine//$'\n'/-} in
 aarch64-aarch64-aarch64 | arm-armv*-armv* | riscv64-riscv64-riscv64) ;;
+x86_64-x86_64-x86_64)
+    # On its own machine only the release tells who runs it.
+    release=$(uname -r; /bin/sh -c 'uname -r; :')
+    case $ROOT_HANDLER-${release//$'\n'/-} in
+    host-* | alone-6.0.0-rqemu-6.0.0-rqemu) ;;
+    *) echo "a child is on $release"; exit 99 ;;
+    esac ;;
 *) echo "a child of $GUEST is on $machine"; exit 99 ;;
 esac
 cd /tmp
@@ -70,6 +77,10 @@ pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
                 }
                 let needs = directive(&text, "needs:").unwrap_or("").split_whitespace();
                 if let Some(lacking) = needs.into_iter().find(|program| !root.join("usr/bin").join(program).exists()) {
+                    if guest.native {
+                        harness::leave_out(&format!("programs/{arch}/{name}"), &format!("no {lacking} here"));
+                        continue;
+                    }
                     assert!(SAMPLES.contains(arch), "{name}: the {arch} root has no {lacking}");
                     continue;
                 }
@@ -77,6 +88,8 @@ pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
                 let forced = std::env::var("RQEMU_TEST_HANDLER").ok();
                 let handlers = match directive(&text, "handlers:") {
                     _ if forced.is_some() => forced.as_deref().unwrap_or_default(),
+                    // To register the host's own programs would be the end of all others.
+                    _ if guest.native => "alone",
                     _ if long => "alone registered",
                     Some(handlers) => handlers,
                     None => "alone",
@@ -99,25 +112,29 @@ pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
 /// The root of a Debian architecture, where it stands, the reference is there and namespaces may be made.
 fn usable_root(guest: &Guest, arch: &str) -> Option<PathBuf> {
     let what = format!("programs in the {arch} root");
-    let root = harness::cache().join(format!("{arch}-root"));
+    let root = if guest.native { PathBuf::from("/") } else { harness::cache().join(format!("{arch}-root")) };
     if !root.exists() {
         harness::leave_out(&what, &format!("no root (tests/setup root {arch})"));
         return None;
     }
-    let Some(reference) = harness::reference(guest) else {
+    let Some((handler, reference)) = reference(guest) else {
         harness::leave_out(&what, "no reference emulator (tests/setup reference)");
         return None;
     };
     static PROBED: OnceLock<Outcome> = OnceLock::new();
-    let probe = PROBED.get_or_init(|| {
-        harness::run(&mut enter(&root, guest, "registered", &reference, "exit 7"), Duration::from_secs(30))
-    });
+    let probe = PROBED
+        .get_or_init(|| harness::run(&mut enter(&root, guest, handler, &reference, "exit 7"), Duration::from_secs(30)));
     if probe.end != "exit 7" {
         let why = String::from_utf8_lossy(&probe.stderr);
         harness::leave_out(&what, &format!("no user namespace with its own binfmt_misc: {}", why.trim()));
         return None;
     }
     Some(root)
+}
+
+/// The reference, and the handler that it is. The host needs no emulator; it is given one that it does not use.
+fn reference(guest: &Guest) -> Option<(&'static str, PathBuf)> {
+    if guest.native { Some(("host", harness::rqemu(guest))) } else { Some(("registered", harness::reference(guest)?)) }
 }
 
 fn enter(root: &Path, guest: &Guest, handler: &str, emulator: &Path, script: &str) -> Command {
@@ -133,11 +150,11 @@ fn expected(case: &Case, anew: bool) -> Outcome {
     let folder = harness::cache().join("reference");
     fs::create_dir_all(&folder).expect("reference folder");
     let (out, end) = (folder.join(format!("{key:016x}.out")), folder.join(format!("{key:016x}.end")));
-    if let (false, Ok(stdout), Ok(end)) = (anew, fs::read(&out), fs::read_to_string(&end)) {
+    if let (false, Ok(stdout), Ok(end)) = (anew || case.guest.native, fs::read(&out), fs::read_to_string(&end)) {
         return Outcome { stdout, stderr: Vec::new(), end };
     }
-    let reference = harness::reference(case.guest).expect("a reference");
-    let done = harness::run(&mut enter(&case.root, case.guest, "registered", &reference, &case.script), case.limit * 4);
+    let (handler, reference) = reference(case.guest).expect("a reference");
+    let done = harness::run(&mut enter(&case.root, case.guest, handler, &reference, &case.script), case.limit * 4);
     if done.end.starts_with("exit") {
         fs::write(&out, &done.stdout).and_then(|()| fs::write(&end, &done.end)).expect("reference result");
     }
@@ -183,7 +200,7 @@ fn processes_see_each_other() {
         pkill -f '^sleep 77$'; wait $first; echo $?; pkill sleep; pkill script
     "#;
     let _alone = harness::alone();
-    for guest in GUESTS {
+    for guest in GUESTS.iter().filter(|g| !g.native) {
         let Some(arch) = guest.roots.first() else { continue };
         let Some(root) = usable_root(guest, arch) else { continue };
         for handler in ["alone", "registered"] {

@@ -18,6 +18,7 @@ mod licences;
 mod linux;
 mod long;
 mod models;
+mod native;
 mod options;
 mod programs;
 mod reference;

@@ -127,8 +127,8 @@ fn guests_have_the_same_files() {
         .map(|guest| {
             let entries = fs::read_dir(guest.path()).expect("guest folder").flatten();
             let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
-            // Rows, and what prints their operands, are in as many files as the manual has parts.
-            let names = names.filter(|n| !n.ends_with(".decode") && !n.starts_with("print"));
+            // Rows, and what prints their operands, are in as many files as the manual has parts; without such rows there is nothing to generate.
+            let names = names.filter(|n| !n.ends_with(".decode") && !n.starts_with("print") && n != "build.rs");
             (guest.file_name().to_string_lossy().into_owned(), names.collect())
         })
         .collect();

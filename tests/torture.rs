@@ -51,14 +51,16 @@ impl Case {
                 return not_built(&complaint);
             }
         }
-        let end = |emulator: &Path| harness::run(Command::new(emulator).arg(&program), LIMIT).end;
+        let end = |mut command: Command| harness::run(&mut command, LIMIT).end;
         let kept = program.with_extension("reference");
         let expected = fs::read_to_string(&kept).unwrap_or_else(|_| {
-            let found = end(&harness::reference(self.guest).expect("a reference"));
+            let found = end(harness::by_reference(self.guest, &program).expect("a reference"));
             fs::write(&kept, &found).expect("torture folder");
             found
         });
-        let got = end(&harness::rqemu(self.guest));
+        let mut rqemu = Command::new(harness::rqemu(self.guest));
+        rqemu.arg(&program);
+        let got = end(rqemu);
         if expected == got { Verdict::Same(got) } else { Verdict::Differs(expected, got) }
     }
 
@@ -123,7 +125,8 @@ pub(crate) fn cases(step: usize) -> Vec<Case> {
     names.sort();
     let mut cases = Vec::new();
     for guest in GUESTS {
-        if harness::find_program(&format!("{}-gcc", guest.triplets[0])).is_none() || harness::reference(guest).is_none()
+        if harness::find_program(&format!("{}-gcc", guest.triplets[0])).is_none()
+            || harness::by_reference(guest, Path::new("")).is_none()
         {
             harness::leave_out(
                 &format!("gcc's execution tests for {}", guest.name),

@@ -25,6 +25,8 @@ pub struct Abi {
     pub stack_pointer: Slot,
     /// The register that holds the thread pointer (CLONE_SETTLS).
     pub thread_pointer: Slot,
+    /// x86's segments as programs see them.
+    pub segments: Option<Segments>,
     /// Keys of pointer authentication in the order of PR_PAC_RESET_KEYS's bits: random for each new program.
     pub keys: &'static [[Slot; 2]],
     /// How pages are guarded against branches to anything but branch targets, if the processor can.
@@ -59,6 +61,19 @@ pub struct SyscallRegs {
     pub rewind: fn(state: &mut [u8]),
 }
 
+/// Segments whose bases are not zero.
+#[derive(Debug)]
+pub struct Segments {
+    /// The bases of FS and GS.
+    pub fs: Slot,
+    pub gs: Slot,
+    /// A thread's descriptors in the GDT (set_thread_area): the slots of their bases, and the number of the first.
+    pub tls: &'static [Slot],
+    pub first_tls: u32,
+    /// CLONE_SETTLS gives a descriptor, not an address.
+    pub clone_sets_descriptor: bool,
+}
+
 /// Guarded pages: branches to them must meet an instruction made for it.
 #[derive(Debug)]
 pub struct BranchTargets {
@@ -75,6 +90,9 @@ pub type ReadMemory<'a> = dyn Fn(u64, &mut [u8]) -> bool + 'a;
 /// A signal's number and si_code.
 pub type SignalCode = (u32, i32);
 
+/// si_code of signals that the kernel sends by itself.
+pub const SI_KERNEL: i32 = 0x80;
+
 /// Signal frames.
 #[derive(Debug)]
 pub struct Signals {
@@ -82,9 +100,11 @@ pub struct Signals {
     pub deliver: fn(state: &mut [u8], delivery: &Delivery) -> SignalFrame,
     /// Restores state from the frame at the stack pointer; None if the frame is not one. `read` gives false where there is no memory.
     pub restore: fn(state: &mut [u8], kind: FrameKind, read: &ReadMemory) -> Option<Restored>,
-    /// (signal, si_code) of a breakpoint, or of an undefined instruction that the kernel takes for one; None for others. From the
-    /// instruction's bytes (fewer than 4 where memory ends) and pc with its low mode bits.
-    pub breakpoint: fn(insn: &[u8], pc: u64) -> Option<SignalCode>,
+    /// (signal, si_code) of a trap where it is not what most ABIs give, as of breakpoints. From the instruction's bytes (fewer where memory ends)
+    /// and pc with its low mode bits. With [`SI_KERNEL`] there is no address.
+    pub trap: fn(trap: ir::Trap, insn: &[u8], pc: u64) -> Option<SignalCode>,
+    /// An address that no page can have is no page fault: the signal has [`SI_KERNEL`] and no address.
+    pub no_such_address: bool,
     /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
     pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.

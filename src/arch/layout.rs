@@ -128,6 +128,27 @@ pub static ILP32: &[Struct] = structs! {
         msg_cbytes: ULong, msg_qnum: ULong, msg_qbytes: ULong, msg_lspid: I32, msg_lrpid: I32, __unused4: ULong, __unused5: ULong }
 };
 
+/// Where x86-64 is not as asm-generic has it.
+pub static X86_64: &[Struct] = structs! {
+    // uapi/linux/eventpoll.h: packed on x86-64 alone.
+    epoll_event(1) { events: U32, data: U64 }
+    // asm/stat.h. It has no stat64: its stat is what that is for.
+    stat { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
+        st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
+        st_ctime_nsec: ULong, __unused: [Long; 3] }
+    stat64 { st_dev: ULong, st_ino: ULongFit, st_nlink: ULong, st_mode: U32, st_uid: U32, st_gid: U32, __pad0: U32, st_rdev: ULong, st_size: LongFit,
+        st_blksize: Long, st_blocks: Long, st_atime: ULong, st_atime_nsec: ULong, st_mtime: ULong, st_mtime_nsec: ULong, st_ctime: ULong,
+        st_ctime_nsec: ULong, __unused: [Long; 3] }
+    // Calls with 16-bit ids are made with the host's 32-bit ones.
+    uid16 { id: U32 }
+    // asm/posix_types_64.h: __kernel_old_dev_t is a long.
+    loop_info { lo_number: I32, lo_device: ULong, lo_inode: ULong, lo_rdevice: ULong, lo_offset: I32, lo_encrypt_type: I32,
+        lo_encrypt_key_size: I32, lo_flags: I32, lo_name: [U8; 64], lo_encrypt_key: [U8; 32], lo_init: [ULong; 2], reserved: [U8; 4] }
+    // asm/sembuf.h
+    semid64_ds { key: I32, uid: U32, gid: U32, cuid: U32, cgid: U32, mode: U32, seq: U16, __pad2: U16, __perm1: ULong, __perm2: ULong,
+        sem_otime: Long, __unused1: ULong, sem_ctime: Long, __unused2: ULong, sem_nsems: ULong, __unused3: ULong, __unused4: ULong }
+};
+
 impl Model {
     /// This ABI's own rows for a struct, if it has any.
     pub fn own(&self, name: &str) -> Option<Struct> {

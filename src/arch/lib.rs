@@ -22,6 +22,10 @@ pub struct Guest {
     pub state: State,
     /// The top byte of an address is not looked at by loads and stores (Arm's TBI): bit 55 stands for it.
     pub tagged_pointers: bool,
+    /// Low bits of pc that are no part of the address (Arm's T).
+    pub mode_bits: u64,
+    /// Bytes of the longest instruction, at most 16.
+    pub longest_insn: usize,
     /// Translates guest code at `pc` (with the guest's low mode bits) under a mode word.
     pub translate: fn(&mut Translation, pc: u64, mode: u32),
     /// The address that a branch to `pc` goes to: what the guest's branches drop of their targets (tags) is dropped.
@@ -41,6 +45,13 @@ pub struct Guest {
     pub hwcap: fn(features: u64) -> [u64; 3],
     /// The text of /proc/cpuinfo for processor `n` with these features.
     pub cpuinfo: fn(n: usize, features: u64) -> String,
+}
+
+impl Guest {
+    /// Where the instruction at `pc` lies.
+    pub fn address(&self, pc: u64) -> u64 {
+        pc & !self.mode_bits
+    }
 }
 
 /// A CPU model.

@@ -539,9 +539,10 @@ impl Cache {
             for inst in &region.insts {
                 if let ir::Op::Insn { pc, .. } = inst.op {
                     let mut buf = [0; 16];
-                    let n = code.fetch(address(pc), &mut buf);
+                    let at = self.guest.address(pc);
+                    let n = code.fetch(at, &mut buf);
                     let (line, _) = (self.guest.disassemble)(&buf[..n], pc, key.1);
-                    text += &format!("{:#x}: {line}\n", address(pc));
+                    text += &format!("{at:#x}: {line}\n");
                 }
             }
             code.log(&text);

@@ -46,7 +46,6 @@ unsafe impl Send for Engine {}
 
 /// si_code of a fault at an address that the host cannot have.
 const SI_KERNEL: i32 = 0x80;
-const SEGV_MAPERR: i32 = 1;
 
 pub(crate) enum Next {
     Go(u64),
@@ -162,9 +161,8 @@ impl Engine {
             // Another thread has met tags meanwhile.
             return Next::Go(cpu.pc());
         }
-        // No page can be there: the guest's kernel would say so of a plain address.
+        // No page can be there: what the guest's kernel would say of it is the ABI's to know.
         cpu.fault.signo = libc::SIGSEGV;
-        cpu.fault.code = SEGV_MAPERR;
         Next::Leave(Exit::Fault(cpu.fault))
     }
 
@@ -319,9 +317,9 @@ impl Engine {
 
     /// A guest program has come to an instruction that it does not have with us.
     fn log_undefined(&self, pc: u64, mode: u32) {
-        let mut buf = [0; 4];
-        let at = crate::cache::address(pc);
-        let n = self.code.fetch(at, &mut buf);
+        let mut buf = [0; 16];
+        let at = self.guest.address(pc);
+        let n = self.code.fetch(at, &mut buf[..self.guest.longest_insn]);
         let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
         self.code.log(&format!("undefined instruction at {at:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
     }

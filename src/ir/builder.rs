@@ -360,6 +360,12 @@ impl Builder {
     pub fn flags_set_c(&mut self, flags: Val, c: Val) -> Val {
         self.push(Op::FlagsSetC(flags, c), Ty::Flags)
     }
+    pub fn flags_opposite_c(&mut self, flags: Val) -> Val {
+        match *self.region.op(flags) {
+            Op::FlagsOppositeC(f) => f,
+            _ => self.push(Op::FlagsOppositeC(flags), Ty::Flags),
+        }
+    }
     pub fn flags_fcmp(&mut self, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) -> Val {
         self.push(Op::FlagsFcmp { fmt, signalling, env, a, b }, Ty::Flags)
     }
@@ -473,6 +479,10 @@ impl Builder {
     }
     pub fn vsplat_lane(&mut self, lane: Lane, v: Val, n: u32) -> Val {
         self.push(Op::VSplatLane(lane, v, n as u8), Ty::V128)
+    }
+    /// The signs of the lanes.
+    pub fn vsigns(&mut self, lane: Lane, v: Val) -> Val {
+        self.push(Op::VSigns(lane, v), Ty::I32)
     }
     /// A lane as a scalar of type `ty` (its size is the lane's).
     pub fn vget(&mut self, ty: Ty, v: Val, n: u32) -> Val {

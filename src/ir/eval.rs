@@ -66,6 +66,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::FlagsSbc(..) => flags::sub(a64, b64, flags::carry(c), from).1.into(),
         Op::FlagsLogic(_) => flags::nz(a64, from).into(),
         Op::FlagsNz(..) => (flags::nz(a64, from) | b as u32 & (flags::C | flags::V)).into(),
+        Op::FlagsOppositeC(_) => (a as u32 ^ flags::C).into(),
         Op::FlagsSetC(..) => (a as u32 & !flags::C | flags::when(b & 1 == 1, flags::C)).into(),
         Op::FlagsShift { shift, amount, .. } => {
             (flags::shift(shift, a64, amount.into(), from) | b as u32 & flags::V).into()
@@ -102,6 +103,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::VSplat(lane, _) => vector::splat(lane, a64),
         Op::VSplatLane(lane, _, n) => vector::splat(lane, vector::get(a, lane, n.into())),
         Op::VGet(lane, _, n) => vector::get(a, lane, n.into()).into(),
+        Op::VSigns(lane, _) => vector::signs(a, lane).into(),
         Op::VSet(lane, _, _, n) => vector::set(a, lane, n.into(), b64),
 
         Op::Const(_)

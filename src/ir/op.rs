@@ -88,6 +88,9 @@ pub enum Fp2 {
     /// The number if the other is a quiet NaN (IEEE 754-2008 minNum).
     MinNum,
     MaxNum,
+    /// The first if it is below (above) the second, else the second; any NaN is invalid (x86's MINSS, MAXSS).
+    MinSelect,
+    MaxSelect,
     /// Arm FMULX: 0 times infinity is 2 with the sign of the product.
     MulX,
     /// Arm FRECPS, fused: 2 - a*b.
@@ -123,6 +126,8 @@ pub enum Fp1 {
 pub enum FpCc {
     /// Quiet: invalid for signalling NaNs only.
     Eq,
+    /// One of them is NaN. Quiet.
+    Unordered,
     /// Signalling: invalid for any NaN.
     Ge,
     Gt,
@@ -188,6 +193,27 @@ pub enum V2 {
     /// Upper half of 2*a*b, saturated (Arm SQDMULH), and with rounding (SQRDMULH). Lanes H, S.
     SatDoubleMulHi,
     SatDoubleMulHiRound,
+    /// Upper half of the product, and of the signed one rounded, without its second sign bit (x86's PMULHW, PMULHRSW). Lane H.
+    MulHiS,
+    MulHiU,
+    MulHiRound,
+    /// Products of signed H lanes, neighbours added into an S lane; the same of unsigned bytes by signed ones, saturated to H (PMADDWD, PMADDUBSW).
+    MulAddPairs,
+    MulAddPairsSat,
+    /// Differences of unsigned bytes, eight of them added into a D lane (PSADBW). Lane B.
+    SumAbsDiff,
+    /// Products of even lanes, twice as wide. Lane S.
+    MulEvenS,
+    MulEvenU,
+    /// Signed lanes of a, then of b, cut to half their width, saturated as signed and as unsigned (`lane` is the wide one). H, S.
+    PackS,
+    PackU,
+    /// All lanes shifted by the low 64 bits of b, as far as that may be. H, S, D.
+    ShlAll,
+    ShrAllU,
+    ShrAllS,
+    /// a, its opposite or zero, as b is positive, negative or zero. B, H, S.
+    SignOf,
     /// Carry-less product of lanes, low half (lane B: Arm PMUL).
     PMul,
     /// Interleave: low halves, high halves.
@@ -527,6 +553,8 @@ pub enum Op {
     FlagsLogic(Val),
     /// N and Z of the value, C and V from the flags.
     FlagsNz(Val, Val),
+    /// The flags with the opposite C.
+    FlagsOppositeC(Val),
     /// The flags with C set to an I1.
     FlagsSetC(Val, Val),
     /// N and Z of `v` shifted (Shl, Shr, Sar) by an amount above 0 and below the width, C the bit shifted out last, V from the flags.
@@ -537,6 +565,7 @@ pub enum Op {
         flags: Val,
     },
     /// Arm's flags of a floating-point comparison (scalar): less N, equal ZC, greater C, unordered CV. `signalling`: invalid for any NaN.
+    /// Under [`crate::types::NanRule::X86`] as x86 has them with C for "no borrow": less none, equal ZC, greater C, unordered Z.
     FlagsFcmp {
         fmt: Fmt,
         signalling: bool,
@@ -612,6 +641,8 @@ pub enum Op {
     VSplatLane(Lane, Val, u8),
     /// A lane as a scalar of the result's type (integer or float of the lane's size). The vector may be an F64, whose lanes are its parts.
     VGet(Lane, Val, u8),
+    /// The lanes' signs, lane 0's lowest: I32. B, S, D.
+    VSigns(Lane, Val),
     /// The vector (first) with lane `n` replaced by a scalar; an F64 as above.
     VSet(Lane, Val, Val, u8),
 
@@ -671,6 +702,8 @@ impl Op {
             | FlagsLogic(a)
             | FlagsToBits(a)
             | FlagsFromBits(a)
+            | FlagsOppositeC(a)
+            | VSigns(_, a)
             | Cond(_, a)
             | Bitcast(a)
             | Fp1(_, _, _, a)

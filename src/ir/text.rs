@@ -138,6 +138,7 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::VExt(_, _, n) => with("vext".to_owned(), &[n]),
         Op::VSplat(lane, _) => plain(format!("vsplat.{}", lower(lane))),
         Op::VSplatLane(lane, _, n) => with(format!("vsplat_lane.{}", lower(lane)), &[n]),
+        Op::VSigns(lane, _) => plain(format!("vsigns.{}", lower(lane))),
         Op::VGet(lane, _, n) => with(format!("vget.{}", lower(lane)), &[n]),
         Op::VSet(lane, _, _, n) => with(format!("vset.{}", lower(lane)), &[n]),
         Op::AtomicRmw(o, order, align, ..) => plain(format!("atomic_{}{}{}", snake(o), aligned(align), ordered(order))),

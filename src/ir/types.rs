@@ -229,6 +229,7 @@ impl Env {
         flush_out: false,
         alt_half: false,
     };
+    pub const X86: Env = Env { nan: NanRule::X86, ..Env::IEEE_ARM };
     pub const fn round(self, round: Round) -> Env {
         Env { round, ..self }
     }

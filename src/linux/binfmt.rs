@@ -4,6 +4,7 @@
 //! The format of a registration: Documentation/admin-guide/binfmt-misc.rst.
 
 use crate::commands::{Call, Row, said};
+use crate::elf;
 use crate::host::{self, Errno};
 use arch::{Elf, Guest};
 use std::fmt::Write;
@@ -242,6 +243,11 @@ fn platforms(guest: &Guest) -> &'static [&'static str] {
     PLATFORMS.iter().find(|p| (p.0, p.1, p.2) == (e.machine, e.class, e.big_endian)).map_or(&[], |p| p.3)
 }
 
+/// The guests that may be registered: the kernel would need rqemu to start rqemu if the host's own were.
+pub fn foreign<'a>(guests: &[&'a Guest]) -> Vec<&'a Guest> {
+    guests.iter().copied().filter(|g| !elf::is_hosts(&g.elf)).collect()
+}
+
 /// The guests that these words name: our names, OCI's, a handler's name; all.
 fn chosen<'a>(words: &[&str], guests: &[&'a Guest]) -> Result<Vec<&'a Guest>, String> {
     let mut list = Vec::new();
@@ -281,7 +287,7 @@ fn register(c: &Call) -> Result<String, String> {
     if let Some(odd) = flags.chars().find(|f| !"POCF".contains(*f)) {
         return Err(format!("--flags: {odd:?} is none of P, O, C, F"));
     }
-    let all = if words.is_empty() { c.guests.to_vec() } else { chosen(&words, c.guests)? };
+    let all = if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? };
     register_all(&all, flags)?;
     Ok(String::new())
 }
@@ -294,7 +300,7 @@ fn register_all(guests: &[&Guest], flags: &str) -> Result<(), String> {
 
 fn unregister(c: &Call) -> Result<String, String> {
     let words: Vec<&str> = c.args.iter().map(String::as_str).collect();
-    unregister_all(&if words.is_empty() { c.guests.to_vec() } else { chosen(&words, c.guests)? })?;
+    unregister_all(&if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? })?;
     Ok(String::new())
 }
 
@@ -315,7 +321,8 @@ fn unregister_all(guests: &[&Guest]) -> Result<(), String> {
 
 fn status(c: &Call) -> Result<String, String> {
     let words: Vec<&str> = c.args.iter().map(String::as_str).collect();
-    let (guests, handlers) = (if words.is_empty() { c.guests.to_vec() } else { chosen(&words, c.guests)? }, handlers());
+    let (guests, handlers) =
+        (if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? }, handlers());
     let mut text = String::new();
     for guest in guests {
         let mut found = handlers.iter().filter(|h| h.takes(guest)).peekable();
@@ -339,14 +346,14 @@ fn installer(c: &Call) -> Result<String, String> {
         let list: Vec<&str> = list.split(',').filter(|w| !w.is_empty()).collect();
         match name.trim_start_matches('-') {
             _ if list.is_empty() => return Err(format!("{name} needs a list of guests, or all")),
-            "install" => register_all(&chosen(&list, c.guests)?, CONTAINER_FLAGS)?,
-            "uninstall" => unregister_all(&chosen(&list, c.guests)?)?,
+            "install" => register_all(&chosen(&list, &foreign(c.guests))?, CONTAINER_FLAGS)?,
+            "uninstall" => unregister_all(&chosen(&list, &foreign(c.guests))?)?,
             _ => return Err(format!("binfmt knows no {word:?} (see rqemu -h)")),
         }
     }
     // Where it may not be mounted nothing is known.
     let _ = mount();
-    Ok(json(c.guests, &handlers()))
+    Ok(json(&foreign(c.guests), &handlers()))
 }
 
 /// A JSON string.

@@ -203,6 +203,13 @@ impl Header {
     }
 }
 
+/// Whether the host's own processor runs these programs: they are left to it, unless somebody asks for them.
+pub fn is_hosts(elf: &arch::Elf) -> bool {
+    const EM_386: u16 = 3;
+    const EM_X86_64: u16 = 62;
+    matches!(elf.machine, EM_386 | EM_X86_64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use crate::signal;
 use crate::stats;
 use crate::stored;
 use crate::task::Task;
+use arch::Guest;
 use engine::Folder;
 
 /// What one rqemu passes on to the next.
@@ -276,7 +277,9 @@ fn examine_head(t: &Task, file: Candidate) -> Result<Examined, Errno> {
         Some(Err(_)) => return Err(Errno::ENOEXEC),
         None => {}
     }
-    let is_guests = elf::header(head).is_ok_and(|h| t.process.guests.iter().any(|g| h.is_for(&g.elf)));
+    // The host's programs are ours only where the program that starts them is one.
+    let ours = |g: &Guest| !elf::is_hosts(&g.elf) || elf::is_hosts(&t.process.guest.elf);
+    let is_guests = elf::header(head).is_ok_and(|h| t.process.guests.iter().any(|g| h.is_for(&g.elf) && ours(g)));
     Ok(Examined::Program(if is_guests { What::Guest(file) } else { What::Host }))
 }
 

@@ -726,8 +726,14 @@ impl Task {
     }
 
     pub(crate) fn fault(&mut self, fault: &Fault) {
-        // An address that x86 cannot form at all: for the guest it is one without memory.
-        let code = if fault.code == crate::siginfo::SI_KERNEL { libc_code::SEGV_MAPERR } else { fault.code };
+        if (fault.signo, fault.code) == (libc::SIGBUS, libc_code::BUS_ADRALN)
+            && let Some((signo, code)) = (self.abi().signals.trap)(Trap::Align, &[], 0)
+        {
+            return self.force(&HostInfo::fault(signo as i32, code, 0), None);
+        }
+        // An address that x86 cannot form at all: for most guests it is one without memory.
+        let unformed = fault.code == crate::siginfo::SI_KERNEL && !self.abi().signals.no_such_address;
+        let code = if unformed { libc_code::SEGV_MAPERR } else { fault.code };
         let protection = fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR;
         let facts = FaultFacts { addr: fault.addr, write: fault.write, fetch: false, protection };
         self.force(&HostInfo::fault(fault.signo, code, fault.addr), Some(facts));
@@ -736,22 +742,22 @@ impl Task {
     pub(crate) fn trap(&mut self, trap: Trap) {
         use libc_code::*;
         let pc = self.get(self.process.guest.state.pc);
-        let at = pc & !1;
+        let at = self.process.guest.address(pc);
+        let mut insn = [0; LONGEST_INSN];
+        let longest = self.process.guest.longest_insn;
+        let n = memory::read_some(at, &mut insn[..longest]);
+        if let Some((signo, code)) = (self.abi().signals.trap)(trap, &insn[..n], pc) {
+            let addr = if code == arch::abi::SI_KERNEL { 0 } else { at };
+            return self.force(&HostInfo::fault(signo as i32, code, addr), None);
+        }
         let (signo, code) = match trap {
             Trap::Privileged | Trap::BranchTarget => (libc::SIGILL, ILL_ILLOPC),
             Trap::PointerAuth => (libc::SIGILL, ILL_ILLOPN),
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
             Trap::Fetch => return self.fetch_fault(at),
-            Trap::Breakpoint | Trap::Undefined | Trap::Unimplemented => {
-                let mut insn = [0; 4];
-                let n = memory::read_some(at, &mut insn);
-                match (self.abi().signals.breakpoint)(&insn[..n], pc) {
-                    Some((signo, code)) => (signo as i32, code),
-                    None if trap == Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
-                    None => (libc::SIGILL, ILL_ILLOPC),
-                }
-            }
+            Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+            Trap::Undefined | Trap::Unimplemented => (libc::SIGILL, ILL_ILLOPC),
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
         self.force(&HostInfo::fault(signo, code, addr), None);
@@ -760,11 +766,12 @@ impl Task {
     /// There was no code at `pc`.
     fn fetch_fault(&mut self, pc: u64) {
         use libc_code::*;
-        let Process { mm, engine, .. } = self.process;
+        let Process { mm, engine, guest, .. } = self.process;
         // That there is none may change: the next try looks again.
         engine.invalidate(pc, pc + 1);
-        let mut insn = [0; 4];
-        let there = CodeSource::fetch(*mm, pc, &mut insn);
+        let mut insn = [0; LONGEST_INSN];
+        let insn = &mut insn[..guest.longest_insn];
+        let there = CodeSource::fetch(*mm, pc, insn);
         if there == insn.len() {
             return;
         }
@@ -779,6 +786,9 @@ impl Task {
         self.force(&HostInfo::fault(signo, code, addr), Some(facts));
     }
 }
+
+/// The longest instruction of any guest.
+const LONGEST_INSN: usize = 16;
 
 /// si_code values (asm-generic/siginfo.h).
 pub mod libc_code {

@@ -72,7 +72,10 @@ fn counts(guest: &Guest) -> [usize; 3] {
 /// The line of /proc/cpuinfo that lists what the processor has.
 fn features(cpuinfo: &str) -> &str {
     let fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-    fields.into_iter().find(|(name, _)| matches!(name.trim(), "Features" | "isa")).map_or("", |(_, list)| list.trim())
+    fields
+        .into_iter()
+        .find(|(name, _)| matches!(name.trim(), "Features" | "isa" | "flags"))
+        .map_or("", |(_, list)| list.trim())
 }
 
 /// The calls of each guest's ABI, in Markdown: a line for each name.
@@ -118,5 +121,5 @@ pub fn binfmt(guests: &[&Guest]) -> String {
         let line = registration::line(g, &format!("{}{}", registration::INSTALLED, g.name), registration::FLAGS);
         format!("# {0} programs, by rqemu. Printed by rqemu-{0} -binfmt.\n{line}\n", g.name)
     };
-    guests.iter().map(text).collect()
+    registration::foreign(guests).iter().map(text).collect()
 }

@@ -169,12 +169,12 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
                 break;
             }
         };
-        let target = pc & !1;
+        let target = guest.address(pc);
         if target == end || !(start.at..end).contains(&target) {
             ends = target == end || !foreign(target);
             break;
         }
     }
-    let (known, guessed) = (!memory.guessed || pc & !1 == end, memory.guessed);
+    let (known, guessed) = (!memory.guessed || guest.address(pc) == end, memory.guessed);
     Dry { safe: ends && known && !memory.foreign, guessed, accesses: memory.accesses, undefined }
 }

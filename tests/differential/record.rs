@@ -85,6 +85,24 @@ impl Layout {
         Layout { size: 1408, parts }
     }
 
+    /// That of x86 with 8 or 16 registers of each kind.
+    pub(crate) fn x86(registers: usize) -> Layout {
+        let mut parts = vec![];
+        let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
+        let names = [
+            "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+            "r15",
+        ];
+        (0..registers).for_each(|n| part(names[n], 64 + 8 * n, 8));
+        [("rflags", 192, 8), ("mxcsr", 200, 8), ("pc", 208, 8), ("signal", 216, 4), ("code", 220, 4), ("addr", 224, 8)]
+            .iter()
+            .for_each(|&(name, at, size)| part(name, at, size));
+        (0..registers).for_each(|n| part(&format!("xmm{n}"), 240 + 16 * n, 16));
+        (0..registers).for_each(|n| part(&format!("ymm{n}"), 496 + 16 * n, 16));
+        part("memory", 752, 256);
+        Layout { size: 1008, parts }
+    }
+
     /// The part of this name.
     ///
     /// # Panics

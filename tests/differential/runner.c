@@ -9,6 +9,8 @@ typedef unsigned long long u64;
 
 #if defined(__aarch64__) || defined(__riscv)
 enum { READ = 63, WRITE = 64, EXIT = 93, SIGALTSTACK = 132, SIGACTION = 134, MMAP = 222, MPROTECT = 226 };
+#elif defined(__x86_64__)
+enum { READ = 0, WRITE = 1, EXIT = 60, SIGALTSTACK = 131, SIGACTION = 13, MMAP = 9, MPROTECT = 10 };
 #else
 enum { READ = 3, WRITE = 4, EXIT = 1, SIGALTSTACK = 186, SIGACTION = 174, MMAP = 192, MPROTECT = 125 };
 #endif
@@ -20,7 +22,7 @@ enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NOD
 #elif defined(__riscv)
 /* gp holds the slot's address and takes no part: a NOP, so that words stand where they do elsewhere. */
 #define PREFIX 0x00000013
-#else
+#elif !defined(__x86_64__) && !defined(__i386__)
 #define PREFIX 0xee1def50
 #define PREFIX_THUMB 0xef50ee1d
 #define THUMB 0x20
@@ -112,6 +114,64 @@ static void leave(struct frame *frame)
 {
     frame->pc = (u64)case_left;
 }
+#elif defined(__x86_64__)
+struct frame {
+    u64 flags, link, stack[3];
+    u64 r8[8], rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, pc, eflags, selectors, error, trap, mask, cr2;
+    u8 *more;
+};
+
+/* FXSAVE's image, and behind it XSAVE's header and the upper halves of the YMM registers, if the frame has them. */
+static void take_vectors(u8 *record, const u8 *more)
+{
+    *(u64 *)(record + R_MXCSR) = get32(more + 24);
+    copy(record + R_XMM, more + 160, 256);
+    if (get32(more + 464) != 0x46505853)
+        return;
+    for (int i = 0; i < 256; i += 8)
+        *(u64 *)(record + R_YMM + i) = get32(more + 512) & 4 ? *(u64 *)(more + 576 + i) : 0;
+}
+
+static void take_state(u8 *record, struct frame *frame)
+{
+    const u64 first[8] = {frame->rax, frame->rcx, frame->rdx, frame->rbx, frame->rsp, frame->rbp, frame->rsi, frame->rdi};
+    copy(record + R_R, first, 64);
+    copy(record + R_R + 64, frame->r8, 64);
+    *(u64 *)(record + R_FLAGS) = frame->eflags;
+    *(u64 *)(record + R_PC) = frame->pc;
+    take_vectors(record, frame->more);
+}
+
+static void leave(struct frame *frame)
+{
+    frame->pc = (u64)case_left;
+    frame->eflags &= ~0x400ull;
+}
+#elif defined(__i386__)
+struct frame {
+    u32 flags, link, stack[3];
+    u32 selectors[4], edi, esi, ebp, esp, ebx, edx, ecx, eax, trap, error, pc, cs, eflags, esp_at_signal, ss;
+    u8 *more;
+    u32 mask, cr2;
+};
+
+static void take_state(u8 *record, struct frame *frame)
+{
+    const u32 all[8] = {frame->eax, frame->ecx, frame->edx, frame->ebx, frame->esp, frame->ebp, frame->esi, frame->edi};
+    for (int i = 0; i < 8; i++)
+        *(u64 *)(record + R_R + 8 * i) = all[i];
+    *(u64 *)(record + R_FLAGS) = frame->eflags;
+    *(u64 *)(record + R_PC) = frame->pc;
+    /* FSAVE's image, then FXSAVE's. */
+    *(u64 *)(record + R_MXCSR) = get32(frame->more + 112 + 24);
+    copy(record + R_XMM, frame->more + 112 + 160, 128);
+}
+
+static void leave(struct frame *frame)
+{
+    frame->pc = (u32)case_left;
+    frame->eflags &= ~0x400u;
+}
 #else
 struct frame {
     u32 flags, link, stack[3];
@@ -156,7 +216,7 @@ static void handler(int signal, int *info, struct frame *frame)
     take_state(record, frame);
     put32(record + R_SIGNAL, signal);
     put32(record + R_SIGNAL + 4, info[2]);
-#if defined(__aarch64__) || defined(__riscv)
+#if defined(__aarch64__) || defined(__riscv) || defined(__x86_64__)
     *(u64 *)(record + R_ADDRESS) = *(u64 *)(info + 4);
 #else
     put32(record + R_ADDRESS, info[3]);
@@ -195,6 +255,27 @@ static void catch_signals(void)
 
 /* ---- batches ---- */
 
+#if defined(__x86_64__) || defined(__i386__)
+/* Writes a case's slot: up to 59 bytes, the way back. Returns the address to go to. */
+static void *fill_slot(const u8 *record, u32 n)
+{
+    u8 *slot = (u8 *)(CODE + 64 * (unsigned long)n);
+    u32 count = get32(record + R_CODE + 60);
+    for (u32 i = 0; i < count && i < 59; i++)
+        slot[i] = record[R_CODE + i];
+    u8 *end = slot + count;
+    *end = 0xe9;
+    put32(end + 1, (unsigned long)case_end - (unsigned long)end - 5);
+    return slot;
+}
+
+/* Code is written and run under different protections: that a program may do both at once is tested elsewhere. */
+static void protect_code(int protection)
+{
+    if (call(MPROTECT, (long)CODE, 64L * SLOTS, (long)protection, 0, 0, 0) != 0)
+        stop(95);
+}
+#else
 /* Writes a case's slot: the link register's value, up to 14 words, the way back. Returns the address to go to. */
 static void *fill_slot(const u8 *record, u32 n)
 {
@@ -225,6 +306,13 @@ static void *fill_slot(const u8 *record, u32 n)
     return slot;
 }
 
+static void protect_code(int protection)
+{
+    if (!(protection & 2))
+        flush((char *)CODE, (char *)CODE + 64 * SLOTS);
+}
+#endif
+
 /* Whole buffers, unless the input ends. */
 static long read_all(u8 *to, long size)
 {
@@ -248,9 +336,10 @@ static void write_all(const u8 *from, long size)
 static void run_batch(u32 count)
 {
     static void *slots[SLOTS];
+    protect_code(3);
     for (u32 i = 0; i < count; i++)
         slots[i] = fill_slot(records + i * R_SIZE, i);
-    flush((char *)CODE, (char *)CODE + 64 * SLOTS);
+    protect_code(5);
     for (unsigned long at = 0; at < 4096; at += 8)
         *(u64 *)(SCRATCH + at) = 0;
     for (u32 i = 0; i < count; i++) {

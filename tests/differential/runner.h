@@ -1,4 +1,4 @@
-/* The runner's places in memory and the layout of a record: what runner.c, aarch64.S, arm.S and riscv64.S share with layout.rs. */
+/* The runner's places in memory and the layout of a record: what runner.c and the assembler parts share with layout.rs. */
 #define CODE 0x30000000     /* a slot of 64 bytes for each case of a batch; readable, writable, executable */
 #define SLOTS 4096
 #define SCRATCH 0x30050000  /* a page that may be read and written, then one that may not; nothing before it */
@@ -32,6 +32,19 @@
 #define R_VTYPE 1144
 #define R_MEMORY 1152
 #define R_SIZE 1408
+#elif defined(__x86_64__) || defined(__i386__)
+/* One layout for both: words of eight bytes. Of 32 bits the first eight registers of each kind are there. */
+#define R_CODE 0
+#define R_R 64
+#define R_FLAGS 192
+#define R_MXCSR 200
+#define R_PC 208
+#define R_SIGNAL 216
+#define R_ADDRESS 224
+#define R_XMM 240
+#define R_YMM 496 /* the upper halves */
+#define R_MEMORY 752
+#define R_SIZE 1008
 #else
 #define R_CODE 0
 #define R_R 64

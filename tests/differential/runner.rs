@@ -34,6 +34,8 @@ fn parts(guest: &Guest) -> (&'static str, &'static [&'static str]) {
             "riscv64.S",
             &["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Wl,--no-relax", "-Wl,-Ttext-segment=0x300c0000"],
         ),
+        "x86_64" => ("x86_64.S", &["-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
+        "i386" => ("i386.S", &["-m32", "-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
         _ => ("aarch64.S", &["-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
     }
 }
@@ -46,7 +48,8 @@ pub(crate) fn built(guest: &Guest) -> Result<PathBuf, String> {
 }
 
 fn build(guest: &Guest) -> Result<PathBuf, String> {
-    let name = format!("{}-gcc", guest.triplets[0]);
+    // The host's compiler makes code of 32 bits, too, if it needs no library.
+    let name = if guest.native { "gcc".into() } else { format!("{}-gcc", guest.triplets[0]) };
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
     let (code, flags) = parts(guest);
@@ -66,7 +69,8 @@ fn build(guest: &Guest) -> Result<PathBuf, String> {
 #[derive(Debug)]
 pub(crate) struct Emulator {
     pub(crate) name: &'static str,
-    program: PathBuf,
+    /// None: the host itself.
+    program: Option<PathBuf>,
     arguments: Vec<&'static str>,
     variables: &'static [(&'static str, &'static str)],
 }
@@ -80,15 +84,37 @@ impl Emulator {
     }
 }
 
+impl Emulator {
+    /// How many regions the program translates to run another.
+    pub(crate) fn translations(&self, program: &Path) -> u64 {
+        let stats = harness::scratch("differential").join(format!("stats-{}", std::process::id()));
+        let _ = fs::remove_file(&stats);
+        let mut command = Command::new(self.program.as_ref().expect("an emulator"));
+        command.args(&self.arguments).arg(program).envs(self.variables.iter().copied());
+        command.env("RQEMU_STATS", &stats).env("RQEMU_CACHE", "off");
+        assert_eq!(harness::run(&mut command, Duration::from_secs(20)).end, "exit 0");
+        let text = fs::read_to_string(&stats).expect("stats");
+        let _ = fs::remove_file(&stats);
+        let (_, rest) = text.split_once("\"regions\": ").expect("regions");
+        rest.split(',').next().and_then(|n| n.parse().ok()).expect("a number")
+    }
+}
+
 /// The ways in which the program runs cases: its code, its code with every loop a hot region at once, and its interpreter.
 pub(crate) const WAYS: [&str; 3] = ["jit", "hot", "interpreter"];
 
 /// The reference as this processor first, then the program in these ways; `None` without a reference.
 pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Option<Vec<Emulator>> {
-    let (reference, rqemu) = (harness::reference(guest)?, harness::rqemu(guest));
-    let emulator = |name, program, arguments, variables| Emulator { name, program, arguments, variables };
+    let rqemu = harness::rqemu(guest);
+    let emulator =
+        |name, program: PathBuf, arguments, variables| Emulator { name, program: Some(program), arguments, variables };
+    let reference = if guest.native {
+        Emulator { name: "reference", program: None, arguments: vec![], variables: &[] }
+    } else {
+        emulator("reference", harness::reference(guest)?, vec!["-cpu", cpu], &[])
+    };
     let all = [
-        emulator("reference", reference, vec!["-cpu", cpu], &[]),
+        reference,
         emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_HOT", "off")]),
         emulator(WAYS[1], rqemu.clone(), vec![], &[("RQEMU_HOT", "0")]),
         emulator(WAYS[2], rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
@@ -98,10 +124,15 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Opti
 
 /// Runs the file's records; the output, and how it ended.
 fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
-    let mut command = Command::new(&emulator.program);
+    let mut command = match &emulator.program {
+        Some(program) => Command::new(program),
+        None => Command::new(runner),
+    };
     // Any value of the variable asks for the interpreter.
     command.env_remove("RQEMU_INTERPRET").env_remove("QEMU_INTERPRET");
-    command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    if emulator.program.is_some() {
+        command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    }
     command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
     let mut child = match command.stderr(Stdio::null()).spawn() {
         Ok(child) => child,

@@ -28,6 +28,8 @@ pub static AARCH64: Guest = Guest {
     elf: Elf { machine: 183, class: 64, big_endian: false, flags: None },
     state: state::STATE,
     tagged_pointers: true,
+    mode_bits: 0,
+    longest_insn: 4,
     translate: translate::block,
     branch_target,
     mode: state::mode,

@@ -19,6 +19,7 @@ pub static ABI: Abi = Abi {
     table: "aarch64",
     stack_pointer: SP,
     thread_pointer: TPIDR_EL0,
+    segments: None,
     // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its bit BTI.
     branch_targets: Some(BranchTargets { prot: 0x10, property: 0xc000_0000, mask: 1 }),
     keys: &KEYS,
@@ -29,7 +30,8 @@ pub static ABI: Abi = Abi {
     signals: Signals {
         deliver: frame::deliver,
         restore: frame::restore,
-        breakpoint,
+        trap,
+        no_such_address: false,
         min_altstack: 5120,
         has_restorer: true,
         return_symbol: Some("__kernel_rt_sigreturn"),
@@ -52,7 +54,10 @@ pub static ABI: Abi = Abi {
 };
 
 /// BRK: SIGTRAP, TRAP_BRKPT.
-fn breakpoint(insn: &[u8], _: u64) -> Option<(u32, i32)> {
+fn trap(trap: ir::Trap, insn: &[u8], _: u64) -> Option<(u32, i32)> {
+    if !matches!(trap, ir::Trap::Breakpoint | ir::Trap::Undefined) {
+        return None;
+    }
     let word = u32::from_le_bytes(*insn.first_chunk()?);
     (word & 0xffe0_001f == 0xd420_0000).then_some((5, 1))
 }

@@ -29,6 +29,8 @@ pub static ARM: Guest = Guest {
     elf: Elf { machine: 40, class: 32, big_endian: false, flags: None },
     state: state::STATE,
     tagged_pointers: false,
+    mode_bits: 1,
+    longest_insn: 4,
     translate: translate::block,
     branch_target: |pc| pc,
     mode: state::mode,

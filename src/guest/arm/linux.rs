@@ -20,6 +20,7 @@ pub static ABI: Abi = Abi {
     table: "arm",
     stack_pointer: SP,
     thread_pointer: TPIDRURO,
+    segments: None,
     // Below the vectors page with the kernel's user helpers.
     task_size: 0xffff_0000,
     page_size: 4096,
@@ -30,7 +31,8 @@ pub static ABI: Abi = Abi {
     signals: Signals {
         deliver: frame::deliver,
         restore: frame::restore,
-        breakpoint,
+        trap,
+        no_such_address: false,
         min_altstack: 2048,
         has_restorer: true,
         return_symbol: None,
@@ -54,7 +56,10 @@ pub static ABI: Abi = Abi {
 };
 
 /// BKPT, and the undefined instructions that debuggers use (arch/arm/kernel/ptrace.c): SIGTRAP, TRAP_BRKPT.
-fn breakpoint(insn: &[u8], pc: u64) -> Option<(u32, i32)> {
+fn trap(trap: ir::Trap, insn: &[u8], pc: u64) -> Option<(u32, i32)> {
+    if !matches!(trap, ir::Trap::Breakpoint | ir::Trap::Undefined) {
+        return None;
+    }
     let half = u16::from_le_bytes(*insn.first_chunk()?);
     let known = if pc & 1 != 0 {
         let wide = insn.first_chunk().map(|w| u32::from_le_bytes(*w));

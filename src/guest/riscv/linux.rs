@@ -38,6 +38,7 @@ pub const ABI32: Abi = Abi {
     table: "riscv32",
     stack_pointer: x(SP),
     thread_pointer: x(TP),
+    segments: None,
     branch_targets: None,
     keys: &[],
     entropy: &[],
@@ -73,14 +74,18 @@ const DEBUG: Debug = Debug {
 const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,
     restore: frame::restore32,
-    breakpoint,
+    trap,
+    no_such_address: false,
     min_altstack: 2048,
     has_restorer: false,
     return_symbol: Some("__vdso_rt_sigreturn"),
 };
 
 /// EBREAK and C.EBREAK: SIGTRAP, TRAP_BRKPT.
-fn breakpoint(insn: &[u8], _: u64) -> Option<(u32, i32)> {
+fn trap(trap: ir::Trap, insn: &[u8], _: u64) -> Option<(u32, i32)> {
+    if !matches!(trap, ir::Trap::Breakpoint | ir::Trap::Undefined) {
+        return None;
+    }
     let half = u16::from_le_bytes(*insn.first_chunk()?);
     let word = insn.first_chunk().map(|w| u32::from_le_bytes(*w));
     (half == 0x9002 || word == Some(0x0010_0073)).then_some((5, 1))

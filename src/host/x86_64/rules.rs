@@ -7,7 +7,7 @@
 use super::Map;
 use super::plan::{NO_HOME, Plan};
 use crate::{FlagsOp, FlagsRule, RuleOperand};
-use ir::{Bin, Cc, Op, Region, Term, Touches, Ty, Val};
+use ir::{Bin, Cc, NanRule, Op, Region, Term, Touches, Ty, Val};
 
 /// What is known of the flags slot at a place in the code.
 #[derive(Clone, Default, Debug)]
@@ -177,6 +177,8 @@ impl Tracker {
 /// What flags `f` are the flags of, if zero, as Z says that it is.
 fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
     match *r.op(f) {
+        // x86 has Z for what is unordered, too.
+        Op::FlagsFcmp { env, .. } if env.nan == NanRule::X86 => None,
         // Two numbers that compare equal leave what integers leave.
         Op::FlagsSub(..) | Op::FlagsFcmp { .. } => Some(FlagsOp::Sub),
         Op::FlagsLogic(_) => Some(FlagsOp::And),

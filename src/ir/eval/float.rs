@@ -88,6 +88,23 @@ fn add_negated(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
     sf::add(fmt, a, b ^ 1 << (fmt.bits() - 1), env)
 }
 
+/// A subnormal number counts as zero where they are flushed.
+fn flushed(fmt: sf::Fmt, v: u64, env: &sf::Env) -> u64 {
+    let (sign, exponent) = match fmt {
+        sf::Fmt::F32 => (1 << 31, 0x7f80_0000),
+        _ => (1 << 63, 0x7ff << 52),
+    };
+    if env.flush_in && v & exponent == 0 { v & sign } else { v }
+}
+
+fn min_select(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
+    flushed(fmt, if sf::compare(fmt, a, b, true, env) == sf::Ordering::Less { a } else { b }, env)
+}
+
+fn max_select(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
+    flushed(fmt, if sf::compare(fmt, a, b, true, env) == sf::Ordering::Greater { a } else { b }, env)
+}
+
 pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {
     let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
     let f = match op {
@@ -98,6 +115,8 @@ pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &
         Fp2::Div => sf::div,
         Fp2::Min => sf::min,
         Fp2::Max => sf::max,
+        Fp2::MinSelect => min_select,
+        Fp2::MaxSelect => max_select,
         Fp2::MinNum => sf::min_num,
         Fp2::MaxNum => sf::max_num,
         Fp2::MulX => sf::mulx,
@@ -162,11 +181,12 @@ pub(super) fn compare(cc: FpCc, shape: Shape, env: Env, a: u128, b: u128, fp_fla
         let (a, b) = (get(a, lane, i), get(b, lane, i));
         let (a, b) = match cc {
             FpCc::AbsGe | FpCc::AbsGt => (a & magnitude, b & magnitude),
-            FpCc::Eq | FpCc::Ge | FpCc::Gt => (a, b),
+            FpCc::Eq | FpCc::Unordered | FpCc::Ge | FpCc::Gt => (a, b),
         };
-        let order = sf::compare(fmt, a, b, cc != FpCc::Eq, env);
+        let order = sf::compare(fmt, a, b, !matches!(cc, FpCc::Eq | FpCc::Unordered), env);
         let holds = match cc {
             FpCc::Eq => order == sf::Ordering::Equal,
+            FpCc::Unordered => order == sf::Ordering::Unordered,
             FpCc::Ge | FpCc::AbsGe => matches!(order, sf::Ordering::Equal | sf::Ordering::Greater),
             FpCc::Gt | FpCc::AbsGt => order == sf::Ordering::Greater,
         };
@@ -175,7 +195,13 @@ pub(super) fn compare(cc: FpCc, shape: Shape, env: Env, a: u128, b: u128, fp_fla
 }
 
 pub(super) fn flags_compare(fmt: Fmt, signalling: bool, env: Env, a: u64, b: u64, fp_flags: &mut u32) -> u32 {
-    match within(env, fp_flags, |env| sf::compare(format(fmt), a, b, signalling, env)) {
+    let order = within(env, fp_flags, |env| sf::compare(format(fmt), a, b, signalling, env));
+    if env.nan == NanRule::X86 {
+        let zero = matches!(order, sf::Ordering::Equal | sf::Ordering::Unordered);
+        let no_borrow = matches!(order, sf::Ordering::Equal | sf::Ordering::Greater);
+        return flags::when(zero, flags::Z) | flags::when(no_borrow, flags::C);
+    }
+    match order {
         sf::Ordering::Less => flags::N,
         sf::Ordering::Equal => flags::Z | flags::C,
         sf::Ordering::Greater => flags::C,

@@ -92,6 +92,11 @@ fn shifted(v: i128, amount: i32, round: bool, sat: Sat, bits: u32) -> i128 {
     sat.apply((v + half) >> right, bits)
 }
 
+/// The lanes' signs, lane 0's lowest.
+pub(super) fn signs(v: u128, lane: Lane) -> u32 {
+    (0..count(lane)).fold(0, |all, i| all | ((get(v, lane, i) >> (lane.bits() - 1)) as u32) << i)
+}
+
 /// The carry-less product.
 fn carry_less(a: u64, b: u64) -> u128 {
     (0..64).filter(|i| b >> i & 1 == 1).fold(0, |sum, i| sum ^ u128::from(a) << i)
@@ -191,6 +196,35 @@ pub(super) fn v2(op: V2, lane: Lane, a: u128, b: u128) -> u128 {
             let is_signed = op == V2::MulWideS;
             all(lane.wider(), |i| number(a, lane, i, is_signed) * number(b, lane, i, is_signed))
         }
+        V2::MulAddPairs | V2::MulAddPairsSat => {
+            // Of bytes the first is unsigned.
+            let a_signed = op == V2::MulAddPairs;
+            let product = |i| number(a, lane, i, a_signed) * number(b, lane, i, true);
+            let sum = |i| product(2 * i) + product(2 * i + 1);
+            all(lane.wider(), |i| if a_signed { sum(i) } else { sat_s(sum(i), lane.wider().bits()) })
+        }
+        V2::SumAbsDiff => {
+            let difference = |i| i128::from(get(a, lane, i).abs_diff(get(b, lane, i)));
+            all(Lane::D, |i| (8 * i..8 * i + 8).map(difference).sum())
+        }
+        V2::MulEvenS | V2::MulEvenU => {
+            let is_signed = op == V2::MulEvenS;
+            all(lane.wider(), |i| number(a, lane, 2 * i, is_signed) * number(b, lane, 2 * i, is_signed))
+        }
+        V2::PackS | V2::PackU => {
+            let narrow = lane.bits() / 2;
+            let cut = |v| if op == V2::PackS { sat_s(v, narrow) } else { sat_u(v, narrow) };
+            let n = count(lane);
+            let from = |i| if i < n { number(a, lane, i, true) } else { number(b, lane, i - n, true) };
+            all(Lane::log2(lane as u32 - 1), |i| cut(from(i)))
+        }
+        V2::ShlAll | V2::ShrAllU | V2::ShrAllS => {
+            let amount = (b as u64).min(lane.bits().into()) as u32;
+            all(lane, |i| match op {
+                V2::ShlAll => number(a, lane, i, false) << amount,
+                _ => number(a, lane, i, op == V2::ShrAllS) >> amount,
+            })
+        }
         V2::SatDoubleMulWide => {
             let wide = lane.wider();
             all(wide, |i| sat_s(2 * number(a, lane, i, true) * number(b, lane, i, true), wide.bits()))
@@ -209,6 +243,10 @@ fn lane2(op: V2, bits: u32, a: u64, b: u64) -> i128 {
         V2::Add => ua + ub,
         V2::Sub => ua - ub,
         V2::Mul => ua.wrapping_mul(ub),
+        V2::MulHiS => (sa * sb) >> bits,
+        V2::MulHiU => (ua * ub) >> bits,
+        V2::MulHiRound => (((sa * sb) >> (bits - 2)) + 1) >> 1,
+        V2::SignOf => sa * sb.signum(),
         V2::MinS => sa.min(sb),
         V2::MinU => ua.min(ub),
         V2::MaxS => sa.max(sb),
@@ -244,7 +282,17 @@ fn lane2(op: V2, bits: u32, a: u64, b: u64) -> i128 {
         V2::SatDoubleMulHi => double_mul_hi(0, sa * sb, false, bits),
         V2::SatDoubleMulHiRound => double_mul_hi(0, sa * sb, true, bits),
         V2::PMul => carry_less(a, b) as i128,
-        V2::And
+        V2::MulAddPairs
+        | V2::MulAddPairsSat
+        | V2::SumAbsDiff
+        | V2::MulEvenS
+        | V2::MulEvenU
+        | V2::PackS
+        | V2::PackU
+        | V2::ShlAll
+        | V2::ShrAllU
+        | V2::ShrAllS
+        | V2::And
         | V2::Or
         | V2::Xor
         | V2::AndNot

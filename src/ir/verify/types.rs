@@ -118,6 +118,7 @@ impl Check<'_> {
             | Op::FlagsLogic(_)
             | Op::FlagsNz(..)
             | Op::FlagsSetC(..)
+            | Op::FlagsOppositeC(_)
             | Op::FlagsShift { .. }
             | Op::FlagsFcmp { .. }
             | Op::FlagsToBits(_)
@@ -142,6 +143,7 @@ impl Check<'_> {
             | Op::VSplat(..)
             | Op::VSplatLane(..)
             | Op::VGet(..)
+            | Op::VSigns(..)
             | Op::VSet(..) => self.vector(),
             Op::Bin(..)
             | Op::Un(..)
@@ -262,6 +264,7 @@ impl Check<'_> {
                 self.that((1..self.r.ty(v).bits()).contains(&amount.into()), "shifted by nothing, or out")?;
                 self.operand(flags, Ty::Flags)
             }
+            Op::FlagsOppositeC(flags) => self.operand(flags, Ty::Flags),
             Op::FlagsSetC(flags, c) => {
                 self.operand(flags, Ty::Flags)?;
                 self.operand(c, Ty::I1)
@@ -382,6 +385,11 @@ impl Check<'_> {
             Op::VGet(lane, v, n) => {
                 self.lane_of(lane, v, n)?;
                 self.lane_value(lane, self.ty)
+            }
+            Op::VSigns(lane, v) => {
+                self.that(lane != Lane::H, "no signs of lanes H")?;
+                self.operand(v, Ty::V128)?;
+                self.result(Ty::I32)
             }
             Op::VSet(lane, v, scalar, n) => {
                 self.lane_of(lane, v, n)?;
@@ -507,7 +515,12 @@ fn v1_lanes(op: V1) -> &'static [Lane] {
 fn v2_lanes(op: V2) -> &'static [Lane] {
     match op {
         V2::SatDoubleMulHi | V2::SatDoubleMulHiRound | V2::SatDoubleMulWide => HALF_WORDS,
-        V2::Tbl => &[Lane::B],
+        V2::Tbl | V2::SumAbsDiff | V2::MulAddPairsSat => &[Lane::B],
+        V2::MulHiS | V2::MulHiU | V2::MulHiRound | V2::MulAddPairs => &[Lane::H],
+        V2::MulEvenS | V2::MulEvenU => &[Lane::S],
+        V2::PackS | V2::PackU => HALF_WORDS,
+        V2::ShlAll | V2::ShrAllU | V2::ShrAllS => &[Lane::H, Lane::S, Lane::D],
+        V2::SignOf => WIDENED,
         V2::MulWideS | V2::MulWideU => WIDENED,
         V2::PairwiseMinS | V2::PairwiseMinU | V2::PairwiseMaxS | V2::PairwiseMaxU => WIDENED,
         V2::PMulWide => &[Lane::B, Lane::D],

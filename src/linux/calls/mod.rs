@@ -1,5 +1,6 @@
-//! What the rows of `sys/{mm,process,signal}.rs` call: the parts of the process that are more than a conversion.
+//! What the rows of `sys/{mm,process,segments,signal}.rs` call: the parts of the process that are more than a conversion.
 
 pub mod mm;
 pub mod process;
+pub mod segments;
 pub mod signal;

@@ -1,5 +1,6 @@
 //! Calls that make, change and end processes and threads. The host side of threads: [`crate::thread`]; execve: [`crate::exec`].
 
+use crate::calls::segments;
 use crate::compat;
 use crate::explain;
 use crate::host::{self, CloneArgs, Errno, Res};
@@ -118,7 +119,7 @@ fn do_clone(t: &mut Task, args: CloneArgs, sp: u64) -> Res {
             c.set(abi.stack_pointer, child.sp);
         }
         if let Some(tls) = child.tls {
-            c.set(abi.thread_pointer, tls);
+            segments::set_child_tls(c, tls);
         }
         c.clear_handlers = clear;
         c.robust_list = (0, 0);

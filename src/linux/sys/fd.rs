@@ -42,6 +42,7 @@ syscalls! { |t|
         t.host_call(i64::from(nr::sys_sync_file_range), [fd as u64, offset as u64, len as u64, u64::from(flags), 0, 0])
     }
     sys_readahead(fd: Fd, offset: I64, len: Size) -> Zero;
+    sys_fadvise64(fd: Fd, offset: I64, len: Size, advice: Enum<Fadvise>) -> Zero;
     sys_fadvise64_64(fd: Fd, offset: I64, len: I64, advice: Enum<Fadvise>) -> Zero = sys_fadvise64;
     sys_arm_fadvise64_64(fd: Fd, advice: Enum<Fadvise>, offset: I64, len: I64) -> Zero {
         t.host_call(i64::from(nr::sys_fadvise64), [fd as u64, offset as u64, len as u64, u64::from(advice), 0, 0])

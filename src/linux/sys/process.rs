@@ -1,12 +1,16 @@
 //! Processes and threads: rows only, but for what is plain. The bodies are [`crate::calls::process`].
 
-use crate::calls::process;
+use crate::calls::{process, segments};
 use crate::ptrace::wait;
 use crate::sys::prelude::*;
 
 syscalls! { |t|
     /// clone with CONFIG_CLONE_BACKWARDS: the thread pointer comes before the child's tid.
     sys_clone_backwards(flags: ULong, stack: Addr, parent_tid: Addr, tls: Addr, child_tid: Addr) -> Pid {
+        process::clone(t, flags, stack, parent_tid, tls, child_tid)
+    }
+    /// clone as x86-64 has it: the child's tid comes before the thread pointer.
+    sys_clone(flags: ULong, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) -> Pid {
         process::clone(t, flags, stack, parent_tid, tls, child_tid)
     }
     sys_clone3(args: Addr, size: Size) -> Pid { process::clone3(t, args, size) }
@@ -20,6 +24,7 @@ syscalls! { |t|
     sys_exit_group(status: Int) -> Never { process::exit_group(t, status) }
     /// The usage is not written if there was nobody to wait for.
     sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: InOut<Rusage>) -> Pid { wait::wait4(t, pid, status, options, usage) }
+    sys_waitpid(pid: Pid, status: Out<Int32>, options: Flags<Wait>) -> Pid { wait::wait4(t, pid, status, options, None) }
     sys_waitid(which: Enum<WaitId>, id: Int, info: Addr, options: Flags<Wait>, usage: Out<Rusage>) -> Zero {
         wait::waitid(t, which, id, info, options, usage)
     }
@@ -36,6 +41,14 @@ syscalls! { |t|
 
     sys_riscv_hwprobe(pairs: Addr, count: Size, size: Size, cpus: Addr, flags: UInt) -> Zero { process::hwprobe(t, pairs, count, [size, cpus], flags) }
     sys_riscv_flush_icache(start: Addr, end: Addr, flags: ULong) -> Zero { process::flush_icache(t, start, end, flags) }
+
+    // x86's segments.
+    sys_arch_prctl(option: Int, addr: Addr) -> Zero { segments::arch_prctl(t, option, addr) }
+    sys_set_thread_area(descriptor: Addr) -> Zero { segments::set_thread_area(t, descriptor) }
+    sys_get_thread_area(descriptor: Addr) -> Zero { segments::get_thread_area(t, descriptor) }
+    sys_modify_ldt(func: Int, buf: Addr, size: Size) -> Int = enosys("there is no local descriptor table");
+    sys_iopl(level: Int) -> Zero = enosys("there are no ports");
+    sys_ioperm(from: ULong, count: ULong, on: Int) -> Zero = enosys("there are no ports");
 
     // arm's private calls.
     sys_arm_breakpoint() -> Zero { process::arm_breakpoint(t) }

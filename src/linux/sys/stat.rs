@@ -32,6 +32,9 @@ syscalls! { |t|
 
     sys_utimensat(dir: DirFd, path: NewPath, times: In<TwoTimespecs>, flags: Flags<At>) -> Zero;
     sys_utimensat_time32(dir: DirFd, path: NewPath, times: In<TwoTimespecs32>, flags: Flags<At>) -> Zero = sys_utimensat;
+    sys_utime(path: NewPath, times: In<Utimbuf>) -> Zero;
+    sys_utimes(path: NewPath, times: In<TwoTimevals>) -> Zero;
+    sys_futimesat(dir: DirFd, path: NewPath, times: In<TwoTimevals>) -> Zero;
     sys_utimes_time32(path: NewPath, times: In<TwoTimevals>) -> Zero = sys_utimes;
     sys_futimesat_time32(dir: DirFd, path: NewPath, times: In<TwoTimevals>) -> Zero = sys_futimesat;
 

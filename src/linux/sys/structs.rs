@@ -21,6 +21,7 @@ layout! {
     TwoTimespecs = "__kernel_timespec[2]" { atime_sec: I64, atime_nsec: I64Low, mtime_sec: I64, mtime_nsec: I64Low }
     TwoTimespecs32 = "__kernel_old_timespec[2]" { atime_sec: Long, atime_nsec: Long, mtime_sec: Long, mtime_nsec: Long }
     TwoTimevals = "__kernel_old_timeval[2]" { atime_sec: Long, atime_usec: Long, mtime_sec: Long, mtime_usec: Long }
+    Utimbuf = "utimbuf" { actime: Long, modtime: Long }
     Itimerspec = "__kernel_itimerspec" {
         it_interval_tv_sec: I64, it_interval_tv_nsec: I64Low, it_value_tv_sec: I64, it_value_tv_nsec: I64Low,
     }

@@ -22,6 +22,8 @@ syscalls! { |t|
     sys_adjtimex_time32(timex: InOut<Timex32>) -> Int = sys_adjtimex;
     sys_times(buf: Out<Tms>) -> Size;
 
+    sys_time(time: Out<LongWord>) -> Size;
+    sys_alarm(seconds: UInt) -> Int;
     sys_getitimer(which: Enum<Itimer>, value: Out<Itimerval>) -> Zero;
     sys_setitimer(which: Enum<Itimer>, new: In<Itimerval>, old: Out<Itimerval>) -> Zero;
     sys_timer_create(clock: Clock, event: In<Sigevent>, id: Out<Int32>) -> Zero;

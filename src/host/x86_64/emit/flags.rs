@@ -13,7 +13,7 @@ use super::float::Guard;
 use super::int::shift_of;
 use crate::cpu::at;
 use crate::{FlagsAt, FlagsOp, FlagsRule};
-use ir::{Cc, Env, Fmt, Op, Shape, Ty, Val};
+use ir::{Cc, Env, Fmt, NanRule, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -367,6 +367,7 @@ impl Emitter<'_> {
                 }
             }
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
+            Op::FlagsOppositeC(f) => self.flags_opposite_c(v, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
             Op::FlagsShift { shift, v: x, amount, flags } => match self.rest_in_slot(v, flags) {
                 Some(slot) if matches!(self.r.ty(x), Ty::I32 | Ty::I64) => {
@@ -412,6 +413,8 @@ impl Emitter<'_> {
                 self.now_hold(v, Kind::Int { inverted: false });
             }
             Op::FlagsLogic(x) => self.flags_logic(v, x),
+            // Narrow sums are computed with 32 bits, whose flags are others.
+            Op::FlagsAdc(a, ..) | Op::FlagsSbc(a, ..) if matches!(self.r.ty(a), Ty::I8 | Ty::I16) => self.eval(v),
             Op::FlagsAdc(a, b, f) => self.with_carry(v, None, Alu::Adc, a, b, f),
             Op::FlagsSbc(a, b, f) => self.with_carry(v, None, Alu::Sbb, a, b, f),
             Op::FlagsFcmp { fmt, signalling, env, a, b } if matches!(fmt, Fmt::F32 | Fmt::F64) => {
@@ -457,6 +460,9 @@ impl Emitter<'_> {
     }
 
     fn fcmp(&mut self, v: Val, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) {
+        if env.nan == NanRule::X86 {
+            return self.fcmp_x86(v, fmt, env, signalling, a, b);
+        }
         self.clobber();
         // The first condition asked decides which way round compares best.
         let swapped =
@@ -474,18 +480,24 @@ impl Emitter<'_> {
             let work = (XSCRATCH, self.xtemp(), self.xtemp());
             self.guard(Shape::scalar(fmt), env, Guard::Operands, &args, work)
         });
-        let op = match (fmt, signalling) {
-            (Fmt::F32, false) => vop::VUCOMISS,
-            (Fmt::F32, true) => vop::VCOMISS,
-            (_, false) => vop::VUCOMISD,
-            (_, true) => vop::VCOMISD,
-        };
-        self.a.v2(op, L128, x, y);
+        self.a.v2(comparison(fmt, signalling), L128, x, y);
         if let Some(label) = slow.flatten() {
             let back = self.a.label_here();
             self.cold_compare(v, label, back, &args, swapped);
         }
         self.now_hold(v, Kind::Fcmp { swapped });
+    }
+
+    /// The host's own flags are the guest's.
+    fn fcmp_x86(&mut self, v: Val, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) {
+        if env.flush_in {
+            return self.eval(v);
+        }
+        self.clobber();
+        let x = self.x(a);
+        let y = self.xm(b);
+        self.a.v2(comparison(fmt, signalling), L128, x, y);
+        self.now_hold(v, Kind::Int { inverted: true });
     }
 
     fn first_cond(&self, f: Val) -> Option<Cc> {
@@ -695,6 +707,22 @@ impl Emitter<'_> {
         self.spill_scratch_flags(v);
     }
 
+    /// Another name for what stands in the host's flags, if nobody else needs that.
+    fn flags_opposite_c(&mut self, v: Val, f: Val) {
+        if let (Some((name, Kind::Int { inverted })), None) = (self.host.cur, self.host.pending)
+            && name == f
+            && self.plan.last_use[f.0 as usize] <= v.0
+        {
+            self.save_conditions();
+            return self.now_hold(v, Kind::Int { inverted: !inverted });
+        }
+        let m = self.flags_mem(f);
+        self.clobber();
+        self.a.mov(Size::D, SCRATCH, m);
+        self.a.alu_i(Alu::Xor, Size::D, SCRATCH, 0x100);
+        self.spill_scratch_flags(v);
+    }
+
     fn flags_set_c(&mut self, v: Val, f: Val, c: Val) {
         let m = self.flags_mem(f);
         let c = self.reg(c);
@@ -815,6 +843,16 @@ impl Emitter<'_> {
     pub(super) fn flags_from_ret(&mut self, v: Val) {
         self.a.mov(Size::D, SCRATCH, field(at::RET));
         self.spill_scratch_flags(v);
+    }
+}
+
+/// The comparison that sets the host's flags.
+fn comparison(fmt: Fmt, signalling: bool) -> vop::VOp {
+    match (fmt, signalling) {
+        (Fmt::F32, false) => vop::VUCOMISS,
+        (Fmt::F32, true) => vop::VCOMISS,
+        (_, false) => vop::VUCOMISD,
+        (_, true) => vop::VCOMISD,
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
 use crate::cpu::at;
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, Op, Round, Shape, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
 
 /// MXCSR's sticky flags, all six, and those that mean the same for the guest: x86's denormal flag is not the guest's.
 const MXCSR_FLAGS: i32 = 0x3f;
@@ -124,6 +124,11 @@ pub(super) fn is_plain(env: Env) -> bool {
 /// The check of a result that can be tiny: the host judges that after rounding.
 pub(super) fn tiny(env: Env) -> Check {
     if env.nan.tiny_after_rounding() { Check::Nan } else { Check::NanOrTiny }
+}
+
+/// The check that is needed: none where the guest's NaNs are the host's.
+pub(super) fn wanted(env: Env, check: Check) -> Check {
+    if env.nan == NanRule::X86 && !env.flush_in { Check::Nothing } else { check }
 }
 
 impl Emitter<'_> {
@@ -513,7 +518,7 @@ impl Emitter<'_> {
         // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
         let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
-            Fp1::Sqrt if env.round == self.r.fp.round => (Check::Nan, None),
+            Fp1::Sqrt if env.round == self.r.fp.round => (wanted(env, Check::Nan), None),
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
                 return true;
@@ -608,6 +613,9 @@ impl Emitter<'_> {
                 self.min_max(v, shape, env, [vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], vop::VANDPS, a, b);
                 return true;
             }
+            // The host's own; NaNs are as they come.
+            Fp2::MinSelect => ([vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], Check::Nothing),
+            Fp2::MaxSelect => ([vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], Check::Nothing),
             Fp2::MulX | Fp2::RecipStep | Fp2::RsqrtStep => return false,
         };
         if env.round != self.r.fp.round {
@@ -620,7 +628,8 @@ impl Emitter<'_> {
             // A tiny sum is exact.
             _ => (Guard::Operands, Check::NanOrFlushed),
         };
-        self.clobber();
+        let check = wanted(env, check);
+        self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
             if env.flush_in {
@@ -653,7 +662,9 @@ impl Emitter<'_> {
         let mut zero = self.is_zero_above(a);
         match mb {
             // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
-            Xm::Reg(rb) if !zero && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
+            Xm::Reg(rb)
+                if !zero && check != Check::Nothing && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) =>
+            {
                 self.a.v3(host, L128, t, rb, ra);
                 zero = true;
             }
@@ -731,6 +742,7 @@ impl Emitter<'_> {
     fn fp_cmp(&mut self, v: Val, cc: FpCc, shape: Shape, env: Env, a: Val, b: Val) {
         let predicate = match cc {
             FpCc::Eq => EQ_OQ,
+            FpCc::Unordered => UNORD_Q,
             FpCc::Ge | FpCc::AbsGe => GE_OS,
             FpCc::Gt | FpCc::AbsGt => GT_OS,
         };
@@ -780,8 +792,8 @@ impl Emitter<'_> {
         };
         let host = width(shape, ops);
         let [a, b, c] = abc;
-        let check = if env.flush_in { Check::NanOrFlushed } else { tiny(env) };
-        self.clobber();
+        let check = wanted(env, if env.flush_in { Check::NanOrFlushed } else { tiny(env) });
+        self.save_for(check, env);
         if is_half(shape) {
             self.xlimit(&abc, 1);
             let args = [self.xm(a), self.xm(b), self.xm(c)];

@@ -3,13 +3,14 @@
 //! To an integer, the host gives one value for everything it cannot represent, and raises invalid for it: that value takes the slow path.
 //! Nothing may be rounded with the inexact exception before it is known to be in range, since out of range the guest's is invalid alone.
 
+use super::super::asm::vop::VOp;
 use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny};
+use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny, wanted};
 use super::vector::splat;
-use ir::{Env, Fmt, Lane, Op, Round, Shape, Ty, Val};
+use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
 /// In vround: no inexact exception.
 const QUIET: u8 = 8;
@@ -62,14 +63,14 @@ impl Emitter<'_> {
                 self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)], true);
             }
             (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
-                self.clobber();
+                let check = wanted(env, if env.flush_in { Check::Nan } else { tiny(env) });
+                self.save_for(check, env);
                 let ra = self.x(a);
                 let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
                 let u = self.guard_reg(env);
                 let operand = Shape { fmt: from, lanes };
                 // The smallest normal single, as a double's exponent; one more, for that may be one too few.
                 let label = self.guard(operand, env, Guard::Least(1023 - 126 + 1), &[Xm::Reg(ra)], (t, m, u));
-                let check = if env.flush_in { Check::Nan } else { tiny(env) };
                 if lanes == 0 {
                     // The old value would stay above, and its upper half is not zero: the same register, zeroed, breaks that.
                     self.a.vzero(t);
@@ -98,7 +99,7 @@ impl Emitter<'_> {
         true
     }
 
-    fn save_for(&mut self, check: Check, env: Env) {
+    pub(super) fn save_for(&mut self, check: Check, env: Env) {
         if check != Check::Nothing || env.flush_in {
             self.clobber();
         }
@@ -116,9 +117,16 @@ impl Emitter<'_> {
         if bits == 16 || round == Round::Odd {
             return false;
         }
+        let double = fmt == Fmt::F64;
+        if env.nan == NanRule::X86 && !env.flush_in && signed && (truncate || in_force) {
+            // The host's own, out of range too.
+            let ma = self.xm(a);
+            let d = self.def(v, None);
+            self.a.v2(conversion(double, bits == 64, truncate), L128, d, ma);
+            return true;
+        }
         self.clobber();
         let ra = self.x(a);
-        let double = fmt == Fmt::F64;
         // Registers are found before the first branch: both ways must agree on them.
         let d = self.def(v, None);
         let work = if away { (self.xtemp(), self.xtemp()) } else { (XSCRATCH, self.guard_reg(env)) };
@@ -144,17 +152,7 @@ impl Emitter<'_> {
             self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, imm);
             from = XSCRATCH;
         }
-        let op = match (double, size == Size::Q, truncate || !in_force) {
-            (true, true, true) => vop::VCVTTSD2SI_Q,
-            (true, false, true) => vop::VCVTTSD2SI_D,
-            (false, true, true) => vop::VCVTTSS2SI_Q,
-            (false, false, true) => vop::VCVTTSS2SI_D,
-            (true, true, false) => vop::VCVTSD2SI_Q,
-            (true, false, false) => vop::VCVTSD2SI_D,
-            (false, true, false) => vop::VCVTSS2SI_Q,
-            (false, false, false) => vop::VCVTSS2SI_D,
-        };
-        self.a.v2(op, L128, d, from);
+        self.a.v2(conversion(double, size == Size::Q, truncate || !in_force), L128, d, from);
         if signed {
             // Only the most negative number less one overflows.
             self.a.alu_i(Alu::Cmp, size, d, 1);
@@ -228,7 +226,7 @@ impl Emitter<'_> {
             self.a.v2i(vop::VROUNDPS, L128, t, from, mode);
             self.a.v2(vop::VCVTTPS2DQ, L128, t, t);
         }
-        if signed {
+        if signed && (env.nan != NanRule::X86 || env.flush_in) {
             let least = self.pool(splat(Lane::S, 1 << 31));
             self.a.v3(vop::VPCMPEQD, L128, m, t, least);
             self.jump_if_any(m, label);
@@ -411,5 +409,19 @@ impl Emitter<'_> {
             self.a.vmov(L128, d, t);
         }
         true
+    }
+}
+
+/// The instruction that makes an integer of a scalar.
+fn conversion(double: bool, wide: bool, truncate: bool) -> VOp {
+    match (double, wide, truncate) {
+        (true, true, true) => vop::VCVTTSD2SI_Q,
+        (true, false, true) => vop::VCVTTSD2SI_D,
+        (false, true, true) => vop::VCVTTSS2SI_Q,
+        (false, false, true) => vop::VCVTTSS2SI_D,
+        (true, true, false) => vop::VCVTSD2SI_Q,
+        (true, false, false) => vop::VCVTSD2SI_D,
+        (false, true, false) => vop::VCVTSS2SI_Q,
+        (false, false, false) => vop::VCVTSS2SI_D,
     }
 }

@@ -144,7 +144,10 @@ impl Emitter<'_> {
         if test && self.test_for_zero(v, a, b, ty) {
             return true;
         }
+        // Narrow numbers are computed with 32 bits, whose flags are others.
+        let exact = matches!(ty, Ty::I32 | Ty::I64);
         let flags = self.flags_after(v, |op| match (*op, bin) {
+            _ if !exact => false,
             (Op::FlagsAdd(x, y), Bin::Add) | (Op::FlagsSub(x, y), Bin::Sub) => x == a && y == b,
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
             _ => false,
@@ -163,7 +166,7 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
-        } else if let Some((f, slot)) = self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+        } else if let Some((f, slot)) = self.part_after(v, |op| exact && matches!(*op, Op::FlagsNz(x, _) if x == v)) {
             if test {
                 self.test(a, b, ty);
             } else {
@@ -630,7 +633,9 @@ impl Emitter<'_> {
         match un {
             Un::Neg | Un::Not => {
                 let flags = self.flags_after(v, |op| match *op {
-                    Op::FlagsSub(x, y) => un == Un::Neg && y == a && self.const_of(x) == Some(0),
+                    Op::FlagsSub(x, y) if matches!(ty, Ty::I32 | Ty::I64) => {
+                        un == Un::Neg && y == a && self.const_of(x) == Some(0)
+                    }
                     _ => false,
                 });
                 if un == Un::Neg || ty == Ty::I1 {
@@ -915,7 +920,9 @@ impl Emitter<'_> {
 
     /// a + b + C, a - b - !C, with their flags if those follow.
     fn value_with_carry(&mut self, v: Val, alu: Alu, a: Val, b: Val, f: Val) {
+        let exact = matches!(self.r.ty(a), Ty::I32 | Ty::I64);
         let flags = self.flags_after(v, |op| match (*op, alu) {
+            _ if !exact => false,
             (Op::FlagsAdc(x, y, g), Alu::Adc) | (Op::FlagsSbc(x, y, g), Alu::Sbb) => x == a && y == b && g == f,
             _ => false,
         });

@@ -26,6 +26,7 @@ impl Emitter<'_> {
             Op::Bitcast(a) => self.bitcast(v, a, ty),
             Op::VFromScalar(a) => self.scalar_low(v, a),
             Op::VGet(lane, a, n) => self.get_lane(v, lane, a, n, ty),
+            Op::VSigns(lane, a) => self.signs(v, lane, a),
             Op::VSet(lane, a, s, n) => self.set_lane(v, lane, a, s, n),
             Op::VSplat(lane, a) => self.splat_scalar(v, lane, a),
             Op::VSplatLane(lane, a, n) => self.splat_lane(v, lane, a, n),
@@ -116,6 +117,17 @@ impl Emitter<'_> {
         let x = self.x(a);
         let d = self.def(v, None);
         self.a.vst(if ty == Ty::I64 { vop::VMOVQ_GST } else { vop::VMOVD_ST }, L128, d, x);
+    }
+
+    fn signs(&mut self, v: Val, lane: Lane, a: Val) {
+        let op = match lane {
+            Lane::S => vop::VMOVMSKPS,
+            Lane::D => vop::VMOVMSKPD,
+            _ => vop::VPMOVMSKB,
+        };
+        let x = self.x(a);
+        let d = self.def(v, None);
+        self.a.v2(op, L128, d, x);
     }
 
     /// An integer scalar into lane 0, zero above.

@@ -1,0 +1,411 @@
+//! Signal frames of Linux on x86: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h, registers at a handler's entry from
+//! what arch/x86/kernel/signal_32.c and signal_64.c do.
+
+use crate::state::{
+    self, CS, FCW, FS, FSW, FTW, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32,
+    STATE64, physical, r, selector, xmm,
+};
+use arch::State;
+use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, ReadMemory, Restored, SignalFrame};
+use ir::Slot;
+
+/// The FXSAVE image, and where things stand in it.
+const FXSAVE: usize = 512;
+const FX_CONTROL: usize = 0;
+const FX_STATUS: usize = 2;
+const FX_TAGS: usize = 4;
+const FX_ST: usize = 32;
+const FX_MXCSR: usize = 24;
+const FX_MXCSR_MASK: usize = 28;
+const FX_XMM: usize = 160;
+
+const SA_SIGINFO: u64 = 4;
+const SA_RESTORER: u64 = 0x0400_0000;
+const INFO: usize = 128;
+
+/// Below the stack pointer, leaf functions of x86-64 keep data.
+const RED_ZONE: u64 = 128;
+
+fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
+    bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
+}
+
+fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
+    bytes[at..at + len].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
+}
+
+/// The physical register of ST(n).
+fn stacked(l: &State, state: &[u8], n: u32) -> Slot {
+    physical(((l.get(state, FSW) as u32 >> 11) + n) & 7)
+}
+
+/// Vector and floating-point state as FXSAVE writes it. `count`: XMM registers.
+fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
+    let mut b = [0; FXSAVE];
+    put(&mut b, FX_CONTROL, l.get(state, FCW), 2);
+    put(&mut b, FX_STATUS, l.get(state, FSW), 2);
+    put(&mut b, FX_TAGS, l.get(state, FTW), 1);
+    for n in 0..8 {
+        let from = l.offset(stacked(l, state, n));
+        b[FX_ST + 16 * n as usize..][..10].copy_from_slice(&state[from..from + 10]);
+    }
+    put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
+    put(&mut b, FX_MXCSR_MASK, 0xffff, 4);
+    for n in 0..count {
+        let from = l.offset(xmm(n));
+        b[FX_XMM + 16 * n as usize..][..16].copy_from_slice(&state[from..from + 16]);
+    }
+    b
+}
+
+/// The opposite; the sticky flags. Reserved bits of MXCSR are dropped.
+fn restore_fx(l: &State, state: &mut [u8], b: &[u8], count: u32) -> u32 {
+    let mxcsr = word(b, FX_MXCSR, 4) & 0xffff;
+    l.set(state, MXCSR, mxcsr & !0x3f);
+    for (slot, at, len) in [(FCW, FX_CONTROL, 2), (FSW, FX_STATUS, 2), (FTW, FX_TAGS, 1)] {
+        l.set(state, slot, word(b, at, len));
+    }
+    for n in 0..8 {
+        let to = l.offset(stacked(l, state, n));
+        state[to..to + 10].copy_from_slice(&b[FX_ST + 16 * n as usize..][..10]);
+    }
+    for n in 0..count {
+        let to = l.offset(xmm(n));
+        state[to..to + 16].copy_from_slice(&b[FX_XMM + 16 * n as usize..][..16]);
+    }
+    mxcsr as u32 & 0x3f
+}
+
+/// Vector number and error code of the exception behind a signal.
+fn exception(signo: u32, fault: Option<&FaultFacts>) -> (u64, u64) {
+    match (signo, fault) {
+        // A page fault: present, write, user, fetch.
+        (11 | 7, Some(f)) => {
+            let error = u64::from(f.protection) | u64::from(f.write) << 1 | 4 | u64::from(f.fetch) << 4;
+            (14, error)
+        }
+        (11, None) => (13, 0),
+        (5, _) => (3, 0),
+        (4, _) => (6, 0),
+        _ => (0, 0),
+    }
+}
+
+fn put_altstack(b: &mut [u8], at: usize, long: usize, s: &AltStack) {
+    put(b, at, s.sp, long);
+    put(b, at + long, s.flags.into(), 4);
+    put(b, at + 2 * long, s.size, long);
+}
+
+fn altstack(b: &[u8], at: usize, long: usize) -> AltStack {
+    AltStack { sp: word(b, at, long), flags: word(b, at + long, 4) as u32, size: word(b, at + 2 * long, long) }
+}
+
+/// The bits that a frame can change.
+const EFLAGS_FRAME: u32 = 0x0004_0dd5;
+
+fn restore_eflags(l: &State, state: &mut [u8], eflags: u32) {
+    let old = state::eflags(l, state);
+    state::set_eflags(l, state, old & !EFLAGS_FRAME | eflags & EFLAGS_FRAME);
+}
+
+// ---- 64 bits: struct rt_sigframe is the return address, struct ucontext, siginfo; the FXSAVE image stands above ----
+
+const UC64: usize = 8;
+const STACK64: usize = UC64 + 16;
+const REGS64: usize = UC64 + 40;
+const MASK64: usize = REGS64 + 256;
+const INFO64: usize = MASK64 + 8;
+const FRAME64: usize = INFO64 + INFO;
+/// Within sigcontext.
+const SEGMENTS64: usize = REGS64 + 18 * 8;
+const ERROR64: usize = SEGMENTS64 + 8;
+const FPSTATE64: usize = ERROR64 + 32;
+/// UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
+const UC_FLAGS64: u64 = 6;
+
+/// What a frame takes of a stack at most (AT_MINSIGSTKSZ).
+pub(crate) const SIZE64: u64 = (FRAME64 + FXSAVE) as u64 + 64 + 16 + RED_ZONE;
+
+/// General registers in the order of struct sigcontext, then the instruction pointer.
+const ORDER64: [Slot; 17] = [
+    r(R8),
+    r(R9),
+    r(R10),
+    r(R11),
+    r(12),
+    r(13),
+    r(14),
+    r(15),
+    r(RDI),
+    r(RSI),
+    r(RBP),
+    r(RBX),
+    r(RDX),
+    r(RAX),
+    r(RCX),
+    r(RSP),
+    PC,
+];
+
+/// See [`arch::abi::Signals::deliver`].
+pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
+    let l = &STATE64;
+    let stack = if d.stack == l.get(state, r(RSP)) { d.stack.wrapping_sub(RED_ZONE) } else { d.stack };
+    let fx = stack.wrapping_sub(FXSAVE as u64) & !63;
+    let at = (fx.wrapping_sub(FRAME64 as u64) & !15).wrapping_sub(8);
+    let mut b = vec![0; (fx - at) as usize + FXSAVE];
+    put(&mut b, 0, if d.flags & SA_RESTORER != 0 { d.restorer } else { 0 }, 8);
+    put(&mut b, UC64, UC_FLAGS64, 8);
+    put_altstack(&mut b, STACK64, 8, &d.altstack);
+    for (n, slot) in ORDER64.iter().enumerate() {
+        put(&mut b, REGS64 + 8 * n, l.get(state, *slot), 8);
+    }
+    put(&mut b, REGS64 + 17 * 8, state::eflags(l, state).into(), 8);
+    put(&mut b, SEGMENTS64, l.get(state, selector(CS)), 2);
+    put(&mut b, SEGMENTS64 + 6, l.get(state, selector(SS)), 2);
+    let (vector, error) = exception(d.signo, d.fault.as_ref());
+    put(&mut b, ERROR64, error, 8);
+    put(&mut b, ERROR64 + 8, vector, 8);
+    put(&mut b, ERROR64 + 16, d.mask, 8);
+    put(&mut b, ERROR64 + 24, d.fault.map_or(0, |f| f.addr), 8);
+    put(&mut b, FPSTATE64, fx, 8);
+    put(&mut b, MASK64, d.mask, 8);
+    b[INFO64..FRAME64].copy_from_slice(&d.info[..INFO]);
+    b[(fx - at) as usize..].copy_from_slice(&save_fx(l, state, d.fp_flags, 16));
+    enter(l, state, d, at);
+    l.set(state, r(RDI), d.signo.into());
+    l.set(state, r(RSI), at + INFO64 as u64);
+    l.set(state, r(RDX), at + UC64 as u64);
+    l.set(state, r(RAX), 0);
+    SignalFrame { at, bytes: b, record: None }
+}
+
+/// Handlers begin with DF clear.
+fn enter(l: &State, state: &mut [u8], d: &Delivery, sp: u64) {
+    l.set(state, r(RSP), sp);
+    l.set(state, PC, d.handler);
+    l.set(state, state::DIRECTION, 0);
+}
+
+/// See [`arch::abi::Signals::restore`]. The handler's return has taken the first word off.
+pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Option<Restored> {
+    let l = &STATE64;
+    let at = l.get(state, r(RSP)).wrapping_sub(8);
+    let mut b = [0; FRAME64];
+    if !read(at, &mut b) {
+        return None;
+    }
+    for (n, slot) in ORDER64.iter().enumerate() {
+        l.set(state, *slot, word(&b, REGS64 + 8 * n, 8));
+    }
+    restore_eflags(l, state, word(&b, REGS64 + 17 * 8, 4) as u32);
+    let fp_flags = restore_image(l, state, word(&b, FPSTATE64, 8), 16, read)?;
+    Some(Restored { mask: word(&b, MASK64, 8), fp_flags, altstack: Some(altstack(&b, STACK64, 8)) })
+}
+
+/// A frame without an image gives the initial state.
+fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMemory) -> Option<u32> {
+    let mut image = [0; FXSAVE];
+    if at == 0 {
+        put(&mut image, FX_MXCSR, 0x1f80, 4);
+        put(&mut image, FX_CONTROL, 0x37f, 2);
+    } else if !read(at, &mut image) {
+        return None;
+    }
+    Some(restore_fx(l, state, &image, count))
+}
+
+// ---- 32 bits: struct sigframe or rt_sigframe; above it the x87 image of FSAVE with that of FXSAVE behind it ----
+
+const FSAVE: usize = 112;
+const SIGCONTEXT32: usize = 88;
+/// struct sigframe: return address, signal, sigcontext, room that is not used, the mask's second word, code.
+const OLD_CONTEXT: usize = 8;
+const OLD_MASK: usize = OLD_CONTEXT + SIGCONTEXT32 + FSAVE + FXSAVE;
+const OLD_CODE: usize = OLD_MASK + 4;
+/// struct rt_sigframe: return address, signal, two pointers, siginfo, ucontext, code.
+const RT_INFO: usize = 16;
+const RT_UC: usize = RT_INFO + INFO;
+const RT_STACK: usize = RT_UC + 8;
+const RT_CONTEXT: usize = RT_UC + 20;
+const RT_MASK: usize = RT_CONTEXT + SIGCONTEXT32;
+const RT_CODE: usize = RT_MASK + 8;
+
+/// See [`SIZE64`].
+pub(crate) const SIZE32: u64 = (OLD_CODE + 8 + FSAVE + FXSAVE) as u64 + 64 + 16;
+
+/// Members of struct sigcontext: segments, then general registers, in their order.
+const SEGMENTS32: [u32; 4] = [GS, FS, 0, 3];
+const ORDER32: [u32; 8] = [RDI, RSI, RBP, RSP, RBX, RDX, RCX, RAX];
+
+/// What POP EAX, MOV EAX and INT 0x80 are that call sigreturn and rt_sigreturn: debuggers know the frame by them.
+const CODE_OLD: u64 = 0x80cd_0000_0077_b858;
+const CODE_RT: u64 = 0x0080_cd00_0000_adb8;
+
+fn put_sigcontext32(b: &mut [u8], at: usize, state: &[u8], d: &Delivery, fx: u64) {
+    let l = &STATE32;
+    for (n, segment) in SEGMENTS32.into_iter().enumerate() {
+        put(b, at + 4 * n, l.get(state, selector(segment)), 4);
+    }
+    for (n, reg) in ORDER32.into_iter().enumerate() {
+        put(b, at + 16 + 4 * n, l.get(state, r(reg)), 4);
+    }
+    let (vector, error) = exception(d.signo, d.fault.as_ref());
+    let rest = [
+        vector,
+        error,
+        l.get(state, PC),
+        l.get(state, selector(CS)),
+        state::eflags(l, state).into(),
+        l.get(state, r(RSP)),
+        l.get(state, selector(SS)),
+        fx,
+        d.mask & 0xffff_ffff,
+        d.fault.map_or(0, |f| f.addr),
+    ];
+    for (n, v) in rest.into_iter().enumerate() {
+        put(b, at + 48 + 4 * n, v, 4);
+    }
+}
+
+/// See [`arch::abi::Signals::deliver`].
+pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
+    let l = &STATE32;
+    let is_rt = d.flags & SA_SIGINFO != 0;
+    let size = if is_rt { RT_CODE + 8 } else { OLD_CODE + 8 };
+    // The FXSAVE image is aligned to 64.
+    let fx = (d.stack.wrapping_sub(FXSAVE as u64) & !63).wrapping_sub(FSAVE as u64);
+    let at = (fx.wrapping_sub(size as u64).wrapping_add(4) & !15).wrapping_sub(4);
+    let mut b = vec![0; (fx - at) as usize + FSAVE + FXSAVE];
+    let ret = if d.flags & SA_RESTORER != 0 { d.restorer } else { d.return_code };
+    put(&mut b, 0, ret, 4);
+    put(&mut b, 4, d.signo.into(), 4);
+    if is_rt {
+        put(&mut b, 8, at + RT_INFO as u64, 4);
+        put(&mut b, 12, at + RT_UC as u64, 4);
+        b[RT_INFO..RT_UC].copy_from_slice(&d.info[..INFO]);
+        put_altstack(&mut b, RT_STACK, 4, &d.altstack);
+        put_sigcontext32(&mut b, RT_CONTEXT, state, d, fx);
+        put(&mut b, RT_MASK, d.mask, 8);
+        put(&mut b, RT_CODE, CODE_RT, 8);
+    } else {
+        put_sigcontext32(&mut b, OLD_CONTEXT, state, d, fx);
+        put(&mut b, OLD_MASK, d.mask >> 32, 4);
+        put(&mut b, OLD_CODE, CODE_OLD, 8);
+    }
+    let image = (fx - at) as usize;
+    // Words of FSAVE: control, status, tags; and that an FXSAVE image follows (X86_FXSR_MAGIC is 0).
+    put(&mut b, image, 0xffff_037f, 4);
+    put(&mut b, image + 4, 0xffff_0000, 4);
+    put(&mut b, image + 8, 0xffff_ffff, 4);
+    b[image + FSAVE..].copy_from_slice(&save_fx(l, state, d.fp_flags, 8));
+    enter(l, state, d, at);
+    l.set(state, r(RAX), d.signo.into());
+    l.set(state, r(RDX), if is_rt { at + RT_INFO as u64 } else { 0 });
+    l.set(state, r(RCX), if is_rt { at + RT_UC as u64 } else { 0 });
+    SignalFrame { at, bytes: b, record: None }
+}
+
+/// See [`arch::abi::Signals::restore`]. The handler's return, and the old code's POP, have taken words off.
+pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) -> Option<Restored> {
+    let l = &STATE32;
+    let sp = l.get(state, r(RSP));
+    let (taken, context, size) = match kind {
+        FrameKind::Old => (8, OLD_CONTEXT, OLD_CODE),
+        FrameKind::Rt => (4, RT_CONTEXT, RT_CODE),
+    };
+    let mut b = vec![0; size];
+    if !read(sp.wrapping_sub(taken) & 0xffff_ffff, &mut b) {
+        return None;
+    }
+    for (n, reg) in ORDER32.into_iter().enumerate() {
+        l.set(state, r(reg), word(&b, context + 16 + 4 * n, 4));
+    }
+    l.set(state, PC, word(&b, context + 56, 4));
+    restore_eflags(l, state, word(&b, context + 64, 4) as u32);
+    let image = match word(&b, context + 76, 4) {
+        0 => 0,
+        at => at + FSAVE as u64,
+    };
+    let fp_flags = restore_image(l, state, image, 8, read)?;
+    let (mask, altstack) = match kind {
+        FrameKind::Old => (word(&b, context + 80, 4) | word(&b, OLD_MASK, 4) << 32, None),
+        FrameKind::Rt => (word(&b, RT_MASK, 8), Some(altstack(&b, RT_STACK, 4))),
+    };
+    Some(Restored { mask, fp_flags, altstack })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::fpflag;
+
+    fn sample(l: &State) -> Vec<u8> {
+        let mut s = vec![0; l.size];
+        let general = if l.types[1] == ir::Ty::I64 { 16 } else { 8 };
+        for n in 0..general {
+            l.set(&mut s, r(n), 0x1000 + u64::from(n));
+        }
+        for n in 0..general {
+            s[l.offset(xmm(n))] = n as u8 + 1;
+        }
+        l.set(&mut s, r(RSP), 0x7008);
+        l.set(&mut s, PC, 0x40_0000);
+        l.set(&mut s, MXCSR, 0x1f80);
+        state::set_eflags(l, &mut s, 0x8d5 | 1 << 10);
+        s
+    }
+
+    fn delivery(info: &[u8], flags: u64) -> Delivery<'_> {
+        Delivery {
+            signo: 11,
+            info,
+            handler: 0x50_0000,
+            flags,
+            restorer: 0x9000,
+            mask: 0x42 | 1 << 40,
+            altstack: AltStack { sp: 1, flags: 2, size: 3 },
+            fault: Some(FaultFacts { addr: 0x1234, write: true, fetch: false, protection: false }),
+            fp_flags: fpflag::INEXACT | fpflag::INVALID,
+            stack: 0x7008,
+            return_code: 0,
+            page: 0,
+            guards: false,
+        }
+    }
+
+    /// A frame, and what restoring it gives after the handler has returned.
+    fn round_trip(wide: bool, flags: u64, kind: FrameKind) -> SignalFrame {
+        let l = if wide { &STATE64 } else { &STATE32 };
+        let before = sample(l);
+        let mut s = before.clone();
+        let info = [7; 128];
+        let d = delivery(&info, flags);
+        let frame = if wide { deliver64(&mut s, &d) } else { deliver32(&mut s, &d) };
+        let read = |at: u64, out: &mut [u8]| {
+            out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
+            true
+        };
+        let taken = if wide || kind == FrameKind::Old { 8 } else { 4 };
+        l.set(&mut s, r(RSP), frame.at + taken);
+        let r = if wide { restore64(&mut s, kind, &read) } else { restore32(&mut s, kind, &read) }.unwrap();
+        assert_eq!((r.mask, r.fp_flags), (0x42 | 1 << 40, fpflag::INEXACT | fpflag::INVALID));
+        assert_eq!(r.altstack.is_some(), kind == FrameKind::Rt);
+        for slot in 0..l.slots.len() as u16 {
+            assert_eq!(l.get(&s, Slot(slot)), l.get(&before, Slot(slot)), "{}", l.slots[slot as usize].name);
+        }
+        frame
+    }
+
+    #[test]
+    fn a_frame_gives_back_what_it_was_made_of() {
+        let frame = round_trip(true, SA_RESTORER | SA_SIGINFO, FrameKind::Rt);
+        assert_eq!((frame.at % 16, word(&frame.bytes, 0, 8)), (8, 0x9000));
+        // gregs[REG_RIP], REG_EFL, REG_ERR, REG_TRAPNO, REG_CR2 as C programs find them in uc_mcontext.
+        let greg = |n: usize| word(&frame.bytes, 8 + 40 + 8 * n, 8);
+        assert_eq!([greg(15), greg(16), greg(19), greg(20), greg(22)], [0x7008, 0x40_0000, 6, 14, 0x1234]);
+        round_trip(false, SA_RESTORER | SA_SIGINFO, FrameKind::Rt);
+        round_trip(false, SA_RESTORER, FrameKind::Old);
+    }
+}

@@ -1,0 +1,249 @@
+//! Linux on x86: facts only. Numbers: the kernel's asm/unistd.h, asm/segment.h, asm/cpufeatures.h, arch/x86's documentation; the manuals' CPUID.
+
+use crate::features as f;
+use crate::state::{FS_BASE, GS_BASE, PC, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
+use crate::{frame, layouts};
+use arch::abi::{SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::layout::{ILP32, X86_64};
+use arch::{Abi, Cpu, Property};
+use ir::{Slot, Trap};
+
+pub(crate) const USER_CS64: u64 = 0x33;
+pub(crate) const USER_CS32: u64 = 0x23;
+pub(crate) const USER_DS: u64 = 0x2b;
+/// A thread's entries in the GDT (asm/segment.h, GDT_ENTRY_TLS_MIN), where a 64-bit kernel has them.
+pub(crate) const FIRST_TLS: u32 = 12;
+pub(crate) const TLS_ENTRIES: u32 = 3;
+
+/// LP64.
+pub const ABI64: Abi = Abi {
+    long: 8,
+    max_align: 16,
+    syscall: SyscallRegs {
+        number: r(RAX),
+        args: [r(RDI), r(RSI), r(RDX), r(10), r(8), r(9)],
+        result: r(RAX),
+        rewind: rewind64,
+    },
+    structs: &[X86_64],
+    table: "x86_64",
+    thread_pointer: FS_BASE,
+    segments: Some(Segments { clone_sets_descriptor: false, ..SEGMENTS }),
+    // One page below the canonical half.
+    task_size: (1 << 47) - 4096,
+    signals: Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS },
+    vdso: Vdso { soname: "linux-vdso.so.1", version: "LINUX_2.6", symbols: &VDSO64, pages: &[] },
+    old_programs_execute_data: false,
+    min_signal_stack: Some(frame::SIZE64),
+    ..ABI32
+};
+
+/// ILP32 without the larger alignments of others.
+pub const ABI32: Abi = Abi {
+    long: 4,
+    big_endian: false,
+    max_align: 4,
+    even_pairs: false,
+    syscall: SyscallRegs {
+        number: r(RAX),
+        args: [r(RBX), r(RCX), r(RDX), r(RSI), r(RDI), r(RBP)],
+        result: r(RAX),
+        rewind: rewind32,
+    },
+    structs: &[layouts::STRUCTS32, ILP32],
+    values: &[],
+    table: "i386",
+    stack_pointer: r(RSP),
+    thread_pointer: GS_BASE,
+    segments: Some(SEGMENTS),
+    branch_targets: None,
+    keys: &[],
+    entropy: &[],
+    // As under a 64-bit kernel.
+    task_size: 0xffff_e000,
+    page_size: 4096,
+    clone_tls_first: true,
+    signals: SIGNALS,
+    vdso: Vdso { soname: "linux-gate.so.1", version: "LINUX_2.5", symbols: &VDSO32, pages: &[] },
+    old_programs_execute_data: true,
+    min_signal_stack: Some(frame::SIZE32),
+    probe: |_, _| None,
+};
+
+const SEGMENTS: Segments =
+    Segments { fs: FS_BASE, gs: GS_BASE, tls: &TLS, first_tls: FIRST_TLS, clone_sets_descriptor: true };
+
+static TLS: [Slot; TLS_ENTRIES as usize] = [tls(0), tls(1), tls(2)];
+
+const SIGNALS: Signals = Signals {
+    deliver: frame::deliver32,
+    restore: frame::restore32,
+    trap,
+    no_such_address: true,
+    min_altstack: 2048,
+    has_restorer: true,
+    return_symbol: Some("__kernel_rt_sigreturn"),
+};
+
+const SIGTRAP: u32 = 5;
+const SIGSEGV: u32 = 11;
+
+/// INT3 and protection faults come without an address; a division's address is the kernel's own affair.
+fn trap(trap: Trap, _: &[u8], _: u64) -> Option<(u32, i32)> {
+    match trap {
+        Trap::Breakpoint => Some((SIGTRAP, SI_KERNEL)),
+        Trap::Privileged | Trap::Align => Some((SIGSEGV, SI_KERNEL)),
+        // ILL_ILLOPN: the kernel's do_trap of an invalid opcode.
+        Trap::Undefined | Trap::Unimplemented => Some((4, 2)),
+        _ => None,
+    }
+}
+
+/// SYSCALL has two bytes.
+fn rewind64(state: &mut [u8]) {
+    let pc = STATE64.get(state, PC);
+    STATE64.set(state, PC, pc.wrapping_sub(2));
+}
+
+/// So has INT 0x80.
+fn rewind32(state: &mut [u8]) {
+    let pc = STATE32.get(state, PC);
+    STATE32.set(state, PC, pc.wrapping_sub(2) & 0xffff_ffff);
+}
+
+/// mov eax, number; syscall; ret
+const fn call64(number: u32) -> [u32; 2] {
+    [0xb8 | number << 8, 0xc305_0f00 | number >> 24]
+}
+
+static VDSO64: [VdsoSymbol; 5] = [
+    VdsoSymbol { name: "__vdso_clock_gettime", code: &call64(228) },
+    VdsoSymbol { name: "__vdso_gettimeofday", code: &call64(96) },
+    VdsoSymbol { name: "__vdso_clock_getres", code: &call64(229) },
+    VdsoSymbol { name: "__vdso_time", code: &call64(201) },
+    VdsoSymbol { name: "__vdso_getcpu", code: &call64(309) },
+];
+
+/// pop eax; mov eax, 119; int 0x80; and the same without the pop for 173. Unwinders know them by their bytes.
+static VDSO32: [VdsoSymbol; 2] = [
+    VdsoSymbol { name: "__kernel_sigreturn", code: &[0x0077_b858, 0x80cd_0000] },
+    VdsoSymbol { name: "__kernel_rt_sigreturn", code: &[0x0000_adb8, 0x0080_cd00] },
+];
+
+const fn model(name: &'static str, features: u64, platform: &'static str) -> Cpu {
+    Cpu { name, features, platform }
+}
+
+/// Models, named as QEMU names them.
+pub static CPUS64: [Cpu; 1] = [model("max", f::MAX, "x86_64")];
+
+/// See [`CPUS64`].
+pub static CPUS32: [Cpu; 1] = [model("max", f::MAX, "i686")];
+
+/// Properties, named as QEMU names them.
+pub static PROPERTIES: [Property; 1] = [Property { name: "cx16", features: f::CX16, sets: true }];
+
+/// A feature in CPUID: leaf, register (EAX to EDX), bit; its name in /proc/cpuinfo; what of the model it needs; whether it is for 64-bit mode alone.
+struct Flag {
+    leaf: u32,
+    register: usize,
+    bit: u32,
+    name: &'static str,
+    needs: u64,
+    long: bool,
+}
+
+const fn flag(leaf: u32, register: usize, bit: u32, name: &'static str, needs: u64) -> Flag {
+    Flag { leaf, register, bit, name, needs, long: false }
+}
+
+const fn long_flag(leaf: u32, register: usize, bit: u32, name: &'static str, needs: u64) -> Flag {
+    Flag { long: true, ..flag(leaf, register, bit, name, needs) }
+}
+
+/// In the order of /proc/cpuinfo.
+const FLAGS: &[Flag] = &[
+    flag(1, 3, 0, "fpu", 0),
+    flag(1, 3, 4, "tsc", 0),
+    flag(1, 3, 8, "cx8", 0),
+    flag(1, 3, 15, "cmov", 0),
+    flag(1, 3, 19, "clflush", 0),
+    flag(1, 3, 23, "mmx", f::SSE2),
+    flag(1, 3, 24, "fxsr", f::SSE2),
+    flag(1, 3, 25, "sse", f::SSE2),
+    flag(1, 3, 26, "sse2", f::SSE2),
+    long_flag(EXTENDED | 1, 3, 11, "syscall", 0),
+    flag(EXTENDED | 1, 3, 20, "nx", 0),
+    long_flag(EXTENDED | 1, 3, 29, "lm", 0),
+    flag(1, 2, 0, "pni", f::SSE3),
+    flag(1, 2, 9, "ssse3", f::SSSE3),
+    long_flag(1, 2, 13, "cx16", f::CX16),
+    flag(1, 2, 19, "sse4_1", f::SSE41),
+    flag(1, 2, 20, "sse4_2", f::SSE42),
+    flag(1, 2, 22, "movbe", f::MOVBE),
+    flag(1, 2, 23, "popcnt", f::POPCNT),
+    flag(EXTENDED | 1, 2, 0, "lahf_lm", f::LAHF),
+    flag(EXTENDED | 1, 2, 5, "abm", f::LZCNT),
+    long_flag(7, 1, 0, "fsgsbase", 0),
+    flag(7, 1, 3, "bmi1", f::BMI1),
+    flag(7, 1, 8, "bmi2", f::BMI2),
+    flag(7, 1, 19, "adx", f::ADX),
+];
+
+const EXTENDED: u32 = 0x8000_0000;
+const VENDOR: &str = "GenuineIntel";
+const BRAND: &str = "rqemu virtual processor";
+/// Family 6, a model without quirks.
+const SIGNATURE: u32 = 0x0006_06a1;
+
+fn has(flag: &Flag, features: u64, long: bool) -> bool {
+    flag.needs & !features == 0 && (long || !flag.long)
+}
+
+/// EAX to EDX of a leaf.
+pub(crate) fn cpuid(leaf: u32, sub: u32, features: u64, long: bool) -> [u32; 4] {
+    let [a, b, c] = words(VENDOR);
+    let mut r = match leaf {
+        0 => [7, a, c, b],
+        // One processor, cache lines of 64 bytes.
+        1 => [SIGNATURE, 0x0001_0800, 0, 0],
+        EXTENDED => [EXTENDED | 8, 0, 0, 0],
+        0x8000_0002..=0x8000_0004 => brand(leaf & 7),
+        // Widths of addresses.
+        0x8000_0008 => [0x3030, 0, 0, 0],
+        _ => [0; 4],
+    };
+    if leaf != 7 || sub == 0 {
+        for flag in FLAGS.iter().filter(|flag| flag.leaf == leaf && has(flag, features, long)) {
+            r[flag.register] |= 1 << flag.bit;
+        }
+    }
+    r
+}
+
+fn words(text: &str) -> [u32; 3] {
+    std::array::from_fn(|n| text.as_bytes()[4 * n..].first_chunk().map_or(0, |w| u32::from_le_bytes(*w)))
+}
+
+/// 16 bytes of the brand.
+fn brand(leaf: u32) -> [u32; 4] {
+    let mut text = [0; 48];
+    text[..BRAND.len()].copy_from_slice(BRAND.as_bytes());
+    let part = &text[16 * (leaf as usize - 2)..];
+    std::array::from_fn(|n| u32::from_le_bytes([part[4 * n], part[4 * n + 1], part[4 * n + 2], part[4 * n + 3]]))
+}
+
+/// AT_HWCAP is EDX of leaf 1, AT_HWCAP2 says that programs may write FS's and GS's bases.
+pub fn hwcap(features: u64) -> [u64; 3] {
+    [cpuid(1, 0, features, true)[3].into(), 2, 0]
+}
+
+pub fn cpuinfo(n: usize, features: u64) -> String {
+    let flags: Vec<&str> = FLAGS.iter().filter(|flag| has(flag, features, true)).map(|flag| flag.name).collect();
+    format!(
+        "processor\t: {n}\nvendor_id\t: {VENDOR}\ncpu family\t: 6\nmodel\t\t: 106\nmodel name\t: {BRAND}\nstepping\t: 1\n\
+         fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 7\nwp\t\t: yes\nflags\t\t: {}\nclflush size\t: 64\ncache_alignment\t: 64\n\
+         address sizes\t: 48 bits physical, 48 bits virtual\n\n",
+        flags.join(" ")
+    )
+}

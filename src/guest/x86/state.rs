@@ -1,0 +1,241 @@
+//! Guest state of x86: its slots and their layout, for both widths of the general registers.
+//!
+//! EFLAGS are in several places. SF, ZF, OF and the opposite of CF are the slot [`FLAGS`] as N, Z, V and C ("no borrow", which is what
+//! comparisons leave). PF is the parity of [`PARITY`]'s low byte, AF is bit 4 of [`PARITY`] ^ [`ADJUST`], DF is a slot and part of the mode word, and
+//! [`OTHER`] has the rest as they stand in EFLAGS. MXCSR's exceptions are the engine's sticky flags, in the same order.
+
+use arch::state::{self, numbered};
+use arch::{SlotInfo, State};
+use ir::{FpControl, Round, Slot, Ty};
+
+/// The program counter. Translated code does not touch it: instruction markers give it.
+pub const PC: Slot = Slot(0);
+
+// Numbers of general registers, as encodings have them.
+pub const RAX: u32 = 0;
+pub const RCX: u32 = 1;
+pub const RDX: u32 = 2;
+pub const RBX: u32 = 3;
+pub const RSP: u32 = 4;
+pub const RBP: u32 = 5;
+pub const RSI: u32 = 6;
+pub const RDI: u32 = 7;
+pub const R8: u32 = 8;
+pub const R9: u32 = 9;
+pub const R10: u32 = 10;
+pub const R11: u32 = 11;
+
+/// General register n.
+pub const fn r(n: u32) -> Slot {
+    Slot(1 + n as u16)
+}
+
+pub const FLAGS: Slot = Slot(17);
+/// A result whose low byte has the parity.
+pub const PARITY: Slot = Slot(18);
+/// In [`PARITY`], whose results have 32 bits: PF is set if ZF and CF are, as comparisons of floating point leave them.
+pub const UNORDERED: u64 = 1 << 32;
+/// Bit 4 is the auxiliary carry, together with that of [`PARITY`].
+pub const ADJUST: Slot = Slot(19);
+/// 0 or 1.
+pub const DIRECTION: Slot = Slot(20);
+/// Bits of EFLAGS that programs can set and that are not elsewhere: [`EFLAGS_OTHER`].
+pub const OTHER: Slot = Slot(21);
+pub const FS_BASE: Slot = Slot(22);
+pub const GS_BASE: Slot = Slot(23);
+/// Rounding, masks, flushing, without the exceptions.
+pub const MXCSR: Slot = Slot(24);
+
+/// The selector of segment register n: ES, CS, SS, DS, FS, GS.
+pub const fn selector(n: u32) -> Slot {
+    Slot(25 + n as u16)
+}
+pub const CS: u32 = 1;
+pub const SS: u32 = 2;
+pub const FS: u32 = 4;
+pub const GS: u32 = 5;
+
+/// The base addresses of the thread's descriptors in the GDT (set_thread_area).
+pub const fn tls(n: u32) -> Slot {
+    Slot(31 + n as u16)
+}
+
+/// XMM register n.
+pub const fn xmm(n: u32) -> Slot {
+    Slot(34 + n as u16)
+}
+
+/// x87's control word; its status word, with the top of the stack; a bit for each physical register that is not empty.
+pub const FCW: Slot = Slot(50);
+pub const FSW: Slot = Slot(51);
+pub const FTW: Slot = Slot(52);
+/// x87's physical register n, 80 bits of it; MMX register n is its low 64 bits.
+pub const fn physical(n: u32) -> Slot {
+    Slot(53 + n as u16)
+}
+
+/// NT, AC, ID.
+pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
+
+const COUNT: usize = 61;
+
+/// Names and types of the slots, in order, for general registers of type `x`.
+#[rustfmt::skip]
+const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
+    use Ty::{Flags, I32, I64, V128};
+    let [pc, a, c, d, b, sp, bp, si, di, fs, gs] = if matches!(x, Ty::I64) {
+        ["rip", "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "fs_base", "gs_base"]
+    } else {
+        ["eip", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "fs_base", "gs_base"]
+    };
+    [
+        (pc, x), (a, x), (c, x), (d, x), (b, x), (sp, x), (bp, x), (si, x), (di, x),
+        ("r8", x), ("r9", x), ("r10", x), ("r11", x), ("r12", x), ("r13", x), ("r14", x), ("r15", x),
+        ("flags", Flags), ("parity", I64), ("adjust", I32), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
+        ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
+        ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
+        ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
+        ("fcw", I32), ("fsw", I32), ("ftw", I32),
+        ("r0", V128), ("r1", V128), ("r2", V128), ("r3", V128), ("r4", V128), ("r5", V128), ("r6", V128), ("r7", V128),
+    ]
+}
+
+static SLOTS32: [SlotInfo; COUNT] = state::layout(&slots(Ty::I32));
+static SLOTS64: [SlotInfo; COUNT] = state::layout(&slots(Ty::I64));
+static TYPES32: [Ty; COUNT] = state::types(&slots(Ty::I32));
+static TYPES64: [Ty; COUNT] = state::types(&slots(Ty::I64));
+
+/// By how often compiled code names them.
+static INT_HOMES64: [Slot; 16] = numbered(r(0), [0, 4, 7, 2, 1, 6, 3, 5, 8, 12, 9, 13, 14, 15, 10, 11]);
+static INT_HOMES32: [Slot; 8] = numbered(r(0), [0, 4, 2, 1, 3, 6, 7, 5]);
+static VEC_HOMES64: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+static VEC_HOMES32: [Slot; 8] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7]);
+
+/// The layouts of i386 and x86-64.
+pub const STATE32: State = layout(&SLOTS32, &TYPES32, &INT_HOMES32, &VEC_HOMES32);
+pub const STATE64: State = layout(&SLOTS64, &TYPES64, &INT_HOMES64, &VEC_HOMES64);
+
+const fn layout(
+    slots: &'static [SlotInfo],
+    types: &'static [Ty],
+    int_homes: &'static [Slot],
+    vec_homes: &'static [Slot],
+) -> State {
+    State {
+        size: state::size(slots),
+        slots,
+        shown: slots,
+        pairs: &[],
+        types,
+        pc: PC,
+        extra: None,
+        int_homes,
+        vec_homes,
+        fp_control,
+    }
+}
+
+/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero.
+pub mod mode {
+    pub const DIRECTION: u32 = 1;
+    pub const ROUND: u32 = 1;
+    pub const FLUSH_OUT: u32 = 1 << 3;
+    pub const FLUSH_IN: u32 = 1 << 4;
+}
+
+const MXCSR_DAZ: u32 = 1 << 6;
+const MXCSR_FTZ: u32 = 1 << 15;
+
+fn mode(direction: u64, mxcsr: u64) -> u32 {
+    let mxcsr = mxcsr as u32;
+    let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
+    direction as u32 & mode::DIRECTION
+        | (mxcsr >> 13 & 3) << mode::ROUND
+        | bit(mxcsr & MXCSR_FTZ != 0, mode::FLUSH_OUT)
+        | bit(mxcsr & MXCSR_DAZ != 0, mode::FLUSH_IN)
+}
+
+/// See [`mode`].
+pub fn mode32(state: &[u8]) -> u32 {
+    mode(STATE32.get(state, DIRECTION), STATE32.get(state, MXCSR))
+}
+
+/// See [`mode`].
+pub fn mode64(state: &[u8]) -> u32 {
+    mode(STATE64.get(state, DIRECTION), STATE64.get(state, MXCSR))
+}
+
+/// The rounding that two bits of a control register ask for.
+pub fn rounding(bits: u32) -> Round {
+    [Round::NearestEven, Round::Down, Round::Up, Round::Zero][bits as usize & 3]
+}
+
+fn fp_control(mode: u32) -> FpControl {
+    FpControl { round: rounding(mode >> mode::ROUND) }
+}
+
+/// Bits of EFLAGS, and where the slot [`FLAGS`] has them ([`Ty::Flags`]).
+const SF: (u32, u32) = (7, 15);
+const ZF: (u32, u32) = (6, 14);
+const CF: (u32, u32) = (0, 8);
+const OF: (u32, u32) = (11, 0);
+
+/// EFLAGS of a stopped program. Bit 1 is always set, so is IF.
+pub fn eflags(l: &State, state: &[u8]) -> u32 {
+    let flags = l.get(state, FLAGS) as u32 ^ 1 << CF.1;
+    let (parity, adjust) = (l.get(state, PARITY), l.get(state, ADJUST) as u32);
+    let even =
+        if parity & UNORDERED != 0 { flags >> ZF.1 & flags >> CF.1 & 1 } else { ((parity as u8).count_ones() & 1) ^ 1 };
+    let conditions = [SF, ZF, CF, OF].iter().fold(0, |all, (to, from)| all | (flags >> from & 1) << to);
+    let direction = (l.get(state, DIRECTION) as u32 & 1) << 10;
+    conditions
+        | even << 2
+        | (parity as u32 ^ adjust) & 0x10
+        | direction
+        | l.get(state, OTHER) as u32 & EFLAGS_OTHER
+        | 0x202
+}
+
+/// The opposite.
+pub fn set_eflags(l: &State, state: &mut [u8], eflags: u32) {
+    let flags = [SF, ZF, CF, OF].iter().fold(0, |all, (from, to)| all | (eflags >> from & 1) << to);
+    // A byte with an even number of ones, or one.
+    let parity = eflags >> 2 & 1 ^ 1;
+    l.set(state, FLAGS, u64::from(flags ^ 1 << CF.1));
+    l.set(state, PARITY, parity.into());
+    l.set(state, ADJUST, (eflags & 0x10).into());
+    l.set(state, DIRECTION, (eflags >> 10 & 1).into());
+    l.set(state, OTHER, (eflags & EFLAGS_OTHER).into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_stand_where_their_numbers_say() {
+        let name = |slot: Slot| SLOTS64[slot.0 as usize].name;
+        assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
+        assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
+        assert_eq!([name(FCW), name(FTW), name(physical(7))], ["fcw", "ftw", "r7"]);
+        assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
+    }
+
+    #[test]
+    fn each_register_deserves_a_home_once() {
+        let distinct = |list: &[Slot]| list.iter().collect::<std::collections::BTreeSet<_>>().len();
+        assert_eq!((distinct(&INT_HOMES64), distinct(&VEC_HOMES64)), (16, 16));
+        assert_eq!((distinct(&INT_HOMES32), distinct(&VEC_HOMES32)), (8, 8));
+    }
+
+    #[test]
+    fn eflags_come_back() {
+        let mut s = vec![0; STATE64.size];
+        let settable = 0xcd5 | EFLAGS_OTHER;
+        for bit in 0..32 {
+            let value = (1u32 << bit) & settable | 0x202;
+            set_eflags(&STATE64, &mut s, value);
+            assert_eq!(eflags(&STATE64, &s), value);
+        }
+    }
+}

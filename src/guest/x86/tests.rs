@@ -1,0 +1,126 @@
+//! What holds for each row: its instructions translate, and the order of their operations is exact.
+
+use crate::insn::{decode, has_row};
+use crate::state::{CS, selector};
+use crate::{I386, X86_64};
+use arch::{Code, Guest, Translation};
+use iced_x86::Instruction;
+use ir::{Builder, Op, Region, Term};
+use std::collections::BTreeSet;
+
+/// Code at address 0x1000.
+#[derive(Debug)]
+struct Bytes(Vec<u8>);
+
+impl Code for Bytes {
+    fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        let rest = usize::try_from(pc - 0x1000).ok().and_then(|at| self.0.get(at..)).unwrap_or(&[]);
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        n
+    }
+}
+
+/// The region of so many instructions.
+fn translate(guest: &Guest, bytes: &[u8], insns: u32) -> Region {
+    let mut b = Builder::new(guest.state.types);
+    let mut code = Bytes(bytes.into());
+    let features = guest.cpus[0].features;
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: insns, leaders: &[], features, guards: false };
+    (guest.translate)(&mut t, 0x1000, 0);
+    b.region
+}
+
+/// Calls `f` for random instructions that have a row; how many mnemonics there were.
+fn each_insn(guest: &Guest, bits: u32, mut seed: u64, f: impl Fn(&str, &Region)) -> usize {
+    let mut mnemonics = BTreeSet::new();
+    for n in 0..200_000u32 {
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut random = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 24) as u8
+        };
+        bytes.extend([&[][..], &[0x66], &[0xf2], &[0xf3], &[0xf0]][n as usize % 5]);
+        if bits == 64 && n & 32 != 0 {
+            bytes.push(0x48);
+        }
+        bytes.extend([&[][..], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]][n as usize / 5 % 4]);
+        bytes.extend((0..14).map(|_| random()));
+        bytes.truncate(15);
+        let Some(i) = decode(&bytes, 0x1000, bits).filter(|i: &Instruction| !i.is_invalid() && has_row(i)) else {
+            continue;
+        };
+        mnemonics.insert(i.mnemonic() as usize);
+        let (text, _) = (guest.disassemble)(&bytes, 0x1000, 0);
+        f(&text, &translate(guest, &bytes, 1));
+    }
+    mnemonics.len()
+}
+
+const BOTH: [(&Guest, u32); 2] = [(&X86_64, 64), (&I386, 32)];
+
+#[test]
+fn instructions_translate() {
+    for (guest, bits) in BOTH {
+        let count = each_insn(guest, bits, 1, |text, region| {
+            assert!(region.blocks.iter().all(|b| b.term != Term::None), "{text}");
+            let slots = guest.state.types;
+            assert_eq!(ir::verify::check(region, slots), Ok(()), "{text}");
+        });
+        assert!(count > 300, "{count} mnemonics");
+    }
+}
+
+#[test]
+fn state_is_set_after_all_that_can_fault() {
+    for (guest, bits) in BOTH {
+        each_insn(guest, bits, 2, |text, region| {
+            let is_set = |op: &Op| matches!(op, Op::Set(..) | Op::FpFlagsSet(_));
+            for block in &region.blocks {
+                let insts = &region.insts[block.start as usize..block.end as usize];
+                let first_set = insts.iter().position(|i| is_set(&i.op)).unwrap_or(usize::MAX);
+                let last_fault = insts.iter().rposition(|i| i.op.can_fault()).unwrap_or(0);
+                assert!(last_fault <= first_set, "{text}");
+            }
+        });
+    }
+}
+
+fn ends(bytes: &[u8]) -> Vec<Term> {
+    translate(&X86_64, bytes, 1).blocks.iter().map(|b| b.term).collect()
+}
+
+#[test]
+fn calls_and_returns() {
+    // call .+8; call the next instruction; jmp; ret; jmp rax; call rax
+    assert_eq!(ends(&[0xe8, 3, 0, 0, 0]), [Term::Call { pc: 0x1008, ret: 0x1005 }]);
+    assert_eq!(ends(&[0xe8, 0, 0, 0, 0]), [Term::Goto { pc: 0x1005 }]);
+    assert_eq!(ends(&[0xeb, 6]), [Term::Goto { pc: 0x1008 }]);
+    assert!(matches!(ends(&[0xc3])[..], [Term::Return { .. }]));
+    assert!(matches!(ends(&[0xff, 0xe0])[..], [Term::Indirect { .. }]));
+    assert!(matches!(ends(&[0xff, 0xd0])[..], [Term::CallIndirect { ret: 0x1002, .. }]));
+}
+
+#[test]
+fn an_instruction_may_miss_its_end() {
+    // nop, then the first bytes of mov eax, imm32.
+    assert_eq!(translate(&X86_64, &[0x90, 0xb8, 0], 9).blocks[0].term, Term::Goto { pc: 0x1001 });
+    assert_eq!(translate(&X86_64, &[0xb8, 0], 9).blocks[0].term, Term::Trap(ir::Trap::Fetch));
+}
+
+#[test]
+fn undefined_instructions_trap() {
+    // ud2, and a byte that 64-bit mode has not.
+    for bytes in [[0x0f, 0x0b], [0x06, 0x90]] {
+        assert_eq!(ends(&bytes), [Term::Trap(ir::Trap::Undefined)], "{bytes:x?}");
+    }
+}
+
+#[test]
+fn a_new_program_has_linux_selectors() {
+    let mut state = vec![0; X86_64.state.size];
+    (X86_64.reset)(&mut state, &X86_64.cpus[0]);
+    assert_eq!(X86_64.state.get(&state, selector(CS)), 0x33);
+}

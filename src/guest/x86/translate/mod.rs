@@ -1,0 +1,143 @@
+//! Translates x86 to IR: the loop over instructions, and what the instruction functions share ([`Cx`]).
+//!
+//! One file per group of instructions, one row per mnemonic, which names its function and its parameters. An instruction writes guest state after
+//! the last of its operations that can fault.
+
+mod bits;
+mod control;
+mod data;
+mod flags;
+mod helper;
+mod integer;
+mod multiply;
+mod operand;
+mod shift;
+mod sse_convert;
+mod sse_float;
+mod sse_integer;
+mod sse_move;
+mod string;
+mod system;
+mod x87_control;
+
+use crate::insn::{self, Row};
+use crate::state;
+use arch::{Code, State, Translation};
+use iced_x86::Instruction;
+use ir::{Builder, Term, Trap, Ty};
+
+/// The rows of all groups.
+pub(crate) const GROUPS: &[&[Row]] = &[
+    bits::ROWS,
+    control::ROWS,
+    data::ROWS,
+    flags::ROWS,
+    integer::ROWS,
+    multiply::ROWS,
+    shift::ROWS,
+    sse_convert::ROWS,
+    sse_float::ROWS,
+    sse_integer::ROWS,
+    sse_move::ROWS,
+    string::ROWS,
+    system::ROWS,
+    x87_control::ROWS,
+];
+
+/// What an instruction function works with.
+#[derive(Debug)]
+pub(crate) struct Cx<'a> {
+    /// Where the IR goes.
+    pub(crate) b: &'a mut Builder,
+    /// The instruction's address.
+    pub(crate) pc: u64,
+    /// The address after it.
+    pub(crate) next: u64,
+    /// The mode word: [`state::mode`].
+    pub(crate) mode: u32,
+    /// The type of a general register.
+    pub(crate) xlen: Ty,
+    /// [`arch::Cpu::features`] of the model.
+    pub(crate) features: u64,
+}
+
+pub(crate) fn block32(t: &mut Translation<'_>, pc: u64, mode: u32) {
+    block(t, pc, mode, &state::STATE32, Ty::I32);
+}
+
+pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
+    block(t, pc, mode, &state::STATE64, Ty::I64);
+}
+
+/// The longest instruction.
+const LONGEST: usize = 15;
+
+/// Guest code read ahead.
+struct Window<'a> {
+    code: &'a mut dyn Code,
+    buffer: [u8; 128],
+    start: u64,
+    filled: usize,
+    bits: u32,
+}
+
+impl Window<'_> {
+    /// The instruction at `pc`; None if code ends within it.
+    fn at(&mut self, pc: u64) -> Option<Instruction> {
+        let at = usize::try_from(pc.wrapping_sub(self.start)).unwrap_or(usize::MAX);
+        if at.checked_add(LONGEST).is_none_or(|end| end > self.filled) {
+            self.start = pc;
+            self.filled = self.code.fetch(pc, &mut self.buffer);
+        }
+        let at = (pc - self.start) as usize;
+        insn::decode(&self.buffer[at..self.filled], pc, self.bits)
+    }
+}
+
+/// Translates from `pc` to the first branch, system call or trap, or to the limit.
+fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
+    t.b.start(pc, mode, (state.fp_control)(mode));
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, mode, xlen, features: t.features };
+    let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
+    for n in 0..t.max_insns.max(1) {
+        if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
+            break;
+        }
+        let Some(i) = window.at(cx.pc) else {
+            // The trap is the first instruction of a region of its own.
+            if n == 0 {
+                cx.b.insn(pc, 0, pc.wrapping_add(1) & xlen.mask());
+                return cx.b.trap(Trap::Fetch);
+            }
+            break;
+        };
+        cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
+        cx.insn(&i);
+        if cx.b.ended() {
+            return;
+        }
+        cx.pc = cx.next;
+    }
+    let pc = cx.pc;
+    cx.b.end(Term::Goto { pc });
+}
+
+impl Cx<'_> {
+    fn insn(&mut self, i: &Instruction) {
+        self.b.insn(self.pc, 0, self.next);
+        match insn::row(i) {
+            Some(translate) if insn::needs(i) & !self.features == 0 => translate(self, i),
+            _ => self.undefined(),
+        }
+    }
+
+    /// The instruction is not there: `-d unimp` tells of it when a program comes to it.
+    pub(crate) fn undefined(&mut self) {
+        self.b.trap(Trap::Undefined);
+    }
+
+    /// Whether registers have 64 bits.
+    pub(crate) fn is_long(&self) -> bool {
+        self.xlen == Ty::I64
+    }
+}

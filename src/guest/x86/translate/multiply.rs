@@ -1,0 +1,143 @@
+//! Products and quotients.
+
+use super::Cx;
+use super::helper::{DIVIDE, REMAINDER};
+use crate::insn::rows;
+use crate::state::{RAX, RDX};
+use iced_x86::{Instruction, Register};
+use ir::{Bin, IntCc, Term, Ty, Val};
+
+rows! {
+    Mul => wide(false);
+    Imul => imul();
+    Mulx => mulx();
+    Div => divide(false);
+    Idiv => divide(true);
+}
+
+impl Cx<'_> {
+    fn extend(&mut self, signed: bool, ty: Ty, v: Val) -> Val {
+        if signed { self.b.sext(ty, v) } else { self.b.zext(ty, v) }
+    }
+
+    /// CF and OF say whether the product is wider than its low half; the manual leaves the rest open.
+    fn flags_product(&mut self, wider: Val) {
+        // 0 less the most negative number borrows and overflows.
+        let v = self.b.zext(Ty::I32, wider);
+        let v = self.b.shift_imm(Bin::Shl, v, 31);
+        let zero = self.b.i32(0);
+        let flags = self.b.flags_sub(zero, v);
+        self.set_flags(flags);
+        self.clear_parity();
+    }
+
+    /// Low and high half of a product, and whether the high half says more than the low one.
+    fn product(&mut self, signed: bool, a: Val, b: Val) -> (Val, Val, Val) {
+        let ty = self.b.ty(a);
+        let lo = self.b.mul(a, b);
+        let hi = if ty == Ty::I64 {
+            self.b.bin(if signed { Bin::MulHiS } else { Bin::MulHiU }, a, b)
+        } else {
+            let wide = Ty::int(2 * ty.bytes());
+            let (a, b) = (self.extend(signed, wide, a), self.extend(signed, wide, b));
+            let p = self.b.mul(a, b);
+            let p = self.b.shift_imm(Bin::Shr, p, ty.bits());
+            self.b.trunc(ty, p)
+        };
+        let plain = if signed { self.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { self.b.constant(ty, 0) };
+        (lo, hi, self.b.cmp(IntCc::Ne, hi, plain))
+    }
+
+    /// The pair of registers for products and dividends: AX, or low and high half.
+    fn set_pair(&mut self, lo: Val, hi: Val) {
+        if self.b.ty(lo) == Ty::I8 {
+            let (lo, hi) = (self.b.zext(Ty::I16, lo), self.b.zext(Ty::I16, hi));
+            let v = self.b.deposit(lo, hi, 8, 8);
+            return self.set_low(RAX, v);
+        }
+        self.set_low(RAX, lo);
+        self.set_low(RDX, hi);
+    }
+}
+
+fn wide(cx: &mut Cx, i: &Instruction, signed: bool) {
+    let b = cx.read(i, 0);
+    let a = cx.low(cx.b.ty(b), RAX);
+    let (lo, hi, wider) = cx.product(signed, a, b);
+    cx.set_pair(lo, hi);
+    cx.flags_product(wider);
+}
+
+fn imul(cx: &mut Cx, i: &Instruction) {
+    if i.op_count() == 1 {
+        return wide(cx, i, true);
+    }
+    let first = if i.op_count() == 3 { 1 } else { 0 };
+    let (a, b) = (cx.read(i, first), cx.read(i, first + 1));
+    let (lo, _, wider) = cx.product(true, a, b);
+    cx.flags_product(wider);
+    cx.write(i, 0, lo);
+}
+
+/// No flags; the high half is written last.
+fn mulx(cx: &mut Cx, i: &Instruction) {
+    let b = cx.read(i, 2);
+    let a = cx.low(cx.b.ty(b), RDX);
+    let (lo, hi, _) = cx.product(false, a, b);
+    cx.write(i, 1, lo);
+    cx.write(i, 0, hi);
+}
+
+/// Most often the dividend is one register extended, and the divisor neither 0 nor -1: such divisions cannot fail. The helper sees to the others.
+fn divide(cx: &mut Cx, i: &Instruction, signed: bool) {
+    let divisor = cx.read(i, 0);
+    let ty = cx.b.ty(divisor);
+    let (lo, hi) = dividend(cx, ty);
+    let zero = cx.b.constant(ty, 0);
+    let plain_hi = if signed { cx.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { zero };
+    let is_plain = cx.b.cmp(IntCc::Eq, hi, plain_hi);
+    let is_some = cx.b.cmp(IntCc::Ne, divisor, zero);
+    let mut is_easy = cx.b.and(is_plain, is_some);
+    if signed {
+        let ones = cx.b.constant(ty, u64::MAX);
+        let other = cx.b.cmp(IntCc::Ne, divisor, ones);
+        is_easy = cx.b.and(is_easy, other);
+    }
+    let (easy, hard, on) = (cx.b.block(), cx.b.block(), cx.b.block());
+    cx.b.branch(is_easy, easy, hard);
+    cx.b.enter(easy);
+    divide_easy(cx, i, ty, signed);
+    cx.b.end(Term::Jump(on));
+    cx.b.enter(hard);
+    divide_hard(cx, i, ty, signed);
+    cx.b.end(Term::Jump(on));
+    cx.b.enter(on);
+}
+
+/// Low and high half: AX, or RAX and RDX.
+fn dividend(cx: &mut Cx, ty: Ty) -> (Val, Val) {
+    let lo = cx.low(ty, RAX);
+    let hi = if ty == Ty::I8 { cx.reg(Register::AH) } else { cx.low(ty, RDX) };
+    (lo, hi)
+}
+
+fn divide_easy(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool) {
+    let (lo, divisor) = (cx.low(ty, RAX), cx.read(i, 0));
+    // Narrow divisions are 32 bits wide on the host, too.
+    let at = if ty == Ty::I64 { Ty::I64 } else { Ty::I32 };
+    let (lo, divisor) = (cx.extend(signed, at, lo), cx.extend(signed, at, divisor));
+    let (div, rem) = if signed { (Bin::DivS, Bin::RemS) } else { (Bin::DivU, Bin::RemU) };
+    let (q, r) = (cx.b.bin(div, lo, divisor), cx.b.bin(rem, lo, divisor));
+    let (q, r) = (cx.b.trunc(ty, q), cx.b.trunc(ty, r));
+    cx.set_pair(q, r);
+}
+
+fn divide_hard(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool) {
+    let ((lo, hi), divisor) = (dividend(cx, ty), cx.read(i, 0));
+    let [lo, hi, divisor] = [lo, hi, divisor].map(|v| cx.b.zext(Ty::I64, v));
+    let kind = cx.b.i32(ty.bits() << 1 | u32::from(signed));
+    let q = cx.b.call(&DIVIDE, Ty::I64, &[lo, hi, divisor, kind]);
+    let r = cx.b.call(&REMAINDER, Ty::I64, &[lo, hi, divisor, kind]);
+    let (q, r) = (cx.b.trunc(ty, q), cx.b.trunc(ty, r));
+    cx.set_pair(q, r);
+}

@@ -1,0 +1,405 @@
+//! Moves of vectors and of their parts, and between them and general registers; rearrangements of lanes.
+
+use super::Cx;
+use crate::insn::rows;
+use crate::state::{RDI, xmm};
+use iced_x86::{Instruction, OpKind, Register};
+use ir::{Lane, Mem, Ty, V1, V2, Val};
+
+rows! {
+    Movaps => whole();
+    Movups => whole();
+    Movapd => whole();
+    Movupd => whole();
+    Movdqa => whole();
+    Movdqu => whole();
+    Lddqu => whole();
+    Movntps => whole();
+    Movntpd => whole();
+    Movntdq => whole();
+    Movntdqa => whole();
+    Movnti => general();
+    Movss => scalar(Lane::S);
+    Movsd => scalar_or_string();
+    Movd => between(Ty::I32);
+    Movq => between(Ty::I64);
+    Movlps => half(0);
+    Movlpd => half(0);
+    Movhps => half(1);
+    Movhpd => half(1);
+    Movhlps => from_high();
+    Movlhps => from_low();
+    Movmskps => signs(Lane::S);
+    Movmskpd => signs(Lane::D);
+    Pmovmskb => signs(Lane::B);
+    Maskmovdqu => masked();
+    Movddup => duplicate_low();
+    Movsldup => duplicate(V2::TrnEven);
+    Movshdup => duplicate(V2::TrnOdd);
+    Unpcklps => two(V2::ZipLo, Lane::S);
+    Unpckhps => two(V2::ZipHi, Lane::S);
+    Unpcklpd => two(V2::ZipLo, Lane::D);
+    Unpckhpd => two(V2::ZipHi, Lane::D);
+    Punpcklbw => two(V2::ZipLo, Lane::B);
+    Punpcklwd => two(V2::ZipLo, Lane::H);
+    Punpckldq => two(V2::ZipLo, Lane::S);
+    Punpcklqdq => two(V2::ZipLo, Lane::D);
+    Punpckhbw => two(V2::ZipHi, Lane::B);
+    Punpckhwd => two(V2::ZipHi, Lane::H);
+    Punpckhdq => two(V2::ZipHi, Lane::S);
+    Punpckhqdq => two(V2::ZipHi, Lane::D);
+    Shufps => shuffle_two(Lane::S);
+    Shufpd => shuffle_two(Lane::D);
+    Pshufd => shuffle(Lane::S, 0);
+    Pshuflw => shuffle(Lane::H, 0);
+    Pshufhw => shuffle(Lane::H, 4);
+    Pshufb => shuffle_bytes();
+    Palignr => align();
+    Pinsrb => insert(Lane::B);
+    Pinsrw => insert(Lane::H);
+    Pinsrd => insert(Lane::S);
+    Pinsrq => insert(Lane::D);
+    Pextrb => extract(Lane::B);
+    Pextrw => extract(Lane::H);
+    Pextrd => extract(Lane::S);
+    Pextrq => extract(Lane::D);
+    Extractps => extract(Lane::S);
+    Insertps => insert_single();
+    Pmovsxbw => widen(V1::WidenS, Lane::B, 1);
+    Pmovsxbd => widen(V1::WidenS, Lane::B, 2);
+    Pmovsxbq => widen(V1::WidenS, Lane::B, 3);
+    Pmovsxwd => widen(V1::WidenS, Lane::H, 1);
+    Pmovsxwq => widen(V1::WidenS, Lane::H, 2);
+    Pmovsxdq => widen(V1::WidenS, Lane::S, 1);
+    Pmovzxbw => widen(V1::WidenU, Lane::B, 1);
+    Pmovzxbd => widen(V1::WidenU, Lane::B, 2);
+    Pmovzxbq => widen(V1::WidenU, Lane::B, 3);
+    Pmovzxwd => widen(V1::WidenU, Lane::H, 1);
+    Pmovzxwq => widen(V1::WidenU, Lane::H, 2);
+    Pmovzxdq => widen(V1::WidenU, Lane::S, 1);
+}
+
+fn is_mmx(i: &Instruction) -> bool {
+    (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Register && i.op_register(n).is_mm())
+}
+
+impl Cx<'_> {
+    /// An XMM register.
+    pub(super) fn xmm(&mut self, reg: Register) -> Val {
+        self.b.get(xmm(reg.number() as u32))
+    }
+
+    pub(super) fn set_xmm(&mut self, reg: Register, v: Val) {
+        self.b.set(xmm(reg.number() as u32), v);
+    }
+
+    /// An operand: an XMM register, or so many bytes of memory with zero above.
+    // Differs: memory that is not aligned as it should be does not fault.
+    pub(super) fn vector(&mut self, i: &Instruction, n: u32, bytes: usize) -> Val {
+        if i.op_kind(n) == OpKind::Register {
+            return self.xmm(i.op_register(n));
+        }
+        let mem = self.mem(i, bytes);
+        self.b.load(Ty::V128, mem)
+    }
+
+    /// MMX registers are not there yet: whether the instruction names one.
+    pub(super) fn lacks(&mut self, i: &Instruction) -> bool {
+        let lacks = is_mmx(i);
+        if lacks {
+            self.unimplemented();
+        }
+        lacks
+    }
+}
+
+fn whole(cx: &mut Cx, i: &Instruction) {
+    if i.op0_kind() == OpKind::Memory {
+        let v = cx.xmm(i.op1_register());
+        let mem = cx.mem(i, 16);
+        return cx.b.store(mem, v);
+    }
+    let v = cx.vector(i, 1, 16);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn general(cx: &mut Cx, i: &Instruction) {
+    let v = cx.read(i, 1);
+    cx.write(i, 0, v);
+}
+
+/// MOVSS, MOVSD: from memory with zero above, from a register into the lowest lane.
+fn scalar(cx: &mut Cx, i: &Instruction, lane: Lane) {
+    let bytes = lane.bytes();
+    if i.op0_kind() == OpKind::Memory {
+        let v = cx.xmm(i.op1_register());
+        let v = cx.b.vget(lane.ty(), v, 0);
+        let mem = cx.mem(i, bytes);
+        return cx.b.store(mem, v);
+    }
+    let v = cx.vector(i, 1, bytes);
+    let v = if i.op1_kind() == OpKind::Memory {
+        v
+    } else {
+        let low = cx.b.vget(lane.ty(), v, 0);
+        let old = cx.xmm(i.op0_register());
+        cx.b.vset(lane, old, low, 0)
+    };
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn scalar_or_string(cx: &mut Cx, i: &Instruction) {
+    if i.is_string_instruction() {
+        super::string::move_or_compare(cx, i, false);
+    } else {
+        scalar(cx, i, Lane::D);
+    }
+}
+
+/// MOVD and MOVQ: a general register or memory to a vector, or back. MOVQ also between vectors.
+fn between(cx: &mut Cx, i: &Instruction, ty: Ty) {
+    if cx.lacks(i) {
+        return;
+    }
+    let is_vector = |n: u32| i.op_kind(n) == OpKind::Register && i.op_register(n).is_xmm();
+    // With REX.W iced names the 64-bit form MOVQ.
+    match (is_vector(0), is_vector(1)) {
+        (true, true) => {
+            let v = cx.xmm(i.op1_register());
+            let v = cx.b.v1(V1::ZeroHi, Lane::D, v);
+            cx.set_xmm(i.op0_register(), v);
+        }
+        (true, false) => {
+            let v = if i.op1_kind() == OpKind::Memory {
+                cx.vector(i, 1, ty.bytes())
+            } else {
+                let v = cx.reg(i.op1_register());
+                cx.b.v_from_scalar(v)
+            };
+            cx.set_xmm(i.op0_register(), v);
+        }
+        _ => {
+            let v = cx.xmm(i.op1_register());
+            let v = cx.b.vget(ty, v, 0);
+            cx.write(i, 0, v);
+        }
+    }
+}
+
+/// Half a vector from or to memory.
+fn half(cx: &mut Cx, i: &Instruction, n: u32) {
+    let mem = cx.mem(i, 8);
+    if i.op0_kind() == OpKind::Memory {
+        let v = cx.xmm(i.op1_register());
+        let v = cx.b.vget(Ty::I64, v, n);
+        return cx.b.store(mem, v);
+    }
+    let new = cx.b.load(Ty::V128, mem);
+    let old = cx.xmm(i.op0_register());
+    let v = if n == 0 {
+        let high = cx.b.v1(V1::MoveHi, Lane::D, old);
+        cx.b.v2(V2::ConcatLo, Lane::D, new, high)
+    } else {
+        cx.b.v2(V2::ConcatLo, Lane::D, old, new)
+    };
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// The high half of the second becomes the low half of the first.
+fn from_high(cx: &mut Cx, i: &Instruction) {
+    let (a, b) = (cx.xmm(i.op0_register()), cx.xmm(i.op1_register()));
+    let v = cx.b.v2(V2::ConcatHi, Lane::D, b, a);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn from_low(cx: &mut Cx, i: &Instruction) {
+    let (a, b) = (cx.xmm(i.op0_register()), cx.xmm(i.op1_register()));
+    let v = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn signs(cx: &mut Cx, i: &Instruction, lane: Lane) {
+    if cx.lacks(i) {
+        return;
+    }
+    let v = cx.xmm(i.op1_register());
+    let v = cx.b.vsigns(lane, v);
+    let v = cx.b.zext(Ty::int(i.op0_register().size()), v);
+    cx.set_reg(i.op0_register(), v);
+}
+
+/// Bytes whose mask byte is negative go to memory. Done as a whole, with the others as they are there.
+// Differs: bytes that are not written are read and written back.
+fn masked(cx: &mut Cx, i: &Instruction) {
+    let (v, mask) = (cx.xmm(i.op1_register()), cx.xmm(i.op2_register()));
+    let addr = cx.x(RDI);
+    let mem = cx.in_segment(i.memory_segment(), Mem::at(addr, 16));
+    let old = cx.b.load(Ty::V128, mem);
+    let zero = cx.b.v128(0);
+    let negative = cx.b.v2(V2::CmpGtS, Lane::B, zero, mask);
+    let v = cx.b.v3(ir::V3::BitSelect, Lane::B, negative, v, old);
+    cx.b.store(mem, v);
+}
+
+fn duplicate_low(cx: &mut Cx, i: &Instruction) {
+    let v = cx.vector(i, 1, 8);
+    let v = cx.b.vsplat_lane(Lane::D, v, 0);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn duplicate(cx: &mut Cx, i: &Instruction, op: V2) {
+    let v = cx.vector(i, 1, 16);
+    let v = cx.b.v2(op, Lane::S, v, v);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// An operation of the first two operands.
+pub(super) fn two(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
+    if cx.lacks(i) {
+        return;
+    }
+    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let v = cx.b.v2(op, lane, a, b);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// Lanes chosen by number, as bytes for a table look-up. 0x80 gives zero.
+fn choice(lane: Lane, lanes: impl Iterator<Item = Option<u32>>) -> u128 {
+    let size = lane.bytes() as u32;
+    let bytes = lanes.flat_map(|n| (0..size).map(move |at| n.map_or(0x80, |n| n * size + at)));
+    bytes.enumerate().fold(0, |all, (at, byte)| all | u128::from(byte) << (8 * at))
+}
+
+/// Field `n` of an immediate that has fields for `lanes` lanes.
+fn field(imm: u32, lanes: u32, n: u32) -> u32 {
+    let bits = lanes.trailing_zeros();
+    imm >> (n * bits) & (lanes - 1)
+}
+
+/// Lanes of one vector: all four, or the four from `first` on.
+fn shuffle(cx: &mut Cx, i: &Instruction, lane: Lane, first: u32) {
+    if cx.lacks(i) {
+        return;
+    }
+    let v = cx.vector(i, 1, 16);
+    let imm = i.immediate8().into();
+    let count = 16 / lane.bytes() as u32;
+    let chosen = |n: u32| if (first..first + 4).contains(&n) { first + field(imm, 4, n - first) } else { n };
+    let all: Vec<u32> = (0..count).map(chosen).collect();
+    let v = if all.iter().all(|n| *n == all[0]) {
+        cx.b.vsplat_lane(lane, v, all[0])
+    } else {
+        let table = cx.b.v128(choice(lane, all.into_iter().map(Some)));
+        cx.b.v2(V2::Tbl, Lane::B, v, table)
+    };
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// SHUFPS and SHUFPD: the low lanes from the first vector, the high ones from the second.
+fn shuffle_two(cx: &mut Cx, i: &Instruction, lane: Lane) {
+    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (imm, count) = (u32::from(i.immediate8()), 16 / lane.bytes() as u32);
+    let fields: Vec<u32> = (0..count).map(|n| field(imm, count, n)).collect();
+    let v = if a == b {
+        let table = cx.b.v128(choice(lane, fields.into_iter().map(Some)));
+        cx.b.v2(V2::Tbl, Lane::B, a, table)
+    } else {
+        let half = count as usize / 2;
+        let (low, high) = fields.split_at(half);
+        let [low, high] = [(low, a), (high, b)].map(|(part, from)| {
+            let table = cx.b.v128(choice(lane, part.iter().map(|n| Some(*n)).chain(part.iter().map(|_| None))));
+            cx.b.v2(V2::Tbl, Lane::B, from, table)
+        });
+        cx.b.v2(V2::ConcatLo, Lane::D, low, high)
+    };
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// An index's upper bit gives zero; of the others only four bits count.
+fn shuffle_bytes(cx: &mut Cx, i: &Instruction) {
+    if cx.lacks(i) {
+        return;
+    }
+    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let mask = cx.b.v128(u128::from_le_bytes([0x8f; 16]));
+    let b = cx.b.v2(V2::And, Lane::B, b, mask);
+    let v = cx.b.v2(V2::Tbl, Lane::B, a, b);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn align(cx: &mut Cx, i: &Instruction) {
+    if cx.lacks(i) {
+        return;
+    }
+    let (high, low) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let zero = cx.b.v128(0);
+    let v = match u32::from(i.immediate8()) {
+        n @ 0..=16 => cx.b.vext(low, high, n),
+        n @ 17..=31 => cx.b.vext(high, zero, n - 16),
+        _ => zero,
+    };
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn insert(cx: &mut Cx, i: &Instruction, lane: Lane) {
+    if cx.lacks(i) {
+        return;
+    }
+    let v = if i.op1_kind() == OpKind::Memory {
+        let mem = cx.mem(i, lane.bytes());
+        cx.b.load(lane.ty(), mem)
+    } else {
+        let v = cx.reg(i.op1_register());
+        cx.b.trunc(lane.ty(), v)
+    };
+    let old = cx.xmm(i.op0_register());
+    let n = u32::from(i.immediate8()) % (16 / lane.bytes() as u32);
+    let v = cx.b.vset(lane, old, v, n);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn extract(cx: &mut Cx, i: &Instruction, lane: Lane) {
+    if cx.lacks(i) {
+        return;
+    }
+    let v = cx.xmm(i.op1_register());
+    let n = u32::from(i.immediate8()) % (16 / lane.bytes() as u32);
+    let v = cx.b.vget(lane.ty(), v, n);
+    if i.op0_kind() == OpKind::Memory {
+        let mem = cx.mem(i, lane.bytes());
+        return cx.b.store(mem, v);
+    }
+    let v = cx.b.zext(Ty::int(i.op0_register().size()), v);
+    cx.set_reg(i.op0_register(), v);
+}
+
+/// INSERTPS: a lane of the second, or a single from memory, to a lane of the first; some lanes cleared.
+fn insert_single(cx: &mut Cx, i: &Instruction) {
+    let imm = u32::from(i.immediate8());
+    let v = if i.op1_kind() == OpKind::Memory {
+        let mem = cx.mem(i, 4);
+        cx.b.load(Ty::I32, mem)
+    } else {
+        let v = cx.xmm(i.op1_register());
+        cx.b.vget(Ty::I32, v, imm >> 6)
+    };
+    let old = cx.xmm(i.op0_register());
+    let v = cx.b.vset(Lane::S, old, v, imm >> 4 & 3);
+    let kept = (0..4).filter(|n| imm >> n & 1 == 0).fold(0, |all, n| all | 0xffff_ffff << (32 * n));
+    let mask = cx.b.v128(kept);
+    let v = cx.b.v2(V2::And, Lane::S, v, mask);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+/// The low lanes, widened `times` times.
+fn widen(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane, times: u32) {
+    let mut v = cx.vector(i, 1, 16 >> times);
+    let mut lane = lane;
+    for _ in 0..times {
+        v = cx.b.v1(op, lane, v);
+        if lane != Lane::S {
+            lane = lane.wider();
+        }
+    }
+    cx.set_xmm(i.op0_register(), v);
+}

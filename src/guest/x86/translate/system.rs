@@ -1,0 +1,203 @@
+//! System calls, traps, identification, segment bases, control of SSE, fences, hints, and what user mode may not do.
+
+use super::Cx;
+use super::helper::{CPUID, CYCLES};
+use crate::insn::rows;
+use crate::state::{FS_BASE, GS_BASE, R11, RAX, RBX, RCX, RDX};
+use iced_x86::{Instruction, OpKind};
+use ir::{Bin, Fence, Slot, Term, Trap, Ty, Val};
+
+rows! {
+    Syscall => syscall();
+    Int => int();
+    Int3 => int3();
+    Int1 => int3();
+    Into => into();
+    Ud0 => ud();
+    Ud1 => ud();
+    Ud2 => ud();
+    Cpuid => cpuid();
+    Rdtsc => rdtsc(false);
+    Rdtscp => rdtsc(true);
+    Rdpid => rdpid();
+    Rdfsbase => read_base(FS_BASE);
+    Rdgsbase => read_base(GS_BASE);
+    Wrfsbase => write_base(FS_BASE);
+    Wrgsbase => write_base(GS_BASE);
+    Mfence => fence(Fence::Full);
+    Lfence => fence(Fence::Load);
+    Sfence => fence(Fence::Store);
+    Nop => nop();
+    Pause => nop();
+    Endbr64 => nop();
+    Endbr32 => nop();
+    Prefetcht0 => prefetch();
+    Prefetcht1 => prefetch();
+    Prefetcht2 => prefetch();
+    Prefetchnta => prefetch();
+    Prefetchw => prefetch();
+    Prefetchwt1 => prefetch();
+    Prefetch => prefetch();
+    Clflush => touch();
+    Clflushopt => touch();
+    Clwb => touch();
+    Hlt => privileged();
+    Cli => privileged();
+    Sti => privileged();
+    In => privileged();
+    Out => privileged();
+    Lgdt => privileged();
+    Lidt => privileged();
+    Lldt => privileged();
+    Ltr => privileged();
+    Lmsw => privileged();
+    Clts => privileged();
+    Invd => privileged();
+    Wbinvd => privileged();
+    Invlpg => privileged();
+    Rdmsr => privileged();
+    Wrmsr => privileged();
+    Rdpmc => privileged();
+    Iretd => privileged();
+    Iretq => privileged();
+    Sysexit => privileged();
+    Sysret => privileged();
+    Swapgs => privileged();
+}
+
+impl Cx<'_> {
+    /// Not for user mode: a general protection fault.
+    pub(super) fn privileged(&mut self) {
+        self.b.trap(Trap::Privileged);
+    }
+
+    /// Known and not there.
+    pub(super) fn unimplemented(&mut self) {
+        self.b.trap(Trap::Unimplemented);
+    }
+}
+
+fn privileged(cx: &mut Cx, _: &Instruction) {
+    cx.privileged();
+}
+
+/// RCX and R11 are where the processor has put the way back.
+fn syscall(cx: &mut Cx, _: &Instruction) {
+    if !cx.is_long() {
+        return cx.undefined();
+    }
+    let (next, flags) = (cx.imm(cx.next), cx.eflags());
+    let flags = cx.b.zext(Ty::I64, flags);
+    cx.set_x(RCX, next);
+    cx.set_x(R11, flags);
+    let next = cx.next;
+    cx.b.end(Term::Syscall { next });
+}
+
+/// INT 0x80 is i386's system call. Of the others user mode may raise none but 3 and 4.
+fn int(cx: &mut Cx, i: &Instruction) {
+    match i.immediate8() {
+        0x80 if !cx.is_long() => {
+            let next = cx.next;
+            cx.b.end(Term::Syscall { next });
+        }
+        0x80 => cx.unimplemented(),
+        3 => breakpoint(cx),
+        _ => cx.privileged(),
+    }
+}
+
+fn int3(cx: &mut Cx, _: &Instruction) {
+    breakpoint(cx);
+}
+
+/// A trap, not a fault: it is reported at the next instruction.
+fn breakpoint(cx: &mut Cx) {
+    let pc = cx.next;
+    cx.b.insn(pc, 0, pc);
+    cx.b.trap(Trap::Breakpoint);
+}
+
+fn into(cx: &mut Cx, _: &Instruction) {
+    let overflow = cx.condition(iced_x86::ConditionCode::o);
+    let (trap, on) = (cx.b.block(), cx.b.block());
+    cx.b.branch(overflow, trap, on);
+    cx.b.enter(trap);
+    // A trap, too.
+    let pc = cx.next;
+    cx.b.insn(pc, 0, pc);
+    cx.privileged();
+    cx.b.enter(on);
+}
+
+fn ud(cx: &mut Cx, _: &Instruction) {
+    cx.undefined();
+}
+
+fn nop(_: &mut Cx, _: &Instruction) {}
+
+fn cpuid(cx: &mut Cx, _: &Instruction) {
+    let (leaf, sub) = (cx.low(Ty::I32, RAX), cx.low(Ty::I32, RCX));
+    let features = cx.b.i64(cx.features << 1 | u64::from(cx.is_long()));
+    let halves = [0, 1].map(|n| {
+        let n = cx.b.i32(n);
+        cx.b.call(&CPUID, Ty::I64, &[leaf, sub, features, n])
+    });
+    for (v, [low, high]) in halves.into_iter().zip([[RAX, RBX], [RCX, RDX]]) {
+        set_halves(cx, v, low, high);
+    }
+}
+
+/// The halves of an I64 to two registers.
+fn set_halves(cx: &mut Cx, v: Val, low: u32, high: u32) {
+    let lo = cx.b.trunc(Ty::I32, v);
+    let hi = cx.b.shift_imm(Bin::Shr, v, 32);
+    let hi = cx.b.trunc(Ty::I32, hi);
+    cx.set_low(low, lo);
+    cx.set_low(high, hi);
+}
+
+fn rdtsc(cx: &mut Cx, _: &Instruction, processor: bool) {
+    let v = cx.b.call(&CYCLES, Ty::I64, &[]);
+    set_halves(cx, v, RAX, RDX);
+    if processor {
+        let zero = cx.b.i32(0);
+        cx.set_low(RCX, zero);
+    }
+}
+
+// Differs: the processor is always the first.
+fn rdpid(cx: &mut Cx, i: &Instruction) {
+    let zero = cx.imm(0);
+    cx.set_reg(i.op0_register(), zero);
+}
+
+fn read_base(cx: &mut Cx, i: &Instruction, slot: Slot) {
+    let v = cx.b.get(slot);
+    let v = cx.b.trunc(Ty::int(i.op0_register().size()), v);
+    cx.set_reg(i.op0_register(), v);
+}
+
+fn write_base(cx: &mut Cx, i: &Instruction, slot: Slot) {
+    let v = cx.read(i, 0);
+    let v = cx.b.zext(cx.xlen, v);
+    cx.b.set(slot, v);
+}
+
+/// Loads and stores are in order as they are.
+fn fence(cx: &mut Cx, _: &Instruction, kind: Fence) {
+    cx.b.fence(kind);
+}
+
+fn prefetch(cx: &mut Cx, i: &Instruction) {
+    if i.op0_kind() == OpKind::Memory {
+        let addr = cx.linear(i);
+        cx.b.prefetch(addr);
+    }
+}
+
+/// Caches are the host's business; an address without memory faults.
+fn touch(cx: &mut Cx, i: &Instruction) {
+    let mem = cx.mem(i, 1);
+    cx.b.load(Ty::I32, mem);
+}
