@@ -26,3 +26,4 @@ mod registered;
 mod tables;
 mod tidy;
 mod torture;
+mod x87;

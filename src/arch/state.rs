@@ -27,12 +27,16 @@ pub struct State {
     pub pc: Slot,
     /// The second word of position ([`ir::Op::Insn`]'s `extra`), if the guest has one.
     pub extra: Option<Slot>,
+    /// What that word says of other slots, if it does: told state, pc and the word after a fault or a trap.
+    pub settle: Option<fn(&mut [u8], u64, u32)>,
     /// Integer registers in the order in which they deserve a host register, at every block boundary; the host takes as many as it has.
     pub int_homes: &'static [Slot],
     /// Vector registers likewise.
     pub vec_homes: &'static [Slot],
     /// Vector registers that are halves of others; the whole ones, slots behind all others, are used in hot regions alone.
     pub pairs: &'static [Pair],
+    /// Where the image of the x87 unit begins, if the guest has one (the crate `x87`): ten slots. The unit itself has the state while code runs.
+    pub x87: Option<Slot>,
     /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
     pub fp_control: fn(mode: u32) -> ir::FpControl,
 }

@@ -163,6 +163,35 @@ impl Cpu {
         self.raw.mxcsr &= !0x3f;
     }
 
+    /// The guest's x87 unit, if it has one, as guest state has it.
+    fn unit(&self) -> Option<(usize, x87::Image)> {
+        let at = self.guest.state.offset(self.guest.state.x87?);
+        let mut image = [0; x87::IMAGE];
+        image.copy_from_slice(&self.raw.guest[at..at + x87::IMAGE]);
+        Some((at, image))
+    }
+
+    /// Puts the unit's state where generated code wants it: into the host's unit, which nothing else uses.
+    pub(crate) fn load_unit(&self) {
+        if let Some((_, image)) = self.unit() {
+            x87::load(&image);
+        }
+    }
+
+    /// The opposite.
+    pub(crate) fn save_unit(&mut self) {
+        if let Some((at, mut image)) = self.unit() {
+            x87::save(&mut image);
+            self.raw.guest[at..at + x87::IMAGE].copy_from_slice(&image);
+        }
+    }
+
+    /// What the instruction at `pc` gets to hear of an exception that waits in the unit's image.
+    pub(crate) fn unit_fault(&self, pc: u64) -> Fault {
+        let code = self.unit().map_or(0, |(_, image)| x87::signal_code(&image));
+        Fault { signo: libc::SIGFPE, code, addr: pc, write: false }
+    }
+
     /// Makes [`Engine::run`] return at the next poll. May be called from a signal handler and from other threads.
     pub fn interrupt(&self) {
         self.raw.pending.store(1, Ordering::SeqCst);

@@ -101,6 +101,8 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let mxcsr = unsafe { (*fp).mxcsr };
     cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | mxcsr & MXCSR_FLAGS;
     let write = gregs[libc::REG_ERR as usize] & PF_WRITE != 0;
+    // Of an exception of floating point the address is the instruction's.
+    let addr = if sig == libc::SIGFPE { record.pc } else { addr };
     cpu.fault = Fault { signo: sig, code: info.si_code, addr, write };
     gregs[libc::REG_RIP as usize] = cache.compiler.thunks.fault as i64;
     true

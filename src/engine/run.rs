@@ -125,6 +125,13 @@ impl Engine {
         if self.interpreting {
             return self.interpret(cpu);
         }
+        cpu.load_unit();
+        let exit = self.run_code(cpu);
+        cpu.save_unit();
+        exit
+    }
+
+    fn run_code(&self, cpu: &mut Cpu) -> Exit {
         let mode = (self.guest.mode)(&cpu.raw.guest);
         self.set_mode(cpu, mode);
         let mut pc = cpu.pc();
@@ -309,6 +316,9 @@ impl Engine {
             // BUS_ADRALN, as the kernel reports a misaligned access.
             return Next::Leave(Exit::Fault(crate::Fault { signo: libc::SIGBUS, code: 1, addr, write: false }));
         }
+        if trap == ir::Trap::X87 {
+            return Next::Leave(Exit::Fault(cpu.unit_fault(pc)));
+        }
         if (self.log.unimp || self.log.guest_errors) && matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented) {
             self.log_undefined(pc, cpu.mode);
         }
@@ -328,6 +338,9 @@ impl Engine {
         cpu.set_pc(pc);
         if let Some(slot) = self.guest.state.extra {
             cpu.set(slot, u64::from(extra));
+        }
+        if let Some(settle) = self.guest.state.settle {
+            settle(&mut cpu.raw.guest, pc, extra);
         }
     }
 

@@ -29,6 +29,11 @@ unsafe extern "C" fn serve_counted(cpu: *mut Cpu, site: *const Site) {
 unsafe extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the caller's promise.
     let (cpu, site) = unsafe { (&mut *cpu, &*site) };
+    match site.op {
+        ir::Op::X87 { op: ir::X87::Save, .. } => return cpu.save_unit(),
+        ir::Op::X87 { op: ir::X87::Load, .. } => return cpu.load_unit(),
+        _ => {}
+    }
     let raw = &mut cpu.raw;
     let args = raw.args.map(|[low, high]| u128::from(low) | u128::from(high) << 64);
     let ret = match site.helper {

@@ -5,7 +5,7 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val};
+use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val, X87};
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
@@ -22,6 +22,8 @@ pub struct Builder {
     consts: Vec<Val>,
     /// Bases of accesses in the current block that were aligned: what they are a sum of, its constant part, to how many bytes.
     aligned: Vec<(Val, u64, u8)>,
+    /// A slot that is to get a constant by the end of the block.
+    late: Option<(Slot, u64)>,
 }
 
 impl Builder {
@@ -34,6 +36,7 @@ impl Builder {
             current: BlockId(0),
             consts: Vec::new(),
             aligned: Vec::new(),
+            late: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl Builder {
         r.blocks.clear();
         r.vectors.clear();
         (r.pc, r.mode, r.end, r.fp, r.guest_insns) = (pc, mode, pc, fp, 0);
+        self.late = None;
         let entry = self.block();
         self.enter(entry);
     }
@@ -87,6 +91,7 @@ impl Builder {
     #[inline(never)]
     pub fn end(&mut self, term: Term) {
         assert!(!self.ended(), "a block has one end");
+        self.settle();
         let b = &mut self.region.blocks[self.current.0 as usize];
         (b.end, b.term) = (self.region.insts.len() as u32, term);
     }
@@ -219,11 +224,26 @@ impl Builder {
     /// If the value has another type than the slot.
     #[inline(never)]
     pub fn set(&mut self, slot: Slot, v: Val) {
+        self.late = self.late.filter(|(late, _)| *late != slot);
         let at = slot.0 as usize;
         assert_eq!(self.ty(v), self.slot_types[at], "type of slot {at}");
         if self.known[at] != v {
             self.push(Op::Set(slot, v), Ty::Void);
             self.known[at] = v;
+        }
+    }
+    /// A slot gets a constant, at the latest where the block ends or a helper may see it. Until then only a fault can, whose record must tell: the
+    /// guest says what it has been told so far by [`Builder::late`] in the word beside pc ([`Op::Insn`]). There is one such slot.
+    pub fn set_late(&mut self, slot: Slot, c: u64) {
+        self.late = Some((slot, c));
+    }
+    pub fn late(&self) -> Option<u64> {
+        self.late.map(|(_, c)| c)
+    }
+    fn settle(&mut self) {
+        if let Some((slot, c)) = self.late.take() {
+            let v = self.constant(self.slot_types[slot.0 as usize], c);
+            self.set(slot, v);
         }
     }
     pub fn fp_flags(&mut self) -> Val {
@@ -547,11 +567,24 @@ impl Builder {
     pub fn prefetch(&mut self, addr: Val) {
         self.push(Op::Prefetch(addr), Ty::Void);
     }
+    /// An operation of the x87 unit whose image begins at the slot. `v` is [`Val::NONE`] if it has no operand.
+    #[inline(never)]
+    pub fn x87(&mut self, image: Slot, op: X87, v: Val) -> Val {
+        self.push(Op::X87 { image, op, v }, op.result())
+    }
+    /// An instruction of the unit with a memory operand.
+    #[inline(never)]
+    pub fn x87_mem(&mut self, image: Slot, code: u16, mem: Mem) {
+        self.push(Op::X87Mem { image, code, mem }, Ty::Void);
+    }
     /// Calls a helper with up to four arguments; the result has type `ty` (Void: none).
     #[inline(never)]
     pub fn call(&mut self, helper: &'static Helper, ty: Ty, args: &[Val]) -> Val {
         let mut a = [Val::NONE; 4];
         a[..args.len()].copy_from_slice(args);
+        if helper.touches != Touches::Nothing {
+            self.settle();
+        }
         let v = self.push(Op::Call(helper, a), ty);
         self.touched(helper);
         v

@@ -123,6 +123,8 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         | Op::ClearExcl
         | Op::Fence(_)
         | Op::Prefetch(_)
+        | Op::X87 { .. }
+        | Op::X87Mem { .. }
         | Op::Call(..) => panic!("{op:?} is not a pure operation"),
     };
     bits & mask(ty)

@@ -5,6 +5,8 @@
 //!
 //! Guest state is exact at every way out by construction: slots are written when `Set` is met.
 
+mod x87;
+
 use crate::eval::{eval, mask};
 use crate::helper::{Frame, Helper};
 use crate::op::{Align, Ext, Mem, Op, Rmw, Slot, Val};
@@ -283,6 +285,8 @@ impl Run<'_, '_, '_> {
             Op::Fence(kind) => self.machine.memory.fence(kind),
             Op::Prefetch(_) | Op::Poll { .. } => {}
             Op::Call(helper, args) => return self.call(helper, args),
+            Op::X87 { image, op, v } => return self.x87(image, op, if v.is_none() { 0 } else { self.value(v) }),
+            Op::X87Mem { image, code, mem } => self.x87_mem(image, code, &mem)?,
             _ => return Ok(self.pure(op, ty)),
         }
         Ok(0)

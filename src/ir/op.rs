@@ -479,6 +479,44 @@ impl Mem {
     }
 }
 
+/// Operations of the x87 unit, its MMX registers included. Codes are those of the crate `x87`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum X87 {
+    /// An instruction on registers.
+    Run(u16),
+    /// FCOMI and its kin: the flags that x86 has after it, with C for "no borrow".
+    Compare(u16),
+    /// FCMOVE to FCMOVNU, whose condition is the operand. The code is FCMOVE's.
+    Move(u16),
+    /// The status word: I32.
+    Status,
+    /// The unit's state to the image in guest state, and from it. Only between these two does the image hold anything.
+    Save,
+    Load,
+    /// An MMX register: I64.
+    Mmx(u8),
+    SetMmx(u8),
+}
+
+impl X87 {
+    pub const fn result(self) -> Ty {
+        match self {
+            X87::Compare(_) => Ty::Flags,
+            X87::Status => Ty::I32,
+            X87::Mmx(_) => Ty::I64,
+            X87::Run(_) | X87::Move(_) | X87::Save | X87::Load | X87::SetMmx(_) => Ty::Void,
+        }
+    }
+
+    pub const fn operand(self) -> Option<Ty> {
+        match self {
+            X87::Move(_) => Some(Ty::I1),
+            X87::SetMmx(_) => Some(Ty::I64),
+            _ => None,
+        }
+    }
+}
+
 /// An operation with its operands. The result's type stands in [`Inst`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
@@ -668,6 +706,20 @@ pub enum Op {
     Prefetch(Val),
     /// A helper, for rare work. Up to four arguments.
     Call(&'static Helper, [Val; 4]),
+
+    /// An operation of the x87 unit, whose image begins at the slot; with an operand or [`Val::NONE`]. An exception that waits is
+    /// [`crate::region::Trap::X87`].
+    X87 {
+        image: Slot,
+        op: X87,
+        v: Val,
+    },
+    /// An instruction of the unit whose memory operand has 2, 4, 8 or 10 bytes.
+    X87Mem {
+        image: Slot,
+        code: u16,
+        mem: Mem,
+    },
 }
 
 /// An instruction: an operation and its result's type.
@@ -754,7 +806,12 @@ impl Op {
                 *b = f(*b);
                 *c = f(*c);
             }
-            Load(m) => Self::map_mem(m, &mut f),
+            X87 { v, .. } => {
+                if !v.is_none() {
+                    *v = f(*v);
+                }
+            }
+            Load(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
             Store(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
@@ -783,7 +840,9 @@ impl Op {
             | Op::CmpXchg { .. }
             | Op::LoadExcl(..)
             | Op::StoreExcl(..)
-            | Op::Poll { .. } => true,
+            | Op::Poll { .. }
+            | Op::X87 { .. }
+            | Op::X87Mem { .. } => true,
             Op::Call(h, _) => h.can_exit,
             _ => false,
         }
@@ -807,6 +866,8 @@ impl Op {
             | Insn { .. }
             | Poll { .. }
             | Prefetch(_)
+            | X87 { .. }
+            | X87Mem { .. }
             | FlagsFcmp { .. }
             | Fma { .. }
             | FpCvt { .. }

@@ -36,6 +36,8 @@ pub enum Trap {
     Arithmetic,
     /// An access not aligned as the instruction demands.
     Align,
+    /// An exception of the x87 unit that its program has not masked.
+    X87,
 }
 
 /// How a block ends.

@@ -1,6 +1,6 @@
 //! A region as text, one operation per line: `v12: i64 = add v3, v7`. For `-d op` and for messages; it is not read back.
 
-use crate::op::{Align, Ext, Mem, Op, Slot, Val};
+use crate::op::{Align, Ext, Mem, Op, Slot, Val, X87};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::types::{Env, Fmt, Lane, NanRule, Order, Round, Shape, Ty};
 use std::fmt::{Debug, Write};
@@ -68,6 +68,7 @@ fn op(r: &Region, op: &Op, names: Names) -> String {
         Op::Load(mem) => format!("load{}", memory(&mem)),
         Op::Store(mem, v) => format!("store{}, {v:?}", memory(&mem)),
         Op::Call(helper, _) => format!("call {}{}", helper.name, list(&operands(op))),
+        Op::X87Mem { code, mem, .. } => format!("x87 {code:04x}{}", memory(&mem)),
         _ => {
             let operands: Vec<String> = operands(op).iter().map(|v| format!("{v:?}")).collect();
             let (name, rest) = parts(op);
@@ -146,6 +147,17 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::LoadExcl(_, order, align) => plain(format!("load_excl{}{}", aligned(align), ordered(order))),
         Op::StoreExcl(_, _, order, align) => plain(format!("store_excl{}{}", aligned(align), ordered(order))),
         Op::Fence(kind) => plain(format!("fence_{}", lower(kind))),
+        Op::X87 { op, .. } => match op {
+            X87::Run(code) => plain(format!("x87 {code:04x}")),
+            X87::Compare(code) => plain(format!("x87_compare {code:04x}")),
+            X87::Move(code) => plain(format!("x87_move {code:04x}")),
+            X87::Status => plain("x87_status".to_owned()),
+            X87::Save => plain("x87_save".to_owned()),
+            X87::Load => plain("x87_load".to_owned()),
+            X87::Mmx(n) => with("mmx".to_owned(), &[n]),
+            X87::SetMmx(n) => with("set_mmx".to_owned(), &[n]),
+        },
+        Op::X87Mem { .. } => plain("x87_memory".to_owned()),
         // What is left has nothing but values: its name is the first word.
         _ => {
             let text = format!("{op:?}");

@@ -758,6 +758,7 @@ impl Task {
             Trap::Fetch => return self.fetch_fault(at),
             Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
             Trap::Undefined | Trap::Unimplemented => (libc::SIGILL, ILL_ILLOPC),
+            Trap::X87 => unreachable!("an exception of the unit is a fault"),
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
         self.force(&HostInfo::fault(signo, code, addr), None);

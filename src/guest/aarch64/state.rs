@@ -104,6 +104,8 @@ pub const STATE: State = State {
     extra: None,
     int_homes: &INT_HOMES,
     vec_homes: &VEC_HOMES,
+    x87: None,
+    settle: None,
     fp_control,
 };
 

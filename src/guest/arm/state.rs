@@ -146,6 +146,8 @@ pub const STATE: State = State {
     extra: Some(ITSTATE),
     int_homes: &INT_HOMES,
     vec_homes: &VEC_HOMES,
+    x87: None,
+    settle: None,
     fp_control,
 };
 

@@ -125,6 +125,8 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         extra: None,
         int_homes: &INT_HOMES,
         vec_homes: &VEC_HOMES,
+        x87: None,
+        settle: None,
         fp_control,
     }
 }

@@ -2,19 +2,16 @@
 //! what arch/x86/kernel/signal_32.c and signal_64.c do.
 
 use crate::state::{
-    self, CS, FCW, FS, FSW, FTW, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32,
-    STATE64, physical, r, selector, xmm,
+    self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
+    selector, xmm,
 };
+use crate::translate::x87_image::{self, FSAVE};
 use arch::State;
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, ReadMemory, Restored, SignalFrame};
 use ir::Slot;
 
 /// The FXSAVE image, and where things stand in it.
 const FXSAVE: usize = 512;
-const FX_CONTROL: usize = 0;
-const FX_STATUS: usize = 2;
-const FX_TAGS: usize = 4;
-const FX_ST: usize = 32;
 const FX_MXCSR: usize = 24;
 const FX_MXCSR_MASK: usize = 28;
 const FX_XMM: usize = 160;
@@ -34,21 +31,10 @@ fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
     bytes[at..at + len].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
 }
 
-/// The physical register of ST(n).
-fn stacked(l: &State, state: &[u8], n: u32) -> Slot {
-    physical(((l.get(state, FSW) as u32 >> 11) + n) & 7)
-}
-
 /// Vector and floating-point state as FXSAVE writes it. `count`: XMM registers.
 fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
     let mut b = [0; FXSAVE];
-    put(&mut b, FX_CONTROL, l.get(state, FCW), 2);
-    put(&mut b, FX_STATUS, l.get(state, FSW), 2);
-    put(&mut b, FX_TAGS, l.get(state, FTW), 1);
-    for n in 0..8 {
-        let from = l.offset(stacked(l, state, n));
-        b[FX_ST + 16 * n as usize..][..10].copy_from_slice(&state[from..from + 10]);
-    }
+    b[..x87::IMAGE].copy_from_slice(&x87_image::image(l, state));
     put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
     put(&mut b, FX_MXCSR_MASK, 0xffff, 4);
     for n in 0..count {
@@ -62,13 +48,9 @@ fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
 fn restore_fx(l: &State, state: &mut [u8], b: &[u8], count: u32) -> u32 {
     let mxcsr = word(b, FX_MXCSR, 4) & 0xffff;
     l.set(state, MXCSR, mxcsr & !0x3f);
-    for (slot, at, len) in [(FCW, FX_CONTROL, 2), (FSW, FX_STATUS, 2), (FTW, FX_TAGS, 1)] {
-        l.set(state, slot, word(b, at, len));
-    }
-    for n in 0..8 {
-        let to = l.offset(stacked(l, state, n));
-        state[to..to + 10].copy_from_slice(&b[FX_ST + 16 * n as usize..][..10]);
-    }
+    let mut image = [0; x87::IMAGE];
+    image.copy_from_slice(&b[..x87::IMAGE]);
+    x87_image::set_image(l, state, &image);
     for n in 0..count {
         let to = l.offset(xmm(n));
         state[to..to + 16].copy_from_slice(&b[FX_XMM + 16 * n as usize..][..16]);
@@ -85,6 +67,7 @@ fn exception(signo: u32, fault: Option<&FaultFacts>) -> (u64, u64) {
             (14, error)
         }
         (11, None) => (13, 0),
+        (8, Some(_)) => (16, 0),
         (5, _) => (3, 0),
         (4, _) => (6, 0),
         _ => (0, 0),
@@ -181,11 +164,13 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     SignalFrame { at, bytes: b, record: None }
 }
 
-/// Handlers begin with DF clear.
+/// Handlers begin with DF clear, and with x87 and SSE as new programs have them.
 fn enter(l: &State, state: &mut [u8], d: &Delivery, sp: u64) {
     l.set(state, r(RSP), sp);
     l.set(state, PC, d.handler);
     l.set(state, state::DIRECTION, 0);
+    l.set(state, MXCSR, 0x1f80);
+    x87_image::set_image(l, state, &x87::INITIAL);
 }
 
 /// See [`arch::abi::Signals::restore`]. The handler's return has taken the first word off.
@@ -208,21 +193,22 @@ pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Op
 fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMemory) -> Option<u32> {
     let mut image = [0; FXSAVE];
     if at == 0 {
+        image[..x87::IMAGE].copy_from_slice(&x87::INITIAL);
         put(&mut image, FX_MXCSR, 0x1f80, 4);
-        put(&mut image, FX_CONTROL, 0x37f, 2);
     } else if !read(at, &mut image) {
         return None;
     }
     Some(restore_fx(l, state, &image, count))
 }
 
-// ---- 32 bits: struct sigframe or rt_sigframe; above it the x87 image of FSAVE with that of FXSAVE behind it ----
+// ---- 32 bits: struct sigframe or rt_sigframe; above it the image of FSAVE with that of FXSAVE behind it ----
 
-const FSAVE: usize = 112;
+/// The image of FSAVE with the kernel's word behind it: the status, and that an FXSAVE image follows (X86_FXSR_MAGIC is 0).
+const FPSTATE: usize = FSAVE + 4;
 const SIGCONTEXT32: usize = 88;
 /// struct sigframe: return address, signal, sigcontext, room that is not used, the mask's second word, code.
 const OLD_CONTEXT: usize = 8;
-const OLD_MASK: usize = OLD_CONTEXT + SIGCONTEXT32 + FSAVE + FXSAVE;
+const OLD_MASK: usize = OLD_CONTEXT + SIGCONTEXT32 + FPSTATE + FXSAVE;
 const OLD_CODE: usize = OLD_MASK + 4;
 /// struct rt_sigframe: return address, signal, two pointers, siginfo, ucontext, code.
 const RT_INFO: usize = 16;
@@ -233,7 +219,7 @@ const RT_MASK: usize = RT_CONTEXT + SIGCONTEXT32;
 const RT_CODE: usize = RT_MASK + 8;
 
 /// See [`SIZE64`].
-pub(crate) const SIZE32: u64 = (OLD_CODE + 8 + FSAVE + FXSAVE) as u64 + 64 + 16;
+pub(crate) const SIZE32: u64 = (OLD_CODE + 8 + FPSTATE + FXSAVE) as u64 + 64 + 16;
 
 /// Members of struct sigcontext: segments, then general registers, in their order.
 const SEGMENTS32: [u32; 4] = [GS, FS, 0, 3];
@@ -269,15 +255,30 @@ fn put_sigcontext32(b: &mut [u8], at: usize, state: &[u8], d: &Delivery, fx: u64
     }
 }
 
+/// Where FSAVE's image has the selectors, in which a 64-bit kernel puts those of the program.
+const FSAVE_CS: usize = 16;
+const FSAVE_DS: usize = 24;
+
+fn fpstate(state: &[u8]) -> [u8; FPSTATE] {
+    let l = &STATE32;
+    let image = x87_image::image(l, state);
+    let mut b = [0; FPSTATE];
+    b[..FSAVE].copy_from_slice(&x87_image::fsave(&image, 4));
+    put(&mut b, FSAVE_CS, l.get(state, selector(CS)), 4);
+    put(&mut b, FSAVE_DS, l.get(state, selector(3)), 2);
+    put(&mut b, FSAVE, x87::word(&image, x87::STATUS).into(), 2);
+    b
+}
+
 /// See [`arch::abi::Signals::deliver`].
 pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
     let l = &STATE32;
     let is_rt = d.flags & SA_SIGINFO != 0;
     let size = if is_rt { RT_CODE + 8 } else { OLD_CODE + 8 };
     // The FXSAVE image is aligned to 64.
-    let fx = (d.stack.wrapping_sub(FXSAVE as u64) & !63).wrapping_sub(FSAVE as u64);
+    let fx = (d.stack.wrapping_sub(FXSAVE as u64) & !63).wrapping_sub(FPSTATE as u64);
     let at = (fx.wrapping_sub(size as u64).wrapping_add(4) & !15).wrapping_sub(4);
-    let mut b = vec![0; (fx - at) as usize + FSAVE + FXSAVE];
+    let mut b = vec![0; (fx - at) as usize + FPSTATE + FXSAVE];
     let ret = if d.flags & SA_RESTORER != 0 { d.restorer } else { d.return_code };
     put(&mut b, 0, ret, 4);
     put(&mut b, 4, d.signo.into(), 4);
@@ -295,11 +296,8 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
         put(&mut b, OLD_CODE, CODE_OLD, 8);
     }
     let image = (fx - at) as usize;
-    // Words of FSAVE: control, status, tags; and that an FXSAVE image follows (X86_FXSR_MAGIC is 0).
-    put(&mut b, image, 0xffff_037f, 4);
-    put(&mut b, image + 4, 0xffff_0000, 4);
-    put(&mut b, image + 8, 0xffff_ffff, 4);
-    b[image + FSAVE..].copy_from_slice(&save_fx(l, state, d.fp_flags, 8));
+    b[image..image + FPSTATE].copy_from_slice(&fpstate(state));
+    b[image + FPSTATE..].copy_from_slice(&save_fx(l, state, d.fp_flags, 8));
     enter(l, state, d, at);
     l.set(state, r(RAX), d.signo.into());
     l.set(state, r(RDX), if is_rt { at + RT_INFO as u64 } else { 0 });
@@ -324,11 +322,19 @@ pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) ->
     }
     l.set(state, PC, word(&b, context + 56, 4));
     restore_eflags(l, state, word(&b, context + 64, 4) as u32);
-    let image = match word(&b, context + 76, 4) {
-        0 => 0,
-        at => at + FSAVE as u64,
-    };
-    let fp_flags = restore_image(l, state, image, 8, read)?;
+    let fpstate = word(&b, context + 76, 4);
+    let fx = if fpstate == 0 { 0 } else { fpstate + FPSTATE as u64 };
+    let fp_flags = restore_image(l, state, fx, 8, read)?;
+    if fpstate != 0 {
+        // The unit is as the older of the two images has it.
+        let mut fsave = [0; FSAVE];
+        if !read(fpstate, &mut fsave) {
+            return None;
+        }
+        let mut image = x87_image::image(l, state);
+        x87_image::set_fsave(&mut image, &fsave);
+        x87_image::set_image(l, state, &image);
+    }
     let (mask, altstack) = match kind {
         FrameKind::Old => (word(&b, context + 80, 4) | word(&b, OLD_MASK, 4) << 32, None),
         FrameKind::Rt => (word(&b, RT_MASK, 8), Some(altstack(&b, RT_STACK, 4))),
@@ -354,6 +360,7 @@ mod tests {
         l.set(&mut s, PC, 0x40_0000);
         l.set(&mut s, MXCSR, 0x1f80);
         state::set_eflags(l, &mut s, 0x8d5 | 1 << 10);
+        x87_image::set_image(l, &mut s, &x87::INITIAL);
         s
     }
 

@@ -1,7 +1,7 @@
 //! The instructions: rows by mnemonic, from the lists of `translate/`, and text.
 
 use crate::features;
-use crate::translate::{Cx, GROUPS};
+use crate::translate::{Cx, GROUPS, mmx};
 use iced_x86::{Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic};
 
 /// Translates an instruction.
@@ -17,7 +17,7 @@ pub(crate) struct Row {
 macro_rules! rows {
     ($(#[$m:meta])* $($name:ident => $f:ident($($arg:expr),*);)*) => {
         $(#[$m])*
-        pub(super) const ROWS: &[$crate::insn::Row] = &[$($crate::insn::Row {
+        pub(crate) const ROWS: &[$crate::insn::Row] = &[$($crate::insn::Row {
             mnemonic: iced_x86::Mnemonic::$name,
             translate: |cx, i| $f(cx, i $(, $arg)*),
         }),*];
@@ -28,16 +28,17 @@ pub(crate) use rows;
 /// More than there are mnemonics.
 const MNEMONICS: usize = 2048;
 
-/// Rows by mnemonic.
-static TABLE: [Option<Translate>; MNEMONICS] = table();
+/// Rows by mnemonic, and those for instructions with MMX registers, whose mnemonics are mostly those of SSE.
+static TABLE: [Option<Translate>; MNEMONICS] = table(GROUPS);
+static MMX: [Option<Translate>; MNEMONICS] = table(&[mmx::ROWS]);
 
-const fn table() -> [Option<Translate>; MNEMONICS] {
+const fn table(groups: &[&[Row]]) -> [Option<Translate>; MNEMONICS] {
     let mut table: [Option<Translate>; MNEMONICS] = [None; MNEMONICS];
     let mut group = 0;
-    while group < GROUPS.len() {
+    while group < groups.len() {
         let mut n = 0;
-        while n < GROUPS[group].len() {
-            let row = &GROUPS[group][n];
+        while n < groups[group].len() {
+            let row = &groups[group][n];
             assert!(table[row.mnemonic as usize].is_none(), "a mnemonic has two rows");
             table[row.mnemonic as usize] = Some(row.translate);
             n += 1;
@@ -49,7 +50,8 @@ const fn table() -> [Option<Translate>; MNEMONICS] {
 
 /// The row of an instruction.
 pub(crate) fn row(i: &Instruction) -> Option<Translate> {
-    TABLE[i.mnemonic() as usize]
+    let table = if mmx::is_mmx(i) { &MMX } else { &TABLE };
+    table[i.mnemonic() as usize]
 }
 
 /// Whether there is a row for an instruction that the default processor has.

@@ -17,7 +17,7 @@ mod translate;
 pub use insn::has_row;
 
 use arch::{Cpu, Elf, Guest, State};
-use state::{CS, FCW, MXCSR, SS, selector};
+use state::{CS, MXCSR, SS, selector};
 
 /// The guest with 64-bit registers.
 pub static X86_64: Guest = Guest {
@@ -66,7 +66,7 @@ pub static I386: Guest = Guest {
 /// All exceptions masked, EFLAGS clear, Linux's selectors (asm/segment.h).
 fn reset(l: &State, state: &mut [u8], code: u64, data: u64) {
     l.set(state, MXCSR, 0x1f80);
-    l.set(state, FCW, 0x37f);
+    translate::x87_image::set_image(l, state, &x87::INITIAL);
     state::set_eflags(l, state, 0);
     l.set(state, selector(CS), code);
     l.set(state, selector(SS), data);

@@ -190,6 +190,9 @@ const FLAGS: &[Flag] = &[
     flag(7, 1, 19, "adx", f::ADX),
 ];
 
+/// x87 keeps no selectors, and the address of an operand only when an exception comes of it.
+const NO_FCS: u32 = 1 << 13;
+const NO_FDP: u32 = 1 << 6;
 const EXTENDED: u32 = 0x8000_0000;
 const VENDOR: &str = "GenuineIntel";
 const BRAND: &str = "rqemu virtual processor";
@@ -207,6 +210,7 @@ pub(crate) fn cpuid(leaf: u32, sub: u32, features: u64, long: bool) -> [u32; 4] 
         0 => [7, a, c, b],
         // One processor, cache lines of 64 bytes.
         1 => [SIGNATURE, 0x0001_0800, 0, 0],
+        7 if sub == 0 => [0, NO_FCS | NO_FDP, 0, 0],
         EXTENDED => [EXTENDED | 8, 0, 0, 0],
         0x8000_0002..=0x8000_0004 => brand(leaf & 7),
         // Widths of addresses.

@@ -65,19 +65,19 @@ pub const fn xmm(n: u32) -> Slot {
     Slot(34 + n as u16)
 }
 
-/// x87's control word; its status word, with the top of the stack; a bit for each physical register that is not empty.
-pub const FCW: Slot = Slot(50);
-pub const FSW: Slot = Slot(51);
-pub const FTW: Slot = Slot(52);
-/// x87's physical register n, 80 bits of it; MMX register n is its low 64 bits.
-pub const fn physical(n: u32) -> Slot {
-    Slot(53 + n as u16)
+/// Where the image of the x87 unit begins (the crate `x87`), which has the MMX registers too. While code runs it means nothing: the unit has all of it.
+pub const X87: Slot = Slot(50);
+/// The address of the last instruction of the unit that is not for its control; what stands in the image is not the guest's.
+pub const X87_IP: Slot = Slot(60);
+/// What FXSAVE and the like write or read, between their accesses and the unit: 16 bytes each.
+pub const fn stage(n: u32) -> Slot {
+    Slot(61 + n as u16)
 }
 
 /// NT, AC, ID.
 pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
 
-const COUNT: usize = 61;
+const COUNT: usize = 71;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -95,8 +95,10 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
         ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
         ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
-        ("fcw", I32), ("fsw", I32), ("ftw", I32),
-        ("r0", V128), ("r1", V128), ("r2", V128), ("r3", V128), ("r4", V128), ("r5", V128), ("r6", V128), ("r7", V128),
+        ("x87_0", V128), ("x87_1", V128), ("x87_2", V128), ("x87_3", V128), ("x87_4", V128), ("x87_5", V128), ("x87_6", V128), ("x87_7", V128),
+        ("x87_8", V128), ("x87_9", V128), ("x87_ip", x),
+        ("stage0", V128), ("stage1", V128), ("stage2", V128), ("stage3", V128), ("stage4", V128), ("stage5", V128), ("stage6", V128),
+        ("stage7", V128), ("stage8", V128), ("stage9", V128),
     ]
 }
 
@@ -112,14 +114,30 @@ static VEC_HOMES64: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
 static VEC_HOMES32: [Slot; 8] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7]);
 
 /// The layouts of i386 and x86-64.
-pub const STATE32: State = layout(&SLOTS32, &TYPES32, &INT_HOMES32, &VEC_HOMES32);
-pub const STATE64: State = layout(&SLOTS64, &TYPES64, &INT_HOMES64, &VEC_HOMES64);
+pub const STATE32: State = layout(&SLOTS32, &TYPES32, &INT_HOMES32, &VEC_HOMES32, settle32);
+pub const STATE64: State = layout(&SLOTS64, &TYPES64, &INT_HOMES64, &VEC_HOMES64, settle64);
+
+fn settle32(state: &mut [u8], pc: u64, back: u32) {
+    settle(&STATE32, state, pc, back);
+}
+
+fn settle64(state: &mut [u8], pc: u64, back: u32) {
+    settle(&STATE64, state, pc, back);
+}
+
+/// The word beside pc, if it is not 0: how far back the x87 unit's last instruction stands, which [`X87_IP`] has not been told yet.
+fn settle(l: &State, state: &mut [u8], pc: u64, back: u32) {
+    if back != 0 {
+        l.set(state, X87_IP, pc.wrapping_sub(back.into()));
+    }
+}
 
 const fn layout(
     slots: &'static [SlotInfo],
     types: &'static [Ty],
     int_homes: &'static [Slot],
     vec_homes: &'static [Slot],
+    settle: fn(&mut [u8], u64, u32),
 ) -> State {
     State {
         size: state::size(slots),
@@ -131,6 +149,8 @@ const fn layout(
         extra: None,
         int_homes,
         vec_homes,
+        x87: Some(X87),
+        settle: Some(settle),
         fp_control,
     }
 }
@@ -217,7 +237,7 @@ mod tests {
         let name = |slot: Slot| SLOTS64[slot.0 as usize].name;
         assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
-        assert_eq!([name(FCW), name(FTW), name(physical(7))], ["fcw", "ftw", "r7"]);
+        assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 

@@ -107,6 +107,21 @@ impl Check<'_> {
             | Op::LoadExcl(..)
             | Op::StoreExcl(..)
             | Op::Prefetch(_) => self.memory(),
+            Op::X87 { image, op, v } => {
+                self.result(op.result())?;
+                self.unit(image.0)?;
+                match op.operand() {
+                    Some(ty) => self.operand(v, ty),
+                    None => self.that(v.is_none(), "an operand too many"),
+                }
+            }
+            Op::X87Mem { image, mem, .. } => {
+                self.result(Ty::Void)?;
+                self.unit(image.0)?;
+                self.that(matches!(mem.size, 2 | 4 | 8 | 10), "no operand of the unit has that size")?;
+                let integer = Mem { size: 8, ..mem };
+                self.place(&integer, Ty::I64)
+            }
             Op::Call(_, args) => {
                 let n = args.iter().take_while(|v| !v.is_none()).count();
                 self.that(args[n..].iter().all(|v| v.is_none()), "arguments have a gap")
@@ -458,6 +473,12 @@ impl Check<'_> {
             }
             _ => unreachable!("not an operation on memory"),
         }
+    }
+
+    /// The slots of a unit's image.
+    fn unit(&self, first: u16) -> Checked {
+        let slots = self.slot_types.get(usize::from(first)..usize::from(first) + x87::IMAGE / 16);
+        self.that(slots.is_some_and(|s| s.iter().all(|ty| *ty == Ty::V128)), "the unit's image is not in guest state")
     }
 
     /// I8 to I64, or V128.

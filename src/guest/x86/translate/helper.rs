@@ -1,9 +1,7 @@
 //! Helpers: what IR cannot say, or rarely needs to.
 
 use crate::linux::cpuid;
-use crate::state::{FSW, FTW, STATE32, STATE64, physical};
-use arch::State;
-use ir::{Frame, Helper, Slot, Touches, Trap};
+use ir::{Frame, Helper, Touches, Trap};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -82,39 +80,6 @@ pub(super) static CYCLES: Helper = Helper { pure: false, ..function("cycles", cy
 fn cycles(f: &mut Frame<'_>) {
     static START: OnceLock<Instant> = OnceLock::new();
     f.ret = START.get_or_init(Instant::now).elapsed().as_nanos();
-}
-
-/// ST(n): its number, which half.
-pub(super) static ST: Helper = Helper { touches: Touches::Reads(&X87), pure: false, ..function("st", st) };
-
-/// All of x87's state but the control word.
-static X87: [Slot; 10] =
-    [FSW, FTW, physical(0), physical(1), physical(2), physical(3), physical(4), physical(5), physical(6), physical(7)];
-
-/// The state's layout, by its size.
-fn layout(f: &Frame<'_>) -> &'static State {
-    if f.state.len() == STATE64.size { &STATE64 } else { &STATE32 }
-}
-
-fn top(l: &State, f: &Frame<'_>) -> u32 {
-    l.get(f.state, FSW) as u32 >> 11 & 7
-}
-
-fn st(f: &mut Frame<'_>) {
-    let l = layout(f);
-    let slot = physical((top(l, f) + f.args[0] as u32) & 7);
-    let bytes: [u8; 16] = f.state_bytes(l.offset(slot));
-    let half = u128::from_le_bytes(bytes) >> (64 * f.args[1]);
-    f.ret = half & u128::from(u64::MAX);
-}
-
-/// Registers that were written as from ST(0) on go to where the top is.
-pub(super) static TURN: Helper = Helper { touches: Touches::Writes(&X87), pure: false, ..function("turn", turn) };
-
-fn turn(f: &mut Frame<'_>) {
-    let l = layout(f);
-    let (top, first) = (top(l, f) as usize, l.offset(physical(0)));
-    f.state[first..first + 128].rotate_right(16 * top);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod data;
 mod flags;
 mod helper;
 mod integer;
+pub(crate) mod mmx;
 mod multiply;
 mod operand;
 mod shift;
@@ -18,7 +19,9 @@ mod sse_integer;
 mod sse_move;
 mod string;
 mod system;
+mod x87;
 mod x87_control;
+pub(crate) mod x87_image;
 
 use crate::insn::{self, Row};
 use crate::state;
@@ -41,6 +44,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     sse_move::ROWS,
     string::ROWS,
     system::ROWS,
+    x87::ROWS,
     x87_control::ROWS,
 ];
 
@@ -53,6 +57,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) pc: u64,
     /// The address after it.
     pub(crate) next: u64,
+    /// Its bytes, and what is behind it.
+    pub(crate) bytes: [u8; LONGEST],
     /// The mode word: [`state::mode`].
     pub(crate) mode: u32,
     /// The type of a general register.
@@ -92,12 +98,21 @@ impl Window<'_> {
         let at = (pc - self.start) as usize;
         insn::decode(&self.buffer[at..self.filled], pc, self.bits)
     }
+
+    /// The bytes from `pc` on, where an instruction has just been found.
+    fn bytes(&self, pc: u64) -> [u8; LONGEST] {
+        let mut bytes = [0; LONGEST];
+        let there = &self.buffer[(pc - self.start) as usize..self.filled];
+        let n = there.len().min(LONGEST);
+        bytes[..n].copy_from_slice(&there[..n]);
+        bytes
+    }
 }
 
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, mode, xlen, features: t.features };
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -112,6 +127,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             break;
         };
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
+        cx.bytes = window.bytes(cx.pc);
         cx.insn(&i);
         if cx.b.ended() {
             return;
@@ -124,7 +140,9 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 
 impl Cx<'_> {
     fn insn(&mut self, i: &Instruction) {
-        self.b.insn(self.pc, 0, self.next);
+        // See `state::settle`.
+        let back = self.b.late().map_or(0, |last| self.pc.wrapping_sub(last) as u32);
+        self.b.insn(self.pc, back, self.next);
         match insn::row(i) {
             Some(translate) if insn::needs(i) & !self.features == 0 => translate(self, i),
             _ => self.undefined(),

@@ -1,25 +1,23 @@
-//! Control of x87 and SSE: their control and status words, and the state that FXSAVE keeps.
+//! Control of SSE, and the state of the x87 unit and of SSE in memory.
 
 use super::Cx;
+use super::x87_image::{ENVIRONMENT, ENVIRONMENT16, FILL, FX_WIDE, MASK, TAKE};
 use crate::insn::rows;
-use crate::state::{FCW, FSW, FTW, MXCSR, RAX, physical, xmm};
-use iced_x86::{Instruction, OpKind};
-use ir::{Bin, IntCc, Lane, Mem, Term, Ty, V2, Val};
+use crate::state::{MXCSR, X87_IP, stage, xmm};
+use iced_x86::Instruction;
+use ir::{Bin, Helper, IntCc, Lane, Mem, Term, Ty, Val, X87};
 
 rows! {
     Ldmxcsr => ldmxcsr();
     Stmxcsr => stmxcsr();
-    Fxsave => fxsave();
-    Fxsave64 => fxsave();
-    Fxrstor => fxrstor();
-    Fxrstor64 => fxrstor();
-    Fnstcw => store_control();
-    Fldcw => load_control();
-    Fnstsw => store_status();
-    Fninit => init();
-    Fnclex => clear_exceptions();
-    Emms => emms();
-    Wait => wait();
+    Fxsave => fxsave(0);
+    Fxsave64 => fxsave(1);
+    Fxrstor => fxrstor(0);
+    Fxrstor64 => fxrstor(1);
+    Fnstenv => store_environment();
+    Fnsave => save();
+    Fldenv => load();
+    Frstor => load();
 }
 
 /// Bits of MXCSR beyond the exceptions. Reserved ones may not be set.
@@ -54,6 +52,11 @@ impl Cx<'_> {
         self.privileged();
         self.b.enter(on);
     }
+
+    fn on_image(&mut self, helper: &'static Helper, form: u64) {
+        let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
+        self.b.call(helper, Ty::Void, &[form, long]);
+    }
 }
 
 fn ldmxcsr(cx: &mut Cx, i: &Instruction) {
@@ -70,134 +73,125 @@ fn stmxcsr(cx: &mut Cx, i: &Instruction) {
     cx.b.store(mem, v);
 }
 
-// ---- the image of FXSAVE ----
-
-const FX_STATUS: i32 = 2;
-const FX_TAGS: i32 = 4;
-const FX_MXCSR: i32 = 24;
-const FX_MXCSR_MASK: i32 = 28;
-const FX_ST: i32 = 32;
-const FX_XMM: i32 = 160;
+/// The pieces of so many bytes: where, and how many.
+fn pieces(len: usize) -> impl Iterator<Item = (usize, usize)> {
+    let whole = (0..len / 16).map(|n| (16 * n, 16));
+    let rest = [8, 4, 2].into_iter().filter(move |size| (len % 16) & size != 0);
+    whole.chain(rest.map(move |size| (len / (2 * size) * (2 * size), size)))
+}
 
 /// The memory operand's address as a base for accesses.
-fn image(cx: &mut Cx, i: &Instruction) -> Mem {
+fn place(cx: &mut Cx, i: &Instruction) -> Mem {
     let addr = cx.linear(i);
     Mem::at(addr, 16)
 }
 
-/// The registers stand from ST(0) on, which the mode does not know: a helper turns them.
-fn fxsave(cx: &mut Cx, i: &Instruction) {
-    let count = if cx.is_long() { 16 } else { 8 };
-    let mem = image(cx, i);
-    let sized = |size: u8, at: i32| Mem { size, ..mem }.disp(at);
-    let (control, status, tags) = (cx.b.get(FCW), cx.b.get(FSW), cx.b.get(FTW));
-    let control = cx.b.trunc(Ty::I16, control);
-    cx.b.store(sized(2, 0), control);
-    let status = cx.b.trunc(Ty::I16, status);
-    cx.b.store(sized(2, FX_STATUS), status);
-    let zero = cx.b.i64(0);
-    cx.b.store(sized(8, FX_TAGS), zero);
-    cx.b.store(sized(8, 12), zero);
-    let tags = cx.b.trunc(Ty::I8, tags);
-    cx.b.store(sized(1, FX_TAGS), tags);
-    let v = cx.mxcsr();
-    cx.b.store(sized(4, FX_MXCSR), v);
-    let mask = cx.b.i32(0xffff);
-    cx.b.store(sized(4, FX_MXCSR_MASK), mask);
-    for n in 0..8 {
-        let v = stack_register(cx, n);
-        cx.b.store(mem.disp(FX_ST + 16 * n as i32), v);
+fn piece(mem: Mem, at: usize, size: usize) -> Mem {
+    Mem { size: size as u8, ..mem }.disp(at as i32)
+}
+
+/// What is staged to memory.
+fn store_staged(cx: &mut Cx, mem: Mem, len: usize) {
+    for (at, size) in pieces(len) {
+        let v = cx.b.get(stage(at as u32 / 16));
+        let v = if size == 16 { v } else { cx.b.vget(Ty::int(size), v, (at % 16 / size) as u32) };
+        cx.b.store(piece(mem, at, size), v);
     }
+}
+
+/// The opposite.
+fn load_staged(cx: &mut Cx, mem: Mem, len: usize) {
+    let mut last = cx.b.v128(0);
+    for (at, size) in pieces(len) {
+        if size == 16 {
+            let v = cx.b.load(Ty::V128, piece(mem, at, 16));
+            cx.b.set(stage(at as u32 / 16), v);
+            continue;
+        }
+        let v = cx.b.load(Ty::int(size), piece(mem, at, size));
+        last = cx.b.vset(Lane::log2(size.trailing_zeros()), last, v, (at % 16 / size) as u32);
+        cx.b.set(stage(at as u32 / 16), last);
+    }
+}
+
+// ---- FXSAVE ----
+
+const FX_MXCSR: usize = 24;
+const FX_MXCSR_MASK: usize = 28;
+const FX_XMM: usize = 160;
+
+fn fx_form(cx: &Cx, i: &Instruction, wide: u64) -> (u64, u32) {
+    debug_assert_eq!(i.memory_size().size(), 512);
+    (FX_XMM as u64 + wide * (FX_WIDE - FX_XMM as u64), if cx.is_long() { 16 } else { 8 })
+}
+
+fn fxsave(cx: &mut Cx, i: &Instruction, wide: u64) {
+    let (form, count) = fx_form(cx, i, wide);
+    let mem = place(cx, i);
+    cx.x87(X87::Save);
+    cx.on_image(&FILL, form);
+    let v = cx.b.get(stage(1));
+    let mxcsr = cx.mxcsr();
+    let v = cx.b.vset(Lane::S, v, mxcsr, (FX_MXCSR as u32 - 16) / 4);
+    let mask = cx.b.i32(0xffff);
+    let v = cx.b.vset(Lane::S, v, mask, (FX_MXCSR_MASK as u32 - 16) / 4);
+    cx.b.set(stage(1), v);
+    store_staged(cx, mem, FX_XMM);
     for n in 0..count {
         let v = cx.b.get(xmm(n));
-        cx.b.store(mem.disp(FX_XMM + 16 * n as i32), v);
+        cx.b.store(piece(mem, FX_XMM + 16 * n as usize, 16), v);
     }
 }
 
-/// ST(n), zero above its 80 bits.
-fn stack_register(cx: &mut Cx, n: u32) -> Val {
-    let n = cx.b.i32(n);
-    let halves = [0, 1].map(|half| {
-        let half = cx.b.i32(half);
-        cx.b.call(&super::helper::ST, Ty::I64, &[n, half])
-    });
-    let low = cx.b.v_from_scalar(halves[0]);
-    cx.b.vset(Lane::D, low, halves[1], 1)
-}
-
-fn fxrstor(cx: &mut Cx, i: &Instruction) {
-    let count = if cx.is_long() { 16 } else { 8 };
-    let mem = image(cx, i);
-    cx.check_mxcsr(Mem { size: 4, ..mem }.disp(FX_MXCSR));
-    let mem = image(cx, i);
-    let sized = |size: u8, at: i32| Mem { size, ..mem }.disp(at);
-    let mxcsr = cx.b.load(Ty::I32, sized(4, FX_MXCSR));
-    let control = cx.b.load(Ty::I32, sized(2, 0));
-    let status = cx.b.load(Ty::I32, sized(2, FX_STATUS));
-    let tags = cx.b.load(Ty::I32, sized(1, FX_TAGS));
-    let st: [Val; 8] = std::array::from_fn(|n| cx.b.load(Ty::V128, mem.disp(FX_ST + 16 * n as i32)));
-    let vectors: Vec<Val> = (0..count).map(|n| cx.b.load(Ty::V128, mem.disp(FX_XMM + 16 * n))).collect();
-    cx.b.set(FCW, control);
-    cx.b.set(FSW, status);
-    cx.b.set(FTW, tags);
-    for (n, v) in (0u32..).zip(vectors) {
+fn fxrstor(cx: &mut Cx, i: &Instruction, wide: u64) {
+    let (form, count) = fx_form(cx, i, wide);
+    let mem = place(cx, i);
+    cx.check_mxcsr(piece(mem, FX_MXCSR, 4));
+    let mem = place(cx, i);
+    let mxcsr = cx.b.load(Ty::I32, piece(mem, FX_MXCSR, 4));
+    load_staged(cx, mem, FX_XMM);
+    let vectors: Vec<Val> = (0..count).map(|n| cx.b.load(Ty::V128, piece(mem, FX_XMM + 16 * n as usize, 16))).collect();
+    for (n, v) in (0..).zip(vectors) {
         cx.b.set(xmm(n), v);
     }
-    // They are written as if the top were 0, then turned.
-    let low = cx.b.v128(u128::MAX >> 48);
-    for (n, v) in (0..).zip(st) {
-        let v = cx.b.v2(V2::And, Lane::D, v, low);
-        cx.b.set(physical(n), v);
-    }
-    cx.b.call(&super::helper::TURN, Ty::Void, &[]);
+    cx.x87(X87::Save);
+    cx.on_image(&TAKE, form);
+    cx.x87(X87::Load);
     cx.set_mxcsr(mxcsr);
 }
 
-// ---- words ----
+// ---- FNSTENV, FNSAVE ----
 
-fn store_control(cx: &mut Cx, i: &Instruction) {
-    let v = cx.b.get(FCW);
-    let v = cx.b.trunc(Ty::I16, v);
-    cx.write(i, 0, v);
+fn store_form(cx: &mut Cx, i: &Instruction) -> usize {
+    let len = i.memory_size().size();
+    let mem = place(cx, i);
+    cx.x87(X87::Save);
+    cx.on_image(&FILL, len as u64);
+    store_staged(cx, mem, len);
+    len
 }
 
-/// Bit 6 is always set.
-fn load_control(cx: &mut Cx, i: &Instruction) {
-    let v = cx.read(i, 0);
-    let v = cx.b.zext(Ty::I32, v);
-    let v = cx.b.and_imm(v, 0x1f3f);
-    let bit = cx.b.i32(0x40);
-    let v = cx.b.or(v, bit);
-    cx.b.set(FCW, v);
+fn store_environment(cx: &mut Cx, i: &Instruction) {
+    let len = store_form(cx, i);
+    debug_assert!(matches!(len, ENVIRONMENT | ENVIRONMENT16));
+    cx.on_image(&MASK, 0);
+    cx.x87(X87::Load);
 }
 
-fn store_status(cx: &mut Cx, i: &Instruction) {
-    let v = cx.b.get(FSW);
-    let v = cx.b.trunc(Ty::I16, v);
-    match i.op0_kind() {
-        OpKind::Memory => cx.write(i, 0, v),
-        _ => cx.set_low(RAX, v),
-    }
+fn save(cx: &mut Cx, i: &Instruction) {
+    store_form(cx, i);
+    cx.x87(X87::Run(x87::code::FNINIT));
+    let zero = cx.imm(0);
+    cx.b.set(X87_IP, zero);
 }
 
-fn init(cx: &mut Cx, _: &Instruction) {
-    let (control, zero) = (cx.b.i32(0x37f), cx.b.i32(0));
-    cx.b.set(FCW, control);
-    cx.b.set(FSW, zero);
-    cx.b.set(FTW, zero);
+/// FLDENV, FRSTOR.
+fn load(cx: &mut Cx, i: &Instruction) {
+    let len = i.memory_size().size();
+    let mem = place(cx, i);
+    cx.x87(X87::Run(x87::code::FWAIT));
+    load_staged(cx, mem, len);
+    cx.x87(X87::Save);
+    cx.on_image(&TAKE, len as u64);
+    cx.x87(X87::Load);
 }
-
-/// Exceptions, their summary, stack fault, busy.
-fn clear_exceptions(cx: &mut Cx, _: &Instruction) {
-    let v = cx.b.get(FSW);
-    let v = cx.b.and_imm(v, 0x7f00);
-    cx.b.set(FSW, v);
-}
-
-fn emms(cx: &mut Cx, _: &Instruction) {
-    let zero = cx.b.i32(0);
-    cx.b.set(FTW, zero);
-}
-
-// Differs: exceptions are taken as masked, so that none waits.
-fn wait(_: &mut Cx, _: &Instruction) {}

@@ -11,6 +11,7 @@ mod int;
 mod operand;
 mod vec;
 pub mod vop;
+mod x87;
 
 pub use int::{Alu, Bit, Shift, Unary};
 pub use operand::{Cc, K, Mem, Operand, Place, Reg, RegMem, Rip, Rm, Size, Xm, Xmm, XmmMem};

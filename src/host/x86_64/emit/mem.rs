@@ -79,7 +79,7 @@ impl Emitter<'_> {
         self.cold.push(Cold::Misaligned { label, mem: m, unless, exit, flags });
     }
 
-    fn operand(&mut self, m: &ir::Mem) -> Mem {
+    pub(super) fn operand(&mut self, m: &ir::Mem) -> Mem {
         let mem = self.address(m);
         self.check_aligned(mem, m.align, m.size);
         mem

@@ -14,6 +14,7 @@ mod vector;
 mod vector_lanes;
 mod vector_shift;
 mod vector_shuffle;
+mod x87;
 
 use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, Label, Reg, vop};
@@ -307,6 +308,8 @@ impl Emitter<'_> {
             Op::Fence(kind) => self.fence(kind),
             Op::Prefetch(addr) => self.prefetch(addr),
             Op::Call(h, args) => self.call_helper(v, h, &args),
+            Op::X87 { op, v: x, .. } => self.x87(v, op, x),
+            Op::X87Mem { code, mem, .. } => self.x87_mem(code, &mem),
             _ if inst.ty == Ty::Flags => self.flags_op(v),
             _ => {
                 if !self.int_op(v) && !self.float_op(v) && !self.vector_op(v) {
