@@ -106,19 +106,22 @@ fn memory(i: &mut Instruction, record: &mut Record, taste: &Taste<'_>, random: &
     };
     let shape = random.below(if taste.bases.is_empty() { 8 } else { 10 });
     if shape == 0 && target >> 31 == 0 || shape == 1 && taste.bits == 32 {
-        (i.set_memory_displ_size(if taste.bits == 64 && long { 8 } else { 4 }), i.set_memory_displacement64(target));
+        i.set_memory_displ_size(if taste.bits == 64 && long { 8 } else { 4 });
+        i.set_memory_displacement64(target);
         return target;
     }
     if shape == 1 && long && target >> 31 == 0 {
         i.set_memory_base(Register::RIP);
-        (i.set_memory_displ_size(8), i.set_memory_displacement64(target));
+        i.set_memory_displ_size(8);
+        i.set_memory_displacement64(target);
         return target;
     }
     if !taste.bases.is_empty() {
         let base = taste.bases[random.below(taste.bases.len())];
         i.set_memory_base(register(base));
         let d = if size >= 16 { 16 * random.below(4) as i64 - 16 } else { random.below(64) as i64 - 24 };
-        (i.set_memory_displ_size(1), i.set_memory_displacement64(d as u64));
+        i.set_memory_displ_size(1);
+        i.set_memory_displacement64(d as u64);
         return (record.get(gpr_at(base), 8) as u64).wrapping_add_signed(d);
     }
     let scale = 1 << random.below(4);
@@ -132,12 +135,11 @@ fn memory(i: &mut Instruction, record: &mut Record, taste: &Taste<'_>, random: &
     if shape == 2 && index != RSP && target >> 31 == 0 {
         let v = random.below(4096) as i64 - 2048;
         put(index, v as u64, random);
-        (i.set_memory_index(register(index)), i.set_memory_index_scale(scale as u32));
+        i.set_memory_index(register(index));
+        i.set_memory_index_scale(scale as u32);
         let d = (target as i64).wrapping_sub(v.wrapping_mul(scale));
-        (
-            i.set_memory_displ_size(wide),
-            i.set_memory_displacement64(d as u64 & if long { u64::MAX } else { 0xffff_ffff }),
-        );
+        i.set_memory_displ_size(wide);
+        i.set_memory_displacement64(d as u64 & if long { u64::MAX } else { 0xffff_ffff });
         return target;
     }
     let base = random.below(taste.count());
@@ -146,7 +148,8 @@ fn memory(i: &mut Instruction, record: &mut Record, taste: &Taste<'_>, random: &
     if shape < 6 && index != RSP && index != base {
         let v = values::integer(random, if long { 64 } else { 32 });
         put(index, v, random);
-        (i.set_memory_index(register(index)), i.set_memory_index_scale(scale as u32));
+        i.set_memory_index(register(index));
+        i.set_memory_index_scale(scale as u32);
         rest = rest.wrapping_sub(v.wrapping_mul(scale as u64));
     }
     put(base, rest, random);
@@ -158,7 +161,8 @@ fn memory(i: &mut Instruction, record: &mut Record, taste: &Taste<'_>, random: &
     } else {
         wide
     };
-    (i.set_memory_displ_size(bytes), i.set_memory_displacement64(shown));
+    i.set_memory_displ_size(bytes);
+    i.set_memory_displacement64(shown);
     target
 }
 
@@ -238,7 +242,8 @@ pub(crate) fn draw(
             OpKind::Register => i.set_op_register(n, register),
             OpKind::Memory if kind == K::mem_offs => {
                 target = place(i.memory_size().size(), random) & if taste.bits == 64 { u64::MAX } else { 0xffff_ffff };
-                (i.set_memory_displ_size(taste.bits / 8), i.set_memory_displacement64(target));
+                i.set_memory_displ_size(taste.bits / 8);
+                i.set_memory_displacement64(target);
             }
             OpKind::Memory if kind == K::seg_rBX_al => {
                 let wide = taste.bits == 64;

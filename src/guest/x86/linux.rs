@@ -3,7 +3,7 @@
 use crate::features as f;
 use crate::state::{FS_BASE, GS_BASE, PC, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
 use crate::{frame, layouts};
-use arch::abi::{SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{Debug, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::{ILP32, X86_64};
 use arch::{Abi, Cpu, Property};
 use ir::{Slot, Trap};
@@ -34,7 +34,7 @@ pub const ABI64: Abi = Abi {
     signals: Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS },
     vdso: Vdso { soname: "linux-vdso.so.1", version: "LINUX_2.6", symbols: &VDSO64, pages: &[] },
     old_programs_execute_data: false,
-    min_signal_stack: Some(frame::SIZE64),
+    min_signal_stack: |_| Some(frame::SIZE64),
     ..ABI32
 };
 
@@ -66,7 +66,8 @@ pub const ABI32: Abi = Abi {
     signals: SIGNALS,
     vdso: Vdso { soname: "linux-gate.so.1", version: "LINUX_2.5", symbols: &VDSO32, pages: &[] },
     old_programs_execute_data: true,
-    min_signal_stack: Some(frame::SIZE32),
+    min_signal_stack: |_| Some(frame::SIZE32),
+    debug: DEBUG,
     probe: |_, _| None,
 };
 
@@ -140,8 +141,20 @@ pub static CPUS64: [Cpu; 1] = [model("max", f::MAX, "x86_64")];
 /// See [`CPUS64`].
 pub static CPUS32: [Cpu; 1] = [model("max", f::MAX, "i686")];
 
+/// Nobody traces these guests yet.
+const DEBUG: Debug = Debug {
+    sets: &[],
+    requests: &[],
+    number_set: None,
+    set_number: None,
+    thread_area: None,
+    first_argument: None,
+    has_user_area: false,
+    can_step: false,
+};
+
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 1] = [Property { name: "cx16", features: f::CX16, sets: true }];
+pub static PROPERTIES: [Property; 1] = [Property { name: "cx16", features: f::CX16, sets: true, values: &[] }];
 
 /// A feature in CPUID: leaf, register (EAX to EDX), bit; its name in /proc/cpuinfo; what of the model it needs; whether it is for 64-bit mode alone.
 struct Flag {

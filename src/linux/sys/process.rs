@@ -24,7 +24,7 @@ syscalls! { |t|
     sys_exit_group(status: Int) -> Never { process::exit_group(t, status) }
     /// The usage is not written if there was nobody to wait for.
     sys_wait4(pid: Pid, status: Out<Int32>, options: Flags<Wait>, usage: InOut<Rusage>) -> Pid { wait::wait4(t, pid, status, options, usage) }
-    sys_waitpid(pid: Pid, status: Out<Int32>, options: Flags<Wait>) -> Pid { wait::wait4(t, pid, status, options, None) }
+    sys_waitpid(pid: Pid, status: Out<Int32>, options: Flags<Wait>) -> Pid { wait::wait4(t, pid, status, options, Value::from_raw(0)) }
     sys_waitid(which: Enum<WaitId>, id: Int, info: Addr, options: Flags<Wait>, usage: Out<Rusage>) -> Zero {
         wait::waitid(t, which, id, info, options, usage)
     }
