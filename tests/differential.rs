@@ -27,6 +27,7 @@ use crate::harness::{self, GUESTS, Guest};
 use isa::{Case, Isa};
 use record::SLOTS;
 use runner::WAYS;
+pub(crate) use x86::is_of_x87;
 
 /// The instruction sets, by guest; None for one that no cases are drawn of.
 fn isa_of(guest: &Guest) -> Option<&'static dyn Isa> {

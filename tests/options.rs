@@ -90,13 +90,13 @@ fn entries_are_traced_with_registers() {
         // No loop in it: with nochain each region is entered once, and once more after each system call.
         assert!(entries >= regions, "{entries} entries of {regions} regions: {log}");
         assert!(
-            log.contains("pc=")
-                && ["nzcv=", "frm="].iter().any(|last| log.contains(last))
+            ["pc=", "ip="].iter().any(|first| log.contains(first))
+                && ["nzcv=", "frm=", "mxcsr="].iter().any(|last| log.contains(last))
                 && log.contains("0=000000000000000000000000"),
             "{log}"
         );
         let log = text(&greet(guest, &["-d", "exec"]).stderr);
-        assert!(log.contains("Trace: 0x") && !log.contains("pc="), "{log}");
+        assert!(log.contains("Trace: 0x") && !log.contains("pc=") && !log.contains("ip="), "{log}");
     }
 }
 
@@ -213,7 +213,6 @@ fn programs_that_cannot_start_are_explained() {
     fs::write(&of_vax, elf).unwrap();
     fs::write(dir.join("words"), "no program\n").unwrap();
     for (program, part) in [
-        (env!("CARGO_BIN_EXE_rqemu").to_owned(), "a program of this machine"),
         (of_vax.display().to_string(), "no guest for its processor"),
         ("/nonexistent/program".into(), "no such file"),
         (dir.join("words").display().to_string(), "neither an ELF file nor a script"),

@@ -18,7 +18,6 @@ mod licences;
 mod linux;
 mod long;
 mod models;
-mod native;
 mod options;
 mod programs;
 mod reference;

@@ -103,6 +103,12 @@ fn int(cx: &mut Cx, i: &Instruction) {
         }
         0x80 => cx.unimplemented(),
         3 => breakpoint(cx),
+        // The overflow trap, which is reported behind it; the kernel sends what it sends for the others.
+        4 => {
+            let pc = cx.next;
+            cx.b.insn(pc, 0, pc);
+            cx.privileged();
+        }
         _ => cx.privileged(),
     }
 }
