@@ -68,7 +68,7 @@ static void machine(void)
 #if defined(__aarch64__) || defined(__arm__)
 	ok("/proc/cpuinfo", strstr(text, "Features\t") && strstr(text, "CPU implementer\t"));
 #elif defined(__riscv)
-	ok("/proc/cpuinfo", strstr(text, "isa\t\t: rv64imafdc_") && strstr(text, "mmu\t\t: sv"));
+	ok("/proc/cpuinfo", strstr(text, "isa\t\t: rv64imafdcv_") && strstr(text, "mmu\t\t: sv"));
 #else
 	ok("/proc/cpuinfo", strstr(text, "flags\t") != NULL);
 #endif
