@@ -361,6 +361,15 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     dry_run(&RISCV64, Start { at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..] })
 }
 
+/// Whether it is a fault-only-first load that would reach beyond the page: the reference faults in the middle of a segment, too.
+fn reaches_beyond(row: &Row, record: &Record) -> bool {
+    let Some(&word) = record.words().last().filter(|_| row.name == "vle_ff") else { return false };
+    let of = |name| u64::from(get(row, word, name).unwrap_or(0));
+    let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
+    let size = (of("f") + 1) * (record.get(VL_AT, 8) as u64) << (of("e") & 3);
+    base.saturating_add(size) > SCRATCH + PAGE
+}
+
 /// The case, if it may be run.
 fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let ran = dry(&record.words(), slot + 4, &record);
@@ -370,7 +379,11 @@ fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && record.get(VSTART_AT, 8) != 0;
     // It looks at all of what a fault-only-first load of segments might read, before it looks at vl; a single one is aimed well before the end.
     let first_only = rows.len() > 1 && all.iter().any(|r| r.name == "vle_ff");
-    if whole || first_only || all.iter().any(|r| is_vector(r) && is_memory(r)) && ran.accesses.iter().any(is_beyond) {
+    if whole
+        || first_only
+        || reaches_beyond(all[0], &record)
+        || all.iter().any(|r| is_vector(r) && is_memory(r)) && ran.accesses.iter().any(is_beyond)
+    {
         return None;
     }
     (ran.safe && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })

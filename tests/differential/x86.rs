@@ -82,7 +82,7 @@ fn group(i: &Instruction) -> Group {
 /// Whether a form is x87's or MMX's: `tests/x87.rs` runs those, whose state is one.
 pub(crate) fn is_of_x87(code: Code) -> bool {
     let name = format!("{code:?}");
-    name.starts_with('F') && !name.starts_with("Fx")
+    name.starts_with('F') && !["Fxsave", "Fxrstor"].iter().any(|start| name.starts_with(start))
         || name == "Emms"
         || name.contains("_mm_")
         || name.contains("_mmm64")
@@ -100,7 +100,10 @@ fn rows(bits: u32) -> &'static [Row] {
             let decodes = if bits == 64 { op.intel_decoder64() } else { op.intel_decoder32() };
             let there = op.is_instruction() && op.is_available_in_mode(bits) && decodes && x86::has_row(&i);
             let drawn = op.op_kinds().iter().all(|&kind| x86_draw::is_drawn(kind, bits));
-            let taken = there && drawn && op.address_size() == 0 && known::x86(&i).is_none() && !is_of_x87(code);
+            // Forms of the first many-core processors alone; what is undefined in this mode.
+            let elsewhere = format!("{code:?}").starts_with("VEX_KNC") || bits == 32 && code == Code::Syscall;
+            let taken =
+                there && drawn && !elsewhere && op.address_size() == 0 && known::x86(&i).is_none() && !is_of_x87(code);
             taken.then(|| Row { code, name: String::leak(format!("{code:?}")), group: group(&i) })
         };
         Code::values().filter_map(of).collect()
@@ -310,6 +313,10 @@ impl X86Isa {
             return None;
         }
         let ran = self.dry(&record, slot);
+        // Differs: a misaligned operand of 16 bytes does not fault with us, and what follows would be compared.
+        if rows.len() > 1 && ran.accesses.iter().any(|&(at, size)| size == 16 && at % 16 != 0) {
+            return None;
+        }
         let undefined = ran.undefined
             && !code.iter().any(|i| matches!(i.mnemonic(), Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2));
         (ran.safe && !undefined && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })

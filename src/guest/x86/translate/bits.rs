@@ -98,9 +98,10 @@ fn bit_address(cx: &mut Cx, i: &Instruction, ty: Ty, index: Val) -> Val {
         return addr;
     }
     let wide = cx.b.ty(addr);
-    let index = if ty.bits() < wide.bits() { cx.b.sext(wide, index) } else { cx.b.trunc(wide, index) };
+    let index = if ty.bits() < wide.bits() { cx.b.sext(wide, index) } else { index };
     let units = cx.b.shift_imm(Bin::Sar, index, ty.bits().trailing_zeros());
     let offset = cx.b.shift_imm(Bin::Shl, units, ty.bytes().trailing_zeros());
+    let offset = cx.b.trunc(wide, offset);
     cx.b.add(addr, offset)
 }
 
