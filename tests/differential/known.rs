@@ -99,6 +99,13 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
         super::record::number(&bytes[part.at..part.at + part.size]) as u64
     };
     let (signal, code, pc) = (number(want, "signal"), number(want, "code"), number(want, "pc"));
+    // Differs: an access that goes round the end of 32 bits is #GP, which has no address.
+    if isa.name() == "i386" && code == 0x80 && number(have, "addr") > 0xffff_fff0 {
+        for name in ["code", "addr"] {
+            let part = layout.part(name);
+            have[part.at..part.at + part.size].copy_from_slice(&want[part.at..part.at + part.size]);
+        }
+    }
     // RF and IF are the kernel's.
     let mask = 0x20_0cd5 & !isa.open_flags(&case.record, if signal == 0 { 0 } else { pc });
     let at = layout.part("rflags").at;
@@ -182,10 +189,6 @@ pub(crate) fn level(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]
             bytes[at] &= 7;
             bytes[at + 1..at + 8].fill(0);
         }
-    }
-    // Differs: an access that goes round the end of 32 bits is #GP, which has no address.
-    if isa.name() == "i386" && same_end && signal == SIGSEGV && get(have, "addr") > 0xffff_fff0 {
-        copied.extend(["code", "addr"]);
     }
     // The kernel reports undefined instructions with ILL_ILLOPC, the reference with ILL_ILLOPN.
     if same_end && signal == SIGILL {
