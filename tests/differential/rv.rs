@@ -366,7 +366,7 @@ fn reaches_beyond(row: &Row, record: &Record) -> bool {
     let Some(&word) = record.words().last().filter(|_| row.name == "vle_ff") else { return false };
     let of = |name| u64::from(get(row, word, name).unwrap_or(0));
     let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
-    let size = (of("f") + 1) * (record.get(VL_AT, 8) as u64) << (of("e") & 3);
+    let size = ((of("f") + 1) * (record.get(VL_AT, 8) as u64)) << (of("e") & 3);
     base.saturating_add(size) > SCRATCH + PAGE
 }
 
