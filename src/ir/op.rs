@@ -848,6 +848,11 @@ impl Op {
         }
     }
 
+    /// Whether it can raise anything. (Moving the x87 unit's state as a whole cannot, but it sees guest state, as what faults does.)
+    pub fn can_raise(&self) -> bool {
+        self.can_fault() && !matches!(self, Op::X87 { op: X87::Save | X87::Load, .. })
+    }
+
     /// Whether the operation does something besides giving its value, so that it stays though nobody reads it.
     /// Floating-point arithmetic sets sticky flags: it stays.
     pub fn has_effect(&self) -> bool {

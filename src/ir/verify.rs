@@ -36,7 +36,7 @@ pub fn check(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
                 Op::Set(..) => true,
                 _ => set_since_insn,
             };
-            let late = set_since_insn && op.can_fault();
+            let late = set_since_insn && op.can_raise();
             need(!late, || blame("it can fault after its guest instruction has set a slot".to_owned()))?;
         }
         let blame = |what: String| format!("block {b}: {}: {what}", text::term(r, block));

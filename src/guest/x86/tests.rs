@@ -74,14 +74,14 @@ fn instructions_translate() {
 }
 
 #[test]
-fn state_is_set_after_all_that_can_fault() {
+fn state_is_set_after_all_that_can_raise() {
     for (guest, bits) in BOTH {
         each_insn(guest, bits, 2, |text, region| {
             let is_set = |op: &Op| matches!(op, Op::Set(..) | Op::FpFlagsSet(_));
             for block in &region.blocks {
                 let insts = &region.insts[block.start as usize..block.end as usize];
                 let first_set = insts.iter().position(|i| is_set(&i.op)).unwrap_or(usize::MAX);
-                let last_fault = insts.iter().rposition(|i| i.op.can_fault()).unwrap_or(0);
+                let last_fault = insts.iter().rposition(|i| i.op.can_raise()).unwrap_or(0);
                 assert!(last_fault <= first_set, "{text}");
             }
         });

@@ -92,8 +92,17 @@ fn piece(mem: Mem, at: usize, size: usize) -> Mem {
 
 /// What is staged to memory.
 fn store_staged(cx: &mut Cx, mem: Mem, len: usize) {
+    store_staged_but(cx, mem, len, None);
+}
+
+/// The same with another value for one of the slots.
+fn store_staged_but(cx: &mut Cx, mem: Mem, len: usize, other: Option<(u32, Val)>) {
     for (at, size) in pieces(len) {
-        let v = cx.b.get(stage(at as u32 / 16));
+        let n = at as u32 / 16;
+        let v = match other {
+            Some((slot, v)) if slot == n => v,
+            _ => cx.b.get(stage(n)),
+        };
         let v = if size == 16 { v } else { cx.b.vget(Ty::int(size), v, (at % 16 / size) as u32) };
         cx.b.store(piece(mem, at, size), v);
     }
@@ -102,15 +111,19 @@ fn store_staged(cx: &mut Cx, mem: Mem, len: usize) {
 /// The opposite.
 fn load_staged(cx: &mut Cx, mem: Mem, len: usize) {
     let mut last = cx.b.v128(0);
+    let mut loaded = Vec::new();
     for (at, size) in pieces(len) {
-        if size == 16 {
-            let v = cx.b.load(Ty::V128, piece(mem, at, 16));
-            cx.b.set(stage(at as u32 / 16), v);
-            continue;
-        }
-        let v = cx.b.load(Ty::int(size), piece(mem, at, size));
-        last = cx.b.vset(Lane::log2(size.trailing_zeros()), last, v, (at % 16 / size) as u32);
-        cx.b.set(stage(at as u32 / 16), last);
+        let v = if size == 16 {
+            cx.b.load(Ty::V128, piece(mem, at, 16))
+        } else {
+            let v = cx.b.load(Ty::int(size), piece(mem, at, size));
+            last = cx.b.vset(Lane::log2(size.trailing_zeros()), last, v, (at % 16 / size) as u32);
+            last
+        };
+        loaded.push((at as u32 / 16, v));
+    }
+    for (n, v) in loaded {
+        cx.b.set(stage(n), v);
     }
 }
 
@@ -135,8 +148,7 @@ fn fxsave(cx: &mut Cx, i: &Instruction, wide: u64) {
     let v = cx.b.vset(Lane::S, v, mxcsr, (FX_MXCSR as u32 - 16) / 4);
     let mask = cx.b.i32(0xffff);
     let v = cx.b.vset(Lane::S, v, mask, (FX_MXCSR_MASK as u32 - 16) / 4);
-    cx.b.set(stage(1), v);
-    store_staged(cx, mem, FX_XMM);
+    store_staged_but(cx, mem, FX_XMM, Some((1, v)));
     for n in 0..count {
         let v = cx.b.get(xmm(n));
         cx.b.store(piece(mem, FX_XMM + 16 * n as usize, 16), v);
@@ -149,8 +161,8 @@ fn fxrstor(cx: &mut Cx, i: &Instruction, wide: u64) {
     cx.check_mxcsr(piece(mem, FX_MXCSR, 4));
     let mem = place(cx, i);
     let mxcsr = cx.b.load(Ty::I32, piece(mem, FX_MXCSR, 4));
-    load_staged(cx, mem, FX_XMM);
     let vectors: Vec<Val> = (0..count).map(|n| cx.b.load(Ty::V128, piece(mem, FX_XMM + 16 * n as usize, 16))).collect();
+    load_staged(cx, mem, FX_XMM);
     for (n, v) in (0..).zip(vectors) {
         cx.b.set(xmm(n), v);
     }
