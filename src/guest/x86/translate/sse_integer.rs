@@ -104,18 +104,12 @@ rows! {
 
 /// The first is turned round.
 fn not_and(cx: &mut Cx, i: &Instruction) {
-    if cx.lacks(i) {
-        return;
-    }
     let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
     let v = cx.b.v2(V2::AndNot, Lane::D, b, a);
     cx.set_xmm(i.op0_register(), v);
 }
 
 fn one(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let v = cx.vector(i, 1, 16);
     let v = cx.b.v1(op, lane, v);
     cx.set_xmm(i.op0_register(), v);
@@ -123,9 +117,6 @@ fn one(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane) {
 
 /// Even lanes with odd ones.
 fn neighbours(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
     let even = cx.b.v2(V2::UnzipEven, lane, a, b);
     let odd = cx.b.v2(V2::UnzipOdd, lane, a, b);
@@ -142,9 +133,6 @@ enum Shift {
 
 /// By a constant, or by the low half of a vector; further than the lanes are wide it clears them, or leaves their signs.
 fn shift(cx: &mut Cx, i: &Instruction, by: Shift, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let a = cx.xmm(i.op0_register());
     let v = if i.op1_kind() == OpKind::Immediate8 {
         shift_constant(cx, a, by, lane, i.immediate8().into())

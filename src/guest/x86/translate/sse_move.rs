@@ -79,10 +79,6 @@ rows! {
     Pmovzxdq => widen(V1::WidenU, Lane::S, 1);
 }
 
-fn is_mmx(i: &Instruction) -> bool {
-    (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Register && i.op_register(n).is_mm())
-}
-
 impl Cx<'_> {
     /// An XMM register.
     pub(super) fn xmm(&mut self, reg: Register) -> Val {
@@ -101,15 +97,6 @@ impl Cx<'_> {
         }
         let mem = self.mem(i, bytes);
         self.b.load(Ty::V128, mem)
-    }
-
-    /// MMX registers are not there yet: whether the instruction names one.
-    pub(super) fn lacks(&mut self, i: &Instruction) -> bool {
-        let lacks = is_mmx(i);
-        if lacks {
-            self.unimplemented();
-        }
-        lacks
     }
 }
 
@@ -158,9 +145,6 @@ fn scalar_or_string(cx: &mut Cx, i: &Instruction) {
 
 /// MOVD and MOVQ: a general register or memory to a vector, or back. MOVQ also between vectors.
 fn between(cx: &mut Cx, i: &Instruction, ty: Ty) {
-    if cx.lacks(i) {
-        return;
-    }
     let is_vector = |n: u32| i.op_kind(n) == OpKind::Register && i.op_register(n).is_xmm();
     // With REX.W iced names the 64-bit form MOVQ.
     match (is_vector(0), is_vector(1)) {
@@ -219,9 +203,6 @@ fn from_low(cx: &mut Cx, i: &Instruction) {
 }
 
 fn signs(cx: &mut Cx, i: &Instruction, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let v = cx.xmm(i.op1_register());
     let v = cx.b.vsigns(lane, v);
     let v = cx.b.zext(Ty::int(i.op0_register().size()), v);
@@ -255,9 +236,6 @@ fn duplicate(cx: &mut Cx, i: &Instruction, op: V2) {
 
 /// An operation of the first two operands.
 pub(super) fn two(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
     let v = cx.b.v2(op, lane, a, b);
     cx.set_xmm(i.op0_register(), v);
@@ -278,9 +256,6 @@ fn field(imm: u32, lanes: u32, n: u32) -> u32 {
 
 /// Lanes of one vector: all four, or the four from `first` on.
 fn shuffle(cx: &mut Cx, i: &Instruction, lane: Lane, first: u32) {
-    if cx.lacks(i) {
-        return;
-    }
     let v = cx.vector(i, 1, 16);
     let imm = i.immediate8().into();
     let count = 16 / lane.bytes() as u32;
@@ -317,9 +292,6 @@ fn shuffle_two(cx: &mut Cx, i: &Instruction, lane: Lane) {
 
 /// An index's upper bit gives zero; of the others only four bits count.
 fn shuffle_bytes(cx: &mut Cx, i: &Instruction) {
-    if cx.lacks(i) {
-        return;
-    }
     let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
     let mask = cx.b.v128(u128::from_le_bytes([0x8f; 16]));
     let b = cx.b.v2(V2::And, Lane::B, b, mask);
@@ -328,9 +300,6 @@ fn shuffle_bytes(cx: &mut Cx, i: &Instruction) {
 }
 
 fn align(cx: &mut Cx, i: &Instruction) {
-    if cx.lacks(i) {
-        return;
-    }
     let (high, low) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
     let zero = cx.b.v128(0);
     let v = match u32::from(i.immediate8()) {
@@ -342,9 +311,6 @@ fn align(cx: &mut Cx, i: &Instruction) {
 }
 
 fn insert(cx: &mut Cx, i: &Instruction, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let v = if i.op1_kind() == OpKind::Memory {
         let mem = cx.mem(i, lane.bytes());
         cx.b.load(lane.ty(), mem)
@@ -359,9 +325,6 @@ fn insert(cx: &mut Cx, i: &Instruction, lane: Lane) {
 }
 
 fn extract(cx: &mut Cx, i: &Instruction, lane: Lane) {
-    if cx.lacks(i) {
-        return;
-    }
     let v = cx.xmm(i.op1_register());
     let n = u32::from(i.immediate8()) % (16 / lane.bytes() as u32);
     let v = cx.b.vget(lane.ty(), v, n);
