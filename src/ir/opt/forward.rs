@@ -2,9 +2,9 @@
 //! that were stored one by one: the host would wait until both are in its cache.
 
 use super::align::origin;
-use crate::builder::Builder;
+use super::rebuild::rebuild;
 use crate::op::{Align, Bin, Mem, Op, Val};
-use crate::region::{BlockId, Region};
+use crate::region::Region;
 use crate::types::{Order, Ty};
 
 /// How many stores are remembered.
@@ -49,30 +49,15 @@ pub fn forward(r: &Region, types: &'static [Ty]) -> Option<Region> {
     if known.iter().all(Option::is_none) {
         return None;
     }
-    let mut b = Builder::new(types);
-    b.start(r.pc, r.mode, r.fp);
-    (1..r.blocks.len()).for_each(|_| _ = b.block());
-    let mut now = vec![Val::NONE; r.insts.len()];
-    for (n, block) in r.blocks.iter().enumerate() {
-        b.enter(BlockId(n as u32));
-        for i in block.start..block.end {
-            now[i as usize] = match known[i as usize] {
-                Some(Known::Value(v)) => now[v.0 as usize],
-                Some(Known::Words(low, high)) => {
-                    let [low, high] = [low, high].map(|v| b.zext(Ty::I64, now[v.0 as usize]));
-                    let high = b.shift_imm(Bin::Shl, high, 32);
-                    b.or(low, high)
-                }
-                None => b.again(r, Val(i), |v| now[v.0 as usize]),
-            };
+    Some(rebuild(r, types, |b, v, now| match known[v.0 as usize] {
+        Some(Known::Value(v)) => now[v.0 as usize],
+        Some(Known::Words(low, high)) => {
+            let [low, high] = [low, high].map(|v| b.zext(Ty::I64, now[v.0 as usize]));
+            let high = b.shift_imm(Bin::Shl, high, 32);
+            b.or(low, high)
         }
-        let mut term = block.term;
-        term.map_args(|v| now[v.0 as usize]);
-        b.end(term);
-    }
-    let mut region = b.region;
-    (region.end, region.guest_insns) = (r.end, r.guest_insns);
-    Some(region)
+        None => b.again(r, v, |v| now[v.0 as usize]),
+    }))
 }
 
 /// By instruction: what a load gives.
@@ -120,6 +105,7 @@ fn find(r: &Region, stored: &[(Place, Val)], place: Place, ty: Ty) -> Option<Kno
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builder::Builder;
     use crate::op::Slot;
     use crate::region::{FpControl, Term};
     use crate::types::Round;

@@ -2,9 +2,9 @@
 //! slot lies where its halves do.
 
 use super::frequencies;
-use crate::builder::Builder;
+use super::rebuild::rebuild;
 use crate::op::{Op, Slot, V2, Val};
-use crate::region::{BlockId, Region};
+use crate::region::Region;
 use crate::types::{Lane, Ty};
 
 /// Two F64 slots and the V128 slot that is both.
@@ -60,43 +60,32 @@ pub fn join(r: &Region, pairs: &[Pair], types: &'static [Ty]) -> Option<Region> 
         return None;
     }
     let part_of = |slot: Slot| joined.iter().find_map(|p| Some((p.whole, p.halves.iter().position(|h| *h == slot)?)));
-    let mut b = Builder::new(types);
-    b.start(r.pc, r.mode, r.fp);
-    (1..r.blocks.len()).for_each(|_| _ = b.block());
-    let mut now = vec![Val::NONE; r.insts.len()];
-    for (n, block) in r.blocks.iter().enumerate() {
-        b.enter(BlockId(n as u32));
-        for i in block.start..block.end {
-            let part = match r.insts[i as usize].op {
-                Op::Get(slot) | Op::Set(slot, _) => part_of(slot),
-                _ => None,
-            };
-            now[i as usize] = match (part, r.insts[i as usize].op) {
-                (Some((whole, half)), Op::Set(_, v)) => {
-                    let old = b.get(whole);
-                    let v = b.vset(Lane::D, old, now[v.0 as usize], half as u32);
-                    b.set(whole, v);
-                    Val::NONE
-                }
-                (Some((whole, half)), _) => {
-                    let v = b.get(whole);
-                    b.vget(Ty::F64, v, half as u32)
-                }
-                (None, _) => b.again(r, Val(i), |v| now[v.0 as usize]),
-            };
+    Some(rebuild(r, types, |b, v, now| {
+        let op = *r.op(v);
+        let part = match op {
+            Op::Get(slot) | Op::Set(slot, _) => part_of(slot),
+            _ => None,
+        };
+        match (part, op) {
+            (Some((whole, half)), Op::Set(_, v)) => {
+                let old = b.get(whole);
+                let v = b.vset(Lane::D, old, now[v.0 as usize], half as u32);
+                b.set(whole, v);
+                Val::NONE
+            }
+            (Some((whole, half)), _) => {
+                let v = b.get(whole);
+                b.vget(Ty::F64, v, half as u32)
+            }
+            (None, _) => b.again(r, v, |v| now[v.0 as usize]),
         }
-        let mut term = block.term;
-        term.map_args(|v| now[v.0 as usize]);
-        b.end(term);
-    }
-    let mut region = b.region;
-    (region.end, region.guest_insns) = (r.end, r.guest_insns);
-    Some(region)
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builder::Builder;
     use crate::op::{Mem, V1};
     use crate::region::{FpControl, Term};
     use crate::types::Round;

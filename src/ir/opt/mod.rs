@@ -6,6 +6,7 @@ mod join;
 mod merge;
 mod order;
 mod peel;
+mod rebuild;
 mod sink;
 mod special;
 mod stitch;

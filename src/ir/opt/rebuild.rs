@@ -1,0 +1,31 @@
+//! A region built anew, operation by operation: what passes that replace operations share.
+
+use crate::builder::Builder;
+use crate::op::Val;
+use crate::region::{BlockId, Region};
+use crate::types::Ty;
+
+/// The region with the same blocks, each operation as `emit` appends it. `emit` is told the old value and where the new ones stand, by old ones; it
+/// gives the new value. `types` are all slots'.
+pub(super) fn rebuild(
+    r: &Region,
+    types: &'static [Ty],
+    mut emit: impl FnMut(&mut Builder, Val, &[Val]) -> Val,
+) -> Region {
+    let mut b = Builder::new(types);
+    b.start(r.pc, r.mode, r.fp);
+    (1..r.blocks.len()).for_each(|_| _ = b.block());
+    let mut now = vec![Val::NONE; r.insts.len()];
+    for (n, block) in r.blocks.iter().enumerate() {
+        b.enter(BlockId(n as u32));
+        for i in block.start..block.end {
+            now[i as usize] = emit(&mut b, Val(i), &now);
+        }
+        let mut term = block.term;
+        term.map_args(|v| now[v.0 as usize]);
+        b.end(term);
+    }
+    let mut region = b.region;
+    (region.end, region.guest_insns) = (r.end, r.guest_insns);
+    region
+}
