@@ -232,14 +232,21 @@ fn fuzz() {
     progress.report("fuzz");
 }
 
+/// The guests that `RQEMU_TEST_GUESTS` names, with commas between; else all.
+fn named_guests() -> Vec<&'static harness::Guest> {
+    let names = std::env::var("RQEMU_TEST_GUESTS").unwrap_or_default();
+    GUESTS.iter().filter(|g| names.is_empty() || names.split(',').any(|name| name == g.name)).collect()
+}
+
 /// 10⁷ random cases of each guest, every row at least 1,000 times.
 #[test]
 #[ignore = "tests/run --long differential"]
 fn differential() {
     const PARTS: u64 = 10_000_000 / differential::PART as u64;
     let progress = Progress::open("differential");
+    let guests = named_guests();
     let parts: Vec<(&harness::Guest, u64)> =
-        (0..PARTS).flat_map(|seed| GUESTS.iter().map(move |g| (g, 1000 + seed))).collect();
+        (0..PARTS).flat_map(|seed| guests.iter().map(move |g| (*g, 1000 + seed))).collect();
     let named =
         |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
     // Two, for one waits now and then while records are written and read.
@@ -260,7 +267,7 @@ fn differential() {
     let lines: String = counts.iter().map(|((guest, row), n)| format!("# row\t{guest}\t{row}\t{n}\n")).collect();
     let disowned = progress.disowned();
     progress.report_with("differential", &(lines + &disowned));
-    for guest in GUESTS {
+    for guest in guests {
         let of_guest = counts.iter().filter(|((name, row), _)| name == guest.name && row != "cases");
         let seldom: Vec<_> = of_guest.clone().filter(|(_, n)| **n < 1000).collect();
         assert!(seldom.is_empty(), "run less than 1,000 times: {seldom:?}");

@@ -72,9 +72,17 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
+        // Intel's processors store 16 bits, AMD's 32.
+        Push if OF_SEGMENTS.contains(&i.code()) => Some("an upper half that is open"),
+        // Intel's have none with 32 bits, AMD's fault.
+        Sysretd if i.code() == Code::Sysretd => Some("an exception that is open"),
         _ => None,
     }
 }
+
+/// Pushes of a segment register as 32 bits.
+const OF_SEGMENTS: [Code; 6] =
+    [Code::Pushd_CS, Code::Pushd_DS, Code::Pushd_ES, Code::Pushd_FS, Code::Pushd_GS, Code::Pushd_SS];
 
 /// Why an instruction of x86 is not run, if so.
 pub(crate) fn x86_operands(i: &Instruction) -> Option<&'static str> {
@@ -133,9 +141,10 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
         }
     }
     // Differs: of a repeated move or store many steps are one: at a fault none of them is done.
-    // Those of two operands may take either first.
+    // Those of two operands may take either first; the flags are those before it with Intel's, those of the last step with AMD's. Which of its
+    // bytes MASKMOVDQU looks at first is open.
     if same_place && isa.accesses_twice(&case.record, pc) {
-        copy(want, &["rcx", "rsi", "rdi", "memory", "code", "addr"]);
+        copy(want, &["rcx", "rsi", "rdi", "rflags", "memory", "code", "addr"]);
     }
     // Differs: generated code leaves MXCSR's denormal flag alone.
     let at = layout.part("mxcsr").at;

@@ -510,7 +510,7 @@ impl Isa for X86Isa {
     }
     /// A string instruction, repeated or of two operands.
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
-        self.at(record, pc).is_some_and(|i| i.is_string_instruction())
+        self.at(record, pc).is_some_and(|i| i.is_string_instruction() || i.mnemonic() == Mnemonic::Maskmovdqu)
     }
     /// Whether the instruction's access has to be aligned: that of a vector.
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {

@@ -127,6 +127,20 @@ static unsigned result_that_nobody_sees(uint32_t x, uint32_t y)
 #endif
 }
 
+/* A comparison's flags are for a conditional instruction whose own flags nobody sees. */
+static int condition_of_dead_flags(uint32_t x, uint32_t y)
+{
+	uint32_t sum = x + (y << 4), expected = sum >= x || sum == 0 ? 5 * x * x * x : 5;
+#if defined __arm__ && !defined __thumb__
+	uint32_t found = 5, count = 3;
+	__asm__ volatile(".syntax unified\n1:\tcmn %2, %3, lsl %4\n\tmulsls %0, %2, %0\n\tsubs %1, %1, #1\n\tbne 1b"
+			 : "+&r"(found), "+&r"(count) : "r"(x), "r"(y), "r"(4) : "cc");
+	return found != expected;
+#else
+	return expected != 5 && expected != 5 * x * x * x;
+#endif
+}
+
 int main(void)
 {
 #ifdef STATE
@@ -153,5 +167,9 @@ int main(void)
 	for (int i = 0; i < 7; i++)
 		wrong += result_that_nobody_sees(~values[i], 0x180 + values[i]);
 	same("a result that nobody sees", wrong, 0);
+	wrong = 0;
+	for (int i = 0; i < N * N; i++)
+		wrong += condition_of_dead_flags(values[i / N], values[i % N]);
+	same("a condition of dead flags", wrong, 0);
 	return done();
 }

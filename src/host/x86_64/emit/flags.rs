@@ -387,6 +387,7 @@ impl Emitter<'_> {
         self.plan.uses[v.0 as usize] == 1
             && (v.0 + 1..(v.0 + 8).min(self.r.insts.len() as u32)).any(|i| {
                 self.r.insts[i as usize].ty == Ty::Flags
+                    && self.plan.uses[i as usize] > 0
                     && matches!(self.r.insts[i as usize].op, Op::Select(_, x, y) if x == v || y == v)
             })
     }
