@@ -75,7 +75,7 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         // Intel's processors store 16 bits, AMD's 32.
         Push if OF_SEGMENTS.contains(&i.code()) => Some("an upper half that is open"),
         // Intel's have none with 32 bits, AMD's fault.
-        Sysretd if i.code() == Code::Sysretd => Some("an exception that is open"),
+        Sysret if i.code() == Code::Sysretd => Some("an exception that is open"),
         _ => None,
     }
 }
