@@ -361,13 +361,14 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     dry_run(&RISCV64, Start { at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..] })
 }
 
-/// Whether it is a fault-only-first load that would reach beyond the page: the reference faults in the middle of a segment, too.
+/// Whether it is a fault-only-first load that would reach beyond the page, at either end: the reference faults in the middle of a segment, too, and we
+/// stop before the page's end whatever the mask says.
 fn reaches_beyond(row: &Row, record: &Record) -> bool {
     let Some(&word) = record.words().last().filter(|_| row.name == "vle_ff") else { return false };
     let of = |name| u64::from(get(row, word, name).unwrap_or(0));
     let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
     let size = ((of("f") + 1) * (record.get(VL_AT, 8) as u64)) << (of("e") & 3);
-    base.saturating_add(size) > SCRATCH + PAGE
+    base < SCRATCH || base.saturating_add(size) > SCRATCH + PAGE
 }
 
 /// The case, if it may be run.
