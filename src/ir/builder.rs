@@ -371,10 +371,12 @@ impl Builder {
         self.push(Op::FlagsLogic(v), Ty::Flags)
     }
     pub fn flags_nz(&mut self, v: Val, cv: Val) -> Val {
+        let cv = self.carry_and_overflow_of(cv);
         self.push(Op::FlagsNz(v, cv), Ty::Flags)
     }
     /// N and Z of `v` shifted by a constant above 0 and below the width, C the bit shifted out last, V from `flags`.
     pub fn flags_shift(&mut self, shift: Bin, v: Val, amount: u32, flags: Val) -> Val {
+        let flags = self.overflow_of(flags);
         self.push(Op::FlagsShift { shift, v, amount: amount as u8, flags }, Ty::Flags)
     }
     pub fn flags_set_c(&mut self, flags: Val, c: Val) -> Val {

@@ -5,6 +5,7 @@
 pub mod builder;
 pub mod eval;
 pub mod fold;
+mod fold_flags;
 mod fold_vector;
 pub mod helper;
 pub mod interp;
