@@ -8,7 +8,7 @@
 mod crypto;
 mod flags;
 mod float;
-mod int;
+pub(crate) mod int;
 mod vector;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
+use crate::eval::int;
 use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, Val};
 use crate::region::Region;
 use crate::types::{Cc, IntCc, Lane, Ty};
@@ -18,7 +19,7 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
     match *op {
         Op::Bin(bin, a, b) => fold_bin(r, bin, a, b, ty),
         Op::Un(un, a) => match (r.const_of(a), un, r.op(a)) {
-            (Some(c), ..) => Folded::Const(eval_un(un, c, ty)),
+            (Some(c), ..) => Folded::Const(int::un(un, c, ty) & ty.mask()),
             (_, Un::Clz, Op::Un(Un::Bitrev, x)) => Folded::Op(Op::Un(Un::Ctz, *x)),
             (_, Un::Not, Op::Un(Un::Not, x)) | (_, Un::Bswap, Op::Un(Un::Bswap, x)) => Folded::Val(*x),
             _ => Folded::No,
@@ -48,7 +49,7 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
         Op::Funnel { lo, amount: 0, .. } => Folded::Val(lo),
         Op::Funnel { hi, lo, amount } if hi == lo => rotate(r, lo, amount),
         Op::Cmp(cc, a, b) => match (r.const_of(a), r.const_of(b)) {
-            (Some(x), Some(y)) => Folded::Const(eval_cmp(cc, x, y, r.ty(a).bits()) as u64),
+            (Some(x), Some(y)) => Folded::Const(int::compare(cc, x, y, r.ty(a)).into()),
             (None, Some(0)) => match *r.op(a) {
                 Op::Zext(truth) if r.ty(truth) == Ty::I1 => fold_truth(r, cc, truth),
                 _ => Folded::No,
@@ -170,7 +171,7 @@ fn rotate(r: &Region, v: Val, amount: u8) -> Folded {
 fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
     let (ca, cb) = (r.const_of(a), r.const_of(b));
     if let (Some(x), Some(y)) = (ca, cb) {
-        return Folded::Const(eval_bin(bin, x, y, ty));
+        return Folded::Const(int::bin(bin, x, y, ty) & ty.mask());
     }
     let commutes = matches!(bin, Bin::Add | Bin::Mul | Bin::And | Bin::Or | Bin::Xor);
     if ca.is_some() && commutes {
@@ -300,68 +301,6 @@ fn low_mask(width: u32) -> u64 {
 /// The low `bits` bits of `v`, sign-extended to 64.
 pub fn sign_extend(v: u64, bits: u32) -> u64 {
     ((v << (64 - bits)) as i64 >> (64 - bits)) as u64
-}
-
-/// An integer operation on constants, at the width of `ty`.
-pub fn eval_bin(bin: Bin, a: u64, b: u64, ty: Ty) -> u64 {
-    let bits = ty.bits();
-    let (sa, sb) = (sign_extend(a, bits) as i64, sign_extend(b, bits) as i64);
-    let amount = (b & (bits as u64 - 1)) as u32;
-    let v = match bin {
-        Bin::Add => a.wrapping_add(b),
-        Bin::Sub => a.wrapping_sub(b),
-        Bin::Mul => a.wrapping_mul(b),
-        Bin::And => a & b,
-        Bin::Or => a | b,
-        Bin::Xor => a ^ b,
-        Bin::AndNot => a & !b,
-        Bin::Shl => a << amount,
-        Bin::Shr => a >> amount,
-        Bin::Sar => (sa >> amount) as u64,
-        Bin::Rotr if amount == 0 => a,
-        Bin::Rotr => a >> amount | a << (bits - amount),
-        Bin::MulHiU => ((u128::from(a) * u128::from(b)) >> bits) as u64,
-        Bin::MulHiS => ((i128::from(sa) * i128::from(sb)) >> bits) as u64,
-        Bin::DivU => a.checked_div(b).unwrap_or(0),
-        Bin::DivS if b == 0 => 0,
-        Bin::DivS => sa.wrapping_div(sb) as u64,
-        Bin::RemU => a.checked_rem(b).unwrap_or(0),
-        Bin::RemS if b == 0 => 0,
-        Bin::RemS => sa.wrapping_rem(sb) as u64,
-    };
-    v & ty.mask()
-}
-
-/// An operation on one constant, at the width of `ty`.
-pub fn eval_un(un: Un, a: u64, ty: Ty) -> u64 {
-    let bits = ty.bits();
-    let v = match un {
-        Un::Neg => a.wrapping_neg(),
-        Un::Not => !a,
-        Un::Clz => (a << (64 - bits)).leading_zeros().min(bits) as u64,
-        Un::Ctz => a.trailing_zeros().min(bits) as u64,
-        Un::Popcnt => a.count_ones() as u64,
-        Un::Bswap => a.swap_bytes() >> (64 - bits),
-        Un::Bitrev => a.reverse_bits() >> (64 - bits),
-    };
-    v & ty.mask()
-}
-
-/// A comparison of constants of `bits` bits.
-pub fn eval_cmp(cc: IntCc, a: u64, b: u64, bits: u32) -> bool {
-    let (sa, sb) = (sign_extend(a, bits) as i64, sign_extend(b, bits) as i64);
-    match cc {
-        IntCc::Eq => a == b,
-        IntCc::Ne => a != b,
-        IntCc::Ult => a < b,
-        IntCc::Ule => a <= b,
-        IntCc::Ugt => a > b,
-        IntCc::Uge => a >= b,
-        IntCc::Slt => sa < sb,
-        IntCc::Sle => sa <= sb,
-        IntCc::Sgt => sa > sb,
-        IntCc::Sge => sa >= sb,
-    }
 }
 
 /// Folds additions and shifts of the base into the address mode. `known` are the values of the slots: a sum that a slot has while none has its

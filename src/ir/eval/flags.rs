@@ -1,6 +1,6 @@
 //! The four conditions of an addition or subtraction, in the form of [`Ty::Flags`].
 
-use crate::fold::eval_bin;
+use super::int;
 use crate::op::Bin;
 use crate::types::Ty;
 
@@ -29,7 +29,7 @@ pub(super) fn nz(v: u64, ty: Ty) -> u32 {
 /// N and Z of a value shifted, and the bit shifted out last.
 pub(super) fn shift(shift: Bin, v: u64, amount: u64, ty: Ty) -> u32 {
     let out = if shift == Bin::Shl { u64::from(ty.bits()) - amount } else { amount - 1 };
-    nz(eval_bin(shift, v & ty.mask(), amount, ty), ty) | when(v >> out & 1 == 1, C)
+    nz(int::bin(shift, v & ty.mask(), amount, ty), ty) | when(v >> out & 1 == 1, C)
 }
 
 /// a + b + carry, and its flags.

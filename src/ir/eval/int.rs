@@ -9,7 +9,7 @@ pub(super) fn signed(v: u64, bits: u32) -> i128 {
     (i128::from(v) << spare) >> spare
 }
 
-pub(super) fn bin(op: Bin, a: u64, b: u64, ty: Ty) -> u64 {
+pub(crate) fn bin(op: Bin, a: u64, b: u64, ty: Ty) -> u64 {
     let bits = ty.bits();
     let amount = (b % u64::from(bits)) as u32;
     let (wide_a, wide_b) = (u128::from(a), u128::from(b));
@@ -36,7 +36,7 @@ pub(super) fn bin(op: Bin, a: u64, b: u64, ty: Ty) -> u64 {
     }
 }
 
-pub(super) fn un(op: Un, a: u64, ty: Ty) -> u64 {
+pub(crate) fn un(op: Un, a: u64, ty: Ty) -> u64 {
     let spare = 64 - ty.bits();
     match op {
         Un::Neg => a.wrapping_neg(),
@@ -49,7 +49,7 @@ pub(super) fn un(op: Un, a: u64, ty: Ty) -> u64 {
     }
 }
 
-pub(super) fn compare(cc: IntCc, a: u64, b: u64, ty: Ty) -> bool {
+pub(crate) fn compare(cc: IntCc, a: u64, b: u64, ty: Ty) -> bool {
     let (sa, sb) = (signed(a, ty.bits()), signed(b, ty.bits()));
     match cc {
         IntCc::Eq => a == b,
