@@ -7,9 +7,9 @@ use crate::unit::{
     CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
     StoredSite, THUNKS, View, offsets,
 };
-use host::{ExitRecord, FaultRecord, Outside, Ref};
+use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a fresh region needs to be stored, beside what the cache keeps of every region.
 #[derive(Debug)]
@@ -269,6 +269,9 @@ fn thunk_at(n: usize) -> usize {
     std::mem::offset_of!(Header, thunks) + 8 * n
 }
 
+/// A jump and a call through a cell, and the same right to the code that it leads to, as long by a prefix that changes nothing.
+const THROUGH: [([u8; 2], [u8; 2]); 2] = [([0xff, 0x25], [0x67, 0xe9]), ([0xff, 0x15], [0x67, 0xe8])];
+
 /// Appends a page's blob; its counts. `cells_at`: where its first cell is, from the start of the file.
 fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     let blob = out.len();
@@ -315,10 +318,10 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     pieces().for_each(|p| put(out, p.faults));
     out.resize(blob + at[CELLS], 0);
     let keys: Vec<(u64, u32)> = page.pieces.keys().copied().collect();
+    let linked = |p: &Piece, c: &Cell| keys.binary_search(&(c.pc, p.mode)).map_or(0, |n| regions[n].code);
     for p in pieces() {
         for c in p.cells {
-            let target = keys.binary_search(&(c.pc, p.mode));
-            put(out, &[Cell { linked: target.map_or(0, |n| regions[n].code), ..*c }]);
+            put(out, &[Cell { linked: linked(p, c), ..*c }]);
         }
     }
     out.resize(blob + at[SITES], 0);
@@ -328,13 +331,33 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     out.resize(blob + at[HOMES], 0);
     pieces().for_each(|p| put(out, &p.homes));
     out.resize(blob + at[PARTS], 0);
+    // What leads to the head of a loop is to lead to a hot region when there is one.
+    let heads: BTreeSet<u64> = pieces()
+        .flat_map(|p| p.exits)
+        .filter_map(|e| if let Exit::Hot { pc, .. } = e.exit { Some(pc) } else { None })
+        .collect();
     for (p, r) in pieces().zip(&regions) {
         debug_assert_eq!(out.len(), blob + r.code as usize, "code in its place");
         let at = out.len();
         out.extend_from_slice(p.code);
         for reference in p.refs {
             let field = at + reference.at as usize;
+            let opcode = [out[field - 2], out[field - 1]];
+            let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
             let target = match reference.to {
+                Outside::Link(n)
+                    if reference.tail == 0
+                        && let Some((cell, code)) = way =>
+                {
+                    let c = &p.cells[n as usize];
+                    let linked = if heads.contains(&c.pc) { 0 } else { linked(p, c) };
+                    let (opcode, target) = match linked {
+                        0 => (cell, first_cell(r) + 8 * i64::from(n)),
+                        to => (code, (blob + to as usize) as i64),
+                    };
+                    out[field - 2..field].copy_from_slice(opcode);
+                    target
+                }
                 Outside::Thunk(n) => thunk_at(n as usize) as i64,
                 Outside::Exit(n) => {
                     (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64

@@ -2,8 +2,8 @@
 //! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
 use super::Map;
-use ir::{Bin, Fp1, Fp2, Op, Region, Slot, Ty, Un, Val};
-use ir::{Touches, V1};
+use ir::{Bin, Crypto, Fp1, Fp2, Lane, Op, Region, Slot, Ty, Un, Val};
+use ir::{Touches, V1, V2};
 
 /// No home wanted.
 pub(super) const NO_HOME: u16 = u16::MAX;
@@ -29,6 +29,7 @@ pub(super) struct Plan {
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     pairs: Vec<Pair>,
+    rounds: Vec<Round>,
     /// The same at the start of each block: by block and slot.
     dead_at_start: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
@@ -45,7 +46,24 @@ pub(super) struct Pair {
     pub(super) again: Option<u64>,
 }
 
+/// A round of AES that is done where its result meets the next round's key, which the host's instruction adds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// The exclusive or that adds the key.
+    xor: u32,
+    /// [`Crypto::AesSubShift`] or its inverse.
+    pub(super) op: Crypto,
+    pub(super) is_mixed: bool,
+    pub(super) state: Val,
+    pub(super) key: Val,
+}
+
 impl Plan {
+    /// The round that the exclusive or `v` completes.
+    pub(super) fn round_of(&self, v: Val) -> Option<Round> {
+        self.rounds.iter().copied().find(|p| p.xor == v.0)
+    }
+
     pub(super) fn pair_of_load(&self, v: Val) -> Option<Pair> {
         self.pairs.iter().copied().find(|p| p.load == v.0)
     }
@@ -112,6 +130,7 @@ impl Plan {
         self.dead_at_start.clear();
         self.dead_at_start.resize(r.blocks.len() * homed.len(), false);
         self.pairs.clear();
+        self.rounds.clear();
         for b in &r.blocks {
             self.find_pairs(r, b.start, b.end);
         }
@@ -206,8 +225,20 @@ impl Plan {
         if op.can_fault() {
             self.all_seen(i);
         }
+        if let Some(round) = self.keyed_round(r, i) {
+            self.skip[at] = true;
+            self.pass_home_to(r, i, homed, (round.state, None));
+            self.note_use(round.state, round.xor);
+            self.rounds.push(round);
+            return;
+        }
         self.pass_home_on(r, i, homed);
-        op.for_each_arg(|v| self.note_use(v, i));
+        match *op {
+            // One operand, said twice.
+            Op::Crypto(_, a, b) if a == b => self.note_use(a, i),
+            Op::V2(V2::PMulWide, Lane::D, a, b) => [a, b].into_iter().for_each(|v| self.note_use(half(r, v).0, i)),
+            _ => op.for_each_arg(|v| self.note_use(v, i)),
+        }
         if let (Op::StoreExcl(..), Some(pair)) = (op, self.pair_of_store(Val(i))) {
             self.note_use(Val(pair.load), i);
         }
@@ -221,26 +252,56 @@ impl Plan {
 
     /// The operation at `i` is computed in a home: its first operand, if this is all that it is for, may be computed there already.
     fn pass_home_on(&mut self, r: &Region, i: u32, homed: &[bool]) {
-        let s = self.home[i as usize];
-        if s == NO_HOME || !homed[s as usize] || self.wanted[s as usize] != Val(i) {
-            return;
-        }
-        let (a, b) = match *r.op(Val(i)) {
+        let operands = match *r.op(Val(i)) {
             Op::Bin(Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::Mul, a, b) => (a, Some(b)),
             Op::Bin(Bin::Shl | Bin::Shr | Bin::Sar, a, n) if r.const_of(n).is_some() => (a, None),
             Op::Un(Un::Not | Un::Neg | Un::Bswap, a) => (a, None),
             _ => return,
         };
+        self.pass_home_to(r, i, homed, operands);
+    }
+
+    /// The same for the first of an operation's operands, whatever the operation.
+    fn pass_home_to(&mut self, r: &Region, i: u32, homed: &[bool], (a, b): (Val, Option<Val>)) {
+        let s = self.home[i as usize];
+        if s == NO_HOME || !homed[s as usize] || self.wanted[s as usize] != Val(i) {
+            return;
+        }
         let root = self.root[a.0 as usize];
         let at = root.0 as usize;
         let is_slot = |v: Val| matches!(*r.op(v), Op::Get(slot) if slot.0 == s);
         let is_made = !matches!(r.op(root), Op::Const(_) | Op::ConstV(_) | Op::Get(_));
         let is_own = self.last_use[at] == 0 && self.home[at] == NO_HOME && b != Some(a);
-        let fits = r.ty(root).is_int() && r.ty(root).bytes() <= r.ty(Val(i)).bytes() && r.ty(root) != Ty::I1;
+        let (ty, own) = (r.ty(root), r.ty(Val(i)));
+        let fits = ty == own || ty.is_int() && own.is_int() && ty.bytes() <= own.bytes() && ty != Ty::I1;
         if is_made && is_own && fits && !b.is_some_and(is_slot) {
             (self.home[at], self.passed[at]) = (s, true);
             self.wanted[s as usize] = root;
         }
+    }
+
+    /// The operation at `i` is (the end of) a round of AES for nothing but an exclusive or.
+    fn keyed_round(&self, r: &Region, i: u32) -> Option<Round> {
+        use Crypto::{AesInvMix, AesInvSubShift, AesMix, AesSubShift};
+        let (op, is_mixed, state) = match *r.op(Val(i)) {
+            Op::Crypto(op @ (AesSubShift | AesInvSubShift), state, _) => (op, false, state),
+            Op::Crypto(mix @ (AesMix | AesInvMix), v, _) => match *r.op(v) {
+                Op::Crypto(AesSubShift, state, _) if mix == AesMix => (AesSubShift, true, state),
+                Op::Crypto(AesInvSubShift, state, _) if mix == AesInvMix => (AesInvSubShift, true, state),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let xor = self.last_use[i as usize];
+        if self.uses[i as usize] != 1 || self.round_of(Val(xor)).is_some() {
+            return None;
+        }
+        let key = match *r.op(Val(xor)) {
+            Op::V2(V2::Xor, _, a, b) if a == Val(i) => b,
+            Op::V2(V2::Xor, _, a, b) if b == Val(i) => a,
+            _ => return None,
+        };
+        Some(Round { xor, op, is_mixed, state, key })
     }
 
     /// Guest state can be seen before instruction `i` is done: every slot must stand.
@@ -323,6 +384,14 @@ fn repeatable(r: &Region, start: u32, load: u32, store: u32) -> Option<u64> {
         });
     }
     all.then_some(pc)
+}
+
+/// What a carry-less product multiplies: a value, and which of its halves.
+pub(super) fn half(r: &Region, v: Val) -> (Val, u8) {
+    match *r.op(v) {
+        Op::V1(V1::MoveHi, _, v) => (v, 1),
+        _ => (v, 0),
+    }
 }
 
 /// A 64-bit value of which only the low half is not zero.

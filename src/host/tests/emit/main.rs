@@ -245,6 +245,24 @@ fn random_loops() {
 }
 
 #[test]
+fn rounds_of_ciphers() {
+    let mut rng = Rng(0x0bad_cafe_1234_567b + number("RQEMU_SEED", 0));
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
+    for i in 0..number("RQEMU_REGIONS", 3000) / 4 {
+        let machine = rng.pick_mut(&mut machines);
+        maker.start(ir::Round::NearestEven);
+        maker.rounds(&mut rng, machine.memory.as_ptr() as u64);
+        maker.end();
+        machine.load(maker.region(), false);
+        for _ in 0..3 {
+            let state = random_state(&mut rng);
+            compare(machine, &maker, &state, &i);
+        }
+    }
+}
+
+#[test]
 fn random_regions() {
     let cases = all_cases();
     let mut rng = Rng(0x0bad_cafe_1234_5677 + number("RQEMU_SEED", 0));

@@ -5,7 +5,7 @@ use crate::machine::{COUNTS, F64S, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES,
 use crate::values::{self, Rng};
 use ir::{
     Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, V2,
-    Val,
+    V3, Val,
 };
 
 pub(crate) struct Maker {
@@ -214,6 +214,57 @@ impl Maker {
         }
         for v in held {
             self.keep(v, rng);
+        }
+    }
+
+    /// Cryptographic instructions as a guest's functions have them: rounds of AES with keys in registers, both halves of SHA-256's rounds, carry-less
+    /// products of lower and upper halves, by few registers, with an access now and then.
+    pub(crate) fn rounds(&mut self, rng: &mut Rng, memory: u64) {
+        use ir::Crypto::{AesInvMix, AesInvSubShift, AesMix, AesSubShift, Sha256Su0};
+        let slots: [Slot; 5] = std::array::from_fn(|_| slot(rng, V128S));
+        for n in 0..10 + rng.below(30) {
+            self.b.insn(0x1000 + 4 * n as u64, 0, 0x1004 + 4 * n as u64);
+            let [d, a, b] = [(); 3].map(|()| rng.pick(&slots));
+            let [vd, vn, vm] = [d, a, b].map(|s| self.b.get(s));
+            match rng.below(if n % 8 == 7 { 10 } else { 8 }) {
+                0..=3 => {
+                    let (sub, mix) =
+                        rng.pick(&[(AesSubShift, AesMix), (AesSubShift, AesMix), (AesInvSubShift, AesInvMix)]);
+                    let v = self.b.v2(V2::Xor, Lane::D, vd, vn);
+                    let v = self.b.crypto(sub, v, v);
+                    self.b.set(d, v);
+                    if !rng.one_in(4) {
+                        let v = self.b.crypto(if rng.one_in(8) { AesMix } else { mix }, v, v);
+                        self.b.set(d, v);
+                    }
+                }
+                4 => {
+                    let v = self.b.v2(V2::Xor, Lane::D, vd, vn);
+                    self.b.set(b, v);
+                }
+                5 => {
+                    let halves = rng.pick(&[[V3::Sha256H, V3::Sha256H2], [V3::Sha256H2, V3::Sha256H]]);
+                    let v = self.b.v3(halves[0], Lane::S, vd, vn, vm);
+                    self.b.set(d, v);
+                    let v = self.b.v3(halves[1], Lane::S, vn, vd, vm);
+                    self.b.set(rng.pick(&slots), v);
+                }
+                6 => {
+                    let v = self.b.crypto(Sha256Su0, vd, vn);
+                    self.b.set(d, v);
+                    let v = self.b.v3(V3::Sha256Su1, Lane::S, v, vn, vm);
+                    self.b.set(d, v);
+                }
+                7 => {
+                    let [x, y] = [vn, vm].map(|v| if rng.one_in(2) { self.b.v1(V1::MoveHi, Lane::D, v) } else { v });
+                    let v = self.b.v2(V2::PMulWide, Lane::D, x, y);
+                    self.b.set(d, v);
+                }
+                _ => {
+                    let at = self.b.i64(memory + 16 * rng.below(8) as u64);
+                    self.b.store(Mem::at(at, 16), vd);
+                }
+            }
         }
     }
 

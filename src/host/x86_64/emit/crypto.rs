@@ -1,7 +1,9 @@
 //! Cryptographic steps and checksums on the host's instructions for them.
 
 use super::super::alloc::size;
+use super::super::asm::vop::VOp;
 use super::super::asm::{Alu, L128, Shift, Size, Xm, Xmm, vop};
+use super::super::plan::{NO_HOME, Round};
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::float::KEEP_LANE_0;
@@ -29,6 +31,21 @@ const fn inverse(p: u64) -> u64 {
 
 /// The lanes of a vector of words in the opposite order.
 const REVERSED: u8 = 0x1b;
+/// The upper lanes, at the bottom.
+const UPPER: u8 = 0x0e;
+/// Shuffles between SHA-256's state as the guest has it, (a b c d) and (e f g h), and as the host has it. They are the way back too.
+const EFBA: u8 = 0x11;
+const HGDC: u8 = 0xbb;
+
+/// The instruction for a round of AES, with its MixColumns or without.
+fn aes_round(op: Crypto, is_mixed: bool) -> VOp {
+    match (op == Crypto::AesSubShift, is_mixed) {
+        (true, true) => vop::VAESENC,
+        (true, false) => vop::VAESENCLAST,
+        (false, true) => vop::VAESDEC,
+        (false, false) => vop::VAESDECLAST,
+    }
+}
 
 impl Emitter<'_> {
     pub(super) fn crypto(&mut self, v: Val, op: Crypto, a: Val, b: Val) -> bool {
@@ -63,12 +80,21 @@ impl Emitter<'_> {
                 self.a.v3(vop::VPXOR, L128, d, u, w);
             }
             Crypto::Sha256Su0 if self.features.sha => {
-                let (ra, mb, d, w) = self.vregs(v, a, b);
-                self.a.vmov(L128, XSCRATCH, ra);
-                // The old encoding wants its memory aligned.
-                self.load_operand(w, mb);
-                self.a.sha256msg1(XSCRATCH, w);
-                self.a.vmov(L128, d, XSCRATCH);
+                let ra = self.x(a);
+                let mb = self.xm(b);
+                let d = self.xdest(v);
+                let from = match mb {
+                    Xm::Reg(x) if x != d || d == ra => x,
+                    // The old encoding wants its memory aligned.
+                    _ => {
+                        self.load_operand(XSCRATCH, mb);
+                        XSCRATCH
+                    }
+                };
+                if d != ra {
+                    self.a.vmov(L128, d, ra);
+                }
+                self.a.sha256msg1(d, from);
             }
             _ => return false,
         }
@@ -86,22 +112,20 @@ impl Emitter<'_> {
 
     /// Together with the MixColumns that follows it is one instruction.
     fn aes_sub_shift(&mut self, v: Val, op: Crypto, a: Val) {
-        let encrypt = op == Crypto::AesSubShift;
-        let mix = if encrypt { Crypto::AesMix } else { Crypto::AesInvMix };
+        let mix = if op == Crypto::AesSubShift { Crypto::AesMix } else { Crypto::AesInvMix };
         let both = self.mixed_next(v, mix);
         let ra = self.x(a);
         let d = self.xdef(both.unwrap_or(v), Some(a));
         self.a.vzero(XSCRATCH);
-        let round = match (encrypt, both.is_some()) {
-            (true, true) => vop::VAESENC,
-            (true, false) => vop::VAESENCLAST,
-            (false, true) => vop::VAESDEC,
-            (false, false) => vop::VAESDECLAST,
-        };
-        self.a.v3(round, L128, d, ra, XSCRATCH);
+        self.a.v3(aes_round(op, both.is_some()), L128, d, ra, XSCRATCH);
         if let Some(both) = both {
             self.done = both.0;
         }
+    }
+
+    /// The round that ends with its key, by the exclusive or `v`.
+    pub(super) fn keyed_round(&mut self, v: Val, round: Round) {
+        self.vop2(v, aes_round(round.op, round.is_mixed), round.state, round.key);
     }
 
     /// The operation that is the only one to use `v`, if it follows at once and is that one.
@@ -141,14 +165,17 @@ impl Emitter<'_> {
                 let (ma, mb) = (self.xm(a), self.xm(b));
                 let d = self.xdef(v, Some(c));
                 self.a.v3i(vop::VPALIGNR, L128, XSCRATCH, rc, mb, 4);
-                self.a.v3(vop::VPADDD, L128, XSCRATCH, XSCRATCH, ma);
-                self.a.sha256msg2(XSCRATCH, rc);
-                self.a.vmov(L128, d, XSCRATCH);
+                if d == rc {
+                    self.a.v3(vop::VPADDD, L128, XSCRATCH, XSCRATCH, ma);
+                    self.a.sha256msg2(XSCRATCH, rc);
+                    self.a.vmov(L128, d, XSCRATCH);
+                } else {
+                    self.a.v3(vop::VPADDD, L128, d, XSCRATCH, ma);
+                    self.a.sha256msg2(d, rc);
+                }
             }
             V3::Sha256H | V3::Sha256H2 if self.features.sha => {
-                // H2 has its operands the other way round.
-                let (abcd, efgh) = if op == V3::Sha256H { (a, b) } else { (b, a) };
-                self.sha256_rounds(v, abcd, efgh, c, if op == V3::Sha256H { 0xbb } else { 0x11 });
+                self.sha256_rounds(v, op, [a, b, c]);
             }
             V3::Sha1C | V3::Sha1P | V3::Sha1M if self.features.sha => self.sha1_rounds(v, op, a, b, c),
             _ => return false,
@@ -157,30 +184,67 @@ impl Emitter<'_> {
     }
 
     /// Four rounds. The host has the state as (f e b a), (h g d c), and does two rounds at a time, their words in xmm0, which is a home.
-    fn sha256_rounds(&mut self, v: Val, abcd: Val, efgh: Val, words: Val, result: u8) {
-        let all = [abcd, efgh, words];
-        self.xlimit(&all, 0);
-        let efgh_reg = self.x(efgh);
-        self.xlimit(&[efgh, abcd, words], 1);
+    fn sha256_rounds(&mut self, v: Val, op: V3, [a, b, words]: [Val; 3]) {
+        // H2 has its operands the other way round.
+        let (abcd, efgh) = if op == V3::Sha256H { (a, b) } else { (b, a) };
+        let other = self.other_half(v, op, [b, a, words]);
+        let now = self.now;
+        // Both halves are made here: operands that the second is the last to use end here.
+        self.now = other.map_or(now, |v| v.0);
+        self.xlimit(&[abcd, efgh, words], 0);
+        let efgh = self.x(efgh);
         let (m_abcd, m_words) = (self.xm(abcd), self.xm(words));
-        let d = self.xdest(v);
-        let first = Xmm(0);
-        let w = if d == first { self.xtemp() } else { self.xwork(d, &[Xm::Reg(efgh_reg), m_abcd, m_words]) };
-        self.a.v3(vop::VPUNPCKLQDQ, L128, XSCRATCH, efgh_reg, m_abcd);
-        self.a.v3(vop::VPUNPCKHQDQ, L128, w, efgh_reg, m_abcd);
-        self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, XSCRATCH, 0xb1);
-        self.a.v2i(vop::VPSHUFD, L128, w, w, 0xb1);
-        if d != first {
+        let (efba, first) = (XSCRATCH, Xmm(0));
+        let hgdc = self.xtemp();
+        self.a.v3i(vop::VSHUFPS, L128, efba, efgh, m_abcd, EFBA);
+        self.a.v3i(vop::VSHUFPS, L128, hgdc, efgh, m_abcd, HGDC);
+        self.xmm.locked = 1 << hgdc.0;
+        if let Xm::Reg(x) = m_words {
+            self.xmm.locked |= 1 << x.0;
+        }
+        let mut halves = vec![(self.xdest(v), op)];
+        if let Some(v) = other {
+            let op = if op == V3::Sha256H { V3::Sha256H2 } else { V3::Sha256H };
+            halves.push((self.xdest(v), op));
+        }
+        let is_free = halves.iter().any(|(d, _)| *d == first);
+        if !is_free {
             self.a.vst(vop::VMOVUPS_ST, L128, field(at::SAVE), first);
         }
         self.load_operand(first, m_words);
-        self.a.sha256rnds2(w, XSCRATCH);
-        self.a.vshift_i(vop::VPSRLDQ_I, L128, first, first, 8);
-        self.a.sha256rnds2(XSCRATCH, w);
-        if d != first {
+        self.a.sha256rnds2(hgdc, efba);
+        self.a.v2i(vop::VPSHUFD, L128, first, first, UPPER);
+        self.a.sha256rnds2(efba, hgdc);
+        if !is_free {
             self.a.v2(vop::VMOVUPS, L128, first, field(at::SAVE));
         }
-        self.a.v3i(vop::VSHUFPS, L128, d, XSCRATCH, w, result);
+        for (d, op) in halves {
+            let half = if op == V3::Sha256H { HGDC } else { EFBA };
+            self.a.v3i(vop::VSHUFPS, L128, d, efba, hgdc, half);
+        }
+        if let Some(v) = other {
+            self.done = v.0;
+        }
+        self.now = now;
+    }
+
+    /// The other half of the same four rounds, if nothing but writing this half's slot is done before it.
+    fn other_half(&self, v: Val, op: V3, operands: [Val; 3]) -> Option<Val> {
+        let mut written = NO_HOME;
+        for i in v.0 + 1..(v.0 + 6).min(self.end) {
+            match self.r.insts[i as usize].op {
+                _ if self.plan.skip[i as usize] => {}
+                Op::V3(other @ (V3::Sha256H | V3::Sha256H2), _, a, b, c) if other != op => {
+                    let is_it = [a, b, c].map(|v| self.root(v)) == operands.map(|v| self.root(v));
+                    let home = self.plan.home[i as usize];
+                    return (is_it && (home == NO_HOME || home != written)).then_some(Val(i));
+                }
+                Op::Set(slot, x) if x == v && written == NO_HOME => written = slot.0,
+                Op::Insn { .. } | Op::Const(_) => {}
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// Four rounds. The host has the words in the opposite order, adds the constants, which the guest has added already, and takes e

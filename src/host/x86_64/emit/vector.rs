@@ -33,7 +33,10 @@ impl Emitter<'_> {
             Op::VExt(a, b, from) => self.extract_bytes(v, a, b, from),
             Op::Select(c, a, b) if !ty.is_int() => self.select_vector(v, c, a, b),
             Op::V1(op, lane, a) => return self.v1(v, op, lane, a),
-            Op::V2(op, lane, a, b) => return self.v2(v, op, lane, a, b),
+            Op::V2(op, lane, a, b) => match self.plan.round_of(v) {
+                Some(round) => self.keyed_round(v, round),
+                None => return self.v2(v, op, lane, a, b),
+            },
             Op::V3(V3::BitSelect, _, a, b, c) => self.bit_select(v, a, b, c),
             Op::V3(op, lane, a, b, c) => return self.v3(v, op, lane, a, b, c),
             Op::VShift(op, lane, a, n) => return self.vshift(v, op, lane, a, u32::from(n)),

@@ -3,6 +3,7 @@
 use super::super::XSCRATCH;
 use super::super::asm::vop::VOp;
 use super::super::asm::{L128, Xm, Xmm, vop};
+use super::super::plan::half;
 use super::Emitter;
 use super::vector::{Lanes, shifted, splat};
 use super::vector_lanes::{ADD, EQUAL, MAX_S, MAX_U, MIN_S, MIN_U};
@@ -56,10 +57,11 @@ impl Emitter<'_> {
                 self.a.v3(vop::VPXOR, L128, d, XSCRATCH, w);
             }
             V2::PMulWide if lane == Lane::D => {
+                let [(a, high_a), (b, high_b)] = [a, b].map(|v| half(self.r, v));
                 let ra = self.x(a);
                 let mb = self.xm(b);
                 let d = self.xdef(v, Some(a));
-                self.a.v3i(vop::VPCLMULQDQ, L128, d, ra, mb, 0);
+                self.a.v3i(vop::VPCLMULQDQ, L128, d, ra, mb, high_b << 4 | high_a);
             }
             _ => return false,
         }
