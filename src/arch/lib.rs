@@ -148,4 +148,8 @@ pub trait Code: std::fmt::Debug {
     fn is_guarded(&mut self, _pc: u64) -> bool {
         false
     }
+    /// Whether code in [start, end) can change without anybody being told: it is writable, or there through another mapping.
+    fn may_change(&mut self, _start: u64, _end: u64) -> bool {
+        false
+    }
 }

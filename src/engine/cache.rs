@@ -140,6 +140,9 @@ impl Code for Reader<'_> {
     fn is_guarded(&mut self, pc: u64) -> bool {
         self.source.is_guarded(pc)
     }
+    fn may_change(&mut self, start: u64, end: u64) -> bool {
+        self.source.may_change(start, end)
+    }
 }
 
 impl Cache {

@@ -97,6 +97,10 @@ pub trait CodeSource: Sync + Debug {
     fn is_guarded(&self, _pc: u64) -> bool {
         false
     }
+    /// See [`arch::Code::may_change`]. When it becomes so, [`Engine::invalidate`].
+    fn may_change(&self, _start: u64, _end: u64) -> bool {
+        false
+    }
     /// Takes text for the log (`-d`).
     fn log(&self, text: &str);
     /// Learns of code that was placed at `at`, for the region at `pc` or for the engine itself (if [`Options::profile`]).

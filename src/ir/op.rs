@@ -339,6 +339,8 @@ pub enum V3 {
     Sha256H,
     Sha256H2,
     Sha256Su1,
+    /// Two rounds on states as x86 has them: a is (c d g h), b is (a b e f), the first in the highest lane; c has two words with their constants.
+    Sha256Rounds2,
     Sha512H,
     Sha512H2,
     Sha512Su1,

@@ -43,6 +43,11 @@ impl Area {
         self.prot & libc::PROT_WRITE as u32 != 0 && !self.shared && self.backing != Backing::Anonymous("[stack]")
     }
 
+    /// Whether it is code that may change without a system call on the map: it can be written, here or through another mapping.
+    pub fn may_change(&self) -> bool {
+        self.prot & libc::PROT_EXEC as u32 != 0 && (self.prot & libc::PROT_WRITE as u32 != 0 || self.shared)
+    }
+
     /// Whether `next`, which begins where this ends, is its continuation.
     fn continues(&self, start: u64, next: &Area) -> bool {
         self.prot == next.prot

@@ -451,9 +451,9 @@ impl Mm {
 
     /// What a range of the map shows to the engine.
     fn origin_of(&self, start: u64, area: &Area) -> Origin {
-        let private = !area.shared && area.prot & (PROT_WRITE | PROT_EXEC) == PROT_EXEC;
+        let fixed = area.prot & PROT_EXEC != 0 && !area.may_change();
         let image = match &area.backing {
-            Backing::Object(o) if private => o.key.map(|key| {
+            Backing::Object(o) if fixed => o.key.map(|key| {
                 // Guarded code is translated in another way, and all code if there is some that is guarded.
                 let guarded = area.prot & self.limits.guard != 0;
                 let how = u128::from(guarded) << 1 | u128::from(self.has_guards());
@@ -759,8 +759,7 @@ impl Mm {
     /// forgotten when that changes.
     pub fn flush_all_code(&self, engine: &Engine) {
         let s = self.state.lock();
-        let may_change = |a: &Area| a.prot & PROT_EXEC != 0 && (a.prot & PROT_WRITE != 0 || a.shared);
-        let list: Vec<_> = s.map.iter().filter(|(_, a)| may_change(a)).map(|(start, a)| (start, a.end)).collect();
+        let list: Vec<_> = s.map.iter().filter(|(_, a)| a.may_change()).map(|(start, a)| (start, a.end)).collect();
         drop(s);
         for (start, end) in list {
             engine.invalidate(start, end);
@@ -878,6 +877,10 @@ impl CodeSource for Mm {
 
     fn is_guarded(&self, pc: u64) -> bool {
         self.state.lock().map.at(pc).is_some_and(|(_, a)| a.prot & self.limits.guard != 0)
+    }
+
+    fn may_change(&self, start: u64, end: u64) -> bool {
+        self.state.lock().map.within(start, end).any(|(_, a)| a.may_change())
     }
 
     fn log(&self, text: &str) {

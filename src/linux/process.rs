@@ -52,6 +52,8 @@ pub struct Image {
     pub page: u64,
     /// Where handlers return to.
     pub return_code: u64,
+    /// Where the vDSO's `__kernel_vsyscall` is, by which programs make any call; 0 if the ABI has none.
+    pub entry: u64,
     /// Its interpreter is glibc's, which lists libraries if it is asked to, and then runs nothing.
     pub lists: bool,
 }

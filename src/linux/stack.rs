@@ -26,6 +26,7 @@ pub const AT_HWCAP3: u64 = 29;
 pub const AT_RSEQ_FEATURE_SIZE: u64 = 27;
 pub const AT_RSEQ_ALIGN: u64 = 28;
 pub const AT_EXECFN: u64 = 31;
+pub const AT_SYSINFO: u64 = 32;
 pub const AT_SYSINFO_EHDR: u64 = 33;
 pub const AT_MINSIGSTKSZ: u64 = 51;
 

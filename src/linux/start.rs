@@ -486,8 +486,11 @@ fn map_kernel_code(mm: &Mm, guest: &Guest, image: &mut Image) -> Result<(), Errn
     }
     let built = vdso::image(&guest.elf, abi);
     image.vdso = map_bytes(mm, &built.bytes, "[vdso]")?;
-    let symbol = abi.vdso.symbols.iter().position(|s| Some(s.name) == abi.signals.return_symbol);
-    image.return_code = symbol.map_or(0, |n| image.vdso + built.symbols[n]);
+    let place = |name: Option<&str>| {
+        let n = abi.vdso.symbols.iter().position(|s| Some(s.name) == name);
+        n.map_or(0, |n| image.vdso + built.symbols[n])
+    };
+    (image.return_code, image.entry) = (place(abi.signals.return_symbol), place(Some("__kernel_vsyscall")));
     Ok(())
 }
 
@@ -526,7 +529,8 @@ fn build_image(
     mm.mmap(None, &r).map_err(error)?;
     let program = loader::load(mm, guest, exe, &plan.options.ld_prefix, places.base)?;
     map_kernel_code(mm, guest, &mut fixed).map_err(error)?;
-    (image.vdso, image.page, image.return_code) = (fixed.vdso, fixed.page, fixed.return_code);
+    (image.vdso, image.page) = (fixed.vdso, fixed.page);
+    (image.return_code, image.entry) = (fixed.return_code, fixed.entry);
     mm.set_brk(program.main.end + places.brk_gap);
 
     let auxv = auxiliary(guest, cpu, &program, &image);
@@ -554,6 +558,9 @@ fn build_image(
 fn auxiliary(guest: &Guest, cpu: &arch::Cpu, program: &Program, image: &Image) -> Vec<(u64, u64)> {
     let id = |kind| auxval(kind).unwrap_or(0);
     let mut auxv = Vec::new();
+    if image.entry != 0 {
+        auxv.push((stack::AT_SYSINFO, image.entry));
+    }
     if image.vdso != 0 {
         auxv.push((stack::AT_SYSINFO_EHDR, image.vdso));
     }

@@ -359,6 +359,12 @@ pub(crate) fn prepare(d: &Drawn, record: &mut Record, random: &mut Random) {
             let v = random.below(256) as i64 - 128;
             put(record, i.op1_register().full_register().number(), v as u64);
         }
+        // Lengths about those of vectors.
+        Pcmpestri | Pcmpestri64 | Pcmpestrm | Pcmpestrm64 if random.below(8) != 0 => {
+            for n in [RAX, RDX] {
+                put(record, n, (random.below(40) as u64).wrapping_sub(20));
+            }
+        }
         Xlatb => {
             let v = place(1, random).wrapping_sub(get(record, RAX) & 0xff);
             put(record, RBX, v);

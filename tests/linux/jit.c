@@ -15,7 +15,7 @@ static void write_code(void *where, int value)
 	uint32_t code[] = {0xe3a00000u | (uint32_t)(value & 255), 0xe3800000u | 0xc00u | (uint32_t)(value >> 8), 0xe12fff1eu}; /* mov; orr; bx lr */
 #elif defined(__riscv)
 	uint32_t code[] = {0x00000537u | (uint32_t)value << 12, 0x00c55513u, 0x00008067u}; /* lui a0, value; srli a0, a0, 12; ret */
-#elif defined(__x86_64__)
+#elif defined(__x86_64__) || defined(__i386__)
 	uint8_t code[] = {0xb8, (uint8_t)value, (uint8_t)(value >> 8), 0, 0, 0xc3};
 #else
 #error "no code for this machine"
@@ -36,6 +36,64 @@ static void *map(size_t size, int protection, int flags, int fd)
 {
 	void *where = mmap(NULL, size, protection, flags, fd, 0);
 	return where == MAP_FAILED ? NULL : where;
+}
+
+/* Replaces code by a system call, and runs it. */
+static int run_read(void *where, int value)
+{
+	char bytes[LENGTH] = {0};
+	int ends[2];
+	write_code(bytes, value);
+	if (pipe(ends) != 0 || write(ends[1], bytes, LENGTH) != LENGTH || read(ends[0], where, LENGTH) != LENGTH)
+		return 0;
+	close(ends[0]);
+	close(ends[1]);
+	flush(where);
+	return ((function)where)() == value;
+}
+
+/* Code that changes an instruction of its own, which is run next: where the processor notices without being told. */
+static int changes_itself(void *where, int rounds)
+{
+#if defined(__x86_64__) || defined(__i386__)
+#ifdef __x86_64__
+	/* mov [rip + 1], edi; mov eax, 0; ret: the constant is what was given */
+	uint8_t code[] = {0x89, 0x3d, 1, 0, 0, 0, 0xb8, 0, 0, 0, 0, 0xc3};
+	/* L: mov [rip + 1], edi; mov eax, 0; add edx, eax; dec edi; jnz L; mov eax, edx; ret */
+	uint8_t loop[] = {0x89, 0x3d, 1, 0, 0, 0, 0xb8, 0, 0, 0, 0, 1, 0xc2, 0xff, 0xcf, 0x75, 0xef, 0x89, 0xd0, 0xc3};
+#else
+	/* mov eax, [esp + 4]; mov [constant], eax; mov eax, 0; ret */
+	uint8_t code[] = {0x8b, 0x44, 0x24, 4, 0xa3, 0, 0, 0, 0, 0xb8, 0, 0, 0, 0, 0xc3};
+	/* mov ecx, [esp + 4]; mov edx, [esp + 12]; L: mov [constant], ecx; mov eax, 0; add edx, eax; dec ecx; jnz L; mov eax, edx; ret */
+	uint8_t loop[] = {0x8b, 0x4c, 0x24, 4, 0x8b, 0x54, 0x24, 12, 0x89, 0x0d, 0, 0, 0, 0, 0xb8, 0, 0, 0, 0, 1, 0xc2, 0x49, 0x75, 0xf0, 0x89, 0xd0, 0xc3};
+	uint32_t constants[] = {(uint32_t)where + 10, (uint32_t)where + 64 + 15};
+	memcpy(code + 5, &constants[0], 4);
+	memcpy(loop + 10, &constants[1], 4);
+#endif
+	int right = 1;
+	memcpy(where, code, sizeof code);
+	for (int i = 0; i < rounds; i++)
+		right &= ((int (*)(int))where)(i) == i;
+	memcpy((char *)where + 64, loop, sizeof loop);
+	return right && ((int (*)(int, int, int))((char *)where + 64))(rounds, 0, 5) == rounds * (rounds + 1) / 2 + 5;
+#else
+	return rounds > 0 && run(where, 1);
+#endif
+}
+
+/* A function that lives on the stack, with data beside it that changes all the time. */
+static int on_stack(void *where, int rounds)
+{
+	struct {
+		char code[LENGTH];
+		volatile int data;
+	} *both = where;
+	int right = run(both, 5);
+	for (int i = 0; i < rounds; i++) {
+		both->data = i;
+		right &= ((function)(void *)both->code)() == 5 && both->data == i;
+	}
+	return right;
 }
 
 static char *views[2];
@@ -59,6 +117,11 @@ int main(void)
 	for (int i = 0; i < 2000; i++)
 		right &= run(code, i);
 	ok("code written again and again", right);
+	for (int i = 0; i < 200; i++)
+		right &= run_read(code + 256, i);
+	ok("code that a system call writes", right);
+	ok("code that changes itself", changes_itself(code + 512, 3000));
+	ok("code beside data", on_stack(code + 1024, 3000));
 	for (int i = 0; i < SIZE / LENGTH; i++)
 		write_code(code + i * LENGTH, i & 4095);
 	__builtin___clear_cache(code, code + SIZE);

@@ -1,5 +1,4 @@
-//! What processors have and others lack: bits of [`arch::Cpu::features`], and which instructions need them. The least is x86-64's baseline without
-//! anything that is not there yet.
+//! What processors have and others lack: bits of [`arch::Cpu::features`], and which instructions need them. The least is a 486.
 
 use iced_x86::CpuidFeature as Id;
 
@@ -21,8 +20,38 @@ pub(crate) const ADX: u64 = bit(10);
 pub(crate) const SSE2: u64 = bit(11);
 pub(crate) const LAHF: u64 = bit(12);
 
+pub(crate) const CX8: u64 = bit(13);
+pub(crate) const CMOV: u64 = bit(14);
+pub(crate) const MMX: u64 = bit(15);
+pub(crate) const FXSR: u64 = bit(16);
+pub(crate) const SSE: u64 = bit(17);
+pub(crate) const TSC: u64 = bit(18);
+pub(crate) const AES: u64 = bit(19);
+pub(crate) const PCLMUL: u64 = bit(20);
+pub(crate) const SHA: u64 = bit(21);
+pub(crate) const FSGSBASE: u64 = bit(22);
+pub(crate) const RDTSCP: u64 = bit(23);
+pub(crate) const CLFLUSHOPT: u64 = bit(24);
+pub(crate) const CLWB: u64 = bit(25);
+pub(crate) const RDPID: u64 = bit(26);
+/// RDSEED too.
+pub(crate) const RDRAND: u64 = bit(27);
+
 /// All there is.
-pub(crate) const MAX: u64 = (bit(13) - 1) & !(SSE41 | SSE42);
+pub(crate) const MAX: u64 = bit(28) - 1;
+
+// What models have: each what the one before it has.
+pub(crate) const PENTIUM: u64 = CX8 | TSC;
+pub(crate) const PENTIUM2: u64 = PENTIUM | CMOV | MMX | FXSR;
+pub(crate) const PENTIUM3: u64 = PENTIUM2 | SSE;
+pub(crate) const QEMU32: u64 = PENTIUM3 | SSE2 | SSE3;
+/// x86-64's baseline, and what each of its processors has by now.
+pub(crate) const QEMU64: u64 = QEMU32 | CX16 | LAHF;
+pub(crate) const CORE2: u64 = QEMU64 | SSSE3;
+pub(crate) const PENRYN: u64 = CORE2 | SSE41;
+/// x86-64-v2.
+pub(crate) const NEHALEM: u64 = PENRYN | SSE42 | POPCNT | RDTSCP;
+pub(crate) const WESTMERE: u64 = NEHALEM | AES | PCLMUL;
 
 /// What no processor has: features that are not named here.
 const NONE: u64 = bit(63);
@@ -31,15 +60,21 @@ const NONE: u64 = bit(63);
 #[rustfmt::skip]
 const ALWAYS: &[Id] = &[
     Id::INTEL8086, Id::INTEL8086_ONLY, Id::INTEL186, Id::INTEL286, Id::INTEL286_ONLY, Id::INTEL386, Id::INTEL386_ONLY, Id::INTEL486,
-    Id::X64, Id::CMOV, Id::CPUID, Id::CX8, Id::MULTIBYTENOP, Id::FPU, Id::FPU287, Id::FPU387, Id::MMX, Id::FXSR, Id::CLFSH, Id::CLFLUSHOPT,
-    Id::CLWB, Id::FSGSBASE, Id::MSR, Id::PAUSE, Id::PREFETCHW, Id::PREFETCHWT1, Id::D3NOW, Id::RDPID, Id::RDPMC, Id::RDTSCP, Id::TSC,
-    Id::SEP, Id::SYSCALL, Id::CET_IBT,
+    Id::X64, Id::CPUID, Id::FPU, Id::FPU287, Id::FPU387, Id::MSR, Id::PAUSE, Id::PREFETCHW, Id::PREFETCHWT1, Id::D3NOW, Id::RDPMC, Id::SEP,
+    Id::SYSCALL, Id::CET_IBT,
 ];
 
 /// What iced calls the features that instructions may need.
 const NAMES: &[(Id, u64)] = &[
+    (Id::CX8, CX8),
+    (Id::CMOV, CMOV),
+    (Id::MULTIBYTENOP, CMOV),
+    (Id::MMX, MMX),
+    (Id::FXSR, FXSR),
+    (Id::TSC, TSC),
     (Id::CMPXCHG16B, CX16),
-    (Id::SSE, SSE2),
+    (Id::SSE, SSE),
+    (Id::CLFSH, SSE2),
     (Id::SSE2, SSE2),
     (Id::SSE3, SSE3),
     (Id::SSSE3, SSSE3),
@@ -51,6 +86,16 @@ const NAMES: &[(Id, u64)] = &[
     (Id::BMI2, BMI2),
     (Id::MOVBE, MOVBE),
     (Id::ADX, ADX),
+    (Id::AES, AES),
+    (Id::PCLMULQDQ, PCLMUL),
+    (Id::SHA, SHA),
+    (Id::FSGSBASE, FSGSBASE),
+    (Id::RDTSCP, RDTSCP),
+    (Id::RDPID, RDPID),
+    (Id::RDRAND, RDRAND),
+    (Id::RDSEED, RDRAND),
+    (Id::CLFLUSHOPT, CLFLUSHOPT),
+    (Id::CLWB, CLWB),
 ];
 
 /// The features that an instruction needs.

@@ -1,7 +1,7 @@
 //! Linux on x86: facts only. Numbers: the kernel's asm/unistd.h, asm/segment.h, asm/cpufeatures.h, arch/x86's documentation; the manuals' CPUID.
 
 use crate::features as f;
-use crate::state::{FS_BASE, GS_BASE, PC, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
+use crate::state::{FS_BASE, GS_BASE, PC, RANDOM, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
 use crate::{frame, layouts};
 use arch::abi::{Debug, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::{ILP32, X86_64};
@@ -58,7 +58,7 @@ pub const ABI32: Abi = Abi {
     segments: Some(SEGMENTS),
     branch_targets: None,
     keys: &[],
-    entropy: &[],
+    entropy: &ENTROPY,
     // As under a 64-bit kernel.
     task_size: 0xffff_e000,
     page_size: 4096,
@@ -70,6 +70,8 @@ pub const ABI32: Abi = Abi {
     debug: DEBUG,
     probe: |_, _| None,
 };
+
+static ENTROPY: [Slot; 2] = [RANDOM[0], RANDOM[1]];
 
 const SEGMENTS: Segments =
     Segments { fs: FS_BASE, gs: GS_BASE, tls: &TLS, first_tls: FIRST_TLS, clone_sets_descriptor: true };
@@ -126,7 +128,9 @@ static VDSO64: [VdsoSymbol; 5] = [
 ];
 
 /// pop eax; mov eax, 119; int 0x80; and the same without the pop for 173. Unwinders know them by their bytes.
-static VDSO32: [VdsoSymbol; 2] = [
+static VDSO32: [VdsoSymbol; 3] = [
+    // int 0x80; ret: C libraries make most calls by it.
+    VdsoSymbol { name: "__kernel_vsyscall", code: &[0x00c3_80cd] },
     VdsoSymbol { name: "__kernel_sigreturn", code: &[0x0077_b858, 0x80cd_0000] },
     VdsoSymbol { name: "__kernel_rt_sigreturn", code: &[0x0000_adb8, 0x0080_cd00] },
 ];
@@ -135,11 +139,28 @@ const fn model(name: &'static str, features: u64, platform: &'static str) -> Cpu
     Cpu { name, features, platform }
 }
 
-/// Models, named as QEMU names them.
-pub static CPUS64: [Cpu; 1] = [model("max", f::MAX, "x86_64")];
+/// Models, named as QEMU names them. What a model has of AVX is left out.
+pub static CPUS64: [Cpu; 6] = [
+    model("max", f::MAX, "x86_64"),
+    model("qemu64", f::QEMU64, "x86_64"),
+    model("core2duo", f::CORE2, "x86_64"),
+    model("Penryn", f::PENRYN, "x86_64"),
+    model("Nehalem", f::NEHALEM, "x86_64"),
+    model("Westmere", f::WESTMERE, "x86_64"),
+];
 
 /// See [`CPUS64`].
-pub static CPUS32: [Cpu; 1] = [model("max", f::MAX, "i686")];
+pub static CPUS32: [Cpu; 9] = [
+    model("max", f::MAX, "i686"),
+    model("486", 0, "i486"),
+    model("pentium", f::PENTIUM, "i586"),
+    model("pentium2", f::PENTIUM2, "i686"),
+    model("pentium3", f::PENTIUM3, "i686"),
+    model("qemu32", f::QEMU32, "i686"),
+    model("core2duo", f::CORE2, "i686"),
+    model("Nehalem", f::NEHALEM, "i686"),
+    model("Westmere", f::WESTMERE, "i686"),
+];
 
 /// Nobody traces these guests yet.
 const DEBUG: Debug = Debug {
@@ -177,30 +198,39 @@ const fn long_flag(leaf: u32, register: usize, bit: u32, name: &'static str, nee
 /// In the order of /proc/cpuinfo.
 const FLAGS: &[Flag] = &[
     flag(1, 3, 0, "fpu", 0),
-    flag(1, 3, 4, "tsc", 0),
-    flag(1, 3, 8, "cx8", 0),
-    flag(1, 3, 15, "cmov", 0),
-    flag(1, 3, 19, "clflush", 0),
-    flag(1, 3, 23, "mmx", f::SSE2),
-    flag(1, 3, 24, "fxsr", f::SSE2),
-    flag(1, 3, 25, "sse", f::SSE2),
+    flag(1, 3, 4, "tsc", f::TSC),
+    flag(1, 3, 8, "cx8", f::CX8),
+    flag(1, 3, 15, "cmov", f::CMOV),
+    flag(1, 3, 19, "clflush", f::SSE2),
+    flag(1, 3, 23, "mmx", f::MMX),
+    flag(1, 3, 24, "fxsr", f::FXSR),
+    flag(1, 3, 25, "sse", f::SSE),
     flag(1, 3, 26, "sse2", f::SSE2),
     long_flag(EXTENDED | 1, 3, 11, "syscall", 0),
-    flag(EXTENDED | 1, 3, 20, "nx", 0),
+    flag(EXTENDED | 1, 3, 20, "nx", f::SSE2),
+    flag(EXTENDED | 1, 3, 27, "rdtscp", f::RDTSCP),
     long_flag(EXTENDED | 1, 3, 29, "lm", 0),
     flag(1, 2, 0, "pni", f::SSE3),
+    flag(1, 2, 1, "pclmulqdq", f::PCLMUL),
     flag(1, 2, 9, "ssse3", f::SSSE3),
     long_flag(1, 2, 13, "cx16", f::CX16),
     flag(1, 2, 19, "sse4_1", f::SSE41),
     flag(1, 2, 20, "sse4_2", f::SSE42),
     flag(1, 2, 22, "movbe", f::MOVBE),
     flag(1, 2, 23, "popcnt", f::POPCNT),
+    flag(1, 2, 25, "aes", f::AES),
+    flag(1, 2, 30, "rdrand", f::RDRAND),
     flag(EXTENDED | 1, 2, 0, "lahf_lm", f::LAHF),
     flag(EXTENDED | 1, 2, 5, "abm", f::LZCNT),
-    long_flag(7, 1, 0, "fsgsbase", 0),
+    long_flag(7, 1, 0, "fsgsbase", f::FSGSBASE),
     flag(7, 1, 3, "bmi1", f::BMI1),
     flag(7, 1, 8, "bmi2", f::BMI2),
+    flag(7, 1, 18, "rdseed", f::RDRAND),
     flag(7, 1, 19, "adx", f::ADX),
+    flag(7, 1, 23, "clflushopt", f::CLFLUSHOPT),
+    flag(7, 1, 24, "clwb", f::CLWB),
+    flag(7, 1, 29, "sha_ni", f::SHA),
+    flag(7, 2, 22, "rdpid", f::RDPID),
 ];
 
 /// x87 keeps no selectors, and the address of an operand only when an exception comes of it.
@@ -250,9 +280,10 @@ fn brand(leaf: u32) -> [u32; 4] {
     std::array::from_fn(|n| u32::from_le_bytes([part[4 * n], part[4 * n + 1], part[4 * n + 2], part[4 * n + 3]]))
 }
 
-/// AT_HWCAP is EDX of leaf 1, AT_HWCAP2 says that programs may write FS's and GS's bases.
+/// AT_HWCAP is EDX of leaf 1, AT_HWCAP2 says whether programs may write FS's and GS's bases.
 pub fn hwcap(features: u64) -> [u64; 3] {
-    [cpuid(1, 0, features, true)[3].into(), 2, 0]
+    let bases = if features & f::FSGSBASE != 0 { 2 } else { 0 };
+    [cpuid(1, 0, features, true)[3].into(), bases, 0]
 }
 
 pub fn cpuinfo(n: usize, features: u64) -> String {

@@ -74,10 +74,13 @@ pub const fn stage(n: u32) -> Slot {
     Slot(61 + n as u16)
 }
 
+/// What RDRAND draws from: a key of two words, each thread's own, and a counter.
+pub const RANDOM: [Slot; 3] = [Slot(71), Slot(72), Slot(73)];
+
 /// NT, AC, ID.
 pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
 
-const COUNT: usize = 71;
+const COUNT: usize = 74;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -99,6 +102,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("x87_8", V128), ("x87_9", V128), ("x87_ip", x),
         ("stage0", V128), ("stage1", V128), ("stage2", V128), ("stage3", V128), ("stage4", V128), ("stage5", V128), ("stage6", V128),
         ("stage7", V128), ("stage8", V128), ("stage9", V128),
+        ("random_key0", I64), ("random_key1", I64), ("random_count", I64),
     ]
 }
 
@@ -238,6 +242,7 @@ mod tests {
         assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
         assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);
+        assert_eq!(name(RANDOM[2]), "random_count");
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 

@@ -14,7 +14,7 @@ struct Bytes(Vec<u8>);
 
 impl Code for Bytes {
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
-        let rest = usize::try_from(pc - 0x1000).ok().and_then(|at| self.0.get(at..)).unwrap_or(&[]);
+        let rest = usize::try_from(pc.wrapping_sub(0x1000)).ok().and_then(|at| self.0.get(at..)).unwrap_or(&[]);
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         n
@@ -85,6 +85,87 @@ fn state_is_set_after_all_that_can_raise() {
                 assert!(last_fault <= first_set, "{text}");
             }
         });
+    }
+}
+
+/// The same, of code that may change.
+#[derive(Debug)]
+struct Changing(Bytes);
+
+impl Code for Changing {
+    fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        self.0.fetch(pc, buf)
+    }
+    fn may_change(&mut self, _: u64, _: u64) -> bool {
+        true
+    }
+}
+
+#[test]
+fn code_that_may_change_is_checked_and_ends_with_a_store() {
+    // add eax, ecx; mov [rdx], eax; nop
+    let mut code = Changing(Bytes(vec![1, 0xc8, 0x89, 2, 0x90]));
+    let mut b = Builder::new(X86_64.state.types);
+    let features = X86_64.cpus[0].features;
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &[], features, guards: false };
+    (X86_64.translate)(&mut t, 0x1000, 0);
+    assert_eq!(b.region.end, 0x1004);
+    let ends: Vec<Term> = b.region.blocks.iter().map(|b| b.term).collect();
+    assert!(ends.iter().any(|t| matches!(t, Term::FlushCode { len: 4, next: 0x1000, .. })), "{ends:?}");
+    assert!(ends.contains(&Term::Goto { pc: 0x1004 }), "{ends:?}");
+    assert!(matches!(ends[0], Term::Branch { .. }), "{ends:?}");
+    assert_eq!(ir::verify::check(&b.region, X86_64.state.types), Ok(()));
+}
+
+#[test]
+fn the_vsyscall_page_has_three_calls() {
+    let first = |pc: u64| {
+        let mut b = Builder::new(X86_64.state.types);
+        let mut code = Bytes(Vec::new());
+        let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &[], features: 0, guards: false };
+        (X86_64.translate)(&mut t, pc, 0);
+        b.region.blocks[0].term
+    };
+    let page = 0xffff_ffff_ff60_0000;
+    for n in 0..3 {
+        assert_eq!(first(page + 1024 * n), Term::Syscall { next: page + 1024 * n + 7 });
+        assert!(matches!(first(page + 1024 * n + 7), Term::Return { .. }));
+    }
+    assert_eq!([8, 3072].map(|at| first(page + at)), [Term::Trap(ir::Trap::Fetch); 2]);
+}
+
+/// Whether a model has the instruction.
+fn has(guest: &Guest, model: &str, bytes: &[u8]) -> bool {
+    let features = arch::Cpu::parse(guest, model).expect("a model").features;
+    let mut b = Builder::new(guest.state.types);
+    let mut code = Bytes(bytes.into());
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 1, leaders: &[], features, guards: false };
+    (guest.translate)(&mut t, 0x1000, 0);
+    b.region.blocks[0].term != Term::Trap(ir::Trap::Undefined)
+}
+
+#[test]
+fn models_lack_what_they_do_not_announce() {
+    // An instruction, the last model without it, the first with it.
+    let long: [(&[u8], &str, &str); 7] = [
+        (&[0x66, 0x0f, 0x38, 0x00, 0xc1], "qemu64", "core2duo"), // pshufb xmm0, xmm1
+        (&[0x66, 0x0f, 0x38, 0x40, 0xc1], "core2duo", "Penryn"), // pmulld xmm0, xmm1
+        (&[0xf2, 0x0f, 0x38, 0xf1, 0xc1], "Penryn", "Nehalem"),  // crc32 eax, ecx
+        (&[0x66, 0x0f, 0x3a, 0x63, 0xc1, 0], "Penryn", "Nehalem"), // pcmpistri xmm0, xmm1, 0
+        (&[0x66, 0x0f, 0x38, 0xdc, 0xc1], "Nehalem", "Westmere"), // aesenc xmm0, xmm1
+        (&[0x66, 0x0f, 0x3a, 0x44, 0xc1, 0], "Nehalem", "Westmere"), // pclmulqdq xmm0, xmm1, 0
+        (&[0x0f, 0xc7, 0xf0], "Westmere", "max"),                // rdrand eax
+    ];
+    let short: [(&[u8], &str, &str); 4] = [
+        (&[0x0f, 0x31], "486", "pentium"),                 // rdtsc
+        (&[0x0f, 0x44, 0xc1], "pentium", "pentium2"),      // cmove eax, ecx
+        (&[0x0f, 0x58, 0xc1], "pentium2", "pentium3"),     // addps xmm0, xmm1
+        (&[0x66, 0x0f, 0x58, 0xc1], "pentium3", "qemu32"), // addpd xmm0, xmm1
+    ];
+    for (guest, list) in [(&X86_64, &long[..]), (&I386, &short[..])] {
+        for (bytes, without, with) in list {
+            assert_eq!([without, with].map(|model| has(guest, model, bytes)), [false, true], "{bytes:x?}");
+        }
     }
 }
 

@@ -128,6 +128,7 @@ pub(super) fn three(op: V3, a: u128, b: u128, c: u128) -> u128 {
         V3::Sha256H => sha256(a, b, c).0,
         V3::Sha256H2 => sha256(b, a, c).1,
         V3::Sha256Su1 => sha256_su1(a, b, c),
+        V3::Sha256Rounds2 => sha256_rounds2(a, b, c),
         V3::Sha512H => sha512_h(a, b, c),
         V3::Sha512H2 => sha512_h2(a, b, c),
         V3::Sha512Su1 => {
@@ -223,6 +224,19 @@ fn sha256(mut x: u128, mut y: u128, w: u128) -> (u128, u128) {
         y = y << 32 | u128::from(t.wrapping_add(d));
     }
     (x, y)
+}
+
+/// Two rounds (x86's SHA256RNDS2).
+fn sha256_rounds2(cdgh: u128, abef: u128, w: u128) -> u128 {
+    let [mut a, mut b, mut e, mut f] = [3, 2, 1, 0].map(|i| word(abef, i));
+    let [mut c, mut d, mut g, mut h] = [3, 2, 1, 0].map(|i| word(cdgh, i));
+    for i in 0..2 {
+        let t = h.wrapping_add(sum256(e, [6, 11, 25])).wrapping_add(choose(e, f, g)).wrapping_add(word(w, i));
+        let next = t.wrapping_add(sum256(a, [2, 13, 22])).wrapping_add(majority(a, b, c));
+        (h, g, f, e) = (g, f, e, d.wrapping_add(t));
+        (d, c, b, a) = (c, b, a, next);
+    }
+    words(|i| [f, e, b, a][i])
 }
 
 fn sha256_su1(a: u128, b: u128, c: u128) -> u128 {

@@ -107,6 +107,13 @@ pub fn sigaction(t: &mut Task, signo: i32, new: u64, old: u64) -> Res {
     Ok(0)
 }
 
+/// man 2 signal, as System V has it: a handler that is called once and may be interrupted by its own signal. Returns the one before.
+pub fn once(t: &mut Task, signo: i32, handler: u64) -> Res {
+    let flags = signal::SA_RESETHAND | signal::SA_NODEFER;
+    let before = change(t, signo, Some(Action { handler, flags, restorer: 0, mask: 0 }))?;
+    Ok(before.handler)
+}
+
 /// Sets an action; returns the one before.
 fn change(t: &mut Task, signo: i32, new: Option<Action>) -> Result<Action, Errno> {
     if !(1..=64).contains(&signo) || new.is_some() && UNBLOCKABLE & bit(signo) != 0 {

@@ -66,7 +66,7 @@ syscalls! { |t|
 }
 
 /// The guest's struct new_utsname: the host's names with the guest's machine, and its release if `-r` gives one.
-fn uname(t: &mut Task) -> Result<Utsname, Errno> {
+pub(super) fn uname(t: &mut Task) -> Result<Utsname, Errno> {
     let mut host = [0u8; 65 * 6];
     t.host_call(i64::from(nr::sys_newuname), [host.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
     let field = |n: usize| -> [u8; 65] { host[n * 65..][..65].try_into().unwrap_or([0; 65]) };

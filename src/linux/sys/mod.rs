@@ -23,6 +23,7 @@ mod ioctl_table;
 pub mod ipc;
 pub mod mm;
 pub mod net;
+pub mod old;
 pub mod poll;
 pub mod prctl;
 pub mod process;
@@ -155,8 +156,8 @@ macro_rules! act {
 /// Every entry, for the tables.
 pub(crate) mod rows {
     pub(crate) use super::{
-        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, poll::*, prctl::*, process::*, rings::*,
-        sched::*, signal::*, stat::*, time::*,
+        admin::*, fd::*, fs::*, futex::*, ids::*, ipc::*, mm::*, net::*, old::*, poll::*, prctl::*, process::*,
+        rings::*, sched::*, signal::*, stat::*, time::*,
     };
     pub(crate) use super::{fcntl::*, ioctl::*};
 }
@@ -200,8 +201,9 @@ pub fn dispatch(t: &mut Task) -> Res {
 /// Whether the call that is to be made is the vDSO's: elsewhere it would not be a call.
 pub(crate) fn is_vdsos(t: &Task) -> bool {
     let row = table_of(t.abi()).and_then(|table| table.get(t.get(t.abi().syscall.number) & 0xffff_ffff)).map(|c| c.row);
-    let (pc, vdso) = (t.get(t.process.guest.state.pc), t.process.image.vdso);
-    row.is_some_and(direct::is_served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc)
+    let (pc, vdso, entry) = (t.get(t.process.guest.state.pc), t.process.image.vdso, t.process.image.entry);
+    let anybodys = entry != 0 && (entry..entry + 16).contains(&pc);
+    row.is_some_and(direct::is_served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc) && !anybodys
 }
 
 /// Calls whose addresses say where memory is to be: they have no tags (Documentation/arch/arm64/tagged-address-abi.rst).
@@ -214,28 +216,44 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
         return Err(Errno::ENOSYS);
     };
     let row = call.row;
-    let types = row.params.iter().map(|p| p.ty);
-    let mut values = types::fetch(t.abi().model(), types.clone(), words);
-    if types::tagged() && !PLACES.iter().any(|places| std::ptr::eq(*places, row)) {
-        types::untag_values(types, &mut values);
-    }
+    let values = values(t, row, words);
     let watched = t.process.options.strace || t.process.options.explain;
     let texts = watched.then(|| strace::enter(t, call, &values));
     if texts.is_none() {
         direct::judge(t.abi().model(), number, call);
     }
-    let result = match row.act {
-        Act::Host(nr) => plain::call(t, row.params, nr, &values),
-        Act::Body(body) => body(t, &values),
-        Act::Lacking(why) => {
-            t.unimp(format_args!("{}: {why}", call.name));
-            Err(Errno::ENOSYS)
-        }
-    };
+    let result = perform(t, row, call.name, &values);
     if let Some(texts) = texts {
         strace::leave(t, call, &values, texts, result);
     }
     result
+}
+
+/// The arguments in `words`, as the row's types say.
+fn values(t: &Task, row: &'static Row, words: &[u64]) -> Values {
+    let types = row.params.iter().map(|p| p.ty);
+    let mut values = types::fetch(t.abi().model(), types.clone(), words);
+    if types::tagged() && !PLACES.iter().any(|places| std::ptr::eq(*places, row)) {
+        types::untag_values(types, &mut values);
+    }
+    values
+}
+
+fn perform(t: &mut Task, row: &'static Row, name: &str, values: &Values) -> Res {
+    match row.act {
+        Act::Host(nr) => plain::call(t, row.params, nr, values),
+        Act::Body(body) => body(t, values),
+        Act::Lacking(why) => {
+            t.unimp(format_args!("{name}: {why}"));
+            Err(Errno::ENOSYS)
+        }
+    }
+}
+
+/// Carries out another call than the one that was made.
+fn redo(t: &mut Task, row: &'static Row, words: &[u64]) -> Res {
+    let values = values(t, row, words);
+    perform(t, row, row.name, &values)
 }
 
 /// Takes the locks of this folder, for fork.

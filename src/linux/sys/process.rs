@@ -48,7 +48,7 @@ syscalls! { |t|
     sys_get_thread_area(descriptor: Addr) -> Zero { segments::get_thread_area(t, descriptor) }
     sys_modify_ldt(func: Int, buf: Addr, size: Size) -> Int = enosys("there is no local descriptor table");
     /// Calls that i386 alone still has, most of which others replaced.
-    sys_i386_old() -> Zero = enosys("an old call of i386 that is not there yet");
+    sys_i386_old() -> Zero = enosys("no C library has made it since 1997");
     sys_iopl(level: Int) -> Zero = enosys("there are no ports");
     sys_ioperm(from: ULong, count: ULong, on: Int) -> Zero = enosys("there are no ports");
 

@@ -251,7 +251,7 @@ impl Cx<'_> {
     }
 
     /// SF, ZF, AF, PF, CF from bits of EFLAGS (I32); OF from `overflow` (I1).
-    fn set_low_flags(&mut self, v: Val, overflow: Val) {
+    pub(super) fn set_low_flags(&mut self, v: Val, overflow: Val) {
         let nz = self.b.and_imm(v, 0xc0);
         let nz = self.b.shift_imm(Bin::Shl, nz, 24);
         let flags = self.b.flags_from_bits(nz);

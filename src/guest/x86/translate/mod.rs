@@ -4,7 +4,9 @@
 //! the last of its operations that can fault.
 
 mod bits;
+mod changing;
 mod control;
+mod crypto;
 mod data;
 mod flags;
 mod helper;
@@ -17,8 +19,10 @@ mod sse_convert;
 mod sse_float;
 mod sse_integer;
 mod sse_move;
+mod sse_string;
 mod string;
 mod system;
+mod vsyscall;
 mod x87;
 mod x87_control;
 pub(crate) mod x87_image;
@@ -26,6 +30,7 @@ pub(crate) mod x87_image;
 use crate::insn::{self, Row};
 use crate::state;
 use arch::{Code, State, Translation};
+use changing::Snapshot;
 use iced_x86::Instruction;
 use ir::{Builder, Term, Trap, Ty};
 
@@ -33,6 +38,7 @@ use ir::{Builder, Term, Trap, Ty};
 pub(crate) const GROUPS: &[&[Row]] = &[
     bits::ROWS,
     control::ROWS,
+    crypto::ROWS,
     data::ROWS,
     flags::ROWS,
     integer::ROWS,
@@ -42,6 +48,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     sse_float::ROWS,
     sse_integer::ROWS,
     sse_move::ROWS,
+    sse_string::ROWS,
     string::ROWS,
     system::ROWS,
     x87::ROWS,
@@ -93,7 +100,8 @@ impl Window<'_> {
         let at = usize::try_from(pc.wrapping_sub(self.start)).unwrap_or(usize::MAX);
         if at.checked_add(LONGEST).is_none_or(|end| end > self.filled) {
             self.start = pc;
-            self.filled = self.code.fetch(pc, &mut self.buffer);
+            let vsyscall = if self.bits == 64 { vsyscall::fetch(pc, &mut self.buffer) } else { None };
+            self.filled = vsyscall.unwrap_or_else(|| self.code.fetch(pc, &mut self.buffer));
         }
         let at = (pc - self.start) as usize;
         insn::decode(&self.buffer[at..self.filled], pc, self.bits)
@@ -109,9 +117,23 @@ impl Window<'_> {
     }
 }
 
-/// Translates from `pc` to the first branch, system call or trap, or to the limit.
+/// Translates from `pc` on; what may change is translated twice, since the check of it must know how much that is.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
+    let most = LONGEST * t.max_insns.max(1) as usize;
+    if !t.code.may_change(pc, pc.saturating_add(most as u64)) {
+        return run(t, pc, mode, xlen, false);
+    }
+    let mut code = Snapshot::new(t.code, pc, most);
+    run(&mut Translation { code: &mut code, b: &mut *t.b, ..*t }, pc, mode, xlen, true);
+    let end = t.b.region.end;
+    t.b.start(pc, mode, (state.fp_control)(mode));
+    code.check(t.b, xlen, end);
+    run(&mut Translation { code: &mut code, b: &mut *t.b, ..*t }, pc, mode, xlen, true);
+}
+
+/// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
+fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
@@ -128,11 +150,15 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         };
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
         cx.bytes = window.bytes(cx.pc);
+        let first = cx.b.region.insts.len();
         cx.insn(&i);
         if cx.b.ended() {
             return;
         }
         cx.pc = cx.next;
+        if changing && changing::stores(cx.b, first) {
+            break;
+        }
     }
     let pc = cx.pc;
     cx.b.end(Term::Goto { pc });

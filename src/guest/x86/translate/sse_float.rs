@@ -50,6 +50,8 @@ rows! {
     Hsubpd => neighbours(Fp2::Sub, PD);
     Addsubps => alternate(PS);
     Addsubpd => alternate(PD);
+    Dpps => dot(PS);
+    Dppd => dot(PD);
     Comiss => compare(Fmt::F32, true);
     Comisd => compare(Fmt::F64, true);
     Ucomiss => compare(Fmt::F32, false);
@@ -141,6 +143,31 @@ fn alternate(cx: &mut Cx, i: &Instruction, shape: Shape) {
     let difference = cx.b.fp2(Fp2::Sub, shape, cx.env(), a_even, b_even);
     let sum = cx.b.fp2(Fp2::Add, shape, cx.env(), a_odd, b_odd);
     let v = cx.b.v3(V3::BitSelect, lane, even, difference, sum);
+    cx.set_fp(i, shape, v);
+}
+
+/// Products of the lanes that the constant's upper half names, neighbours added first, the sum in the lanes that its lower half names.
+fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
+    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (lane, lanes) = (shape.fmt.lane(), u32::from(shape.lanes));
+    let named = |cx: &mut Cx, bits: u32| {
+        let chosen = (0..lanes).filter(|n| bits >> n & 1 == 1);
+        let mask = chosen.fold(0, |all, n| all | u128::from(lane.mask()) << (n * lane.bits()));
+        cx.b.v128(mask)
+    };
+    let imm = u32::from(i.immediate8());
+    let (from, to) = (named(cx, imm >> 4), named(cx, imm));
+    // Zeros raise nothing.
+    let [a, b] = [a, b].map(|v| cx.b.v2(V2::And, lane, v, from));
+    let mut v = cx.b.fp2(Fp2::Mul, shape, cx.env(), a, b);
+    let mut left = lanes;
+    while left > 1 {
+        let even = cx.b.v2(V2::UnzipEven, lane, v, v);
+        let odd = cx.b.v2(V2::UnzipOdd, lane, v, v);
+        v = cx.b.fp2(Fp2::Add, shape, cx.env(), even, odd);
+        left /= 2;
+    }
+    let v = cx.b.v2(V2::And, lane, v, to);
     cx.set_fp(i, shape, v);
 }
 

@@ -93,6 +93,8 @@ rows! {
     Psrad => shift(Shift::Arithmetic, Lane::S);
     Pslldq => shift_bytes(true);
     Psrldq => shift_bytes(false);
+    Mpsadbw => differences();
+    Phminposuw => smallest();
     Ptest => test();
     Pblendvb => blend(Lane::B);
     Blendvps => blend(Lane::S);
@@ -100,6 +102,19 @@ rows! {
     Pblendw => blend_constant(Lane::H);
     Blendps => blend_constant(Lane::S);
     Blendpd => blend_constant(Lane::D);
+}
+
+fn differences(cx: &mut Cx, i: &Instruction) {
+    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let imm = cx.b.i64(i.immediate8().into());
+    let v = cx.b.call(&super::helper::DIFFERENCES, Ty::V128, &[a, b, imm]);
+    cx.set_xmm(i.op0_register(), v);
+}
+
+fn smallest(cx: &mut Cx, i: &Instruction) {
+    let v = cx.vector(i, 1, 16);
+    let v = cx.b.call(&super::helper::SMALLEST, Ty::V128, &[v]);
+    cx.set_xmm(i.op0_register(), v);
 }
 
 /// The first is turned round.

@@ -242,7 +242,7 @@ pub(super) fn two(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
 }
 
 /// Lanes chosen by number, as bytes for a table look-up. 0x80 gives zero.
-fn choice(lane: Lane, lanes: impl Iterator<Item = Option<u32>>) -> u128 {
+pub(super) fn choice(lane: Lane, lanes: impl Iterator<Item = Option<u32>>) -> u128 {
     let size = lane.bytes() as u32;
     let bytes = lanes.flat_map(|n| (0..size).map(move |at| n.map_or(0x80, |n| n * size + at)));
     bytes.enumerate().fold(0, |all, (at, byte)| all | u128::from(byte) << (8 * at))

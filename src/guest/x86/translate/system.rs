@@ -1,9 +1,9 @@
 //! System calls, traps, identification, segment bases, control of SSE, fences, hints, and what user mode may not do.
 
 use super::Cx;
-use super::helper::{CPUID, CYCLES};
+use super::helper::{CPUID, CYCLES, NUMBER};
 use crate::insn::rows;
-use crate::state::{FS_BASE, GS_BASE, R11, RAX, RBX, RCX, RDX};
+use crate::state::{FS_BASE, GS_BASE, R11, RANDOM, RAX, RBX, RCX, RDX};
 use iced_x86::{Instruction, OpKind};
 use ir::{Bin, Fence, Slot, Term, Trap, Ty, Val};
 
@@ -20,6 +20,8 @@ rows! {
     Rdtsc => rdtsc(false);
     Rdtscp => rdtsc(true);
     Rdpid => rdpid();
+    Rdrand => random();
+    Rdseed => random();
     Rdfsbase => read_base(FS_BASE);
     Rdgsbase => read_base(GS_BASE);
     Wrfsbase => write_base(FS_BASE);
@@ -176,6 +178,21 @@ fn rdtsc(cx: &mut Cx, _: &Instruction, processor: bool) {
 fn rdpid(cx: &mut Cx, i: &Instruction) {
     let zero = cx.imm(0);
     cx.set_reg(i.op0_register(), zero);
+}
+
+/// RDRAND, RDSEED: CF says that there is a number, as there always is.
+fn random(cx: &mut Cx, i: &Instruction) {
+    let [key0, key1, count] = RANDOM.map(|slot| cx.b.get(slot));
+    let v = cx.b.call(&NUMBER, Ty::I64, &[key0, key1, count]);
+    let next = cx.b.add_imm(count, 1);
+    cx.b.set(RANDOM[2], next);
+    let v = cx.b.trunc(Ty::int(i.op0_register().size()), v);
+    cx.set_reg(i.op0_register(), v);
+    let (one, carry) = (cx.b.i32(1), cx.b.i1(true));
+    let flags = cx.flags_of(one);
+    let flags = cx.with_carry(flags, carry);
+    cx.set_flags(flags);
+    cx.clear_parity();
 }
 
 fn read_base(cx: &mut Cx, i: &Instruction, slot: Slot) {

@@ -158,7 +158,19 @@ pub(crate) fn vector() -> Vec<Case> {
 fn crypto(c: &mut Vec<Case>) {
     use V3::*;
     for op in [
-        Sha1C, Sha1P, Sha1M, Sha1Su0, Sha256H, Sha256H2, Sha256Su1, Sha512H, Sha512H2, Sha512Su1, Sm3PartW1, Sm3PartW2,
+        Sha1C,
+        Sha1P,
+        Sha1M,
+        Sha1Su0,
+        Sha256H,
+        Sha256H2,
+        Sha256Su1,
+        Sha256Rounds2,
+        Sha512H,
+        Sha512H2,
+        Sha512Su1,
+        Sm3PartW1,
+        Sm3PartW2,
         Sm3Ss1,
     ] {
         c.push(case(Op::V3(op, Lane::S, N, N, N), V, &[V, V, V]));

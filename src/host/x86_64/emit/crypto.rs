@@ -177,6 +177,7 @@ impl Emitter<'_> {
             V3::Sha256H | V3::Sha256H2 if self.features.sha => {
                 self.sha256_rounds(v, op, [a, b, c]);
             }
+            V3::Sha256Rounds2 if self.features.sha => self.sha256_two_rounds(v, a, b, c),
             V3::Sha1C | V3::Sha1P | V3::Sha1M if self.features.sha => self.sha1_rounds(v, op, a, b, c),
             _ => return false,
         }
@@ -245,6 +246,27 @@ impl Emitter<'_> {
             }
         }
         None
+    }
+
+    /// The host's own two rounds; their words in xmm0, which is a home.
+    fn sha256_two_rounds(&mut self, v: Val, cdgh: Val, abef: Val, words: Val) {
+        self.xlimit(&[cdgh, abef, words], 0);
+        let (m_cdgh, m_abef, m_words) = (self.xm(cdgh), self.xm(abef), self.xm(words));
+        let d = self.xdest(v);
+        let first = Xmm(0);
+        let w = if d == first { self.xtemp() } else { self.xwork(d, &[m_cdgh, m_abef, m_words]) };
+        self.load_operand(XSCRATCH, m_cdgh);
+        self.load_operand(w, m_abef);
+        let kept = d != first && m_words != Xm::Reg(first);
+        if kept {
+            self.a.vst(vop::VMOVUPS_ST, L128, field(at::SAVE), first);
+        }
+        self.load_operand(first, m_words);
+        self.a.sha256rnds2(XSCRATCH, w);
+        if kept {
+            self.a.v2(vop::VMOVUPS, L128, first, field(at::SAVE));
+        }
+        self.a.vmov(L128, d, XSCRATCH);
     }
 
     /// Four rounds. The host has the words in the opposite order, adds the constants, which the guest has added already, and takes e
