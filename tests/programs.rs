@@ -90,8 +90,8 @@ pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
                     _ if forced.is_some() => forced.as_deref().unwrap_or_default(),
                     // To register the host's own programs would be the end of all others.
                     _ if guest.native => "alone",
-                    _ if long => "alone registered",
                     Some(handlers) => handlers,
+                    None if long => "alone registered",
                     None => "alone",
                 };
                 cases.extend(handlers.split_whitespace().map(|handler| Case {
