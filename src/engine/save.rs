@@ -7,7 +7,7 @@ use crate::unit::{
     CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
     StoredSite, THUNKS, View, offsets,
 };
-use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
+use host::{COUNTER, Exit, ExitRecord, FaultRecord, Outside, Ref};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,9 @@ struct Piece<'a> {
     /// Those of a hot one: it takes the place of others of its key that have fewer.
     pieces: u32,
     code: &'a [u8],
+    /// Where its links lead until they are linked, and where that is counted to begin by `cells` and `refs`.
+    stubs: &'a [u8],
+    stubs_at: u32,
     refs: &'a [Ref],
     exits: &'a [ExitRecord],
     faults: &'a [FaultRecord],
@@ -130,13 +133,19 @@ impl Cache {
             if stored || hash(part(recipe.start, recipe.end)) != recipe.guest {
                 continue;
             }
+            let all = self.arena.bytes(r.code, r.code_end);
+            let links = recipe.cells.iter().filter(|c| c.pc != COUNTER);
+            let stubs_at = links.map(|c| c.stub).min().unwrap_or(all.len() as u32);
+            let (code, stubs) = all.split_at(stubs_at as usize);
             let piece = Piece {
                 pc,
                 mode,
                 start: recipe.start,
                 end: recipe.end,
                 pieces: r.pieces,
-                code: self.arena.bytes(r.code, r.code_end),
+                code,
+                stubs,
+                stubs_at,
                 refs: &recipe.refs,
                 exits: &recipe.exits,
                 faults: &r.faults,
@@ -171,6 +180,8 @@ fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
                 end: r.end,
                 pieces: r.pieces,
                 code: blob.code(r),
+                stubs: blob.stubs(r),
+                stubs_at: r.stubs - r.code,
                 refs: blob.refs(r),
                 exits: blob.exits(r),
                 faults: blob.faults(r),
@@ -291,6 +302,8 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
             pieces: p.pieces,
             code: 0,
             code_len,
+            stubs: 0,
+            stubs_len: p.stubs.len() as u32,
             first: counts,
             counts: own,
         });
@@ -304,6 +317,12 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
         r.code = code_at as u32;
         code_at = (code_at + r.code_len as usize).next_multiple_of(16);
     }
+    // Away from the code that runs: most are never used again.
+    for r in &mut regions {
+        r.stubs = code_at as u32;
+        code_at += r.stubs_len as usize;
+    }
+    let moved = |p: &Piece, r: &Region, at: u32| at - p.stubs_at + r.stubs - r.code;
     let start_of = |part: usize, r: &Region, size: usize| (blob + at[part]) + r.first[part] as usize * size;
     let first_cell = |r: &Region| cells_at + 8 * i64::from(r.first[CELLS] + r.first[SITES]);
     put(out, &regions);
@@ -319,15 +338,19 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     out.resize(blob + at[CELLS], 0);
     let keys: Vec<(u64, u32)> = page.pieces.keys().copied().collect();
     let linked = |p: &Piece, c: &Cell| keys.binary_search(&(c.pc, p.mode)).map_or(0, |n| regions[n].code);
-    for p in pieces() {
+    for (p, r) in pieces().zip(&regions) {
         for c in p.cells {
-            put(out, &[Cell { linked: linked(p, c), ..*c }]);
+            let stub = if c.pc == COUNTER { c.stub } else { moved(p, r, c.stub) };
+            put(out, &[Cell { linked: linked(p, c), stub, ..*c }]);
         }
     }
     out.resize(blob + at[SITES], 0);
     pieces().for_each(|p| put(out, p.sites));
     out.resize(blob + at[REFS], 0);
-    pieces().for_each(|p| put(out, p.refs));
+    let place = |p: &Piece, r: &Region, at: u32| if at < p.stubs_at { at } else { moved(p, r, at) };
+    for (p, r) in pieces().zip(&regions) {
+        p.refs.iter().for_each(|f| put(out, &[Ref { at: place(p, r, f.at), ..*f }]));
+    }
     out.resize(blob + at[HOMES], 0);
     pieces().for_each(|p| put(out, &p.homes));
     out.resize(blob + at[PARTS], 0);
@@ -338,10 +361,13 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
         .collect();
     for (p, r) in pieces().zip(&regions) {
         debug_assert_eq!(out.len(), blob + r.code as usize, "code in its place");
-        let at = out.len();
         out.extend_from_slice(p.code);
+        pad(out, 16);
+    }
+    pieces().for_each(|p| out.extend_from_slice(p.stubs));
+    for (p, r) in pieces().zip(&regions) {
         for reference in p.refs {
-            let field = at + reference.at as usize;
+            let field = blob + (r.code + place(p, r, reference.at)) as usize;
             let opcode = [out[field - 2], out[field - 1]];
             let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
             let target = match reference.to {
@@ -368,7 +394,6 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
             let end = (field + 4 + usize::from(reference.tail)) as i64;
             out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());
         }
-        pad(out, 16);
     }
     counts
 }

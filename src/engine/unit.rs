@@ -5,7 +5,7 @@
 //! file, mapped to be read and run, shared by all processes:
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
-//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, and the code
+//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, the code, and where links lead until they are linked
 //! ```
 //!
 //! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
@@ -117,6 +117,9 @@ pub(crate) struct Region {
     /// Code, from the blob's start.
     pub(crate) code: u32,
     pub(crate) code_len: u32,
+    /// Where its links lead until they are linked, from the blob's start.
+    pub(crate) stubs: u32,
+    pub(crate) stubs_len: u32,
     pub(crate) first: [u32; PARTS],
     /// Numbers of its parts; cells are those of links, cells of sites follow them.
     pub(crate) counts: [u32; PARTS],
@@ -127,7 +130,7 @@ pub(crate) struct Region {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
     pub(crate) pc: u64,
-    /// Where it leads until it is linked, in the region's code.
+    /// Where it leads until it is linked, from the region's code.
     pub(crate) stub: u32,
     /// Code of the same page that it leads to, from the blob's start; 0: it is not linked.
     pub(crate) linked: u32,
@@ -284,6 +287,9 @@ impl<'a> Blob<'a> {
     }
     pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
         &self.bytes[r.code as usize..][..r.code_len as usize]
+    }
+    pub(crate) fn stubs(&self, r: &Region) -> &'a [u8] {
+        &self.bytes[r.stubs as usize..][..r.stubs_len as usize]
     }
     /// The region's first cell, from the blob's first one: cells of links and of sites are counted.
     fn first_cell(r: &Region) -> u64 {

@@ -224,8 +224,9 @@ impl Emitter<'_> {
         }
         self.cold_paths();
         self.own_thunks();
-        self.link_stubs();
         self.place_constants();
+        // Behind all else: they can be put elsewhere.
+        self.link_stubs();
     }
 
     /// How many ways lead to each block from blocks that can be reached, and from which guest instruction. The others are not emitted.
