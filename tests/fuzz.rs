@@ -107,7 +107,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// Whether the outcome is one that a mutant may have; `again` runs it once more with a record of its signals.
-fn verdict(outcome: &Outcome, again: impl FnOnce() -> Outcome) -> Result<(), String> {
+fn verdict(outcome: &Outcome, again: impl Fn() -> Outcome) -> Result<(), String> {
     let stderr = String::from_utf8_lossy(&outcome.stderr);
     if stderr.contains("panicked") {
         return Err(format!("panicked: {stderr}"));
@@ -122,9 +122,13 @@ fn verdict(outcome: &Outcome, again: impl FnOnce() -> Outcome) -> Result<(), Str
         end if end.starts_with("exit") => Ok(()),
         // The guest's own fault, if the record says so; the kernel's, if an execve could not be completed.
         end @ ("signal 4" | "signal 5" | "signal 6" | "signal 7" | "signal 8" | "signal 11") => {
-            let record = again();
-            let text = String::from_utf8_lossy(&record.stderr);
-            if text.contains("--- SIG") { Ok(()) } else { Err(format!("{end}, and no guest signal before it: {text}")) }
+            // A mutant may run its stack, whose place and contents are drawn anew each time.
+            let mut text = String::new();
+            let told = (0..5).any(|_| {
+                text = String::from_utf8_lossy(&again().stderr).into_owned();
+                text.contains("--- SIG")
+            });
+            if told { Ok(()) } else { Err(format!("{end}, and no guest signal before it: {text}")) }
         }
         end => Err(format!("{end}: {stderr}")),
     }

@@ -100,6 +100,22 @@ fn entries_are_traced_with_registers() {
     }
 }
 
+/// A greeting that begins with UDF: the entry's place in an ELF64 file is that of its first segment, and what lies between.
+#[test]
+fn signals_that_kill_are_told() {
+    let mut bytes = fs::read(harness::repository().join("tests/programs/hello/aarch64")).expect("the greeting");
+    let number = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("eight bytes")) as usize;
+    let (entry, table) = (number(24), number(32));
+    let place = entry - number(table + 16) + number(table + 8);
+    bytes[place..place + 4].fill(0);
+    let file = harness::scratch("options").join("undefined");
+    fs::write(&file, bytes).expect("a file");
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+    let got =
+        harness::run(Command::new(harness::rqemu(&GUESTS[0])).args(["-d", "int"]).arg(&file), Duration::from_secs(20));
+    assert_eq!((&*got.end, &*text(&got.stderr)), ("signal 4", "signal 4 code 1 to 0x0\n"));
+}
+
 #[test]
 fn a_log_file_for_each_thread() {
     let dir = harness::scratch("tid");

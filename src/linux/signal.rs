@@ -575,10 +575,7 @@ impl Task {
     pub(crate) fn deliver_now(&mut self, info: &HostInfo, fault: Option<FaultFacts>) {
         let signo = info.signo();
         let action = self.actions.get(signo);
-        if self.process.options.log.has(Log::INT) {
-            self.log(format_args!("signal {signo} code {} to {:#x}", info.code(), action.handler));
-        }
-        strace_signal::delivered(self, info);
+        self.tell_of(info, action.handler);
         match action.handler {
             SIG_IGN => {}
             SIG_DFL if is_ignored_by_default(signo) => {}
@@ -590,6 +587,14 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// A line for each log that is of signals.
+    fn tell_of(&self, info: &HostInfo, handler: u64) {
+        if self.process.options.log.has(Log::INT) {
+            self.log(format_args!("signal {} code {} to {handler:#x}", info.signo(), info.code()));
+        }
+        strace_signal::delivered(self, info);
     }
 
     /// The interrupted call is done again or gives EINTR, as the handler's flags say.
@@ -699,7 +704,7 @@ impl Task {
     fn cannot_deliver(&mut self, signo: i32) {
         let info = HostInfo::fault(libc::SIGSEGV, crate::siginfo::SI_KERNEL, 0);
         if signo == libc::SIGSEGV {
-            strace_signal::delivered(self, &info);
+            self.tell_of(&info, SIG_DFL);
             self.die(libc::SIGSEGV);
         }
         self.force(&info, None);
@@ -718,7 +723,7 @@ impl Task {
         let signo = info.signo();
         let handler = self.actions.get(signo).handler;
         if handler == SIG_DFL || handler == SIG_IGN || self.mask & bit(signo) != 0 {
-            strace_signal::delivered(self, info);
+            self.tell_of(info, SIG_DFL);
             explain::fatal(self, info);
             self.die(signo);
         }
