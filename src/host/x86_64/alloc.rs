@@ -353,8 +353,14 @@ impl Emitter<'_> {
     // ---- vector registers ----
 
     pub(super) fn xtemp(&mut self) -> Xmm {
-        let free =
-            XTEMPS.into_iter().find(|x| self.xmm.locked & 1 << x.0 == 0 && self.xmm.holds[x.0 as usize].is_none());
+        let is_free = |x: &Xmm| self.xmm.locked & 1 << x.0 == 0 && self.xmm.holds[x.0 as usize].is_none();
+        let apart = |x: &Xmm| self.sha256.is_none_or(|s| s.efba != *x && s.hgdc != *x);
+        let free = XTEMPS.into_iter().find(|x| is_free(x) && apart(x)).or_else(|| XTEMPS.into_iter().find(is_free));
+        if let Some(x) = free
+            && !apart(&x)
+        {
+            self.sha256 = None;
+        }
         let x = free.unwrap_or_else(|| {
             let victim = XTEMPS
                 .into_iter()

@@ -4,7 +4,7 @@ use super::super::alloc::size;
 use super::super::asm::vop::VOp;
 use super::super::asm::{Alu, L128, Shift, Size, Xm, Xmm, vop};
 use super::super::plan::{NO_HOME, Round};
-use super::super::{SCRATCH, XSCRATCH, field};
+use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::float::KEEP_LANE_0;
 use super::vector::splat;
@@ -36,6 +36,16 @@ const UPPER: u8 = 0x0e;
 /// Shuffles between SHA-256's state as the guest has it, (a b c d) and (e f g h), and as the host has it. They are the way back too.
 const EFBA: u8 = 0x11;
 const HGDC: u8 = 0xbb;
+
+/// SHA-256's state as the host has it, in two value registers that hold nothing, and the values that it is as the guest has it. The next rounds
+/// begin with it: shuffles back and forth would take longer than half of the rounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sha256 {
+    abcd: Val,
+    efgh: Val,
+    pub(crate) efba: Xmm,
+    pub(crate) hgdc: Xmm,
+}
 
 /// The instruction for a round of AES, with its MixColumns or without.
 fn aes_round(op: Crypto, is_mixed: bool) -> VOp {
@@ -192,13 +202,28 @@ impl Emitter<'_> {
         let now = self.now;
         // Both halves are made here: operands that the second is the last to use end here.
         self.now = other.map_or(now, |v| v.0);
+        let roots = [abcd, efgh].map(|v| self.root(v));
+        let kept = self.sha256.filter(|s| [s.abcd, s.efgh] == roots);
         self.xlimit(&[abcd, efgh, words], 0);
-        let efgh = self.x(efgh);
-        let (m_abcd, m_words) = (self.xm(abcd), self.xm(words));
         let (efba, first) = (XSCRATCH, Xmm(0));
-        let hgdc = self.xtemp();
-        self.a.v3i(vop::VSHUFPS, L128, efba, efgh, m_abcd, EFBA);
-        self.a.v3i(vop::VSHUFPS, L128, hgdc, efgh, m_abcd, HGDC);
+        let hgdc = match kept {
+            Some(s) => {
+                self.a.vmov(L128, efba, s.efba);
+                s.hgdc
+            }
+            None => {
+                let efgh = self.x(efgh);
+                let m_abcd = self.xm(abcd);
+                let hgdc = self.xtemp();
+                self.a.v3i(vop::VSHUFPS, L128, efba, efgh, m_abcd, EFBA);
+                self.a.v3i(vop::VSHUFPS, L128, hgdc, efgh, m_abcd, HGDC);
+                hgdc
+            }
+        };
+        self.sha256 = None;
+        // They may be the operand that was loaded just now.
+        self.xlimit(&[words], 0);
+        let m_words = self.xm(words);
         self.xmm.locked = 1 << hgdc.0;
         if let Xm::Reg(x) = m_words {
             self.xmm.locked |= 1 << x.0;
@@ -208,6 +233,7 @@ impl Emitter<'_> {
             let op = if op == V3::Sha256H { V3::Sha256H2 } else { V3::Sha256H };
             halves.push((self.xdest(v), op));
         }
+        let all_homes = halves.iter().all(|(d, _)| !XTEMPS.contains(d));
         let is_free = halves.iter().any(|(d, _)| *d == first);
         if !is_free {
             self.a.vst(vop::VMOVUPS_ST, L128, field(at::SAVE), first);
@@ -223,8 +249,14 @@ impl Emitter<'_> {
             let half = if op == V3::Sha256H { HGDC } else { EFBA };
             self.a.v3i(vop::VSHUFPS, L128, d, efba, hgdc, half);
         }
-        if let Some(v) = other {
-            self.done = v.0;
+        if let Some(other) = other {
+            self.done = other.0;
+            if all_homes {
+                let kept = self.xtemp();
+                self.a.vmov(L128, kept, efba);
+                let (abcd, efgh) = if op == V3::Sha256H { (v, other) } else { (other, v) };
+                self.sha256 = Some(Sha256 { abcd, efgh, efba: kept, hgdc });
+            }
         }
         self.now = now;
     }

@@ -24,6 +24,7 @@ use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
+use crypto::Sha256;
 use flags::HostFlags;
 use ir::{BlockId, Op, Region, Term, Ty, Val};
 
@@ -96,6 +97,7 @@ impl Compiler {
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
+            sha256: None,
             spills: 0,
             spilled: [Val::NONE; 64],
             now: 0,
@@ -168,6 +170,8 @@ pub(super) struct Emitter<'a> {
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
+    /// What value registers that are free still have of SHA-256.
+    pub(super) sha256: Option<Sha256>,
     /// Spill slots in use.
     pub(super) spills: u64,
     /// The value in each.
@@ -261,6 +265,7 @@ impl Emitter<'_> {
         self.a.bind(self.labels[id.0 as usize]);
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
+        self.sha256 = None;
         self.zero_tells = None;
         self.flags_at_block(id);
         (self.pc, self.extra) = self.begins_at[id.0 as usize];
