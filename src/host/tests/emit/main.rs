@@ -191,6 +191,35 @@ fn float_operations() {
     }
 }
 
+/// What is known of operands spares checks: of products at the lower end, of NaNs and infinities in them.
+#[test]
+fn products_and_their_sums() {
+    let mut rng = Rng(0x0bad_cafe_1234_5673 + number("RQEMU_SEED", 0));
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
+    let environments = cases::environments();
+    for i in 0..number("RQEMU_REGIONS", 3000) / 2 {
+        let machine = rng.pick_mut(&mut machines);
+        let round = if rng.one_in(3) { rng.pick(&cases::ROUNDS) } else { ir::Round::NearestEven };
+        let env = if rng.one_in(4) { rng.pick(&environments) } else { Env::IEEE_ARM };
+        maker.start(round);
+        maker.products(env.round(round), &mut rng);
+        maker.end();
+        machine.load(maker.region(), rng.one_in(2));
+        for _ in 0..12 {
+            let mut state = random_state(&mut rng);
+            if rng.one_in(2) {
+                // A product that is below the smallest normal number by less than half of what a number there can differ.
+                let (near, small) = (0x3fef_ffff_ffff_fffe, 0x0010_0000_0000_0001);
+                for slot in machine::V128S {
+                    state.slots[slot as usize] = if rng.one_in(2) { near } else { small };
+                }
+            }
+            compare(machine, &maker, &state, &i);
+        }
+    }
+}
+
 #[test]
 fn narrowed_after_a_spill() {
     let mut rng = Rng(0x0bad_cafe_1234_5671);

@@ -4,8 +4,8 @@ use crate::cases::Case;
 use crate::machine::{COUNTS, F64S, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
-    Align, Bin, Builder, Env, Ext, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Slot, Term, Ty, Un, V1, V2,
-    V3, Val,
+    Align, Bin, Builder, Env, Ext, Fmt, Fp1, Fp2, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Shape, Slot,
+    Term, Ty, Un, V1, V2, V3, Val,
 };
 
 pub(crate) struct Maker {
@@ -49,6 +49,47 @@ impl Maker {
 
     pub(crate) fn end(&mut self) {
         self.b.end(Term::Resume { pc: 0x2000 });
+    }
+
+    /// Scalars made of one another: products that are added at once, squares, their sums and roots, sums with what is finite.
+    pub(crate) fn products(&mut self, env: Env, rng: &mut Rng) {
+        let (ty, fmt) = rng.pick(&[(Ty::F64, Fmt::F64), (Ty::F32, Fmt::F32)]);
+        let shape = Shape::scalar(fmt);
+        let mut values: Vec<Val> = (0..3)
+            .map(|_| {
+                let v = self.b.get(slot(rng, V128S));
+                self.b.vget(ty, v, 0)
+            })
+            .collect();
+        let integer = self.b.get(slot(rng, I64S));
+        let op = Op::FpFromInt { shape, env, signed: true, fbits: 0, v: integer };
+        values.push(self.b.push(op, ty));
+        let bits = if ty == Ty::F64 { values::f64(rng) } else { values::f32(rng).into() };
+        values.push(self.b.constant(ty, bits));
+        for _ in 0..8 {
+            let [a, b, c] = [(); 3].map(|()| rng.pick(&values));
+            let b = if rng.one_in(3) { a } else { b };
+            let made = match rng.below(5) {
+                0 | 1 => {
+                    let product = self.b.push(Op::Fp2(Fp2::Mul, shape, env, a, b), ty);
+                    let (a, b) = if rng.one_in(3) { (product, c) } else { (c, product) };
+                    values.push(product);
+                    Op::Fp2(rng.pick(&[Fp2::Add, Fp2::Sub, Fp2::AddNeg]), shape, env, a, b)
+                }
+                2 => Op::Fp2(rng.pick(&[Fp2::Add, Fp2::Sub, Fp2::AddNeg, Fp2::Mul, Fp2::Div]), shape, env, a, b),
+                3 => {
+                    let (neg_product, neg_addend) = (rng.one_in(4), rng.one_in(4));
+                    Op::Fma { shape, env, neg_product, neg_addend, a, b, c }
+                }
+                _ => Op::Fp1(rng.pick(&[Fp1::Sqrt, Fp1::Abs, Fp1::RoundInt]), shape, env, a),
+            };
+            let made = self.b.push(made, ty);
+            values.push(made);
+        }
+        for (n, v) in values.into_iter().rev().take(V128S.len()).enumerate() {
+            let whole = self.b.push(Op::VFromScalar(v), Ty::V128);
+            self.b.set(Slot(V128S.start + n as u16), whole);
+        }
     }
 
     /// An operand of that type, from anywhere.

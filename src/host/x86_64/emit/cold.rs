@@ -36,8 +36,8 @@ pub(super) enum Cold {
     Again { label: Label, pc: u64, flags: Option<(u16, FlagsRule)> },
     /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
-    /// To `slow` if the scalar in `t` is NaN or the smallest normal number; `m` is free.
-    Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label },
+    /// To `slow` if the scalar in `t` is NaN or the smallest normal number, to `beyond` if it is infinite; `m` is free.
+    Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
@@ -113,9 +113,12 @@ impl Emitter<'_> {
                 self.a.mov_ri(SCRATCH, 1);
                 self.a.jmp(*back);
             }
-            Cold::Judge { label, back, fmt, t, m, slow } => {
+            Cold::Judge { label, back, fmt, t, m, slow, beyond } => {
                 self.a.bind(*label);
                 self.jump_if_nan_or_tiny(*fmt, *t, *m, *slow);
+                if let Some(beyond) = beyond {
+                    self.jump_if_infinite(*fmt, *m, *beyond);
+                }
                 self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {

@@ -6,15 +6,17 @@
 //!
 //! The differences that the checks look for: which NaN comes out of several, and the default NaN's sign (all give NaN results); and a
 //! result that is tiny before rounding and not after it (SDM vol. 1, 4.9.1.5; DDI 0487, FPRound), which can only be the smallest normal number.
+//! A quotient never is that: two numbers of p bits that differ do so by a part of at least 2^-p, and what rounds up to the smallest normal
+//! number without being tiny differs from it by less.
 
 use super::super::alloc::Loc;
 use super::super::asm::vop::VOp;
-use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Size, Xm, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, K, L128, Label, Mem, Rounding, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
 use crate::cpu::at;
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Ty, Val};
 
 /// MXCSR's sticky flags, all six, and those that mean the same for the guest: x86's denormal flag is not the guest's.
 const MXCSR_FLAGS: i32 = 0x3f;
@@ -30,6 +32,9 @@ const GT_OS: u8 = 0x0e;
 /// In vinsertps: lane 0 as it is, the others zero.
 pub(super) const KEEP_LANE_0: u8 = 0x0e;
 
+/// Where a comparison's lanes gather with AVX-512.
+const LANES: K = K(2);
+
 /// An instruction in its four widths: ss, sd, ps, pd.
 pub(super) type Widths = [VOp; 4];
 
@@ -40,6 +45,8 @@ pub(super) enum Check {
     Nan,
     /// And the smallest normal number.
     NanOrTiny,
+    /// The same of a scalar that is NaN or not negative.
+    NanOrTinySquare,
     /// And subnormal numbers.
     NanOrFlushed,
 }
@@ -252,18 +259,28 @@ impl Emitter<'_> {
             return Some(label);
         }
         if shape.lanes > 1 {
-            let cmp = if double { vop::VCMPPD } else { vop::VCMPPS };
+            let (mut from, mut with, mut predicate) = (t, Xm::Reg(t), UNORD_Q);
             if check == Check::NanOrTiny {
                 let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
                 self.a.v3(if double { vop::VANDPD } else { vop::VANDPS }, L128, m, t, magnitude);
-                let least = self.fmt_const(fmt, smallest_normal(fmt));
-                self.a.v3i(cmp, L128, m, m, least, EQ_UQ);
-            } else {
-                self.a.v3i(cmp, L128, m, t, t, UNORD_Q);
+                (from, with, predicate) = (m, Xm::Mem(self.fmt_const(fmt, smallest_normal(fmt))), EQ_UQ);
             }
-            self.jump_if_any(m, label);
+            if self.features.avx512 {
+                let cmp = if double { vop::VCMPPD_K } else { vop::VCMPPS_K };
+                self.a.v3i(cmp, L128, LANES, from, with, predicate);
+                self.a.v2(vop::KORTESTB, L128, LANES, LANES);
+                self.a.jcc(X::Ne, label);
+            } else {
+                let cmp = if double { vop::VCMPPD } else { vop::VCMPPS };
+                self.a.v3i(cmp, L128, m, from, with, predicate);
+                self.jump_if_any(m, label);
+            }
         } else if check == Check::NanOrTiny {
             self.jump_if_nan_or_tiny(fmt, t, m, label);
+        } else if check == Check::NanOrTinySquare {
+            let least = self.fmt_const(fmt, smallest_normal(fmt));
+            self.a.v2(if double { vop::VUCOMISD } else { vop::VUCOMISS }, L128, t, least);
+            self.a.jcc(X::E, label);
         } else {
             self.a.v2(if double { vop::VUCOMISD } else { vop::VUCOMISS }, L128, t, t);
             self.a.jcc(X::P, label);
@@ -281,7 +298,95 @@ impl Emitter<'_> {
         let label = self.a.label();
         self.a.jcc(X::Be, label);
         let back = self.a.label_here();
-        self.cold.push(Cold::Judge { label, back, fmt, t, m, slow });
+        self.suspected = Some((self.a.here(), self.cold.len()));
+        self.cold.push(Cold::Judge { label, back, fmt, t, m, slow, beyond: None });
+    }
+
+    /// If one of the operands is a product that has just been suspected, and no code was written since: from there on it is finite, and its sum with
+    /// anything is the guest's. A product that is not goes to the label returned, past the host's own sum.
+    fn after_product(&mut self, a: Val, b: Val) -> Option<Label> {
+        let (at, n) = self.suspected?;
+        let (a, b) = (self.root(a), self.root(b));
+        let product = match self.cold.get(n + 1) {
+            Some(Cold::Eval { v, .. }) if at == self.a.here() => self.root(*v),
+            _ => return None,
+        };
+        if product != a && product != b {
+            return None;
+        }
+        let label = self.a.label();
+        if let Cold::Judge { beyond, .. } = &mut self.cold[n] {
+            *beyond = Some(label);
+        }
+        if let Cold::Eval { back, .. } = &mut self.cold[n + 1] {
+            *back = label;
+        }
+        Some(label)
+    }
+
+    /// Whether it is a finite number, whatever the guest does.
+    fn is_finite(&self, v: Val) -> bool {
+        let root = self.root(v);
+        if self.r.ty(root) != self.r.ty(v) {
+            return false;
+        }
+        match *self.r.op(root) {
+            Op::Const(bits) => match self.r.ty(v) {
+                Ty::F64 => f64::from_bits(bits).is_finite(),
+                Ty::F32 => f32::from_bits(bits as u32).is_finite(),
+                _ => false,
+            },
+            Op::FpFromInt { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is zero, positive or NaN, of either sign.
+    fn is_not_negative(&self, v: Val) -> bool {
+        // Sums of sums of squares end somewhere.
+        self.is_not_negative_within(v, 8)
+    }
+
+    fn is_not_negative_within(&self, v: Val, depth: u32) -> bool {
+        let root = self.root(v);
+        if depth == 0 || self.r.ty(root) != self.r.ty(v) {
+            return false;
+        }
+        let same = |a: Val, b: Val| self.root(a) == self.root(b);
+        match *self.r.op(root) {
+            Op::Fp1(Fp1::Sqrt | Fp1::Abs, ..) => true,
+            Op::Fp2(Fp2::Mul, _, _, a, b) => same(a, b),
+            Op::Fp2(Fp2::Add, _, _, a, b) => {
+                self.is_not_negative_within(a, depth - 1) && self.is_not_negative_within(b, depth - 1)
+            }
+            Op::Fma { neg_product: false, neg_addend: false, a, b, c, .. } => {
+                same(a, b) && self.is_not_negative_within(c, depth - 1)
+            }
+            _ => false,
+        }
+    }
+
+    /// The check of a scalar that [`Emitter::is_not_negative`].
+    fn of_square(&self, v: Val, shape: Shape, check: Check) -> Check {
+        if check == Check::NanOrTiny && shape.lanes <= 1 && self.is_not_negative(v) {
+            Check::NanOrTinySquare
+        } else {
+            check
+        }
+    }
+
+    /// The check of a sum of scalars. At most one of two is a NaN if the other is finite, and then it is the result on both; and there is no
+    /// infinity to take from another. But x86 has no sum with a negated NaN.
+    fn of_sum(&self, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> Check {
+        let spared = shape.lanes <= 1
+            && env.nan == NanRule::ArmPropagate
+            && !env.flush_in
+            && match op {
+                Fp2::Add => self.is_finite(a) || self.is_finite(b) || self.root(a) == self.root(b),
+                Fp2::Sub => self.is_finite(a) || self.is_finite(b),
+                _ => self.is_finite(b),
+            };
+        if spared { Check::Nothing } else { Check::Nan }
     }
 
     /// Jumps if the scalar in `t` is NaN or the smallest normal number; `m` is overwritten.
@@ -292,6 +397,15 @@ impl Emitter<'_> {
         let least = self.fmt_const(fmt, smallest_normal(fmt));
         // Equal and unordered both set ZF.
         self.a.v2(cmp, L128, m, least);
+        self.a.jcc(X::E, label);
+    }
+
+    /// Jumps if the magnitude in `m`, a number's, is that of infinity.
+    pub(super) fn jump_if_infinite(&mut self, fmt: Fmt, m: Xmm, label: Label) {
+        let (compare, infinity) =
+            if fmt == Fmt::F64 { (vop::VUCOMISD, 0x7ff0 << 48) } else { (vop::VUCOMISS, 0x7f80_0000) };
+        let infinity = self.fmt_const(fmt, infinity);
+        self.a.v2(compare, L128, m, infinity);
         self.a.jcc(X::E, label);
     }
 
@@ -518,6 +632,8 @@ impl Emitter<'_> {
         // A NaN operand gives the same NaN on both, but where all NaNs are to be the default.
         let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
+            // A NaN operand is the only cause of a NaN, and comes through.
+            Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(a) => (nan, None),
             Fp1::Sqrt if env.round == self.r.fp.round => (wanted(env, Check::Nan), None),
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
@@ -566,7 +682,8 @@ impl Emitter<'_> {
         self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)], zero);
     }
 
-    /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or so large that it is an integer.
+    /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or perhaps if it is so large that it is an
+    /// integer.
     pub(super) fn ties_away(&mut self, shape: Shape, (t, m, u): (Xmm, Xmm, Xmm), a: Xmm, label: Label) {
         const NOT_LESS: u8 = 0x15;
         let fmt = shape.fmt;
@@ -575,6 +692,9 @@ impl Emitter<'_> {
         if is_half(shape) {
             self.low_lanes(shape, m, Xm::Reg(a));
             from = m;
+        }
+        if self.features.avx512 && shape.lanes <= 1 {
+            return self.scalar_ties_away(fmt, (t, m), a, label);
         }
         let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
         self.a.v3(vop::VANDPS, L128, m, from, magnitude);
@@ -596,15 +716,35 @@ impl Emitter<'_> {
         self.a.v3(vop::VORPS, L128, t, t, m);
     }
 
+    /// The number next below a half added, to the nearest and without exceptions, makes an integer or more of just what is to go up.
+    fn scalar_ties_away(&mut self, fmt: Fmt, (t, m): (Xmm, Xmm), a: Xmm, label: Label) {
+        let double = fmt == Fmt::F64;
+        let (compare, add, round) = if double {
+            (vop::VUCOMISD, vop::VADDSD, vop::VROUNDSD)
+        } else {
+            (vop::VUCOMISS, vop::VADDSS, vop::VROUNDSS)
+        };
+        self.a.v2(compare, L128, a, a);
+        self.a.jcc(X::P, label);
+        let sign = self.fmt_const(fmt, sign(fmt));
+        self.a.v3(vop::VANDPS, L128, m, a, sign);
+        let below_half = self.fmt_const(fmt, if double { 0x3fdf_ffff_ffff_ffff } else { 0x3eff_ffff });
+        self.a.v3(vop::VORPS, L128, m, m, below_half);
+        self.a.v3(add, L128.round(Rounding::Nearest), m, a, m);
+        self.a.v3i(round, L128, t, m, m, 3 | 8);
+    }
+
     // ---- two operands ----
 
     fn fp2(&mut self, v: Val, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> bool {
         let (ops, check) = match op {
-            Fp2::Add => ([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD], Check::Nan),
+            Fp2::Add => ([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD], self.of_sum(op, shape, env, a, b)),
             // NaNs take the slow path.
-            Fp2::Sub | Fp2::AddNeg => ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], Check::Nan),
-            Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], tiny(env)),
-            Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], tiny(env)),
+            Fp2::Sub | Fp2::AddNeg => {
+                ([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD], self.of_sum(op, shape, env, a, b))
+            }
+            Fp2::Mul => ([vop::VMULSS, vop::VMULSD, vop::VMULPS, vop::VMULPD], self.of_square(v, shape, tiny(env))),
+            Fp2::Div => ([vop::VDIVSS, vop::VDIVSD, vop::VDIVPS, vop::VDIVPD], Check::Nan),
             Fp2::Min | Fp2::MinNum => {
                 self.min_max(v, shape, env, [vop::VMINSS, vop::VMINSD, vop::VMINPS, vop::VMINPD], vop::VORPS, a, b);
                 return true;
@@ -658,13 +798,24 @@ impl Emitter<'_> {
         let mb = self.xm(b);
         let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
         let u = self.guard_reg(env);
-        let label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
+        let mut label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
+        let mut check = check;
+        let any_order = check != Check::Nothing;
+        if check == Check::Nan
+            && op != Fp2::Div
+            && shape.lanes <= 1
+            && env.nan == NanRule::ArmPropagate
+            && label.is_none()
+        {
+            label = self.after_product(if op == Fp2::AddNeg { b } else { a }, b);
+            if label.is_some() {
+                check = Check::Nothing;
+            }
+        }
         let mut zero = self.is_zero_above(a);
         match mb {
             // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
-            Xm::Reg(rb)
-                if !zero && check != Check::Nothing && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) =>
-            {
+            Xm::Reg(rb) if !zero && any_order && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
                 self.a.v3(host, L128, t, rb, ra);
                 zero = true;
             }
@@ -792,7 +943,8 @@ impl Emitter<'_> {
         };
         let host = width(shape, ops);
         let [a, b, c] = abc;
-        let check = wanted(env, if env.flush_in { Check::NanOrFlushed } else { tiny(env) });
+        let check = if env.flush_in { Check::NanOrFlushed } else { self.of_square(v, shape, tiny(env)) };
+        let check = wanted(env, check);
         self.save_for(check, env);
         if is_half(shape) {
             self.xlimit(&abc, 1);

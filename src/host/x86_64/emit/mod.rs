@@ -118,6 +118,7 @@ impl Compiler {
             fenced: false,
             fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
+            suspected: None,
             constants: Vec::new(),
         };
         e.region();
@@ -205,6 +206,8 @@ pub(super) struct Emitter<'a> {
     fenced: bool,
     fenced_at: Vec<bool>,
     cold: Vec<Cold>,
+    /// Where a product that is looked at closer in cold code has just been made, and the number of that piece; behind it is its slow path.
+    suspected: Option<(u32, usize)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
 }
@@ -266,7 +269,7 @@ impl Emitter<'_> {
         (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
         self.slot_holds.fill(Val::NONE);
         self.sha256 = None;
-        self.zero_tells = None;
+        (self.zero_tells, self.suspected) = (None, None);
         self.flags_at_block(id);
         (self.pc, self.extra) = self.begins_at[id.0 as usize];
         self.end = block.end;
