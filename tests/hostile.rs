@@ -118,7 +118,9 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     }
 }
 
+/// Not in the quick suite: now and then process 1 itself dies of SIGSEGV (most often arm's), and it is not known why.
 #[test]
+#[ignore = "process 1 dies now and then"]
 fn hostile_calls() {
     let possible = Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).status();
     if !possible.is_ok_and(|status| status.success()) {
