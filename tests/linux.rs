@@ -4,7 +4,7 @@
 //! are expected, and proves that the program is right about Linux.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ fn sources() -> Vec<PathBuf> {
 }
 
 /// A folder of its own for each run, so that programs may leave files and sockets where they stand.
-fn run(program: &mut Command, name: &str) -> Outcome {
+fn run(program: &mut Command, name: &str, limit: Duration) -> Outcome {
     let home = harness::scratch("linux-run").join(format!("{name}-{}", std::process::id()));
     fs::create_dir_all(&home).expect("folder of a run");
-    let done = harness::run(program.current_dir(&home).env("TMPDIR", &home), LIMIT);
+    let done = harness::run(program.current_dir(&home).env("TMPDIR", &home), limit);
     let _ = fs::remove_dir_all(&home);
     done
 }
@@ -51,7 +51,7 @@ fn check(case: &Case) -> Result<(), String> {
     let expected = match harness::find_program("gcc") {
         Some(gcc) => {
             harness::compile(&gcc, FLAGS, &case.source, &host)?;
-            run(&mut Command::new(&host), &format!("{stem}.host.{}", case.triplet))
+            run(&mut Command::new(&host), &format!("{stem}.host.{}", case.triplet), LIMIT)
         }
         None => return Err("no gcc for the host".into()),
     };
@@ -61,12 +61,73 @@ fn check(case: &Case) -> Result<(), String> {
     }
     let program = built.join(format!("{stem}.{}", case.triplet));
     harness::compile(&case.compiler, FLAGS, &case.source, &program)?;
-    let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet));
+    let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet), LIMIT);
     harness::compare(&expected, &got).map_err(|first| {
         let text = String::from_utf8_lossy(&got.stdout);
         let rest = text.lines().filter(|line| !line.starts_with("ok ") && !first.contains(line));
         rest.fold(first.clone(), |text, line| format!("{text}\n      also: {line}"))
     })
+}
+
+/// What the reference says to one check.
+fn answer(check: &str, done: &Outcome) -> String {
+    let text = String::from_utf8_lossy(&done.stdout);
+    let what = check.strip_prefix("ok ").unwrap_or(check);
+    let of_it = |line: &&str| line.strip_prefix("not ok ").is_some_and(|rest| rest.starts_with(what));
+    if text.lines().any(|line| line == check) {
+        "ok".into()
+    } else if let Some(line) = text.lines().find(of_it) {
+        format!("not ok{}", &line["not ok ".len() + what.len()..])
+    } else {
+        format!("not reached: {}", done.end)
+    }
+}
+
+/// For each check of a program a line: the program, the check, and the reference's answer, guest by guest. The host's own run says which checks there are.
+fn answers(source: &Path) -> Vec<String> {
+    const LIMIT: Duration = Duration::from_secs(30);
+    let stem = source.file_stem().and_then(|s| s.to_str()).expect("a UTF-8 name");
+    let built = harness::scratch("linux");
+    let host = built.join(format!("{stem}.host"));
+    let gcc = harness::find_program("gcc").expect("gcc for the host");
+    harness::compile(&gcc, FLAGS, source, &host).expect("a program of the host's");
+    let expected = run(&mut Command::new(&host), &format!("{stem}.host.reference"), LIMIT);
+    let by_guest: Vec<Option<Outcome>> = foreign()
+        .map(|guest| {
+            let program = built.join(format!("{stem}.{}", guest.triplets[0]));
+            let compiler = harness::find_program(&format!("{}-gcc", guest.triplets[0]))?;
+            harness::compile(&compiler, FLAGS, source, &program).ok()?;
+            let mut command = Command::new(harness::reference(guest)?);
+            Some(run(command.arg(&program), &format!("{stem}.{}.reference", guest.name), LIMIT))
+        })
+        .collect();
+    let text = String::from_utf8_lossy(&expected.stdout);
+    let told = |check: &str, done: &Option<Outcome>| done.as_ref().map_or("lacking".into(), |d| answer(check, d));
+    text.lines()
+        .map(|check| {
+            let told: Vec<String> = by_guest.iter().map(|done| told(check, done)).collect();
+            format!("{stem}\t{}\t{}\n", check.trim_start_matches("ok "), told.join("\t"))
+        })
+        .collect()
+}
+
+/// The guests whose programs the reference runs.
+fn foreign() -> impl Iterator<Item = &'static Guest> {
+    GUESTS.iter().filter(|guest| !guest.native && !guest.roots.is_empty())
+}
+
+/// The reference's answers to all checks, as a table.
+pub(crate) fn answers_of_reference() -> String {
+    let names: Vec<&str> = foreign().map(|guest| guest.name).collect();
+    let lines: Vec<String> = sources().iter().flat_map(|source| answers(source)).collect();
+    let mut text =
+        String::from("# What QEMU's user mode answers to each check of tests/linux, all of which hold on the host.\n");
+    for (column, name) in names.iter().enumerate() {
+        let good = lines.iter().filter(|line| line.trim_end().split('\t').nth(2 + column) == Some("ok")).count();
+        text += &format!("# count\t{name}\t{good} of {}\n", lines.len());
+    }
+    text += &format!("# columns\tprogram\tcheck\t{}\n", names.join("\t"));
+    text + &lines.concat()
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS};
 use crate::torture::Verdict;
-use crate::{differential, fuzz, programs, torture};
+use crate::{differential, fuzz, hostile, linux, programs, stress, torture};
 
 /// The verdicts of a suite so far: a case's name, its class (the first word of a report's count) and a remark.
 struct Progress {
@@ -28,8 +28,13 @@ struct Progress {
 
 impl Progress {
     fn open(suite: &str) -> Self {
-        let emulators: Vec<_> = GUESTS.iter().map(|g| fs::read(harness::rqemu(g)).expect("the emulator")).collect();
-        let hash = harness::hash(&emulators.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        Self::of(suite, GUESTS.iter().map(harness::rqemu))
+    }
+
+    /// Of cases that tell of these programs.
+    fn of(suite: &str, programs: impl Iterator<Item = PathBuf>) -> Self {
+        let programs: Vec<_> = programs.map(|p| fs::read(p).expect("a program under test")).collect();
+        let hash = harness::hash(&programs.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let file = harness::scratch("long").join(format!("{suite}-{hash:016x}"));
         let text = fs::read_to_string(&file).unwrap_or_default();
         let rows = text.lines().filter_map(|line| {
@@ -215,6 +220,58 @@ fn runtimes() {
 #[ignore = "tests/run --long toolchains"]
 fn toolchains() {
     scripted("toolchains", "one", &[harness::rqemu(&GUESTS[0])], None);
+}
+
+/// stress-ng's stressors, beside the host's results and the reference's.
+#[test]
+#[ignore = "tests/run --long stress"]
+fn stress() {
+    if let Some(why) = stress::why_not() {
+        return harness::leave_out("stress", &why);
+    }
+    let (ours, others): (Vec<_>, Vec<_>) = stress::cases().into_iter().partition(|case| case.by == stress::By::Rqemu);
+    let mut progress = Progress::open("stress");
+    progress.run(&ours, stress::Case::title, stress::Case::run);
+    let known = Progress::of("stress-others", GUESTS.iter().filter_map(harness::reference));
+    known.run(&others, stress::Case::title, stress::Case::run);
+    let known = known.done.into_inner().unwrap();
+    let mut lines = String::from("# columns\tstressor\thost\treference\trqemu\n");
+    for (name, done) in progress.done.get_mut().unwrap() {
+        let (arch, stressor) = name.split_once('/').expect("an architecture");
+        let of = |title: String| known.get(&title).map_or("lacking", |(word, _)| word);
+        let (host, reference) = (of(format!("host/{stressor}")), of(format!("{arch}/reference/{stressor}")));
+        let _ = writeln!(lines, "# result\t{name}\t{host}\t{reference}\t{}", done.0);
+        let class = stress::class(host, reference, &done.0);
+        *done = (class.into(), format!("{}: {}; the host: {host}; the reference: {reference}", done.0, done.1));
+    }
+    progress.report_with("stress", &(stress::skipped() + &lines));
+}
+
+/// What the reference answers to the checks of `linux`.
+#[test]
+#[ignore = "tests/run --long answers"]
+fn answers() {
+    fs::write(harness::repository().join("docs/results/answers.tsv"), linux::answers_of_reference())
+        .expect("the report");
+}
+
+/// Hostile arguments of system calls: a million calls or so of each guest.
+#[test]
+#[ignore = "tests/run --long syscalls"]
+fn syscalls() {
+    let progress = Progress::open("syscalls");
+    let subjects = hostile::subjects();
+    let parts: Vec<(&hostile::Subject, u64)> =
+        (0..100).flat_map(|seed| subjects.iter().map(move |s| (s, 1000 + seed))).collect();
+    progress.run(
+        &parts,
+        |(subject, seed)| format!("{}/{seed}", subject.guest.name),
+        |(subject, seed)| match hostile::rounds(subject, *seed, 400) {
+            Ok(said) => ("same".into(), said),
+            Err(why) => ("differs".into(), why),
+        },
+    );
+    progress.report("syscalls");
 }
 
 /// 10⁵ mutated ELF files.

@@ -486,7 +486,8 @@ impl Mm {
     /// munmap(2)
     pub fn munmap(&self, engine: &Engine, addr: u64, len: u64) -> Res {
         let len = round_up(len).filter(|l| *l != 0).ok_or(Errno::EINVAL)?;
-        if addr & (PAGE - 1) != 0 || !self.limits.allows(addr, len) {
+        // What is rqemu's in the range is not in the map.
+        if addr & (PAGE - 1) != 0 || addr.checked_add(len).is_none_or(|end| end > self.limits.top) {
             return Err(Errno::EINVAL);
         }
         let mut s = self.change();

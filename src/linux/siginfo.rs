@@ -15,7 +15,10 @@ pub const SI_USER: i32 = 0;
 pub const SI_KERNEL: i32 = 0x80;
 pub const SI_QUEUE: i32 = -1;
 pub const SI_TIMER: i32 = -2;
+pub const SI_SIGIO: i32 = -5;
 pub const SI_TKILL: i32 = -6;
+/// The last of SIGPOLL's codes.
+const POLL_HUP: i32 = 6;
 
 /// A member of the union: where it stands behind the union's start with 4-byte and with 8-byte longs, and its size there.
 type Member = ((usize, usize), (usize, usize));
@@ -40,9 +43,10 @@ fn members(signo: i32, code: i32) -> &'static [Member] {
         (SI_USER | SI_TKILL | SI_KERNEL, _) if !is_fault(signo) => &[PID, UID],
         (SI_USER | SI_TKILL, _) => &[PID, UID],
         (1.., libc::SIGCHLD) => &[PID, UID, STATUS, UTIME, STIME],
-        (1.., libc::SIGPOLL) => &[BAND, FD],
         (1.., libc::SIGSYS) => &[ADDR, SYSCALL, ARCH],
         (1.., _) if is_fault(signo) => &[ADDR, ADDR_LSB],
+        // man 2 fcntl, F_SETSIG: any signal may tell of a descriptor.
+        (1..=POLL_HUP | SI_SIGIO, _) => &[BAND, FD],
         _ => &[PID, UID, VALUE],
     }
 }

@@ -454,7 +454,16 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     // SAFETY: handlers run on the task's signal stack, whose first word was set by `use_stack`; the kernel gives good pointers.
     let (inbox, info, context) = unsafe { (&**(base as *const *const Inbox), &mut *info, &mut *context) };
     let rip = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
-    if SYNCHRONOUS & bit(signo) != 0 && info.si_code > 0 {
+    // SAFETY: where it is of a fault, si_addr is set; else it is another member.
+    let addr = unsafe { info.si_addr() } as u64;
+    let cause = cause(signo, info.si_code, addr, &context.uc_mcontext.gregs);
+    if cause == Cause::Kernel {
+        let _ = host_action(signo, Some(&HostAction::default()));
+        // SAFETY: no memory is involved. It is taken once the handler is left.
+        let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
+        return;
+    }
+    if cause == Cause::Fault {
         let fixup = memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)).or_else(|| direct::fault_fixup(rip));
         if let Some(to) = fixup.or_else(|| board::trap_fixup(rip, &inbox.board)) {
             context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
@@ -465,8 +474,7 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
             return;
         }
         // A fault of rqemu's own: it happens again, with nobody to catch it.
-        // SAFETY: for a fault si_addr is set.
-        report_own_fault(signo, rip, unsafe { info.si_addr() } as u64);
+        report_own_fault(signo, rip, addr);
         let _ = host_action(signo, Some(&HostAction::default()));
         return;
     }
@@ -499,6 +507,40 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     if let Some(to) = fixup.or_else(|| cpu.leave_syscall(rip, rcx)) {
         context.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
     }
+}
+
+/// Why a signal came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cause {
+    /// An instruction.
+    Fault,
+    /// Somebody: the exit of a child or a descriptor may send what faults send, with codes as they have them, and so may a process to itself.
+    Sent,
+    /// The kernel could not write to the process when it had to, an rseq area that is gone, say. That kills a program that does not expect it.
+    Kernel,
+}
+
+/// Only the processor's own account tells faults from what looks like them (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
+fn cause(signo: i32, code: i32, addr: u64, gregs: &[libc::greg_t; 23]) -> Cause {
+    const SI_KERNEL: i32 = 128;
+    // Exceptions: segment not present, stack, general protection, page fault, alignment check.
+    const NP: i64 = 11;
+    const SS: i64 = 12;
+    const GP: i64 = 13;
+    const PF: i64 = 14;
+    const AC: i64 = 17;
+    let greg = |r: libc::c_int| gregs[r as usize];
+    let trap = greg(libc::REG_TRAPNO);
+    let is_page_fault = trap == PF && greg(libc::REG_CR2) as u64 == addr && code != SI_KERNEL;
+    let is_fault = match signo {
+        _ if SYNCHRONOUS & bit(signo) == 0 || code <= 0 => false,
+        libc::SIGSEGV if code == SI_KERNEL && trap != GP => return Cause::Kernel,
+        libc::SIGSEGV => is_page_fault || code == SI_KERNEL,
+        libc::SIGBUS => is_page_fault || matches!(trap, NP | SS | AC),
+        libc::SIGTRAP => code == SI_KERNEL || addr == greg(libc::REG_RIP) as u64,
+        _ => addr == greg(libc::REG_RIP) as u64,
+    };
+    if is_fault { Cause::Fault } else { Cause::Sent }
 }
 
 /// One line, without allocation.
@@ -806,4 +848,31 @@ pub mod libc_code {
     pub const ILL_ILLOPN: i32 = 2;
     pub const FPE_INTDIV: i32 = 1;
     pub const TRAP_BRKPT: i32 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_and_what_looks_like_them() {
+        let mut gregs = [0; 23];
+        let mut set = |trap: i64, cr2: i64, rip: i64| {
+            gregs[libc::REG_TRAPNO as usize] = trap;
+            gregs[libc::REG_CR2 as usize] = cr2;
+            gregs[libc::REG_RIP as usize] = rip;
+            gregs
+        };
+        assert_eq!(cause(libc::SIGSEGV, 1, 0x1234, &set(14, 0x1234, 5)), Cause::Fault);
+        assert_eq!(cause(libc::SIGSEGV, 128, 0, &set(13, 0, 5)), Cause::Fault);
+        assert_eq!(cause(libc::SIGBUS, 2, 0x1000, &set(14, 0x1000, 5)), Cause::Fault);
+        assert_eq!(cause(libc::SIGFPE, 1, 5, &set(0, 0, 5)), Cause::Fault);
+        assert_eq!(cause(libc::SIGTRAP, 128, 0, &set(3, 0, 5)), Cause::Fault);
+        // A child's number is where the address would be.
+        for signo in SYNCHRONOUS_LIST {
+            assert_eq!(cause(signo, 1, 77, &set(14, 0x1234, 5)), Cause::Sent, "{signo}");
+        }
+        assert_eq!(cause(libc::SIGSEGV, 0, 0, &set(14, 0, 5)), Cause::Sent);
+        assert_eq!(cause(libc::SIGSEGV, 128, 0, &set(14, 0x1234, 5)), Cause::Kernel);
+    }
 }

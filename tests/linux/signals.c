@@ -2,6 +2,8 @@
 #include "ok.h"
 #include <setjmp.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
@@ -307,6 +309,70 @@ static void waiting(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+static volatile sig_atomic_t sent;
+static siginfo_t sent_info;
+
+static void on_sent(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	sent = number;
+	sent_info = *info;
+}
+
+/* A process may get what faults send, with codes as faults have them, from the exit of a child, a descriptor and itself. */
+static void like_faults(void)
+{
+	static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+	int good = 0, own = 0, descriptor = 0, deadly = 0;
+	for (int n = 0; n < 5; n++) {
+		handle(numbers[n], on_sent, SA_SIGINFO);
+		sent = 0;
+		pid_t child = syscall(SYS_clone, numbers[n], 0, 0, 0, 0);
+		if (!child)
+			_exit(3);
+		while (waitpid(child, NULL, __WALL) != child)
+			;
+		good += sent == numbers[n] && sent_info.si_code == CLD_EXITED && sent_info.si_pid == child;
+		siginfo_t info = {.si_signo = numbers[n], .si_code = 1};
+		sent = 0;
+		own += syscall(SYS_rt_sigqueueinfo, getpid(), numbers[n], &info) == 0 && sent == numbers[n] && sent_info.si_code == 1;
+		int pair[2];
+		socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+		fcntl(pair[0], F_SETOWN, getpid());
+		fcntl(pair[0], F_SETSIG, numbers[n]);
+		fcntl(pair[0], F_SETFL, O_ASYNC);
+		sent = 0;
+		write(pair[1], "x", 1);
+		getppid();
+		descriptor += sent == numbers[n] && sent_info.si_code == SI_SIGIO && sent_info.si_fd == pair[0];
+		close(pair[0]), close(pair[1]);
+		signal(numbers[n], SIG_DFL);
+		pid_t victim = fork();
+		if (!victim) {
+			struct rlimit none = {0, 0};
+			setrlimit(RLIMIT_CORE, &none);
+			syscall(SYS_rt_sigqueueinfo, getpid(), numbers[n], &info);
+			pause();
+		}
+		deadly += ended(victim) == -numbers[n];
+	}
+	int pair[2];
+	handle(SIGRTMIN + 1, on_sent, SA_SIGINFO);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	fcntl(pair[0], F_SETOWN, getpid());
+	fcntl(pair[0], F_SETSIG, SIGRTMIN + 1);
+	fcntl(pair[0], F_SETFL, O_ASYNC);
+	sent = 0;
+	write(pair[1], "x", 1);
+	getppid();
+	ok("a real-time signal tells of a descriptor", sent == SIGRTMIN + 1 && sent_info.si_code == POLL_IN && sent_info.si_fd == pair[0]);
+	close(pair[0]), close(pair[1]);
+	same("signals like faults' from a child's exit", good, 5);
+	same("the same from the process itself", own, 5);
+	same("the same from a descriptor", descriptor, 5);
+	same("the same without a handler", deadly, 5);
+}
+
 static void change_mask(int number, siginfo_t *info, void *context)
 {
 	(void)number, (void)info;
@@ -322,6 +388,7 @@ int main(void)
 	alternate_stack();
 	interrupted_calls();
 	waiting();
+	like_faults();
 	handle(SIGUSR1, change_mask, 0);
 	raise(SIGUSR1);
 	sigset_t mask;
