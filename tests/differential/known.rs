@@ -69,6 +69,14 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         {
             Some("bases of segments are no part of a record")
         }
+        // Some zero what is above the selector, others leave it (SDM, PUSH).
+        Push if matches!(
+            i.code(),
+            Code::Pushd_CS | Code::Pushd_DS | Code::Pushd_ES | Code::Pushd_SS | Code::Pushd_FS | Code::Pushd_GS
+        ) =>
+        {
+            Some("half a result that is open")
+        }
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
@@ -133,9 +141,10 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
         }
     }
     // Differs: of a repeated move or store many steps are one: at a fault none of them is done.
-    // Those of two operands may take either first.
+    // Those of two operands may take either first. Processors then give a comparison's flags back as they were before its first step, ours are
+    // the last step's.
     if same_place && isa.accesses_twice(&case.record, pc) {
-        copy(want, &["rcx", "rsi", "rdi", "memory", "code", "addr"]);
+        copy(want, &["rcx", "rsi", "rdi", "rflags", "memory", "code", "addr"]);
     }
     // Differs: generated code leaves MXCSR's denormal flag alone.
     let at = layout.part("mxcsr").at;

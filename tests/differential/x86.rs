@@ -508,9 +508,9 @@ impl Isa for X86Isa {
     fn read(&self, record: &Record) -> Vec<String> {
         instructions(record, self.bits, 0).iter().flat_map(X86Isa::names).collect()
     }
-    /// A string instruction, repeated or of two operands.
+    /// A string instruction, repeated or of two operands; or one that stores some bytes only, of which any may be the first.
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
-        self.at(record, pc).is_some_and(|i| i.is_string_instruction())
+        self.at(record, pc).is_some_and(|i| i.is_string_instruction() || i.mnemonic() == Mnemonic::Maskmovdqu)
     }
     /// Whether the instruction's access has to be aligned: that of a vector.
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
