@@ -411,7 +411,8 @@ fn i386() {
 }
 
 /// Rows without a line: what they give is the processor's, or too long for one.
-const WITHOUT_LINE: [&str; 8] = ["Cpuid", "Fxrstor", "Fxrstor64", "Fxsave", "Fxsave64", "Rdpid", "Rdtsc", "Rdtscp"];
+const WITHOUT_LINE: [&str; 10] =
+    ["Cpuid", "Fxrstor", "Fxrstor64", "Fxsave", "Fxsave64", "Rdpid", "Rdrand", "Rdseed", "Rdtsc", "Rdtscp"];
 
 /// Each mnemonic that has a row has a line, but for those of x87 and MMX: see `tests/x87.rs`.
 #[test]

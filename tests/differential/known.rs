@@ -69,20 +69,20 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         {
             Some("bases of segments are no part of a record")
         }
+        // Some zero what is above the selector, others leave it (SDM, PUSH).
+        Push if matches!(
+            i.code(),
+            Code::Pushd_CS | Code::Pushd_DS | Code::Pushd_ES | Code::Pushd_SS | Code::Pushd_FS | Code::Pushd_GS
+        ) =>
+        {
+            Some("half a result that is open")
+        }
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
-        // Intel's processors store 16 bits, AMD's 32.
-        Push if OF_SEGMENTS.contains(&i.code()) => Some("an upper half that is open"),
-        // Intel's have none with 32 bits, AMD's fault.
-        Sysret if i.code() == Code::Sysretd => Some("an exception that is open"),
         _ => None,
     }
 }
-
-/// Pushes of a segment register as 32 bits.
-const OF_SEGMENTS: [Code; 6] =
-    [Code::Pushd_CS, Code::Pushd_DS, Code::Pushd_ES, Code::Pushd_FS, Code::Pushd_GS, Code::Pushd_SS];
 
 /// Why an instruction of x86 is not run, if so.
 pub(crate) fn x86_operands(i: &Instruction) -> Option<&'static str> {

@@ -101,7 +101,8 @@ fn rows(bits: u32) -> &'static [Row] {
             let there = op.is_instruction() && op.is_available_in_mode(bits) && decodes && x86::has_row(&i);
             let drawn = op.op_kinds().iter().all(|&kind| x86_draw::is_drawn(kind, bits));
             // Forms of the first many-core processors alone; what is undefined in this mode.
-            let elsewhere = format!("{code:?}").starts_with("VEX_KNC") || bits == 32 && code == Code::Syscall;
+            let elsewhere = format!("{code:?}").starts_with("VEX_KNC")
+                || bits == 32 && matches!(code, Code::Syscall | Code::Sysretd);
             let taken =
                 there && drawn && !elsewhere && op.address_size() == 0 && known::x86(&i).is_none() && !is_of_x87(code);
             taken.then(|| Row { code, name: String::leak(format!("{code:?}")), group: group(&i) })
@@ -508,7 +509,7 @@ impl Isa for X86Isa {
     fn read(&self, record: &Record) -> Vec<String> {
         instructions(record, self.bits, 0).iter().flat_map(X86Isa::names).collect()
     }
-    /// A string instruction, repeated or of two operands.
+    /// A string instruction, repeated or of two operands; or one that stores some bytes only, of which any may be the first.
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
         self.at(record, pc).is_some_and(|i| i.is_string_instruction() || i.mnemonic() == Mnemonic::Maskmovdqu)
     }

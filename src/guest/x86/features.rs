@@ -36,9 +36,11 @@ pub(crate) const CLWB: u64 = bit(25);
 pub(crate) const RDPID: u64 = bit(26);
 /// RDSEED too.
 pub(crate) const RDRAND: u64 = bit(27);
+/// 64-bit mode, for what processors tell.
+pub(crate) const LONG: u64 = bit(28);
 
 /// All there is.
-pub(crate) const MAX: u64 = bit(28) - 1;
+pub(crate) const MAX: u64 = bit(29) - 1;
 
 // What models have: each what the one before it has.
 pub(crate) const PENTIUM: u64 = CX8 | TSC;
@@ -46,7 +48,7 @@ pub(crate) const PENTIUM2: u64 = PENTIUM | CMOV | MMX | FXSR;
 pub(crate) const PENTIUM3: u64 = PENTIUM2 | SSE;
 pub(crate) const QEMU32: u64 = PENTIUM3 | SSE2 | SSE3;
 /// x86-64's baseline, and what each of its processors has by now.
-pub(crate) const QEMU64: u64 = QEMU32 | CX16 | LAHF;
+pub(crate) const QEMU64: u64 = QEMU32 | CX16 | LAHF | LONG;
 pub(crate) const CORE2: u64 = QEMU64 | SSSE3;
 pub(crate) const PENRYN: u64 = CORE2 | SSE41;
 /// x86-64-v2.

@@ -1,6 +1,7 @@
 //! Signal frames of Linux on x86: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h, registers at a handler's entry from
 //! what arch/x86/kernel/signal_32.c and signal_64.c do.
 
+use crate::linux::OLD_RETURN;
 use crate::state::{
     self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
     selector, xmm,
@@ -279,7 +280,11 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
     let fx = (d.stack.wrapping_sub(FXSAVE as u64) & !63).wrapping_sub(FPSTATE as u64);
     let at = (fx.wrapping_sub(size as u64).wrapping_add(4) & !15).wrapping_sub(4);
     let mut b = vec![0; (fx - at) as usize + FPSTATE + FXSAVE];
-    let ret = if d.flags & SA_RESTORER != 0 { d.restorer } else { d.return_code };
+    let ret = match (d.flags & SA_RESTORER != 0, is_rt) {
+        (true, _) => d.restorer,
+        (false, true) => d.return_code,
+        (false, false) => d.return_code + OLD_RETURN,
+    };
     put(&mut b, 0, ret, 4);
     put(&mut b, 4, d.signo.into(), 4);
     if is_rt {
@@ -376,7 +381,7 @@ mod tests {
             fault: Some(FaultFacts { addr: 0x1234, write: true, fetch: false, protection: false }),
             fp_flags: fpflag::INEXACT | fpflag::INVALID,
             stack: 0x7008,
-            return_code: 0,
+            return_code: 0x8000,
             page: 0,
             guards: false,
         }
@@ -414,5 +419,9 @@ mod tests {
         assert_eq!([greg(15), greg(16), greg(19), greg(20), greg(22)], [0x7008, 0x40_0000, 6, 14, 0x1234]);
         round_trip(false, SA_RESTORER | SA_SIGINFO, FrameKind::Rt);
         round_trip(false, SA_RESTORER, FrameKind::Old);
+        // C libraries of i386 give no restorer.
+        let ret = |frame: &SignalFrame| word(&frame.bytes, 0, 4);
+        assert_eq!(ret(&round_trip(false, SA_SIGINFO, FrameKind::Rt)), 0x8000);
+        assert_eq!(ret(&round_trip(false, 0, FrameKind::Old)), 0x8000 + OLD_RETURN);
     }
 }

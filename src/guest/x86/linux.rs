@@ -132,8 +132,12 @@ static VDSO32: [VdsoSymbol; 3] = [
     // int 0x80; ret: C libraries make most calls by it.
     VdsoSymbol { name: "__kernel_vsyscall", code: &[0x00c3_80cd] },
     VdsoSymbol { name: "__kernel_sigreturn", code: &[0x0077_b858, 0x80cd_0000] },
-    VdsoSymbol { name: "__kernel_rt_sigreturn", code: &[0x0000_adb8, 0x0080_cd00] },
+    // With the other once more behind it: see `OLD_RETURN`.
+    VdsoSymbol { name: "__kernel_rt_sigreturn", code: &[0x0000_adb8, 0x0080_cd00, 0x0077_b858, 0x80cd_0000] },
 ];
+
+/// How far behind the code that handlers return to the code stands to which they return from the older frame.
+pub(crate) const OLD_RETURN: u64 = 8;
 
 const fn model(name: &'static str, features: u64, platform: &'static str) -> Cpu {
     Cpu { name, features, platform }
@@ -206,10 +210,10 @@ const FLAGS: &[Flag] = &[
     flag(1, 3, 24, "fxsr", f::FXSR),
     flag(1, 3, 25, "sse", f::SSE),
     flag(1, 3, 26, "sse2", f::SSE2),
-    long_flag(EXTENDED | 1, 3, 11, "syscall", 0),
+    long_flag(EXTENDED | 1, 3, 11, "syscall", f::LONG),
     flag(EXTENDED | 1, 3, 20, "nx", f::SSE2),
     flag(EXTENDED | 1, 3, 27, "rdtscp", f::RDTSCP),
-    long_flag(EXTENDED | 1, 3, 29, "lm", 0),
+    long_flag(EXTENDED | 1, 3, 29, "lm", f::LONG),
     flag(1, 2, 0, "pni", f::SSE3),
     flag(1, 2, 1, "pclmulqdq", f::PCLMUL),
     flag(1, 2, 9, "ssse3", f::SSSE3),

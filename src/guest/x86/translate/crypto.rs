@@ -31,7 +31,7 @@ impl Cx<'_> {
     }
 
     /// The lanes of four, chosen.
-    fn words(&mut self, v: Val, lanes: [u32; 4]) -> Val {
+    pub(super) fn words(&mut self, v: Val, lanes: [u32; 4]) -> Val {
         let table = self.b.v128(choice(Lane::S, lanes.into_iter().map(Some)));
         self.b.v2(V2::Tbl, Lane::B, v, table)
     }

@@ -146,7 +146,8 @@ fn alternate(cx: &mut Cx, i: &Instruction, shape: Shape) {
     cx.set_fp(i, shape, v);
 }
 
-/// Products of the lanes that the constant's upper half names, neighbours added first, the sum in the lanes that its lower half names.
+/// Products of the lanes that the constant's upper half names, neighbours added first, the sum in the lanes that its lower half names. Which of two NaNs
+/// comes first is not in the manual: so does Intel's hardware.
 fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
     let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
     let (lane, lanes) = (shape.fmt.lane(), u32::from(shape.lanes));
@@ -160,14 +161,13 @@ fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
     // Zeros raise nothing.
     let [a, b] = [a, b].map(|v| cx.b.v2(V2::And, lane, v, from));
     let mut v = cx.b.fp2(Fp2::Mul, shape, cx.env(), a, b);
-    let mut left = lanes;
-    while left > 1 {
-        let even = cx.b.v2(V2::UnzipEven, lane, v, v);
-        let odd = cx.b.v2(V2::UnzipOdd, lane, v, v);
-        v = cx.b.fp2(Fp2::Add, shape, cx.env(), even, odd);
-        left /= 2;
+    if lanes == 4 {
+        let turned = cx.words(v, [1, 0, 3, 2]);
+        v = cx.b.fp2(Fp2::Add, shape, cx.env(), turned, v);
     }
-    let v = cx.b.v2(V2::And, lane, v, to);
+    let turned = cx.b.vext(v, v, 8);
+    let sum = cx.b.fp2(Fp2::Add, shape, cx.env(), v, turned);
+    let v = cx.b.v2(V2::And, lane, sum, to);
     cx.set_fp(i, shape, v);
 }
 
