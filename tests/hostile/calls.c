@@ -44,6 +44,13 @@ static volatile struct log {
 	unsigned long args[6];
 } *last;
 
+/* The call that was made last. A child's may have overwritten the note. */
+static const struct call *last_call(void)
+{
+	unsigned call = last->call;
+	return &calls[call < (unsigned)count ? call : 0];
+}
+
 static uint64_t state;
 
 /* SplitMix64 */
@@ -116,7 +123,7 @@ static void arm_alarm(void)
 
 static void print(const char *what)
 {
-	const struct call *c = &calls[last->call];
+	const struct call *c = last_call();
 	printf("%s: %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx), call %d\n", what, c->name, last->args[0], last->args[1], last->args[2], last->args[3],
 		last->args[4], last->args[5], last->made);
 	fflush(stdout);
@@ -175,10 +182,10 @@ static void round_of(uint64_t seed, uint64_t number, int say)
 		return;
 	while (!waitpid(pid, &status, WNOHANG)) {
 		usleep(200);
-		if (stuck || elapsed(&start) < (calls[last->call].name[0] == '+' ? PATIENCE_MS / 15 : PATIENCE_MS))
+		if (stuck || elapsed(&start) < (last_call()->name[0] == '+' ? PATIENCE_MS / 15 : PATIENCE_MS))
 			continue;
 		stuck = 1;
-		if (calls[last->call].name[0] != '+' && last->made >= 0) {
+		if (last_call()->name[0] != '+' && last->made >= 0) {
 			snprintf(what, sizeof what, "stuck in round %llu", (unsigned long long)number);
 			print(what);
 		}

@@ -463,7 +463,7 @@ fn lacking_calls_are_few() {
         for (_, name, support) in super::support(table) {
             if let super::Support::Lacking(why) = support {
                 assert!(
-                    ["not in Linux", "an old call of i386 that is not there yet"].contains(&why)
+                    ["not in Linux", "no C library has made it since 1997"].contains(&why)
                         || allowed.split(' ').any(|a| a == name),
                     "{}: {name}: {why}",
                     table.name
