@@ -306,7 +306,7 @@ static void loads(void)
 	signal(SIGALRM, counts);
 	seen = 0;
 	setitimer(ITIMER_REAL, &often, 0);
-	for (int n = 0; n < 200 && seen < 50; n++) {
+	for (int n = 0; n < 100000 && seen < 50; n++) {
 		pid_t child = fork();
 		if (!child)
 			_exit(0);
