@@ -77,11 +77,19 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         {
             Some("half a result that is open")
         }
+        // The sums are made in an order of each maker's own; ours is Intel's.
+        Dpps | Dppd if !is_intel() => Some("a choice of NaNs that is the maker's"),
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
         _ => None,
     }
+}
+
+/// Whether the host's processor is Intel's (CPUID leaf 0).
+fn is_intel() -> bool {
+    let leaf = std::arch::x86_64::__cpuid(0);
+    [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat() == b"GenuineIntel"
 }
 
 /// Why an instruction of x86 is not run, if so.
