@@ -118,9 +118,10 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     }
 }
 
-/// Not in the quick suite: now and then process 1 itself dies of SIGSEGV (most often arm's), and it is not known why.
+/// Not in the quick suite: process 1 itself died of SIGSEGV now and then, since calls could write over its note of the last one. Whether that was all is
+/// to be seen first.
 #[test]
-#[ignore = "process 1 dies now and then"]
+#[ignore = "was not steady"]
 fn hostile_calls() {
     let possible = Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).status();
     if !possible.is_ok_and(|status| status.success()) {
