@@ -281,7 +281,7 @@ pub(crate) fn judge<T: Sync>(
 }
 
 /// The cases that are known to fail: name and reason, one a line.
-fn exceptions() -> &'static BTreeMap<String, String> {
+pub(crate) fn exceptions() -> &'static BTreeMap<String, String> {
     static LIST: OnceLock<BTreeMap<String, String>> = OnceLock::new();
     LIST.get_or_init(|| {
         let text = fs::read_to_string(repository().join("tests/exceptions")).unwrap_or_default();
