@@ -242,9 +242,9 @@ fn possible(r: &Region, v: Val, depth: u32) -> u64 {
     all & match *r.op(v) {
         Op::Const(c) => c,
         Op::Zext(x) => of(x),
-        Op::Extract { width, signed: false, .. } => low_mask(width.into()),
+        Op::Extract { width, signed: false, .. } => int::ones(width),
         Op::FlagsToBits(_) => 0xf000_0000,
-        Op::Load(m) if m.ext == Ext::Zero && m.size < 8 => low_mask(8 * u32::from(m.size)),
+        Op::Load(m) if m.ext == Ext::Zero && m.size < 8 => int::ones(8 * m.size),
         Op::Bin(Bin::And, x, y) => of(x) & of(y),
         Op::Bin(Bin::AndNot, x, _) => of(x),
         Op::Bin(Bin::Or | Bin::Xor, x, y) => of(x) | of(y),
@@ -277,8 +277,7 @@ fn fold_extract(r: &Region, v: Val, lsb: u8, width: u8, signed: bool, ty: Ty) ->
         return Folded::Val(v);
     }
     let Some(c) = r.const_of(v) else { return Folded::No };
-    let field = (c >> lsb) & low_mask(width as u32);
-    Folded::Const(if signed { sign_extend(field, width as u32) & ty.mask() } else { field })
+    Folded::Const(int::extract(c, lsb, width, signed) & ty.mask())
 }
 
 fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Folded {
@@ -286,16 +285,9 @@ fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Fo
         return Folded::Val(v);
     }
     match (r.const_of(into), r.const_of(v)) {
-        (Some(i), Some(c)) => {
-            let m = low_mask(width as u32) << lsb;
-            Folded::Const(i & !m | c << lsb & m)
-        }
+        (Some(i), Some(c)) => Folded::Const(int::deposit(i, c, lsb, width)),
         _ => Folded::No,
     }
-}
-
-fn low_mask(width: u32) -> u64 {
-    u64::MAX >> (64 - width)
 }
 
 /// The low `bits` bits of `v`, sign-extended to 64.

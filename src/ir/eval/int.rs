@@ -66,16 +66,16 @@ pub(crate) fn compare(cc: IntCc, a: u64, b: u64, ty: Ty) -> bool {
 }
 
 /// The low `width` bits set.
-fn ones(width: u8) -> u64 {
+pub(crate) fn ones(width: u8) -> u64 {
     u64::MAX >> (64 - u32::from(width))
 }
 
-pub(super) fn extract(v: u64, lsb: u8, width: u8, sign: bool) -> u64 {
+pub(crate) fn extract(v: u64, lsb: u8, width: u8, sign: bool) -> u64 {
     let field = v >> lsb & ones(width);
     if sign { signed(field, width.into()) as u64 } else { field }
 }
 
-pub(super) fn deposit(into: u64, v: u64, lsb: u8, width: u8) -> u64 {
+pub(crate) fn deposit(into: u64, v: u64, lsb: u8, width: u8) -> u64 {
     let field = ones(width) << lsb;
     into & !field | v << lsb & field
 }
