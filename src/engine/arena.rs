@@ -164,12 +164,6 @@ impl Arena {
         self.link_next += 8;
     }
 
-    /// The count in a counter, which is the low half of a link slot.
-    pub(crate) fn counter(at: u64) -> u32 {
-        // SAFETY: the slot of an exit that was taken; running code may count meanwhile.
-        unsafe { (*(at as *const std::sync::atomic::AtomicU32)).load(std::sync::atomic::Ordering::Relaxed) }
-    }
-
     /// Adds a cell that points to a site.
     pub(crate) fn add_site(&mut self, site: *const host::Site) {
         assert!(self.site_next < self.sites_end, "the caller has asked for room");

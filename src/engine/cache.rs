@@ -3,7 +3,7 @@
 //! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
 
 use crate::arena::Arena;
-use crate::hot::BackEdge;
+use crate::hot::Head;
 use crate::save::Recipe;
 use crate::stats::{Clock, Made as Counted, Stage, Stats};
 use crate::store::Store;
@@ -109,8 +109,8 @@ pub(crate) struct Cache {
     pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
-    /// Backward jumps whose counts have ended, by where they lead.
-    pub(crate) back: HashMap<u64, Vec<BackEdge>, BuildHasherDefault<KeyHasher>>,
+    /// What is known of backward jumps, by where they lead.
+    pub(crate) back: HashMap<u64, Head, BuildHasherDefault<KeyHasher>>,
     /// Regions for the interpreter.
     interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
     /// Link slots that are not linked: slot → (exit code it points to).
@@ -165,7 +165,7 @@ impl Cache {
         let compiler = Compiler::new(map, thunks, options.host);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
             let (features, most) = (options.features, options.max_insns);
-            let setting = format!("{} {:?} {features:x} {most} {:?}", guest.name, compiler.features, options.hot);
+            let setting = format!("{} {:?} {features:x} {most} {}", guest.name, compiler.features, options.hot.is_some());
             Store::new(folder, &setting, thunks.all())
         });
         Cache {
@@ -252,7 +252,7 @@ impl Cache {
         let first_link = self.arena.next_link();
         let first_exit = self.arena.next_exit();
         let first_site = self.arena.next_site();
-        let (count, hot) = (self.options.hot, made.pieces > 0);
+        let (count, hot) = (self.options.hot.is_some(), made.pieces > 0);
         let request = Request { region: made.region, first_exit, first_link, first_site, count, hot };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
@@ -273,11 +273,7 @@ impl Cache {
             self.sites.push(Box::new(*site));
             self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
-        for (n, &(pc, stub)) in out.links.iter().enumerate() {
-            if pc == host::COUNTER {
-                self.arena.add_link(stub.into());
-                continue;
-            }
+        for (n, &(_, stub)) in out.links.iter().enumerate() {
             let target = at + u64::from(stub);
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);

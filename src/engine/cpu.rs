@@ -56,6 +56,9 @@ pub struct Cpu {
     pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.
     pub(crate) trap: ir::Trap,
+    /// How long the countdown of backward jumps is now, about, and a random number.
+    period: u32,
+    random: u32,
 }
 
 impl Cpu {
@@ -79,6 +82,7 @@ impl Cpu {
             (&raw mut (*cpu).engine).write(engine);
             (&raw mut (*cpu).monitor).write(None);
             (&raw mut (*cpu).trap).write(ir::Trap::Undefined);
+            (&raw mut (*cpu).random).write(1);
             &mut *cpu
         };
         let r = &mut this.raw;
@@ -192,9 +196,24 @@ impl Cpu {
         Fault { signo: libc::SIGFPE, code, addr: pc, write: false }
     }
 
+    /// Begins the next countdown of backward jumps, somewhat longer than the last: from `least` to `most`. Its length varies, lest it be in step
+    /// with a loop's.
+    pub(crate) fn wind_up(&mut self, least: u32, most: u32) {
+        self.period = (self.period + self.period / 8 + 1).clamp(least, most);
+        // Marsaglia's xorshift.
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random = x;
+        self.raw.countdown.store(self.period / 2 + x % (self.period + 1), Ordering::SeqCst);
+    }
+
     /// Makes [`Engine::run`] return at the next poll. May be called from a signal handler and from other threads.
     pub fn interrupt(&self) {
         self.raw.pending.store(1, Ordering::SeqCst);
+        // From another thread this may be lost between two halves of the countdown; then that goes on to its own end, which is near.
+        self.raw.countdown.store(0, Ordering::SeqCst);
     }
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {

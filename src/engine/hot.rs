@@ -1,9 +1,9 @@
 //! Hot regions: a loop that has gone round often is translated anew as a whole, with all that belongs to it.
 //!
-//! The first tier's regions end at the first unconditional branch; their backward jumps count. When a count ends, the pieces of guest code that
-//! lie on ways from the loop's head back to it are translated once more and stitched together. What has not been run so far stays outside.
+//! The first tier's regions end at the first unconditional branch; their backward jumps count down, all of a thread's together, and where a countdown
+//! ends is a sample of what runs. Where several have ended, the pieces of guest code that lie on ways from the loop's head back to it are translated
+//! once more and stitched together. What has not been run so far stays outside.
 
-use crate::arena::Arena;
 use crate::cache::{Cache, Key, Made};
 use crate::{CodeSource, Cpu, Engine};
 use host::cpu::{JUMP_CACHE, NOWHERE};
@@ -16,34 +16,66 @@ use std::sync::atomic::Ordering;
 const MOST_INSNS: u32 = 400;
 /// A piece's.
 const PIECE_INSNS: u32 = 64;
-/// How many backward jumps later what is hot already, or could not be made so, is looked at again.
-const AGAIN: u32 = 1 << 18;
+/// How often a loop is met at the end of a countdown before it counts as hot.
+const MET: u32 = 4;
+/// So many times as often what is hot already, or could not be made so, is looked at again.
+const AGAIN: u32 = 8;
+/// Countdowns become so much longer where they find nothing.
+const SLOWER: u32 = 16;
 
-/// A backward jump that is counted: from which instruction, and where.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct BackEdge {
-    pub(crate) from: u64,
-    pub(crate) counter: u64,
+/// What is known of the backward jumps to one place.
+#[derive(Default, Debug)]
+pub(crate) struct Head {
+    /// From which instructions, and how many countdowns have ended at each.
+    edges: Vec<(u64, u32)>,
+    /// After how many it is to be made hot.
+    due: u32,
+}
+
+impl Head {
+    /// A countdown has ended at a jump from `from`; whether it is time.
+    fn met(&mut self, from: u64, first: u32) -> bool {
+        match self.edges.iter_mut().find(|e| e.0 == from) {
+            Some(edge) => edge.1 += 1,
+            None => self.edges.push((from, 1)),
+        }
+        let times = self.times();
+        let due = times >= self.due.max(first);
+        if due {
+            self.due = times.saturating_mul(AGAIN);
+        }
+        due
+    }
+
+    fn times(&self) -> u32 {
+        self.edges.iter().map(|e| e.1).sum()
+    }
+}
+
+/// How long countdowns are at first, and how often a loop must be met: together the rounds after which it is hot. At once if there are to be none.
+fn measure(rounds: u32) -> (u32, u32) {
+    (rounds / MET, if rounds == 0 { 1 } else { MET })
 }
 
 impl Engine {
-    /// A counter of backward jumps to `pc` has come to its end.
-    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, edge: BackEdge) {
+    /// The countdown of backward jumps has ended at one to `pc`: by itself, which makes it a sample of what runs, or for an interrupt.
+    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, from: u64) {
         let mut cache = self.cache.lock();
-        if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
-            return;
-        }
-        cache.set_slot(edge.counter, AGAIN.into());
-        let edges = cache.back.entry(pc).or_default();
-        if !edges.contains(&edge) {
-            edges.push(edge);
-        }
+        let (length, often) = measure(cache.options.hot.unwrap_or(0));
+        let new = self.generation.load(Ordering::SeqCst) == cpu.raw.generation
+            && cache.back.entry(pc).or_default().met(from, often)
+            && self.make_hot(cpu, &mut cache, pc);
+        cpu.wind_up(length, if new { length } else { length.saturating_mul(SLOWER) });
+    }
+
+    /// Makes the loop at `pc` hot, if it can be; whether there is a new region.
+    fn make_hot(&self, cpu: &Cpu, cache: &mut Cache, pc: u64) -> bool {
         let pc = (self.guest().branch_target)(pc);
         let key = (pc, cpu.mode);
         let made = cache.make_hot(key, self.source(), &|slot| cpu.get(slot));
         cache.take_over(key, self.source());
         if !made {
-            return;
+            return false;
         }
         for c in self.cpus.lock().iter() {
             // SAFETY: as in `invalidate`: entries change under the cache's lock, and a running thread that reads one meanwhile goes to the old code.
@@ -54,6 +86,7 @@ impl Engine {
                 }
             }
         }
+        true
     }
 }
 
@@ -97,13 +130,10 @@ impl Cache {
             .flat_map(|b| &region.insts[b.start as usize..b.end as usize])
             .filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None })
             .collect();
-        // Those that count further down have ended once.
-        let threshold = u64::from(self.options.hot.unwrap_or(0));
-        let times = |e: &BackEdge| threshold + 1 + u64::from(AGAIN.saturating_sub(Arena::counter(e.counter)));
         let (mut own, mut all) = (0, 0);
-        for edge in self.back.get(&head).into_iter().flatten() {
-            all += times(edge);
-            own += if inside.contains(&edge.from) { times(edge) } else { 0 };
+        for &(from, times) in self.back.get(&head).into_iter().flat_map(|h| &h.edges) {
+            all += times;
+            own += if inside.contains(&from) { times } else { 0 };
         }
         own * 2 >= all
     }

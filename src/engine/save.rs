@@ -7,7 +7,7 @@ use crate::unit::{
     CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
     StoredSite, THUNKS, View, offsets,
 };
-use host::{COUNTER, Exit, ExitRecord, FaultRecord, Outside, Ref};
+use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,8 +134,7 @@ impl Cache {
                 continue;
             }
             let all = self.arena.bytes(r.code, r.code_end);
-            let links = recipe.cells.iter().filter(|c| c.pc != COUNTER);
-            let stubs_at = links.map(|c| c.stub).min().unwrap_or(all.len() as u32);
+            let stubs_at = recipe.cells.iter().map(|c| c.stub).min().unwrap_or(all.len() as u32);
             let (code, stubs) = all.split_at(stubs_at as usize);
             let piece = Piece {
                 pc,
@@ -340,8 +339,7 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     let linked = |p: &Piece, c: &Cell| keys.binary_search(&(c.pc, p.mode)).map_or(0, |n| regions[n].code);
     for (p, r) in pieces().zip(&regions) {
         for c in p.cells {
-            let stub = if c.pc == COUNTER { c.stub } else { moved(p, r, c.stub) };
-            put(out, &[Cell { linked: linked(p, c), stub, ..*c }]);
+            put(out, &[Cell { linked: linked(p, c), stub: moved(p, r, c.stub), ..*c }]);
         }
     }
     out.resize(blob + at[SITES], 0);

@@ -409,9 +409,7 @@ impl Unit {
         for r in blob.regions() {
             for c in blob.cells(r) {
                 let target = if c.linked != 0 { c.linked } else { r.code + c.stub };
-                // A counter's stub is where it begins.
-                let value = if c.pc == host::COUNTER { u64::from(c.stub) } else { at + u64::from(target) };
-                self.write_cell(cell, value);
+                self.write_cell(cell, at + u64::from(target));
                 cell += 8;
             }
             for s in blob.sites(r) {
@@ -452,9 +450,8 @@ impl Unit {
         {
             let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
             for r in blob.regions() {
-                let links = blob.cells(r).iter().enumerate().filter(|(_, c)| c.pc != host::COUNTER);
                 slots.extend(
-                    links.map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
+                    blob.cells(r).iter().enumerate().map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
                 );
             }
         }

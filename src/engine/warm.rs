@@ -31,6 +31,6 @@ impl Cache {
             Some(recipe) => &recipe.cells[..],
             None => self.store.as_mut().and_then(|s| s.cells(key, engine.source())).unwrap_or(&[]),
         };
-        to.extend(cells.iter().map(|c| c.pc).filter(|pc| *pc != host::COUNTER));
+        to.extend(cells.iter().map(|c| c.pc));
     }
 }

@@ -47,8 +47,6 @@ pub struct Cpu {
     pub exit_value: u64,
     /// The address of the [`ExitRecord`](crate::ExitRecord).
     pub exit_record: u64,
-    /// Not 0: leave at the next poll.
-    pub pending: AtomicU32,
     /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
     pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
@@ -87,6 +85,11 @@ pub struct Cpu {
     pub spill: [[u64; 2]; 64],
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
+    pad: [u64; 5],
+    /// Not 0: leave at the next poll.
+    pub pending: AtomicU32,
+    /// How many backward jumps are not to leave before one does.
+    pub countdown: AtomicU32,
     pub guest: [u8; GUEST_SIZE],
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
@@ -94,8 +97,10 @@ pub struct Cpu {
 /// Entries of the table of exclusive stores; a power of two.
 pub const GRANULES: usize = 4096;
 
-/// The state register points so far into `guest`, to reach most of it with short displacements.
-pub const BIAS: i32 = 128;
+/// The state register points so far into `guest`, to reach the two words before it and the first slots with short displacements.
+pub const BIAS: i32 = 120;
+
+const _: () = assert!(offset_of!(Cpu, guest) % 64 == 0, "slots are as aligned as their offsets");
 
 /// How generated code was left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,6 +138,7 @@ displacement! {
     EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
     PENDING = pending;
+    COUNTDOWN = countdown;
     CONCURRENT = concurrent;
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;

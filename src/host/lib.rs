@@ -48,12 +48,11 @@ pub enum Exit {
     Poll {
         pc: u64,
     },
-    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there. The counter stands in
-    /// the place of this link slot of its region.
+    /// The thread's countdown of backward jumps has come to its end, or somebody has ended it, at one to pc from the instruction at `from`; the
+    /// guest goes on there.
     Hot {
         pc: u64,
         from: u64,
-        counter: u32,
     },
     Resume {
         pc: u64,
@@ -256,9 +255,6 @@ pub struct Ref {
     pub tail: u8,
     pub to: Outside,
 }
-
-/// In the place of a link's guest address: the slot is a counter, which begins at this.
-pub const COUNTER: u64 = 0x8000_dead_0000_0003;
 
 /// A region's code, to be placed.
 #[derive(Debug, Default)]

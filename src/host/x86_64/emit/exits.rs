@@ -9,7 +9,7 @@ use super::super::{SCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::{JUMP_CACHE, at};
-use crate::{COUNTER, Exit, ExitRecord, FlagsRule};
+use crate::{Exit, ExitRecord, FlagsRule};
 use ir::{BlockId, Term, Val};
 
 impl Emitter<'_> {
@@ -130,8 +130,7 @@ impl Emitter<'_> {
         match *term {
             Term::Goto { pc } => {
                 if pc <= self.pc {
-                    self.poll(pc);
-                    self.count(pc);
+                    self.turn(pc);
                 }
                 self.restore_homes();
                 self.goto(pc);
@@ -224,17 +223,15 @@ impl Emitter<'_> {
         self.leave_cold(label, Exit::Poll { pc }, false);
     }
 
-    /// Counts down to the time when what begins at `pc` is hot.
-    fn count(&mut self, pc: u64) {
-        if self.count.is_none() {
-            return;
+    /// Polls at a backward jump to `pc`, by counting: whoever wants to interrupt the thread ends its countdown, too.
+    fn turn(&mut self, pc: u64) {
+        if !self.count {
+            return self.poll(pc);
         }
-        let counter = self.out.links.len() as u32;
-        let slot = self.link(COUNTER);
-        self.a.alu_i(Alu::Sub, Size::D, Mem::external(slot), 1);
+        self.a.alu_i(Alu::Sub, Size::D, field(at::COUNTDOWN), 1);
         let label = self.a.label();
         self.a.jcc(X::B, label);
-        self.leave_cold(label, Exit::Hot { pc, from: self.pc, counter }, false);
+        self.leave_cold(label, Exit::Hot { pc, from: self.pc }, false);
     }
 
     /// To code at `pc`, from a cold path on which guest state stands, in the homes within the region.
@@ -257,10 +254,6 @@ impl Emitter<'_> {
         for n in 0..self.out.links.len() {
             self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            if self.out.links[n].0 == COUNTER {
-                self.out.links[n].1 = self.count.unwrap_or(0);
-                continue;
-            }
             self.leave_restored(Exit::Goto { pc, link: n as u32 });
         }
     }

@@ -52,8 +52,8 @@ pub struct Request<'a> {
     pub first_link: u64,
     /// The address of its first site cell: a word that points to a site.
     pub first_site: u64,
-    /// It counts its backward jumps, down from this.
-    pub count: Option<u32>,
+    /// Its backward jumps count.
+    pub count: bool,
     /// The region is hot: it may have homes of its own.
     pub hot: bool,
 }
@@ -167,7 +167,7 @@ pub(super) struct Emitter<'a> {
     first_exit: u64,
     first_link: u64,
     first_site: u64,
-    count: Option<u32>,
+    count: bool,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
