@@ -149,7 +149,7 @@ fn in_state(guest: &Guest, displacement: i32) -> String {
     });
     let fields = [
         (at::EXIT_VALUE, 8, "exit_value"),
-        (at::PENDING, 4, "pending"),
+        (at::GOING, 4, "going"),
         (at::MXCSR, 4, "mxcsr"),
         (at::FCMP, 32, "fcmp"),
         (at::ARGS, 64, "argument"),

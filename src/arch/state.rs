@@ -71,18 +71,27 @@ impl State {
     }
 }
 
-/// Slots from names and types: one after the other, each aligned to its size.
+/// Slots from names and types: one after the other, each aligned to its size. Flags come first: nothing is written more often, and what is near takes
+/// shorter instructions.
 pub const fn layout<const N: usize>(list: &[(&'static str, Ty); N]) -> [SlotInfo; N] {
     let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; N];
-    let (mut i, mut at) = (0, 0);
-    while i < N {
-        let (name, ty) = list[i];
-        at = (at + ty.bytes() - 1) & !(ty.bytes() - 1);
-        out[i] = SlotInfo { name, ty, offset: at as u16 };
-        at += ty.bytes();
-        i += 1;
+    let (mut flags, mut at) = (true, 0usize);
+    loop {
+        let mut i = 0;
+        while i < N {
+            let (name, ty) = list[i];
+            if matches!(ty, Ty::Flags) == flags {
+                at = at.next_multiple_of(ty.bytes());
+                out[i] = SlotInfo { name, ty, offset: at as u16 };
+                at += ty.bytes();
+            }
+            i += 1;
+        }
+        if !flags {
+            return out;
+        }
+        (flags, at) = (false, at.next_multiple_of(16));
     }
-    out
 }
 
 /// The slots' types.

@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, GRANULES, JumpEntry, NOWHERE};
+use host::cpu::{FCMP, GOING, GRANULES, JumpEntry, NOWHERE};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -87,6 +87,7 @@ impl Cpu {
         };
         let r = &mut this.raw;
         r.fcmp = FCMP;
+        r.going = AtomicU32::new(GOING);
         r.excl_addr = u64::MAX;
         r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
@@ -211,13 +212,16 @@ impl Cpu {
 
     /// Makes [`Engine::run`] return at the next poll. May be called from a signal handler and from other threads.
     pub fn interrupt(&self) {
-        self.raw.pending.store(1, Ordering::SeqCst);
+        self.raw.going.store(0, Ordering::SeqCst);
         // From another thread this may be lost between two halves of the countdown; then that goes on to its own end, which is near.
         self.raw.countdown.store(0, Ordering::SeqCst);
     }
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.raw.going.load(Ordering::SeqCst) == 0
+    }
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {
-        self.raw.pending.swap(0, Ordering::SeqCst) != 0
+        self.raw.going.swap(GOING, Ordering::SeqCst) == 0
     }
 
     /// The exclusive monitor watches nothing any more, as after an exception.

@@ -12,7 +12,7 @@ impl Engine {
     pub(crate) fn interpret(&self, cpu: &mut Cpu) -> Exit {
         let slots = self.slots();
         loop {
-            if cpu.raw.pending.load(Ordering::SeqCst) != 0 {
+            if cpu.is_interrupted() {
                 return Exit::Interrupted;
             }
             let mode = (self.guest().mode)(&cpu.raw.guest);

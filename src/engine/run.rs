@@ -135,7 +135,7 @@ impl Engine {
         self.set_mode(cpu, mode);
         let mut pc = cpu.pc();
         loop {
-            if cpu.raw.pending.load(Ordering::SeqCst) != 0 {
+            if cpu.is_interrupted() {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
@@ -201,7 +201,7 @@ impl Engine {
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                if self.chain {
+                if self.chain && entry != 0 {
                     cpu.raw.jumps[entry] = JumpEntry { pc, code };
                 }
                 return code;

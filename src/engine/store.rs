@@ -3,12 +3,15 @@
 //! All under the cache's lock. Units stay mapped until the process ends: a thread may be in their code, and a file that is mapped again at its place
 //! finds its unit again.
 
+use crate::cache::{Key, KeyHasher};
 use crate::folder::Folder;
 use crate::hash::hash;
 use crate::unit::{Cell, Found, Header, THUNKS, Unit, View};
 use crate::{CodeSource, Image, program};
 use host::FaultRecord;
 use host::x86_64::Homes;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 /// More units than this are not opened.
 const MOST_UNITS: usize = 512;
@@ -30,8 +33,8 @@ pub(crate) struct Store {
     thunks: [u64; THUNKS],
     pub(crate) units: Vec<Unit>,
     attached: Vec<Attached>,
-    /// What was found last: who links a region has just looked for it.
-    last: Option<((u64, u32), Found, usize)>,
+    /// What was found: who links a region has just looked for it, and jump caches lose much.
+    found: HashMap<Key, (Found, usize), BuildHasherDefault<KeyHasher>>,
 }
 
 /// The bytes that a unit's cells take, by the first bytes of its file.
@@ -45,7 +48,7 @@ impl Store {
     /// `options` says whatever changes the code that is made.
     pub(crate) fn new(folder: &'static Folder, options: &str, thunks: [u64; THUNKS]) -> Option<Store> {
         let setting = hash(&[&program::identity()?.to_le_bytes(), options.as_bytes()].concat());
-        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new(), last: None })
+        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new(), found: HashMap::default() })
     }
 
     fn key(&self, image: Image) -> u128 {
@@ -95,12 +98,12 @@ impl Store {
 
     /// A stored region, and the unit that it is in.
     pub(crate) fn find(&mut self, key: (u64, u32), source: &dyn CodeSource) -> Option<(Found, usize)> {
-        if let Some((_, found, unit)) = self.last.filter(|l| l.0 == key) {
-            return Some((found, unit));
+        if let Some(&found) = self.found.get(&key) {
+            return Some(found);
         }
         let unit = self.unit_of(crate::cache::address(key.0), source)?;
         let found = self.units[unit].find(key.0, key.1, source)?;
-        self.last = Some((key, found, unit));
+        self.found.insert(key, (found, unit));
         Some((found, unit))
     }
 
@@ -119,10 +122,12 @@ impl Store {
     /// anew.
     pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
         let mut slots = None;
-        self.last = None;
-        let units = &mut self.units;
+        let (units, found) = (&mut self.units, &mut self.found);
         self.attached.retain(|a| {
             let away = end <= a.start || a.end <= start;
+            if !away {
+                found.clear();
+            }
             if let Some(n) = a.unit.filter(|_| !away)
                 && let Some(list) = units[n].close(start, end)
             {
@@ -135,7 +140,7 @@ impl Store {
 
     /// Closes everything: the slots that led there are gone.
     pub(crate) fn close(&mut self) {
-        self.last = None;
+        self.found.clear();
         for u in &mut self.units {
             u.close(0, u64::MAX);
         }

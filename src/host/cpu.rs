@@ -5,8 +5,10 @@ use std::sync::atomic::AtomicU32;
 
 /// Bytes of guest state that there is room for.
 pub const GUEST_SIZE: usize = 5120;
-/// Entries of the jump cache, a power of two.
+/// Entries of the jump cache, a power of two. The first one stays empty.
 pub const JUMP_CACHE: usize = 4096;
+/// The bits of an address that choose an entry.
+pub const GOING: u32 = (JUMP_CACHE as u32 - 1) << 2;
 
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
@@ -86,8 +88,8 @@ pub struct Cpu {
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
     pad: [u64; 5],
-    /// Not 0: leave at the next poll.
-    pub pending: AtomicU32,
+    /// [`GOING`]; 0: leave at the next poll. Jumps through the jump cache choose their entry by it, so that they need no poll.
+    pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
     pub countdown: AtomicU32,
     pub guest: [u8; GUEST_SIZE],
@@ -137,7 +139,7 @@ displacement! {
     EXIT_KIND = exit_kind;
     EXIT_RECORD = exit_record;
     EXIT_VALUE = exit_value;
-    PENDING = pending;
+    GOING = going;
     COUNTDOWN = countdown;
     CONCURRENT = concurrent;
     MXCSR = mxcsr;

@@ -2,7 +2,7 @@
 
 mod syscall;
 
-use super::asm::{Alu, Asm, Cc, L128, Mem, Reg, Size, vop};
+use super::asm::{Alu, Asm, Cc, L128, Label, Mem, Reg, Size, vop};
 use super::{Map, SCRATCH, STATE, TEMPS, XSCRATCH, XTEMPS, field};
 use crate::Thunks;
 use crate::cpu::{ExitKind, STATE_OFFSET, at};
@@ -84,6 +84,17 @@ impl ThunkOffsets {
 /// The site thunk for a region's own map, written into its code. That may be stored, so it refers to Rust by the thunk `serve`.
 pub(super) fn write_site(a: &mut Asm, map: &Map, serve: u64) {
     Writer { a, map }.site(|a| a.call_extern(serve));
+}
+
+/// Goes to the guest address in scratch if the jump cache knows it, else to `slow`. Who is to leave finds its first entry, which is no address'.
+pub(super) fn jump_cached(a: &mut Asm, slow: Label) {
+    // Entries are 16 bytes: the address' bits 2.. choose one, times four is its offset.
+    let entry = |disp: i32| Mem::sib(STATE, Reg::RCX, 2, at::JUMPS + disp);
+    a.mov(Size::D, Reg::RCX, SCRATCH);
+    a.alu(Alu::And, Size::D, Reg::RCX, field(at::GOING));
+    a.alu(Alu::Cmp, Size::Q, SCRATCH, entry(0));
+    a.jcc(Cc::Ne, slow);
+    a.jmp_mem(entry(8));
 }
 
 struct Writer<'a> {
@@ -174,13 +185,7 @@ impl Writer<'_> {
         self.a.mov(Size::Q, Reg::RSP, field(at::SHADOW_TOP));
         // The jump cache may know it.
         let slow = self.a.label();
-        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
-        self.a.jcc(Cc::Ne, slow);
-        self.a.mov(Size::D, Reg::RCX, SCRATCH);
-        self.a.alu_i(Alu::And, Size::D, Reg::RCX, (crate::cpu::JUMP_CACHE as i32 - 1) << 2);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, Mem::sib(STATE, Reg::RCX, 2, at::JUMPS));
-        self.a.jcc(Cc::Ne, slow);
-        self.a.jmp_mem(Mem::sib(STATE, Reg::RCX, 2, at::JUMPS + 8));
+        jump_cached(self.a, slow);
         self.a.bind(slow);
         self.indirect();
     }

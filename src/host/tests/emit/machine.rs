@@ -138,7 +138,8 @@ impl Machine {
         copy(&asm.buf, code, 0);
         let thunks = offsets.at(code as u64);
         // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
-        let cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
+        let mut cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
+        *cpu.going.get_mut() = host::cpu::GOING;
         Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),

@@ -5,10 +5,10 @@
 
 use super::super::alloc::{HostCc, Loc};
 use super::super::asm::{Alu, Cc as X, Label, Mem, Reg, Size};
-use super::super::{SCRATCH, field};
+use super::super::{SCRATCH, field, thunks};
 use super::Emitter;
 use super::cold::Cold;
-use crate::cpu::{JUMP_CACHE, at};
+use crate::cpu::at;
 use crate::{Exit, ExitRecord, FlagsRule};
 use ir::{BlockId, Term, Val};
 
@@ -217,9 +217,9 @@ impl Emitter<'_> {
 
     /// Leaves, to come back at `pc`, if somebody asked.
     pub(super) fn poll(&mut self, pc: u64) {
-        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::GOING), 0);
         let label = self.a.label();
-        self.a.jcc(X::Ne, label);
+        self.a.jcc(X::E, label);
         self.leave_cold(label, Exit::Poll { pc }, false);
     }
 
@@ -314,15 +314,7 @@ impl Emitter<'_> {
     /// To the guest address in scratch, by the jump cache.
     fn dispatch(&mut self) {
         let slow = self.a.label();
-        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
-        self.a.jcc(X::Ne, slow);
-        // Entries are 16 bytes: the address' bits 2.. choose one, times four is its offset.
-        self.a.mov(Size::D, Reg::RCX, SCRATCH);
-        self.a.alu_i(Alu::And, Size::D, Reg::RCX, (JUMP_CACHE as i32 - 1) << 2);
-        let entry = |disp: i32| Mem::sib(super::super::STATE, Reg::RCX, 2, at::JUMPS + disp);
-        self.a.alu(Alu::Cmp, Size::Q, SCRATCH, entry(0));
-        self.a.jcc(X::Ne, slow);
-        self.a.jmp_mem(entry(8));
+        thunks::jump_cached(self.a, slow);
         self.a.bind(slow);
         self.a.jmp_extern(self.thunks.indirect);
     }

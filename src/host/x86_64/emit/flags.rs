@@ -183,8 +183,20 @@ impl Emitter<'_> {
         self.now_spilled(v, n);
     }
 
+    /// The host's flags, which nobody needs any more, in memory form in scratch.
+    pub(super) fn pack_last(&mut self, kind: Kind) {
+        match kind {
+            Kind::Int { inverted: true } => {
+                // Shorter than what leaves them.
+                self.a.cmc();
+                self.pack(Kind::Int { inverted: false });
+            }
+            _ => self.pack(kind),
+        }
+    }
+
     /// The host's flags in memory form in scratch. They stay as they were, but for C of `Part` without it.
-    pub(super) fn pack(&mut self, kind: Kind) {
+    fn pack(&mut self, kind: Kind) {
         match kind {
             Kind::Int { inverted } => {
                 self.a.lahf();
@@ -225,7 +237,7 @@ impl Emitter<'_> {
 
     /// The host's flags, which mean this, to a slot. Takes scratch.
     pub(super) fn save_flags(&mut self, slot: u16, kind: Kind) {
-        self.pack(kind);
+        self.pack_last(kind);
         self.store_flags_slot(slot);
     }
 
@@ -660,7 +672,7 @@ impl Emitter<'_> {
             Some((name, kind)) if name == old => {
                 self.save_conditions();
                 self.spill_flags_in_slot(slot, old);
-                self.pack(kind);
+                self.pack_last(kind);
                 self.store_flags_slot(slot);
                 self.host.forget();
                 self.slot_holds[slot as usize] = old;

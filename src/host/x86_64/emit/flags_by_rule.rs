@@ -131,7 +131,7 @@ impl Emitter<'_> {
             return self.a.mov_mi(Size::D, m, flags as i32);
         }
         let kind = self.make_by_rule(rule);
-        self.pack(kind);
+        self.pack_last(kind);
         self.store_flags_slot(slot);
     }
 

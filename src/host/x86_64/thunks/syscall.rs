@@ -39,8 +39,8 @@ impl Writer<'_> {
         self.a.mov_mi(Size::D, field(at::IN_CODE), 0);
         let unmade = self.a.label();
         at.syscall_begin = self.a.here();
-        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
-        self.a.jcc(Cc::Ne, unmade);
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::GOING), 0);
+        self.a.jcc(Cc::E, unmade);
         at.syscall_end = self.a.here();
         self.a.syscall();
         // `Engine::drop_all` orders these two for us.
@@ -131,8 +131,8 @@ impl Writer<'_> {
     }
 
     fn return_unless_pending(&mut self, waits: Label) {
-        self.a.alu_i(Alu::Cmp, Size::D, field(at::PENDING), 0);
-        self.a.jcc(Cc::Ne, waits);
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::GOING), 0);
+        self.a.jcc(Cc::E, waits);
         self.a.ret();
     }
 
