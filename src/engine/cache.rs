@@ -165,7 +165,8 @@ impl Cache {
         let compiler = Compiler::new(map, thunks, options.host);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
             let (features, most) = (options.features, options.max_insns);
-            let setting = format!("{} {:?} {features:x} {most} {}", guest.name, compiler.features, options.hot.is_some());
+            let setting =
+                format!("{} {:?} {features:x} {most} {}", guest.name, compiler.features, options.hot.is_some());
             Store::new(folder, &setting, thunks.all())
         });
         Cache {

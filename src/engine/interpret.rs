@@ -5,7 +5,6 @@ use crate::run::Next;
 use crate::{Cpu, Engine, Exit, Fault};
 use ir::Ty;
 use ir::interp::{Machine, Outcome};
-use std::sync::atomic::Ordering;
 
 impl Engine {
     /// [`Engine::run`], interpreted.

@@ -368,20 +368,22 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
             let field = blob + (r.code + place(p, r, reference.at)) as usize;
             let opcode = [out[field - 2], out[field - 1]];
             let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
+            // Code that a link leads to for good.
+            let direct = |n: u32| {
+                let c = &p.cells[n as usize];
+                let to = if heads.contains(&c.pc) { 0 } else { linked(p, c) };
+                (to != 0).then_some((blob + to as usize) as i64)
+            };
             let target = match reference.to {
                 Outside::Link(n)
                     if reference.tail == 0
                         && let Some((cell, code)) = way =>
                 {
-                    let c = &p.cells[n as usize];
-                    let linked = if heads.contains(&c.pc) { 0 } else { linked(p, c) };
-                    let (opcode, target) = match linked {
-                        0 => (cell, first_cell(r) + 8 * i64::from(n)),
-                        to => (code, (blob + to as usize) as i64),
-                    };
-                    out[field - 2..field].copy_from_slice(opcode);
-                    target
+                    let direct = direct(n);
+                    out[field - 2..field].copy_from_slice(if direct.is_some() { code } else { cell });
+                    direct.unwrap_or(first_cell(r) + 8 * i64::from(n))
                 }
+                Outside::Branch { link, jump } => direct(link).unwrap_or((blob + (r.code + jump) as usize) as i64),
                 Outside::Thunk(n) => thunk_at(n as usize) as i64,
                 Outside::Exit(n) => {
                     (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64
@@ -395,3 +397,6 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests;

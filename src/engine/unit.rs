@@ -127,7 +127,7 @@ pub(crate) struct Region {
 
 /// A link.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cell {
     pub(crate) pc: u64,
     /// Where it leads until it is linked, from the region's code.
@@ -451,7 +451,10 @@ impl Unit {
             let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
             for r in blob.regions() {
                 slots.extend(
-                    blob.cells(r).iter().enumerate().map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
+                    blob.cells(r)
+                        .iter()
+                        .enumerate()
+                        .map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
                 );
             }
         }

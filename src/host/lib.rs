@@ -244,6 +244,11 @@ pub enum Outside {
     Exit(u32),
     Link(u32),
     Site(u32),
+    /// It is a conditional jump's field, which leads to a jump through the link at that offset of the code: it may lead where that does.
+    Branch {
+        link: u32,
+        jump: u32,
+    },
 }
 
 /// A 32-bit field that says how far something is from the end of its instruction.

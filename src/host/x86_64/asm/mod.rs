@@ -113,6 +113,11 @@ impl Asm {
         Some(self.labels[label.0 as usize]).filter(|&o| o != UNBOUND)
     }
 
+    /// The 32-bit fields that refer to labels, those that [`Asm::link`] has still to fill in.
+    pub fn references(&self) -> impl Iterator<Item = (u32, Label)> {
+        self.fixes.iter().filter(|f| !f.short).map(|f| (f.at, f.label))
+    }
+
     /// Fills in the references to labels. Nothing is lost if it fails: bind the label and call again.
     pub fn link(&mut self) -> Result<(), RelocateError> {
         while let Some(&fix) = self.fixes.last() {

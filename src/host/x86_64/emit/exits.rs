@@ -12,6 +12,9 @@ use crate::cpu::at;
 use crate::{Exit, ExitRecord, FlagsRule};
 use ir::{BlockId, Term, Val};
 
+/// Bytes of a jump through a link slot.
+const JUMP_BY_LINK: u32 = 6;
+
 impl Emitter<'_> {
     pub(super) fn term(&mut self, id: BlockId, term: &Term) {
         match *term {
@@ -112,7 +115,13 @@ impl Emitter<'_> {
         self.flags_at_block(id);
         (self.pc, self.extra) = self.stub_at[id.0 as usize];
         let term = self.r.blocks[id.0 as usize].term;
+        let link = self.out.links.len() as u32;
         self.exit(&term);
+        let label = self.labels[id.0 as usize];
+        let written = self.a.offset_of(label).map(|at| self.a.here() - at);
+        if matches!(term, Term::Goto { .. }) && written == Some(JUMP_BY_LINK) {
+            self.bare.push((label, link));
+        }
     }
 
     fn exit(&mut self, term: &Term) {

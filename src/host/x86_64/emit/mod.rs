@@ -118,12 +118,13 @@ impl Compiler {
             fenced: false,
             fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
+            bare: Vec::new(),
             suspected: None,
             constants: Vec::new(),
         };
         e.region();
         let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
-        let mut code = e.out;
+        let (mut code, bare) = (e.out, e.bare);
         code.homes = local.map(|l| l.map.homes);
         let thunks = self.thunks.all();
         let outside = |target: u64| {
@@ -142,8 +143,19 @@ impl Compiler {
             }
         };
         code.refs = self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }).collect();
+        code.refs.extend(branches(&self.asm, &bare));
         (&mut self.asm, code)
     }
+}
+
+/// The conditional jumps to blocks that are nothing but a jump through a link.
+fn branches(asm: &Asm, bare: &[(Label, u32)]) -> impl Iterator<Item = Ref> {
+    asm.references().filter_map(|(at, label)| {
+        let &(_, link) = bare.iter().find(|b| b.0 == label)?;
+        let is_jcc = asm.buf[at as usize - 2] == 0x0f && asm.buf[at as usize - 1] & 0xf0 == 0x80;
+        let jump = asm.offset_of(label).filter(|_| is_jcc)?;
+        Some(Ref { at, tail: 0, to: Outside::Branch { link, jump } })
+    })
 }
 
 /// Emission of one region.
@@ -206,6 +218,8 @@ pub(super) struct Emitter<'a> {
     fenced: bool,
     fenced_at: Vec<bool>,
     cold: Vec<Cold>,
+    /// Blocks that are a jump through a link and nothing else: their labels and links.
+    bare: Vec<(Label, u32)>,
     /// Where a product that is looked at closer in cold code has just been made, and the number of that piece; behind it is its slow path.
     suspected: Option<(u32, usize)>,
     /// Constants behind the code.

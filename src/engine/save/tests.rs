@@ -1,0 +1,160 @@
+//! What is written of a page: where code and stubs stand, and what links lead to.
+
+use super::*;
+
+const KEY: u128 = 7;
+const PAGE_NUMBER: u64 = 3;
+/// The guest addresses of two regions of the page, and one of another.
+const A: u64 = 0x3000;
+const B: u64 = 0x3040;
+const FAR: u64 = 0x9000;
+
+/// Offsets in a region's code: a conditional jump's field to the jump, the jump through the link and its field, a call's through it, its end.
+const BRANCH: u32 = 2;
+const JUMP: u32 = 7;
+const JUMP_FIELD: u32 = 9;
+const CALL_FIELD: u32 = 15;
+const END: u32 = 19;
+
+/// `jz jump; ret; jump: jmp [link]; call [link]`.
+const CODE: [u8; END as usize] = [0x0f, 0x84, 1, 0, 0, 0, 0xc3, 0xff, 0x25, 0, 0, 0, 0, 0xff, 0x15, 0, 0, 0, 0];
+
+const REFS: [Ref; 3] = [
+    Ref { at: BRANCH, tail: 0, to: Outside::Branch { link: 0, jump: JUMP } },
+    Ref { at: JUMP_FIELD, tail: 0, to: Outside::Link(0) },
+    Ref { at: CALL_FIELD, tail: 0, to: Outside::Link(0) },
+];
+
+/// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
+fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
+    let cells = targets.map(|pc| [Cell { pc, stub: END, linked: 0 }]);
+    let exits = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B } }];
+    let piece = |n: usize, pc, stubs| Piece {
+        pc,
+        mode: 0,
+        start: pc,
+        end: pc + 4,
+        pieces: 0,
+        code: &CODE,
+        stubs,
+        stubs_at: END,
+        refs: &REFS,
+        exits: if loops { &exits } else { &[] },
+        faults: &[],
+        cells: &cells[n],
+        sites: &[],
+        homes: Cow::Borrowed(&[]),
+    };
+    let pieces = BTreeMap::from([((A, 0), piece(0, A, b"a")), ((B, 0), piece(1, B, b"b"))]);
+    let page = Page { pieces, start: 0, end: 64, guest: 0 };
+    write(KEY, &BTreeMap::from([(PAGE_NUMBER, page)])).expect("a small file")
+}
+
+/// The file's bytes where their records are aligned.
+fn aligned(file: &[u8]) -> Vec<u128> {
+    file.chunks(16)
+        .map(|c| {
+            let mut word = [0; 16];
+            word[..c.len()].copy_from_slice(c);
+            u128::from_le_bytes(word)
+        })
+        .collect()
+}
+
+/// A region as it was written: where its code is, what its fields lead to, counted from the blob's start.
+#[derive(PartialEq, Debug)]
+struct Written {
+    code: i64,
+    stub: (i64, u8),
+    cell: Cell,
+    opcodes: [[u8; 2]; 2],
+    branch: i64,
+    jump: i64,
+    call: i64,
+}
+
+fn read(file: &[u8]) -> Vec<Written> {
+    let words = aligned(file);
+    // SAFETY: the words' bytes, as many as the file has.
+    let bytes = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), file.len()) };
+    let view = View::new(bytes, KEY).expect("a whole file");
+    let [entry] = view.entries() else { panic!("one page") };
+    assert_eq!(entry.page, PAGE_NUMBER);
+    let blob = view.checked_blob(entry).expect("a whole page");
+    let written = |r: &Region| {
+        let code = blob.code(r);
+        let field = |at: u32| {
+            let rel = i32::from_le_bytes(code[at as usize..][..4].try_into().expect("four"));
+            i64::from(r.code + at + 4) + i64::from(rel)
+        };
+        let opcode = |field: u32| [code[field as usize - 2], code[field as usize - 1]];
+        Written {
+            code: r.code.into(),
+            stub: (r.stubs.into(), blob.stubs(r)[0]),
+            cell: blob.cells(r)[0],
+            opcodes: [JUMP_FIELD, CALL_FIELD].map(opcode),
+            branch: field(BRANCH),
+            jump: field(JUMP_FIELD),
+            call: field(CALL_FIELD),
+        }
+    };
+    blob.regions().iter().map(written).collect()
+}
+
+impl Written {
+    /// It goes to code of its page at once.
+    fn is_direct(&self, to: &Written) -> bool {
+        let leads = [self.branch, self.jump, self.call].iter().all(|t| *t == to.code);
+        leads && self.opcodes == [THROUGH[0].1, THROUGH[1].1] && i64::from(self.cell.linked) == to.code
+    }
+
+    /// It goes through its cell, ahead of the file; the conditional jump goes to the jump that does.
+    fn is_through_cell(&self) -> bool {
+        let by_cell = self.jump < 0 && self.jump == self.call && self.branch == self.code + i64::from(JUMP);
+        by_cell && self.opcodes == [THROUGH[0].0, THROUGH[1].0]
+    }
+}
+
+#[test]
+fn links_within_a_page_are_direct_jumps() {
+    let regions = read(&file([B, A], false));
+    let [a, b] = &regions[..] else { panic!("two regions") };
+    assert!(a.is_direct(b) && b.is_direct(a), "{regions:?}");
+}
+
+#[test]
+fn links_to_other_pages_and_to_heads_of_loops_are_not() {
+    for (targets, loops, linked) in [([FAR, FAR], false, false), ([B, B], true, true)] {
+        let regions = read(&file(targets, loops));
+        let b = regions[1].code;
+        for r in &regions {
+            assert!(r.is_through_cell(), "{regions:?}");
+            // The cell leads there from the start all the same.
+            assert_eq!(i64::from(r.cell.linked), if linked { b } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn stubs_stand_behind_all_code() {
+    let regions = read(&file([B, FAR], false));
+    let end = regions.iter().map(|r| r.code + i64::from(END)).max().expect("two");
+    for (r, name) in regions.iter().zip(*b"ab") {
+        assert!(r.stub.0 >= end && r.stub.1 == name, "{regions:?}");
+        assert_eq!(r.code + i64::from(r.cell.stub), r.stub.0, "the cell knows where it is");
+    }
+}
+
+#[test]
+fn what_is_written_again_is_the_same_and_follows_its_page() {
+    let first = file([B, A], false);
+    let words = aligned(&first);
+    // SAFETY: as in `read`.
+    let bytes = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), first.len()) };
+    let mut pages = old_pages(KEY, bytes);
+    assert_eq!(write(KEY, &pages).as_deref(), Some(&first[..]));
+    // Without B nothing may lead there.
+    pages.get_mut(&PAGE_NUMBER).expect("the page").pieces.remove(&(B, 0));
+    let regions = read(&write(KEY, &pages).expect("a small file"));
+    assert!(regions.len() == 1 && regions[0].is_through_cell() && regions[0].cell.linked == 0, "{regions:?}");
+}
