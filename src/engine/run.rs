@@ -2,7 +2,6 @@
 
 use crate::cache::Cache;
 use crate::cpu::Cpu;
-use crate::hot::BackEdge;
 use crate::lock::Lock;
 use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
@@ -265,9 +264,9 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Hot { pc, from, counter } => {
+            host::Exit::Hot { pc, from, link } => {
                 let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
-                self.heat(cpu, pc, BackEdge { from, counter: links + 8 * u64::from(counter) });
+                self.heat(cpu, pc, from, links + 8 * u64::from(link));
                 Next::Go(pc)
             }
             host::Exit::Resume { pc } => {
