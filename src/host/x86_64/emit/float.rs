@@ -525,6 +525,7 @@ impl Emitter<'_> {
         let root = self.root(v);
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
+            Op::Get(_) => self.upper.get(root.0 as usize).is_some_and(|&n| usize::from(n) <= self.r.ty(v).bytes()),
             Op::Bitcast(a) => self.r.ty(a).is_int() && self.r.ty(root) == self.r.ty(v),
             Op::Const(_) | Op::FpFromInt { .. } => self.r.ty(root) == self.r.ty(v),
             Op::VFromScalar(a) => self.r.ty(a) == self.r.ty(v),
