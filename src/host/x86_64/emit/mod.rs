@@ -8,6 +8,7 @@ mod flags;
 mod flags_by_rule;
 mod float;
 mod float_convert;
+mod float_round;
 mod int;
 mod mem;
 mod vector;
