@@ -16,42 +16,32 @@ use std::sync::atomic::Ordering;
 const MOST_INSNS: u32 = 400;
 /// A piece's.
 const PIECE_INSNS: u32 = 64;
-/// How many backward jumps later what is hot already, or could not be made so, is looked at again; after the last the jump is not counted any more.
-const AGAIN: [u32; 2] = [1 << 14, 1 << 17];
+/// How many backward jumps later what is hot already, or could not be made so, is looked at again.
+const AGAIN: u32 = 1 << 18;
 
-/// A backward jump whose count has ended: from which instruction, and where.
-#[derive(Clone, Copy, Debug)]
+/// A backward jump that is counted: from which instruction, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct BackEdge {
-    from: u64,
-    counter: u64,
-    /// How often the count has ended.
-    ends: usize,
-}
-
-impl BackEdge {
-    /// How often the jump was taken, as far as it was counted, if the first count began at `threshold`.
-    fn times(&self, threshold: u32) -> u64 {
-        let ended = AGAIN[..self.ends - 1].iter().map(|&n| u64::from(n)).sum::<u64>();
-        let now = AGAIN.get(self.ends - 1).map_or(0, |n| n.saturating_sub(Arena::counter(self.counter)));
-        u64::from(threshold) + 1 + ended + u64::from(now)
-    }
+    pub(crate) from: u64,
+    pub(crate) counter: u64,
 }
 
 impl Engine {
-    /// The count of jumps from `from` back to `pc` by this link slot has come to its end.
-    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, from: u64, link: u64) {
+    /// A counter of backward jumps to `pc` has come to its end.
+    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, edge: BackEdge) {
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             return;
         }
-        let again = cache.count_again(pc, from, link + 8);
+        cache.set_slot(edge.counter, AGAIN.into());
+        let edges = cache.back.entry(pc).or_default();
+        if !edges.contains(&edge) {
+            edges.push(edge);
+        }
         let pc = (self.guest().branch_target)(pc);
         let key = (pc, cpu.mode);
         let made = cache.make_hot(key, self.source(), &|slot| cpu.get(slot));
         cache.take_over(key, self.source());
-        if !again {
-            cache.link(link, key, self.source());
-        }
         if !made {
             return;
         }
@@ -68,19 +58,6 @@ impl Engine {
 }
 
 impl Cache {
-    /// A count of jumps back to `pc` has ended: sets the counter to count again, if it is to.
-    fn count_again(&mut self, pc: u64, from: u64, counter: u64) -> bool {
-        let edges = self.back.entry(pc).or_default();
-        let edge = match edges.iter_mut().find(|e| (e.from, e.counter) == (from, counter)) {
-            Some(edge) => edge,
-            None => edges.push_mut(BackEdge { from, counter, ends: 0 }),
-        };
-        let next = AGAIN.get(edge.ends).copied();
-        edge.ends = (edge.ends + 1).min(AGAIN.len() + 1);
-        self.set_slot(counter, next.unwrap_or(AGAIN[1]).into());
-        next.is_some()
-    }
-
     /// Makes the loop at `key` a hot region, if it is one, by what slots hold now; whether there is a new region.
     fn make_hot(&mut self, key: Key, code: &dyn CodeSource, held: &dyn Fn(Slot) -> u64) -> bool {
         if !self.has_room() {
@@ -120,12 +97,13 @@ impl Cache {
             .flat_map(|b| &region.insts[b.start as usize..b.end as usize])
             .filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None })
             .collect();
-        let threshold = self.options.hot.unwrap_or(0);
+        // Those that count further down have ended once.
+        let threshold = u64::from(self.options.hot.unwrap_or(0));
+        let times = |e: &BackEdge| threshold + 1 + u64::from(AGAIN.saturating_sub(Arena::counter(e.counter)));
         let (mut own, mut all) = (0, 0);
         for edge in self.back.get(&head).into_iter().flatten() {
-            let times = edge.times(threshold);
-            all += times;
-            own += if inside.contains(&edge.from) { times } else { 0 };
+            all += times(edge);
+            own += if inside.contains(&edge.from) { times(edge) } else { 0 };
         }
         own * 2 >= all
     }

@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::cpu::Cpu;
+use crate::hot::BackEdge;
 use crate::lock::Lock;
 use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
@@ -264,9 +265,9 @@ impl Engine {
                 Next::Go(pc)
             }
             host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Hot { pc, from, link } => {
+            host::Exit::Hot { pc, from, counter } => {
                 let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
-                self.heat(cpu, pc, from, links + 8 * u64::from(link));
+                self.heat(cpu, pc, BackEdge { from, counter: links + 8 * u64::from(counter) });
                 Next::Go(pc)
             }
             host::Exit::Resume { pc } => {

@@ -339,10 +339,9 @@ fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
     let keys: Vec<(u64, u32)> = page.pieces.keys().copied().collect();
     let linked = |p: &Piece, c: &Cell| keys.binary_search(&(c.pc, p.mode)).map_or(0, |n| regions[n].code);
     for (p, r) in pieces().zip(&regions) {
-        for (n, c) in p.cells.iter().enumerate() {
+        for c in p.cells {
             let stub = if c.pc == COUNTER { c.stub } else { moved(p, r, c.stub) };
-            let linked = if host::is_counted(n, p.cells, |c| c.pc) { 0 } else { linked(p, c) };
-            put(out, &[Cell { linked, stub, ..*c }]);
+            put(out, &[Cell { linked: linked(p, c), stub, ..*c }]);
         }
     }
     out.resize(blob + at[SITES], 0);

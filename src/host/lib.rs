@@ -48,12 +48,12 @@ pub enum Exit {
     Poll {
         pc: u64,
     },
-    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there. The jump's link slot is this one
-    /// of its region, and the counter stands in the place of the next.
+    /// A counter of backward jumps to pc, from the instruction at `from`, has come to its end; the guest goes on there. The counter stands in
+    /// the place of this link slot of its region.
     Hot {
         pc: u64,
         from: u64,
-        link: u32,
+        counter: u32,
     },
     Resume {
         pc: u64,
@@ -259,11 +259,6 @@ pub struct Ref {
 
 /// In the place of a link's guest address: the slot is a counter, which begins at this.
 pub const COUNTER: u64 = 0x8000_dead_0000_0003;
-
-/// Whether the `n`th link of a region leads to the counter behind it, until that has come to its end for good.
-pub fn is_counted<T>(n: usize, links: &[T], pc: impl Fn(&T) -> u64) -> bool {
-    links.get(n + 1).is_some_and(|next| pc(next) == COUNTER)
-}
 
 /// A region's code, to be placed.
 #[derive(Debug, Default)]

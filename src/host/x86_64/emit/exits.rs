@@ -129,12 +129,12 @@ impl Emitter<'_> {
         self.host.forget();
         match *term {
             Term::Goto { pc } => {
-                let back = pc <= self.pc;
-                if back {
+                if pc <= self.pc {
                     self.poll(pc);
+                    self.count(pc);
                 }
                 self.restore_homes();
-                if back && self.count.is_some() { self.counted(pc) } else { self.goto(pc) }
+                self.goto(pc);
             }
             Term::Call { pc, ret } => {
                 if pc <= self.pc {
@@ -224,6 +224,19 @@ impl Emitter<'_> {
         self.leave_cold(label, Exit::Poll { pc }, false);
     }
 
+    /// Counts down to the time when what begins at `pc` is hot.
+    fn count(&mut self, pc: u64) {
+        if self.count.is_none() {
+            return;
+        }
+        let counter = self.out.links.len() as u32;
+        let slot = self.link(COUNTER);
+        self.a.alu_i(Alu::Sub, Size::D, Mem::external(slot), 1);
+        let label = self.a.label();
+        self.a.jcc(X::B, label);
+        self.leave_cold(label, Exit::Hot { pc, from: self.pc, counter }, false);
+    }
+
     /// To code at `pc`, from a cold path on which guest state stands, in the homes within the region.
     pub(super) fn go_back(&mut self, pc: u64) {
         self.host.forget();
@@ -241,41 +254,15 @@ impl Emitter<'_> {
 
     /// What link slots point to until they are linked.
     pub(super) fn link_stubs(&mut self) {
-        let mut back_edges = std::mem::take(&mut self.back_edges).into_iter();
         for n in 0..self.out.links.len() {
+            self.out.links[n].1 = self.a.here();
             let pc = self.out.links[n].0;
-            if pc == COUNTER {
+            if self.out.links[n].0 == COUNTER {
                 self.out.links[n].1 = self.count.unwrap_or(0);
                 continue;
             }
-            self.out.links[n].1 = self.a.here();
-            if crate::is_counted(n, &self.out.links, |l| l.0) {
-                let from = back_edges.next().expect("one for each counter");
-                self.count_down(pc, from, n);
-            } else {
-                self.leave_restored(Exit::Goto { pc, link: n as u32 });
-            }
+            self.leave_restored(Exit::Goto { pc, link: n as u32 });
         }
-    }
-
-    /// A jump backwards, by a link that leads to a counter at first. Threads share counters, so what will not be hot any more is linked like others.
-    fn counted(&mut self, pc: u64) {
-        self.back_edges.push(self.pc);
-        self.goto(pc);
-        self.link(COUNTER);
-        self.link(pc);
-    }
-
-    /// Where such a link, the `n`th, leads at first: counts down to the time when what begins at `pc` is hot.
-    fn count_down(&mut self, pc: u64, from: u64, n: usize) {
-        let slot = |n: usize| Mem::external(self.first_link + 8 * n as u64);
-        let (counter, on) = (slot(n + 1), slot(n + 2));
-        let hot = self.a.label();
-        self.a.alu_i(Alu::Sub, Size::D, counter, 1);
-        self.a.jcc(X::B, hot);
-        self.a.jmp_mem(on);
-        self.a.bind(hot);
-        self.leave_restored(Exit::Hot { pc, from, link: n as u32 });
     }
 
     fn goto(&mut self, pc: u64) {

@@ -98,7 +98,6 @@ impl Compiler {
             first_link: request.first_link,
             first_site: request.first_site,
             count: request.count,
-            back_edges: Vec::new(),
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -175,8 +174,6 @@ pub(super) struct Emitter<'a> {
     first_link: u64,
     first_site: u64,
     count: Option<u32>,
-    /// The instructions that the counted jumps so far are.
-    back_edges: Vec<u64>,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
