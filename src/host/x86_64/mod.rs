@@ -11,6 +11,7 @@ mod local;
 mod plan;
 mod rules;
 pub mod thunks;
+mod upper;
 
 mod features;
 

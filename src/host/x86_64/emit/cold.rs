@@ -38,6 +38,8 @@ pub(super) enum Cold {
     One { label: Label, back: Label },
     /// To `slow` if the scalar in `t` is NaN or the smallest normal number, to `beyond` if it is infinite; `m` is free.
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
+    /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
+    Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
@@ -119,6 +121,11 @@ impl Emitter<'_> {
                 if let Some(beyond) = beyond {
                     self.jump_if_infinite(*fmt, *m, *beyond);
                 }
+                self.a.jmp(*back);
+            }
+            Cold::Tie { label, back, fmt, t, m, a } => {
+                self.a.bind(*label);
+                self.tie_away(*fmt, *t, *m, *a);
                 self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {

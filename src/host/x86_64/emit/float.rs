@@ -11,7 +11,7 @@
 
 use super::super::alloc::Loc;
 use super::super::asm::vop::VOp;
-use super::super::asm::{Alu, Cc as X, K, L128, Label, Mem, Rounding, Size, Xm, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, K, L128, Label, Mem, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
@@ -26,7 +26,7 @@ const MXCSR_SHARED: i32 = 0x3d;
 const EQ_OQ: u8 = 0x00;
 const UNORD_Q: u8 = 0x03;
 const EQ_UQ: u8 = 0x08;
-const GE_OS: u8 = 0x0d;
+pub(super) const GE_OS: u8 = 0x0d;
 const GT_OS: u8 = 0x0e;
 
 /// In vinsertps: lane 0 as it is, the others zero.
@@ -82,12 +82,12 @@ pub(super) fn is_half(shape: Shape) -> bool {
 }
 
 /// The format's bits in every lane.
-fn splat(fmt: Fmt, bits: u64) -> u128 {
+pub(super) fn splat(fmt: Fmt, bits: u64) -> u128 {
     let n = fmt.lane().bits();
     (0..128 / n).fold(0, |v, i| v | u128::from(bits) << (i * n))
 }
 
-fn sign(fmt: Fmt) -> u64 {
+pub(super) fn sign(fmt: Fmt) -> u64 {
     1 << (fmt.lane().bits() - 1)
 }
 
@@ -100,7 +100,7 @@ fn smallest_normal(fmt: Fmt) -> u64 {
     }
 }
 
-fn one(fmt: Fmt) -> u64 {
+pub(super) fn one(fmt: Fmt) -> u64 {
     match fmt {
         Fmt::F32 => 0x3f80_0000,
         _ => 0x3ff0_0000_0000_0000,
@@ -235,7 +235,7 @@ impl Emitter<'_> {
         self.cold.push(Cold::Compare { label, back, v, args: args.collect(), swapped });
     }
 
-    fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
+    pub(super) fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
         self.pool(splat(fmt, bits))
     }
 
@@ -426,7 +426,7 @@ impl Emitter<'_> {
     }
 
     /// Jumps if a lane that counts is set in a mask.
-    fn jump_if_lanes(&mut self, shape: Shape, m: Xmm, label: Label) {
+    pub(super) fn jump_if_lanes(&mut self, shape: Shape, m: Xmm, label: Label) {
         self.a.v2(if shape.fmt == Fmt::F64 { vop::VMOVMSKPD } else { vop::VMOVMSKPS }, L128, SCRATCH, m);
         self.a.test_i(Size::D, SCRATCH, (1 << shape.lanes.max(1)) - 1);
         self.a.jcc(X::Ne, label);
@@ -506,7 +506,7 @@ impl Emitter<'_> {
     }
 
     /// An operand's lanes that count into `to`, zero above (shapes of [`is_half`]).
-    fn low_lanes(&mut self, shape: Shape, to: Xmm, from: Xm) {
+    pub(super) fn low_lanes(&mut self, shape: Shape, to: Xmm, from: Xm) {
         if shape.lanes == 2 {
             self.a.v2(vop::VMOVQ, L128, to, from);
         } else {
@@ -525,6 +525,7 @@ impl Emitter<'_> {
         let root = self.root(v);
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
+            Op::Get(_) => self.upper.get(root.0 as usize).is_some_and(|&n| usize::from(n) <= self.r.ty(v).bytes()),
             Op::Bitcast(a) => self.r.ty(a).is_int() && self.r.ty(root) == self.r.ty(v),
             Op::Const(_) | Op::FpFromInt { .. } => self.r.ty(root) == self.r.ty(v),
             Op::VFromScalar(a) => self.r.ty(a) == self.r.ty(v),
@@ -619,7 +620,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn unary_round(&mut self, shape: Shape, t: Xmm, above: Xmm, a: Xmm, imm: u8) {
+    pub(super) fn unary_round(&mut self, shape: Shape, t: Xmm, above: Xmm, a: Xmm, imm: u8) {
         let op = width(shape, [vop::VROUNDSS, vop::VROUNDSD, vop::VROUNDPS, vop::VROUNDPD]);
         if shape.lanes > 1 {
             self.a.v2i(op, L128, t, a, imm);
@@ -668,70 +669,6 @@ impl Emitter<'_> {
         }
         self.fp_finish(v, shape, (check, label), (d, t, m), &[Xm::Reg(ra)], true);
         true
-    }
-
-    fn round_away(&mut self, v: Val, shape: Shape, env: Env, a: Val) {
-        self.clobber();
-        let ra = self.x(a);
-        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
-        let u = self.xtemp();
-        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
-        let label = label.unwrap_or_else(|| self.a.label());
-        self.ties_away(shape, (t, m, u), ra, label);
-        let zero = self.is_zero_above(a);
-        self.fp_finish(v, shape, (Check::Nothing, Some(label)), (d, t, m), &[Xm::Reg(ra)], zero);
-    }
-
-    /// t = a rounded to an integer, ties away from zero, without exceptions. To the label if `a` is NaN, or perhaps if it is so large that it is an
-    /// integer.
-    pub(super) fn ties_away(&mut self, shape: Shape, (t, m, u): (Xmm, Xmm, Xmm), a: Xmm, label: Label) {
-        const NOT_LESS: u8 = 0x15;
-        let fmt = shape.fmt;
-        let op = |ops: Widths| width(shape, ops);
-        let mut from = a;
-        if is_half(shape) {
-            self.low_lanes(shape, m, Xm::Reg(a));
-            from = m;
-        }
-        if self.features.avx512 && shape.lanes <= 1 {
-            return self.scalar_ties_away(fmt, (t, m), a, label);
-        }
-        let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
-        self.a.v3(vop::VANDPS, L128, m, from, magnitude);
-        let integers = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x4330 << 48 } else { 0x4b00_0000 });
-        let compare = op([vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
-        self.a.v3i(compare, L128, u, m, integers, NOT_LESS);
-        self.jump_if_lanes(shape, u, label);
-        self.unary_round(shape, t, m, m, 3 | 8);
-        // What was cut off, exactly; if that is a half or more, one is added.
-        self.a.v3(op([vop::VSUBSS, vop::VSUBSD, vop::VSUBPS, vop::VSUBPD]), L128, m, m, t);
-        let half = self.fmt_const(fmt, if fmt == Fmt::F64 { 0x3fe0 << 48 } else { 0x3f00_0000 });
-        self.a.v3i(compare, L128, m, m, half, GE_OS);
-        let ones = self.fmt_const(fmt, one(fmt));
-        self.a.v3(vop::VANDPS, L128, m, m, ones);
-        self.a.v3(op([vop::VADDSS, vop::VADDSD, vop::VADDPS, vop::VADDPD]), L128, t, t, m);
-        let sign = self.fmt_const(fmt, sign(fmt));
-        self.a.v2(vop::VMOVUPS, L128, m, sign);
-        self.a.v3(vop::VANDPS, L128, m, m, a);
-        self.a.v3(vop::VORPS, L128, t, t, m);
-    }
-
-    /// The number next below a half added, to the nearest and without exceptions, makes an integer or more of just what is to go up.
-    fn scalar_ties_away(&mut self, fmt: Fmt, (t, m): (Xmm, Xmm), a: Xmm, label: Label) {
-        let double = fmt == Fmt::F64;
-        let (compare, add, round) = if double {
-            (vop::VUCOMISD, vop::VADDSD, vop::VROUNDSD)
-        } else {
-            (vop::VUCOMISS, vop::VADDSS, vop::VROUNDSS)
-        };
-        self.a.v2(compare, L128, a, a);
-        self.a.jcc(X::P, label);
-        let sign = self.fmt_const(fmt, sign(fmt));
-        self.a.v3(vop::VANDPS, L128, m, a, sign);
-        let below_half = self.fmt_const(fmt, if double { 0x3fdf_ffff_ffff_ffff } else { 0x3eff_ffff });
-        self.a.v3(vop::VORPS, L128, m, m, below_half);
-        self.a.v3(add, L128.round(Rounding::Nearest), m, a, m);
-        self.a.v3i(round, L128, t, m, m, 3 | 8);
     }
 
     // ---- two operands ----

@@ -8,6 +8,7 @@ mod flags;
 mod flags_by_rule;
 mod float;
 mod float_convert;
+mod float_round;
 mod int;
 mod mem;
 mod vector;
@@ -21,6 +22,7 @@ use super::asm::{Asm, L128, Label, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
 use super::rules::{self, Tracker};
+use super::upper;
 use super::{Features, Map, SCRATCH, STAGING};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
@@ -73,6 +75,7 @@ impl Compiler {
         let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
         let map = local.as_ref().map_or(&self.map, |l| &l.map);
         self.plan.run(request.region, map);
+        let upper = if request.hot { upper::of_reads(request.region, map) } else { Vec::new() };
         let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
@@ -85,6 +88,7 @@ impl Compiler {
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
+            upper,
             way_out: None,
             own_site: None,
             tracker: &mut self.tracker,
@@ -172,6 +176,8 @@ pub(super) struct Emitter<'a> {
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
+    /// By instruction: above how many bytes of a read slot there is zero, if that was asked for.
+    pub(super) upper: Vec<u8>,
     tracker: &'a mut Tracker,
     /// By block: the rule of the flags slot that holds as it begins.
     rules: Vec<Option<FlagsRule>>,

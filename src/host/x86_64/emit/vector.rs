@@ -176,6 +176,12 @@ impl Emitter<'_> {
             return self.xconst(d, u128::from(c));
         }
         match (ty, self.xm(a)) {
+            (_, Xm::Reg(x)) if self.is_zero_above(a) => {
+                let d = self.xdef(v, Some(a));
+                if d != x {
+                    self.a.vmov(L128, d, x);
+                }
+            }
             (Ty::F64, m) => {
                 let d = self.xdef(v, Some(a));
                 self.a.v2(vop::VMOVQ, L128, d, m);
