@@ -115,8 +115,16 @@ pub enum FlagsOp {
     Sub,
     Add,
     And,
+    /// The same, and C is set: of a difference with zero.
+    AndSub,
     /// C and V stay as they are in memory.
     AndPart,
+}
+
+impl FlagsOp {
+    pub(crate) const fn is_and(self) -> bool {
+        matches!(self, FlagsOp::And | FlagsOp::AndSub | FlagsOp::AndPart)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,7 +154,7 @@ impl FlagsRule {
     pub(crate) fn checked(self) -> Option<FlagsRule> {
         let plain = |o: RuleOperand| matches!(o, RuleOperand::Slot { add: 0, .. });
         let right_is_small = matches!(self.b, RuleOperand::Const(_));
-        let same = matches!(self.op, FlagsOp::And | FlagsOp::AndPart) && self.a == self.b;
+        let same = self.op.is_and() && self.a == self.b;
         (plain(self.a) || plain(self.b) || right_is_small || same).then_some(self)
     }
 
@@ -171,6 +179,7 @@ impl FlagsRule {
             FlagsOp::Sub => (Op::FlagsSub(v, v), [a, b, 0, 0]),
             FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
             FlagsOp::And | FlagsOp::AndPart => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
+            FlagsOp::AndSub => (Op::FlagsSub(v, v), [a & b, 0, 0, 0]),
         };
         let flags = ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32;
         if self.op == FlagsOp::AndPart { flags & 0xc000 | memory & 0x0101 } else { flags }

@@ -5,7 +5,7 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val, X87};
+use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
@@ -391,6 +391,25 @@ impl Builder {
     pub fn flags_fcmp(&mut self, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) -> Val {
         self.push(Op::FlagsFcmp { fmt, signalling, env, a, b }, Ty::Flags)
     }
+    /// Flags of v + 1, or v - 1, with the C of `flags`.
+    pub fn flags_step(&mut self, down: bool, v: Val, flags: Val) -> Val {
+        self.push(Op::FlagsStep { down, v, flags }, Ty::Flags)
+    }
+    pub fn flags_shift_x86(&mut self, shift: Shift, v: Val, amount: Val, flags: Val) -> Val {
+        self.push(Op::FlagsShiftX86 { shift, v, amount, flags }, Ty::Flags)
+    }
+    pub fn flags_product(&mut self, signed: bool, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsProduct { signed, a, b }, Ty::Flags)
+    }
+    pub fn flags_test(&mut self, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsTest(a, b), Ty::Flags)
+    }
+    pub fn flags_to_eflags(&mut self, flags: Val) -> Val {
+        self.push(Op::FlagsToEflags(flags), Ty::I32)
+    }
+    pub fn flags_from_eflags(&mut self, eflags: Val) -> Val {
+        self.push(Op::FlagsFromEflags(eflags), Ty::Flags)
+    }
     pub fn flags_to_bits(&mut self, flags: Val) -> Val {
         self.push(Op::FlagsToBits(flags), Ty::I32)
     }
@@ -398,6 +417,9 @@ impl Builder {
         self.push(Op::FlagsFromBits(bits), Ty::Flags)
     }
     pub fn cond(&mut self, cc: Cc, flags: Val) -> Val {
+        if let (Cc::Cs | Cc::Cc, Op::FlagsSetC(_, c)) = (cc, *self.region.op(flags)) {
+            return if cc == Cc::Cs { c } else { self.not(c) };
+        }
         match fold::condition(&self.region, cc, flags) {
             Some(holds) => self.i1(holds),
             None => self.push(Op::Cond(cc, flags), Ty::I1),

@@ -30,7 +30,7 @@ pub const fn mask(ty: Ty) -> u128 {
 /// Computes a pure operation: all of [`Op`] but constants, guest state and its floating-point flags, memory and calls.
 ///
 /// `args` are the operands in the order of [`Op::for_each_arg`], `arg_types` their types; bits above a type's width (for
-/// [`Ty::Flags`]: all but the four) are ignored. The result of type `ty` is zero-extended. Exceptions are ORed into
+/// [`Ty::Flags`]: all but the six) are ignored. The result of type `ty` is zero-extended. Exceptions are ORed into
 /// `fp_flags` as bits of [`crate::types::fpflag`].
 ///
 /// # Panics
@@ -74,9 +74,15 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::FlagsFcmp { fmt, signalling, env, .. } => {
             float::flags_compare(fmt, signalling, env, a64, b64, fp_flags).into()
         }
+        Op::FlagsStep { down, .. } => flags::step(a64, down, b as u32, from).into(),
+        Op::FlagsShiftX86 { shift, .. } => flags::shift_x86(shift, a64, b64, c as u32, from).into(),
+        Op::FlagsProduct { signed, .. } => flags::product(a64, b64, signed, from).into(),
+        Op::FlagsTest(..) => flags::test_vectors(a, b).into(),
+        Op::FlagsToEflags(_) => flags::to_eflags(a as u32).into(),
+        Op::FlagsFromEflags(_) => flags::from_eflags(a as u32).into(),
         Op::FlagsToBits(_) => (flags::to_nzcv(a as u32) << 28).into(),
         Op::FlagsFromBits(_) => flags::from_nzcv(a as u32 >> 28).into(),
-        Op::Cond(cc, _) => cc.holds(flags::to_nzcv(a as u32)).into(),
+        Op::Cond(cc, _) => cc.holds(flags::to_pnzcv(a as u32)).into(),
 
         Op::Fp1(fp, shape, env, _) => float::fp1(fp, shape, env, a, fp_flags),
         Op::Fp2(fp, shape, env, ..) => float::fp2(fp, shape, env, a, b, fp_flags),

@@ -19,6 +19,8 @@ pub mod verify;
 pub use builder::Builder;
 pub use eval::eval;
 pub use helper::{Frame, Helper, Touches};
-pub use op::{Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Slot, Un, V1, V2, V3, VShift, Val, X87};
+pub use op::{
+    Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
+};
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};
 pub use types::{Cc, Env, Fence, Fmt, IntCc, Lane, NanRule, Order, Round, Shape, Ty, fpflag};

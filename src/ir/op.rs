@@ -57,6 +57,17 @@ pub enum Bin {
     RemS,
 }
 
+/// x86's shifts and rotations, whose amount is taken modulo 32 (64 for 64-bit operands).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Shift {
+    Shl,
+    Shr,
+    Sar,
+    Rol,
+    Ror,
+}
+
 /// Integer operations on one value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
@@ -605,7 +616,7 @@ pub enum Op {
         flags: Val,
     },
     /// Arm's flags of a floating-point comparison (scalar): less N, equal ZC, greater C, unordered CV. `signalling`: invalid for any NaN.
-    /// Under [`crate::types::NanRule::X86`] as x86 has them with C for "no borrow": less none, equal ZC, greater C, unordered Z.
+    /// Under [`crate::types::NanRule::X86`] as x86 has them with C for "no borrow": less none, equal ZC, greater C, unordered ZP.
     FlagsFcmp {
         fmt: Fmt,
         signalling: bool,
@@ -613,6 +624,31 @@ pub enum Op {
         a: Val,
         b: Val,
     },
+    /// Flags of v + 1, or v - 1 if `down`, with the C of the flags.
+    FlagsStep {
+        down: bool,
+        v: Val,
+        flags: Val,
+    },
+    /// Flags after x86's shift of `v`: C is the opposite of CF. An amount of zero leaves `flags`, rotations leave all of them but C and V. Of the
+    /// others A is of no meaning, nor is V for an amount other than one, nor C beyond the width.
+    FlagsShiftX86 {
+        shift: Shift,
+        v: Val,
+        amount: Val,
+        flags: Val,
+    },
+    /// V, and the opposite of C: whether a product is wider than its low half. The rest is of no meaning.
+    FlagsProduct {
+        signed: bool,
+        a: Val,
+        b: Val,
+    },
+    /// Of two vectors: Z if no bit is set in both, C if a bit of the second is not set in the first. The rest is clear (x86's PTEST).
+    FlagsTest(Val, Val),
+    /// To and from x86's EFLAGS, of which CF is the opposite of C; other bits are zero / ignored.
+    FlagsToEflags(Val),
+    FlagsFromEflags(Val),
     /// To and from bits 31..28 of an I32 (NZCV, the rest zero / ignored).
     FlagsToBits(Val),
     FlagsFromBits(Val),
@@ -756,6 +792,8 @@ impl Op {
             | FlagsLogic(a)
             | FlagsToBits(a)
             | FlagsFromBits(a)
+            | FlagsToEflags(a)
+            | FlagsFromEflags(a)
             | FlagsOppositeC(a)
             | VSigns(_, a)
             | Cond(_, a)
@@ -785,6 +823,9 @@ impl Op {
             | FlagsSetC(a, b)
             | FlagsShift { v: a, flags: b, .. }
             | FlagsFcmp { a, b, .. }
+            | FlagsStep { v: a, flags: b, .. }
+            | FlagsProduct { a, b, .. }
+            | FlagsTest(a, b)
             | Fp2(_, _, _, a, b)
             | FpCmp(_, _, _, a, b)
             | V2(_, _, a, b)
@@ -801,6 +842,7 @@ impl Op {
             | SubC(a, b, c)
             | FlagsAdc(a, b, c)
             | FlagsSbc(a, b, c)
+            | FlagsShiftX86 { v: a, amount: b, flags: c, .. }
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
             | CmpXchg { addr: a, expected: b, new: c, .. } => {

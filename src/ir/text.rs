@@ -106,6 +106,9 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::Cmp(cc, ..) => plain(format!("cmp_{}", lower(cc))),
         Op::Crc32 { bytes, c, .. } => with(if c { "crc32c" } else { "crc32" }.to_owned(), &[bytes]),
         Op::Cond(cc, _) => plain(format!("cond_{}", lower(cc))),
+        Op::FlagsStep { down, .. } => plain(if down { "flags_dec" } else { "flags_inc" }.to_owned()),
+        Op::FlagsShiftX86 { shift, .. } => plain(format!("flags_{}_x86", lower(shift))),
+        Op::FlagsProduct { signed, .. } => plain(format!("flags_product_{}", sign(signed))),
         Op::FlagsFcmp { fmt, signalling, env, .. } => {
             let name = if signalling { "flags_fcmp_signalling" } else { "flags_fcmp" };
             plain(float(name, Shape::scalar(fmt), env))

@@ -19,7 +19,8 @@ pub enum Ty {
     V128,
     /// The four conditions N, Z, C, V that an arithmetic operation leaves. C after a subtraction is "no borrow".
     /// In guest state (a slot of this type, 4 bytes) they stand as bit 15 N, bit 14 Z, bit 8 C, bit 0 V, the rest undefined:
-    /// what x86's `lahf; seto al` leaves.
+    /// what x86's `lahf; seto al` leaves. Two more are x86's alone: A, the carry out of bit 3 (bit 12), and P, an even number of ones in the low byte
+    /// (bit 10). They mean something where sums, differences, comparisons and logical operations made the flags, and what is said to take them from there.
     Flags,
 }
 
@@ -297,9 +298,13 @@ pub enum Cc {
     Lt,
     Gt,
     Le,
+    /// P, and not: x86's alone.
+    Pe,
+    Po,
 }
 
 impl Cc {
+    /// Arm's, in the order in which its encodings number them.
     pub const ALL: [Cc; 14] = [
         Cc::Eq,
         Cc::Ne,
@@ -317,11 +322,15 @@ impl Cc {
         Cc::Le,
     ];
     pub const fn invert(self) -> Cc {
-        Cc::ALL[(self as usize) ^ 1]
+        match self {
+            Cc::Pe => Cc::Po,
+            Cc::Po => Cc::Pe,
+            _ => Cc::ALL[(self as usize) ^ 1],
+        }
     }
-    /// Whether the condition holds for the four bits N=8, Z=4, C=2, V=1.
-    pub const fn holds(self, nzcv: u32) -> bool {
-        let (n, z, c, v) = (nzcv & 8 != 0, nzcv & 4 != 0, nzcv & 2 != 0, nzcv & 1 != 0);
+    /// Whether the condition holds for the bits P=16, N=8, Z=4, C=2, V=1.
+    pub const fn holds(self, pnzcv: u32) -> bool {
+        let (n, z, c, v) = (pnzcv & 8 != 0, pnzcv & 4 != 0, pnzcv & 2 != 0, pnzcv & 1 != 0);
         let base = match self as u8 >> 1 {
             0 => z,
             1 => c,
@@ -329,7 +338,8 @@ impl Cc {
             3 => v,
             4 => c && !z,
             5 => n == v,
-            _ => n == v && !z,
+            6 => n == v && !z,
+            _ => pnzcv & 16 != 0,
         };
         base != (self as u8 & 1 != 0)
     }

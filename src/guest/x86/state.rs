@@ -1,8 +1,8 @@
 //! Guest state of x86: its slots and their layout, for both widths of the general registers.
 //!
-//! EFLAGS are in several places. SF, ZF, OF and the opposite of CF are the slot [`FLAGS`] as N, Z, V and C ("no borrow", which is what
-//! comparisons leave). PF is the parity of [`PARITY`]'s low byte, AF is bit 4 of [`PARITY`] ^ [`ADJUST`], DF is a slot and part of the mode word, and
-//! [`OTHER`] has the rest as they stand in EFLAGS. MXCSR's exceptions are the engine's sticky flags, in the same order.
+//! EFLAGS are in several places. SF, ZF, OF, AF, PF and the opposite of CF are the slot [`FLAGS`] as N, Z, V, A, P and C ("no borrow", which is what
+//! comparisons leave). DF is a slot and part of the mode word, and [`OTHER`] has the rest as they stand in EFLAGS. MXCSR's exceptions are the engine's
+//! sticky flags, in the same order.
 
 use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
@@ -31,24 +31,18 @@ pub const fn r(n: u32) -> Slot {
 }
 
 pub const FLAGS: Slot = Slot(17);
-/// A result whose low byte has the parity.
-pub const PARITY: Slot = Slot(18);
-/// In [`PARITY`], whose results have 32 bits: PF is set if ZF and CF are, as comparisons of floating point leave them.
-pub const UNORDERED: u64 = 1 << 32;
-/// Bit 4 is the auxiliary carry, together with that of [`PARITY`].
-pub const ADJUST: Slot = Slot(19);
 /// 0 or 1.
-pub const DIRECTION: Slot = Slot(20);
+pub const DIRECTION: Slot = Slot(18);
 /// Bits of EFLAGS that programs can set and that are not elsewhere: [`EFLAGS_OTHER`].
-pub const OTHER: Slot = Slot(21);
-pub const FS_BASE: Slot = Slot(22);
-pub const GS_BASE: Slot = Slot(23);
+pub const OTHER: Slot = Slot(19);
+pub const FS_BASE: Slot = Slot(20);
+pub const GS_BASE: Slot = Slot(21);
 /// Rounding, masks, flushing, without the exceptions.
-pub const MXCSR: Slot = Slot(24);
+pub const MXCSR: Slot = Slot(22);
 
 /// The selector of segment register n: ES, CS, SS, DS, FS, GS.
 pub const fn selector(n: u32) -> Slot {
-    Slot(25 + n as u16)
+    Slot(23 + n as u16)
 }
 pub const CS: u32 = 1;
 pub const SS: u32 = 2;
@@ -57,30 +51,30 @@ pub const GS: u32 = 5;
 
 /// The base addresses of the thread's descriptors in the GDT (set_thread_area).
 pub const fn tls(n: u32) -> Slot {
-    Slot(31 + n as u16)
+    Slot(29 + n as u16)
 }
 
 /// XMM register n.
 pub const fn xmm(n: u32) -> Slot {
-    Slot(34 + n as u16)
+    Slot(32 + n as u16)
 }
 
 /// Where the image of the x87 unit begins (the crate `x87`), which has the MMX registers too. While code runs it means nothing: the unit has all of it.
-pub const X87: Slot = Slot(50);
+pub const X87: Slot = Slot(48);
 /// The address of the last instruction of the unit that is not for its control; what stands in the image is not the guest's.
-pub const X87_IP: Slot = Slot(60);
+pub const X87_IP: Slot = Slot(58);
 /// What FXSAVE and the like write or read, between their accesses and the unit: 16 bytes each.
 pub const fn stage(n: u32) -> Slot {
-    Slot(61 + n as u16)
+    Slot(59 + n as u16)
 }
 
 /// What RDRAND draws from: a key of two words, each thread's own, and a counter.
-pub const RANDOM: [Slot; 3] = [Slot(71), Slot(72), Slot(73)];
+pub const RANDOM: [Slot; 3] = [Slot(69), Slot(70), Slot(71)];
 
 /// NT, AC, ID.
 pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
 
-const COUNT: usize = 74;
+const COUNT: usize = 72;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -94,7 +88,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
     [
         (pc, x), (a, x), (c, x), (d, x), (b, x), (sp, x), (bp, x), (si, x), (di, x),
         ("r8", x), ("r9", x), ("r10", x), ("r11", x), ("r12", x), ("r13", x), ("r14", x), ("r15", x),
-        ("flags", Flags), ("parity", I64), ("adjust", I32), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
+        ("flags", Flags), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
         ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
         ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
         ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
@@ -199,35 +193,22 @@ fn fp_control(mode: u32) -> FpControl {
 }
 
 /// Bits of EFLAGS, and where the slot [`FLAGS`] has them ([`Ty::Flags`]).
-const SF: (u32, u32) = (7, 15);
-const ZF: (u32, u32) = (6, 14);
-const CF: (u32, u32) = (0, 8);
-const OF: (u32, u32) = (11, 0);
+const CONDITIONS: [(u32, u32); 6] = [(7, 15), (6, 14), (4, 12), (2, 10), (0, 8), (11, 0)];
+/// The one that is turned: CF.
+const CF: u32 = 1 << 8;
 
 /// EFLAGS of a stopped program. Bit 1 is always set, so is IF.
 pub fn eflags(l: &State, state: &[u8]) -> u32 {
-    let flags = l.get(state, FLAGS) as u32 ^ 1 << CF.1;
-    let (parity, adjust) = (l.get(state, PARITY), l.get(state, ADJUST) as u32);
-    let even =
-        if parity & UNORDERED != 0 { flags >> ZF.1 & flags >> CF.1 & 1 } else { ((parity as u8).count_ones() & 1) ^ 1 };
-    let conditions = [SF, ZF, CF, OF].iter().fold(0, |all, (to, from)| all | (flags >> from & 1) << to);
+    let flags = l.get(state, FLAGS) as u32 ^ CF;
+    let conditions = CONDITIONS.iter().fold(0, |all, (to, from)| all | (flags >> from & 1) << to);
     let direction = (l.get(state, DIRECTION) as u32 & 1) << 10;
-    conditions
-        | even << 2
-        | (parity as u32 ^ adjust) & 0x10
-        | direction
-        | l.get(state, OTHER) as u32 & EFLAGS_OTHER
-        | 0x202
+    conditions | direction | l.get(state, OTHER) as u32 & EFLAGS_OTHER | 0x202
 }
 
 /// The opposite.
 pub fn set_eflags(l: &State, state: &mut [u8], eflags: u32) {
-    let flags = [SF, ZF, CF, OF].iter().fold(0, |all, (from, to)| all | (eflags >> from & 1) << to);
-    // A byte with an even number of ones, or one.
-    let parity = eflags >> 2 & 1 ^ 1;
-    l.set(state, FLAGS, u64::from(flags ^ 1 << CF.1));
-    l.set(state, PARITY, parity.into());
-    l.set(state, ADJUST, (eflags & 0x10).into());
+    let flags = CONDITIONS.iter().fold(0, |all, (from, to)| all | (eflags >> from & 1) << to);
+    l.set(state, FLAGS, u64::from(flags ^ CF));
     l.set(state, DIRECTION, (eflags >> 10 & 1).into());
     l.set(state, OTHER, (eflags & EFLAGS_OTHER).into());
 }

@@ -114,6 +114,12 @@ impl Tracker {
     /// A rule for flags value `f`, if its operands or its result are in slots.
     fn form(&self, r: &Region, plan: &Plan, map: &Map, f: Val) -> Option<FlagsRule> {
         let (op, a, b) = match *r.op(f) {
+            Op::FlagsSub(x, zero) if r.const_of(zero) == Some(0) && self.operand(r, plan, map, x).is_none() => {
+                match *r.op(x) {
+                    Op::Bin(Bin::And, a, b) => (FlagsOp::AndSub, a, b),
+                    _ => return None,
+                }
+            }
             Op::FlagsSub(a, b) => (FlagsOp::Sub, a, b),
             Op::FlagsAdd(a, b) => (FlagsOp::Add, a, b),
             Op::FlagsLogic(x) | Op::FlagsNz(x, _) => {
@@ -139,7 +145,7 @@ impl Tracker {
         let bin = match op {
             FlagsOp::Sub => Bin::Sub,
             FlagsOp::Add => Bin::Add,
-            FlagsOp::And | FlagsOp::AndPart => return None,
+            FlagsOp::And | FlagsOp::AndSub | FlagsOp::AndPart => return None,
         };
         let c = ir::fold::sign_extend(r.const_of(b)?, r.ty(b).bits()) as i64;
         let add = i32::try_from(if bin == Bin::Sub { c } else { -c }).ok()?;

@@ -199,7 +199,8 @@ pub(super) fn flags_compare(fmt: Fmt, signalling: bool, env: Env, a: u64, b: u64
     if env.nan == NanRule::X86 {
         let zero = matches!(order, sf::Ordering::Equal | sf::Ordering::Unordered);
         let no_borrow = matches!(order, sf::Ordering::Equal | sf::Ordering::Greater);
-        return flags::when(zero, flags::Z) | flags::when(no_borrow, flags::C);
+        let parity = order == sf::Ordering::Unordered;
+        return flags::when(zero, flags::Z) | flags::when(no_borrow, flags::C) | flags::when(parity, flags::P);
     }
     match order {
         sf::Ordering::Less => flags::N,

@@ -5,11 +5,11 @@ use crate::op::{Mem, Slot, X87};
 use crate::region::Trap;
 use x87::{IMAGE, Image, code};
 
-/// EFLAGS as SAHF's and LAHF's byte with OF: where [`crate::Ty::Flags`] has S, Z, C and O.
+/// EFLAGS as SAHF's and LAHF's byte with OF: where [`crate::Ty::Flags`] has S, Z, A, P, C and O.
 fn flags(eflags: u32) -> u128 {
     let bit = |n: u32| eflags >> n & 1;
     // C is "no borrow".
-    (bit(7) << 15 | bit(6) << 14 | (bit(0) ^ 1) << 8 | bit(11)).into()
+    (bit(7) << 15 | bit(6) << 14 | bit(4) << 12 | bit(2) << 10 | (bit(0) ^ 1) << 8 | bit(11)).into()
 }
 
 impl Run<'_, '_, '_> {

@@ -138,6 +138,12 @@ impl Check<'_> {
             | Op::FlagsFcmp { .. }
             | Op::FlagsToBits(_)
             | Op::FlagsFromBits(_)
+            | Op::FlagsStep { .. }
+            | Op::FlagsShiftX86 { .. }
+            | Op::FlagsProduct { .. }
+            | Op::FlagsTest(..)
+            | Op::FlagsToEflags(_)
+            | Op::FlagsFromEflags(_)
             | Op::Cond(..) => self.flags(),
             Op::Fp1(..)
             | Op::Fp2(..)
@@ -246,7 +252,7 @@ impl Check<'_> {
                 self.operand(flags, Ty::Flags)?;
                 self.result(Ty::I1)
             }
-            Op::FlagsToBits(flags) => {
+            Op::FlagsToBits(flags) | Op::FlagsToEflags(flags) => {
                 self.operand(flags, Ty::Flags)?;
                 self.result(Ty::I32)
             }
@@ -285,7 +291,21 @@ impl Check<'_> {
                 self.operand(c, Ty::I1)
             }
             Op::FlagsFcmp { fmt, a, b, .. } => self.operands(&[a, b], fmt.ty()),
-            Op::FlagsFromBits(v) => self.operand(v, Ty::I32),
+            Op::FlagsFromBits(v) | Op::FlagsFromEflags(v) => self.operand(v, Ty::I32),
+            Op::FlagsStep { v, flags, .. } => {
+                self.number(self.r.ty(v))?;
+                self.operand(flags, Ty::Flags)
+            }
+            Op::FlagsShiftX86 { v, amount, flags, .. } => {
+                self.operands(&[v, amount], self.r.ty(v))?;
+                self.number(self.r.ty(v))?;
+                self.operand(flags, Ty::Flags)
+            }
+            Op::FlagsProduct { a, b, .. } => {
+                self.number(self.r.ty(a))?;
+                self.operand(b, self.r.ty(a))
+            }
+            Op::FlagsTest(a, b) => self.operands(&[a, b], Ty::V128),
             _ => unreachable!("not an operation on flags"),
         }
     }

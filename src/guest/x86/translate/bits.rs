@@ -88,7 +88,6 @@ fn set_carry_bit(cx: &mut Cx, a: Val, index: Val) {
     let flags = cx.flags();
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);
-    cx.clear_parity();
 }
 
 /// A register's index may lead beyond the operand, both ways.
@@ -120,7 +119,6 @@ fn scan(cx: &mut Cx, i: &Instruction, reverse: bool) {
     };
     let flags = cx.flags_of(a);
     cx.set_flags(flags);
-    cx.set_parity(at);
     // Whole registers: nothing above is cleared where nothing is written.
     let n = i.op0_register().full_register().number() as u32;
     let old = cx.x(n);
@@ -142,7 +140,6 @@ fn count_zeros(cx: &mut Cx, i: &Instruction, leading: bool) {
     let flags = cx.flags_of(n);
     let flags = cx.with_carry(flags, none);
     cx.set_flags(flags);
-    cx.clear_parity();
     cx.write(i, 0, n);
 }
 
@@ -150,9 +147,10 @@ fn count_zeros(cx: &mut Cx, i: &Instruction, leading: bool) {
 fn popcnt(cx: &mut Cx, i: &Instruction) {
     let a = cx.read(i, 1);
     let n = cx.b.un(Un::Popcnt, a);
-    let flags = cx.flags_of(n);
-    cx.set_flags(flags);
-    cx.clear_parity();
+    let zero = cx.b.constant(cx.b.ty(a), 0);
+    let none = cx.b.cmp(IntCc::Eq, a, zero);
+    let no = cx.b.i1(false);
+    cx.set_zero_carry(none, no);
     cx.write(i, 0, n);
 }
 
@@ -168,7 +166,6 @@ fn andn(cx: &mut Cx, i: &Instruction) {
     let r = cx.b.and_not(b, a);
     let flags = cx.flags_of(r);
     cx.set_flags(flags);
-    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -195,7 +192,6 @@ fn bextr(cx: &mut Cx, i: &Instruction) {
     let r = low_bits(cx, moved, length);
     let flags = cx.flags_of(r);
     cx.set_flags(flags);
-    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -208,7 +204,6 @@ fn bzhi(cx: &mut Cx, i: &Instruction) {
     let flags = cx.flags_of(r);
     let flags = cx.with_carry(flags, beyond);
     cx.set_flags(flags);
-    cx.clear_parity();
     cx.write(i, 0, r);
 }
 
@@ -237,7 +232,6 @@ fn lowest(cx: &mut Cx, i: &Instruction, what: Lowest) {
     let flags = cx.flags_of(r);
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);
-    cx.clear_parity();
     cx.write(i, 0, r);
 }
 

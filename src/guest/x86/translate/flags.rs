@@ -2,9 +2,9 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{ADJUST, DIRECTION, EFLAGS_OTHER, FLAGS, OTHER, PARITY, RAX, UNORDERED, mode};
+use crate::state::{DIRECTION, EFLAGS_OTHER, FLAGS, OTHER, RAX, mode};
 use iced_x86::{ConditionCode, Instruction};
-use ir::{Bin, Cc, IntCc, Op, Term, Ty, Un, Val};
+use ir::{Bin, Cc, Term, Ty, Val};
 
 rows! {
     Clc => carry(Some(false));
@@ -23,7 +23,7 @@ rows! {
 }
 
 impl Cx<'_> {
-    /// SF, ZF, OF and the opposite of CF, as they are.
+    /// All six, as they are.
     pub(super) fn flags(&mut self) -> Val {
         self.b.get(FLAGS)
     }
@@ -37,64 +37,32 @@ impl Cx<'_> {
         self.b.flags_opposite_c(flags)
     }
 
-    /// SF and ZF of a result, CF and OF clear.
+    /// SF, ZF and PF of a result, CF, OF and AF clear (the manual leaves AF open).
     pub(super) fn flags_of(&mut self, result: Val) -> Val {
         let zero = self.b.constant(self.b.ty(result), 0);
         self.b.flags_sub(result, zero)
     }
 
-    /// PF is that of the result's low byte.
-    pub(super) fn set_parity(&mut self, result: Val) {
-        let v = self.parity_value(result);
-        self.b.set(PARITY, v);
-    }
-
-    /// What [`PARITY`] holds for a result.
-    pub(super) fn parity_value(&mut self, result: Val) -> Val {
-        let v = self.to32(result);
-        self.b.zext(Ty::I64, v)
-    }
-
-    /// AF is what the sum or difference of `a` and `b` carries out of bit 3. The parity is set, too.
-    pub(super) fn set_adjust(&mut self, a: Val, b: Val) {
-        // A constant whose bit 4 is clear changes nothing.
-        let v = match self.b.const_of(b) {
-            Some(c) if c & 0x10 == 0 => a,
-            _ => self.b.xor(a, b),
-        };
-        let v = self.to32(v);
-        self.b.set(ADJUST, v);
-    }
-
-    fn to32(&mut self, v: Val) -> Val {
-        match self.b.ty(v) {
-            Ty::I64 => self.b.trunc(Ty::I32, v),
-            _ => self.b.zext(Ty::I32, v),
-        }
-    }
-
     /// Flags of a sum.
-    pub(super) fn flags_add(&mut self, a: Val, b: Val, sum: Val) {
+    pub(super) fn flags_add(&mut self, a: Val, b: Val) {
         let flags = self.b.flags_add(a, b);
         let flags = self.opposite_c(flags);
         self.set_flags(flags);
-        self.set_adjust(a, b);
-        self.set_parity(sum);
     }
 
     /// Flags of a difference.
-    pub(super) fn flags_sub(&mut self, a: Val, b: Val, difference: Val) {
+    pub(super) fn flags_sub(&mut self, a: Val, b: Val) {
         let flags = self.b.flags_sub(a, b);
         self.set_flags(flags);
-        self.set_adjust(a, b);
-        self.set_parity(difference);
     }
 
-    /// Flags of a logical operation: CF and OF clear, AF as it was (the manual leaves it open).
-    pub(super) fn flags_logic(&mut self, result: Val) {
-        let flags = self.flags_of(result);
+    /// ZF and CF (I1 each), the others clear.
+    pub(super) fn set_zero_carry(&mut self, zero: Val, carry: Val) {
+        let (z, c) = (self.b.zext(Ty::I32, zero), self.b.zext(Ty::I32, carry));
+        let z = self.b.shift_imm(Bin::Shl, z, 6);
+        let eflags = self.b.or(z, c);
+        let flags = self.b.flags_from_eflags(eflags);
         self.set_flags(flags);
-        self.set_parity(result);
     }
 
     /// `flags` with another CF (I1).
@@ -103,16 +71,13 @@ impl Cx<'_> {
         self.b.flags_set_c(flags, clear)
     }
 
-    /// SF and ZF of `flags` with CF and OF (I1 each).
+    /// `flags` with other CF and OF (I1 each).
     pub(super) fn with_carry_overflow(&mut self, flags: Val, carry: Val, overflow: Val) -> Val {
-        let bits = self.b.flags_to_bits(flags);
-        let bits = self.b.and_imm(bits, 0xc000_0000);
-        let clear = self.b.not(carry);
-        let (c, v) = (self.b.zext(Ty::I32, clear), self.b.zext(Ty::I32, overflow));
-        let (c, v) = (self.b.shift_imm(Bin::Shl, c, 29), self.b.shift_imm(Bin::Shl, v, 28));
-        let bits = self.b.or(bits, c);
-        let bits = self.b.or(bits, v);
-        self.b.flags_from_bits(bits)
+        let (c, o) = (self.b.zext(Ty::I32, carry), self.b.zext(Ty::I32, overflow));
+        let eflags = self.b.flags_to_eflags(flags);
+        let eflags = self.b.deposit(eflags, c, 0, 1);
+        let eflags = self.b.deposit(eflags, o, 11, 1);
+        self.b.flags_from_eflags(eflags)
     }
 
     /// CF (I1).
@@ -139,132 +104,23 @@ impl Cx<'_> {
             X::ge => Cc::Ge,
             X::le => Cc::Le,
             X::g => Cc::Gt,
-            X::p => return self.parity(IntCc::Eq),
-            X::np => return self.parity(IntCc::Ne),
+            X::p => Cc::Pe,
+            X::np => Cc::Po,
             X::None => return self.b.i1(true),
         };
         let flags = self.flags();
         self.b.cond(arm, flags)
     }
 
-    /// ZF and CF: what an unordered comparison leaves.
-    fn is_unordered(&mut self) -> Val {
-        let flags = self.flags();
-        let (z, c) = (self.b.cond(Cc::Eq, flags), self.b.cond(Cc::Cc, flags));
-        self.b.and(z, c)
-    }
-
-    /// Whether the number of ones is even (`Eq`) or odd; or whether the last comparison was unordered, if it was one of floating point.
-    fn parity(&mut self, cc: IntCc) -> Val {
-        let v = self.b.get(PARITY);
-        let known = self.b.const_of(v);
-        if known == Some(UNORDERED) {
-            let unordered = self.is_unordered();
-            return if cc == IntCc::Eq { unordered } else { self.b.not(unordered) };
-        }
-        let counted = self.counted_parity(v, cc);
-        if known.is_some() || !matches!(self.b.region.op(v), Op::Get(_)) {
-            return counted;
-        }
-        let unordered = self.is_unordered();
-        let unordered = if cc == IntCc::Eq { unordered } else { self.b.not(unordered) };
-        let mark = self.b.and_imm(v, UNORDERED);
-        let zero = self.b.i64(0);
-        let compared = self.b.cmp(IntCc::Ne, mark, zero);
-        let (a, b) = (self.b.and(compared, unordered), self.b.and_not(counted, compared));
-        self.b.or(a, b)
-    }
-
-    /// Before ZF or CF change and PF does not: PF no longer depends on them.
-    pub(super) fn settle_parity(&mut self) {
-        let v = self.b.get(PARITY);
-        if self.b.const_of(v) != Some(UNORDERED) && !matches!(self.b.region.op(v), Op::Get(_)) {
-            return;
-        }
-        let odd = self.parity(IntCc::Ne);
-        let odd = self.b.zext(Ty::I64, odd);
-        self.set_parity_alone(odd);
-    }
-
-    /// Sets [`PARITY`]. AF stays: the difference goes to the other slot.
-    pub(super) fn set_parity_alone(&mut self, v: Val) {
-        let old = self.b.get(PARITY);
-        let difference = self.b.xor(old, v);
-        let difference = self.b.trunc(Ty::I32, difference);
-        let adjust = self.b.get(ADJUST);
-        let adjust = self.b.xor(adjust, difference);
-        self.b.set(ADJUST, adjust);
-        self.b.set(PARITY, v);
-    }
-
-    /// PF and AF are clear, or left open by the manual.
-    pub(super) fn clear_parity(&mut self) {
-        let (one, adjust) = (self.b.i64(1), self.b.i32(1));
-        self.b.set(PARITY, one);
-        self.b.set(ADJUST, adjust);
-    }
-
-    fn counted_parity(&mut self, v: Val, cc: IntCc) -> Val {
-        let v = self.b.and_imm(v, 0xff);
-        let v = self.b.un(Un::Popcnt, v);
-        let v = self.b.and_imm(v, 1);
-        let zero = self.b.i64(0);
-        self.b.cmp(cc, v, zero)
-    }
-
-    /// SF, ZF, AF, PF, CF as LAHF has them, with bit 1 set (I32).
-    fn low_flags(&mut self) -> Val {
-        let flags = self.flags();
-        let bits = self.b.flags_to_bits(flags);
-        // N and Z come to bits 7 and 6, C to 5.
-        let bits = self.b.shift_imm(Bin::Shr, bits, 24);
-        let nz = self.b.and_imm(bits, 0xc0);
-        let clear = self.b.extract(bits, 5, 1, false);
-        // The opposite of CF, and bit 1.
-        let three = self.b.i32(3);
-        let carry = self.b.xor(clear, three);
-        let (parity, adjust) = (self.b.get(PARITY), self.b.get(ADJUST));
-        let parity = self.b.trunc(Ty::I32, parity);
-        let adjust = self.b.xor(parity, adjust);
-        let adjust = self.b.and_imm(adjust, 0x10);
-        let even = self.parity(IntCc::Eq);
-        let even = self.b.zext(Ty::I32, even);
-        let even = self.b.shift_imm(Bin::Shl, even, 2);
-        let v = self.b.or(nz, carry);
-        let v = self.b.or(v, adjust);
-        self.b.or(v, even)
-    }
-
     /// EFLAGS as a whole (I32). IF is always set.
     pub(super) fn eflags(&mut self) -> Val {
-        let low = self.low_flags();
         let flags = self.flags();
-        let overflow = self.b.cond(Cc::Vs, flags);
-        let overflow = self.b.zext(Ty::I32, overflow);
-        let overflow = self.b.shift_imm(Bin::Shl, overflow, 11);
+        let v = self.b.flags_to_eflags(flags);
         let other = self.b.get(OTHER);
-        let v = self.b.or(low, overflow);
         let v = self.b.or(v, other);
-        let fixed = 0x200 | u64::from(self.mode & mode::DIRECTION) << 10;
+        let fixed = 0x202 | u64::from(self.mode & mode::DIRECTION) << 10;
         let fixed = self.b.i32(fixed as u32);
         self.b.or(v, fixed)
-    }
-
-    /// SF, ZF, AF, PF, CF from bits of EFLAGS (I32); OF from `overflow` (I1).
-    pub(super) fn set_low_flags(&mut self, v: Val, overflow: Val) {
-        let nz = self.b.and_imm(v, 0xc0);
-        let nz = self.b.shift_imm(Bin::Shl, nz, 24);
-        let flags = self.b.flags_from_bits(nz);
-        let carry = self.b.trunc(Ty::I1, v);
-        let flags = self.with_carry_overflow(flags, carry, overflow);
-        let parity = self.b.extract(v, 2, 1, false);
-        let one = self.b.i32(1);
-        let parity = self.b.xor(parity, one);
-        let parity = self.b.zext(Ty::I64, parity);
-        let adjust = self.b.and_imm(v, 0x10);
-        self.set_flags(flags);
-        self.b.set(PARITY, parity);
-        self.b.set(ADJUST, adjust);
     }
 }
 
@@ -276,7 +132,6 @@ fn carry(cx: &mut Cx, _: &Instruction, to: Option<bool>) {
             cx.b.not(carry)
         }
     };
-    cx.settle_parity();
     let flags = cx.flags();
     let flags = cx.with_carry(flags, carry);
     cx.set_flags(flags);
@@ -292,8 +147,15 @@ fn direction(cx: &mut Cx, _: &Instruction, down: bool) {
     }
 }
 
+/// Bits of the flags that LAHF and SAHF move, and the bit that is always set.
+const LOW: u64 = 0xd5;
+const ONE: u64 = 2;
+
 fn lahf(cx: &mut Cx, _: &Instruction) {
-    let v = cx.low_flags();
+    let flags = cx.flags();
+    let v = cx.b.flags_to_eflags(flags);
+    let one = cx.b.i32(ONE as u32);
+    let v = cx.b.or(v, one);
     let (old, v) = (cx.x(RAX), cx.b.zext(cx.xlen, v));
     let v = cx.b.deposit(old, v, 8, 8);
     cx.set_x(RAX, v);
@@ -301,12 +163,14 @@ fn lahf(cx: &mut Cx, _: &Instruction) {
 
 fn sahf(cx: &mut Cx, _: &Instruction) {
     let v = cx.low(Ty::I32, RAX);
-    let v = cx.b.extract(v, 8, 8, false);
-    let overflow = {
-        let flags = cx.flags();
-        cx.b.cond(Cc::Vs, flags)
-    };
-    cx.set_low_flags(v, overflow);
+    let v = cx.b.shift_imm(Bin::Shr, v, 8);
+    let low = cx.b.and_imm(v, LOW);
+    let flags = cx.flags();
+    let old = cx.b.flags_to_eflags(flags);
+    let overflow = cx.b.and_imm(old, 1 << 11);
+    let v = cx.b.or(low, overflow);
+    let flags = cx.b.flags_from_eflags(v);
+    cx.set_flags(flags);
 }
 
 fn pushf(cx: &mut Cx, i: &Instruction) {
@@ -321,9 +185,8 @@ fn popf(cx: &mut Cx, i: &Instruction) {
     let ty = Ty::int(i.stack_pointer_increment().unsigned_abs() as usize);
     let v = cx.pop(ty);
     let v = if ty == Ty::I64 { cx.b.trunc(Ty::I32, v) } else { cx.b.zext(Ty::I32, v) };
-    let overflow = cx.b.extract(v, 11, 1, false);
-    let overflow = cx.b.trunc(Ty::I1, overflow);
-    cx.set_low_flags(v, overflow);
+    let flags = cx.b.flags_from_eflags(v);
+    cx.set_flags(flags);
     let other = cx.b.and_imm(v, EFLAGS_OTHER.into());
     let other = if ty == Ty::I16 {
         let old = cx.b.get(OTHER);

@@ -68,24 +68,23 @@ impl Cx<'_> {
 
     fn set_alu_flags(&mut self, op: Alu, a: Val, b: Val, r: Val) {
         match op {
-            Alu::Add => self.flags_add(a, b, r),
-            Alu::Sub | Alu::Cmp => self.flags_sub(a, b, r),
-            Alu::Or | Alu::And | Alu::Test | Alu::Xor => self.flags_logic(r),
+            Alu::Add => self.flags_add(a, b),
+            Alu::Sub | Alu::Cmp => self.flags_sub(a, b),
+            Alu::Or | Alu::And | Alu::Test | Alu::Xor => {
+                let flags = self.flags_of(r);
+                self.set_flags(flags);
+            }
             Alu::Adc => {
                 let flags = self.flags();
                 let flags = self.opposite_c(flags);
                 let flags = self.b.flags_adc(a, b, flags);
                 let flags = self.opposite_c(flags);
                 self.set_flags(flags);
-                self.set_adjust(a, b);
-                self.set_parity(r);
             }
             Alu::Sbb => {
                 let flags = self.flags();
                 let flags = self.b.flags_sbc(a, b, flags);
                 self.set_flags(flags);
-                self.set_adjust(a, b);
-                self.set_parity(r);
             }
         }
     }
@@ -187,12 +186,8 @@ fn step(cx: &mut Cx, i: &Instruction, op: Alu) {
         cx.write(i, 0, r);
     }
     let old = cx.flags();
-    let clear = cx.b.cond(Cc::Cs, old);
-    let flags = if op == Alu::Add { cx.b.flags_add(a, one) } else { cx.b.flags_sub(a, one) };
-    let flags = cx.b.flags_set_c(flags, clear);
+    let flags = cx.b.flags_step(op == Alu::Sub, a, old);
     cx.set_flags(flags);
-    cx.set_adjust(a, one);
-    cx.set_parity(r);
     if !locked && i.op0_kind() == OpKind::Register {
         cx.write(i, 0, r);
     }
@@ -201,16 +196,16 @@ fn step(cx: &mut Cx, i: &Instruction, op: Alu) {
 fn neg(cx: &mut Cx, i: &Instruction) {
     if is_locked(i) {
         let ty = Ty::int(i.memory_size().size());
-        let (done, a, r) = cx.try_update(i, ty, |cx, a| cx.b.neg(a));
+        let (done, a, _) = cx.try_update(i, ty, |cx, a| cx.b.neg(a));
         let zero = cx.b.constant(ty, 0);
-        cx.flags_sub(zero, a, r);
+        cx.flags_sub(zero, a);
         return cx.again_unless(done);
     }
     let a = cx.read(i, 0);
     let zero = cx.b.constant(cx.b.ty(a), 0);
     let r = cx.b.neg(a);
     cx.write(i, 0, r);
-    cx.flags_sub(zero, a, r);
+    cx.flags_sub(zero, a);
 }
 
 fn not(cx: &mut Cx, i: &Instruction) {
@@ -238,7 +233,7 @@ fn xadd(cx: &mut Cx, i: &Instruction) {
         cx.write(i, 1, a);
         cx.write(i, 0, r);
     }
-    cx.flags_add(a, b, r);
+    cx.flags_add(a, b);
 }
 
 /// RAX keeps its upper half where it is written with what it has.
@@ -262,8 +257,7 @@ fn cmpxchg(cx: &mut Cx, i: &Instruction) {
         cx.read(i, 0)
     };
     let equal = cx.b.cmp(IntCc::Eq, found, expected);
-    let r = cx.b.sub(expected, found);
-    cx.flags_sub(expected, found, r);
+    cx.flags_sub(expected, found);
     if i.op0_kind() == OpKind::Register {
         // As AMD's processors have it, a register is written only if it was equal: its upper half stays.
         let n = i.op0_register().full_register().number() as u32;
@@ -306,12 +300,11 @@ fn cmpxchg_pair(cx: &mut Cx, i: &Instruction) {
         let v = cx.b.select(equal, old, v);
         cx.set_x(n, v);
     }
-    cx.settle_parity();
     let flags = cx.flags();
-    let bits = cx.b.flags_to_bits(flags);
+    let eflags = cx.b.flags_to_eflags(flags);
     let z = cx.b.zext(Ty::I32, equal);
-    let bits = cx.b.deposit(bits, z, 30, 1);
-    let flags = cx.b.flags_from_bits(bits);
+    let eflags = cx.b.deposit(eflags, z, 6, 1);
+    let flags = cx.b.flags_from_eflags(eflags);
     cx.set_flags(flags);
 }
 
@@ -340,12 +333,11 @@ fn add_with_own_carry(cx: &mut Cx, i: &Instruction, overflow: bool) {
     let r = cx.b.add_c(a, b, into);
     let out = cx.b.flags_adc(a, b, into);
     let out = cx.b.cond(Cc::Cs, out);
-    cx.settle_parity();
     let flags = if overflow {
-        let bits = cx.b.flags_to_bits(flags);
+        let eflags = cx.b.flags_to_eflags(flags);
         let v = cx.b.zext(Ty::I32, out);
-        let bits = cx.b.deposit(bits, v, 28, 1);
-        cx.b.flags_from_bits(bits)
+        let eflags = cx.b.deposit(eflags, v, 11, 1);
+        cx.b.flags_from_eflags(eflags)
     } else {
         cx.with_carry(flags, out)
     };

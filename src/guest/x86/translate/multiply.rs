@@ -21,21 +21,16 @@ impl Cx<'_> {
     }
 
     /// CF and OF say whether the product is wider than its low half; the manual leaves the rest open.
-    fn flags_product(&mut self, wider: Val) {
-        // 0 less the most negative number borrows and overflows.
-        let v = self.b.zext(Ty::I32, wider);
-        let v = self.b.shift_imm(Bin::Shl, v, 31);
-        let zero = self.b.i32(0);
-        let flags = self.b.flags_sub(zero, v);
+    fn flags_product(&mut self, signed: bool, a: Val, b: Val) {
+        let flags = self.b.flags_product(signed, a, b);
         self.set_flags(flags);
-        self.clear_parity();
     }
 
-    /// Low and high half of a product, and whether the high half says more than the low one.
-    fn product(&mut self, signed: bool, a: Val, b: Val) -> (Val, Val, Val) {
+    /// Low and high half of a product.
+    fn product(&mut self, signed: bool, a: Val, b: Val) -> (Val, Val) {
         let ty = self.b.ty(a);
         let lo = self.b.mul(a, b);
-        let hi = if ty == Ty::I64 {
+        let hi = if matches!(ty, Ty::I32 | Ty::I64) {
             self.b.bin(if signed { Bin::MulHiS } else { Bin::MulHiU }, a, b)
         } else {
             let wide = Ty::int(2 * ty.bytes());
@@ -44,8 +39,7 @@ impl Cx<'_> {
             let p = self.b.shift_imm(Bin::Shr, p, ty.bits());
             self.b.trunc(ty, p)
         };
-        let plain = if signed { self.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { self.b.constant(ty, 0) };
-        (lo, hi, self.b.cmp(IntCc::Ne, hi, plain))
+        (lo, hi)
     }
 
     /// The pair of registers for products and dividends: AX, or low and high half.
@@ -63,9 +57,9 @@ impl Cx<'_> {
 fn wide(cx: &mut Cx, i: &Instruction, signed: bool) {
     let b = cx.read(i, 0);
     let a = cx.low(cx.b.ty(b), RAX);
-    let (lo, hi, wider) = cx.product(signed, a, b);
+    let (lo, hi) = cx.product(signed, a, b);
+    cx.flags_product(signed, a, b);
     cx.set_pair(lo, hi);
-    cx.flags_product(wider);
 }
 
 fn imul(cx: &mut Cx, i: &Instruction) {
@@ -74,16 +68,16 @@ fn imul(cx: &mut Cx, i: &Instruction) {
     }
     let first = if i.op_count() == 3 { 1 } else { 0 };
     let (a, b) = (cx.read(i, first), cx.read(i, first + 1));
-    let (lo, _, wider) = cx.product(true, a, b);
-    cx.flags_product(wider);
-    cx.write(i, 0, lo);
+    let r = cx.b.mul(a, b);
+    cx.flags_product(true, a, b);
+    cx.write(i, 0, r);
 }
 
 /// No flags; the high half is written last.
 fn mulx(cx: &mut Cx, i: &Instruction) {
     let b = cx.read(i, 2);
     let a = cx.low(cx.b.ty(b), RDX);
-    let (lo, hi, _) = cx.product(false, a, b);
+    let (lo, hi) = cx.product(false, a, b);
     cx.write(i, 1, lo);
     cx.write(i, 0, hi);
 }

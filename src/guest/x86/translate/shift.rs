@@ -3,17 +3,17 @@
 use super::Cx;
 use super::helper::{ROTATE_CARRY, ROTATE_CARRY_OUT};
 use crate::insn::rows;
-use crate::state::{PARITY, RCX};
+use crate::state::RCX;
 use iced_x86::{Instruction, OpKind};
-use ir::{Bin, IntCc, Ty, Val};
+use ir::{Bin, IntCc, Shift, Ty, Val};
 
 rows! {
-    Shl => shift(Bin::Shl);
-    Sal => shift(Bin::Shl);
-    Shr => shift(Bin::Shr);
-    Sar => shift(Bin::Sar);
-    Rol => rotate(true);
-    Ror => rotate(false);
+    Shl => shift(Shift::Shl);
+    Sal => shift(Shift::Shl);
+    Shr => shift(Shift::Shr);
+    Sar => shift(Shift::Sar);
+    Rol => shift(Shift::Rol);
+    Ror => shift(Shift::Ror);
     Rcl => rotate_carry(true);
     Rcr => rotate_carry(false);
     Shld => double(true);
@@ -64,33 +64,20 @@ impl Cx<'_> {
     }
 
     /// Writes the result and its flags, unless the amount is zero: then flags stay.
-    fn finish(&mut self, i: &Instruction, amount: Amount, r: Val, flags: Val, parity: bool) {
+    fn finish(&mut self, i: &Instruction, amount: Amount, r: Val, flags: Val) {
         if i.op0_kind() == OpKind::Memory {
             self.write(i, 0, r);
         }
-        if !parity {
-            self.settle_parity();
-        }
-        match amount {
-            Amount::Known(_) => {
-                self.set_flags(flags);
-                if parity {
-                    self.set_parity(r);
-                }
-            }
+        let flags = match amount {
+            Amount::Known(_) => flags,
             Amount::Val(n) => {
                 let zero = self.b.i32(0);
                 let none = self.b.cmp(IntCc::Eq, n, zero);
                 let old = self.flags();
-                let flags = self.b.select(none, old, flags);
-                self.set_flags(flags);
-                if parity {
-                    let (old, new) = (self.b.get(PARITY), self.parity_value(r));
-                    let v = self.b.select(none, old, new);
-                    self.set_parity_alone(v);
-                }
+                self.b.select(none, old, flags)
             }
-        }
+        };
+        self.set_flags(flags);
         if i.op0_kind() == OpKind::Register {
             self.write(i, 0, r);
         }
@@ -104,53 +91,47 @@ fn nothing(cx: &mut Cx, i: &Instruction, a: Val) {
     }
 }
 
-fn shift(cx: &mut Cx, i: &Instruction, op: Bin) {
+fn shift(cx: &mut Cx, i: &Instruction, shift: Shift) {
     let a = cx.read(i, 0);
     let ty = cx.b.ty(a);
     let n = amount(cx, i, 1, ty);
     if let Amount::Known(0) = n {
         return nothing(cx, i, a);
     }
-    let (r, carry) = shifted(cx, op, a, n);
-    // OF is what the manual has for an amount of one; it leaves the others open.
-    let (sign_a, sign_r) = (cx.sign(a), cx.sign(r));
-    let overflow = match op {
-        Bin::Shl => cx.b.xor(sign_r, carry),
-        Bin::Shr => sign_a,
-        _ => cx.b.i1(false),
-    };
-    let flags = cx.flags_of(r);
-    let flags = match (op, n) {
-        // A number doubled is added to itself.
-        (Bin::Shl, Amount::Known(1)) => {
-            let flags = cx.b.flags_add(a, a);
-            cx.opposite_c(flags)
-        }
-        (Bin::Sar, _) | (_, Amount::Known(2..)) => cx.with_carry(flags, carry),
-        _ => cx.with_carry_overflow(flags, carry, overflow),
-    };
-    cx.finish(i, n, r, flags, true);
+    let (r, by) = (shifted(cx, shift, a, n), cx.amount_value(ty, n));
+    if i.op0_kind() == OpKind::Memory {
+        cx.write(i, 0, r);
+    }
+    let old = cx.flags();
+    let flags = cx.b.flags_shift_x86(shift, a, by, old);
+    cx.set_flags(flags);
+    if i.op0_kind() == OpKind::Register {
+        cx.write(i, 0, r);
+    }
 }
 
-/// The result, and the last bit that went out (of no meaning for an amount of zero).
-fn shifted(cx: &mut Cx, op: Bin, a: Val, n: Amount) -> (Val, Val) {
+fn shifted(cx: &mut Cx, shift: Shift, a: Val, n: Amount) -> Val {
     let ty = cx.b.ty(a);
-    let bits = ty.bits();
-    if bits < 32 {
+    let op = match shift {
+        Shift::Shl => Bin::Shl,
+        Shift::Shr => Bin::Shr,
+        Shift::Sar => Bin::Sar,
+        Shift::Ror => Bin::Rotr,
+        Shift::Rol => {
+            let by = cx.amount_value(ty, n);
+            let by = cx.b.neg(by);
+            return cx.b.bin(Bin::Rotr, a, by);
+        }
+    };
+    if ty.bits() < 32 && op != Bin::Rotr {
         // Amounts may be beyond the width: in 32 bits they are not.
         let wide = if op == Bin::Sar { cx.b.sext(Ty::I32, a) } else { cx.b.zext(Ty::I32, a) };
-        let amount = cx.amount_value(Ty::I32, n);
-        let r = cx.b.bin(op, wide, amount);
-        let carry = if op == Bin::Shl { cx.bit(r, bits) } else { bit_before(cx, op, wide, amount) };
-        return (cx.b.trunc(ty, r), carry);
+        let by = cx.amount_value(Ty::I32, n);
+        let r = cx.b.bin(op, wide, by);
+        return cx.b.trunc(ty, r);
     }
-    let amount = cx.amount_value(ty, n);
-    let r = cx.b.bin(op, a, amount);
-    let carry = match n {
-        Amount::Known(n) => cx.bit(a, if op == Bin::Shl { bits - n } else { n - 1 }),
-        Amount::Val(_) => bit_before(cx, op, a, amount),
-    };
-    (r, carry)
+    let by = cx.amount_value(ty, n);
+    cx.b.bin(op, a, by)
 }
 
 /// The bit that the last of `amount` steps puts out.
@@ -158,29 +139,6 @@ fn bit_before(cx: &mut Cx, op: Bin, a: Val, amount: Val) -> Val {
     let before = cx.b.add_imm(amount, -1);
     let v = cx.b.bin(op, a, before);
     if op == Bin::Shl { cx.sign(v) } else { cx.b.trunc(Ty::I1, v) }
-}
-
-/// ROL and ROR change CF and OF alone.
-fn rotate(cx: &mut Cx, i: &Instruction, left: bool) {
-    let a = cx.read(i, 0);
-    let ty = cx.b.ty(a);
-    let n = amount(cx, i, 1, ty);
-    if let Amount::Known(0) = n {
-        return nothing(cx, i, a);
-    }
-    let by = cx.amount_value(ty, n);
-    let by = if left { cx.b.neg(by) } else { by };
-    let r = cx.b.bin(Bin::Rotr, a, by);
-    let sign = cx.sign(r);
-    let (carry, overflow) = if left {
-        let carry = cx.b.trunc(Ty::I1, r);
-        (carry, cx.b.xor(sign, carry))
-    } else {
-        let next = cx.bit(r, ty.bits() - 2);
-        (sign, cx.b.xor(sign, next))
-    };
-    let flags = kept_flags(cx, carry, overflow);
-    cx.finish(i, n, r, flags, false);
 }
 
 /// RCL and RCR.
@@ -204,7 +162,7 @@ fn rotate_carry(cx: &mut Cx, i: &Instruction, left: bool) {
         cx.b.xor(sign, next)
     };
     let flags = kept_flags(cx, out, overflow);
-    cx.finish(i, n, r, flags, false);
+    cx.finish(i, n, r, flags);
 }
 
 /// SF, ZF and PF as they are.
@@ -255,7 +213,7 @@ fn double(cx: &mut Cx, i: &Instruction, left: bool) {
     let overflow = cx.b.xor(sign_a, sign_r);
     let flags = cx.flags_of(r);
     let flags = cx.with_carry_overflow(flags, carry, overflow);
-    cx.finish(i, n, r, flags, true);
+    cx.finish(i, n, r, flags);
 }
 
 fn double_wide(cx: &mut Cx, a: Val, b: Val, n: Amount, left: bool) -> (Val, Val) {

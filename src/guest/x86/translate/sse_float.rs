@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{self, ADJUST, PARITY, mode};
+use crate::state::{self, mode};
 use iced_x86::{Instruction, OpKind};
 use ir::{Env, Fmt, Fp1, Fp2, FpCc, Round, Shape, V1, V2, V3, Val};
 
@@ -171,15 +171,12 @@ fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
     cx.set_fp(i, shape, v);
 }
 
-/// ZF, PF and CF tell; OF, SF and AF are clear. That it is unordered is read from ZF and CF.
+/// ZF, PF and CF tell; OF, SF and AF are clear.
 fn compare(cx: &mut Cx, i: &Instruction, fmt: Fmt, signalling: bool) {
     let shape = Shape::scalar(fmt);
     let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
     let flags = cx.b.flags_fcmp(fmt, cx.env(), signalling, a, b);
     cx.set_flags(flags);
-    let (unordered, adjust) = (cx.b.i64(state::UNORDERED), cx.b.i32(0));
-    cx.b.set(PARITY, unordered);
-    cx.b.set(ADJUST, adjust);
 }
 
 /// CMPSS and its kin: all ones where the predicate holds. SSE has eight.

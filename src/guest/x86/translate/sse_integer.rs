@@ -4,7 +4,7 @@ use super::Cx;
 use super::sse_move::two;
 use crate::insn::rows;
 use iced_x86::{Instruction, OpKind};
-use ir::{Cc, Lane, Ty, V1, V2, V3, VShift, Val};
+use ir::{Lane, Ty, V1, V2, V3, VShift, Val};
 
 rows! {
     Paddb => two(V2::Add, Lane::B);
@@ -176,28 +176,11 @@ fn shift_bytes(cx: &mut Cx, i: &Instruction, left: bool) {
     cx.set_xmm(i.op0_register(), v);
 }
 
-/// Whether any bit of a vector is set, as an I64.
-fn any(cx: &mut Cx, v: Val) -> Val {
-    let (lo, hi) = (cx.b.vget(Ty::I64, v, 0), cx.b.vget(Ty::I64, v, 1));
-    cx.b.or(lo, hi)
-}
-
 /// ZF: no common bit; CF: no bit of the second that the first lacks.
 fn test(cx: &mut Cx, i: &Instruction) {
     let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
-    let common = cx.b.v2(V2::And, Lane::D, a, b);
-    let missing = cx.b.v2(V2::AndNot, Lane::D, b, a);
-    let (common, missing) = (any(cx, common), any(cx, missing));
-    // SF is clear: of the sign only whether there is any bit counts.
-    let half = cx.b.shift_imm(ir::Bin::Shr, common, 1);
-    let low = cx.b.and_imm(common, 1);
-    let common = cx.b.or(half, low);
-    let flags = cx.flags_of(common);
-    let zero = cx.flags_of(missing);
-    let carry = cx.b.cond(Cc::Eq, zero);
-    let flags = cx.with_carry(flags, carry);
+    let flags = cx.b.flags_test(a, b);
     cx.set_flags(flags);
-    cx.clear_parity();
 }
 
 /// Lanes of the second where the implied XMM0's are negative.

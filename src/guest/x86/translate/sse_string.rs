@@ -64,9 +64,8 @@ fn compare(cx: &mut Cx, i: &Instruction, lengths: Option<Ty>, wanted: Wanted) {
     }
     let flags = cx.b.shift_imm(Bin::Shr, both, 32);
     let flags = cx.b.trunc(Ty::I32, flags);
-    let overflow = cx.b.extract(flags, 11, 1, false);
-    let overflow = cx.b.trunc(Ty::I1, overflow);
-    cx.set_low_flags(flags, overflow);
+    let flags = cx.b.flags_from_eflags(flags);
+    cx.set_flags(flags);
 }
 
 /// A length in the low half of an I64; of 64 bits one within 32 that means the same.

@@ -176,8 +176,7 @@ impl Step {
 
     // Differs: a fault of a later step leaves the flags of the one before; processors give back those from before the first.
     fn compare(self, cx: &mut Cx, a: Val, b: Val) {
-        let r = cx.b.sub(a, b);
-        cx.flags_sub(a, b, r);
+        cx.flags_sub(a, b);
     }
 
     /// Ahead of a single step of a repeated move or store: many at once, if there are as many, and the target does not begin within what is read.

@@ -188,11 +188,8 @@ fn random(cx: &mut Cx, i: &Instruction) {
     cx.b.set(RANDOM[2], next);
     let v = cx.b.trunc(Ty::int(i.op0_register().size()), v);
     cx.set_reg(i.op0_register(), v);
-    let (one, carry) = (cx.b.i32(1), cx.b.i1(true));
-    let flags = cx.flags_of(one);
-    let flags = cx.with_carry(flags, carry);
-    cx.set_flags(flags);
-    cx.clear_parity();
+    let [no, yes] = [false, true].map(|v| cx.b.i1(v));
+    cx.set_zero_carry(no, yes);
 }
 
 fn read_base(cx: &mut Cx, i: &Instruction, slot: Slot) {

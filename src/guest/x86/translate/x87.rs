@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{ADJUST, PARITY, RAX, UNORDERED, X87, X87_IP};
+use crate::state::{RAX, X87, X87_IP};
 use iced_x86::{ConditionCode, Instruction, OpKind};
 use ir::{Ty, Val};
 
@@ -139,9 +139,6 @@ fn compare(cx: &mut Cx, _: &Instruction) {
     let code = cx.x87_code();
     let flags = cx.x87(ir::X87::Compare(code));
     cx.set_flags(flags);
-    let (unordered, adjust) = (cx.b.i64(UNORDERED), cx.b.i32(0));
-    cx.b.set(PARITY, unordered);
-    cx.b.set(ADJUST, adjust);
     cx.at_work();
 }
 

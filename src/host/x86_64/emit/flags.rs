@@ -9,6 +9,7 @@ use super::super::field;
 use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
+use super::flags_x86::packed_eflags;
 use super::float::Guard;
 use super::int::shift_of;
 use crate::cpu::at;
@@ -18,7 +19,7 @@ use ir::{Cc, Env, Fmt, NanRule, Op, Shape, Ty, Val};
 /// What the host's flags mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) enum Kind {
-    /// N, Z, V as they are; C inverted or not.
+    /// N, Z, V, A and P as they are; C inverted or not.
     Int { inverted: bool },
     /// N and Z, and C (not inverted) if `carry`; the rest of the flags is in the slot's memory, which is not overwritten meanwhile.
     Part { slot: u16, carry: bool },
@@ -202,8 +203,8 @@ impl Emitter<'_> {
                 self.a.lahf();
                 self.a.setcc(X::O, SCRATCH);
                 if inverted {
-                    // One more turns C, the lowest bit of ah, and leaves the host's flags; the carry runs out in the bits between C and Z.
-                    self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, 0x100));
+                    // One less turns C, the lowest bit of ah, and leaves the host's flags; the borrow ends in the bit above, which lahf sets.
+                    self.a.lea(Size::D, SCRATCH, Mem::base(SCRATCH, -0x100));
                 }
             }
             Kind::Part { slot, carry } => {
@@ -313,12 +314,13 @@ impl Emitter<'_> {
     fn const_flags(&self, v: Val) -> Option<u32> {
         match *self.r.op(v) {
             Op::FlagsFromBits(b) => self.const_of(b).map(|c| packed(c >> 28)),
+            Op::FlagsFromEflags(b) => self.const_of(b).map(packed_eflags),
             _ => None,
         }
     }
 
     /// Memory that holds the flags value. Those in the host's flags are saved first.
-    fn flags_mem(&mut self, v: Val) -> Mem {
+    pub(super) fn flags_mem(&mut self, v: Val) -> Mem {
         self.revive(v);
         if self.host.cur.is_some_and(|(name, _)| name == v) && self.loc(v) == Loc::None {
             self.clobber();
@@ -337,7 +339,7 @@ impl Emitter<'_> {
     }
 
     /// The flags value in the host's flags.
-    fn flags_host(&mut self, v: Val) -> Kind {
+    pub(super) fn flags_host(&mut self, v: Val) -> Kind {
         self.revive(v);
         if let Some((name, kind)) = self.host.cur
             && name == v
@@ -390,6 +392,7 @@ impl Emitter<'_> {
                 _ => self.eval(v),
             },
             Op::Select(c, x, y) => self.select_flags(v, c, x, y),
+            _ if self.flags_x86(v) => {}
             _ => self.produce(v),
         }
     }
@@ -527,9 +530,9 @@ impl Emitter<'_> {
             return;
         }
         if let Some(bits) = self.const_flags(f) {
-            let nzcv = (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
+            let pnzcv = (bits >> 6 & 16) | (bits >> 12 & 0xc) | (bits >> 7 & 2) | bits & 1;
             let d = self.def(v, None);
-            self.a.mov_ri(d, u64::from(cc.holds(nzcv)));
+            self.a.mov_ri(d, u64::from(cc.holds(pnzcv)));
             return;
         }
         self.revive(f);
@@ -565,12 +568,13 @@ impl Emitter<'_> {
             Cc::Mi | Cc::Pl => (1, 0x80),
             Cc::Cs | Cc::Cc => (1, 0x01),
             Cc::Vs | Cc::Vc => (0, 0x01),
+            Cc::Pe | Cc::Po => (1, 0x04),
             _ => return false,
         };
         let m = self.flags_mem(f);
         self.clobber();
         self.a.test_i(Size::B, Mem { disp: m.disp + byte, ..m }, mask);
-        let set = matches!(cc, Cc::Eq | Cc::Mi | Cc::Cs | Cc::Vs);
+        let set = matches!(cc, Cc::Eq | Cc::Mi | Cc::Cs | Cc::Vs | Cc::Pe);
         self.now_cond(v, HostCc::One(if set { X::Ne } else { X::E }));
         true
     }
@@ -744,7 +748,7 @@ impl Emitter<'_> {
         self.a.mov(Size::D, t, c);
         self.a.shift_i(Shift::Shl, Size::D, t, 8);
         self.a.mov(Size::D, SCRATCH, m);
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc001);
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, !0x100);
         self.a.alu(Alu::Or, Size::D, SCRATCH, t);
         self.spill_scratch_flags(v);
     }
@@ -884,6 +888,8 @@ fn host_cc(cc: Cc, kind: Kind) -> Option<HostCc> {
             (Cc::Lt, _) => X::L,
             (Cc::Gt, _) => X::G,
             (Cc::Le, _) => X::Le,
+            (Cc::Pe, _) => X::P,
+            (Cc::Po, _) => X::Np,
             (Cc::Cs, true) | (Cc::Cc, false) => X::Ae,
             (Cc::Cs, false) | (Cc::Cc, true) => X::B,
             (Cc::Hi, true) => X::A,

@@ -143,7 +143,7 @@ impl Emitter<'_> {
             RuleOperand::Const(c) => Some(c),
             RuleOperand::Slot { .. } => None,
         };
-        let is_and = matches!(rule.op, FlagsOp::And | FlagsOp::AndPart);
+        let is_and = rule.op.is_and();
         if is_and && left != right && !plain(right) && small(right).is_none() {
             std::mem::swap(&mut left, &mut right);
         }
@@ -178,21 +178,21 @@ impl Emitter<'_> {
         match (rule.op, b) {
             (FlagsOp::Sub, None) => self.a.alu_i(Alu::Cmp, size, a, imm),
             (FlagsOp::Add, None) => self.a.alu_i(Alu::Add, size, a, imm),
-            (FlagsOp::And | FlagsOp::AndPart, None) => self.a.test_i(size, a, imm),
+            (_, None) => self.a.test_i(size, a, imm),
             (FlagsOp::Sub, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.alu(Alu::Cmp, size, a, b),
                 (Rm::Mem(m), Rm::Reg(b)) => self.a.alu_mr(Alu::Cmp, size, m, b),
                 _ => unreachable!("one of them is in scratch"),
             },
             (FlagsOp::Add, Some(b)) => self.a.alu(Alu::Add, size, SCRATCH, b),
-            (FlagsOp::And | FlagsOp::AndPart, Some(b)) => match (a, b) {
+            (_, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.test(size, b, a),
                 _ => unreachable!("the first is in a register"),
             },
         }
         match (rule.op, self.map.flags) {
             (FlagsOp::AndPart, Some(slot)) => Kind::Part { slot, carry: false },
-            _ => Kind::Int { inverted: rule.op == FlagsOp::Sub },
+            _ => Kind::Int { inverted: matches!(rule.op, FlagsOp::Sub | FlagsOp::AndSub) },
         }
     }
 

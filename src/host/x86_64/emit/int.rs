@@ -52,6 +52,7 @@ impl Emitter<'_> {
             }
             Op::Cond(cc, f) => self.cond(v, cc, f),
             Op::FlagsToBits(f) => self.bits_of_flags(v, f),
+            Op::FlagsToEflags(f) => self.eflags_of_flags(v, f),
             Op::Select(c, a, b) if ty.is_int() => self.select(v, c, a, b, ty),
             Op::AddC(a, b, f) => self.value_with_carry(v, Alu::Adc, a, b, f),
             Op::SubC(a, b, f) => self.value_with_carry(v, Alu::Sbb, a, b, f),
@@ -79,7 +80,7 @@ impl Emitter<'_> {
     }
 
     /// The operation that makes the flags of the same operands, if it follows at once: both are one host instruction.
-    fn flags_after(&self, v: Val, is: impl Fn(&Op) -> bool) -> Option<Val> {
+    pub(super) fn flags_after(&self, v: Val, is: impl Fn(&Op) -> bool) -> Option<Val> {
         for i in v.0 + 1..(v.0 + 6).min(self.r.insts.len() as u32) {
             let inst = &self.r.insts[i as usize];
             if self.plan.skip[i as usize] {
@@ -110,7 +111,7 @@ impl Emitter<'_> {
     }
 
     /// The current operation is emitted together with that which makes `flags`: what both use last ends here.
-    fn together_with(&mut self, flags: Val) {
+    pub(super) fn together_with(&mut self, flags: Val) {
         (self.now, self.done) = (flags.0, flags.0);
     }
 
@@ -152,9 +153,16 @@ impl Emitter<'_> {
             (Op::FlagsLogic(x), Bin::And | Bin::Or | Bin::Xor) => x == v,
             _ => false,
         });
-        if let Some(f) = flags {
+        let flags = flags.or_else(|| self.flags_after(v, |op| (exact || test) && self.compares_with_zero(op, bin, v)));
+        let step = exact.then(|| self.step_after(v, bin, a, b)).flatten();
+        if let Some((f, old)) = step {
+            let down = bin == Bin::Sub;
+            self.step(f, Some(v), down, a, old);
+            self.done = f.0;
+        } else if let Some(f) = flags {
+            let of_result = matches!(self.r.op(f), Op::FlagsLogic(_)) || matches!(*self.r.op(f), Op::FlagsSub(x, _) if x == v);
             self.clobber();
-            if matches!(self.r.op(f), Op::FlagsLogic(_)) {
+            if of_result {
                 self.done = f.0;
             } else {
                 // Operands that end with the flags end here.
@@ -165,7 +173,7 @@ impl Emitter<'_> {
             } else {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
-            self.now_hold(f, Kind::Int { inverted: alu == Alu::Sub });
+            self.now_hold(f, Kind::Int { inverted: matches!(self.r.op(f), Op::FlagsSub(..)) });
         } else if let Some((f, slot)) = self.part_after(v, |op| exact && matches!(*op, Op::FlagsNz(x, _) if x == v)) {
             if test {
                 self.test(a, b, ty);
@@ -314,7 +322,7 @@ impl Emitter<'_> {
     }
 
     /// The operand `a` into a register, from where it was before the result got its own.
-    fn copy_from(&mut self, before: Loc, a: Val, to: Reg, ty: Ty) {
+    pub(super) fn copy_from(&mut self, before: Loc, a: Val, to: Reg, ty: Ty) {
         match before {
             Loc::Reg(r) if r == to => {}
             Loc::Reg(r) => self.a.mov(wide(ty), to, r),
@@ -416,11 +424,17 @@ impl Emitter<'_> {
 
     fn shift(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) -> bool {
         if !matches!(ty, Ty::I32 | Ty::I64) {
-            if bin != Bin::Shl {
-                return false;
-            }
-            if self.const_of(b).is_none() {
-                return false;
+            match (bin, self.const_of(b)) {
+                (Bin::Rotr, Some(n)) => {
+                    self.clobber();
+                    let r = self.in_scratch(a);
+                    self.a.shift_i(Shift::Ror, size(ty), r, (n & u64::from(ty.bits() - 1)) as u8);
+                    let d = self.def(v, None);
+                    self.a.movzx(size(ty), d, r);
+                    return true;
+                }
+                (Bin::Shl, Some(_)) => {}
+                _ => return false,
             }
         }
         let size = wide(ty);
@@ -455,6 +469,9 @@ impl Emitter<'_> {
 
     fn shift_const(&mut self, v: Val, bin: Bin, a: Val, n: u8, ty: Ty) {
         let size = wide(ty);
+        if let Some((f, shift, by)) = self.shift_flags_after(v, bin, a, n) {
+            return self.shift_with_flags(v, f, shift, a, by);
+        }
         if bin == Bin::Rotr {
             let ra = self.rm(a);
             let d = self.def(v, Some(a));
@@ -501,128 +518,16 @@ impl Emitter<'_> {
         self.a.shift_i(shift_of(bin), size, d, n);
     }
 
-    fn mul(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
-        self.clobber();
-        let size = wide(ty);
-        if let Some(imm) = self.imm32(b) {
-            let ra = self.rm(a);
-            let d = self.def(v, Some(a));
-            self.a.imul_i(size, d, ra, imm);
-            return;
-        }
-        let rb = self.rm(b);
-        let before = self.loc_reg(a);
-        let d = self.def(v, Some(a));
-        if before == Loc::Reg(d) {
-            self.a.imul(size, d, rb);
-        } else if rb == Rm::Reg(d) {
-            match before {
-                Loc::Reg(ra) => self.a.imul(size, d, ra),
-                _ => {
-                    self.copy_from(before, a, SCRATCH, ty);
-                    self.a.imul(size, d, SCRATCH);
-                }
-            }
-        } else {
-            self.copy_from(before, a, d, ty);
-            self.a.imul(size, d, rb);
-        }
-    }
-
     /// Where `a` is, and if that is a register, locks it.
-    fn loc_reg(&mut self, a: Val) -> Loc {
+    pub(super) fn loc_reg(&mut self, a: Val) -> Loc {
         if matches!(self.loc(a), Loc::Reg(_)) {
             self.reg(a);
         }
         self.loc(a)
     }
 
-    fn mul_hi(&mut self, v: Val, a: Val, b: Val, signed: bool, ty: Ty) {
-        self.clobber();
-        let size = wide(ty);
-        let rb = self.reg(b);
-        let ra = self.reg(a);
-        if rb != Reg::RDX && ra != Reg::RDX {
-            self.temp_at(Reg::RDX);
-        }
-        let other = if ra == Reg::RDX { rb } else { ra };
-        let multiplier = if ra == Reg::RDX { ra } else { rb };
-        // rdx is overwritten: an operand in it that lives on moves away.
-        self.save_if_live(Reg::RDX);
-        self.a.mov(size, SCRATCH, multiplier);
-        self.a.unary(if signed { Unary::Imul } else { Unary::Mul }, size, other);
-        self.result_of_rdx(v, size);
-    }
-
-    /// If the register holds a value needed after this operation, that value moves elsewhere; the bits stay where they are too.
-    fn save_if_live(&mut self, r: Reg) {
-        let held = self.gpr.holds[r.0 as usize];
-        if !held.is_none() && self.live_after(held) {
-            self.temp_at(r);
-        } else if !held.is_none() {
-            self.gpr.holds[r.0 as usize] = Val::NONE;
-            self.set_loc(held, Loc::None);
-        }
-        self.gpr.locked |= 1 << r.0;
-    }
-
-    /// Division as [`ir::Bin`] has it: by zero 0 (and 0 as the remainder), no overflow.
-    fn divide(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) {
-        self.clobber();
-        let size = wide(ty);
-        let signed = matches!(bin, Bin::DivS | Bin::RemS);
-        let remainder = matches!(bin, Bin::RemU | Bin::RemS);
-        self.copy_to_early(a);
-        let mut rb = self.reg(b);
-        if rb == Reg::RDX {
-            let t = self.temp();
-            self.a.mov(size, t, rb);
-            rb = t;
-        }
-        let a_reg = self.loc(a);
-        self.copy_from(a_reg, a, SCRATCH, ty);
-        self.save_if_live(Reg::RDX);
-        let (zero, done) = (self.a.label(), self.a.label());
-        self.a.test(size, rb, rb);
-        self.a.jcc(X::E, zero);
-        if signed {
-            let (minus, divide) = (self.a.label(), self.a.label());
-            self.a.alu_i(Alu::Cmp, size, rb, -1);
-            self.a.jcc(X::E, minus);
-            self.a.bind(divide);
-            self.a.cdq(size);
-            self.a.unary(Unary::Idiv, size, rb);
-            self.a.jmp(done);
-            self.a.bind(minus);
-            self.a.unary(Unary::Neg, size, SCRATCH);
-            self.a.mov_ri(Reg::RDX, 0);
-        } else {
-            self.a.mov_ri(Reg::RDX, 0);
-            self.a.unary(Unary::Div, size, rb);
-        }
-        self.a.jmp(done);
-        self.a.bind(zero);
-        self.a.mov_ri(SCRATCH, 0);
-        self.a.mov_ri(Reg::RDX, 0);
-        self.a.bind(done);
-        if remainder {
-            return self.result_of_rdx(v, size);
-        }
-        self.gpr.locked = 0;
-        let d = self.def(v, None);
-        self.a.mov(size, d, SCRATCH);
-    }
-
-    /// The result is in rdx. The operands are not needed any more: rdx, if no other, is free for it.
-    fn result_of_rdx(&mut self, v: Val, size: Size) {
-        self.a.mov(size, SCRATCH, Reg::RDX);
-        self.gpr.locked = 0;
-        let d = self.def(v, None);
-        self.a.mov(size, d, SCRATCH);
-    }
-
     /// Makes sure that reading `a` later needs no register.
-    fn copy_to_early(&mut self, a: Val) {
+    pub(super) fn copy_to_early(&mut self, a: Val) {
         if matches!(self.loc(a), Loc::Cc(_)) {
             self.reg(a);
         }
