@@ -223,6 +223,10 @@ pub enum V2 {
     ShlAll,
     ShrAllU,
     ShrAllS,
+    /// Each lane shifted by b's, as far as that may be (x86's VPSLLVD and its kin). S, D; signed S.
+    ShlEach,
+    ShrEachU,
+    ShrEachS,
     /// a, its opposite or zero, as b is positive, negative or zero. B, H, S.
     SignOf,
     /// Carry-less product of lanes, low half (lane B: Arm PMUL).

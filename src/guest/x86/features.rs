@@ -38,9 +38,19 @@ pub(crate) const RDPID: u64 = bit(26);
 pub(crate) const RDRAND: u64 = bit(27);
 /// 64-bit mode, for what processors tell.
 pub(crate) const LONG: u64 = bit(28);
+pub(crate) const AVX: u64 = bit(29);
+pub(crate) const AVX2: u64 = bit(30);
+pub(crate) const FMA: u64 = bit(31);
+pub(crate) const F16C: u64 = bit(32);
+/// VPCLMULQDQ too.
+pub(crate) const VAES: u64 = bit(33);
+pub(crate) const XSAVE: u64 = bit(34);
+pub(crate) const XSAVEOPT: u64 = bit(35);
+/// XGETBV of what is in use, too.
+pub(crate) const XSAVEC: u64 = bit(36);
 
 /// All there is.
-pub(crate) const MAX: u64 = bit(29) - 1;
+pub(crate) const MAX: u64 = bit(37) - 1;
 
 // What models have: each what the one before it has.
 pub(crate) const PENTIUM: u64 = CX8 | TSC;
@@ -54,6 +64,12 @@ pub(crate) const PENRYN: u64 = CORE2 | SSE41;
 /// x86-64-v2.
 pub(crate) const NEHALEM: u64 = PENRYN | SSE42 | POPCNT | RDTSCP;
 pub(crate) const WESTMERE: u64 = NEHALEM | AES | PCLMUL;
+pub(crate) const SANDY_BRIDGE: u64 = WESTMERE | AVX | XSAVE | XSAVEOPT;
+pub(crate) const IVY_BRIDGE: u64 = SANDY_BRIDGE | F16C | RDRAND | FSGSBASE;
+/// x86-64-v3.
+pub(crate) const HASWELL: u64 = IVY_BRIDGE | AVX2 | FMA | BMI1 | BMI2 | LZCNT | MOVBE;
+pub(crate) const BROADWELL: u64 = HASWELL | ADX;
+pub(crate) const SKYLAKE: u64 = BROADWELL | XSAVEC | CLFLUSHOPT;
 
 /// What no processor has: features that are not named here.
 const NONE: u64 = bit(63);
@@ -98,6 +114,15 @@ const NAMES: &[(Id, u64)] = &[
     (Id::RDSEED, RDRAND),
     (Id::CLFLUSHOPT, CLFLUSHOPT),
     (Id::CLWB, CLWB),
+    (Id::AVX, AVX),
+    (Id::AVX2, AVX2),
+    (Id::FMA, FMA),
+    (Id::F16C, F16C),
+    (Id::VAES, VAES),
+    (Id::VPCLMULQDQ, VAES),
+    (Id::XSAVE, XSAVE),
+    (Id::XSAVEOPT, XSAVEOPT),
+    (Id::XSAVEC, XSAVEC),
 ];
 
 /// The features that an instruction needs.

@@ -3,19 +3,14 @@
 
 use crate::linux::OLD_RETURN;
 use crate::state::{
-    self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, r,
-    selector, xmm,
+    self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, XCR0,
+    r, selector, ymm_high,
 };
 use crate::translate::x87_image::{self, FSAVE};
+use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, put, word};
 use arch::State;
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, ReadMemory, Restored, SignalFrame};
 use ir::Slot;
-
-/// The FXSAVE image, and where things stand in it.
-const FXSAVE: usize = 512;
-const FX_MXCSR: usize = 24;
-const FX_MXCSR_MASK: usize = 28;
-const FX_XMM: usize = 160;
 
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
@@ -23,41 +18,6 @@ const INFO: usize = 128;
 
 /// Below the stack pointer, leaf functions of x86-64 keep data.
 const RED_ZONE: u64 = 128;
-
-fn put(bytes: &mut [u8], at: usize, v: u64, len: usize) {
-    bytes[at..at + len].copy_from_slice(&v.to_le_bytes()[..len]);
-}
-
-fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
-    bytes[at..at + len].iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
-}
-
-/// Vector and floating-point state as FXSAVE writes it. `count`: XMM registers.
-fn save_fx(l: &State, state: &[u8], fp_flags: u32, count: u32) -> [u8; FXSAVE] {
-    let mut b = [0; FXSAVE];
-    b[..x87::IMAGE].copy_from_slice(&x87_image::image(l, state));
-    put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
-    put(&mut b, FX_MXCSR_MASK, 0xffff, 4);
-    for n in 0..count {
-        let from = l.offset(xmm(n));
-        b[FX_XMM + 16 * n as usize..][..16].copy_from_slice(&state[from..from + 16]);
-    }
-    b
-}
-
-/// The opposite; the sticky flags. Reserved bits of MXCSR are dropped.
-fn restore_fx(l: &State, state: &mut [u8], b: &[u8], count: u32) -> u32 {
-    let mxcsr = word(b, FX_MXCSR, 4) & 0xffff;
-    l.set(state, MXCSR, mxcsr & !0x3f);
-    let mut image = [0; x87::IMAGE];
-    image.copy_from_slice(&b[..x87::IMAGE]);
-    x87_image::set_image(l, state, &image);
-    for n in 0..count {
-        let to = l.offset(xmm(n));
-        state[to..to + 16].copy_from_slice(&b[FX_XMM + 16 * n as usize..][..16]);
-    }
-    mxcsr as u32 & 0x3f
-}
 
 /// Vector number and error code of the exception behind a signal.
 fn exception(signo: u32, fault: Option<&FaultFacts>) -> (u64, u64) {
@@ -107,9 +67,13 @@ const ERROR64: usize = SEGMENTS64 + 8;
 const FPSTATE64: usize = ERROR64 + 32;
 /// UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS.
 const UC_FLAGS64: u64 = 6;
+/// UC_FP_XSTATE: there is more than FXSAVE's image.
+const UC_FP_XSTATE: u64 = 1;
 
 /// What a frame takes of a stack at most (AT_MINSIGSTKSZ).
-pub(crate) const SIZE64: u64 = (FRAME64 + FXSAVE) as u64 + 64 + 16 + RED_ZONE;
+pub(crate) const fn size64(xcr0: u64) -> u64 {
+    (FRAME64 + xsave::frame_size(xcr0)) as u64 + 64 + 16 + RED_ZONE
+}
 
 /// General registers in the order of struct sigcontext, then the instruction pointer.
 const ORDER64: [Slot; 17] = [
@@ -136,11 +100,12 @@ const ORDER64: [Slot; 17] = [
 pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     let l = &STATE64;
     let stack = if d.stack == l.get(state, r(RSP)) { d.stack.wrapping_sub(RED_ZONE) } else { d.stack };
-    let fx = stack.wrapping_sub(FXSAVE as u64) & !63;
+    let image = xsave::save(l, state, d.fp_flags, 16, 0);
+    let fx = stack.wrapping_sub(image.len() as u64) & !63;
     let at = (fx.wrapping_sub(FRAME64 as u64) & !15).wrapping_sub(8);
-    let mut b = vec![0; (fx - at) as usize + FXSAVE];
+    let mut b = vec![0; (fx - at) as usize + image.len()];
     put(&mut b, 0, if d.flags & SA_RESTORER != 0 { d.restorer } else { 0 }, 8);
-    put(&mut b, UC64, UC_FLAGS64, 8);
+    put(&mut b, UC64, UC_FLAGS64 | uc_flags(l, state), 8);
     put_altstack(&mut b, STACK64, 8, &d.altstack);
     for (n, slot) in ORDER64.iter().enumerate() {
         put(&mut b, REGS64 + 8 * n, l.get(state, *slot), 8);
@@ -156,7 +121,7 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     put(&mut b, FPSTATE64, fx, 8);
     put(&mut b, MASK64, d.mask, 8);
     b[INFO64..FRAME64].copy_from_slice(&d.info[..INFO]);
-    b[(fx - at) as usize..].copy_from_slice(&save_fx(l, state, d.fp_flags, 16));
+    b[(fx - at) as usize..].copy_from_slice(&image);
     enter(l, state, d, at);
     l.set(state, r(RDI), d.signo.into());
     l.set(state, r(RSI), at + INFO64 as u64);
@@ -165,13 +130,18 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     SignalFrame { at, bytes: b, record: None }
 }
 
-/// Handlers begin with DF clear, and with x87 and SSE as new programs have them.
+fn uc_flags(l: &State, state: &[u8]) -> u64 {
+    if l.get(state, XCR0) != 0 { UC_FP_XSTATE } else { 0 }
+}
+
+/// Handlers begin with DF clear, and with x87, SSE and AVX as new programs have them.
 fn enter(l: &State, state: &mut [u8], d: &Delivery, sp: u64) {
     l.set(state, r(RSP), sp);
     l.set(state, PC, d.handler);
     l.set(state, state::DIRECTION, 0);
-    l.set(state, MXCSR, 0x1f80);
+    l.set(state, MXCSR, MXCSR_INITIAL);
     x87_image::set_image(l, state, &x87::INITIAL);
+    (0..16).for_each(|n| state[l.offset(ymm_high(n))..][..16].fill(0));
 }
 
 /// See [`arch::abi::Signals::restore`]. The handler's return has taken the first word off.
@@ -192,14 +162,20 @@ pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Op
 
 /// A frame without an image gives the initial state.
 fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMemory) -> Option<u32> {
-    let mut image = [0; FXSAVE];
+    let mut image = [0; xsave::size(xsave::AVX)];
     if at == 0 {
-        image[..x87::IMAGE].copy_from_slice(&x87::INITIAL);
-        put(&mut image, FX_MXCSR, 0x1f80, 4);
-    } else if !read(at, &mut image) {
+        put(&mut image, FX_MXCSR, MXCSR_INITIAL, 4);
+        return Some(xsave::restore(l, state, &image, count, 0));
+    }
+    if !read(at, &mut image[..FXSAVE]) {
         return None;
     }
-    Some(restore_fx(l, state, &image, count))
+    let within = |offset: usize, to: &mut [u8]| read(at.wrapping_add(offset as u64), to);
+    let components = xsave::components(l, state, &image[..FXSAVE], within)?;
+    if components & xsave::AVX != 0 && !within(FXSAVE, &mut image[FXSAVE..]) {
+        return None;
+    }
+    Some(xsave::restore(l, state, &image, count, components))
 }
 
 // ---- 32 bits: struct sigframe or rt_sigframe; above it the image of FSAVE with that of FXSAVE behind it ----
@@ -219,8 +195,10 @@ const RT_CONTEXT: usize = RT_UC + 20;
 const RT_MASK: usize = RT_CONTEXT + SIGCONTEXT32;
 const RT_CODE: usize = RT_MASK + 8;
 
-/// See [`SIZE64`].
-pub(crate) const SIZE32: u64 = (OLD_CODE + 8 + FPSTATE + FXSAVE) as u64 + 64 + 16;
+/// See [`size64`].
+pub(crate) const fn size32(xcr0: u64) -> u64 {
+    (OLD_CODE + 8 + FPSTATE + xsave::frame_size(xcr0)) as u64 + 64 + 16
+}
 
 /// Members of struct sigcontext: segments, then general registers, in their order.
 const SEGMENTS32: [u32; 4] = [GS, FS, 0, 3];
@@ -276,10 +254,11 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
     let l = &STATE32;
     let is_rt = d.flags & SA_SIGINFO != 0;
     let size = if is_rt { RT_CODE + 8 } else { OLD_CODE + 8 };
-    // The FXSAVE image is aligned to 64.
-    let fx = (d.stack.wrapping_sub(FXSAVE as u64) & !63).wrapping_sub(FPSTATE as u64);
+    // The image is aligned to 64.
+    let extended = xsave::save(l, state, d.fp_flags, 8, FPSTATE);
+    let fx = (d.stack.wrapping_sub(extended.len() as u64) & !63).wrapping_sub(FPSTATE as u64);
     let at = (fx.wrapping_sub(size as u64).wrapping_add(4) & !15).wrapping_sub(4);
-    let mut b = vec![0; (fx - at) as usize + FPSTATE + FXSAVE];
+    let mut b = vec![0; (fx - at) as usize + FPSTATE + extended.len()];
     let ret = match (d.flags & SA_RESTORER != 0, is_rt) {
         (true, _) => d.restorer,
         (false, true) => d.return_code,
@@ -291,6 +270,7 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
         put(&mut b, 8, at + RT_INFO as u64, 4);
         put(&mut b, 12, at + RT_UC as u64, 4);
         b[RT_INFO..RT_UC].copy_from_slice(&d.info[..INFO]);
+        put(&mut b, RT_UC, uc_flags(l, state), 4);
         put_altstack(&mut b, RT_STACK, 4, &d.altstack);
         put_sigcontext32(&mut b, RT_CONTEXT, state, d, fx);
         put(&mut b, RT_MASK, d.mask, 8);
@@ -302,7 +282,7 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
     }
     let image = (fx - at) as usize;
     b[image..image + FPSTATE].copy_from_slice(&fpstate(state));
-    b[image + FPSTATE..].copy_from_slice(&save_fx(l, state, d.fp_flags, 8));
+    b[image + FPSTATE..].copy_from_slice(&extended);
     enter(l, state, d, at);
     l.set(state, r(RAX), d.signo.into());
     l.set(state, r(RDX), if is_rt { at + RT_INFO as u64 } else { 0 });
@@ -349,6 +329,7 @@ pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) ->
 
 #[cfg(test)]
 mod tests {
+    use crate::state::xmm;
     use super::*;
     use ir::fpflag;
 

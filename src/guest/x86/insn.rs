@@ -1,24 +1,27 @@
 //! The instructions: rows by mnemonic, from the lists of `translate/`, and text.
 
 use crate::features;
-use crate::translate::{Cx, GROUPS, mmx};
+use crate::translate::{BY_HALVES, Cx, GROUPS, mmx};
 use iced_x86::{Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic};
 
 /// Translates an instruction.
 pub(crate) type Translate = fn(&mut Cx<'_>, &Instruction);
 
-/// A mnemonic, and how its instructions are translated.
+/// A mnemonic, that of its VEX form if there is one, and how its instructions are translated.
 pub(crate) struct Row {
     pub(crate) mnemonic: Mnemonic,
+    pub(crate) vex: &'static [Mnemonic],
     pub(crate) translate: Translate,
 }
 
-/// `Mnemonic => function(parameters);` makes a row whose function is called as `function(cx, i, parameters)`.
+/// `Mnemonic => function(parameters);` makes a row whose function is called as `function(cx, i, parameters)`. After a comma the mnemonic of the VEX
+/// form may follow, for which the same function is called (`translate/vector.rs`).
 macro_rules! rows {
-    ($(#[$m:meta])* $($name:ident => $f:ident($($arg:expr),*);)*) => {
+    ($(#[$m:meta])* $($name:ident $(, $vex:ident)? => $f:ident($($arg:expr),*);)*) => {
         $(#[$m])*
         pub(crate) const ROWS: &[$crate::insn::Row] = &[$($crate::insn::Row {
             mnemonic: iced_x86::Mnemonic::$name,
+            vex: &[$(iced_x86::Mnemonic::$vex)?],
             translate: |cx, i| $f(cx, i $(, $arg)*),
         }),*];
     };
@@ -29,18 +32,33 @@ pub(crate) use rows;
 const MNEMONICS: usize = 2048;
 
 /// Rows by mnemonic, and those for instructions with MMX registers, whose mnemonics are mostly those of SSE.
-static TABLE: [Option<Translate>; MNEMONICS] = table(GROUPS);
-static MMX: [Option<Translate>; MNEMONICS] = table(&[mmx::ROWS]);
+static TABLE: Table = table(GROUPS, BY_HALVES);
+static MMX: Table = table(&[mmx::ROWS], &[]);
 
-const fn table(groups: &[&[Row]]) -> [Option<Translate>; MNEMONICS] {
-    let mut table: [Option<Translate>; MNEMONICS] = [None; MNEMONICS];
+type Table = [Option<Form>; MNEMONICS];
+
+/// How an instruction is translated.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// By its own row.
+    Own(Translate),
+    /// As the VEX form of a row's instruction.
+    Vex(Translate),
+}
+
+const fn table(groups: &[&[Row]], by_halves: &[&[Row]]) -> Table {
+    let mut table: Table = [None; MNEMONICS];
     let mut group = 0;
-    while group < groups.len() {
+    while group < groups.len() + by_halves.len() {
+        let own = group < groups.len();
+        let rows = if own { groups[group] } else { by_halves[group - groups.len()] };
         let mut n = 0;
-        while n < groups[group].len() {
-            let row = &groups[group][n];
-            assert!(table[row.mnemonic as usize].is_none(), "a mnemonic has two rows");
-            table[row.mnemonic as usize] = Some(row.translate);
+        while n < rows.len() {
+            let row = &rows[n];
+            enter(&mut table, row.mnemonic, if own { Form::Own(row.translate) } else { Form::Vex(row.translate) });
+            if let [vex] = row.vex {
+                enter(&mut table, *vex, Form::Vex(row.translate));
+            }
             n += 1;
         }
         group += 1;
@@ -48,8 +66,13 @@ const fn table(groups: &[&[Row]]) -> [Option<Translate>; MNEMONICS] {
     table
 }
 
+const fn enter(table: &mut Table, mnemonic: Mnemonic, form: Form) {
+    assert!(table[mnemonic as usize].is_none(), "a mnemonic has two rows");
+    table[mnemonic as usize] = Some(form);
+}
+
 /// The row of an instruction.
-pub(crate) fn row(i: &Instruction) -> Option<Translate> {
+pub(crate) fn row(i: &Instruction) -> Option<Form> {
     let table = if mmx::is_mmx(i) { &MMX } else { &TABLE };
     table[i.mnemonic() as usize]
 }

@@ -13,11 +13,12 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod xsave;
 
 pub use insn::has_row;
 
 use arch::{Cpu, Elf, Guest, State};
-use state::{CS, MXCSR, SS, selector};
+use state::{CS, MXCSR, SS, XCR0, selector};
 
 /// The guest with 64-bit registers.
 pub static X86_64: Guest = Guest {
@@ -64,7 +65,8 @@ pub static I386: Guest = Guest {
 };
 
 /// All exceptions masked, EFLAGS clear, Linux's selectors (asm/segment.h).
-fn reset(l: &State, state: &mut [u8], code: u64, data: u64) {
+fn reset(l: &State, state: &mut [u8], cpu: &Cpu, code: u64, data: u64) {
+    l.set(state, XCR0, linux::xcr0(cpu.features));
     l.set(state, MXCSR, 0x1f80);
     translate::x87_image::set_image(l, state, &x87::INITIAL);
     state::set_eflags(l, state, 0);
@@ -72,12 +74,12 @@ fn reset(l: &State, state: &mut [u8], code: u64, data: u64) {
     l.set(state, selector(SS), data);
 }
 
-fn reset64(state: &mut [u8], _: &Cpu) {
-    reset(&state::STATE64, state, linux::USER_CS64, linux::USER_DS);
+fn reset64(state: &mut [u8], cpu: &Cpu) {
+    reset(&state::STATE64, state, cpu, linux::USER_CS64, linux::USER_DS);
 }
 
-fn reset32(state: &mut [u8], _: &Cpu) {
-    reset(&state::STATE32, state, linux::USER_CS32, linux::USER_DS);
+fn reset32(state: &mut [u8], cpu: &Cpu) {
+    reset(&state::STATE32, state, cpu, linux::USER_CS32, linux::USER_DS);
     for n in [0, 3] {
         state::STATE32.set(state, selector(n), linux::USER_DS);
     }

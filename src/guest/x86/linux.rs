@@ -2,7 +2,7 @@
 
 use crate::features as f;
 use crate::state::{FS_BASE, GS_BASE, PC, RANDOM, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
-use crate::{frame, layouts};
+use crate::{frame, layouts, xsave};
 use arch::abi::{Debug, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::{ILP32, X86_64};
 use arch::{Abi, Cpu, Property};
@@ -34,7 +34,7 @@ pub const ABI64: Abi = Abi {
     signals: Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS },
     vdso: Vdso { soname: "linux-vdso.so.1", version: "LINUX_2.6", symbols: &VDSO64, pages: &[] },
     old_programs_execute_data: false,
-    min_signal_stack: |_| Some(frame::SIZE64),
+    min_signal_stack: |features| Some(frame::size64(xcr0(features))),
     ..ABI32
 };
 
@@ -66,7 +66,7 @@ pub const ABI32: Abi = Abi {
     signals: SIGNALS,
     vdso: Vdso { soname: "linux-gate.so.1", version: "LINUX_2.5", symbols: &VDSO32, pages: &[] },
     old_programs_execute_data: true,
-    min_signal_stack: |_| Some(frame::SIZE32),
+    min_signal_stack: |features| Some(frame::size32(xcr0(features))),
     debug: DEBUG,
     probe: |_, _| None,
 };
@@ -143,18 +143,32 @@ const fn model(name: &'static str, features: u64, platform: &'static str) -> Cpu
     Cpu { name, features, platform }
 }
 
-/// Models, named as QEMU names them. What a model has of AVX is left out.
-pub static CPUS64: [Cpu; 6] = [
+/// What the kernel enables of what a processor's XSAVE can keep.
+pub(crate) fn xcr0(features: u64) -> u64 {
+    let avx = if features & f::AVX != 0 { xsave::AVX } else { 0 };
+    if features & f::XSAVE != 0 { xsave::X87 | xsave::SSE | avx } else { 0 }
+}
+
+/// Models, named as QEMU names them, and x86-64's levels. What a model has of transactions is left out.
+pub static CPUS64: [Cpu; 14] = [
     model("max", f::MAX, "x86_64"),
     model("qemu64", f::QEMU64, "x86_64"),
     model("core2duo", f::CORE2, "x86_64"),
     model("Penryn", f::PENRYN, "x86_64"),
     model("Nehalem", f::NEHALEM, "x86_64"),
     model("Westmere", f::WESTMERE, "x86_64"),
+    model("SandyBridge", f::SANDY_BRIDGE, "x86_64"),
+    model("IvyBridge", f::IVY_BRIDGE, "x86_64"),
+    model("Haswell", f::HASWELL, "x86_64"),
+    model("Broadwell", f::BROADWELL, "x86_64"),
+    model("Skylake-Client", f::SKYLAKE, "x86_64"),
+    model("x86-64-v1", f::QEMU64, "x86_64"),
+    model("x86-64-v2", f::NEHALEM, "x86_64"),
+    model("x86-64-v3", f::HASWELL, "x86_64"),
 ];
 
 /// See [`CPUS64`].
-pub static CPUS32: [Cpu; 9] = [
+pub static CPUS32: [Cpu; 12] = [
     model("max", f::MAX, "i686"),
     model("486", 0, "i486"),
     model("pentium", f::PENTIUM, "i586"),
@@ -164,6 +178,9 @@ pub static CPUS32: [Cpu; 9] = [
     model("core2duo", f::CORE2, "i686"),
     model("Nehalem", f::NEHALEM, "i686"),
     model("Westmere", f::WESTMERE, "i686"),
+    model("SandyBridge", f::SANDY_BRIDGE, "i686"),
+    model("Haswell", f::HASWELL, "i686"),
+    model("Skylake-Client", f::SKYLAKE, "i686"),
 ];
 
 /// Nobody traces these guests yet.
@@ -217,23 +234,35 @@ const FLAGS: &[Flag] = &[
     flag(1, 2, 0, "pni", f::SSE3),
     flag(1, 2, 1, "pclmulqdq", f::PCLMUL),
     flag(1, 2, 9, "ssse3", f::SSSE3),
+    flag(1, 2, 12, "fma", f::FMA),
     long_flag(1, 2, 13, "cx16", f::CX16),
     flag(1, 2, 19, "sse4_1", f::SSE41),
     flag(1, 2, 20, "sse4_2", f::SSE42),
     flag(1, 2, 22, "movbe", f::MOVBE),
     flag(1, 2, 23, "popcnt", f::POPCNT),
     flag(1, 2, 25, "aes", f::AES),
+    flag(1, 2, 26, "xsave", f::XSAVE),
+    // OSXSAVE, which is not shown.
+    flag(1, 2, 27, "", f::XSAVE),
+    flag(1, 2, 28, "avx", f::AVX),
+    flag(1, 2, 29, "f16c", f::F16C),
     flag(1, 2, 30, "rdrand", f::RDRAND),
     flag(EXTENDED | 1, 2, 0, "lahf_lm", f::LAHF),
     flag(EXTENDED | 1, 2, 5, "abm", f::LZCNT),
     long_flag(7, 1, 0, "fsgsbase", f::FSGSBASE),
     flag(7, 1, 3, "bmi1", f::BMI1),
+    flag(7, 1, 5, "avx2", f::AVX2),
     flag(7, 1, 8, "bmi2", f::BMI2),
     flag(7, 1, 18, "rdseed", f::RDRAND),
     flag(7, 1, 19, "adx", f::ADX),
     flag(7, 1, 23, "clflushopt", f::CLFLUSHOPT),
     flag(7, 1, 24, "clwb", f::CLWB),
     flag(7, 1, 29, "sha_ni", f::SHA),
+    flag(XSAVE_LEAF, 0, 0, "xsaveopt", f::XSAVEOPT),
+    flag(XSAVE_LEAF, 0, 1, "xsavec", f::XSAVEC),
+    flag(XSAVE_LEAF, 0, 2, "xgetbv1", f::XSAVEC),
+    flag(7, 2, 9, "vaes", f::VAES),
+    flag(7, 2, 10, "vpclmulqdq", f::VAES),
     flag(7, 2, 22, "rdpid", f::RDPID),
 ];
 
@@ -241,6 +270,8 @@ const FLAGS: &[Flag] = &[
 const NO_FCS: u32 = 1 << 13;
 const NO_FDP: u32 = 1 << 6;
 const EXTENDED: u32 = 0x8000_0000;
+/// What XSAVE keeps and where; its second part has features.
+const XSAVE_LEAF: u32 = 13;
 const VENDOR: &str = "GenuineIntel";
 const BRAND: &str = "rqemu virtual processor";
 /// Family 6, a model without quirks.
@@ -254,22 +285,40 @@ fn has(flag: &Flag, features: u64, long: bool) -> bool {
 pub(crate) fn cpuid(leaf: u32, sub: u32, features: u64, long: bool) -> [u32; 4] {
     let [a, b, c] = words(VENDOR);
     let mut r = match leaf {
-        0 => [7, a, c, b],
+        0 => [if features & f::XSAVE != 0 { XSAVE_LEAF } else { 7 }, a, c, b],
         // One processor, cache lines of 64 bytes.
         1 => [SIGNATURE, 0x0001_0800, 0, 0],
         7 if sub == 0 => [0, NO_FCS | NO_FDP, 0, 0],
+        XSAVE_LEAF => xsave_leaf(sub, features),
         EXTENDED => [EXTENDED | 8, 0, 0, 0],
         0x8000_0002..=0x8000_0004 => brand(leaf & 7),
         // Widths of addresses.
         0x8000_0008 => [0x3030, 0, 0, 0],
         _ => [0; 4],
     };
-    if leaf != 7 || sub == 0 {
+    let has_flags = match leaf {
+        7 => sub == 0,
+        XSAVE_LEAF => sub == 1,
+        _ => true,
+    };
+    if has_flags {
         for flag in FLAGS.iter().filter(|flag| flag.leaf == leaf && has(flag, features, long)) {
             r[flag.register] |= 1 << flag.bit;
         }
     }
     r
+}
+
+/// The components and their sizes; with the first the largest area, with the second the compacted one.
+fn xsave_leaf(sub: u32, features: u64) -> [u32; 4] {
+    let xcr0 = xcr0(features);
+    let size = if xcr0 == 0 { 0 } else { xsave::size(xcr0) as u32 };
+    match sub {
+        0 => [xcr0 as u32, size, size, 0],
+        1 if features & f::XSAVEC != 0 => [0, size, 0, 0],
+        2 if xcr0 & xsave::AVX != 0 => [256, xsave::YMM as u32, 0, 0],
+        _ => [0; 4],
+    }
 }
 
 fn words(text: &str) -> [u32; 3] {
@@ -291,11 +340,13 @@ pub fn hwcap(features: u64) -> [u64; 3] {
 }
 
 pub fn cpuinfo(n: usize, features: u64) -> String {
-    let flags: Vec<&str> = FLAGS.iter().filter(|flag| has(flag, features, true)).map(|flag| flag.name).collect();
+    let flags: Vec<&str> =
+        FLAGS.iter().filter(|flag| has(flag, features, true) && !flag.name.is_empty()).map(|flag| flag.name).collect();
     format!(
         "processor\t: {n}\nvendor_id\t: {VENDOR}\ncpu family\t: 6\nmodel\t\t: 106\nmodel name\t: {BRAND}\nstepping\t: 1\n\
-         fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 7\nwp\t\t: yes\nflags\t\t: {}\nclflush size\t: 64\ncache_alignment\t: 64\n\
+         fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {}\nwp\t\t: yes\nflags\t\t: {}\nclflush size\t: 64\ncache_alignment\t: 64\n\
          address sizes\t: 48 bits physical, 48 bits virtual\n\n",
+        cpuid(0, 0, features, true)[0],
         flags.join(" ")
     )
 }

@@ -74,7 +74,17 @@ pub const RANDOM: [Slot; 3] = [Slot(69), Slot(70), Slot(71)];
 /// NT, AC, ID.
 pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
 
-const COUNT: usize = 72;
+/// The upper half of YMM register n, whose lower half is XMM register n.
+pub const fn ymm_high(n: u32) -> Slot {
+    Slot(72 + n as u16)
+}
+
+/// XCR0, which says what XSAVE keeps: see [`crate::xsave`]. 0 on processors without it.
+pub const XCR0: Slot = Slot(88);
+/// What an instruction of the XSAVE family has to do: between its blocks only.
+pub const XSTATE: Slot = Slot(89);
+
+const COUNT: usize = 90;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -97,6 +107,9 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("stage0", V128), ("stage1", V128), ("stage2", V128), ("stage3", V128), ("stage4", V128), ("stage5", V128), ("stage6", V128),
         ("stage7", V128), ("stage8", V128), ("stage9", V128),
         ("random_key0", I64), ("random_key1", I64), ("random_count", I64),
+        ("ymm0_high", V128), ("ymm1_high", V128), ("ymm2_high", V128), ("ymm3_high", V128), ("ymm4_high", V128), ("ymm5_high", V128),
+        ("ymm6_high", V128), ("ymm7_high", V128), ("ymm8_high", V128), ("ymm9_high", V128), ("ymm10_high", V128), ("ymm11_high", V128),
+        ("ymm12_high", V128), ("ymm13_high", V128), ("ymm14_high", V128), ("ymm15_high", V128), ("xcr0", I64), ("xstate", I64),
     ]
 }
 
@@ -108,8 +121,13 @@ static TYPES64: [Ty; COUNT] = state::types(&slots(Ty::I64));
 /// By how often compiled code names them.
 static INT_HOMES64: [Slot; 16] = numbered(r(0), [0, 4, 7, 2, 1, 6, 3, 5, 8, 12, 9, 13, 14, 15, 10, 11]);
 static INT_HOMES32: [Slot; 8] = numbered(r(0), [0, 4, 2, 1, 3, 6, 7, 5]);
-static VEC_HOMES64: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-static VEC_HOMES32: [Slot; 8] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7]);
+/// The upper halves follow: from 40 on, counted from XMM0.
+#[rustfmt::skip]
+static VEC_HOMES64: [Slot; 32] = numbered(xmm(0), [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+    40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55,
+]);
+static VEC_HOMES32: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 40, 41, 42, 43, 44, 45, 46, 47]);
 
 /// The layouts of i386 and x86-64.
 pub const STATE32: State = layout(&SLOTS32, &TYPES32, &INT_HOMES32, &VEC_HOMES32, settle32);
@@ -223,15 +241,16 @@ mod tests {
         assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
         assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);
-        assert_eq!(name(RANDOM[2]), "random_count");
+        assert_eq!([name(RANDOM[2]), name(ymm_high(15)), name(XCR0)], ["random_count", "ymm15_high", "xcr0"]);
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 
     #[test]
     fn each_register_deserves_a_home_once() {
         let distinct = |list: &[Slot]| list.iter().collect::<std::collections::BTreeSet<_>>().len();
-        assert_eq!((distinct(&INT_HOMES64), distinct(&VEC_HOMES64)), (16, 16));
-        assert_eq!((distinct(&INT_HOMES32), distinct(&VEC_HOMES32)), (8, 8));
+        assert_eq!((distinct(&INT_HOMES64), distinct(&VEC_HOMES64)), (16, 32));
+        assert_eq!((distinct(&INT_HOMES32), distinct(&VEC_HOMES32)), (8, 16));
+        assert_eq!((VEC_HOMES64[16], VEC_HOMES32[8]), (ymm_high(0), ymm_high(0)));
     }
 
     #[test]

@@ -225,6 +225,13 @@ pub(super) fn v2(op: V2, lane: Lane, a: u128, b: u128) -> u128 {
                 _ => number(a, lane, i, op == V2::ShrAllS) >> amount,
             })
         }
+        V2::ShlEach | V2::ShrEachU | V2::ShrEachS => all(lane, |i| {
+            let amount = get(b, lane, i).min(lane.bits().into()) as u32;
+            match op {
+                V2::ShlEach => number(a, lane, i, false) << amount,
+                _ => number(a, lane, i, op == V2::ShrEachS) >> amount,
+            }
+        }),
         V2::SatDoubleMulWide => {
             let wide = lane.wider();
             all(wide, |i| sat_s(2 * number(a, lane, i, true) * number(b, lane, i, true), wide.bits()))
@@ -292,6 +299,9 @@ fn lane2(op: V2, bits: u32, a: u64, b: u64) -> i128 {
         | V2::ShlAll
         | V2::ShrAllU
         | V2::ShrAllS
+        | V2::ShlEach
+        | V2::ShrEachU
+        | V2::ShrEachS
         | V2::And
         | V2::Or
         | V2::Xor

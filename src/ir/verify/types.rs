@@ -561,6 +561,8 @@ fn v2_lanes(op: V2) -> &'static [Lane] {
         V2::MulEvenS | V2::MulEvenU => &[Lane::S],
         V2::PackS | V2::PackU => HALF_WORDS,
         V2::ShlAll | V2::ShrAllU | V2::ShrAllS => &[Lane::H, Lane::S, Lane::D],
+        V2::ShlEach | V2::ShrEachU => &[Lane::S, Lane::D],
+        V2::ShrEachS => &[Lane::S],
         V2::SignOf => WIDENED,
         V2::MulWideS | V2::MulWideU => WIDENED,
         V2::PairwiseMinS | V2::PairwiseMinU | V2::PairwiseMaxS | V2::PairwiseMaxU => WIDENED,

@@ -8,13 +8,13 @@ use iced_x86::Instruction;
 use ir::{Bin, Crypto, Lane, Ty, V1, V2, V3, VShift, Val};
 
 rows! {
-    Aesenc => aes_round(Crypto::AesSubShift, Some(Crypto::AesMix));
-    Aesenclast => aes_round(Crypto::AesSubShift, None);
-    Aesdec => aes_round(Crypto::AesInvSubShift, Some(Crypto::AesInvMix));
-    Aesdeclast => aes_round(Crypto::AesInvSubShift, None);
-    Aesimc => aes_mix();
-    Aeskeygenassist => aes_key();
-    Pclmulqdq => product();
+    Aesenc, Vaesenc => aes_round(Crypto::AesSubShift, Some(Crypto::AesMix));
+    Aesenclast, Vaesenclast => aes_round(Crypto::AesSubShift, None);
+    Aesdec, Vaesdec => aes_round(Crypto::AesInvSubShift, Some(Crypto::AesInvMix));
+    Aesdeclast, Vaesdeclast => aes_round(Crypto::AesInvSubShift, None);
+    Aesimc, Vaesimc => aes_mix();
+    Aeskeygenassist, Vaeskeygenassist => aes_key();
+    Pclmulqdq, Vpclmulqdq => product();
     Sha1rnds4 => sha1_rounds();
     Sha1nexte => sha1_next();
     Sha1msg1 => sha1_first();
@@ -27,7 +27,7 @@ rows! {
 
 impl Cx<'_> {
     fn operands(&mut self, i: &Instruction) -> (Val, Val) {
-        (self.xmm(i.op0_register()), self.vector(i, 1, 16))
+        (self.first(i), self.source(i, 16))
     }
 
     /// The lanes of four, chosen.
@@ -51,13 +51,13 @@ fn aes_round(cx: &mut Cx, i: &Instruction, op: Crypto, mix: Option<Crypto>) {
         v = cx.b.crypto(mix, v, v);
     }
     let v = cx.b.v2(V2::Xor, Lane::D, v, key);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn aes_mix(cx: &mut Cx, i: &Instruction) {
-    let v = cx.vector(i, 1, 16);
+    let v = cx.source(i, 16);
     let v = cx.b.crypto(Crypto::AesInvMix, v, v);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// Words 1 and 3 through the box, each followed by itself turned and with the constant.
@@ -70,14 +70,14 @@ fn aes_key(cx: &mut Cx, i: &Instruction) {
         let (row, column) = (at % 4, at / 4);
         placed[row + 4 * ((column + row) % 4)] = from;
     }
-    let v = cx.vector(i, 1, 16);
+    let v = cx.source(i, 16);
     let table = cx.b.v128(u128::from_le_bytes(placed));
     let v = cx.b.v2(V2::Tbl, Lane::B, v, table);
     let v = cx.b.crypto(Crypto::AesSubShift, v, v);
     let constant = u128::from(i.immediate8());
     let constant = cx.b.v128(constant << 32 | constant << 96);
     let v = cx.b.v2(V2::Xor, Lane::D, v, constant);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// PCLMULQDQ: bits 0 and 4 choose the halves.
@@ -88,7 +88,7 @@ fn product(cx: &mut Cx, i: &Instruction) {
     };
     let (a, b) = (half(cx, a, 1), half(cx, b, 16));
     let v = cx.b.v2(V2::PMulWide, Lane::D, a, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 // ---- SHA: the first word stands in the highest lane; the engine's steps are Arm's, which have it in the lowest ----
@@ -109,7 +109,7 @@ fn sha1_rounds(cx: &mut Cx, i: &Instruction) {
     let e = cx.b.v128(0);
     let v = cx.b.v3(op, Lane::S, state, e, words);
     let v = cx.words(v, [3, 2, 1, 0]);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// The next E, which was A, added to the first word.
@@ -120,14 +120,14 @@ fn sha1_next(cx: &mut Cx, i: &Instruction) {
     let first = cx.b.vget(Ty::I32, words, 3);
     let sum = cx.b.add(first, e);
     let v = cx.b.vset(Lane::S, words, sum, 3);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn sha1_first(cx: &mut Cx, i: &Instruction) {
     let (a, b) = cx.operands(i);
     let later = cx.b.vext(b, a, 8);
     let v = cx.b.v2(V2::Xor, Lane::D, a, later);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// The last word has the first one in it.
@@ -140,7 +140,7 @@ fn sha1_second(cx: &mut Cx, i: &Instruction) {
     let first = cx.b.vext(v, zero, 12);
     let first = cx.rotate_words(first, 1);
     let v = cx.b.v2(V2::Xor, Lane::D, v, first);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// Two rounds, their words in XMM0.
@@ -148,13 +148,13 @@ fn sha256_rounds(cx: &mut Cx, i: &Instruction) {
     let (cdgh, abef) = cx.operands(i);
     let words = cx.b.get(xmm(0));
     let v = cx.b.v3(V3::Sha256Rounds2, Lane::S, cdgh, abef, words);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn sha256_first(cx: &mut Cx, i: &Instruction) {
     let (a, b) = cx.operands(i);
     let v = cx.b.crypto(Crypto::Sha256Su0, a, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// Arm's step adds three words that the first operand has in it already, and the last one's lowest.
@@ -163,7 +163,7 @@ fn sha256_second(cx: &mut Cx, i: &Instruction) {
     let (zero, upper) = (cx.b.v128(0), cx.b.v128(!0 << 32));
     let b = cx.b.v2(V2::And, Lane::S, b, upper);
     let v = cx.b.v3(V3::Sha256Su1, Lane::S, a, zero, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn crc32(cx: &mut Cx, i: &Instruction) {

@@ -333,7 +333,7 @@ fn lanes_from_singles(cx: &mut Cx, i: &Instruction, truncate: bool) {
 /// The results are narrower than the lanes: one after the other.
 fn lanes_from_doubles(cx: &mut Cx, i: &Instruction, truncate: bool) {
     wait(cx);
-    let v = cx.vector(i, 1, 16);
+    let v = cx.source(i, 16);
     let env = cx.env().round(round(cx, truncate));
     let parts: [Val; 2] = [0, 1].map(|n| {
         let lane = cx.b.vget(Ty::F64, v, n);

@@ -3,12 +3,16 @@
 //! One file per group of instructions, one row per mnemonic, which names its function and its parameters. An instruction writes guest state after
 //! the last of its operations that can fault.
 
+mod avx;
+mod avx_lanes;
+mod avx_memory;
 mod bits;
 mod changing;
 mod control;
 mod crypto;
 mod data;
 mod flags;
+mod fma;
 mod helper;
 mod integer;
 pub(crate) mod mmx;
@@ -22,20 +26,25 @@ mod sse_move;
 mod sse_string;
 mod string;
 mod system;
+mod vector;
 mod vsyscall;
 mod x87;
 mod x87_control;
 pub(crate) mod x87_image;
+mod xsave;
 
-use crate::insn::{self, Row};
+use crate::insn::{self, Form, Row};
 use crate::state;
 use arch::{Code, State, Translation};
 use changing::Snapshot;
 use iced_x86::Instruction;
 use ir::{Builder, Term, Trap, Ty};
+use vector::{Vex, by_halves};
 
 /// The rows of all groups.
 pub(crate) const GROUPS: &[&[Row]] = &[
+    avx::ROWS,
+    avx_memory::ROWS,
     bits::ROWS,
     control::ROWS,
     crypto::ROWS,
@@ -53,7 +62,11 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     system::ROWS,
     x87::ROWS,
     x87_control::ROWS,
+    xsave::ROWS,
 ];
+
+/// The rows of what has a VEX form alone and works within halves.
+pub(crate) const BY_HALVES: &[&[Row]] = &[avx_lanes::ROWS, fma::ROWS];
 
 /// What an instruction function works with.
 #[derive(Debug)]
@@ -72,6 +85,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) xlen: Ty,
     /// [`arch::Cpu::features`] of the model.
     pub(crate) features: u64,
+    /// The VEX form being translated by a row of SSE.
+    pub(crate) vex: Option<Vex>,
 }
 
 pub(crate) fn block32(t: &mut Translation<'_>, pc: u64, mode: u32) {
@@ -134,7 +149,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features };
+    let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features, vex: None };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -170,8 +185,10 @@ impl Cx<'_> {
         let back = self.b.late().map_or(0, |last| self.pc.wrapping_sub(last) as u32);
         self.b.insn(self.pc, back, self.next);
         match insn::row(i) {
-            Some(translate) if insn::needs(i) & !self.features == 0 => translate(self, i),
-            _ => self.undefined(),
+            Some(_) if insn::needs(i) & !self.features != 0 => self.undefined(),
+            Some(Form::Own(translate)) => translate(self, i),
+            Some(Form::Vex(translate)) => by_halves(self, i, translate),
+            None => self.undefined(),
         }
     }
 

@@ -180,7 +180,9 @@ impl Cx<'_> {
 
     /// The memory operand without its segment.
     fn offset(&mut self, i: &Instruction) -> Mem {
-        let (base, index) = (i.memory_base(), i.memory_index());
+        // A vector of indices is its instruction's own affair.
+        let index = Some(i.memory_index()).filter(|reg| !reg.is_vector_register()).unwrap_or(Register::None);
+        let base = i.memory_base();
         let disp = i.memory_displacement64();
         let bytes = match (base, index) {
             (Register::None, Register::None) if i.memory_displ_size() == 2 => 2,

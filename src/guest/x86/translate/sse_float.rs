@@ -1,65 +1,66 @@
 //! Floating-point arithmetic and comparisons, scalar and packed.
 
 use super::Cx;
+use super::vector::last;
 use crate::insn::rows;
 use crate::state::{self, mode};
 use iced_x86::{Instruction, OpKind};
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, Round, Shape, V1, V2, V3, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, Lane, Round, Shape, V1, V2, V3, Val};
 
-const SS: Shape = Shape::scalar(Fmt::F32);
-const SD: Shape = Shape::scalar(Fmt::F64);
-const PS: Shape = Shape::vector(Fmt::F32, 4);
-const PD: Shape = Shape::vector(Fmt::F64, 2);
+pub(super) const SS: Shape = Shape::scalar(Fmt::F32);
+pub(super) const SD: Shape = Shape::scalar(Fmt::F64);
+pub(super) const PS: Shape = Shape::vector(Fmt::F32, 4);
+pub(super) const PD: Shape = Shape::vector(Fmt::F64, 2);
 
 rows! {
-    Addss => arith(Fp2::Add, SS);
-    Addsd => arith(Fp2::Add, SD);
-    Addps => arith(Fp2::Add, PS);
-    Addpd => arith(Fp2::Add, PD);
-    Subss => arith(Fp2::Sub, SS);
-    Subsd => arith(Fp2::Sub, SD);
-    Subps => arith(Fp2::Sub, PS);
-    Subpd => arith(Fp2::Sub, PD);
-    Mulss => arith(Fp2::Mul, SS);
-    Mulsd => arith(Fp2::Mul, SD);
-    Mulps => arith(Fp2::Mul, PS);
-    Mulpd => arith(Fp2::Mul, PD);
-    Divss => arith(Fp2::Div, SS);
-    Divsd => arith(Fp2::Div, SD);
-    Divps => arith(Fp2::Div, PS);
-    Divpd => arith(Fp2::Div, PD);
-    Minss => arith(Fp2::MinSelect, SS);
-    Minsd => arith(Fp2::MinSelect, SD);
-    Minps => arith(Fp2::MinSelect, PS);
-    Minpd => arith(Fp2::MinSelect, PD);
-    Maxss => arith(Fp2::MaxSelect, SS);
-    Maxsd => arith(Fp2::MaxSelect, SD);
-    Maxps => arith(Fp2::MaxSelect, PS);
-    Maxpd => arith(Fp2::MaxSelect, PD);
-    Sqrtss => sqrt(SS);
-    Sqrtsd => sqrt(SD);
-    Sqrtps => sqrt(PS);
-    Sqrtpd => sqrt(PD);
-    Roundss => round(SS);
-    Roundsd => round(SD);
-    Roundps => round(PS);
-    Roundpd => round(PD);
-    Haddps => neighbours(Fp2::Add, PS);
-    Haddpd => neighbours(Fp2::Add, PD);
-    Hsubps => neighbours(Fp2::Sub, PS);
-    Hsubpd => neighbours(Fp2::Sub, PD);
-    Addsubps => alternate(PS);
-    Addsubpd => alternate(PD);
-    Dpps => dot(PS);
-    Dppd => dot(PD);
-    Comiss => compare(Fmt::F32, true);
-    Comisd => compare(Fmt::F64, true);
-    Ucomiss => compare(Fmt::F32, false);
-    Ucomisd => compare(Fmt::F64, false);
-    Cmpss => mask(SS);
-    Cmpsd => mask_or_string();
-    Cmpps => mask(PS);
-    Cmppd => mask(PD);
+    Addss, Vaddss => arith(Fp2::Add, SS);
+    Addsd, Vaddsd => arith(Fp2::Add, SD);
+    Addps, Vaddps => arith(Fp2::Add, PS);
+    Addpd, Vaddpd => arith(Fp2::Add, PD);
+    Subss, Vsubss => arith(Fp2::Sub, SS);
+    Subsd, Vsubsd => arith(Fp2::Sub, SD);
+    Subps, Vsubps => arith(Fp2::Sub, PS);
+    Subpd, Vsubpd => arith(Fp2::Sub, PD);
+    Mulss, Vmulss => arith(Fp2::Mul, SS);
+    Mulsd, Vmulsd => arith(Fp2::Mul, SD);
+    Mulps, Vmulps => arith(Fp2::Mul, PS);
+    Mulpd, Vmulpd => arith(Fp2::Mul, PD);
+    Divss, Vdivss => arith(Fp2::Div, SS);
+    Divsd, Vdivsd => arith(Fp2::Div, SD);
+    Divps, Vdivps => arith(Fp2::Div, PS);
+    Divpd, Vdivpd => arith(Fp2::Div, PD);
+    Minss, Vminss => arith(Fp2::MinSelect, SS);
+    Minsd, Vminsd => arith(Fp2::MinSelect, SD);
+    Minps, Vminps => arith(Fp2::MinSelect, PS);
+    Minpd, Vminpd => arith(Fp2::MinSelect, PD);
+    Maxss, Vmaxss => arith(Fp2::MaxSelect, SS);
+    Maxsd, Vmaxsd => arith(Fp2::MaxSelect, SD);
+    Maxps, Vmaxps => arith(Fp2::MaxSelect, PS);
+    Maxpd, Vmaxpd => arith(Fp2::MaxSelect, PD);
+    Sqrtss, Vsqrtss => sqrt(SS);
+    Sqrtsd, Vsqrtsd => sqrt(SD);
+    Sqrtps, Vsqrtps => sqrt(PS);
+    Sqrtpd, Vsqrtpd => sqrt(PD);
+    Roundss, Vroundss => round(SS);
+    Roundsd, Vroundsd => round(SD);
+    Roundps, Vroundps => round(PS);
+    Roundpd, Vroundpd => round(PD);
+    Haddps, Vhaddps => neighbours(Fp2::Add, PS);
+    Haddpd, Vhaddpd => neighbours(Fp2::Add, PD);
+    Hsubps, Vhsubps => neighbours(Fp2::Sub, PS);
+    Hsubpd, Vhsubpd => neighbours(Fp2::Sub, PD);
+    Addsubps, Vaddsubps => alternate(PS);
+    Addsubpd, Vaddsubpd => alternate(PD);
+    Dpps, Vdpps => dot(PS);
+    Dppd, Vdppd => dot(PD);
+    Comiss, Vcomiss => compare(Fmt::F32, true);
+    Comisd, Vcomisd => compare(Fmt::F64, true);
+    Ucomiss, Vucomiss => compare(Fmt::F32, false);
+    Ucomisd, Vucomisd => compare(Fmt::F64, false);
+    Cmpss, Vcmpss => mask(SS);
+    Cmpsd, Vcmpsd => mask_or_string();
+    Cmpps, Vcmpps => mask(PS);
+    Cmppd, Vcmppd => mask(PD);
 }
 
 impl Cx<'_> {
@@ -73,12 +74,12 @@ impl Cx<'_> {
         }
     }
 
-    /// An operand in the shape: a scalar's lowest lane, or all lanes.
-    pub(super) fn fp(&mut self, i: &Instruction, n: u32, shape: Shape) -> Val {
+    /// The source in the shape: a scalar's lowest lane, or all lanes.
+    pub(super) fn fp(&mut self, i: &Instruction, shape: Shape) -> Val {
         if shape.lanes > 0 {
-            return self.vector(i, n, 16);
+            return self.source(i, 16);
         }
-        let ty = shape.fmt.ty();
+        let (n, ty) = (last(i), shape.fmt.ty());
         if i.op_kind(n) == OpKind::Register {
             let v = self.xmm(i.op_register(n));
             return self.b.vget(ty, v, 0);
@@ -87,26 +88,32 @@ impl Cx<'_> {
         self.b.load(ty, mem)
     }
 
-    /// Writes a result; a scalar leaves what stands above it.
+    /// The first of two sources likewise.
+    pub(super) fn fp_first(&mut self, i: &Instruction, shape: Shape) -> Val {
+        let v = self.first(i);
+        if shape.lanes > 0 { v } else { self.b.vget(shape.fmt.ty(), v, 0) }
+    }
+
+    /// Writes a result; above a scalar stands what does in the first source.
     pub(super) fn set_fp(&mut self, i: &Instruction, shape: Shape, v: Val) {
         let v = if shape.lanes > 0 {
             v
         } else {
-            let old = self.xmm(i.op0_register());
+            let old = self.first(i);
             self.b.vset(shape.fmt.lane(), old, v, 0)
         };
-        self.set_xmm(i.op0_register(), v);
+        self.set_vector(i, v);
     }
 }
 
 fn arith(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
-    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let v = cx.b.fp2(op, shape, cx.env(), a, b);
     cx.set_fp(i, shape, v);
 }
 
 fn sqrt(cx: &mut Cx, i: &Instruction, shape: Shape) {
-    let a = cx.fp(i, 1, shape);
+    let a = cx.fp(i, shape);
     let v = cx.b.fp1(Fp1::Sqrt, shape, cx.env(), a);
     cx.set_fp(i, shape, v);
 }
@@ -116,13 +123,13 @@ fn round(cx: &mut Cx, i: &Instruction, shape: Shape) {
     let imm = u32::from(i.immediate8());
     let round: Round = if imm & 4 != 0 { cx.env().round } else { state::rounding(imm) };
     let op = if imm & 8 != 0 { Fp1::RoundInt } else { Fp1::RoundIntExact };
-    let a = cx.fp(i, 1, shape);
+    let a = cx.fp(i, shape);
     let v = cx.b.fp1(op, shape, cx.env().round(round), a);
     cx.set_fp(i, shape, v);
 }
 
 fn neighbours(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
-    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let lane = shape.fmt.lane();
     let even = cx.b.v2(V2::UnzipEven, lane, a, b);
     let odd = cx.b.v2(V2::UnzipOdd, lane, a, b);
@@ -130,14 +137,17 @@ fn neighbours(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
     cx.set_fp(i, shape, v);
 }
 
+/// Ones in even lanes.
+pub(super) fn even_lanes(lane: Lane) -> u128 {
+    (0..128 / lane.bits()).step_by(2).fold(0, |all, n| all | u128::from(lane.mask()) << (n * lane.bits()))
+}
+
 /// ADDSUBPS, ADDSUBPD: even lanes are subtracted, odd ones added.
 fn alternate(cx: &mut Cx, i: &Instruction, shape: Shape) {
-    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let lane = shape.fmt.lane();
-    let bits = lane.bits();
-    let even = (0..128 / bits).step_by(2).fold(0, |all, n| all | u128::from(lane.mask()) << (n * bits));
     // The lanes that are not wanted are made zeros, which raise nothing.
-    let even = cx.b.v128(even);
+    let even = cx.b.v128(even_lanes(lane));
     let [a_even, b_even] = [a, b].map(|v| cx.b.v2(V2::And, lane, v, even));
     let [a_odd, b_odd] = [a, b].map(|v| cx.b.v2(V2::AndNot, lane, v, even));
     let difference = cx.b.fp2(Fp2::Sub, shape, cx.env(), a_even, b_even);
@@ -149,7 +159,7 @@ fn alternate(cx: &mut Cx, i: &Instruction, shape: Shape) {
 /// Products of the lanes that the constant's upper half names, neighbours added first, the sum in the lanes that its lower half names. Which of two NaNs
 /// comes first is not in the manual: so does Intel's hardware.
 fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
-    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let (lane, lanes) = (shape.fmt.lane(), u32::from(shape.lanes));
     let named = |cx: &mut Cx, bits: u32| {
         let chosen = (0..lanes).filter(|n| bits >> n & 1 == 1);
@@ -174,29 +184,87 @@ fn dot(cx: &mut Cx, i: &Instruction, shape: Shape) {
 /// ZF, PF and CF tell; OF, SF and AF are clear.
 fn compare(cx: &mut Cx, i: &Instruction, fmt: Fmt, signalling: bool) {
     let shape = Shape::scalar(fmt);
-    let (a, b) = (cx.fp(i, 0, shape), cx.fp(i, 1, shape));
+    let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let flags = cx.b.flags_fcmp(fmt, cx.env(), signalling, a, b);
     cx.set_flags(flags);
 }
 
-/// CMPSS and its kin: all ones where the predicate holds. SSE has eight.
+/// A comparison: of lanes, all ones where it holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    Equal,
+    Less,
+    LessOrEqual,
+    Unordered,
+    /// Neither less nor greater nor unordered with itself: equal or unordered.
+    EqualOrUnordered,
+    LessOrUnordered,
+    LessEqualOrUnordered,
+    Never,
+}
+
+/// Of AVX's 32 predicates: what holds, whether it is asked the other way round, and whether quiet NaNs are invalid. SSE has the first eight.
+const fn predicate(n: u8) -> (Holds, bool, bool) {
+    use Holds::*;
+    let holds = match n & 15 {
+        0 | 4 => Equal,
+        1 | 5 => Less,
+        2 | 6 => LessOrEqual,
+        3 | 7 => Unordered,
+        8 | 12 => EqualOrUnordered,
+        9 | 13 => LessOrUnordered,
+        10 | 14 => LessEqualOrUnordered,
+        _ => Never,
+    };
+    let signalling = matches!(n & 15, 1 | 2 | 5 | 6 | 9 | 10 | 13 | 14) != (n & 16 != 0);
+    (holds, n & 4 != 0, signalling)
+}
+
+/// CMPSS and its kin: all ones where the predicate holds.
 fn mask(cx: &mut Cx, i: &Instruction, shape: Shape) {
     // A scalar comparison is one lane.
     let lanes = if shape.lanes == 0 { Shape::vector(shape.fmt, 1) } else { shape };
     let lane = shape.fmt.lane();
-    let a = cx.vector(i, 0, 16);
-    let b = cx.vector(i, 1, if shape.lanes == 0 { lane.bytes() } else { 16 });
-    let predicate = i.immediate8() & 7;
-    let env = cx.env();
-    let v = match predicate & 3 {
-        0 => cx.b.fp_cmp(FpCc::Eq, lanes, env, a, b),
-        1 => cx.b.fp_cmp(FpCc::Gt, lanes, env, b, a),
-        2 => cx.b.fp_cmp(FpCc::Ge, lanes, env, b, a),
-        _ => cx.b.fp_cmp(FpCc::Unordered, lanes, env, a, b),
-    };
-    let v = if predicate & 4 != 0 { cx.b.v1(V1::Not, lane, v) } else { v };
+    let a = cx.first(i);
+    let b = cx.source(i, if shape.lanes == 0 { lane.bytes() } else { 16 });
+    let (holds, opposite, signalling) = predicate(i.immediate8() & if cx.vex.is_some() { 31 } else { 7 });
+    let v = compared(cx, lanes, holds, signalling, a, b);
+    let v = if opposite { cx.b.v1(V1::Not, lane, v) } else { v };
     let v = if shape.lanes > 0 { v } else { cx.b.vget(lane.ty(), v, 0) };
     cx.set_fp(i, shape, v);
+}
+
+fn compared(cx: &mut Cx, shape: Shape, holds: Holds, signalling: bool, a: Val, b: Val) -> Val {
+    let (env, lane) = (cx.env(), shape.fmt.lane());
+    let unordered = |cx: &mut Cx| cx.b.fp_cmp(FpCc::Unordered, shape, env, a, b);
+    let (op, [x, y]) = match holds {
+        Holds::Equal | Holds::EqualOrUnordered => (FpCc::Eq, [a, b]),
+        Holds::Less | Holds::LessOrUnordered => (FpCc::Gt, [b, a]),
+        Holds::LessOrEqual | Holds::LessEqualOrUnordered => (FpCc::Ge, [b, a]),
+        Holds::Unordered | Holds::Never => (FpCc::Unordered, [a, b]),
+    };
+    let by_order = matches!(op, FpCc::Gt | FpCc::Ge);
+    if signalling && !by_order {
+        // For its exceptions.
+        cx.b.fp_cmp(FpCc::Ge, shape, env, a, b);
+    }
+    let v = if by_order && !signalling {
+        // Lanes with a NaN are made zeros, which are equal: of those the answer is no.
+        let without = unordered(cx);
+        let [x, y] = [x, y].map(|v| cx.b.v2(V2::AndNot, lane, v, without));
+        let v = cx.b.fp_cmp(op, shape, env, x, y);
+        cx.b.v2(V2::AndNot, lane, v, without)
+    } else {
+        cx.b.fp_cmp(op, shape, env, x, y)
+    };
+    match holds {
+        Holds::EqualOrUnordered | Holds::LessOrUnordered | Holds::LessEqualOrUnordered => {
+            let also = unordered(cx);
+            cx.b.v2(V2::Or, lane, v, also)
+        }
+        Holds::Never => cx.b.v128(0),
+        _ => v,
+    }
 }
 
 fn mask_or_string(cx: &mut Cx, i: &Instruction) {

@@ -1,113 +1,93 @@
 //! Moves of vectors and of their parts, and between them and general registers; rearrangements of lanes.
 
 use super::Cx;
+use super::vector::last;
 use crate::insn::rows;
-use crate::state::{RDI, xmm};
-use iced_x86::{Instruction, OpKind, Register};
-use ir::{Lane, Mem, Ty, V1, V2, Val};
+use crate::state::RDI;
+use iced_x86::{Instruction, OpKind};
+use ir::{Lane, Mem, Ty, V1, V2};
 
 rows! {
-    Movaps => whole();
-    Movups => whole();
-    Movapd => whole();
-    Movupd => whole();
-    Movdqa => whole();
-    Movdqu => whole();
-    Lddqu => whole();
-    Movntps => whole();
-    Movntpd => whole();
-    Movntdq => whole();
-    Movntdqa => whole();
+    Movaps, Vmovaps => whole();
+    Movups, Vmovups => whole();
+    Movapd, Vmovapd => whole();
+    Movupd, Vmovupd => whole();
+    Movdqa, Vmovdqa => whole();
+    Movdqu, Vmovdqu => whole();
+    Lddqu, Vlddqu => whole();
+    Movntps, Vmovntps => whole();
+    Movntpd, Vmovntpd => whole();
+    Movntdq, Vmovntdq => whole();
+    Movntdqa, Vmovntdqa => whole();
     Movnti => general();
-    Movss => scalar(Lane::S);
-    Movsd => scalar_or_string();
-    Movd => between(Ty::I32);
-    Movq => between(Ty::I64);
-    Movlps => half(0);
-    Movlpd => half(0);
-    Movhps => half(1);
-    Movhpd => half(1);
-    Movhlps => from_high();
-    Movlhps => from_low();
+    Movss, Vmovss => scalar(Lane::S);
+    Movsd, Vmovsd => scalar_or_string();
+    Movd, Vmovd => between(Ty::I32);
+    Movq, Vmovq => between(Ty::I64);
+    Movlps, Vmovlps => half(0);
+    Movlpd, Vmovlpd => half(0);
+    Movhps, Vmovhps => half(1);
+    Movhpd, Vmovhpd => half(1);
+    Movhlps, Vmovhlps => from_high();
+    Movlhps, Vmovlhps => from_low();
     Movmskps => signs(Lane::S);
     Movmskpd => signs(Lane::D);
     Pmovmskb => signs(Lane::B);
-    Maskmovdqu => masked();
-    Movddup => duplicate_low();
-    Movsldup => duplicate(V2::TrnEven);
-    Movshdup => duplicate(V2::TrnOdd);
-    Unpcklps => two(V2::ZipLo, Lane::S);
-    Unpckhps => two(V2::ZipHi, Lane::S);
-    Unpcklpd => two(V2::ZipLo, Lane::D);
-    Unpckhpd => two(V2::ZipHi, Lane::D);
-    Punpcklbw => two(V2::ZipLo, Lane::B);
-    Punpcklwd => two(V2::ZipLo, Lane::H);
-    Punpckldq => two(V2::ZipLo, Lane::S);
-    Punpcklqdq => two(V2::ZipLo, Lane::D);
-    Punpckhbw => two(V2::ZipHi, Lane::B);
-    Punpckhwd => two(V2::ZipHi, Lane::H);
-    Punpckhdq => two(V2::ZipHi, Lane::S);
-    Punpckhqdq => two(V2::ZipHi, Lane::D);
-    Shufps => shuffle_two(Lane::S);
-    Shufpd => shuffle_two(Lane::D);
-    Pshufd => shuffle(Lane::S, 0);
-    Pshuflw => shuffle(Lane::H, 0);
-    Pshufhw => shuffle(Lane::H, 4);
-    Pshufb => shuffle_bytes();
-    Palignr => align();
-    Pinsrb => insert(Lane::B);
-    Pinsrw => insert(Lane::H);
-    Pinsrd => insert(Lane::S);
-    Pinsrq => insert(Lane::D);
-    Pextrb => extract(Lane::B);
-    Pextrw => extract(Lane::H);
-    Pextrd => extract(Lane::S);
-    Pextrq => extract(Lane::D);
-    Extractps => extract(Lane::S);
-    Insertps => insert_single();
-    Pmovsxbw => widen(V1::WidenS, Lane::B, 1);
-    Pmovsxbd => widen(V1::WidenS, Lane::B, 2);
-    Pmovsxbq => widen(V1::WidenS, Lane::B, 3);
-    Pmovsxwd => widen(V1::WidenS, Lane::H, 1);
-    Pmovsxwq => widen(V1::WidenS, Lane::H, 2);
-    Pmovsxdq => widen(V1::WidenS, Lane::S, 1);
-    Pmovzxbw => widen(V1::WidenU, Lane::B, 1);
-    Pmovzxbd => widen(V1::WidenU, Lane::B, 2);
-    Pmovzxbq => widen(V1::WidenU, Lane::B, 3);
-    Pmovzxwd => widen(V1::WidenU, Lane::H, 1);
-    Pmovzxwq => widen(V1::WidenU, Lane::H, 2);
-    Pmovzxdq => widen(V1::WidenU, Lane::S, 1);
-}
-
-impl Cx<'_> {
-    /// An XMM register.
-    pub(super) fn xmm(&mut self, reg: Register) -> Val {
-        self.b.get(xmm(reg.number() as u32))
-    }
-
-    pub(super) fn set_xmm(&mut self, reg: Register, v: Val) {
-        self.b.set(xmm(reg.number() as u32), v);
-    }
-
-    /// An operand: an XMM register, or so many bytes of memory with zero above.
-    // Differs: memory that is not aligned as it should be does not fault.
-    pub(super) fn vector(&mut self, i: &Instruction, n: u32, bytes: usize) -> Val {
-        if i.op_kind(n) == OpKind::Register {
-            return self.xmm(i.op_register(n));
-        }
-        let mem = self.mem(i, bytes);
-        self.b.load(Ty::V128, mem)
-    }
+    Maskmovdqu, Vmaskmovdqu => masked();
+    Movddup, Vmovddup => duplicate_low();
+    Movsldup, Vmovsldup => duplicate(V2::TrnEven);
+    Movshdup, Vmovshdup => duplicate(V2::TrnOdd);
+    Unpcklps, Vunpcklps => two(V2::ZipLo, Lane::S);
+    Unpckhps, Vunpckhps => two(V2::ZipHi, Lane::S);
+    Unpcklpd, Vunpcklpd => two(V2::ZipLo, Lane::D);
+    Unpckhpd, Vunpckhpd => two(V2::ZipHi, Lane::D);
+    Punpcklbw, Vpunpcklbw => two(V2::ZipLo, Lane::B);
+    Punpcklwd, Vpunpcklwd => two(V2::ZipLo, Lane::H);
+    Punpckldq, Vpunpckldq => two(V2::ZipLo, Lane::S);
+    Punpcklqdq, Vpunpcklqdq => two(V2::ZipLo, Lane::D);
+    Punpckhbw, Vpunpckhbw => two(V2::ZipHi, Lane::B);
+    Punpckhwd, Vpunpckhwd => two(V2::ZipHi, Lane::H);
+    Punpckhdq, Vpunpckhdq => two(V2::ZipHi, Lane::S);
+    Punpckhqdq, Vpunpckhqdq => two(V2::ZipHi, Lane::D);
+    Shufps, Vshufps => shuffle_two(Lane::S);
+    Shufpd, Vshufpd => shuffle_two(Lane::D);
+    Pshufd, Vpshufd => shuffle(Lane::S, 0);
+    Pshuflw, Vpshuflw => shuffle(Lane::H, 0);
+    Pshufhw, Vpshufhw => shuffle(Lane::H, 4);
+    Pshufb, Vpshufb => shuffle_bytes();
+    Palignr, Vpalignr => align();
+    Pinsrb, Vpinsrb => insert(Lane::B);
+    Pinsrw, Vpinsrw => insert(Lane::H);
+    Pinsrd, Vpinsrd => insert(Lane::S);
+    Pinsrq, Vpinsrq => insert(Lane::D);
+    Pextrb, Vpextrb => extract(Lane::B);
+    Pextrw, Vpextrw => extract(Lane::H);
+    Pextrd, Vpextrd => extract(Lane::S);
+    Pextrq, Vpextrq => extract(Lane::D);
+    Extractps, Vextractps => extract(Lane::S);
+    Insertps, Vinsertps => insert_single();
+    Pmovsxbw, Vpmovsxbw => widen(V1::WidenS, Lane::B, 1);
+    Pmovsxbd, Vpmovsxbd => widen(V1::WidenS, Lane::B, 2);
+    Pmovsxbq, Vpmovsxbq => widen(V1::WidenS, Lane::B, 3);
+    Pmovsxwd, Vpmovsxwd => widen(V1::WidenS, Lane::H, 1);
+    Pmovsxwq, Vpmovsxwq => widen(V1::WidenS, Lane::H, 2);
+    Pmovsxdq, Vpmovsxdq => widen(V1::WidenS, Lane::S, 1);
+    Pmovzxbw, Vpmovzxbw => widen(V1::WidenU, Lane::B, 1);
+    Pmovzxbd, Vpmovzxbd => widen(V1::WidenU, Lane::B, 2);
+    Pmovzxbq, Vpmovzxbq => widen(V1::WidenU, Lane::B, 3);
+    Pmovzxwd, Vpmovzxwd => widen(V1::WidenU, Lane::H, 1);
+    Pmovzxwq, Vpmovzxwq => widen(V1::WidenU, Lane::H, 2);
+    Pmovzxdq, Vpmovzxdq => widen(V1::WidenU, Lane::S, 1);
 }
 
 fn whole(cx: &mut Cx, i: &Instruction) {
     if i.op0_kind() == OpKind::Memory {
-        let v = cx.xmm(i.op1_register());
-        let mem = cx.mem(i, 16);
+        let v = cx.of_half(i.op1_register());
+        let mem = cx.half_of_memory(i);
         return cx.b.store(mem, v);
     }
-    let v = cx.vector(i, 1, 16);
-    cx.set_xmm(i.op0_register(), v);
+    let v = cx.source(i, 16);
+    cx.set_vector(i, v);
 }
 
 fn general(cx: &mut Cx, i: &Instruction) {
@@ -124,15 +104,15 @@ fn scalar(cx: &mut Cx, i: &Instruction, lane: Lane) {
         let mem = cx.mem(i, bytes);
         return cx.b.store(mem, v);
     }
-    let v = cx.vector(i, 1, bytes);
+    let v = cx.source(i, bytes);
     let v = if i.op1_kind() == OpKind::Memory {
         v
     } else {
         let low = cx.b.vget(lane.ty(), v, 0);
-        let old = cx.xmm(i.op0_register());
+        let old = cx.first(i);
         cx.b.vset(lane, old, low, 0)
     };
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn scalar_or_string(cx: &mut Cx, i: &Instruction) {
@@ -151,16 +131,16 @@ fn between(cx: &mut Cx, i: &Instruction, ty: Ty) {
         (true, true) => {
             let v = cx.xmm(i.op1_register());
             let v = cx.b.v1(V1::ZeroHi, Lane::D, v);
-            cx.set_xmm(i.op0_register(), v);
+            cx.set_vector(i, v);
         }
         (true, false) => {
             let v = if i.op1_kind() == OpKind::Memory {
-                cx.vector(i, 1, ty.bytes())
+                cx.source(i, ty.bytes())
             } else {
                 let v = cx.reg(i.op1_register());
                 cx.b.v_from_scalar(v)
             };
-            cx.set_xmm(i.op0_register(), v);
+            cx.set_vector(i, v);
         }
         _ => {
             let v = cx.xmm(i.op1_register());
@@ -179,27 +159,27 @@ fn half(cx: &mut Cx, i: &Instruction, n: u32) {
         return cx.b.store(mem, v);
     }
     let new = cx.b.load(Ty::V128, mem);
-    let old = cx.xmm(i.op0_register());
+    let old = cx.first(i);
     let v = if n == 0 {
         let high = cx.b.v1(V1::MoveHi, Lane::D, old);
         cx.b.v2(V2::ConcatLo, Lane::D, new, high)
     } else {
         cx.b.v2(V2::ConcatLo, Lane::D, old, new)
     };
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// The high half of the second becomes the low half of the first.
 fn from_high(cx: &mut Cx, i: &Instruction) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.xmm(i.op1_register()));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let v = cx.b.v2(V2::ConcatHi, Lane::D, b, a);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn from_low(cx: &mut Cx, i: &Instruction) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.xmm(i.op1_register()));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let v = cx.b.v2(V2::ConcatLo, Lane::D, a, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn signs(cx: &mut Cx, i: &Instruction, lane: Lane) {
@@ -223,22 +203,22 @@ fn masked(cx: &mut Cx, i: &Instruction) {
 }
 
 fn duplicate_low(cx: &mut Cx, i: &Instruction) {
-    let v = cx.vector(i, 1, 8);
+    let v = cx.source(i, 8);
     let v = cx.b.vsplat_lane(Lane::D, v, 0);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn duplicate(cx: &mut Cx, i: &Instruction, op: V2) {
-    let v = cx.vector(i, 1, 16);
+    let v = cx.source(i, 16);
     let v = cx.b.v2(op, Lane::S, v, v);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// An operation of the first two operands.
 pub(super) fn two(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let v = cx.b.v2(op, lane, a, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// Lanes chosen by number, as bytes for a table look-up. 0x80 gives zero.
@@ -256,7 +236,7 @@ fn field(imm: u32, lanes: u32, n: u32) -> u32 {
 
 /// Lanes of one vector: all four, or the four from `first` on.
 fn shuffle(cx: &mut Cx, i: &Instruction, lane: Lane, first: u32) {
-    let v = cx.vector(i, 1, 16);
+    let v = cx.source(i, 16);
     let imm = i.immediate8().into();
     let count = 16 / lane.bytes() as u32;
     let chosen = |n: u32| if (first..first + 4).contains(&n) { first + field(imm, 4, n - first) } else { n };
@@ -267,13 +247,15 @@ fn shuffle(cx: &mut Cx, i: &Instruction, lane: Lane, first: u32) {
         let table = cx.b.v128(choice(lane, all.into_iter().map(Some)));
         cx.b.v2(V2::Tbl, Lane::B, v, table)
     };
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// SHUFPS and SHUFPD: the low lanes from the first vector, the high ones from the second.
 fn shuffle_two(cx: &mut Cx, i: &Instruction, lane: Lane) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let (imm, count) = (u32::from(i.immediate8()), 16 / lane.bytes() as u32);
+    // Each half of four doubles has bits of its own, of eight singles all the same.
+    let imm = if lane == Lane::D { imm >> (2 * cx.half()) } else { imm };
     let fields: Vec<u32> = (0..count).map(|n| field(imm, count, n)).collect();
     let v = if a == b {
         let table = cx.b.v128(choice(lane, fields.into_iter().map(Some)));
@@ -287,41 +269,41 @@ fn shuffle_two(cx: &mut Cx, i: &Instruction, lane: Lane) {
         });
         cx.b.v2(V2::ConcatLo, Lane::D, low, high)
     };
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// An index's upper bit gives zero; of the others only four bits count.
 fn shuffle_bytes(cx: &mut Cx, i: &Instruction) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let mask = cx.b.v128(u128::from_le_bytes([0x8f; 16]));
     let b = cx.b.v2(V2::And, Lane::B, b, mask);
     let v = cx.b.v2(V2::Tbl, Lane::B, a, b);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn align(cx: &mut Cx, i: &Instruction) {
-    let (high, low) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (high, low) = (cx.first(i), cx.source(i, 16));
     let zero = cx.b.v128(0);
     let v = match u32::from(i.immediate8()) {
         n @ 0..=16 => cx.b.vext(low, high, n),
         n @ 17..=31 => cx.b.vext(high, zero, n - 16),
         _ => zero,
     };
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn insert(cx: &mut Cx, i: &Instruction, lane: Lane) {
-    let v = if i.op1_kind() == OpKind::Memory {
+    let v = if i.op_kind(last(i)) == OpKind::Memory {
         let mem = cx.mem(i, lane.bytes());
         cx.b.load(lane.ty(), mem)
     } else {
-        let v = cx.reg(i.op1_register());
+        let v = cx.reg(i.op_register(last(i)));
         cx.b.trunc(lane.ty(), v)
     };
-    let old = cx.xmm(i.op0_register());
+    let old = cx.first(i);
     let n = u32::from(i.immediate8()) % (16 / lane.bytes() as u32);
     let v = cx.b.vset(lane, old, v, n);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 fn extract(cx: &mut Cx, i: &Instruction, lane: Lane) {
@@ -339,24 +321,24 @@ fn extract(cx: &mut Cx, i: &Instruction, lane: Lane) {
 /// INSERTPS: a lane of the second, or a single from memory, to a lane of the first; some lanes cleared.
 fn insert_single(cx: &mut Cx, i: &Instruction) {
     let imm = u32::from(i.immediate8());
-    let v = if i.op1_kind() == OpKind::Memory {
+    let v = if i.op_kind(last(i)) == OpKind::Memory {
         let mem = cx.mem(i, 4);
         cx.b.load(Ty::I32, mem)
     } else {
-        let v = cx.xmm(i.op1_register());
+        let v = cx.source(i, 16);
         cx.b.vget(Ty::I32, v, imm >> 6)
     };
-    let old = cx.xmm(i.op0_register());
+    let old = cx.first(i);
     let v = cx.b.vset(Lane::S, old, v, imm >> 4 & 3);
     let kept = (0..4).filter(|n| imm >> n & 1 == 0).fold(0, |all, n| all | 0xffff_ffff << (32 * n));
     let mask = cx.b.v128(kept);
     let v = cx.b.v2(V2::And, Lane::S, v, mask);
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }
 
 /// The low lanes, widened `times` times.
 fn widen(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane, times: u32) {
-    let mut v = cx.vector(i, 1, 16 >> times);
+    let mut v = cx.narrow(i, 16 >> times);
     let mut lane = lane;
     for _ in 0..times {
         v = cx.b.v1(op, lane, v);
@@ -364,5 +346,5 @@ fn widen(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane, times: u32) {
             lane = lane.wider();
         }
     }
-    cx.set_xmm(i.op0_register(), v);
+    cx.set_vector(i, v);
 }

@@ -2,17 +2,17 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{RAX, RCX, RDX, xmm};
+use crate::state::{RAX, RCX, RDX, xmm, ymm_high};
 use iced_x86::Instruction;
 use ir::{Bin, Frame, Helper, IntCc, Touches, Ty, Val};
 
 rows! {
-    Pcmpestri => compare(Some(Ty::I32), Wanted::Index);
-    Pcmpestri64 => compare(Some(Ty::I64), Wanted::Index);
-    Pcmpestrm => compare(Some(Ty::I32), Wanted::Mask);
-    Pcmpestrm64 => compare(Some(Ty::I64), Wanted::Mask);
-    Pcmpistri => compare(None, Wanted::Index);
-    Pcmpistrm => compare(None, Wanted::Mask);
+    Pcmpestri, Vpcmpestri => compare(Some(Ty::I32), Wanted::Index);
+    Pcmpestri64, Vpcmpestri64 => compare(Some(Ty::I64), Wanted::Index);
+    Pcmpestrm, Vpcmpestrm => compare(Some(Ty::I32), Wanted::Mask);
+    Pcmpestrm64, Vpcmpestrm64 => compare(Some(Ty::I64), Wanted::Mask);
+    Pcmpistri, Vpcmpistri => compare(None, Wanted::Index);
+    Pcmpistrm, Vpcmpistrm => compare(None, Wanted::Mask);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ static INDEX: Helper = helper("string_index", |f| {
 static MASK: Helper = helper("string_mask", |f| f.ret = Comparison::of(f).mask());
 
 fn compare(cx: &mut Cx, i: &Instruction, lengths: Option<Ty>, wanted: Wanted) {
-    let (a, b) = (cx.xmm(i.op0_register()), cx.vector(i, 1, 16));
+    let (a, b) = (cx.first(i), cx.source(i, 16));
     let imm = u64::from(i.immediate8()) | if lengths.is_some() { EXPLICIT } else { 0 };
     let lengths = match lengths {
         Some(ty) => {
@@ -61,6 +61,10 @@ fn compare(cx: &mut Cx, i: &Instruction, lengths: Option<Ty>, wanted: Wanted) {
     } else {
         let mask = cx.b.call(&MASK, Ty::V128, &args);
         cx.b.set(xmm(0), mask);
+        if cx.vex.is_some() {
+            let zero = cx.b.v128(0);
+            cx.b.set(ymm_high(0), zero);
+        }
     }
     let flags = cx.b.shift_imm(Bin::Shr, both, 32);
     let flags = cx.b.trunc(Ty::I32, flags);

@@ -60,6 +60,7 @@ rows! {
     Rdmsr => privileged();
     Wrmsr => privileged();
     Rdpmc => privileged();
+    Xsetbv => privileged();
     Iretd => privileged();
     Iretq => privileged();
     Sysexit => privileged();

@@ -4,12 +4,13 @@ use super::Cx;
 use super::x87_image::{ENVIRONMENT, ENVIRONMENT16, FILL, FX_WIDE, MASK, TAKE};
 use crate::insn::rows;
 use crate::state::{MXCSR, X87_IP, stage, xmm};
+use crate::xsave::{FX_MXCSR, FX_MXCSR_MASK, FX_XMM};
 use iced_x86::Instruction;
 use ir::{Bin, Helper, IntCc, Lane, Mem, Term, Ty, Val, X87};
 
 rows! {
-    Ldmxcsr => ldmxcsr();
-    Stmxcsr => stmxcsr();
+    Ldmxcsr, Vldmxcsr => ldmxcsr();
+    Stmxcsr, Vstmxcsr => stmxcsr();
     Fxsave => fxsave(0);
     Fxsave64 => fxsave(1);
     Fxrstor => fxrstor(0);
@@ -25,13 +26,13 @@ const MXCSR_CONTROL: u64 = 0xffc0;
 const EXCEPTIONS: u64 = 0x3f;
 
 impl Cx<'_> {
-    fn mxcsr(&mut self) -> Val {
+    pub(super) fn mxcsr(&mut self) -> Val {
         let (control, flags) = (self.b.get(MXCSR), self.b.fp_flags());
         self.b.or(control, flags)
     }
 
     /// Sets MXCSR. The mode word may change: the region ends.
-    fn set_mxcsr(&mut self, v: Val) {
+    pub(super) fn set_mxcsr(&mut self, v: Val) {
         let control = self.b.and_imm(v, MXCSR_CONTROL);
         let flags = self.b.and_imm(v, EXCEPTIONS);
         self.b.set_fp_flags(flags);
@@ -41,7 +42,7 @@ impl Cx<'_> {
     }
 
     /// A protection fault if memory has reserved bits of MXCSR set.
-    fn check_mxcsr(&mut self, mem: Mem) {
+    pub(super) fn check_mxcsr(&mut self, mem: Mem) {
         let v = self.b.load(Ty::I32, mem);
         let high = self.b.shift_imm(Bin::Shr, v, 16);
         let zero = self.b.i32(0);
@@ -53,7 +54,7 @@ impl Cx<'_> {
         self.b.enter(on);
     }
 
-    fn on_image(&mut self, helper: &'static Helper, form: u64) {
+    pub(super) fn on_image(&mut self, helper: &'static Helper, form: u64) {
         let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
         self.b.call(helper, Ty::Void, &[form, long]);
     }
@@ -81,7 +82,7 @@ fn pieces(len: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// The memory operand's address as a base for accesses.
-fn place(cx: &mut Cx, i: &Instruction) -> Mem {
+pub(super) fn place(cx: &mut Cx, i: &Instruction) -> Mem {
     let addr = cx.linear(i);
     Mem::at(addr, 16)
 }
@@ -93,6 +94,15 @@ fn piece(mem: Mem, at: usize, size: usize) -> Mem {
 /// What is staged to memory.
 fn store_staged(cx: &mut Cx, mem: Mem, len: usize) {
     store_staged_but(cx, mem, len, None);
+}
+
+/// What is staged from `from` on up to `to`.
+pub(super) fn store_staged_from(cx: &mut Cx, mem: Mem, from: usize, to: usize) {
+    for (at, size) in pieces(to).filter(|(at, _)| *at >= from) {
+        let v = cx.b.get(stage(at as u32 / 16));
+        let v = if size == 16 { v } else { cx.b.vget(Ty::int(size), v, (at % 16 / size) as u32) };
+        cx.b.store(piece(mem, at, size), v);
+    }
 }
 
 /// The same with another value for one of the slots.
@@ -109,7 +119,7 @@ fn store_staged_but(cx: &mut Cx, mem: Mem, len: usize, other: Option<(u32, Val)>
 }
 
 /// The opposite.
-fn load_staged(cx: &mut Cx, mem: Mem, len: usize) {
+pub(super) fn load_staged(cx: &mut Cx, mem: Mem, len: usize) {
     let mut last = cx.b.v128(0);
     let mut loaded = Vec::new();
     for (at, size) in pieces(len) {
@@ -128,10 +138,6 @@ fn load_staged(cx: &mut Cx, mem: Mem, len: usize) {
 }
 
 // ---- FXSAVE ----
-
-const FX_MXCSR: usize = 24;
-const FX_MXCSR_MASK: usize = 28;
-const FX_XMM: usize = 160;
 
 fn fx_form(cx: &Cx, i: &Instruction, wide: u64) -> (u64, u32) {
     debug_assert_eq!(i.memory_size().size(), 512);

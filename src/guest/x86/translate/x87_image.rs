@@ -123,7 +123,7 @@ fn fxsave(image: &Image, wide: bool) -> Image {
 }
 
 /// An image in the staging slots: its length tells which.
-const FX: u64 = IMAGE as u64;
+pub(super) const FX: u64 = IMAGE as u64;
 pub(super) const FX_WIDE: u64 = FX + 1;
 
 /// The second argument says whether registers have 64 bits.
@@ -166,6 +166,9 @@ pub(super) static TAKE: Helper = on_state("x87_take", |f| {
     }
     set_image(l, f.state, &new);
 });
+
+/// The unit as processors begin.
+pub(super) static INITIAL: Helper = on_state("x87_initial", |f| set_image(layout(f), f.state, &x87::INITIAL));
 
 /// FNSTENV's effect on the unit: all exceptions are masked.
 pub(super) static MASK: Helper = on_state("x87_mask", |f| {

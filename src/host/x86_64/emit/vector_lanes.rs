@@ -62,6 +62,9 @@ impl Emitter<'_> {
             V2::ShlAll if at > 0 => [vop::VPSLLW, vop::VPSLLD, vop::VPSLLQ][at - 1],
             V2::ShrAllU if at > 0 => [vop::VPSRLW, vop::VPSRLD, vop::VPSRLQ][at - 1],
             V2::ShrAllS if matches!(lane, Lane::H | Lane::S) => [vop::VPSRAW, vop::VPSRAD][at - 1],
+            V2::ShlEach if at > 1 => [vop::VPSLLVD, vop::VPSLLVQ][at - 2],
+            V2::ShrEachU if at > 1 => [vop::VPSRLVD, vop::VPSRLVQ][at - 2],
+            V2::ShrEachS => vop::VPSRAVD,
             _ => return self.v2_several(v, op, lane, a, b),
         };
         self.vop2(v, one, a, b);
