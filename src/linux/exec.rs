@@ -358,8 +358,8 @@ fn run_ourselves(
     let result = replace(t, libc::AT_FDCWD, 0, buffers);
     drop((kept, filters, folder));
     match result {
-        // No /proc here, or not our file: the host may know us by binfmt_misc.
-        (Errno::ENOENT | Errno::EACCES, _) => Err(run_on_host(t, dir, flags, original).0),
+        // No /proc here (debootstrap leaves a link to itself in its place), or not our file: the host may know us by binfmt_misc.
+        (Errno::ENOENT | Errno::EACCES | Errno::ELOOP | Errno::ENOTDIR, _) => Err(run_on_host(t, dir, flags, original).0),
         (e, _) => Err(e),
     }
 }
