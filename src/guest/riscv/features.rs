@@ -54,13 +54,15 @@ pub(crate) const ZVKNED: u64 = bit(25);
 pub(crate) const ZVKNH: u64 = bit(26);
 pub(crate) const ZVKSED: u64 = bit(27);
 pub(crate) const ZVKSH: u64 = bit(28);
+/// Zksed and Zksh.
+pub(crate) const ZKS: u64 = bit(29);
 /// NIST's algorithms, and ShangMi's.
 pub(crate) const ZVKN: u64 = ZVKNED | ZVKNH;
 pub(crate) const ZVKS: u64 = ZVKSED | ZVKSH;
 const VECTOR: u64 = V | ZVFH | ZVBB | ZVBC | ZVKG | ZVKN | ZVKS;
 
 /// All there is.
-pub(crate) const MAX: u64 = (bit(18) - 1) | VECTOR;
+pub(crate) const MAX: u64 = (bit(18) - 1) | VECTOR | ZKS;
 /// RV32 has no vectors yet.
 pub(crate) const MAX32: u64 = MAX & !VECTOR;
 /// What the profile asks for: all but hints is here.

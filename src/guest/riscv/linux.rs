@@ -142,7 +142,7 @@ const NARROW: [bool; 2] = [true, false];
 
 /// What is implemented beyond single letters: the name in /proc/cpuinfo, in the order that the manual asks for, the bit in
 /// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, for which width, and the features it needs.
-const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 50] = [
+const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 51] = [
     ("zicbom", Some(55), BOTH, f::ZICBOM),
     ("zicboz", Some(6), BOTH, f::ZICBOZ),
     ("zicntr", Some(50), BOTH, 0),
@@ -169,13 +169,15 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 50] = [
     ("zba", Some(3), BOTH, f::ZBA),
     ("zbb", Some(4), BOTH, f::ZBB),
     ("zbc", Some(7), BOTH, f::ZBC),
-    ("zbkb", Some(8), WIDE, f::ZBK | f::ZBB),
+    ("zbkb", Some(8), BOTH, f::ZBK | f::ZBB),
     ("zbkc", Some(9), BOTH, f::ZBC),
     ("zbkx", Some(10), BOTH, f::ZBK),
     ("zbs", Some(5), BOTH, f::ZBS),
-    ("zknd", Some(11), WIDE, f::ZKN),
-    ("zkne", Some(12), WIDE, f::ZKN),
-    ("zknh", Some(13), WIDE, f::ZKN),
+    ("zknd", Some(11), BOTH, f::ZKN),
+    ("zkne", Some(12), BOTH, f::ZKN),
+    ("zknh", Some(13), BOTH, f::ZKN),
+    ("zksed", Some(14), BOTH, f::ZKS),
+    ("zksh", Some(15), BOTH, f::ZKS),
     ("zvbb", Some(17), WIDE, f::V | f::ZVBB),
     ("zvbc", Some(18), WIDE, f::V | f::ZVBC),
     ("zve32f", Some(38), WIDE, f::V),
@@ -192,7 +194,6 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 50] = [
     ("zvknhb", Some(23), WIDE, f::V | f::ZVKNH),
     ("zvksed", Some(24), WIDE, f::V | f::ZVKSED),
     ("zvksh", Some(25), WIDE, f::V | f::ZVKSH),
-    ("zvkt", Some(26), WIDE, f::V),
 ];
 
 /// The single letters of a processor with these features.
@@ -267,7 +268,7 @@ const fn property(name: &'static str, features: u64) -> Property {
 pub const VECTOR_PROPERTIES: usize = 8;
 
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 24] = [
+pub static PROPERTIES: [Property; 25] = [
     property("v", f::V),
     property("zvfh", f::ZVFH),
     Property { name: "vlen", features: f::VLEN, sets: true, values: f::VLENS },
@@ -281,6 +282,7 @@ pub static PROPERTIES: [Property; 24] = [
     property("zbs", f::ZBS),
     property("zbc", f::ZBC),
     property("zkn", f::ZKN),
+    property("zks", f::ZKS),
     property("zicond", f::ZICOND),
     property("zimop", f::ZIMOP),
     property("zcmop", f::ZCMOP),
