@@ -35,8 +35,8 @@ pub(crate) const GUESTS: &[Guest] = &[
         native: false,
     },
     Guest { name: "riscv64", triplets: &["riscv64-linux-gnu"], roots: &["riscv64"], native: false },
-    // No C library of Debian's: what needs one is left out.
-    Guest { name: "riscv32", triplets: &["riscv32-linux-gnu"], roots: &[], native: false },
+    // No C library of Debian's: what needs one is left out, if `tests/setup musl` has not brought another.
+    Guest { name: "riscv32", triplets: &["riscv32-linux-musl"], roots: &[], native: false },
     Guest { name: "x86_64", triplets: &["x86_64-linux-gnu"], roots: &["amd64"], native: true },
     Guest { name: "i386", triplets: &["i686-linux-gnu"], roots: &[], native: true },
 ];
@@ -87,13 +87,14 @@ pub(crate) fn by_reference(guest: &Guest, program: &Path) -> Option<Command> {
     Some(command)
 }
 
-/// Looks a program up as a shell would.
+/// Looks a program up as a shell would, then among what `tests/setup` has brought.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Path::new(name).exists().then(|| PathBuf::from(name));
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.exists())
+    let own = cache().join("bin");
+    std::env::split_paths(&path).chain([own]).map(|dir| dir.join(name)).find(|file| file.exists())
 }
 
 /// Says in one line what is not run here, and why. Not captured by the test runner, so that it is always seen.

@@ -16,6 +16,7 @@ mod tests;
 
 use crate::op::Op;
 use crate::types::Ty;
+pub use crypto::SM4_BOX;
 
 /// The bits that a value of type `ty` has, as it stands in an `u128`.
 pub const fn mask(ty: Ty) -> u128 {

@@ -17,7 +17,7 @@ pub mod types;
 pub mod verify;
 
 pub use builder::Builder;
-pub use eval::eval;
+pub use eval::{SM4_BOX, eval};
 pub use helper::{Frame, Helper, Touches};
 pub use op::{
     Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,

@@ -15,7 +15,7 @@
 #elif defined(__arm__)
 #define ARCH AUDIT_ARCH_ARM
 #elif defined(__riscv)
-#define ARCH AUDIT_ARCH_RISCV64
+#define ARCH (sizeof(long) == 8 ? AUDIT_ARCH_RISCV64 : AUDIT_ARCH_RISCV32)
 #else
 #define ARCH AUDIT_ARCH_X86_64
 #endif

@@ -45,9 +45,27 @@ pub(crate) const fn vlenb(features: u64) -> u32 {
 /// What VLEN may be.
 pub(crate) const VLENS: &[(&str, u64)] = &[("128", 0), ("256", 1 << VLEN_AT), ("512", 2 << VLEN_AT), ("1024", VLEN)];
 
+// Vector cryptography, by the manual's extensions.
+pub(crate) const ZVBB: u64 = bit(22);
+pub(crate) const ZVBC: u64 = bit(23);
+pub(crate) const ZVKG: u64 = bit(24);
+pub(crate) const ZVKNED: u64 = bit(25);
+/// Zvknha and Zvknhb.
+pub(crate) const ZVKNH: u64 = bit(26);
+pub(crate) const ZVKSED: u64 = bit(27);
+pub(crate) const ZVKSH: u64 = bit(28);
+/// Zksed and Zksh.
+pub(crate) const ZKS: u64 = bit(29);
+/// NIST's algorithms, and ShangMi's.
+pub(crate) const ZVKN: u64 = ZVKNED | ZVKNH;
+pub(crate) const ZVKS: u64 = ZVKSED | ZVKSH;
+const VECTOR: u64 = V | ZVFH | ZVBB | ZVBC | ZVKG | ZVKN | ZVKS;
+
 /// All there is.
-pub(crate) const MAX: u64 = bit(20) - 1;
+pub(crate) const MAX: u64 = (bit(18) - 1) | VECTOR | ZKS;
 /// RV32 has no vectors yet.
-pub(crate) const MAX32: u64 = MAX & !(V | ZVFH);
+pub(crate) const MAX32: u64 = MAX & !VECTOR;
 /// What the profile asks for: all but hints is here.
 pub(crate) const RVA22U64: u64 = ZBA | ZBB | ZBS | ZFHMIN | ZICBOM | ZICBOZ;
+/// Its successor. Differs: with half precision's arithmetic of vectors, of which it asks for conversions only.
+pub(crate) const RVA23U64: u64 = RVA22U64 | ZICOND | ZIMOP | ZCMOP | ZCB | ZFA | ZAWRS | V | ZVFH | ZVBB;

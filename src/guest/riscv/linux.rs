@@ -142,7 +142,7 @@ const NARROW: [bool; 2] = [true, false];
 
 /// What is implemented beyond single letters: the name in /proc/cpuinfo, in the order that the manual asks for, the bit in
 /// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, for which width, and the features it needs.
-const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 40] = [
+const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 51] = [
     ("zicbom", Some(55), BOTH, f::ZICBOM),
     ("zicboz", Some(6), BOTH, f::ZICBOZ),
     ("zicntr", Some(50), BOTH, 0),
@@ -169,13 +169,17 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 40] = [
     ("zba", Some(3), BOTH, f::ZBA),
     ("zbb", Some(4), BOTH, f::ZBB),
     ("zbc", Some(7), BOTH, f::ZBC),
-    ("zbkb", Some(8), WIDE, f::ZBK | f::ZBB),
+    ("zbkb", Some(8), BOTH, f::ZBK | f::ZBB),
     ("zbkc", Some(9), BOTH, f::ZBC),
     ("zbkx", Some(10), BOTH, f::ZBK),
     ("zbs", Some(5), BOTH, f::ZBS),
-    ("zknd", Some(11), WIDE, f::ZKN),
-    ("zkne", Some(12), WIDE, f::ZKN),
-    ("zknh", Some(13), WIDE, f::ZKN),
+    ("zknd", Some(11), BOTH, f::ZKN),
+    ("zkne", Some(12), BOTH, f::ZKN),
+    ("zknh", Some(13), BOTH, f::ZKN),
+    ("zksed", Some(14), BOTH, f::ZKS),
+    ("zksh", Some(15), BOTH, f::ZKS),
+    ("zvbb", Some(17), WIDE, f::V | f::ZVBB),
+    ("zvbc", Some(18), WIDE, f::V | f::ZVBC),
     ("zve32f", Some(38), WIDE, f::V),
     ("zve32x", Some(37), WIDE, f::V),
     ("zve64d", Some(41), WIDE, f::V),
@@ -183,6 +187,13 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 40] = [
     ("zve64x", Some(39), WIDE, f::V),
     ("zvfh", Some(30), WIDE, f::V | f::ZVFH),
     ("zvfhmin", Some(31), WIDE, f::V | f::ZVFH),
+    ("zvkb", Some(19), WIDE, f::V | f::ZVBB),
+    ("zvkg", Some(20), WIDE, f::V | f::ZVKG),
+    ("zvkned", Some(21), WIDE, f::V | f::ZVKNED),
+    ("zvknha", Some(22), WIDE, f::V | f::ZVKNH),
+    ("zvknhb", Some(23), WIDE, f::V | f::ZVKNH),
+    ("zvksed", Some(24), WIDE, f::V | f::ZVKSED),
+    ("zvksh", Some(25), WIDE, f::V | f::ZVKSH),
 ];
 
 /// The single letters of a processor with these features.
@@ -246,25 +257,32 @@ const fn model(name: &'static str, features: u64) -> Cpu {
 pub static CPUS32: [Cpu; 2] = [model("max", f::MAX32), model("sifive-u34", 0)];
 
 /// See [`CPUS32`].
-pub static CPUS64: [Cpu; 3] = [model("max", f::MAX), model("rva22u64", f::RVA22U64), model("sifive-u54", 0)];
+pub static CPUS64: [Cpu; 4] =
+    [model("max", f::MAX), model("rva23u64", f::RVA23U64), model("rva22u64", f::RVA22U64), model("sifive-u54", 0)];
 
 const fn property(name: &'static str, features: u64) -> Property {
     Property { name, features, sets: true, values: &[] }
 }
 
 /// How many of the properties, the first ones, are about vectors, which RV32 has not got.
-pub const VECTOR_PROPERTIES: usize = 3;
+pub const VECTOR_PROPERTIES: usize = 8;
 
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 19] = [
+pub static PROPERTIES: [Property; 25] = [
     property("v", f::V),
     property("zvfh", f::ZVFH),
     Property { name: "vlen", features: f::VLEN, sets: true, values: f::VLENS },
+    property("zvbb", f::ZVBB),
+    property("zvbc", f::ZVBC),
+    property("zvkg", f::ZVKG),
+    property("zvkn", f::ZVKN),
+    property("zvks", f::ZVKS),
     property("zba", f::ZBA),
     property("zbb", f::ZBB),
     property("zbs", f::ZBS),
     property("zbc", f::ZBC),
     property("zkn", f::ZKN),
+    property("zks", f::ZKS),
     property("zicond", f::ZICOND),
     property("zimop", f::ZIMOP),
     property("zcmop", f::ZCMOP),

@@ -40,7 +40,8 @@ const SM4_POLYNOMIAL: u16 = 0x1F5;
 
 static AES_BOX: [u8; 256] = aes_box();
 static AES_INVERSE_BOX: [u8; 256] = inverse_box(&AES_BOX);
-static SM4_BOX: [u8; 256] = sm4_box();
+/// SM4's box (GB/T 32907-2016, 6.2).
+pub static SM4_BOX: [u8; 256] = sm4_box();
 
 /// FIPS 197, 5.1.1: the inverse, then the affine map.
 const fn aes_box() -> [u8; 256] {

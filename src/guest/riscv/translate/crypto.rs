@@ -1,9 +1,9 @@
-//! Scalar cryptography: Zbkb and Zbkx (with Zbb's PACK relatives), Zknh, Zknd, Zkne.
+//! Scalar cryptography: Zbkb and Zbkx (with Zbb's PACK relatives), Zknh, Zknd, Zkne, Zksh, Zksed.
 
-use super::helper::XPERM;
+use super::helper::{SM4, XPERM};
 use super::{Cx, rows};
 use crate::insn::*;
-use ir::{Bin, Crypto, Lane, Ty, Un, Val};
+use ir::{Bin, Crypto, Lane, Ty, Un, V2, Val};
 
 // ---- Zbkb, Zbkx ----
 
@@ -40,6 +40,30 @@ pub(crate) fn brev8(cx: &mut Cx, i: Brev8) {
     let v = cx.b.un(Un::Bitrev, a);
     let v = cx.b.un(Un::Bswap, v);
     cx.set_x(i.d, v);
+}
+
+/// The steps that interleave two halfwords: bits of the upper half of each group change places with those of the lower.
+const INTERLEAVE: [(u32, u32); 4] = [(0x0000_ff00, 8), (0x00f0_00f0, 4), (0x0c0c_0c0c, 2), (0x2222_2222, 1)];
+
+fn interleave(cx: &mut Cx, d: u32, n: u32, steps: impl Iterator<Item = (u32, u32)>) {
+    let a = cx.w(n);
+    let v = steps.fold(a, |v, (mask, by)| {
+        let shifted = cx.b.shift_imm(Bin::Shr, v, by);
+        let differ = cx.b.xor(v, shifted);
+        let differ = cx.b.and_imm(differ, mask.into());
+        let back = cx.b.shift_imm(Bin::Shl, differ, by);
+        let both = cx.b.or(differ, back);
+        cx.b.xor(v, both)
+    });
+    cx.set_x(d, v);
+}
+
+pub(crate) fn zip(cx: &mut Cx, i: Zip) {
+    interleave(cx, i.d, i.n, INTERLEAVE.into_iter());
+}
+
+pub(crate) fn unzip(cx: &mut Cx, i: Unzip) {
+    interleave(cx, i.d, i.n, INTERLEAVE.into_iter().rev());
 }
 
 fn permute(cx: &mut Cx, [d, n, m]: [u32; 3], width: u64) {
@@ -89,7 +113,97 @@ rows! { sha512(d n):
     sha512sig1 Sha512sig1([19, 61, 6], Bin::Shr);
 }
 
+/// A half of a function of SHA-512 on RV32, the exclusive or of rotates and of one that may be a shift: the lower half of what the two words make, the
+/// first one lower. Of the upper half programs pass the words the other way round; only a shift differs then.
+fn half(cx: &mut Cx, [d, n, m]: [u32; 3], by: [u32; 3], last: Bin, high: bool) {
+    let (low, top) = (cx.w(n), cx.w(m));
+    let part = |cx: &mut Cx, amount: u32, is_shift: bool| {
+        let (low, top) = if amount >= 32 { (top, low) } else { (low, top) };
+        match amount % 32 {
+            by if is_shift && high => cx.b.shift_imm(Bin::Shr, low, by),
+            by => cx.b.funnel(top, low, by),
+        }
+    };
+    let [x, y] = [by[0], by[1]].map(|n| part(cx, n, false));
+    let z = part(cx, by[2], last == Bin::Shr);
+    let v = cx.b.xor(x, y);
+    let v = cx.b.xor(v, z);
+    cx.set_x(d, v);
+}
+
+rows! { half(d n m):
+    sha512sum0r Sha512sum0r([28, 34, 39], Bin::Rotr, false);
+    sha512sum1r Sha512sum1r([14, 18, 41], Bin::Rotr, false);
+    sha512sig0l Sha512sig0l([1, 8, 7], Bin::Shr, false);
+    sha512sig0h Sha512sig0h([1, 8, 7], Bin::Shr, true);
+    sha512sig1l Sha512sig1l([19, 61, 6], Bin::Shr, false);
+    sha512sig1h Sha512sig1h([19, 61, 6], Bin::Shr, true);
+}
+
+// ---- Zksh, Zksed ----
+
+/// The exclusive or of a word and two of its rotates.
+fn sm3(cx: &mut Cx, [d, n]: [u32; 2], left: [u32; 2]) {
+    let a = cx.w(n);
+    let [x, y] = left.map(|by| cx.b.shift_imm(Bin::Rotr, a, 32 - by));
+    let v = cx.b.xor(a, x);
+    let v = cx.b.xor(v, y);
+    cx.set_x(d, v);
+}
+
+rows! { sm3(d n):
+    sm3p0 Sm3p0([9, 17]);
+    sm3p1 Sm3p1([15, 23]);
+}
+
+/// A byte of rs2.
+fn byte(cx: &mut Cx, m: u32, b: u32) -> Val {
+    let word = cx.w(m);
+    cx.b.extract(word, 8 * b, 8, false)
+}
+
+/// Adds what a byte of rs2 became, at that byte's place, to rs1.
+fn add_at(cx: &mut Cx, [d, n, b]: [u32; 3], v: Val) {
+    let turned = if b == 0 { v } else { cx.b.shift_imm(Bin::Rotr, v, 32 - 8 * b) };
+    let old = cx.w(n);
+    let v = cx.b.xor(old, turned);
+    cx.set_x(d, v);
+}
+
+/// The byte through the box and the linear transformation of a round, or of the key schedule.
+fn sm4(cx: &mut Cx, [d, n, m, b]: [u32; 4], is_schedule: bool) {
+    let (byte, is_schedule) = (byte(cx, m, b), cx.b.i32(is_schedule.into()));
+    let v = cx.b.call(&SM4, Ty::I32, &[byte, is_schedule]);
+    add_at(cx, [d, n, b], v);
+}
+
+rows! { sm4(d n m b):
+    sm4ed Sm4ed(false);
+    sm4ks Sm4ks(true);
+}
+
 // ---- Zknd, Zkne ----
+
+/// A byte's step on RV32: all bytes alike are not changed by their rows' shifts; a column of one byte is mixed.
+fn column(cx: &mut Cx, [d, n, m, b]: [u32; 4], sub: Crypto, mix: Option<Crypto>) {
+    let byte = byte(cx, m, b);
+    let bytes = cx.b.vsplat(Lane::B, byte);
+    let mut v = cx.b.crypto(sub, bytes, bytes);
+    let low = cx.b.v128(0xff);
+    v = cx.b.v2(V2::And, Lane::D, v, low);
+    if let Some(mix) = mix {
+        v = cx.b.crypto(mix, v, v);
+    }
+    let v = cx.b.vget(Ty::I32, v, 0);
+    add_at(cx, [d, n, b], v);
+}
+
+rows! { column(d n m b):
+    aes32esi Aes32esi(Crypto::AesSubShift, None);
+    aes32esmi Aes32esmi(Crypto::AesSubShift, Some(Crypto::AesMix));
+    aes32dsi Aes32dsi(Crypto::AesInvSubShift, None);
+    aes32dsmi Aes32dsmi(Crypto::AesInvSubShift, Some(Crypto::AesInvMix));
+}
 
 /// The state of AES in two registers.
 fn block(cx: &mut Cx, n: u32, m: u32) -> Val {

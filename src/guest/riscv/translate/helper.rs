@@ -34,6 +34,13 @@ pub(crate) static XPERM: Helper = function("xperm", |f| {
     f.ret = (0..bits).step_by(width as usize).fold(0, |v, i| v | element(i) << i).into();
 });
 
+/// SM4ED and SM4KS: the byte, and whether it is one of the key schedule. The standard's words begin at the highest byte, the registers at the lowest.
+pub(crate) static SM4: Helper = function("sm4", |f| {
+    let word = u32::from(ir::SM4_BOX[f.args[0] as usize & 0xff]) << 24;
+    let turns: &[u32] = if f.args[1] != 0 { &[13, 23] } else { &[2, 10, 18, 24] };
+    f.ret = turns.iter().fold(word, |v, n| v ^ word.rotate_left(*n)).swap_bytes().into();
+});
+
 /// FCLASS: the value's bits, the widths of its exponent and of its significand.
 pub(crate) static FCLASS: Helper = function("fclass", |f| {
     let (bits, exponent, significand) = (f.args[0] as u64, f.args[1] as u32, f.args[2] as u32);

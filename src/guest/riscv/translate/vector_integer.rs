@@ -42,10 +42,11 @@ pub(super) fn groups(cx: &Cx, [d, m, n, v, k]: [u32; 5], width: Width) -> Option
     legal.then_some((t, [gd, gm, gn]))
 }
 
-type Fields = [u32; 5];
+/// d, m, n, v, k.
+pub(super) type Fields = [u32; 5];
 
 /// An instruction whose destination and sources have the same width: `f` gives a piece of two.
-fn same(cx: &mut Cx, i: Fields, signed: bool, mut f: impl FnMut(&mut Cx, Lane, Val, Val) -> Val) {
+pub(super) fn same(cx: &mut Cx, i: Fields, signed: bool, mut f: impl FnMut(&mut Cx, Lane, Val, Val) -> Val) {
     let [_, m, n, v, k] = i;
     let Some((t, [d, ..])) = groups(cx, i, Width::Same) else { return cx.undefined() };
     let source = cx.source(k, n, d.lane, signed);
@@ -133,7 +134,7 @@ pub(super) fn shifted(cx: &mut Cx, shift: Shift, lane: Lane, a: Val, b: Val, kno
 }
 
 /// The amount of an immediate form.
-fn known([_, _, n, _, k]: Fields) -> Option<u32> {
+pub(super) fn known([_, _, n, _, k]: Fields) -> Option<u32> {
     (k == form::IMMEDIATE).then_some(n)
 }
 
@@ -215,7 +216,7 @@ rows! { multiply_add(d m n v k):
 // ---- widening ----
 
 /// Widened lanes of vs2 and of the other, by their signs.
-fn widened(
+pub(super) fn widened(
     cx: &mut Cx,
     i: Fields,
     width: Width,
