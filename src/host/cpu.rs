@@ -37,6 +37,12 @@ pub struct JumpEntry {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Cpu {
+    pub args: [[u64; 2]; 4],
+    pub ret: [u64; 2],
+    /// Values that generated code spills.
+    pub spill: [[u64; 2]; 64],
+    /// Registers that the site thunk saves beside the homes.
+    pub save: [[u64; 2]; 8],
     /// The host's stack pointer while generated code runs.
     pub host_rsp: u64,
     /// The shadow stack pointer while it does not; where the stack begins when empty.
@@ -47,10 +53,6 @@ pub struct Cpu {
     pub exit_value: u64,
     /// The address of the [`ExitRecord`](crate::ExitRecord).
     pub exit_record: u64,
-    /// Not 0: leave at the next poll.
-    pub pending: AtomicU32,
-    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
-    pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
     pub mxcsr: u32,
     pub host_mxcsr: u32,
@@ -77,25 +79,28 @@ pub struct Cpu {
     pub newest: u64,
     /// The table of [`CALLS`] words that say how each system call is made.
     pub calls: u64,
-    /// For the engine: whom this belongs to.
-    pub owner: u64,
     /// What `lahf`'s bits ZF, PF, CF (0x45) after a floating-point comparison are as guest flags; the second for swapped operands.
     pub fcmp: [[u16; 8]; 2],
-    pub args: [[u64; 2]; 4],
-    pub ret: [u64; 2],
-    /// Values that generated code spills.
-    pub spill: [[u64; 2]; 64],
-    /// Registers that the site thunk saves beside the homes.
-    pub save: [[u64; 2]; 8],
+    /// To the next lines of the cache, so that no slot lies in two.
+    pub padding: [u64; 5],
+    /// For the engine: whom this belongs to.
+    pub owner: u64,
+    /// Not 0: leave at the next poll. With the next within reach of short displacements.
+    pub pending: AtomicU32,
+    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
+    pub concurrent: AtomicU32,
     pub guest: [u8; GUEST_SIZE],
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
 
+const _: () =
+    assert!(offset_of!(Cpu, guest) % 64 == 0 && at::PENDING == -128, "guest state is aligned, and polls are short");
+
 /// Entries of the table of exclusive stores; a power of two.
 pub const GRANULES: usize = 4096;
 
-/// The state register points so far into `guest`, to reach most of it with short displacements.
-pub const BIAS: i32 = 128;
+/// The state register points so far into `guest`, to reach with short displacements what stands before it and its first slots.
+pub const BIAS: i32 = 120;
 
 /// How generated code was left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
