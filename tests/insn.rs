@@ -119,6 +119,9 @@ impl World {
             // EFLAGS are in slots that are not zero when they are.
             x86::state::set_eflags(&guest.state, &mut state, 0);
         }
+        if guest.name == "arm" {
+            arm::state::STATE.set(&mut state, arm::state::LT, u32::MAX.into());
+        }
         World { state, data: Data(vec![0; DATA_SIZE], vec![]), fp_flags: 0, open_flags: 0 }
     }
 

@@ -155,7 +155,7 @@ impl Builder {
     /// Appends a pure operation, or what it folds to.
     #[inline(never)]
     pub(crate) fn pure(&mut self, op: Op, ty: Ty) -> Val {
-        if let Some(v) = self.fold_vector(&op, ty) {
+        if let Some(v) = self.fold_vector(&op) {
             return v;
         }
         match fold::fold(&self.region, &op, ty) {

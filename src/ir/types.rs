@@ -26,6 +26,7 @@ pub enum Ty {
 
 impl Ty {
     /// Size in guest state, in bytes.
+    #[inline]
     pub const fn bytes(self) -> usize {
         match self {
             Ty::Void => 0,

@@ -363,8 +363,8 @@ fn random_state(row: &Row, word: u32, random: &mut Random) -> World {
     set(&mut world, state::SP, u128::from(DATA) + 4096);
     set(&mut world, state::NZCV, u128::from(random.next() as u32 & 0xc101));
     set(&mut world, state::Q, random.below(2) as u128);
-    let ge = (0..4).fold(0, |ge, i| ge | if random.below(2) == 0 { 0 } else { 0xffu128 << (8 * i) });
-    set(&mut world, state::GE, ge);
+    let lt = (0..4).fold(0, |lt, i| lt | if random.below(2) == 0 { 0 } else { 0xffu128 << (8 * i) });
+    set(&mut world, state::LT, lt);
     set(&mut world, state::FPNZCV, u128::from(random.next() as u32 & 0xc101));
     // One in four runs in another mode: rounding, flush to zero, default NaN, alternative half precision.
     if row.section == "cp" && random.below(4) == 0 {

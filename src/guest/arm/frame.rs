@@ -2,7 +2,7 @@
 //! entry from what arch/arm/kernel/signal.c does.
 
 use crate::linux::{SIGRETURN_ARM, SIGRETURN_RT_ARM, SIGRETURN_RT_THUMB, SIGRETURN_THUMB};
-use crate::state::{E, FPNZCV, FPSCR, FPSCR_BITS, GE, ITSTATE, LR, NZCV, PC, Q, QC, SP, STATE, q_offset, r};
+use crate::state::{E, FPNZCV, FPSCR, FPSCR_BITS, ITSTATE, LR, LT, NZCV, PC, Q, QC, SP, STATE, q_offset, r};
 use arch::abi::RegisterSource::*;
 use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, RegisterSet, Restored, SignalFrame};
 use ir::{Slot, fpflag};
@@ -69,7 +69,7 @@ fn set_conditions(state: &mut [u8], slot: Slot, word: u32) {
 /// CPSR from its parts (DDI 0487, G1.9).
 fn cpsr(state: &[u8]) -> u32 {
     let get = |s| STATE.get(state, s) as u32;
-    let ge = get(GE);
+    let ge = !get(LT);
     let it = get(ITSTATE);
     let mut v = conditions(state, NZCV) | MODE_USER | (it & 3) << 25 | (it >> 2 & 0x3f) << 10;
     v |= (0..4).fold(0, |v, n| v | (ge >> (8 * n) & 1) << (16 + n));
@@ -80,8 +80,8 @@ fn cpsr(state: &[u8]) -> u32 {
 
 fn set_cpsr(state: &mut [u8], v: u32) {
     set_conditions(state, NZCV, v);
-    let ge: u32 = (0..4).fold(0, |ge, n| ge | ((v >> (16 + n) & 1) * 0xff) << (8 * n));
-    STATE.set(state, GE, ge.into());
+    let lt: u32 = (0..4).fold(0, |lt, n| lt | ((!v >> (16 + n) & 1) * 0xff) << (8 * n));
+    STATE.set(state, LT, lt.into());
     STATE.set(state, ITSTATE, (v >> 25 & 3 | (v >> 10 & 0x3f) << 2).into());
     STATE.set(state, E, (v >> 9 & 1).into());
     STATE.set(state, Q, (v >> 27 & 1).into());
@@ -224,7 +224,7 @@ mod tests {
         }
         STATE.set(&mut s, NZCV, 1 << 15 | 1 << 8);
         STATE.set(&mut s, FPNZCV, 1 << 14);
-        STATE.set(&mut s, GE, 0xff00_ff00);
+        STATE.set(&mut s, LT, 0x00ff_00ff);
         STATE.set(&mut s, Q, 1);
         STATE.set(&mut s, ITSTATE, 0x4d);
         STATE.set(&mut s, FPSCR, 0x0040_0000);

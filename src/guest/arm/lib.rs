@@ -43,6 +43,7 @@ pub static ARM: Guest = Guest {
     cpuinfo: linux::cpuinfo,
 };
 
-fn reset(_: &mut [u8], _: &Cpu) {
-    // Everything is zero in a new program, FPSCR included.
+fn reset(state: &mut [u8], _: &Cpu) {
+    // Everything is zero in a new program, FPSCR and CPSR.GE included.
+    state::STATE.set(state, state::LT, u32::MAX.into());
 }

@@ -21,8 +21,8 @@ pub const PC: Slot = Slot(15);
 pub const NZCV: Slot = Slot(16);
 /// CPSR.Q: 0 or 1.
 pub const Q: Slot = Slot(17);
-/// CPSR.GE: each byte all ones or zero.
-pub const GE: Slot = Slot(18);
+/// The complement of CPSR.GE, which is what hosts compare cheaply: each byte all ones or zero.
+pub const LT: Slot = Slot(18);
 /// ITSTATE: zero but in the middle of an IT block, where only faults, signals and single steps leave translated code.
 pub const ITSTATE: Slot = Slot(19);
 /// CPSR.E: 0 or 1.
@@ -78,7 +78,7 @@ const SLOT_LIST: [(&str, Ty); COUNT] = {
     [
         ("r0", I32), ("r1", I32), ("r2", I32), ("r3", I32), ("r4", I32), ("r5", I32), ("r6", I32), ("r7", I32),
         ("r8", I32), ("r9", I32), ("r10", I32), ("r11", I32), ("r12", I32), ("sp", I32), ("lr", I32), ("pc", I32),
-        ("nzcv", Flags), ("q", I32), ("ge", I32), ("itstate", I32), ("e", I32),
+        ("nzcv", Flags), ("q", I32), ("lt", I32), ("itstate", I32), ("e", I32),
         ("fpscr", I32), ("fpnzcv", Flags), ("tpidruro", I32), ("tpidrurw", I32), ("qc", V128),
         ("d0", F64), ("d1", F64), ("d2", F64), ("d3", F64), ("d4", F64), ("d5", F64), ("d6", F64), ("d7", F64),
         ("d8", F64), ("d9", F64), ("d10", F64), ("d11", F64), ("d12", F64), ("d13", F64), ("d14", F64), ("d15", F64),
@@ -183,7 +183,7 @@ const fn flags_of(bits: u32) -> u32 {
 /// CPSR as the kernel shows it in a signal frame (user mode).
 pub fn cpsr(state: &[u8]) -> u32 {
     let get = |slot| STATE.get(state, slot) as u32;
-    let (it, ge) = (get(ITSTATE), get(GE));
+    let (it, ge) = (get(ITSTATE), !get(LT));
     let ge = (0..4).fold(0, |bits, i| bits | (ge >> (8 * i) & 1) << i);
     nzcv(get(NZCV))
         | get(Q) << 27
@@ -197,11 +197,11 @@ pub fn cpsr(state: &[u8]) -> u32 {
 
 /// Takes over the user's bits of CPSR, T into pc's bit 0: the pc must be there before.
 pub fn set_cpsr(state: &mut [u8], cpsr: u32) {
-    let ge = (0..4).fold(0, |mask, i| mask | ((cpsr >> (16 + i) & 1) * 0xff) << (8 * i));
+    let lt = (0..4).fold(0, |mask, i| mask | ((!cpsr >> (16 + i) & 1) * 0xff) << (8 * i));
     let thumb = cpsr >> 5 & 1;
     let pc = STATE.get(state, PC) as u32 & !1 | thumb;
     let it = if thumb == 1 { cpsr >> 25 & 3 | (cpsr >> 10 & 0x3f) << 2 } else { 0 };
-    let parts = [(NZCV, flags_of(cpsr)), (Q, cpsr >> 27 & 1), (GE, ge), (ITSTATE, it), (E, cpsr >> 9 & 1), (PC, pc)];
+    let parts = [(NZCV, flags_of(cpsr)), (Q, cpsr >> 27 & 1), (LT, lt), (ITSTATE, it), (E, cpsr >> 9 & 1), (PC, pc)];
     for (slot, v) in parts {
         STATE.set(state, slot, v.into());
     }
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn slots_are_where_their_names_say() {
         let name = |s: Slot| SLOTS[s.0 as usize].name;
-        let named = [(SP, "sp"), (LR, "lr"), (PC, "pc"), (NZCV, "nzcv"), (GE, "ge"), (FPNZCV, "fpnzcv"), (QC, "qc")];
+        let named = [(SP, "sp"), (LR, "lr"), (PC, "pc"), (NZCV, "nzcv"), (LT, "lt"), (FPNZCV, "fpnzcv"), (QC, "qc")];
         for (slot, n) in named {
             assert_eq!(name(slot), n);
         }

@@ -47,8 +47,8 @@ pub(crate) fn par(cx: &mut Cx, a: Par) {
         cx.b.vget(Ty::I32, v, 0)
     });
     if let Some(signed) = p.ge {
-        let ge = halves(cx, low, high, |cx, adds| greater(cx, lane, signed, adds, n, m));
-        cx.set(state::GE, ge);
+        let lt = halves(cx, low, high, |cx, adds| less(cx, lane, signed, adds, n, m));
+        cx.set(state::LT, lt);
     }
     cx.set_r(a.d, v);
 }
@@ -63,24 +63,24 @@ fn halves(cx: &mut Cx, low: bool, high: bool, mut make: impl FnMut(&mut Cx, bool
     cx.b.deposit(second, first, 0, 16)
 }
 
-/// Where a sum or difference is not negative (signed), or has a carry or no borrow (unsigned): all ones.
-fn greater(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) -> Val {
+/// Where a sum or difference is negative (signed), or has no carry or a borrow (unsigned): all ones.
+fn less(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) -> Val {
     let v = match (adds, signed) {
-        (false, true) => cx.b.v2(V2::CmpGeS, lane, n, m),
-        (false, false) => cx.b.v2(V2::CmpGeU, lane, n, m),
+        (false, true) => cx.b.v2(V2::CmpGtS, lane, m, n),
+        (false, false) => cx.b.v2(V2::CmpGtU, lane, m, n),
         (true, true) => {
             // Half the sum has the sign of the whole.
             let half = cx.b.v2(V2::HalfAddS, lane, n, m);
             let zero = cx.b.v128(0);
-            cx.b.v2(V2::CmpGeS, lane, half, zero)
+            cx.b.v2(V2::CmpGtS, lane, zero, half)
         }
         (true, false) => {
-            // An operand is above the other's complement. With their highest bits turned they compare as signed numbers.
+            // No operand is above the other's complement. With their highest bits turned they compare as signed numbers.
             let signs = if lane == Lane::B { u128::MAX / 0xff * 0x80 } else { u128::MAX / 0xffff * 0x8000 };
             let (turned, complement) = (cx.b.v128(signs), cx.b.v128(!signs));
             let n = cx.b.v2_once(V2::Xor, Lane::D, n, turned);
             let m = cx.b.v2_once(V2::Xor, Lane::D, m, complement);
-            cx.b.v2(V2::CmpGtS, lane, n, m)
+            cx.b.v2(V2::CmpGeS, lane, m, n)
         }
     };
     cx.b.vget(Ty::I32, v, 0)
@@ -88,9 +88,9 @@ fn greater(cx: &mut Cx, lane: Lane, signed: bool, adds: bool, n: Val, m: Val) ->
 
 /// Bytes of rn where GE is set, of rm elsewhere.
 pub(crate) fn sel(cx: &mut Cx, a: Sel) {
-    let (n, m, ge) = (cx.r(a.n), cx.r(a.m), cx.b.get(state::GE));
-    let n = cx.b.and(n, ge);
-    let m = cx.b.and_not(m, ge);
+    let (n, m, lt) = (cx.r(a.n), cx.r(a.m), cx.b.get(state::LT));
+    let n = cx.b.and_not(n, lt);
+    let m = cx.b.and(m, lt);
     let v = cx.b.or(n, m);
     cx.set_r(a.d, v);
 }

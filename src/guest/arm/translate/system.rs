@@ -3,7 +3,7 @@
 use super::{Cx, expand};
 use crate::features::{V6, V6K, V7};
 use crate::insn::{Cps, Dmb, Dsb, Hint, Isb, Mcr, Mrc, Mrs, Msr, MsrImm, Sb, Setend};
-use crate::state::{self, GE, Q, TPIDRURO, TPIDRURW};
+use crate::state::{self, LT, Q, TPIDRURO, TPIDRURW};
 use ir::{Bin, Fence, Term, Val};
 
 /// What may be changed by hints: nothing that a program could see.
@@ -58,7 +58,8 @@ pub(crate) fn mrs(cx: &mut Cx, a: Mrs) {
     let q = cx.b.get(Q);
     let q = cx.b.shift_imm(Bin::Shl, q, 27);
     // One bit of each byte, gathered into bits 31..28.
-    let ge = cx.b.get(GE);
+    let lt = cx.b.get(LT);
+    let ge = cx.b.not(lt);
     let ge = cx.b.and_imm(ge, 0x0804_0201);
     let gather = cx.b.i32(0x0101_0101);
     let ge = cx.b.mul(ge, gather);
@@ -97,7 +98,8 @@ fn write_cpsr(cx: &mut Cx, mask: u32, v: Val) {
         let bits = cx.b.and_imm(bits, 0x0101_0101);
         let ones = cx.b.i32(0xff);
         let ge = cx.b.mul(bits, ones);
-        cx.set(GE, ge);
+        let lt = cx.b.not(ge);
+        cx.set(LT, lt);
     }
     if mask & 2 != 0 {
         let e = cx.b.extract(v, 9, 1, false);
