@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest, Outcome};
 
-const FLAGS: &[&str] = &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread"];
+const FLAGS: &[&str] = &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread", "-fno-math-errno"];
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Case {

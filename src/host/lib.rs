@@ -114,6 +114,8 @@ pub struct FlagsRule {
 pub enum FlagsOp {
     Sub,
     Add,
+    /// A sum, and C is the opposite of its carry.
+    AddBorrow,
     And,
     /// The same, and C is set: of a difference with zero.
     AndSub,
@@ -177,12 +179,16 @@ impl FlagsRule {
         let v = ir::Val(0);
         let (op, args) = match self.op {
             FlagsOp::Sub => (Op::FlagsSub(v, v), [a, b, 0, 0]),
-            FlagsOp::Add => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
+            FlagsOp::Add | FlagsOp::AddBorrow => (Op::FlagsAdd(v, v), [a, b, 0, 0]),
             FlagsOp::And | FlagsOp::AndPart => (Op::FlagsLogic(v), [a & b, 0, 0, 0]),
             FlagsOp::AndSub => (Op::FlagsSub(v, v), [a & b, 0, 0, 0]),
         };
         let flags = ir::eval(&op, Ty::Flags, &[ty; 4], &args.map(u128::from), &mut 0) as u32;
-        if self.op == FlagsOp::AndPart { flags & 0xc000 | memory & 0x0101 } else { flags }
+        match self.op {
+            FlagsOp::AndPart => flags & 0xc000 | memory & 0x0101,
+            FlagsOp::AddBorrow => flags ^ 0x0100,
+            _ => flags,
+        }
     }
 }
 

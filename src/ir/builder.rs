@@ -349,6 +349,14 @@ impl Builder {
         let ty = self.ty(a);
         self.push(Op::SubC(a, b, flags), ty)
     }
+    pub fn div_wide(&mut self, remainder: bool, hi: Val, lo: Val, divisor: Val) -> Val {
+        let ty = self.ty(lo);
+        self.push(Op::DivWide { remainder, hi, lo, divisor }, ty)
+    }
+    /// See [`Op::Strings`].
+    pub fn strings(&mut self, ty: Ty, control: u8, explicit: bool, [a, b, lengths]: [Val; 3]) -> Val {
+        self.push(Op::Strings { control, explicit, a, b, lengths }, ty)
+    }
     pub fn crc32(&mut self, acc: Val, v: Val, bytes: u32, c: bool) -> Val {
         self.push(Op::Crc32 { acc, v, bytes: bytes as u8, c }, Ty::I32)
     }

@@ -9,6 +9,7 @@ mod crypto;
 mod flags;
 mod float;
 pub(crate) mod int;
+mod strings;
 mod vector;
 
 #[cfg(test)]
@@ -59,6 +60,8 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         }
         Op::AddC(..) => flags::add(a64, b64, flags::carry(c), ty).0.into(),
         Op::SubC(..) => flags::sub(a64, b64, flags::carry(c), ty).0.into(),
+        Op::DivWide { remainder, .. } => int::divide_wide(remainder, a64, b64, c as u64, ty).into(),
+        Op::Strings { control, explicit, .. } => strings::compare(control, explicit, a, b, c as u64, ty),
         Op::Crc32 { bytes, c, .. } => int::crc32(a64 as u32, b64, bytes, c).into(),
 
         Op::FlagsAdd(..) => flags::add(a64, b64, false, from).1.into(),

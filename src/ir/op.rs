@@ -591,6 +591,22 @@ pub enum Op {
     /// a + b + C; a - b - !C.
     AddC(Val, Val, Val),
     SubC(Val, Val, Val),
+    /// The quotient of hi:lo by a divisor above hi, or the remainder; unsigned. 0 if the divisor is not above hi. I32, I64.
+    DivWide {
+        remainder: bool,
+        hi: Val,
+        lo: Val,
+        divisor: Val,
+    },
+    /// x86's comparison of strings in two vectors, under the control byte of PCMPESTRI and its kin. The result's type says what is asked: I32 the index,
+    /// V128 the mask, flags. `lengths` has a length in each half; if not `explicit`, strings end with a zero.
+    Strings {
+        control: u8,
+        explicit: bool,
+        a: Val,
+        b: Val,
+        lengths: Val,
+    },
     /// CRC of the value's low `bytes` bytes into acc (I32): CRC-32 (0x04C11DB7) or CRC-32C, bit-reflected.
     Crc32 {
         acc: Val,
@@ -849,6 +865,8 @@ impl Op {
             | FlagsShiftX86 { v: a, amount: b, flags: c, .. }
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
+            | DivWide { hi: a, lo: b, divisor: c, .. }
+            | Strings { a, b, lengths: c, .. }
             | CmpXchg { addr: a, expected: b, new: c, .. } => {
                 *a = f(*a);
                 *b = f(*b);

@@ -104,6 +104,10 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::Deposit { lsb, width, .. } => with("deposit".to_owned(), &[lsb, width]),
         Op::Funnel { amount, .. } => with("funnel".to_owned(), &[amount]),
         Op::Cmp(cc, ..) => plain(format!("cmp_{}", lower(cc))),
+        Op::DivWide { remainder, .. } => plain(if remainder { "rem_wide" } else { "div_wide" }.to_owned()),
+        Op::Strings { control, explicit, .. } => {
+            with(if explicit { "strings_explicit" } else { "strings" }.to_owned(), &[control])
+        }
         Op::Crc32 { bytes, c, .. } => with(if c { "crc32c" } else { "crc32" }.to_owned(), &[bytes]),
         Op::Cond(cc, _) => plain(format!("cond_{}", lower(cc))),
         Op::FlagsStep { down, .. } => plain(if down { "flags_dec" } else { "flags_inc" }.to_owned()),

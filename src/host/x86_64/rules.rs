@@ -122,6 +122,10 @@ impl Tracker {
             }
             Op::FlagsSub(a, b) => (FlagsOp::Sub, a, b),
             Op::FlagsAdd(a, b) => (FlagsOp::Add, a, b),
+            Op::FlagsOppositeC(f) => match *r.op(f) {
+                Op::FlagsAdd(a, b) => (FlagsOp::AddBorrow, a, b),
+                _ => return None,
+            },
             Op::FlagsLogic(x) | Op::FlagsNz(x, _) => {
                 let op = if matches!(r.op(f), Op::FlagsNz(..)) { FlagsOp::AndPart } else { FlagsOp::And };
                 match *r.op(x) {
@@ -144,7 +148,7 @@ impl Tracker {
     fn undone(&self, r: &Region, plan: &Plan, map: &Map, op: FlagsOp, a: Val, b: Val) -> Option<RuleOperand> {
         let bin = match op {
             FlagsOp::Sub => Bin::Sub,
-            FlagsOp::Add => Bin::Add,
+            FlagsOp::Add | FlagsOp::AddBorrow => Bin::Add,
             FlagsOp::And | FlagsOp::AndSub | FlagsOp::AndPart => return None,
         };
         let c = ir::fold::sign_extend(r.const_of(b)?, r.ty(b).bits()) as i64;

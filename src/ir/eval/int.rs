@@ -81,6 +81,16 @@ pub(crate) fn deposit(into: u64, v: u64, lsb: u8, width: u8) -> u64 {
 }
 
 /// CRC of the low `bytes` bytes of `v` into `acc`, bit-reflected, with no complement before or after.
+/// See [`crate::Op::DivWide`].
+pub(super) fn divide_wide(remainder: bool, hi: u64, lo: u64, divisor: u64, ty: Ty) -> u64 {
+    let (dividend, d) = (u128::from(hi) << ty.bits() | u128::from(lo), u128::from(divisor));
+    match (hi < divisor, remainder) {
+        (false, _) => 0,
+        (true, false) => (dividend / d) as u64,
+        (true, true) => (dividend % d) as u64,
+    }
+}
+
 pub(super) fn crc32(acc: u32, v: u64, bytes: u8, castagnoli: bool) -> u32 {
     let polynomial: u32 = if castagnoli { 0x1EDC_6F41 } else { 0x04C1_1DB7 };
     let reflected = polynomial.reverse_bits();

@@ -213,6 +213,8 @@ fn is_short(r: &Region, way: usize) -> bool {
                 && !matches!(
                     op,
                     Op::Call(..)
+                        | Op::DivWide { .. }
+                        | Op::Strings { .. }
                         | Op::Bin(crate::Bin::DivS | crate::Bin::DivU | crate::Bin::RemS | crate::Bin::RemU, ..)
                 )
         })

@@ -179,6 +179,8 @@ impl Check<'_> {
             | Op::AddC(..)
             | Op::SubC(..)
             | Op::Crc32 { .. }
+            | Op::DivWide { .. }
+            | Op::Strings { .. }
             | Op::Bitcast(_) => self.scalar(),
         }
     }
@@ -229,6 +231,15 @@ impl Check<'_> {
                 self.number(ty)?;
                 self.operands(&[a, b], ty)?;
                 self.operand(flags, Ty::Flags)
+            }
+            Op::DivWide { hi, lo, divisor, .. } => {
+                self.that(matches!(ty, Ty::I32 | Ty::I64), "a division of 32 or 64 bits")?;
+                self.operands(&[hi, lo, divisor], ty)
+            }
+            Op::Strings { a, b, lengths, .. } => {
+                self.that(matches!(ty, Ty::I32 | Ty::V128 | Ty::Flags), "an index, a mask or flags")?;
+                self.operands(&[a, b], Ty::V128)?;
+                self.operand(lengths, Ty::I64)
             }
             Op::Crc32 { acc, v, bytes, .. } => {
                 self.result(Ty::I32)?;

@@ -126,8 +126,13 @@ fn mov(cx: &mut Cx, i: &Instruction) {
 }
 
 fn extend(cx: &mut Cx, i: &Instruction, signed: bool) {
-    let v = cx.read(i, 1);
     let ty = operand_type(i, 0);
+    if i.op1_kind() == OpKind::Memory {
+        let mem = cx.mem(i, i.memory_size().size());
+        let v = cx.b.load(ty, if signed { mem.signed() } else { mem });
+        return cx.write(i, 0, v);
+    }
+    let v = cx.read(i, 1);
     let v = if signed { cx.b.sext(ty, v) } else { cx.b.zext(ty, v) };
     cx.write(i, 0, v);
 }

@@ -5,7 +5,7 @@ use super::helper::{DIVIDE, REMAINDER};
 use crate::insn::rows;
 use crate::state::{RAX, RDX};
 use iced_x86::{Instruction, Register};
-use ir::{Bin, IntCc, Term, Ty, Val};
+use ir::{Bin, IntCc, Op, Term, Trap, Ty, Val};
 
 rows! {
     Mul => wide(false);
@@ -83,28 +83,64 @@ fn mulx(cx: &mut Cx, i: &Instruction) {
 }
 
 /// Most often the dividend is one register extended, and the divisor neither 0 nor -1: such divisions cannot fail. The helper sees to the others.
+/// Unsigned ones of registers have a simpler rule: [`is_wide`].
 fn divide(cx: &mut Cx, i: &Instruction, signed: bool) {
     let divisor = cx.read(i, 0);
     let ty = cx.b.ty(divisor);
     let (lo, hi) = dividend(cx, ty);
+    if is_wide(ty, signed) {
+        let is_easy = cx.b.cmp(IntCc::Ult, hi, divisor);
+        return divide_if(cx, i, ty, signed, is_easy);
+    }
     let zero = cx.b.constant(ty, 0);
     let plain_hi = if signed { cx.b.shift_imm(Bin::Sar, lo, ty.bits() - 1) } else { zero };
-    let is_plain = cx.b.cmp(IntCc::Eq, hi, plain_hi);
-    let is_some = cx.b.cmp(IntCc::Ne, divisor, zero);
-    let mut is_easy = cx.b.and(is_plain, is_some);
-    if signed {
-        let ones = cx.b.constant(ty, u64::MAX);
-        let other = cx.b.cmp(IntCc::Ne, divisor, ones);
-        is_easy = cx.b.and(is_easy, other);
-    }
+    let is_some = if signed {
+        // Neither -1 nor 0.
+        let (one, next) = (cx.b.constant(ty, 1), cx.b.add_imm(divisor, 1));
+        cx.b.cmp(IntCc::Ugt, next, one)
+    } else {
+        cx.b.cmp(IntCc::Ne, divisor, zero)
+    };
+    let is_easy = if signed && is_sign_of(cx, hi, lo) {
+        is_some
+    } else {
+        let is_plain = cx.b.cmp(IntCc::Eq, hi, plain_hi);
+        cx.b.and(is_plain, is_some)
+    };
+    divide_if(cx, i, ty, signed, is_easy);
+}
+
+/// Whether the whole dividend is divided by one operation, which is right whenever the divisor is above its upper half.
+fn is_wide(ty: Ty, signed: bool) -> bool {
+    !signed && matches!(ty, Ty::I32 | Ty::I64)
+}
+
+/// Whether `hi` is known to be copies of the sign of `lo`: CDQ has made it.
+fn is_sign_of(cx: &Cx, hi: Val, lo: Val) -> bool {
+    let source = |v: Val| match *cx.b.region.op(v) {
+        Op::Trunc(x) => x,
+        _ => v,
+    };
+    let bits = cx.b.ty(lo).bits();
+    matches!(*cx.b.region.op(hi), Op::Bin(Bin::Sar, x, n)
+        if source(x) == source(lo) && cx.b.const_of(n) == Some(u64::from(bits - 1)))
+}
+
+/// Divides where it is known how to, else by the helper, which traps where there is no quotient.
+fn divide_if(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool, is_easy: Val) {
     let (easy, hard, on) = (cx.b.block(), cx.b.block(), cx.b.block());
     cx.b.branch(is_easy, easy, hard);
     cx.b.enter(easy);
     divide_easy(cx, i, ty, signed);
     cx.b.end(Term::Jump(on));
     cx.b.enter(hard);
-    divide_hard(cx, i, ty, signed);
-    cx.b.end(Term::Jump(on));
+    if is_wide(ty, signed) {
+        // There is no quotient of so many bits.
+        cx.b.trap(Trap::Arithmetic);
+    } else {
+        divide_hard(cx, i, ty, signed);
+        cx.b.end(Term::Jump(on));
+    }
     cx.b.enter(on);
 }
 
@@ -116,6 +152,11 @@ fn dividend(cx: &mut Cx, ty: Ty) -> (Val, Val) {
 }
 
 fn divide_easy(cx: &mut Cx, i: &Instruction, ty: Ty, signed: bool) {
+    if is_wide(ty, signed) {
+        let ((lo, hi), divisor) = (dividend(cx, ty), cx.read(i, 0));
+        let [q, r] = [false, true].map(|remainder| cx.b.div_wide(remainder, hi, lo, divisor));
+        return cx.set_pair(q, r);
+    }
     let (lo, divisor) = (cx.low(ty, RAX), cx.read(i, 0));
     // Narrow divisions are 32 bits wide on the host, too.
     let at = if ty == Ty::I64 { Ty::I64 } else { Ty::I32 };

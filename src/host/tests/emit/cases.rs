@@ -383,6 +383,14 @@ pub(crate) fn integer() -> Vec<Case> {
             c.push(case(Op::FlagsSbc(N, N, N), Ty::Flags, &[ty, ty, Ty::Flags]));
         }
         c.push(case(Op::FlagsNz(N, N), Ty::Flags, &[ty, Ty::Flags]));
+        for down in [false, true] {
+            c.push(case(Op::FlagsStep { down, v: N, flags: N }, Ty::Flags, &[ty, Ty::Flags]));
+        }
+        if ty.bits() >= 32 {
+            for remainder in [false, true] {
+                c.push(case(Op::DivWide { remainder, hi: N, lo: N, divisor: N }, ty, &[ty, ty, ty]));
+            }
+        }
         for shift in [Bin::Shl, Bin::Shr, Bin::Sar] {
             for amount in [1, 3, ty.bits() as u8 - 1] {
                 c.push(case(Op::FlagsShift { shift, v: N, amount, flags: N }, Ty::Flags, &[ty, Ty::Flags]));
@@ -405,6 +413,15 @@ pub(crate) fn integer() -> Vec<Case> {
     c.push(case(Op::Sext(N), Ty::I32, &[Ty::I8]));
     c.push(case(Op::Select(N, N, N), Ty::Flags, &[Ty::I1, Ty::Flags, Ty::Flags]));
     c.push(case(Op::FlagsSetC(N, N), Ty::Flags, &[Ty::Flags, Ty::I1]));
+    c.push(case(Op::FlagsToEflags(N), Ty::I32, &[Ty::Flags]));
+    c.push(case(Op::FlagsFromEflags(N), Ty::Flags, &[Ty::I32]));
+    c.push(case(Op::FlagsTest(N, N), Ty::Flags, &[Ty::V128, Ty::V128]));
+    for (control, explicit) in [(0x0c, false), (0x1a, false), (0x45, true), (0x7f, true), (0x40, false), (0x08, true)] {
+        for ty in [Ty::I32, Ty::V128, Ty::Flags] {
+            let op = Op::Strings { control, explicit, a: N, b: N, lengths: N };
+            c.push(case(op, ty, &[Ty::V128, Ty::V128, Ty::I64]));
+        }
+    }
     c.push(case(Op::FlagsToBits(N), Ty::I32, &[Ty::Flags]));
     c.push(case(Op::FlagsFromBits(N), Ty::Flags, &[Ty::I32]));
     for cc in Cc::ALL {

@@ -36,6 +36,8 @@ pub(super) enum Cold {
     Again { label: Label, pc: u64, flags: Option<(u16, FlagsRule)> },
     /// Scratch = 1 (an exclusive store that failed), behind a fence as one that did not.
     One { label: Label, back: Label },
+    /// Quotient and remainder are 0.
+    NoQuotient { label: Label, back: Label },
     /// To `slow` if the scalar in `t` is NaN or the smallest normal number, to `beyond` if it is infinite; `m` is free.
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
     /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
@@ -113,6 +115,12 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 self.locked_nothing();
                 self.a.mov_ri(SCRATCH, 1);
+                self.a.jmp(*back);
+            }
+            Cold::NoQuotient { label, back } => {
+                self.a.bind(*label);
+                self.a.mov_ri(SCRATCH, 0);
+                self.a.mov_ri(Reg::RDX, 0);
                 self.a.jmp(*back);
             }
             Cold::Judge { label, back, fmt, t, m, slow, beyond } => {

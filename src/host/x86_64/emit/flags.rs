@@ -290,6 +290,10 @@ impl Emitter<'_> {
         if self.host.pending == Some(slot) {
             self.host.pending = None;
         }
+        if Some(slot) == self.map.flags && self.constant_rule(v).is_some() {
+            (self.host.ruled, self.host.ruled_val) = (true, Some(v));
+            return;
+        }
         let m = self.map.mem(slot as usize);
         if let Some(bits) = self.const_flags(v) {
             self.a.mov_mi(Size::D, m, bits as i32);
@@ -315,6 +319,7 @@ impl Emitter<'_> {
         match *self.r.op(v) {
             Op::FlagsFromBits(b) => self.const_of(b).map(|c| packed(c >> 28)),
             Op::FlagsFromEflags(b) => self.const_of(b).map(packed_eflags),
+            Op::FlagsSub(..) => self.constant_rule(v)?.constant(),
             _ => None,
         }
     }
@@ -374,12 +379,9 @@ impl Emitter<'_> {
     /// After `clobber` and an instruction that left only a condition.
     pub(super) fn flags_op(&mut self, v: Val) {
         match *self.r.op(v) {
+            _ if self.const_flags(v).is_some() => {}
             Op::FlagsSub(..) | Op::FlagsAdd(..) | Op::FlagsLogic(_) if self.is_deferred(v) => {}
-            Op::FlagsFromBits(b) => {
-                if self.const_of(b).is_none() {
-                    self.flags_from_bits(v, b);
-                }
-            }
+            Op::FlagsFromBits(b) => self.flags_from_bits(v, b),
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
             Op::FlagsOppositeC(f) => self.flags_opposite_c(v, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),

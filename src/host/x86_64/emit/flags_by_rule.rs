@@ -7,7 +7,7 @@ use super::super::plan::Plan;
 use super::Emitter;
 use super::flags::Kind;
 use crate::{FlagsOp, FlagsRule, RuleOperand};
-use ir::{BlockId, Op, Val};
+use ir::{BlockId, Op, Ty, Val};
 
 impl Emitter<'_> {
     /// The flags slot and its rule, if it is stale in memory and in the host's flags.
@@ -16,6 +16,15 @@ impl Emitter<'_> {
             return None;
         }
         Some((self.map.flags?, self.tracker.rule.expect("what is ruled has a rule")))
+    }
+
+    /// The rule of a difference of two constants, which nothing can make wrong.
+    pub(super) fn constant_rule(&self, v: Val) -> Option<FlagsRule> {
+        let Op::FlagsSub(a, b) = *self.r.op(v) else { return None };
+        let ty = self.r.ty(a);
+        let of = |v: Val| i32::try_from(ir::fold::sign_extend(self.const_of(v)?, ty.bits()) as i64).ok();
+        let (a, b) = (RuleOperand::Const(of(a)?), RuleOperand::Const(of(b)?));
+        matches!(ty, Ty::I32 | Ty::I64).then_some(FlagsRule { op: FlagsOp::Sub, wide: ty == Ty::I64, a, b })
     }
 
     /// Flags at the start of a block.
@@ -147,7 +156,8 @@ impl Emitter<'_> {
         if is_and && left != right && !plain(right) && small(right).is_none() {
             std::mem::swap(&mut left, &mut right);
         }
-        if rule.op == FlagsOp::Add && !plain(right) && small(right).is_none() {
+        let is_add = matches!(rule.op, FlagsOp::Add | FlagsOp::AddBorrow);
+        if is_add && !plain(right) && small(right).is_none() {
             std::mem::swap(&mut left, &mut right);
         }
         // One operand may have to be computed: in scratch. An addition, and one of a constant, have their first there anyway.
@@ -161,7 +171,7 @@ impl Emitter<'_> {
             (self.place(slot), Some(Rm::Reg(SCRATCH)))
         } else {
             let first = match home(left) {
-                Some(r) if rule.op != FlagsOp::Add => r,
+                Some(r) if !is_add => r,
                 _ => {
                     self.operand_in_scratch(left, size);
                     SCRATCH
@@ -177,14 +187,14 @@ impl Emitter<'_> {
         let imm = small(right).unwrap_or(0);
         match (rule.op, b) {
             (FlagsOp::Sub, None) => self.a.alu_i(Alu::Cmp, size, a, imm),
-            (FlagsOp::Add, None) => self.a.alu_i(Alu::Add, size, a, imm),
+            (FlagsOp::Add | FlagsOp::AddBorrow, None) => self.a.alu_i(Alu::Add, size, a, imm),
             (_, None) => self.a.test_i(size, a, imm),
             (FlagsOp::Sub, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.alu(Alu::Cmp, size, a, b),
                 (Rm::Mem(m), Rm::Reg(b)) => self.a.alu_mr(Alu::Cmp, size, m, b),
                 _ => unreachable!("one of them is in scratch"),
             },
-            (FlagsOp::Add, Some(b)) => self.a.alu(Alu::Add, size, SCRATCH, b),
+            (FlagsOp::Add | FlagsOp::AddBorrow, Some(b)) => self.a.alu(Alu::Add, size, SCRATCH, b),
             (_, Some(b)) => match (a, b) {
                 (Rm::Reg(a), b) => self.a.test(size, b, a),
                 _ => unreachable!("the first is in a register"),
@@ -192,7 +202,7 @@ impl Emitter<'_> {
         }
         match (rule.op, self.map.flags) {
             (FlagsOp::AndPart, Some(slot)) => Kind::Part { slot, carry: false },
-            _ => Kind::Int { inverted: matches!(rule.op, FlagsOp::Sub | FlagsOp::AndSub) },
+            _ => Kind::Int { inverted: matches!(rule.op, FlagsOp::Sub | FlagsOp::AndSub | FlagsOp::AddBorrow) },
         }
     }
 

@@ -20,15 +20,11 @@ impl Emitter<'_> {
             Op::FlagsProduct { signed: true, a, b } if self.r.ty(a) != Ty::I8 => self.flags_product(v, a, b),
             Op::FlagsTest(a, b) => {
                 self.clobber();
-                let (x, y) = (self.x(a), self.xm(b));
+                let (x, y) = (self.low_x(a), self.xm(b));
                 self.a.v2(vop::VPTEST, L128, x, y);
                 self.now_hold(v, X86);
             }
-            Op::FlagsFromEflags(bits) => {
-                if self.const_of(bits).is_none() {
-                    self.flags_from_eflags(v, bits);
-                }
-            }
+            Op::FlagsFromEflags(bits) => self.flags_from_eflags(v, bits),
             _ => return false,
         }
         true

@@ -54,6 +54,7 @@ impl Emitter<'_> {
             Op::FlagsToBits(f) => self.bits_of_flags(v, f),
             Op::FlagsToEflags(f) => self.eflags_of_flags(v, f),
             Op::Select(c, a, b) if ty.is_int() => self.select(v, c, a, b, ty),
+            Op::DivWide { remainder, hi, lo, divisor } => self.divide_wide(v, remainder, hi, lo, divisor, ty),
             Op::AddC(a, b, f) => self.value_with_carry(v, Alu::Adc, a, b, f),
             Op::SubC(a, b, f) => self.value_with_carry(v, Alu::Sbb, a, b, f),
             Op::Crc32 { acc, v: x, bytes, c: true } => {

@@ -13,6 +13,7 @@ mod float_round;
 mod int;
 mod mem;
 mod multiply;
+mod strings;
 mod vector;
 mod vector_lanes;
 mod vector_shift;
@@ -341,6 +342,7 @@ impl Emitter<'_> {
             Op::Call(h, args) => self.call_helper(v, h, &args),
             Op::X87 { op, v: x, .. } => self.x87(v, op, x),
             Op::X87Mem { code, mem, .. } => self.x87_mem(code, &mem),
+            Op::Strings { .. } => self.strings(v),
             _ if inst.ty == Ty::Flags => self.flags_op(v),
             _ => {
                 if !self.int_op(v) && !self.float_op(v) && !self.vector_op(v) {

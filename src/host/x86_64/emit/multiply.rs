@@ -4,6 +4,7 @@ use super::super::SCRATCH;
 use super::super::alloc::{Loc, wide};
 use super::super::asm::{Alu, Cc as X, Reg, Rm, Size, Unary};
 use super::Emitter;
+use super::cold::Cold;
 use super::flags::Kind;
 use ir::{Bin, Op, Ty, Val};
 
@@ -92,10 +93,13 @@ impl Emitter<'_> {
 
     /// Division as [`ir::Bin`] has it: by zero 0 (and 0 as the remainder), no overflow.
     pub(super) fn divide(&mut self, v: Val, bin: Bin, a: Val, b: Val, ty: Ty) {
-        self.clobber();
         let size = wide(ty);
         let signed = matches!(bin, Bin::DivS | Bin::RemS);
         let remainder = matches!(bin, Bin::RemU | Bin::RemS);
+        let rest = if signed { Bin::RemS } else { Bin::RemU };
+        let other = if remainder { None } else { self.flags_after(v, |op| *op == Op::Bin(rest, a, b)) };
+        let dies = self.begin_both(other);
+        self.clobber();
         self.copy_to_early(a);
         let mut rb = self.reg(b);
         if rb == Reg::RDX {
@@ -129,12 +133,73 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.mov_ri(Reg::RDX, 0);
         self.a.bind(done);
+        self.quotient_and_remainder(v, remainder, other, size);
+        self.after_rule(dies);
+    }
+
+    /// The remainder is made along with the quotient: its home may be what the flags' rule is made of. Whether the flags die with it.
+    fn begin_both(&mut self, other: Option<Val>) -> bool {
+        let Some(r) = other else { return false };
+        let fails = self.host.rule_fails;
+        let dies = self.before_rule_is_lost(r.0);
+        self.host.rule_fails |= fails;
+        self.together_with(r);
+        dies
+    }
+
+    /// Results of the host's division: the value, and the other one if it follows.
+    fn quotient_and_remainder(&mut self, v: Val, remainder: bool, other: Option<Val>, size: Size) {
         if remainder {
             return self.result_of_rdx(v, size);
         }
         self.gpr.locked = 0;
+        if let Some(r) = other {
+            self.gpr.locked |= 1 << Reg::RDX.0;
+            let d = self.def(r, None);
+            self.a.mov(size, d, Reg::RDX);
+            self.gpr.locked = 1 << d.0;
+        }
         let d = self.def(v, None);
         self.a.mov(size, d, SCRATCH);
+    }
+
+    /// A dividend of two halves. The divisor is above the upper half, or the results are 0.
+    #[expect(clippy::too_many_arguments, reason = "the operation has them")]
+    pub(super) fn divide_wide(&mut self, v: Val, remainder: bool, hi: Val, lo: Val, divisor: Val, ty: Ty) {
+        let size = wide(ty);
+        let is_other = |op: &Op| *op == Op::DivWide { remainder: true, hi, lo, divisor };
+        let other = if remainder { None } else { self.flags_after(v, is_other) };
+        let dies = self.begin_both(other);
+        self.clobber();
+        let mut d = self.reg(divisor);
+        if d == Reg::RDX {
+            let t = self.temp();
+            self.a.mov(size, t, d);
+            d = t;
+        }
+        self.copy_to_early(hi);
+        let lo_at = self.loc_reg(lo);
+        if self.loc(hi) != Loc::Reg(Reg::RDX) {
+            if lo_at == Loc::Reg(Reg::RDX) {
+                self.copy_from(lo_at, lo, SCRATCH, ty);
+            }
+            self.save_if_live(Reg::RDX);
+            if lo_at != Loc::Reg(Reg::RDX) {
+                self.copy_from(lo_at, lo, SCRATCH, ty);
+            }
+            self.copy_to(hi, Reg::RDX);
+        } else {
+            self.copy_from(lo_at, lo, SCRATCH, ty);
+            self.save_if_live(Reg::RDX);
+        }
+        let (none, done) = (self.a.label(), self.a.label());
+        self.a.alu(Alu::Cmp, size, Reg::RDX, Rm::Reg(d));
+        self.a.jcc(X::Ae, none);
+        self.a.unary(Unary::Div, size, d);
+        self.a.bind(done);
+        self.cold.push(Cold::NoQuotient { label: none, back: done });
+        self.quotient_and_remainder(v, remainder, other, size);
+        self.after_rule(dies);
     }
 
     /// The result is in rdx. The operands are not needed any more: rdx, if no other, is free for it.
