@@ -1,5 +1,6 @@
 //! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
 
+mod bits;
 mod cold;
 mod crypto;
 mod exclusive;
