@@ -1,7 +1,7 @@
 //! Bits put where a mask has ones, and taken from there.
 
-use super::Emitter;
 use super::super::alloc::wide;
+use super::Emitter;
 use ir::{Bin, Ty, Val};
 
 impl Emitter<'_> {
