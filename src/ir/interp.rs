@@ -417,7 +417,11 @@ impl Run<'_, '_, '_> {
 }
 
 fn check_aligned(align: Align, addr: u64, size: usize) -> Result<(), Stop> {
-    if align.allows(addr, size) { Ok(()) } else { Err(Stop::Trap { trap: Trap::Align, addr }) }
+    match align {
+        _ if align.allows(addr, size) => Ok(()),
+        Align::Vector => Err(Stop::Trap { trap: Trap::Privileged, addr: 0 }),
+        _ => Err(Stop::Trap { trap: Trap::Align, addr }),
+    }
 }
 
 fn low_bytes(size: usize) -> u128 {

@@ -55,6 +55,9 @@ pub enum Bin {
     DivS,
     RemU,
     RemS,
+    /// The low bits of a put where b has ones; the bits of a where b has ones, put together (x86's PDEP, PEXT).
+    Pdep,
+    Pext,
 }
 
 /// x86's shifts and rotations, whose amount is taken modulo 32 (64 for 64-bit operands).
@@ -414,6 +417,8 @@ pub enum Align {
     To(u8),
     /// The access lies within 16 aligned bytes (Arm FEAT_LSE2).
     Within16,
+    /// An access of 16 bytes at a multiple of 16. At others it is a protection fault without an address, as of x86's MOVAPS: an x86 host finds out by itself.
+    Vector,
 }
 
 impl Align {
@@ -423,6 +428,7 @@ impl Align {
             Align::Any => true,
             Align::To(n) => addr & (n as u64 - 1) == 0,
             Align::Within16 => (addr & 15) + size as u64 <= 16,
+            Align::Vector => addr & 15 == 0,
         }
     }
 

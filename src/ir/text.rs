@@ -203,6 +203,7 @@ fn aligned(align: Align) -> String {
         Align::Any => String::new(),
         Align::To(bytes) => format!("_aligned{bytes}"),
         Align::Within16 => "_within16".to_owned(),
+        Align::Vector => "_vector".to_owned(),
     }
 }
 

@@ -166,13 +166,45 @@ fn memory(i: &mut Instruction, record: &mut Record, taste: &Taste<'_>, random: &
     target
 }
 
+/// The memory operand of a gather: a base in the window, and indices about it.
+fn indexed(
+    i: &mut Instruction,
+    kind: OpCodeOperandKind,
+    record: &mut Record,
+    taste: &Taste<'_>,
+    random: &mut Random,
+) -> u64 {
+    use OpCodeOperandKind as K;
+    let n = random.below(taste.count());
+    let base = if taste.bases.is_empty() { random.below(taste.count()) } else { taste.bases[0] };
+    let wide = matches!(kind, K::mem_vsib32y | K::mem_vsib64y);
+    let size = if matches!(kind, K::mem_vsib32x | K::mem_vsib32y) { 4 } else { 8 };
+    let target = WINDOW + 64 + random.below(128) as u64;
+    if taste.bases.is_empty() {
+        record.set(gpr_at(base), 8, target.into());
+    }
+    // XMM registers, and the upper halves.
+    for half in [240, 496] {
+        for at in (0..16).step_by(size) {
+            let v = if random.below(24) == 0 { random.next() as i64 } else { random.below(96) as i64 - 40 };
+            record.set(half + 16 * n + at, size, v as u128 & (u128::MAX >> (128 - 8 * size)));
+        }
+    }
+    i.set_memory_base(if taste.bits == 64 { Register::RAX } else { Register::EAX } + base as u32);
+    i.set_memory_index(if wide { Register::YMM0 } else { Register::XMM0 } + n as u32);
+    i.set_memory_index_scale(1 << random.below(3));
+    i.set_memory_displ_size(1);
+    i.set_memory_displacement64(random.below(16) as u64);
+    target
+}
+
 /// Whether operands of this kind are drawn.
 pub(crate) fn is_drawn(kind: OpCodeOperandKind, bits: u32) -> bool {
     use OpCodeOperandKind::*;
     #[rustfmt::skip]
     let always = matches!(kind, mem | mem_offs | r8_or_mem | r16_or_mem | r32_or_mem | r64_or_mem | xmm_or_mem | ymm_or_mem | r8_reg
         | r8_opcode | r16_reg | r16_rm | r16_opcode | r32_reg | r32_rm | r32_opcode | r32_vvvv | r64_reg | r64_rm | r64_opcode | r64_vvvv
-        | seg_reg | xmm_reg | xmm_rm | xmm_vvvv | xmm_is4 | ymm_reg | ymm_rm | ymm_vvvv | ymm_is4 | es | cs | ss | ds | fs | gs | al | cl | ax
+        | seg_reg | xmm_reg | xmm_rm | xmm_vvvv | xmm_is4 | ymm_reg | ymm_rm | ymm_vvvv | ymm_is4 | mem_vsib32x | mem_vsib64x | mem_vsib32y | mem_vsib64y | es | cs | ss | ds | fs | gs | al | cl | ax
         | dx | eax | rax | imm8 | imm8_const_1 | imm8sex16 | imm8sex32 | imm8sex64 | imm16 | imm32 | imm32sex64 | imm64 | seg_rSI | es_rDI
         | seg_rDI | seg_rBX_al);
     always || bits == 64 && matches!(kind, br64_1 | br64_4) || bits == 32 && matches!(kind, br32_1 | br32_4)
@@ -244,6 +276,9 @@ pub(crate) fn draw(
                 target = place(i.memory_size().size(), random) & if taste.bits == 64 { u64::MAX } else { 0xffff_ffff };
                 i.set_memory_displ_size(taste.bits / 8);
                 i.set_memory_displacement64(target);
+            }
+            OpKind::Memory if matches!(kind, K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y) => {
+                target = indexed(&mut i, kind, record, taste, random);
             }
             OpKind::Memory if kind == K::seg_rBX_al => {
                 let wide = taste.bits == 64;
@@ -360,7 +395,9 @@ pub(crate) fn prepare(d: &Drawn, record: &mut Record, random: &mut Random) {
             put(record, i.op1_register().full_register().number(), v as u64);
         }
         // Lengths about those of vectors.
-        Pcmpestri | Pcmpestri64 | Pcmpestrm | Pcmpestrm64 if random.below(8) != 0 => {
+        Pcmpestri | Pcmpestri64 | Pcmpestrm | Pcmpestrm64 | Vpcmpestri | Vpcmpestri64 | Vpcmpestrm | Vpcmpestrm64
+            if random.below(8) != 0 =>
+        {
             for n in [RAX, RDX] {
                 put(record, n, (random.below(40) as u64).wrapping_sub(20));
             }
@@ -369,7 +406,7 @@ pub(crate) fn prepare(d: &Drawn, record: &mut Record, random: &mut Random) {
             let v = place(1, random).wrapping_sub(get(record, RAX) & 0xff);
             put(record, RBX, v);
         }
-        Maskmovdqu => put(record, RDI, place(16, random)),
+        Maskmovdqu | Vmaskmovdqu => put(record, RDI, place(16, random)),
         Leave | Enter => put(record, RBP, place(64, random)),
         // More than 16 is left open.
         Shld | Shrd if size == 2 => {

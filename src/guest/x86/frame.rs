@@ -9,19 +9,24 @@ use crate::state::{
 use crate::translate::x87_image::{self, FSAVE};
 use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, put, word};
 use arch::State;
-use arch::abi::{AltStack, Delivery, FaultFacts, FrameKind, ReadMemory, Restored, SignalFrame};
+use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, Restored, SI_KERNEL, SignalFrame};
 use ir::Slot;
 
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
 const INFO: usize = 128;
+/// Within siginfo.
+const SI_CODE: usize = 8;
 
 /// Below the stack pointer, leaf functions of x86-64 keep data.
 const RED_ZONE: u64 = 128;
 
 /// Vector number and error code of the exception behind a signal.
-fn exception(signo: u32, fault: Option<&FaultFacts>) -> (u64, u64) {
-    match (signo, fault) {
+fn exception(d: &Delivery) -> (u64, u64) {
+    let unformed = word(d.info, SI_CODE, 4) == SI_KERNEL as u64;
+    match (d.signo, d.fault.as_ref()) {
+        // A protection fault, which has no address.
+        (11, _) if unformed => (13, 0),
         // A page fault: present, write, user, fetch.
         (11 | 7, Some(f)) => {
             let error = u64::from(f.protection) | u64::from(f.write) << 1 | 4 | u64::from(f.fetch) << 4;
@@ -113,7 +118,7 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     put(&mut b, REGS64 + 17 * 8, state::eflags(l, state).into(), 8);
     put(&mut b, SEGMENTS64, l.get(state, selector(CS)), 2);
     put(&mut b, SEGMENTS64 + 6, l.get(state, selector(SS)), 2);
-    let (vector, error) = exception(d.signo, d.fault.as_ref());
+    let (vector, error) = exception(d);
     put(&mut b, ERROR64, error, 8);
     put(&mut b, ERROR64 + 8, vector, 8);
     put(&mut b, ERROR64 + 16, d.mask, 8);
@@ -216,7 +221,7 @@ fn put_sigcontext32(b: &mut [u8], at: usize, state: &[u8], d: &Delivery, fx: u64
     for (n, reg) in ORDER32.into_iter().enumerate() {
         put(b, at + 16 + 4 * n, l.get(state, r(reg)), 4);
     }
-    let (vector, error) = exception(d.signo, d.fault.as_ref());
+    let (vector, error) = exception(d);
     let rest = [
         vector,
         error,
@@ -329,8 +334,9 @@ pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::state::xmm;
     use super::*;
+    use crate::state::xmm;
+    use arch::abi::FaultFacts;
     use ir::fpflag;
 
     fn sample(l: &State) -> Vec<u8> {

@@ -288,6 +288,9 @@ pub(crate) fn cpuid(leaf: u32, sub: u32, features: u64, long: bool) -> [u32; 4] 
         0 => [if features & f::XSAVE != 0 { XSAVE_LEAF } else { 7 }, a, c, b],
         // One processor, cache lines of 64 bytes.
         1 => [SIGNATURE, 0x0001_0800, 0, 0],
+        // What leaf 4 says counts.
+        2 => [0x00fe_ff01, 0xf0, 0, 0],
+        4 => cache(sub),
         7 if sub == 0 => [0, NO_FCS | NO_FDP, 0, 0],
         XSAVE_LEAF => xsave_leaf(sub, features),
         EXTENDED => [EXTENDED | 8, 0, 0, 0],
@@ -307,6 +310,14 @@ pub(crate) fn cpuid(leaf: u32, sub: u32, features: u64, long: bool) -> [u32; 4] 
         }
     }
     r
+}
+
+/// The caches, of a common size: C libraries stream what is larger than these, past them. Type, level, bytes of a way's sets, ways.
+fn cache(n: u32) -> [u32; 4] {
+    const LINE: u32 = 64;
+    const CACHES: [[u32; 4]; 4] = [[1, 1, 4096, 8], [2, 1, 4096, 8], [3, 2, 1 << 16, 16], [3, 3, 1 << 20, 16]];
+    let Some([kind, level, way, ways]) = CACHES.get(n as usize) else { return [0; 4] };
+    [kind | level << 5 | 1 << 8, (LINE - 1) | (ways - 1) << 22, way / LINE - 1, 0]
 }
 
 /// The components and their sizes; with the first the largest area, with the second the compacted one.

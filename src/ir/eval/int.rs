@@ -33,7 +33,14 @@ pub(crate) fn bin(op: Bin, a: u64, b: u64, ty: Ty) -> u64 {
         Bin::DivS => (sa / sb) as u64,
         Bin::RemU => a % b,
         Bin::RemS => (sa % sb) as u64,
+        Bin::Pdep => places(b).enumerate().fold(0, |all, (from, to)| all | (a >> from & 1) << to),
+        Bin::Pext => places(b).enumerate().fold(0, |all, (to, from)| all | (a >> from & 1) << to),
     }
+}
+
+/// Where `v` has ones.
+fn places(v: u64) -> impl Iterator<Item = u32> {
+    (0..64).filter(move |n| v >> n & 1 == 1)
 }
 
 pub(crate) fn un(op: Un, a: u64, ty: Ty) -> u64 {

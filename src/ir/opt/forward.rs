@@ -75,7 +75,8 @@ fn known(r: &Region) -> Vec<Option<Known>> {
                         stored.insert(0, (place, *v));
                     }
                 }
-                Op::Load(m) if m.align == Align::Any => {
+                // (A vector that is not aligned is told by its store, or was stored there by an access that need not be.)
+                Op::Load(m) if matches!(m.align, Align::Any | Align::Vector) => {
                     known[i as usize] = Place::of(r, m).and_then(|place| find(r, &stored, place, r.ty(Val(i))));
                 }
                 op if op.can_fault() && !matches!(op, Op::Load(_)) => stored.clear(),

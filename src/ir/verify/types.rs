@@ -529,6 +529,7 @@ impl Check<'_> {
             Align::Any => ty == Ty::I8,
             Align::To(n) => usize::from(n) >= ty.bytes(),
             Align::Within16 => ty != Ty::V128,
+            Align::Vector => false,
         };
         self.that(within, "an exclusive access lies within 16 aligned bytes")
     }
@@ -540,6 +541,7 @@ impl Check<'_> {
             self.operand(mem.index, self.r.ty(mem.base))?;
         }
         self.alignment(mem.align)?;
+        self.that(mem.align != Align::Vector || mem.size == 16 && !mem.big, "a vector of 16 bytes is aligned as such")?;
         self.that(mem.scale <= 3, "the index is shifted by 3 at most")?;
         self.that(matches!(mem.size, 1 | 2 | 4 | 8 | 16), "1, 2, 4, 8 or 16 bytes")?;
         let size = usize::from(mem.size);

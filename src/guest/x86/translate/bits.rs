@@ -238,9 +238,6 @@ fn lowest(cx: &mut Cx, i: &Instruction, what: Lowest) {
 /// PDEP and PEXT.
 fn scatter(cx: &mut Cx, i: &Instruction, deposit: bool) {
     let (a, mask) = (cx.read(i, 1), cx.read(i, 2));
-    let ty = cx.b.ty(a);
-    let (a, mask) = (cx.b.zext(Ty::I64, a), cx.b.zext(Ty::I64, mask));
-    let r = cx.b.call(if deposit { &super::helper::PDEP } else { &super::helper::PEXT }, Ty::I64, &[a, mask]);
-    let r = cx.b.trunc(ty, r);
+    let r = cx.b.bin(if deposit { Bin::Pdep } else { Bin::Pext }, a, mask);
     cx.write(i, 0, r);
 }

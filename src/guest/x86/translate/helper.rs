@@ -52,20 +52,6 @@ fn rotate_carry(f: &Frame<'_>) -> u128 {
     all & ((1 << (bits + 1)) - 1)
 }
 
-/// PDEP: the low bits of a value put where a mask has ones.
-pub(super) static PDEP: Helper = function("pdep", |f| {
-    let (value, mask) = (f.args[0] as u64, f.args[1] as u64);
-    let ones = (0..64).filter(|n| mask >> n & 1 == 1).enumerate();
-    f.ret = ones.fold(0u64, |all, (from, to)| all | (value >> from & 1) << to).into();
-});
-
-/// PEXT: the bits of a value where a mask has ones, put together.
-pub(super) static PEXT: Helper = function("pext", |f| {
-    let (value, mask) = (f.args[0] as u64, f.args[1] as u64);
-    let ones = (0..64).filter(|n| mask >> n & 1 == 1).enumerate();
-    f.ret = ones.fold(0u64, |all, (to, from)| all | (value >> from & 1) << to).into();
-});
-
 /// MPSADBW: for each of eight places in the first vector the differences of four bytes there to the second's, added; the constant says where from.
 pub(super) static DIFFERENCES: Helper = function("differences", |f| {
     let (a, b, imm) = (f.args[0].to_le_bytes(), f.args[1].to_le_bytes(), f.args[2] as usize);

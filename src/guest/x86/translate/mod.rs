@@ -20,6 +20,7 @@ mod multiply;
 mod operand;
 mod shift;
 mod sse_convert;
+mod sse_estimate;
 mod sse_float;
 mod sse_integer;
 mod sse_move;
@@ -54,6 +55,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     multiply::ROWS,
     shift::ROWS,
     sse_convert::ROWS,
+    sse_estimate::ROWS,
     sse_float::ROWS,
     sse_integer::ROWS,
     sse_move::ROWS,

@@ -116,6 +116,7 @@ impl Cx<'_> {
     }
 
     /// What an operand of 16 or 32 bytes must be aligned to.
+    // Differs: of 32 bytes a multiple of 16 does.
     fn alignment(&self, i: &Instruction) -> Align {
         use Mnemonic::*;
         let size = i.memory_size().size();
@@ -123,8 +124,7 @@ impl Cx<'_> {
             None => size == 16 && !may_be_misaligned(i),
             Some(_) => matches!(i.mnemonic(), Vmovaps | Vmovapd | Vmovdqa | Vmovntps | Vmovntpd | Vmovntdq | Vmovntdqa),
         };
-        // The upper half is where the lower one has been.
-        if aligned && self.half() == 0 { Align::To(size as u8) } else { Align::Any }
+        if aligned { Align::Vector } else { Align::Any }
     }
 
     /// The first of two sources.

@@ -115,14 +115,23 @@ fn part(mem: Mem, at: usize, size: usize) -> Mem {
     Mem { size: size as u8, ..mem }.disp(at as i32)
 }
 
-/// The area, which is aligned: the first access asks for it.
+/// The area, which is aligned: [`check_aligned`].
 fn area(cx: &mut Cx, i: &Instruction) -> Mem {
     Mem { align: Align::Any, ..place(cx, i) }
 }
 
-fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
+/// A protection fault if the area is not aligned; the first access.
+fn check_aligned(cx: &mut Cx, i: &Instruction) {
+    let addr = cx.linear(i);
+    let (low, zero) = (cx.b.and_imm(addr, 63), cx.b.constant(cx.b.ty(addr), 0));
+    let bad = cx.b.cmp(IntCc::Ne, low, zero);
+    cx.only_if(bad, Cx::privileged);
     let mem = area(cx, i);
-    cx.b.load(Ty::I64, part(mem, XSTATE_BV, 8).aligned_to(64));
+    cx.b.load(Ty::I64, part(mem, XSTATE_BV, 8));
+}
+
+fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
+    check_aligned(cx, i);
     let asked = cx.asked();
     cx.b.set(XSTATE, asked);
     // The unit's state has to be in guest state to be looked at.
@@ -184,8 +193,9 @@ fn registers(cx: &Cx) -> u32 {
 
 /// What makes XRSTOR a protection fault: components that are not there, bits that are reserved, of the header and of MXCSR.
 fn refuse(cx: &mut Cx, i: &Instruction) {
+    check_aligned(cx, i);
     let mem = area(cx, i);
-    let there = cx.b.load(Ty::I64, part(mem, XSTATE_BV, 8).aligned_to(64));
+    let there = cx.b.load(Ty::I64, part(mem, XSTATE_BV, 8));
     let form = cx.b.load(Ty::I64, part(mem, XCOMP_BV, 8));
     let reserved = cx.b.load(Ty::I64, part(mem, XCOMP_BV + 8, 8));
     let xcr0 = cx.b.get(XCR0);

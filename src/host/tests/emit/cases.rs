@@ -83,6 +83,11 @@ pub(crate) fn vector() -> Vec<Case> {
         TrnEven,
         TrnOdd,
     ];
+    for (op, lane) in
+        [(ShlEach, Lane::S), (ShlEach, Lane::D), (ShrEachU, Lane::S), (ShrEachU, Lane::D), (ShrEachS, Lane::S)]
+    {
+        c.push(case(Op::V2(op, lane, N, N), V, &[V, V]));
+    }
     for lane in LANES {
         for op in every2 {
             c.push(case(Op::V2(op, lane, N, N), V, &[V, V]));
@@ -328,6 +333,8 @@ pub(crate) fn integer() -> Vec<Case> {
             Bin::DivS,
             Bin::RemU,
             Bin::RemS,
+            Bin::Pdep,
+            Bin::Pext,
         ] {
             c.push(case(Op::Bin(op, N, N), ty, &[ty, ty]));
         }

@@ -140,6 +140,7 @@ impl Emitter<'_> {
                 self.divide(v, bin, a, b, ty);
                 return true;
             }
+            Bin::Pdep | Bin::Pext => return self.by_mask(v, bin, a, b, ty),
             _ => return false,
         };
         let test = bin == Bin::And && self.is_tested_alone(v);

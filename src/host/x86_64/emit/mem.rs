@@ -56,7 +56,8 @@ impl Emitter<'_> {
     /// Traps if an access of `size` bytes may not be at the address. May take scratch.
     fn check_aligned(&mut self, m: Mem, align: Align, size: u8) {
         let bytes = match align.for_size(size.into()) {
-            Align::Any => return,
+            // The host asks by itself.
+            Align::Any | Align::Vector => return,
             Align::To(bytes) => bytes,
             // What is aligned to its size crosses nothing: the rule itself is for the slow path.
             Align::Within16 => size,
@@ -145,6 +146,7 @@ impl Emitter<'_> {
         let x = self.xdef(v, None);
         self.fault_here();
         match m.size {
+            16 if m.align == ir::Align::Vector => self.a.v2(vop::VMOVDQA, L128, x, mem),
             16 => self.a.v2(vop::VMOVDQU, L128, x, mem),
             8 => self.a.v2(vop::VMOVSD, L128, x, mem),
             4 => self.a.v2(vop::VMOVSS, L128, x, mem),
@@ -235,6 +237,7 @@ impl Emitter<'_> {
         }
         self.fault_here();
         match m.size {
+            16 if m.align == ir::Align::Vector => self.a.vst(vop::VMOVDQA_ST, L128, mem, x),
             16 => self.a.vst(vop::VMOVDQU_ST, L128, mem, x),
             8 => self.a.vst(vop::VMOVSD_ST, L128, mem, x),
             4 => self.a.vst(vop::VMOVSS_ST, L128, mem, x),

@@ -1,5 +1,6 @@
 //! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
 
+mod bits;
 mod cold;
 mod crypto;
 mod exclusive;
@@ -21,12 +22,12 @@ mod vector_shuffle;
 mod x87;
 
 use super::alloc::{File, Loc};
-use super::asm::{Asm, L128, Label, Reg, vop};
+use super::asm::{Asm, L128, L256, Label, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
 use super::rules::{self, Tracker};
 use super::upper;
-use super::{Features, Map, SCRATCH, STAGING};
+use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
 use crypto::Sha256;
@@ -438,7 +439,7 @@ impl Emitter<'_> {
                     self.a.mov_mr(super::alloc::size(ty), m, r);
                 }
             }
-        } else {
+        } else if !self.zero_two(slot, v) {
             let x = self.x(v);
             match ty.bytes() {
                 16 => self.a.vst(vop::VMOVUPS_ST, L128, m, x),
@@ -447,6 +448,32 @@ impl Emitter<'_> {
                 _ => self.a.vsti(vop::VPEXTRW_ST, L128, m, x, 0),
             }
         }
+    }
+
+    /// Zero goes to this slot and to the next one, by one store: upper halves of vectors are cleared in rows.
+    fn zero_two(&mut self, slot: u16, v: Val) -> bool {
+        let (next, second) = (self.now + 1, slot as usize + 1);
+        let is_zero = |v: Val| self.r.ty(v) == Ty::V128 && self.r.const_v_of(v) == Some(0);
+        let follows = self
+            .r
+            .insts
+            .get(next as usize)
+            .is_some_and(|i| matches!(i.op, Op::Set(s, w) if usize::from(s.0) == second && is_zero(w)));
+        let place = |slot: usize| self.map.state.slots[slot].offset;
+        if !is_zero(v)
+            || !follows
+            || self.plan.skip[next as usize]
+            || self.map.homes.xmm[second].is_some()
+            || self.r.blocks.iter().any(|block| block.start == next)
+            || place(second) != place(slot as usize) + 16
+        {
+            return false;
+        }
+        self.rescue(slot + 1, v);
+        self.a.v3(vop::VPXOR, L128, XSCRATCH, XSCRATCH, XSCRATCH);
+        self.a.vst(vop::VMOVUPS_ST, L256, self.map.mem(slot as usize), XSCRATCH);
+        self.done = next;
+        true
     }
 
     /// A value whose place is memory slot `slot` moves to a register, if it is still needed: the slot is about to be overwritten by `new`.

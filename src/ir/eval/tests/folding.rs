@@ -8,7 +8,7 @@ use crate::region::{FpControl, Term};
 use crate::types::{IntCc, Lane, Round, Ty};
 use crate::verify;
 
-const BINS: [Bin; 17] = [
+const BINS: [Bin; 19] = [
     Bin::Add,
     Bin::Sub,
     Bin::Mul,
@@ -26,6 +26,8 @@ const BINS: [Bin; 17] = [
     Bin::DivS,
     Bin::RemU,
     Bin::RemS,
+    Bin::Pdep,
+    Bin::Pext,
 ];
 const UNS: [Un; 7] = [Un::Neg, Un::Not, Un::Clz, Un::Ctz, Un::Popcnt, Un::Bswap, Un::Bitrev];
 const CMPS: [IntCc; 10] = [
