@@ -118,10 +118,7 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     }
 }
 
-/// Not in the quick suite: process 1 itself died of SIGSEGV now and then, since calls could write over its note of the last one. Whether that was all is
-/// to be seen first.
 #[test]
-#[ignore = "was not steady"]
 fn hostile_calls() {
     let possible = Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).status();
     if !possible.is_ok_and(|status| status.success()) {
@@ -133,6 +130,6 @@ fn hostile_calls() {
         "hostile",
         &cases,
         |(s, seed)| format!("{}/{seed}", s.guest.name),
-        |(s, seed)| rounds(s, *seed, 150).map(drop),
+        |(s, seed)| rounds(s, *seed, 100).map(drop),
     );
 }

@@ -218,6 +218,17 @@ fn runtimes() {
     scripted("runtimes", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
 }
 
+/// debootstrap's second stage, apt and builds in what it made.
+#[test]
+#[ignore = "tests/run --long debootstrap"]
+fn debootstrap() {
+    // SAFETY: it takes nothing and cannot fail.
+    let root = unsafe { libc::geteuid() } == 0;
+    let why_not = (!root).then(|| "needs root".into());
+    let arguments = [harness::rqemu(&GUESTS[0]), harness::cache(), "arm64".into(), "armhf".into(), "riscv64".into()];
+    scripted("debootstrap", "many", &arguments, why_not);
+}
+
 /// CMake, Meson, autoconf, Go and cargo, as README says.
 #[test]
 #[ignore = "tests/run --long toolchains"]
@@ -254,8 +265,7 @@ fn stress() {
 #[test]
 #[ignore = "tests/run --long answers"]
 fn answers() {
-    fs::write(harness::repository().join("docs/results/answers.tsv"), linux::answers_of_reference())
-        .expect("the report");
+    fs::write(harness::repository().join("docs/answers.md"), linux::answers_of_reference()).expect("the page");
 }
 
 /// Hostile arguments of system calls: a million calls or so of each guest.

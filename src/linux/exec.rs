@@ -359,7 +359,9 @@ fn run_ourselves(
     drop((kept, filters, folder));
     match result {
         // No /proc here (debootstrap leaves a link to itself in its place), or not our file: the host may know us by binfmt_misc.
-        (Errno::ENOENT | Errno::EACCES | Errno::ELOOP | Errno::ENOTDIR, _) => Err(run_on_host(t, dir, flags, original).0),
+        (Errno::ENOENT | Errno::EACCES | Errno::ELOOP | Errno::ENOTDIR, _) => {
+            Err(run_on_host(t, dir, flags, original).0)
+        }
         (e, _) => Err(e),
     }
 }

@@ -39,6 +39,8 @@ pub struct Image {
     /// Where the strings of the arguments and of the environment stand in guest memory.
     pub args: (u64, u64),
     pub env: (u64, u64),
+    /// The kernel knows where these are, so that its own cmdline and environ hold them.
+    pub told: bool,
     /// The auxiliary vector's bytes, in the guest's layout.
     pub auxv: Vec<u8>,
     /// The stack pointer at the start.

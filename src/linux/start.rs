@@ -261,13 +261,13 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let actions = signal::inherit();
     // The faults of loading must come through, whatever we inherited; the rest waits for the guest.
     let mask = signal::set_host_mask(!signal::SYNCHRONOUS);
-    let (image, entry, sp) = build_image(&plan, guest, cpu, mm, &mut exe, &mut random)?;
+    let (mut image, entry, sp) = build_image(&plan, guest, cpu, mm, &mut exe, &mut random)?;
     if let Some(limits) = &plan.limits {
         crate::sys::sched::keep_limits(mm, &String::from_utf8_lossy(limits));
     }
     host::close(exe.fd);
     set_comm(&image.comm);
-    tell_kernel(&image, guest);
+    image.told = tell_kernel(&image, guest);
 
     let process: &'static Process = Box::leak(Box::new(Process {
         guest,
@@ -358,10 +358,10 @@ struct MmMap {
 }
 
 /// Tells the kernel where the guest's arguments are, so that ps and others see them and not ours. Needs no privilege; a kernel without
-/// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc.rs` helps then.
-fn tell_kernel(image: &Image, guest: &Guest) {
+/// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc/` helps then.
+fn tell_kernel(image: &Image, guest: &Guest) -> bool {
     const PR_SET_MM_MAP: i32 = 14;
-    let Ok(line) = host::read_file(b"/proc/self/stat") else { return };
+    let Ok(line) = host::read_file(b"/proc/self/stat") else { return false };
     let text = String::from_utf8_lossy(&line);
     let fields: Vec<u64> =
         text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
@@ -387,7 +387,7 @@ fn tell_kernel(image: &Image, guest: &Guest) {
         exe_fd: u32::MAX,
     };
     // SAFETY: the kernel reads the struct and the vector.
-    let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0) };
+    unsafe { call!(libc::SYS_prctl, libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0) }.is_ok()
 }
 
 /// The absolute path of an open file.

@@ -52,12 +52,13 @@ static void clocks(void)
 	double difference = (double)tv.tv_sec + (double)tv.tv_usec * 1e-6 - seconds(CLOCK_REALTIME);
 	ok("gettimeofday", difference > -1 && difference < 0.001);
 	long long now = time(NULL);
-	ok("time", now - tv.tv_sec >= 0 && now - tv.tv_sec <= 1);
+	/* Its clock is the coarse one: for some milliseconds after each second it is behind the other. */
+	ok("time", now - tv.tv_sec >= -1 && now - tv.tv_sec <= 1);
 #ifdef SYS_clock_gettime64
 	long long wide[2];
-	ok("the 64-bit call", syscall(SYS_clock_gettime64, CLOCK_REALTIME, wide) == 0 && wide[0] - now <= 1 && wide[0] >= now && wide[1] < 1000000000);
+	ok("the 64-bit call", syscall(SYS_clock_gettime64, CLOCK_REALTIME, wide) == 0 && wide[0] - now <= 2 && wide[0] >= now && wide[1] < 1000000000);
 #else
-	ok("the 64-bit call", syscall(SYS_clock_gettime, CLOCK_REALTIME, &direct) == 0 && direct.tv_sec - now <= 1);
+	ok("the 64-bit call", syscall(SYS_clock_gettime, CLOCK_REALTIME, &direct) == 0 && direct.tv_sec - now <= 2);
 #endif
 	clockid_t mine;
 	ok("another process's clock", clock_getcpuclockid(getpid(), &mine) == 0 && clock_gettime(mine, &t) == 0);

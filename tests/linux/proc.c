@@ -196,16 +196,38 @@ static void another(char *name)
 	ok("its environment", contents(path) > 0 && strstr(text, "=") && !strstr(text, "QEMU"));
 	snprintf(path, sizeof path, "/proc/%d/maps", child);
 	contents(path);
-	int files = 0, strange = 0, stack = 0;
+	int files = 0, strange = 0, stack = 0, code = 0;
 	for (char *line = strtok(text, "\n"), *file; line; line = strtok(NULL, "\n")) {
 		if ((file = strchr(line, '/')))
-			strcmp(file, exe) == 0 ? files++ : strange++;
+			strcmp(file, exe) == 0 ? files++ : strange++, code += strstr(line, " r-xp ") != NULL;
 		stack += strstr(line, "[stack]") != NULL;
 	}
 	ok("its maps", files >= 2 && strange == 0 && stack == 1);
+	same("its code", code, 1);
 	close(hold[1]);
 	ok("its end", waitpid(child, &status, 0) == child && status == 0);
 	(void)name;
+}
+
+/* Opened before an execve, cmdline tells of the program after it; environ is of the memory that was, which is gone. */
+static void over_execve(void)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(open("/proc/self/cmdline", O_RDONLY), 20);
+		dup2(open("/proc/self/environ", O_RDONLY), 21);
+		execle("/proc/self/exe", "after", "execve", (char *)NULL, (char *[]){"ONE=two", NULL});
+		_exit(1);
+	}
+	ok("cmdline and environ over execve", waitpid(child, &status, 0) == child && status == 0);
+}
+
+static int after_execve(void)
+{
+	if (drain(20) != 13 || memcmp(text, "after\0execve", 13) != 0)
+		return 2;
+	return drain(21) == 0 ? 0 : 3;
 }
 
 static void *named(void *done)
@@ -224,6 +246,8 @@ static void *named(void *done)
 int main(int count, char **arguments)
 {
 	char c = 0;
+	if (count > 1 && strcmp(arguments[1], "execve") == 0)
+		return after_execve();
 	if (count > 1)
 		return write(1, &c, 1) != 1 || read(0, &c, 1) != 0;
 	ok("exe", readlink("/proc/self/exe", exe, sizeof exe) > 0 && exe[0] == '/');
@@ -232,6 +256,7 @@ int main(int count, char **arguments)
 	state();
 	memory();
 	another(arguments[0]);
+	over_execve();
 	pthread_t thread;
 	int good = 0;
 	pthread_create(&thread, NULL, named, &good);

@@ -1,6 +1,7 @@
 //! What the made-up files of /proc hold (man 5 proc). Not here: which file is meant (`mod.rs`).
 
 use super::{File, Whose};
+use crate::elf;
 use crate::host;
 use crate::memory;
 use crate::ptrace;
@@ -23,6 +24,8 @@ pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> 
     }
     Some(match file {
         File::Exe | File::MapLink(..) => return None,
+        // A descriptor of the kernel's file goes on to tell of this process after an execve.
+        File::Cmdline | File::Environ if p.image.told => return None,
         File::Maps => p.mm.maps(p.image.stack_start).into_bytes(),
         File::Smaps => smaps(&p.mm.maps(p.image.stack_start), &text(fd)?).into_bytes(),
         File::Auxv => p.image.auxv.clone(),
@@ -62,6 +65,11 @@ fn guest_bytes((start, end): (u64, u64)) -> Vec<u8> {
 fn range(line: &str) -> Option<(u64, u64)> {
     let (start, end) = line.split(' ').next()?.split_once('-')?;
     Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+}
+
+/// The offset in the file that a line of maps says.
+fn offset(line: &str) -> Option<u64> {
+    u64::from_str_radix(line.split(' ').nth(2)?, 16).ok()
 }
 
 /// Where the path begins in a line of maps.
@@ -245,7 +253,7 @@ pub(super) fn executable(folder: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The maps of another process that runs by rqemu, without rqemu's own: these are around its file, stack and vDSO, above all of the guest's.
-/// Differs: which ranges are executable only that process knows.
+/// Differs: executable is what the files' program headers say; what else the process made executable only it knows.
 fn maps_of_another(folder: &[u8], maps: &str) -> String {
     let own = host::readlink(&[folder, b"/exe"].concat()).unwrap_or_default();
     let own = String::from_utf8_lossy(&own).into_owned();
@@ -254,11 +262,77 @@ fn maps_of_another(folder: &[u8], maps: &str) -> String {
     let end = first.saturating_sub(crate::mm::MARGIN).max(1 << 32);
     let (_, stack) = told(folder);
     let mut out = String::new();
+    let (mut name, mut segments, mut code) = (String::new(), Vec::new(), Vec::new());
     for line in maps.lines().filter(|l| range(l).is_some_and(|r| r.0 < end)) {
-        let is_stack = range(line).is_some_and(|r| (r.0..r.1).contains(&stack));
-        let _ = if is_stack { writeln!(out, "{:<73}[stack]", line.trim_end()) } else { writeln!(out, "{line}") };
+        let (start, until) = range(line).unwrap_or_default();
+        if (start..until).contains(&stack) {
+            let _ = writeln!(out, "{:<73}[stack]", line.trim_end());
+            continue;
+        }
+        let file = path(line).filter(|p| p.starts_with('/')).unwrap_or_default();
+        if file != name {
+            let from_there = [folder, b"/root", file.as_bytes()].concat();
+            (name, segments) = (file.to_owned(), loaded_segments(&from_there).unwrap_or_default());
+            code.clear();
+        }
+        if let Some(first) = segments.first().filter(|s| Some(s.offset & !4095) == offset(line)) {
+            code = code_at(start.wrapping_sub(first.vaddr & !4095), &segments);
+        }
+        for piece in with_code(line, &code) {
+            let _ = writeln!(out, "{piece}");
+        }
     }
     out
+}
+
+/// The PT_LOAD segments of a file; none if it is no ELF file.
+fn loaded_segments(path: &[u8]) -> Option<Vec<elf::Segment>> {
+    if path.ends_with(b"/") {
+        return None;
+    }
+    let fd = host::open(path, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_CLOEXEC).ok()?;
+    let read = |at: u64, bytes: &mut [u8]| host::pread(fd, bytes, at).ok().filter(|n| *n == bytes.len());
+    let segments = || {
+        let mut head = [0; elf::HEADER_SIZE];
+        read(0, &mut head)?;
+        let header = elf::header(&head).ok()?;
+        let (at, length) = header.segments_range().ok()?;
+        let mut bytes = vec![0; length];
+        read(at, &mut bytes)?;
+        Some(header.segments(&bytes).into_iter().filter(|s| s.kind == elf::PT_LOAD).collect())
+    };
+    let found = segments();
+    host::close(fd);
+    found
+}
+
+/// The pages of executable segments, where the image is moved by `bias`.
+fn code_at(bias: u64, segments: &[elf::Segment]) -> Vec<(u64, u64)> {
+    let code = segments.iter().filter(|s| s.flags & elf::PF_X != 0);
+    code.map(|s| (bias.wrapping_add(s.vaddr), s.filesz))
+        .map(|(at, length)| (at & !4095, at.wrapping_add(length).wrapping_add(4095) & !4095))
+        .collect()
+}
+
+/// A line of maps in pieces, of which those are executable that are readable and in a range of `code`.
+fn with_code(line: &str, code: &[(u64, u64)]) -> Vec<String> {
+    let mut fields = line.splitn(4, ' ');
+    let (Some((start, end)), Some(offset), Some(permissions), Some(rest)) =
+        (range(line), offset(line), fields.nth(1), fields.nth(1))
+    else {
+        return vec![line.to_owned()];
+    };
+    let mut cuts: Vec<u64> = code.iter().flat_map(|c| [c.0, c.1]).filter(|at| (start..end).contains(at)).collect();
+    cuts.extend([start, end]);
+    cuts.sort_unstable();
+    cuts.dedup();
+    let piece = |from: u64, to: u64| {
+        let is_code = permissions.starts_with('r') && code.iter().any(|c| (c.0..c.1).contains(&from));
+        let (rights, shared) = permissions.split_at(2);
+        let rights = if is_code { format!("{rights}x{}", &shared[1..]) } else { permissions.to_owned() };
+        format!("{from:08x}-{to:08x} {rights} {:08x} {rest}", offset + (from - start))
+    };
+    cuts.windows(2).map(|w| piece(w[0], w[1])).collect()
 }
 
 #[cfg(test)]
@@ -284,6 +358,26 @@ mod tests {
         let line = "00400000-00403000 r--p 00000000 fe:00 7                     /bin/a b";
         assert_eq!((range(line), path(line)), (Some((0x40_0000, 0x40_3000)), Some("/bin/a b")));
         assert_eq!(path("00400000-00403000 rw-p 00000000 00:00 0 "), None);
+    }
+
+    #[test]
+    fn code_of_another_process() {
+        let line = "00400000-00408000 r--p 00001000 fe:00 7                     /bin/a b";
+        let segment =
+            |flags, offset, vaddr, filesz| elf::Segment { flags, offset, vaddr, filesz, ..elf::Segment::default() };
+        let segments = [segment(elf::PF_R, 0x1000, 0x1000, 0x1800), segment(elf::PF_X, 0x2800, 0x3800, 0x1900)];
+        let code = code_at(0x40_0000 - 0x1000, &segments);
+        assert_eq!(code, [(0x40_2000, 0x40_5000)]);
+        let pieces = with_code(line, &code);
+        let first: Vec<String> = pieces.iter().map(|p| p.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            first,
+            ["00400000-00402000 r--p 00001000", "00402000-00405000 r-xp 00003000", "00405000-00408000 r--p 00006000"]
+        );
+        assert_eq!(with_code(line, &[]), [line]);
+        assert_eq!(path(&pieces[1]), Some("/bin/a b"));
+        let guarded = line.replace("r--p", "---p");
+        assert_eq!(with_code(&guarded, &[(0, 0x20000)]), [guarded]);
     }
 
     #[test]
