@@ -141,9 +141,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let (c, p, a, z, s, o) = (bit(0), bit(2), bit(4), bit(6), bit(7), bit(11));
     match at {
         FlagsAt::Slot | FlagsAt::Rule(_) => slot,
-        FlagsAt::Host { inverted } => {
-            s << 15 | z << 14 | a << 12 | p << 10 | (c ^ u32::from(inverted)) << 8 | o
-        }
+        FlagsAt::Host { inverted } => s << 15 | z << 14 | a << 12 | p << 10 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {
             let index = z << 2 | p << 1 | c;

@@ -284,7 +284,7 @@ fn loops() {
     let mut w = World::new();
     w.set_x(1, 100);
     assert_eq!(w.run(&region), Outcome::Indirect(5050));
-    assert_eq!(w.state[36..40], [0, 0x41, 0, 0]);
+    assert_eq!(w.state[36..40], [0, 0x45, 0, 0]);
 }
 
 /// Two parameters that change places each time round.

@@ -151,8 +151,8 @@ fn movbe(cx: &mut Cx, i: &Instruction) {
 }
 
 fn lea(cx: &mut Cx, i: &Instruction) {
-    let v = cx.address(i);
     let ty = operand_type(i, 0);
+    let v = cx.address(i, ty);
     let v = if ty.bits() <= cx.b.ty(v).bits() { cx.b.trunc(ty, v) } else { cx.b.zext(ty, v) };
     cx.write(i, 0, v);
 }

@@ -157,9 +157,15 @@ impl Cx<'_> {
         Mem { base, index: Val::NONE, disp: 0, ..mem }
     }
 
-    /// The memory operand's offset in its segment, as one value of the address's width.
-    pub(super) fn address(&mut self, i: &Instruction) -> Val {
-        let mem = self.offset(i);
+    /// The memory operand's offset in its segment, as one value of the address's width; of 32 bits if no more are `wanted`.
+    pub(super) fn address(&mut self, i: &Instruction, wanted: Ty) -> Val {
+        let mut mem = self.offset(i);
+        if wanted == Ty::I32 && self.b.ty(mem.base) == Ty::I64 {
+            mem.base = self.b.trunc(wanted, mem.base);
+            if !mem.index.is_none() {
+                mem.index = self.b.trunc(wanted, mem.index);
+            }
+        }
         self.sum(mem)
     }
 

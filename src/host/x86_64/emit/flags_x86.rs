@@ -1,9 +1,9 @@
 //! Flags as x86's own instructions leave them, on the host's: those that keep some of the older flags, and EFLAGS as a whole. CF is the opposite of C, so the
 //! host's flags hold them inverted.
 
+use super::super::SCRATCH;
 use super::super::alloc::{size, wide};
 use super::super::asm::{self, Alu, L128, Mem, Reg, Rm, Size, vop};
-use super::super::SCRATCH;
 use super::Emitter;
 use super::flags::Kind;
 use ir::{Bin, Op, Shift, Ty, Val};
@@ -124,7 +124,9 @@ impl Emitter<'_> {
             return None;
         }
         let by = |shift: Shift| match (shift, bin) {
-            (Shift::Shl, Bin::Shl) | (Shift::Shr, Bin::Shr) | (Shift::Sar, Bin::Sar) | (Shift::Ror, Bin::Rotr) => Some(n),
+            (Shift::Shl, Bin::Shl) | (Shift::Shr, Bin::Shr) | (Shift::Sar, Bin::Sar) | (Shift::Ror, Bin::Rotr) => {
+                Some(n)
+            }
             (Shift::Rol, Bin::Rotr) => Some(ty.bits() as u8 - n),
             _ => None,
         };

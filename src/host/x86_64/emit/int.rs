@@ -162,7 +162,8 @@ impl Emitter<'_> {
             self.step(f, Some(v), down, a, old);
             self.done = f.0;
         } else if let Some(f) = flags {
-            let of_result = matches!(self.r.op(f), Op::FlagsLogic(_)) || matches!(*self.r.op(f), Op::FlagsSub(x, _) if x == v);
+            let of_result =
+                matches!(self.r.op(f), Op::FlagsLogic(_)) || matches!(*self.r.op(f), Op::FlagsSub(x, _) if x == v);
             self.clobber();
             if of_result {
                 self.done = f.0;

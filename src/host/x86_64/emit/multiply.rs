@@ -164,7 +164,6 @@ impl Emitter<'_> {
     }
 
     /// A dividend of two halves. The divisor is above the upper half, or the results are 0.
-    #[expect(clippy::too_many_arguments, reason = "the operation has them")]
     pub(super) fn divide_wide(&mut self, v: Val, remainder: bool, hi: Val, lo: Val, divisor: Val, ty: Ty) {
         let size = wide(ty);
         let is_other = |op: &Op| *op == Op::DivWide { remainder: true, hi, lo, divisor };

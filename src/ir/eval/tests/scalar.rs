@@ -137,7 +137,9 @@ fn flags_of_x86() {
     assert_eq!(shifted(Shift::Ror, 0x02, 1, N), N | CARRY);
     assert_eq!(shifted(Shift::Ror, 0x80, 8, 0), 0);
     let product = |signed| Op::FlagsProduct { signed, a: A, b: B };
-    for (signed, a, b, wider) in [(false, 16, 15, false), (false, 16, 16, true), (true, 0xf0, 8, false), (true, 16, 8, true)] {
+    for (signed, a, b, wider) in
+        [(false, 16, 15, false), (false, 16, 16, true), (true, 0xf0, 8, false), (true, 16, 8, true)]
+    {
         assert_eq!(flags(product(signed), &[(Ty::I8, a), (Ty::I8, b)]), if wider { V } else { CARRY });
     }
     for (a, b, expect) in [(1, 2, Z | CARRY), (3, 2, 0), (1, 3, CARRY), (1, 0, Z)] {

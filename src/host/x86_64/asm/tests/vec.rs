@@ -26,10 +26,14 @@ const EVEX_NAMES: [(&str, &str); 18] = [
     ("VEXTRACTI128_ST", "vextracti32x4"),
 ];
 
-const ONLY_128: [&str; 13] = [
+const ONLY_128: [&str; 17] = [
     "VPHMINPOSUW",
     "VAESIMC",
     "VAESKEYGENASSIST",
+    "VPCMPESTRM",
+    "VPCMPESTRI",
+    "VPCMPISTRM",
+    "VPCMPISTRI",
     "VDPPD",
     "VMOVHLPS",
     "VMOVLHPS",
