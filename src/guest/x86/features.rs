@@ -34,7 +34,6 @@ pub(crate) const RDTSCP: u64 = bit(23);
 pub(crate) const CLFLUSHOPT: u64 = bit(24);
 pub(crate) const CLWB: u64 = bit(25);
 pub(crate) const RDPID: u64 = bit(26);
-/// RDSEED too.
 pub(crate) const RDRAND: u64 = bit(27);
 /// 64-bit mode, for what processors tell.
 pub(crate) const LONG: u64 = bit(28);
@@ -48,9 +47,10 @@ pub(crate) const XSAVE: u64 = bit(34);
 pub(crate) const XSAVEOPT: u64 = bit(35);
 /// XGETBV of what is in use, too.
 pub(crate) const XSAVEC: u64 = bit(36);
+pub(crate) const RDSEED: u64 = bit(37);
 
 /// All there is.
-pub(crate) const MAX: u64 = bit(37) - 1;
+pub(crate) const MAX: u64 = bit(38) - 1;
 
 // What models have: each what the one before it has.
 pub(crate) const PENTIUM: u64 = CX8 | TSC;
@@ -68,7 +68,7 @@ pub(crate) const SANDY_BRIDGE: u64 = WESTMERE | AVX | XSAVE | XSAVEOPT;
 pub(crate) const IVY_BRIDGE: u64 = SANDY_BRIDGE | F16C | RDRAND | FSGSBASE;
 /// x86-64-v3.
 pub(crate) const HASWELL: u64 = IVY_BRIDGE | AVX2 | FMA | BMI1 | BMI2 | LZCNT | MOVBE;
-pub(crate) const BROADWELL: u64 = HASWELL | ADX;
+pub(crate) const BROADWELL: u64 = HASWELL | ADX | RDSEED;
 pub(crate) const SKYLAKE: u64 = BROADWELL | XSAVEC | CLFLUSHOPT;
 
 /// What no processor has: features that are not named here.
@@ -111,7 +111,7 @@ const NAMES: &[(Id, u64)] = &[
     (Id::RDTSCP, RDTSCP),
     (Id::RDPID, RDPID),
     (Id::RDRAND, RDRAND),
-    (Id::RDSEED, RDRAND),
+    (Id::RDSEED, RDSEED),
     (Id::CLFLUSHOPT, CLFLUSHOPT),
     (Id::CLWB, CLWB),
     (Id::AVX, AVX),

@@ -253,7 +253,7 @@ const FLAGS: &[Flag] = &[
     flag(7, 1, 3, "bmi1", f::BMI1),
     flag(7, 1, 5, "avx2", f::AVX2),
     flag(7, 1, 8, "bmi2", f::BMI2),
-    flag(7, 1, 18, "rdseed", f::RDRAND),
+    flag(7, 1, 18, "rdseed", f::RDSEED),
     flag(7, 1, 19, "adx", f::ADX),
     flag(7, 1, 23, "clflushopt", f::CLFLUSHOPT),
     flag(7, 1, 24, "clwb", f::CLWB),
