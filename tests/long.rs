@@ -208,7 +208,7 @@ fn containers() {
     scripted("containers", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
 }
 
-/// Languages, services, debuggers and stress-ng inside roots of `tests/setup runtimes ARCH`.
+/// Languages, services, debuggers and sandboxes inside roots of `tests/setup runtimes ARCH`.
 #[test]
 #[ignore = "tests/run --long runtimes"]
 fn runtimes() {
