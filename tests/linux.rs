@@ -153,7 +153,7 @@ pub(crate) fn answers_of_reference() -> String {
     }
     let all = of_each.concat();
     let mut text = String::from(
-        "# What QEMU answers\n\nThe checks of `tests/linux/*.c` hold on the host and under rqemu for each of its guests. This is what the user mode of QEMU 10 says to each \
+        "# What QEMU answers\n\nThe checks of `tests/linux/*.c` hold on the host and under rqemu for each of its guests (but for `tests/exceptions`). This is what the user mode of QEMU 10 says to each \
          that it\nanswers otherwise, run as `qemu-GUEST PROGRAM`; after a check that it does not get past, the rest of the program is not reached. Printed by\n\
          `tests/run --long answers`.\n\n",
     );

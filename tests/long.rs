@@ -208,7 +208,7 @@ fn containers() {
     scripted("containers", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
 }
 
-/// Languages, services, debuggers and stress-ng inside roots of `tests/setup runtimes ARCH`.
+/// Languages, services, debuggers and sandboxes inside roots of `tests/setup runtimes ARCH`.
 #[test]
 #[ignore = "tests/run --long runtimes"]
 fn runtimes() {
@@ -225,7 +225,8 @@ fn debootstrap() {
     // SAFETY: it takes nothing and cannot fail.
     let root = unsafe { libc::geteuid() } == 0;
     let why_not = (!root).then(|| "needs root".into());
-    let arguments = [harness::rqemu(&GUESTS[0]), harness::cache(), "arm64".into(), "armhf".into(), "riscv64".into()];
+    let words = ["whole", "arm64", "armhf", "riscv64"].map(PathBuf::from);
+    let arguments = [&[harness::rqemu(&GUESTS[0]), harness::cache()], &words[..]].concat();
     scripted("debootstrap", "many", &arguments, why_not);
 }
 

@@ -203,6 +203,29 @@ fn set_id_programs_are_hardened() {
     }
 }
 
+/// debootstrap's second stage: dpkg, the packages' scripts, perl and the shell, all foreign, in a root that has nothing of rqemu.
+#[test]
+fn a_debian_root_sets_itself_up() {
+    if !harness::cache().join("arm64-debootstrap").is_dir() {
+        return harness::leave_out("debootstrap's second stage", "no first stage (tests/setup, as root)");
+    }
+    if !possible("many") {
+        return;
+    }
+    let tests = harness::repository().join("tests");
+    let mut command = Command::new(tests.join("registered/namespace"));
+    command.arg("many").arg(tests.join("debootstrap/suite")).arg(env!("CARGO_BIN_EXE_rqemu")).arg(harness::cache());
+    let done = harness::run(command.args(["short", "arm64"]), Duration::from_secs(300));
+    let text = String::from_utf8_lossy(&done.stdout);
+    let verdicts: Vec<_> = text.lines().map(|line| line.split('\t').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        verdicts,
+        ["arm64/second-stage same", "arm64/audit same", "arm64/user-namespace same"],
+        "{text}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
 #[test]
 fn the_doctor_tells_what_to_mend() {
     let doctor = |command: &mut Command| {

@@ -182,6 +182,29 @@ static void uring(void)
 	close(r->fd);
 }
 
+/* A ring from which a thread of the kernel's takes entries, woken where it sleeps. */
+static void polled(void)
+{
+	struct ring made, *r = &made;
+	same("polled: what goes with no thread", ring_make(r, IORING_SETUP_SQPOLL | IORING_SETUP_COOP_TASKRUN) ? 0 : errno, EINVAL);
+	ok("polled", ring_make(r, IORING_SETUP_SQPOLL) && r->p.flags & IORING_SETUP_SQPOLL);
+	unsigned *flags = (unsigned *)((char *)r->sq_tail - r->p.sq_off.tail + r->p.sq_off.flags);
+	struct io_uring_sqe *e = entry(r, IORING_OP_OPENAT, AT_FDCWD);
+	e->addr = (uintptr_t)"ring.dir", e->open_flags = O_RDONLY | O_DIRECTORY;
+	__atomic_store_n(r->sq_tail, *r->sq_tail + 1, __ATOMIC_RELEASE);
+	e = entry(r, IORING_OP_OPENAT, AT_FDCWD);
+	e->addr = (uintptr_t)"ring.txt", e->open_flags = O_RDONLY | O_DIRECTORY;
+	__atomic_store_n(r->sq_tail, *r->sq_tail + 1, __ATOMIC_SEQ_CST);
+	int wake = __atomic_load_n(flags, __ATOMIC_SEQ_CST) & IORING_SQ_NEED_WAKEUP ? IORING_ENTER_SQ_WAKEUP : 0;
+	same("woken", syscall(SYS_io_uring_enter, r->fd, 2, 2, wake | IORING_ENTER_GETEVENTS, 0, 0), 2);
+	int results[2] = {0, 0};
+	for (unsigned head = 0; head < 2; head++)
+		results[r->cqes[head & *r->cq_mask].res < 0] = r->cqes[head & *r->cq_mask].res;
+	ok("takes both", results[0] > 0 && results[1] == -ENOTDIR && *r->cq_tail == 2);
+	close(results[0]);
+	close(r->fd);
+}
+
 static void aio(void)
 {
 	aio_context_t context = 0;
@@ -225,6 +248,7 @@ static void aio(void)
 int main(void)
 {
 	uring();
+	polled();
 	aio();
 	return done();
 }

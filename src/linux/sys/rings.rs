@@ -2,8 +2,8 @@
 //! for pointers to arrays of pointers and iovecs: for guests of 32 bits the host's 32-bit calls make them (`compat.rs`).
 //!
 //! The kernel itself reads what is asked for in a ring, so constants and structs that this guest has otherwise are put right in the ring before
-//! it is told of them, and put back when it has taken them. Differs: not for a ring that the kernel polls (IORING_SETUP_SQPOLL); paths in
-//! rings are the host's (no `-L`).
+//! it is told of them, and put back when it has taken them. So where something differs no thread of the kernel's may take entries by itself
+//! (IORING_SETUP_SQPOLL): the program is shown one that sleeps, and wakes it by a call. Differs: paths in rings are the host's (no `-L`).
 
 use crate::compat;
 use crate::lock::Lock;
@@ -60,11 +60,20 @@ const ENTRIES: u64 = 0x1000_0000;
 /// As /proc/self/maps has it.
 const NAME: &[u8] = b"anon_inode:[io_uring]";
 
+const SETUP_SQPOLL: u32 = 1 << 1;
+const SETUP_SQ_AFF: u32 = 1 << 2;
+/// The kernel refuses these beside SQPOLL (COOP_TASKRUN, TASKRUN_FLAG, DEFER_TASKRUN).
+const SETUP_NOT_POLLED: u32 = 1 << 8 | 1 << 9 | 1 << 13;
 const SETUP_SQE128: u32 = 1 << 10;
 const SETUP_NO_MMAP: u32 = 1 << 14;
 const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
 const ENTER_GETEVENTS: u32 = 1;
+const ENTER_SQ_WAKEUP: u32 = 1 << 1;
+const ENTER_SQ_WAIT: u32 = 1 << 2;
+
+/// In the ring's own flags: the thread sleeps.
+const SQ_NEED_WAKEUP: u32 = 1;
 
 /// A ring in which something may have to be put right.
 #[derive(Debug)]
@@ -75,6 +84,8 @@ pub(super) struct Ring {
     head: u64,
     tail: u64,
     mask: u64,
+    /// Of the ring's own flags.
+    state: u64,
     array: u64,
     /// Where the indices and the entries are mapped, or 0.
     indices: u64,
@@ -92,10 +103,21 @@ fn differs(m: Model) -> bool {
 }
 
 fn uring_setup(t: &mut Task, entries: u32, params: u64) -> Res {
-    let fd = either(t, nr::sys_io_uring_setup, compat::Call::IoUringSetup, [u64::from(entries), params, 0, 0, 0, 0])?;
+    let args = [u64::from(entries), params, 0, 0, 0, 0];
+    let setup = |t: &mut Task| either(t, nr::sys_io_uring_setup, compat::Call::IoUringSetup, args);
     if !differs(t.abi().model()) {
-        return Ok(fd);
+        return setup(t);
     }
+    let asked = memory::read_u32(params + 8).unwrap_or(0);
+    let polled = asked & SETUP_SQPOLL != 0 && asked & SETUP_NOT_POLLED == 0;
+    if polled {
+        memory::write(params + 8, &(asked & !(SETUP_SQPOLL | SETUP_SQ_AFF)).to_ne_bytes())?;
+    }
+    let fd = setup(t);
+    if polled {
+        memory::write(params + 8, &asked.to_ne_bytes())?;
+    }
+    let fd = fd?;
     // struct io_uring_params: ten words, struct io_sqring_offsets, struct io_cqring_offsets.
     let word = |n: u64| memory::read_u32(params + 4 * n);
     let offset = |n: u64| word(n).map(u64::from);
@@ -105,6 +127,7 @@ fn uring_setup(t: &mut Task, entries: u32, params: u64) -> Res {
         head: offset(10)?,
         tail: offset(11)?,
         mask: offset(12)?,
+        state: offset(14)?,
         array: offset(16)?,
         indices: 0,
         entries: 0,
@@ -112,6 +135,7 @@ fn uring_setup(t: &mut Task, entries: u32, params: u64) -> Res {
     };
     if ring.flags & SETUP_NO_MMAP != 0 {
         (ring.entries, ring.indices) = (memory::read_u64(params + 72)?, memory::read_u64(params + 112)?);
+        ring.show_sleeper();
     }
     let mut rings = RINGS.lock();
     rings.retain(|r| r.fd != ring.fd);
@@ -128,6 +152,7 @@ pub fn mapped(fd: i32, offset: u64, at: u64) {
         let place = if offset == INDICES { &mut ring.indices } else { &mut ring.entries };
         // A descriptor's number may have become another file's; then the map tells.
         *place = at;
+        ring.show_sleeper();
     }
 }
 
@@ -144,12 +169,16 @@ fn uring_enter(t: &mut Task, fd: i32, submit: u32, complete: u32, flags: u32, ar
         let args = [fd as u64, u64::from(submit), u64::from(complete), u64::from(flags), arg, size];
         t.host_call(i64::from(nr::sys_io_uring_enter), args)
     };
-    let changes = if submit == 0 { Vec::new() } else { put_right(t) };
-    if changes.is_empty() {
+    let woken = flags & ENTER_SQ_WAKEUP != 0 && RINGS.lock().iter().any(|r| r.fd == fd && r.is_polled());
+    let changes = if submit == 0 && !woken { Vec::new() } else { put_right(t) };
+    if changes.is_empty() && !woken {
         return call(t, submit, complete, flags, arg, size);
     }
     // The entries are the program's again as soon as the kernel has read them; so it waits in a second call only.
-    let submitted = call(t, submit, 0, 0, 0, 0);
+    // A thread that was woken would take all that there are, and the call says what it was asked.
+    let submitted = call(t, if woken { u32::MAX } else { submit }, 0, 0, 0, 0);
+    let submitted = if woken { submitted.map(|_| u64::from(submit)) } else { submitted };
+    let flags = flags & !(ENTER_SQ_WAKEUP | ENTER_SQ_WAIT);
     for change in &changes {
         let _ = memory::write(change.at, &change.before);
     }
@@ -175,6 +204,18 @@ fn put_right(t: &Task) -> Vec<Change> {
 }
 
 impl Ring {
+    fn is_polled(&self) -> bool {
+        self.flags & SETUP_SQPOLL != 0
+    }
+
+    /// What tells the program that it must make a call.
+    fn show_sleeper(&self) {
+        let at = self.indices + self.state;
+        if let (true, Ok(state)) = (self.is_polled() && self.indices != 0, memory::read_u32(at)) {
+            let _ = memory::write(at, &(state | SQ_NEED_WAKEUP).to_ne_bytes());
+        }
+    }
+
     fn put_right(&mut self, m: Model, changes: &mut Vec<Change>) -> Result<(), Errno> {
         let index = |offset: u64| memory::read_u32(self.indices.wrapping_add(offset));
         let (head, tail, mask) = (index(self.head)?, index(self.tail)?, index(self.mask)?);
