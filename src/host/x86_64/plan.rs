@@ -2,7 +2,7 @@
 //! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
 
 use super::Map;
-use ir::{Bin, Block, Crypto, Fp1, Fp2, Lane, Op, Region, Slot, Ty, Un, Val};
+use ir::{Bin, Crypto, Fp1, Fp2, Lane, Op, Region, Slot, Ty, Un, Val};
 use ir::{Touches, V1, V2};
 
 /// No home wanted.
@@ -29,8 +29,6 @@ pub(super) struct Plan {
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     pairs: Vec<Pair>,
-    /// Exclusive stores that close a pair over a branch.
-    over_branch: Vec<u32>,
     rounds: Vec<Round>,
     /// The same at the start of each block: by block and slot.
     dead_at_start: Vec<bool>,
@@ -74,27 +72,8 @@ impl Plan {
         self.pairs.iter().copied().find(|p| p.store == v.0)
     }
 
-    /// Whether it closes a pair whose load stands before a branch.
-    pub(super) fn closes_over_branch(&self, v: Val) -> bool {
-        self.over_branch.contains(&v.0)
-    }
-
-    /// Behind a block that ends with an exclusive load open: the store that is the first access of its only continuation (compare-and-swap).
-    fn find_pair_over_branch(&mut self, r: &Region, block: &Block) {
-        for next in block.term.successors().filter(|b| b.0 != 0) {
-            let ways = r.blocks.iter().flat_map(|b| b.term.successors()).filter(|b| *b == next).count();
-            let to = &r.blocks[next.0 as usize];
-            let first = (to.start..to.end).find(|&i| is_access(r.op(Val(i))));
-            if let (1, Some(i)) = (ways, first)
-                && matches!(r.op(Val(i)), Op::StoreExcl(..))
-            {
-                self.over_branch.push(i);
-            }
-        }
-    }
-
-    /// Finds the closed pairs of a block; whether it ends with a load open.
-    fn find_pairs(&mut self, r: &Region, start: u32, end: u32) -> bool {
+    /// Finds the closed pairs of a block.
+    fn find_pairs(&mut self, r: &Region, start: u32, end: u32) {
         let (mut load, mut fence) = (None, None);
         for i in start..end {
             let inst = &r.insts[i as usize];
@@ -115,11 +94,11 @@ impl Plan {
                     (load, fence) = (None, None);
                 }
                 Op::Fence(ir::Fence::Full) => (load, fence) = (None, Some(i)),
-                _ if is_access(&inst.op) => (load, fence) = (None, None),
+                Op::Fence(_) | Op::ClearExcl | Op::Call(..) => (load, fence) = (None, None),
+                _ if inst.op.can_fault() => (load, fence) = (None, None),
                 _ => {}
             }
         }
-        load.is_some()
     }
 
     /// Plans a region for the slots' homes.
@@ -152,11 +131,8 @@ impl Plan {
         self.dead_at_start.resize(r.blocks.len() * homed.len(), false);
         self.pairs.clear();
         self.rounds.clear();
-        self.over_branch.clear();
         for b in &r.blocks {
-            if self.find_pairs(r, b.start, b.end) {
-                self.find_pair_over_branch(r, b);
-            }
+            self.find_pairs(r, b.start, b.end);
         }
         for (i, b) in r.blocks.iter().enumerate().rev() {
             self.dead_at_end(&b.term, i, homed.len());
@@ -426,11 +402,6 @@ fn is_low(r: &Region, v: Val) -> bool {
             Op::Bin(Bin::And, _, mask) => r.const_of(mask).is_some_and(|mask| mask <= 0xffff_ffff),
             _ => false,
         }
-}
-
-/// What may not stand in a pair of exclusives: an access, or what orders them.
-fn is_access(op: &Op) -> bool {
-    matches!(op, Op::Fence(_) | Op::ClearExcl | Op::Call(..)) || op.can_fault()
 }
 
 /// The value that this operation only renames: it costs no instruction.

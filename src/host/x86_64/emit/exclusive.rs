@@ -9,8 +9,7 @@
 //!
 //! A *closed pair* is a load and a store in one block with no other access between: what is stored depends on nothing but registers and the
 //! value loaded, so the pair is a compare-and-exchange, and takes no lock. It looks at it, after its load: two of them cannot
-//! make A-B-A while the lock is held. A branch between them changes nothing of that, but that the monitor is needed: what the branch leads to may
-//! store as well.
+//! make A-B-A while the lock is held.
 //!
 //! Differs: a closed pair writes its stamp before its compare-and-exchange. Two that were both put off between the two, one since before the value it
 //! loaded came back, can make A-B-A behind a third thread's load-exclusive unseen.
@@ -131,16 +130,9 @@ impl Emitter<'_> {
         self.a.jcc(X::Ne, fail);
         let (alone, tried) = (self.a.label(), self.a.label());
         self.unless_concurrent(alone);
-        let closed = self.plan.closes_over_branch(v);
-        if closed {
-            self.announce(base, t, fail);
-        } else {
-            self.claim(base, t, fail);
-        }
+        self.claim(base, t, fail);
         self.exchange(mem, addr, t, None, value, ty, true);
-        if !closed {
-            self.unlock_granule();
-        }
+        self.unlock_granule();
         self.a.jmp(tried);
         self.a.bind(alone);
         self.exchange(mem, addr, t, None, value, ty, false);
@@ -177,7 +169,10 @@ impl Emitter<'_> {
         let (fail, done) = (self.a.label(), self.a.label());
         let (alone, tried) = (self.a.label(), self.a.label());
         self.unless_concurrent(alone);
-        self.announce(base, t, fail);
+        let granule = self.granule(base, t);
+        self.a.alu_i(Alu::Cmp, Size::D, Mem { disp: 8, ..granule }, 0);
+        self.a.jcc(X::Ne, fail);
+        self.new_stamp(granule);
         let loaded = Some(Val(pair.load));
         self.exchange(mem, addr, t, loaded, value, ty, true);
         self.a.jmp(tried);
@@ -202,14 +197,6 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::Add, Size::Q, field(at::EXCL_STAMP), 1);
         self.a.mov(Size::Q, SCRATCH, field(at::EXCL_STAMP));
         self.a.mov_mr(Size::Q, granule, SCRATCH);
-    }
-
-    /// Before a closed pair's store: to `fail` if the granule's lock is held, else the granule gets a new stamp.
-    fn announce(&mut self, base: Reg, t: Reg, fail: Label) {
-        let granule = self.granule(base, t);
-        self.a.alu_i(Alu::Cmp, Size::D, Mem { disp: 8, ..granule }, 0);
-        self.a.jcc(X::Ne, fail);
-        self.new_stamp(granule);
     }
 
     /// Goes to `fail` unless the granule's stamp is what it was at the load; then holds its lock, so that no other exclusive store comes between
