@@ -127,7 +127,7 @@ fn gather(cx: &mut Cx, i: &Instruction, index: Lane, lane: Lane) {
 
 /// Where the lane with this index is.
 fn element(cx: &mut Cx, i: &Instruction, index: Val, lane: Lane) -> Mem {
-    let base = cx.address(i);
+    let base = cx.address(i, Ty::I64);
     let ty = cx.b.ty(base);
     let index = if ty.bits() > cx.b.ty(index).bits() { cx.b.sext(ty, index) } else { cx.b.trunc(ty, index) };
     let index = cx.b.shift_imm(Bin::Shl, index, i.memory_index_scale().trailing_zeros());
