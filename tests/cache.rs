@@ -165,7 +165,12 @@ fn make_programs() -> Vec<(&'static Guest, PathBuf, Outcome)> {
             let source = harness::repository().join("tests/linux").join(format!("{stem}.c"));
             let program = harness::scratch("cache-programs").join(format!("{stem}.{}", guest.name));
             let flags = ["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread"];
-            harness::compile(&compiler, &flags, &source, &program).expect("a program");
+            // What does not compile everywhere is in tests/exceptions, where the suite `linux` looks at it.
+            if let Err(why) = harness::compile(&compiler, &flags, &source, &program) {
+                assert!(harness::exceptions().contains_key(&format!("linux/{triplet}/{stem}")), "{why}");
+                harness::leave_out(&format!("the cache with {stem} for {triplet}"), "does not compile");
+                continue;
+            }
             let plain = harness::run(&mut command(guest, Path::new("off"), &program), LIMIT);
             list.push((guest, program, plain));
         }
@@ -243,7 +248,7 @@ fn stored_loops_become_hot() {
         };
         let cache = folder(&format!("hot-{}", guest.name));
         let (source, program) = (cache.with_extension("c"), cache.with_extension("program"));
-        let text = "static int volatile n = 100; static int list[100]; \
+        let text = "static int volatile n = 100; int list[100]; \
             __attribute__((noinline)) static int sum(int k) { int s = k; for (int i = n; i--;) s += list[i] ^ k; return s; } \
             int main(int c, char **v) { int s = 0; for (int k = 0; k < (c > 1 ? 200000 : 3); k++) s += sum(k); return s == 1; }";
         fs::write(&source, text).expect("a source");
@@ -254,7 +259,7 @@ fn stored_loops_become_hot() {
             assert_eq!(harness::run(command(guest, &cache, &program).arg("long"), LIMIT).end, "exit 0");
             counted(&cache, "hot_regions")
         };
-        assert!(long() > 0);
+        assert!(long() > 0, "{}", guest.name);
         // Twenty million rounds: slots that still lead to the stored loop would end a countdown every four thousand. The loop around it, which calls and
         // so is no hot region, ends some.
         assert!((1..500).contains(&counted(&cache, "hot")), "{}: {} times", guest.name, counted(&cache, "hot"));

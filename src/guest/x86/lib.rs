@@ -13,7 +13,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod translate;
-mod xsave;
+use translate::xsave_area as xsave;
 
 pub use insn::has_row;
 

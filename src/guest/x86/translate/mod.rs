@@ -33,6 +33,7 @@ mod x87;
 mod x87_control;
 pub(crate) mod x87_image;
 mod xsave;
+pub(crate) mod xsave_area;
 
 use crate::insn::{self, Form, Row};
 use crate::state;
