@@ -132,8 +132,9 @@ pub(crate) fn vaeskf1(cx: &mut Cx, i: Vaeskf1) {
 pub(crate) fn vaeskf2(cx: &mut Cx, i: Vaeskf2) {
     let n = round_number(i.i, 2, 14);
     each_block(cx, [i.d, i.m], Keys::Each, |cx, before, key| {
-        let mut first = substituted(cx, key, n % 2 == 0);
-        if n % 2 == 0 {
+        let is_even = n.is_multiple_of(2);
+        let mut first = substituted(cx, key, is_even);
+        if is_even {
             let constant = cx.splat(Lane::S, round_constant(n / 2 - 1));
             first = xor(cx, first, constant);
         }
@@ -313,7 +314,7 @@ pub(crate) fn vsm4r(cx: &mut Cx, i: Vsm4r) {
 /// The constants CK of four rounds: bytes that are multiples of 7, the first one highest.
 pub(crate) fn vsm4k(cx: &mut Cx, i: Vsm4k) {
     let first = 4 * (i.i & 7);
-    let word = |n: u32| (0..4).fold(0, |v, j| v << 8 | (4 * n + j) * 7 % 256);
+    let word = |n: u32| (0..4).fold(0, |v, j| (v << 8) | ((4 * n + j) * 7 % 256));
     let constants = (0..4).fold(0, |v, n| v | u128::from(word(first + n)) << (32 * n));
     each_block(cx, [i.d, i.m], Keys::Each, |cx, _, keys| {
         let constants = cx.b.v128(constants);

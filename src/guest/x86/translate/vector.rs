@@ -39,12 +39,12 @@ pub(crate) fn by_halves(cx: &mut Cx, i: &Instruction, row: Translate) {
     let wide = is_wide(i);
     let mut results = [None; 2];
     cx.vex = Some(Vex { wide, half: 0, loaded: None, result: None });
-    for half in 0..=usize::from(wide) {
+    for (half, result) in results.iter_mut().enumerate().take(1 + usize::from(wide)) {
         if let Some(vex) = &mut cx.vex {
             vex.half = half as u32;
         }
         row(cx, i);
-        results[half] = cx.vex.as_mut().and_then(|vex| vex.result.take());
+        *result = cx.vex.as_mut().and_then(|vex| vex.result.take());
     }
     cx.vex = None;
     match results {

@@ -184,8 +184,10 @@ fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
     cx.b.store(part(mem, XSTATE_BV, 8), v);
 }
 
-/// Components that are vectors: where they stand, and what they are.
-const VECTORS: [(u64, usize, fn(u32) -> Slot); 2] = [(SSE, FX_XMM, xmm), (AVX, YMM, ymm_high)];
+/// A component that is vectors: its bit, where it stands, the slots.
+type Component = (u64, usize, fn(u32) -> Slot);
+
+const VECTORS: [Component; 2] = [(SSE, FX_XMM, xmm), (AVX, YMM, ymm_high)];
 
 fn registers(cx: &Cx) -> u32 {
     if cx.is_long() { 16 } else { 8 }
