@@ -85,11 +85,6 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss => {
             Some("an estimate of the maker's own")
         }
-        // Differs, to be mended: the mask when an element faults, flags when the store does, SHA's operands need no alignment of ours.
-        Vgatherdpd | Vgatherdps | Vgatherqpd | Vgatherqps | Vpgatherdd | Vpgatherdq | Vpgatherqd | Vpgatherqq
-        | Vcvtps2ph | Sha1msg1 | Sha1msg2 | Sha1nexte | Sha1rnds4 | Sha256msg1 | Sha256msg2 | Sha256rnds2 => {
-            Some("a known difference")
-        }
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
