@@ -341,6 +341,10 @@ fn from_words(cx: &mut Cx, words: [Val; 8]) -> Pair {
 
 /// GB/T 32905-2016, 5.3.2: words 16 to 23 of the message of words 0 to 7 (vs1) and 8 to 15 (vs2).
 pub(crate) fn vsm3me(cx: &mut Cx, i: Vsm3me) {
+    let t = cx.vector();
+    if overlap(cx, t, i.d, i.m) {
+        return cx.undefined();
+    }
     let Some((t, d)) = element_groups(cx, i.d, &[i.m, i.n], 2, 8) else { return cx.undefined() };
     each_pair(cx, t, d, |cx, k| {
         let mut w = words(cx, i.n, k).to_vec();
