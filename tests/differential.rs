@@ -190,9 +190,7 @@ fn quick() {
         if filter.as_ref().is_some_and(|f| !format!("differential/{}", guest.name).contains(f.as_str())) {
             continue;
         }
-        // The host's own forms are so many that half as often is as long; each fault costs it a signal.
-        let (per_row, sequences) = if guest.native { (12, 8_192) } else { (24, 16_384) };
-        match run(guest, &WAYS, 1, per_row, sequences) {
+        match run(guest, &WAYS, 1, 24, 16_384) {
             Err(why) => harness::leave_out(&format!("differential/{}", guest.name), &why),
             Ok(report) => {
                 let rows = report.rows.len();

@@ -257,7 +257,7 @@ fn is_undefined(e: &Entry, word: u32) -> bool {
     record.set(124, 4, if e.form == Form::A32 { 0x10 } else { 0x10 | THUMB });
     let mut text = Text::default();
     text.insn(e, word, 14);
-    dry(&text.bytes, CODE, &record).undefined
+    dry(&text.bytes, CODE, &record).undefined()
 }
 
 /// Code as it is written.

@@ -102,8 +102,15 @@ pub(crate) struct Dry {
     pub(crate) safe: bool,
     /// Whether it read what the dry run does not know.
     pub(crate) guessed: bool,
+    /// The trap that it ends with, if it is one.
+    pub(crate) trap: Option<ir::Trap>,
+}
+
+impl Dry {
     /// Whether it ends at an instruction that is not defined.
-    pub(crate) undefined: bool,
+    pub(crate) fn undefined(&self) -> bool {
+        matches!(self.trap, Some(ir::Trap::Undefined | ir::Trap::Unimplemented))
+    }
 }
 
 /// A case as the dry run sees it.
@@ -136,7 +143,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     let mut memory = Scratch { page, at, code, guessed: false, read: [0; 64], accesses: vec![], foreign: false };
     let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
     let end = start.at + start.code.len() as u64;
-    let (mut ends, mut undefined) = (false, false);
+    let (mut ends, mut trapped) = (false, None);
     // As many regions as a loop of a few rounds has.
     for _ in 0..48 {
         let mut b = Builder::new(guest.state.types);
@@ -161,7 +168,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
                 if trap == ir::Trap::Align {
                     memory.accesses.push((addr, 1));
                 }
-                (ends, undefined) = (true, matches!(trap, ir::Trap::Undefined | ir::Trap::Unimplemented));
+                (ends, trapped) = (true, Some(trap));
                 break;
             }
             Outcome::Fault { .. } => {
@@ -176,5 +183,5 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
         }
     }
     let (known, guessed) = (!memory.guessed || guest.address(pc) == end, memory.guessed);
-    Dry { safe: ends && known && !memory.foreign, guessed, accesses: memory.accesses, undefined }
+    Dry { safe: ends && known && !memory.foreign, guessed, accesses: memory.accesses, trap: trapped }
 }

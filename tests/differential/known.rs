@@ -93,7 +93,7 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
 }
 
 /// Whether the host's processor is Intel's (CPUID leaf 0).
-fn is_intel() -> bool {
+pub(crate) fn is_intel() -> bool {
     let leaf = std::arch::x86_64::__cpuid(0);
     [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat() == b"GenuineIntel"
 }
@@ -172,9 +172,15 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
             have[part.at..part.at + part.size].copy_from_slice(&want[part.at..part.at + part.size]);
         }
     };
-    // Differs: of a store of 32 bytes over the end of a page the first half may be there.
+    // Differs: of a store of 32 bytes, or by a mask, over the end of a page the first part may be there.
     if same_place && code != SI_KERNEL && isa.stores_exclusively(&case.record, pc) {
         copy(want, &["memory"]);
+    }
+    // Which elements behind the one that faults a gather has loaded, and what is in the lanes of its mask but for their signs, is open (SDM,
+    // VGATHERDPS): AMD's processors stop there and leave them, and so do we.
+    if same_place && is_intel() {
+        let loaded = isa.loaded(&case.record, pc);
+        copy(want, &loaded.iter().map(String::as_str).collect::<Vec<_>>());
     }
     // Differs: of a repeated move or store many steps are one: at a fault none of them is done.
     // Those of two operands may take either first; the flags are those before it with Intel's, those of the last step with AMD's. Which of its

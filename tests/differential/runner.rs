@@ -193,7 +193,7 @@ pub(crate) fn run(
     let bytes: Vec<u8> = cases.iter().flat_map(|c| c.record.0.iter().copied()).collect();
     fs::write(&input, &bytes).expect("records");
     // A case takes a fraction of a millisecond on any machine.
-    let limit = Duration::from_secs(60 + cases.len() as u64 / 100);
+    let limit = Duration::from_secs(60 + cases.len() as u64 / 500);
     let (got, end) = feed(emulator, runner, &input, &output, limit);
     let whole = cases.len() * size + cases.len().div_ceil(SLOTS) * PAGE as usize;
     let result = if end == "exit status: 0" && got.len() == whole {

@@ -343,7 +343,12 @@ impl X86Isa {
             return None;
         }
         let ran = self.dry(&record, slot);
-        let undefined = ran.undefined
+        // AMD's processors do not ask whether SHA's operands are aligned, and would go on; Intel's do, and so do we.
+        let is_sha = |i: &Instruction| i.cpuid_features().contains(&iced_x86::CpuidFeature::SHA);
+        if ran.trap == Some(ir::Trap::Privileged) && !known::is_intel() && code.iter().any(is_sha) {
+            return None;
+        }
+        let undefined = ran.undefined()
             && !code.iter().any(|i| matches!(i.mnemonic(), Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2));
         (ran.safe && !undefined && !(ran.guessed && rows.len() > 1)).then_some(Case { record, rows })
     }
@@ -542,15 +547,20 @@ impl Isa for X86Isa {
             i.is_string_instruction() || matches!(i.mnemonic(), Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu)
         })
     }
-    /// Whether the instruction's access has to be aligned: that of a vector.
+    /// Whether the instruction's access is several of ours: one of 32 bytes, or one by a mask.
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
-        self.at(record, pc).is_some_and(|i| matches!(i.memory_size().size(), 16 | 32))
+        use Mnemonic::*;
+        let by_mask = |i: &Instruction| matches!(i.mnemonic(), Vmaskmovps | Vmaskmovpd | Vpmaskmovd | Vpmaskmovq);
+        self.at(record, pc).is_some_and(|i| i.memory_size().size() == 32 || by_mask(&i))
     }
     fn maintains_cache(&self, _: &Record, _: u64) -> bool {
         false
     }
-    fn loaded(&self, _: &Record, _: u64) -> Vec<String> {
-        vec![]
+    /// Of a gather what it loads to and its mask.
+    fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
+        let Some(i) = self.at(record, pc).filter(|i| i.is_vsib()) else { return vec![] };
+        let half = |name: &str, r: Register| format!("{name}{}", r.number());
+        [i.op0_register(), i.op2_register()].iter().flat_map(|r| ["xmm", "ymm"].map(|name| half(name, *r))).collect()
     }
     fn open_flags(&self, record: &Record, stop: u64) -> u64 {
         // The slot is not known here: it matters for where a fault stopped, and that has it.

@@ -92,11 +92,17 @@ fn to_half_precision(cx: &mut Cx, i: &Instruction) {
     let imm = u32::from(i.immediate8());
     let round = if imm & 4 != 0 { cx.env().round } else { state::rounding(imm) };
     let env = Env { flush_out: false, ..cx.env().round(round) };
-    let v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
     if i.op0_kind() == OpKind::Register {
+        let v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
         return cx.set_vector(i, v);
     }
+    // A store that faults has raised nothing.
+    let before = cx.b.fp_flags();
+    let v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
+    let after = cx.b.fp_flags();
+    cx.b.set_fp_flags(before);
     let v = cx.b.vget(ir::Ty::I64, v, 0);
     let mem = cx.part_of_memory(i, 8 * cx.half(), 8);
     cx.b.store(mem, v);
+    cx.b.set_fp_flags(after);
 }

@@ -4,7 +4,7 @@ use super::Cx;
 use crate::insn::rows;
 use crate::state::{stage, xmm, ymm_high};
 use iced_x86::{Instruction, OpKind, Register};
-use ir::{Bin, Lane, Mem, Slot, Term, Ty, V2, Val};
+use ir::{Bin, Lane, Mem, Slot, Term, Ty, Val};
 
 rows! {
     Vmaskmovps => masked(Lane::S);
@@ -53,6 +53,7 @@ fn masked(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let mask = slots(i.op1_register());
     let wide = i.op1_register().is_ymm();
     let count = if wide { 32 } else { 16 } / lane.bytes() as u32;
+    // Differs: where a lane's store faults, those before it are done.
     if i.op0_kind() == OpKind::Memory {
         let from = slots(i.op2_register());
         for n in 0..count {
@@ -83,18 +84,11 @@ fn masked(cx: &mut Cx, i: &Instruction, lane: Lane) {
     cx.set_whole(i.op0_register(), halves);
 }
 
-/// Lanes from memory, one after the other: each is written and no longer chosen as soon as it is there, so that a fault leaves what is still to do.
+/// Lanes from memory, one after the other: what is done, or was not asked for, is no longer in the mask, so that a fault leaves what is still to do.
 fn gather(cx: &mut Cx, i: &Instruction, index: Lane, lane: Lane) {
     let (to, mask, indices) = (slots(i.op0_register()), slots(i.op2_register()), slots(i.memory_index()));
     let wide = i.op0_register().is_ymm() || i.memory_index().is_ymm();
     let count = if wide { 32 } else { 16 } / lane.bytes().max(index.bytes()) as u32;
-    // All of a lane is as its sign.
-    for slot in mask {
-        let v = cx.b.get(slot);
-        let zero = cx.b.v128(0);
-        let v = cx.b.v2(V2::CmpGtS, lane, zero, v);
-        cx.b.set(slot, v);
-    }
     for n in 0..count {
         let (half, at) = place(lane, n);
         if_chosen(cx, mask, lane, n, |cx| {
@@ -103,13 +97,13 @@ fn gather(cx: &mut Cx, i: &Instruction, index: Lane, lane: Lane) {
             let v = cx.b.vget(index.ty(), v, which);
             let mem = element(cx, i, v, lane);
             let v = cx.b.load(lane.ty(), mem);
-            let (old, chosen) = (cx.b.get(to[half]), cx.b.get(mask[half]));
+            let old = cx.b.get(to[half]);
             let v = cx.b.vset(lane, old, v, at);
             cx.b.set(to[half], v);
-            let none = cx.b.constant(lane.ty(), 0);
-            let chosen = cx.b.vset(lane, chosen, none, at);
-            cx.b.set(mask[half], chosen);
         });
+        let (chosen, none) = (cx.b.get(mask[half]), cx.b.constant(lane.ty(), 0));
+        let chosen = cx.b.vset(lane, chosen, none, at);
+        cx.b.set(mask[half], chosen);
     }
     let zero = cx.b.v128(0);
     mask.iter().for_each(|slot| cx.b.set(*slot, zero));

@@ -111,12 +111,13 @@ impl Cx<'_> {
 
     /// The half at work of the memory operand of an instruction that moves all of it.
     pub(super) fn half_of_memory(&mut self, i: &Instruction) -> Mem {
-        let (half, align) = (self.half(), self.alignment(i));
+        let half = self.half();
+        // The lower half's address says it for both.
+        let align = if half == 0 { self.alignment(i) } else { Align::Any };
         self.part_of_memory(i, 16 * half, 16).align(align)
     }
 
     /// What an operand of 16 or 32 bytes must be aligned to.
-    // Differs: of 32 bytes a multiple of 16 does.
     fn alignment(&self, i: &Instruction) -> Align {
         use Mnemonic::*;
         let size = i.memory_size().size();
@@ -124,7 +125,11 @@ impl Cx<'_> {
             None => size == 16 && !may_be_misaligned(i),
             Some(_) => matches!(i.mnemonic(), Vmovaps | Vmovapd | Vmovdqa | Vmovntps | Vmovntpd | Vmovntdq | Vmovntdqa),
         };
-        if aligned { Align::Vector } else { Align::Any }
+        match size {
+            32 if aligned => Align::To(32),
+            _ if aligned => Align::Vector,
+            _ => Align::Any,
+        }
     }
 
     /// The first of two sources.
