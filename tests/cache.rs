@@ -228,9 +228,9 @@ fn ten_processes_write_at_once() {
         });
         let (outcome, made) = run(guest, &cache, program);
         harness::compare(plain, &outcome).expect("the same afterwards");
-        // Loops are found hot by samples, and there may be one that none of the ten had met; i386's entry to the kernel is in no file.
+        // i386's entry to the kernel is in no file: its two regions are made by each process.
         let unstored = if guest.name == "i386" { 2 } else { 0 };
-        assert!(made <= counted(&cache, "hot_regions") + unstored, "{}: what they wrote is whole", guest.name);
+        assert_eq!(made, unstored, "{}: what they wrote is whole", guest.name);
         let left = fs::read_dir(&cache)
             .expect("a folder")
             .flatten()
@@ -264,7 +264,7 @@ fn stored_loops_become_hot() {
         assert!(long() > 0, "{}", guest.name);
         // Twenty million rounds: slots that still lead to the stored loop would end a countdown every four thousand. The loop around it, which calls and
         // so is no hot region, ends some.
-        assert!((1..500).contains(&counted(&cache, "hot")), "{}: {} times", guest.name, counted(&cache, "hot"));
+        assert!((1..200).contains(&counted(&cache, "hot")), "{}: {} times", guest.name, counted(&cache, "hot"));
         assert_eq!(long(), 0, "hot regions are stored too");
     }
 }
