@@ -159,7 +159,7 @@ impl Machine {
         self.sites.clear();
         let at = |offset: usize| (self.code as usize + offset) as u64;
         let request =
-            Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES), count: false, hot };
+            Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES), count: false, hot, traps: false };
         let (asm, out) = self.compiler.compile(request);
         self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;

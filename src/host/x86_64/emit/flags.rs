@@ -119,6 +119,11 @@ impl Emitter<'_> {
         }
     }
 
+    /// Whether the host's flags hold anything.
+    pub(super) fn host_flags_held(&self) -> bool {
+        self.host.cur.is_some() || !self.host.conds.is_empty()
+    }
+
     /// Whether `clobber` would have anything to save.
     pub(super) fn host_flags_live(&self) -> bool {
         self.host_flags_wanted() || self.host.pending.is_some()
@@ -360,7 +365,7 @@ impl Emitter<'_> {
     }
 
     /// Packed flags in scratch to the host's flags.
-    fn unpack(&mut self) {
+    pub(super) fn unpack(&mut self) {
         self.a.alu_i(Alu::Add, Size::B, SCRATCH, 127);
         self.a.sahf();
     }

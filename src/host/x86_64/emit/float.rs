@@ -42,6 +42,10 @@ pub(super) type Widths = [VOp; 4];
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Check {
     Nothing,
+    /// The host traps where its NaN may be another than the guest's.
+    Trapped,
+    /// The same, but a scalar may be the smallest normal number.
+    Tiny,
     Nan,
     /// And the smallest normal number.
     NanOrTiny,
@@ -223,7 +227,8 @@ impl Emitter<'_> {
             Xm::Reg(x) => Arg::Xmm(x),
             Xm::Mem(m) => Arg::Mem(m),
         });
-        self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to });
+        let keep = self.host_flags_held();
+        self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to, keep });
     }
 
     /// The same for a comparison, whose result is the host's flags.
@@ -242,10 +247,14 @@ impl Emitter<'_> {
     /// Jumps to the label returned (`label`, if there is one already) if the result in `t` must be done again slowly. The host's flags must
     /// have been saved; `m` is overwritten.
     fn check(&mut self, shape: Shape, check: Check, label: Option<Label>, t: Xmm, m: Xmm) -> Option<Label> {
-        if check == Check::Nothing {
+        if matches!(check, Check::Nothing | Check::Trapped) {
             return label;
         }
         let label = label.unwrap_or_else(|| self.a.label());
+        if check == Check::Tiny {
+            self.suspect_tiny(shape.fmt, t, m, label);
+            return Some(label);
+        }
         if check == Check::NanOrFlushed {
             self.exponents(shape.fmt, m, Xm::Reg(t));
             let zero = self.pool(0);
@@ -300,6 +309,44 @@ impl Emitter<'_> {
         let back = self.a.label_here();
         self.suspected = Some((self.a.here(), self.cold.len()));
         self.cold.push(Cold::Judge { label, back, fmt, t, m, slow, beyond: None });
+    }
+
+    /// The same where it is no NaN.
+    fn suspect_tiny(&mut self, fmt: Fmt, t: Xmm, m: Xmm, slow: Label) {
+        if fmt == Fmt::F64 {
+            let upper = self.pool(0x7fe0 << 48);
+            self.a.vst(vop::VMOVQ_GST, L128, SCRATCH, t);
+            self.a.alu(Alu::And, Size::Q, SCRATCH, upper);
+        } else {
+            self.a.vst(vop::VMOVD_ST, L128, SCRATCH, t);
+            self.a.test_i(Size::D, SCRATCH, 0x7f00_0000);
+        }
+        let label = self.a.label();
+        self.a.jcc(X::E, label);
+        let back = self.a.label_here();
+        self.cold.push(Cold::Judge { label, back, fmt, t, m, slow, beyond: None });
+    }
+
+    /// What is left to be checked where the host traps at what is invalid: a NaN that comes out of others is the guest's, operands being in its order.
+    fn or_trap(&self, shape: Shape, env: Env, check: Check) -> Check {
+        if !self.traps || env.nan != NanRule::ArmPropagate || env.flush_in {
+            return check;
+        }
+        match check {
+            Check::Nan => Check::Trapped,
+            Check::NanOrTiny | Check::NanOrTinySquare if shape.lanes <= 1 => Check::Tiny,
+            check => check,
+        }
+    }
+
+    /// The next instruction computes what is to be checked so; if it traps it goes to its slow path, too, which is at the label returned.
+    fn computes(&mut self, check: Check, slow: Option<Label>) -> Option<Label> {
+        if !self.traps || check == Check::Nothing {
+            return slow;
+        }
+        let slow = slow.unwrap_or_else(|| self.a.label());
+        self.trap_here(slow);
+        Some(slow)
     }
 
     /// If one of the operands is a product that has just been suspected, and no code was written since: from there on it is finite, and its sum with
@@ -570,6 +617,15 @@ impl Emitter<'_> {
         if busy.contains(&Xm::Reg(d)) { (d, XSCRATCH, self.xtemp()) } else { (d, d, XSCRATCH) }
     }
 
+    /// The same, for a result that is there only when it is right if the host traps.
+    fn fp_regs_for(&mut self, check: Check, v: Val, busy: &[Xm]) -> (Xmm, Xmm, Xmm) {
+        if check == Check::Trapped {
+            let d = self.xdest(v);
+            return (d, d, XSCRATCH);
+        }
+        self.fp_regs(v, busy)
+    }
+
     /// Another register for the work of `guard`, where it has any.
     pub(super) fn guard_reg(&mut self, env: Env) -> Xmm {
         if env.flush_in { self.xtemp() } else { XSCRATCH }
@@ -635,7 +691,7 @@ impl Emitter<'_> {
         let (check, imm) = match op {
             // A NaN operand is the only cause of a NaN, and comes through.
             Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(a) => (nan, None),
-            Fp1::Sqrt if env.round == self.r.fp.round => (wanted(env, Check::Nan), None),
+            Fp1::Sqrt if env.round == self.r.fp.round => (self.or_trap(shape, env, wanted(env, Check::Nan)), None),
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
                 return true;
@@ -647,23 +703,23 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
-        if check != Check::Nothing || env.flush_in {
-            self.clobber();
-        }
+        self.save_for(check, env);
         let ra = self.x(a);
-        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let (d, t, m) = self.fp_regs_for(check, v, &[Xm::Reg(ra)]);
         let u = self.guard_reg(env);
-        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
+        let mut label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
         let mut from = ra;
         if is_half(shape) {
-            self.low_lanes(shape, t, Xm::Reg(ra));
-            from = t;
+            let low = if t == ra { m } else { t };
+            self.low_lanes(shape, low, Xm::Reg(ra));
+            from = low;
         }
-        let above = if shape.lanes == 0 { self.above(v, t, a, from) } else { from };
+        let above = if shape.lanes == 0 { self.above(v, if t == ra { m } else { t }, a, from) } else { from };
         match imm {
             Some(imm) => self.unary_round(shape, t, above, from, imm),
             None => {
                 let sqrt = width(shape, [vop::VSQRTSS, vop::VSQRTSD, vop::VSQRTPS, vop::VSQRTPD]);
+                label = self.computes(check, label);
                 self.unary(shape, sqrt, t, above, from);
             }
         }
@@ -706,6 +762,8 @@ impl Emitter<'_> {
             _ => (Guard::Operands, Check::NanOrFlushed),
         };
         let check = wanted(env, check);
+        // x86 has no sum with a negated NaN.
+        let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check) };
         self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
@@ -716,7 +774,7 @@ impl Emitter<'_> {
             let d = self.xdest(v);
             let w = self.xwork(d, &[ma, mb]);
             let u = self.guard_reg(env);
-            let label = self.guard(shape, env, guard, &[ma, mb], (XSCRATCH, w, u));
+            let mut label = self.guard(shape, env, guard, &[ma, mb], (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, ma);
             self.low_lanes(shape, w, mb);
             if op == Fp2::Div {
@@ -724,6 +782,7 @@ impl Emitter<'_> {
                 let ones = self.fmt_const(shape.fmt, one(shape.fmt));
                 self.a.v3i(vop::VBLENDPS, L128, w, w, ones, 0xf << shape.lanes & 0xf);
             }
+            label = self.computes(check, label);
             self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
             self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb], true);
             return true;
@@ -733,11 +792,11 @@ impl Emitter<'_> {
             self.xlimit(&[a, b], 1);
         }
         let mb = self.xm(b);
-        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
+        let (d, t, m) = self.fp_regs_for(check, v, &[Xm::Reg(ra), mb]);
         let u = self.guard_reg(env);
         let mut label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
         let mut check = check;
-        let any_order = check != Check::Nothing;
+        let any_order = !matches!(check, Check::Nothing | Check::Trapped | Check::Tiny);
         if check == Check::Nan
             && op != Fp2::Div
             && shape.lanes <= 1
@@ -750,6 +809,7 @@ impl Emitter<'_> {
             }
         }
         let mut zero = self.is_zero_above(a);
+        label = self.computes(check, label);
         match mb {
             // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
             Xm::Reg(rb) if !zero && any_order && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
@@ -889,10 +949,11 @@ impl Emitter<'_> {
             let d = self.xdest(v);
             let w = self.xwork(d, &args);
             let u = self.xtemp();
-            let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (XSCRATCH, w, u));
+            let mut label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, args[2]);
             self.low_lanes(shape, w, args[0]);
             self.low_lanes(shape, u, args[1]);
+            label = self.computes(check, label);
             self.a.v3(host, L128, XSCRATCH, w, u);
             self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &args, true);
             return;
@@ -905,7 +966,7 @@ impl Emitter<'_> {
         let args = [Xm::Reg(ra), mb, mc];
         let (d, t, m) = self.fp_regs(v, &args);
         let u = self.guard_reg(env);
-        let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
+        let mut label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
         if shape.lanes == 0 && self.is_wide(v) && !self.is_zero_above(c) {
             match mc {
                 Xm::Reg(rc) => self.fp_move(Shape { lanes: 1, ..shape }, t, rc),
@@ -915,12 +976,14 @@ impl Emitter<'_> {
         } else if mc == Xm::Reg(d) && label.is_none() && ![Xm::Reg(ra), mb].contains(&mc) {
             // In place; what is added is kept for the slow path.
             self.a.v2(vop::VMOVUPS, L128, t, mc);
+            label = self.computes(check, label);
             self.a.v3(host, L128, d, ra, mb);
             self.fp_finish(v, shape, (check, label), (d, d, m), &[Xm::Reg(ra), mb, Xm::Reg(t)], true);
             return;
         } else {
             self.a.v2(vop::VMOVUPS, L128, t, mc);
         }
+        label = self.computes(check, label);
         self.a.v3(host, L128, t, ra, mb);
         self.fp_finish(v, shape, (check, label), (d, t, m), &args, true);
     }

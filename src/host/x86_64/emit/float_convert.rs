@@ -100,7 +100,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn save_for(&mut self, check: Check, env: Env) {
-        if check != Check::Nothing || env.flush_in {
+        if !matches!(check, Check::Nothing | Check::Trapped) || env.flush_in {
             self.clobber();
         }
     }
@@ -320,7 +320,14 @@ impl Emitter<'_> {
         self.scale(Shape::scalar(fmt), d, fbits);
         if half {
             let back = self.a.label_here();
-            self.cold.push(super::cold::Cold::Eval { label, back, v, args: vec![Arg::Reg(r)], to: Arg::Xmm(d) });
+            self.cold.push(super::cold::Cold::Eval {
+                label,
+                back,
+                v,
+                args: vec![Arg::Reg(r)],
+                to: Arg::Xmm(d),
+                keep: false,
+            });
         }
         true
     }

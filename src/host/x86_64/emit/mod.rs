@@ -62,6 +62,8 @@ pub struct Request<'a> {
     pub count: bool,
     /// The region is hot: it may have homes of its own.
     pub hot: bool,
+    /// Invalid operations trap while it runs ([`FlagsAt::SlowPath`]).
+    pub traps: bool,
 }
 
 impl Compiler {
@@ -102,6 +104,7 @@ impl Compiler {
             first_link: request.first_link,
             first_site: request.first_site,
             count: request.count,
+            traps: request.traps,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -128,6 +131,7 @@ impl Compiler {
             cold: Vec::new(),
             bare: Vec::new(),
             suspected: None,
+            trapping: Vec::new(),
             constants: Vec::new(),
         };
         e.region();
@@ -190,6 +194,7 @@ pub(super) struct Emitter<'a> {
     first_link: u64,
     first_site: u64,
     count: bool,
+    traps: bool,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
@@ -232,6 +237,8 @@ pub(super) struct Emitter<'a> {
     bare: Vec<(Label, u32)>,
     /// Where a product that is looked at closer in cold code has just been made, and the number of that piece; behind it is its slow path.
     suspected: Option<(u32, usize)>,
+    /// Operations that may trap, and their slow paths.
+    trapping: Vec<(u32, Label)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
 }
@@ -254,6 +261,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.slow_paths_of_traps();
         self.own_thunks();
         self.place_constants();
         // Behind all else: they can be put elsewhere.
@@ -503,6 +511,19 @@ impl Emitter<'_> {
         match flags {
             [None, None] => record((FlagsAt::Slot, 0)),
             some => some.into_iter().flatten().for_each(record),
+        }
+    }
+
+    /// The next instruction is an operation that traps if it is invalid, and is then done at the label.
+    pub(super) fn trap_here(&mut self, slow: Label) {
+        self.trapping.push((self.a.here(), slow));
+    }
+
+    fn slow_paths_of_traps(&mut self) {
+        for (at, slow) in std::mem::take(&mut self.trapping) {
+            let slow = self.a.offset_of(slow).expect("slow paths are written");
+            let record = FaultRecord { at, pc: u64::from(slow), extra: 0, flags: FlagsAt::SlowPath, flags_slot: 0 };
+            self.out.faults.push(record);
         }
     }
 
