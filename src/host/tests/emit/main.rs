@@ -5,6 +5,7 @@
 mod cases;
 mod machine;
 mod regions;
+mod traps;
 mod values;
 
 use cases::Case;

@@ -589,6 +589,13 @@ impl Emitter<'_> {
         t
     }
 
+    /// Where the scalar operand `a` stands in memory with something above it, though `v` wants zero there.
+    fn wide_in_slot(&self, v: Val, shape: Shape, env: Env, a: Val) -> Option<Mem> {
+        let Loc::Slot(slot) = self.loc(a) else { return None };
+        let wanted = shape.lanes == 0 && !env.flush_in && self.is_wide(v) && !self.is_zero_above(a);
+        wanted.then(|| self.map.mem(usize::from(slot)))
+    }
+
     /// Checks the result in `t` and brings it to `d`; `zero` if a scalar's register has zero above already.
     pub(super) fn fp_finish(
         &mut self,
@@ -785,6 +792,17 @@ impl Emitter<'_> {
             label = self.computes(check, label);
             self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
             self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb], true);
+            return true;
+        }
+        if let Some(slot) = self.wide_in_slot(v, shape, env, a) {
+            let mb = self.xm(b);
+            let (d, t, m) = self.fp_regs(v, &[mb]);
+            // So there is zero above.
+            self.a.v2(if shape.fmt == Fmt::F64 { vop::VMOVSD } else { vop::VMOVSS }, L128, t, slot);
+            let label = self.computes(check, None);
+            let to = if check == Check::Trapped { d } else { t };
+            self.a.v3(host, L128, to, t, mb);
+            self.fp_finish(v, shape, (check, label), (d, to, m), &[Xm::Mem(slot), mb], true);
             return true;
         }
         let ra = self.x(a);
