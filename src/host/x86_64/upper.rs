@@ -63,7 +63,7 @@ fn bytes(r: &Region, v: Val, reads: &[u8]) -> u8 {
         Op::Load(m) => m.size,
         Op::ConstV(n) => (128 - r.vectors[n as usize].leading_zeros()).div_ceil(8) as u8,
         Op::Fp1(_, shape, ..) | Op::Fp2(_, shape, ..) | Op::Fma { shape, .. } | Op::FpFromInt { shape, .. }
-            if shape.lanes > 0 =>
+            if shape.lanes > 0 && shape.low_of().is_none() =>
         {
             shape.lanes * shape.fmt.lane().bytes() as u8
         }

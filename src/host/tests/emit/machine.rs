@@ -5,9 +5,10 @@ use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
-use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
 
+use crate::regions::env_of;
 use crate::traps::{self, MASK_INVALID};
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
@@ -99,11 +100,24 @@ const EXITS: usize = CODE / 2;
 const LINKS: usize = EXITS + (64 << 10);
 const SITES: usize = LINKS + (64 << 10);
 
+/// MXCSR.DE.
+const DENORMAL: u32 = 2;
+
+/// As [`ir::eval`], but x86's denormal flag is nobody's.
+fn evaluate(op: &Op, ty: Ty, types: &[Ty; 4], args: &[u128; 4], fp_flags: &mut u32) -> u128 {
+    let before = *fp_flags;
+    let bits = ir::eval(op, ty, types, args, fp_flags);
+    if env_of(op).is_some_and(|e| e.nan == NanRule::X86) {
+        *fp_flags = *fp_flags & !DENORMAL | before & DENORMAL;
+    }
+    bits
+}
+
 extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
     let (cpu, site) = unsafe { (&mut *cpu, &*site) };
     let args = cpu.args.map(|[low, high]| u128::from(low) | u128::from(high) << 64);
-    let bits = ir::eval(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
+    let bits = evaluate(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
     cpu.ret = [bits as u64, (bits >> 64) as u64];
     cpu.owner += 1;
 }
@@ -315,7 +329,7 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
                     (args[n], types[n]) = (value(a), r.ty(a));
                     n += 1;
                 });
-                ir::eval(&op, inst.ty, &types, &args, &mut s.fp_flags)
+                evaluate(&op, inst.ty, &types, &args, &mut s.fp_flags)
             }
         };
     }

@@ -77,7 +77,8 @@ const QUOTIENT: Guard = Guard::Difference(255 - 124, 2047 - 1020);
 
 /// The one for a shape. A vector of one lane is computed as a scalar.
 pub(super) fn width(shape: Shape, ops: Widths) -> VOp {
-    ops[usize::from(shape.lanes > 1) * 2 + usize::from(shape.fmt == Fmt::F64)]
+    let packed = shape.lanes > 1 && shape.low_of().is_none();
+    ops[usize::from(packed) * 2 + usize::from(shape.fmt == Fmt::F64)]
 }
 
 /// Whether the vector has lanes above those that count, and more than one that does.
@@ -173,6 +174,11 @@ impl Emitter<'_> {
             Op::Fp1(op, shape, env, a) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp1(v, op, shape, env, a);
             }
+            Op::Fp2(_, shape, env, ..) | Op::Fma { shape, env, .. }
+                if shape.low_of().is_some() && !self.is_own(shape, env) =>
+            {
+                return false;
+            }
             Op::Fp2(op, shape, env, a, b) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp2(v, op, shape, env, a, b);
             }
@@ -188,6 +194,11 @@ impl Emitter<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// Whether the host's scalar operation is the guest's, in everything.
+    fn is_own(&self, shape: Shape, env: Env) -> bool {
+        is_native(shape.fmt) && wanted(env, Check::Nan) == Check::Nothing && env.round == self.r.fp.round
     }
 
     // ---- registers, checks, slow paths ----
@@ -769,6 +780,13 @@ impl Emitter<'_> {
             _ => (Guard::Operands, Check::NanOrFlushed),
         };
         let check = wanted(env, check);
+        if shape.low_of().is_some() {
+            let ra = self.x(a);
+            let mb = self.xm(b);
+            let d = self.xdef(v, Some(a));
+            self.a.v3(width(shape, ops), L128, d, ra, mb);
+            return true;
+        }
         // x86 has no sum with a negated NaN.
         let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check) };
         self.save_for(check, env);
@@ -956,6 +974,9 @@ impl Emitter<'_> {
             (false, true) => [vop::VFMSUB231SS, vop::VFMSUB231SD, vop::VFMSUB231PS, vop::VFMSUB231PD],
             (true, true) => [vop::VFNMSUB231SS, vop::VFNMSUB231SD, vop::VFNMSUB231PS, vop::VFNMSUB231PD],
         };
+        if let Some(of) = shape.low_of() {
+            return self.fma_low(v, (shape, of), negate, abc);
+        }
         let host = width(shape, ops);
         let [a, b, c] = abc;
         let check = if env.flush_in { Check::NanOrFlushed } else { self.of_square(v, shape, tiny(env)) };
@@ -1004,5 +1025,47 @@ impl Emitter<'_> {
         label = self.computes(check, label);
         self.a.v3(host, L128, t, ra, mb);
         self.fp_finish(v, shape, (check, label), (d, t, m), &args, true);
+    }
+
+    /// Of the lowest lane, in place of the operand `of`, above which the rest stands. The forms have NaNs in the same order.
+    fn fma_low(&mut self, v: Val, (shape, of): (Shape, usize), negate: (bool, bool), abc: [Val; 3]) {
+        let [m132, m213, m231] = match negate {
+            (false, false) => [
+                [vop::VFMADD132SS, vop::VFMADD132SD],
+                [vop::VFMADD213SS, vop::VFMADD213SD],
+                [vop::VFMADD231SS, vop::VFMADD231SD],
+            ],
+            (true, false) => [
+                [vop::VFNMADD132SS, vop::VFNMADD132SD],
+                [vop::VFNMADD213SS, vop::VFNMADD213SD],
+                [vop::VFNMADD231SS, vop::VFNMADD231SD],
+            ],
+            (false, true) => [
+                [vop::VFMSUB132SS, vop::VFMSUB132SD],
+                [vop::VFMSUB213SS, vop::VFMSUB213SD],
+                [vop::VFMSUB231SS, vop::VFMSUB231SD],
+            ],
+            (true, true) => [
+                [vop::VFNMSUB132SS, vop::VFNMSUB132SD],
+                [vop::VFNMSUB213SS, vop::VFNMSUB213SD],
+                [vop::VFNMSUB231SS, vop::VFNMSUB231SD],
+            ],
+        };
+        let [a, b, c] = abc;
+        let (op, second, third) = [(m132, c, b), (m213, a, c), (m231, a, b)][of];
+        let all = [second, third, abc[of]];
+        self.xlimit(&all, 2);
+        let second = self.x(second);
+        self.xlimit(&all, 2);
+        let (third, first) = (self.xm(third), self.xm(abc[of]));
+        let d = self.xdest(v);
+        let t = if [Xm::Reg(second), third].contains(&Xm::Reg(d)) { XSCRATCH } else { d };
+        if first != Xm::Reg(t) {
+            self.a.v2(vop::VMOVUPS, L128, t, first);
+        }
+        self.a.v3(op[usize::from(shape.fmt == Fmt::F64)], L128, t, second, third);
+        if t != d {
+            self.a.vmov(L128, d, t);
+        }
     }
 }
