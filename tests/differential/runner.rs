@@ -104,7 +104,7 @@ impl Emulator {
 /// floating-point operations do not trap.
 pub(crate) const WAYS: [&str; 4] = ["jit", "hot", "interpreter", "careful"];
 /// The guests for which the last is another than the first.
-const CAREFUL: [&str; 2] = ["aarch64", "arm"];
+const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
 /// All that are invalid trap.
 const TRAPS: (&str, &str) = ("RQEMU_FP_TRAPS", "4000000000");
 

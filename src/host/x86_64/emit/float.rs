@@ -12,6 +12,7 @@
 use super::super::alloc::Loc;
 use super::super::asm::vop::VOp;
 use super::super::asm::{Alu, Cc as X, K, L128, Label, Mem, Size, Xm, Xmm, vop};
+use super::super::reads;
 use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
@@ -338,9 +339,11 @@ impl Emitter<'_> {
         self.cold.push(Cold::Judge { label, back, fmt, t, m, slow, beyond: None });
     }
 
-    /// What is left to be checked where the host traps at what is invalid: a NaN that comes out of others is the guest's, operands being in its order.
-    fn or_trap(&self, shape: Shape, env: Env, check: Check) -> Check {
-        if !self.traps || env.nan != NanRule::ArmPropagate || env.flush_in {
+    /// What is left to be checked where the host traps at what is invalid. Arm: a NaN that comes out of others is the guest's, operands being in its
+    /// order. RISC-V: it is, if it comes out of the guest's own.
+    fn or_trap(&self, shape: Shape, env: Env, check: Check, operands: &[Val]) -> Check {
+        let arm = env.nan == NanRule::ArmPropagate;
+        if !self.traps || env.flush_in || !arm && !self.have_own_nans(shape, env, operands) {
             return check;
         }
         match check {
@@ -348,6 +351,15 @@ impl Emitter<'_> {
             Check::NanOrTiny | Check::NanOrTinySquare if shape.lanes <= 1 => Check::Tiny,
             check => check,
         }
+    }
+
+    /// Whether none of the scalars can be another NaN than RISC-V's.
+    fn have_own_nans(&self, shape: Shape, env: Env, operands: &[Val]) -> bool {
+        let own = |v: &Val| {
+            let root = self.root(*v);
+            self.r.ty(root) == self.r.ty(*v) && !reads::any_nan(self.r, root, &self.reads)
+        };
+        env.nan == NanRule::RiscV && shape.lanes == 0 && operands.iter().all(own)
     }
 
     /// The next instruction computes what is to be checked so; if it traps it goes to its slow path, too, which is at the label returned.
@@ -583,7 +595,9 @@ impl Emitter<'_> {
         let root = self.root(v);
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
-            Op::Get(_) => self.upper.get(root.0 as usize).is_some_and(|&n| usize::from(n) <= self.r.ty(v).bytes()),
+            Op::Get(_) => {
+                self.reads.get(root.0 as usize).is_some_and(|held| usize::from(held.bytes) <= self.r.ty(v).bytes())
+            }
             Op::Bitcast(a) => self.r.ty(a).is_int() && self.r.ty(root) == self.r.ty(v),
             Op::Const(_) | Op::FpFromInt { .. } => self.r.ty(root) == self.r.ty(v),
             Op::VFromScalar(a) => self.r.ty(a) == self.r.ty(v),
@@ -709,7 +723,9 @@ impl Emitter<'_> {
         let (check, imm) = match op {
             // A NaN operand is the only cause of a NaN, and comes through.
             Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(a) => (nan, None),
-            Fp1::Sqrt if env.round == self.r.fp.round => (self.or_trap(shape, env, wanted(env, Check::Nan)), None),
+            Fp1::Sqrt if env.round == self.r.fp.round => {
+                (self.or_trap(shape, env, wanted(env, Check::Nan), &[a]), None)
+            }
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
                 return true;
@@ -788,7 +804,7 @@ impl Emitter<'_> {
             return true;
         }
         // x86 has no sum with a negated NaN.
-        let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check) };
+        let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check, &[a, b]) };
         self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
@@ -981,6 +997,7 @@ impl Emitter<'_> {
         let [a, b, c] = abc;
         let check = if env.flush_in { Check::NanOrFlushed } else { self.of_square(v, shape, tiny(env)) };
         let check = wanted(env, check);
+        // Arm has the addend's NaN first; and infinity times zero is invalid there and on RISC-V beside a NaN, too: no trap tells.
         self.save_for(check, env);
         if is_half(shape) {
             self.xlimit(&abc, 1);

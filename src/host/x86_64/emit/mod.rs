@@ -25,8 +25,8 @@ use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, L256, Label, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
+use super::reads::{self, Held};
 use super::rules::{self, Tracker};
-use super::upper;
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
@@ -81,7 +81,7 @@ impl Compiler {
         let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
         let map = local.as_ref().map_or(&self.map, |l| &l.map);
         self.plan.run(request.region, map);
-        let upper = if request.hot { upper::of_reads(request.region, map) } else { Vec::new() };
+        let reads = if request.hot { reads::of(request.region, map) } else { Vec::new() };
         let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
@@ -94,7 +94,7 @@ impl Compiler {
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
-            upper,
+            reads,
             way_out: None,
             own_site: None,
             tracker: &mut self.tracker,
@@ -184,8 +184,8 @@ pub(super) struct Emitter<'a> {
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
-    /// By instruction: above how many bytes of a read slot there is zero, if that was asked for.
-    pub(super) upper: Vec<u8>,
+    /// By instruction: what is known of a slot that is read, if that was asked for.
+    pub(super) reads: Vec<Held>,
     tracker: &'a mut Tracker,
     /// By block: the rule of the flags slot that holds as it begins.
     rules: Vec<Option<FlagsRule>>,
