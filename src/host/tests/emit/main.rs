@@ -250,6 +250,7 @@ fn all_cases() -> Vec<Case> {
     for round in cases::ROUNDS {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
         cases.extend(cases::float(cases::environments()[3].round(round)));
+        cases.extend(cases::float(Env { nan: ir::NanRule::RiscV, ..Env::IEEE_ARM.round(round) }));
         cases.extend(cases::lowest(round));
     }
     cases
