@@ -10,7 +10,7 @@ use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::flags_x86::packed_eflags;
-use super::float::Guard;
+use super::float_check::Guard;
 use super::int::shift_of;
 use crate::cpu::at;
 use crate::{FlagsAt, FlagsOp, FlagsRule};

@@ -8,7 +8,8 @@ use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny, wanted};
+use super::float::{KEEP_LANE_0, is_native, is_plain, rounding};
+use super::float_check::{Check, Guard, tiny, wanted};
 use super::vector::splat;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 

@@ -9,6 +9,7 @@ mod flags;
 mod flags_by_rule;
 mod flags_x86;
 mod float;
+mod float_check;
 mod float_convert;
 mod float_round;
 mod int;
