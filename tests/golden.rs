@@ -94,7 +94,8 @@ fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]
 
 fn compile(guest: &Guest, compiler: &mut Compiler, function: &Function, region: &ir::Region, hot: bool) -> Translated {
     ir::verify::check(region, guest.state.types).expect("a region that verifies");
-    let request = Request { region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: false, hot };
+    let traps = guest.state.invalid_traps;
+    let request = Request { region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: false, hot, traps };
     let (asm, out) = compiler.compile(request);
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.

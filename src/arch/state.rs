@@ -37,6 +37,9 @@ pub struct State {
     pub pairs: &'static [Pair],
     /// Where the image of the x87 unit begins, if the guest has one (the crate `x87`): ten slots. The unit itself has the state while code runs.
     pub x87: Option<Slot>,
+    /// The NaNs of the guest's operations are the host's but for what is invalid: so that may trap, and needs no check (`NanRule::ArmPropagate`, and
+    /// `NanRule::RiscV` where no other NaN than its own goes in).
+    pub invalid_traps: bool,
     /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
     pub fp_control: fn(mode: u32) -> ir::FpControl,
 }

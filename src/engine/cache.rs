@@ -92,6 +92,9 @@ const PAGE_BITS: u32 = 12;
 /// A region that is made from guest bytes further apart is not stored: all between are looked at before it is used.
 const MOST_SPAN: u64 = 4 << PAGE_BITS;
 
+/// A bit of mode words that no guest uses: invalid floating-point operations do not trap, and code looks for them itself.
+pub(crate) const CAREFUL: u32 = 1 << 31;
+
 /// Where the instruction at `pc` lies: without the mode bit that a guest may keep in bit 0 (arm's Thumb).
 pub(crate) fn address(pc: u64) -> u64 {
     pc & !1
@@ -254,7 +257,8 @@ impl Cache {
         let first_exit = self.arena.next_exit();
         let first_site = self.arena.next_site();
         let (count, hot) = (self.options.hot.is_some(), made.pieces > 0);
-        let request = Request { region: made.region, first_exit, first_link, first_site, count, hot };
+        let traps = self.guest.state.invalid_traps && key.1 & CAREFUL == 0;
+        let request = Request { region: made.region, first_exit, first_link, first_site, count, hot, traps };
         let (asm, out) = self.compiler.compile(request);
         let at = self.arena.place(asm.buf.len());
         asm.relocate(at).expect("everything is within reach in the arena");
@@ -335,7 +339,7 @@ impl Cache {
             features: self.options.features,
             guards: code.guards(),
         };
-        (self.guest.translate)(&mut t, pc, mode);
+        (self.guest.translate)(&mut t, pc, mode & !CAREFUL);
         debug_assert_eq!(
             ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),

@@ -11,8 +11,9 @@ const PAGE: usize = 4096;
 const SHADOW: usize = 256 << 10;
 /// Entries below which the shadow stack is empty: they match no guest address.
 const SENTINELS: usize = 8;
-/// MXCSR with all exceptions masked.
+/// MXCSR with all exceptions masked, and the bit that masks invalid operations.
 const MASKED: u32 = 0x1f80;
+pub(crate) const MASK_INVALID: u32 = 1 << 7;
 
 /// A granule's entry in the table of exclusive stores: the stamp of the last one, and a lock that they hold while they store.
 #[repr(C)]
@@ -56,6 +57,8 @@ pub struct Cpu {
     pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.
     pub(crate) trap: ir::Trap,
+    /// An instruction is done alone, with invalid operations masked, after which they trap again.
+    pub(crate) stepping: bool,
     /// How long the countdown of backward jumps is now, about, and a random number.
     period: u32,
     random: u32,
@@ -271,14 +274,15 @@ impl Cpu {
         }
     }
 
-    /// Sets the host's floating-point control for a mode.
-    pub(crate) fn set_rounding(&mut self, round: Round) {
+    /// Sets the host's floating-point control for a mode. `traps`: at invalid operations.
+    pub(crate) fn set_fp_control(&mut self, round: Round, traps: bool) {
         let rc = match round {
             Round::Down => 1,
             Round::Up => 2,
             Round::Zero => 3,
             _ => 0,
         };
-        self.raw.mxcsr = self.raw.mxcsr & 0x3f | MASKED | rc << 13;
+        let masks = if traps { MASKED & !MASK_INVALID } else { MASKED };
+        self.raw.mxcsr = self.raw.mxcsr & 0x3f | masks | rc << 13;
     }
 }

@@ -1,8 +1,9 @@
 //! Faults of the host in generated code, brought back to guest state.
 
+use crate::cpu::MASK_INVALID;
 use crate::{Cpu, Fault};
-use host::FlagsAt;
 use host::x86_64::asm::Reg;
+use host::{FaultRecord, FlagsAt};
 use libc::{c_int, siginfo_t, ucontext_t};
 
 /// Where `ucontext_t` has a general register, by its number in instructions.
@@ -31,6 +32,10 @@ const XSTATE_BV: usize = 512;
 const PF_WRITE: i64 = 2;
 /// MXCSR's flags.
 const MXCSR_FLAGS: u32 = 0x3f;
+/// si_code of an invalid operation of floating point, which libc does not name.
+const FPE_FLTINV: i32 = 7;
+/// EFLAGS.TF: a trap after the next instruction.
+const TRAP_FLAG: i64 = 1 << 8;
 
 /// To be called first in the handler of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP. If the fault is generated code's, guest state is saved, the
 /// host context is changed so that `run` returns [`crate::Exit::Fault`] when the handler returns, and the answer is true.
@@ -44,6 +49,13 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let addr = unsafe { info.si_addr() } as u64;
     let gregs = &mut context.uc_mcontext.gregs;
     let rip = gregs[libc::REG_RIP as usize] as u64;
+    let fp = context.uc_mcontext.fpregs;
+    if sig == libc::SIGTRAP && std::mem::take(&mut cpu.stepping) {
+        gregs[libc::REG_EFL as usize] &= !TRAP_FLAG;
+        // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
+        unsafe { (*fp).mxcsr &= !MASK_INVALID };
+        return true;
+    }
     if let Some(to) = crate::memory::recovery(rip) {
         cpu.fault =
             Fault { signo: sig, code: info.si_code, addr, write: gregs[libc::REG_ERR as usize] & PF_WRITE != 0 };
@@ -62,8 +74,25 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let engine = cpu.engine();
     let cache = engine.cache.lock();
     let records = cache.faults_at(rip);
+    let traps = sig == libc::SIGFPE && info.si_code == FPE_FLTINV && cpu.raw.mxcsr & MASK_INVALID == 0;
+    match records.first() {
+        Some(FaultRecord { at, pc, flags: FlagsAt::SlowPath, .. }) => {
+            engine.count_trap(cpu);
+            gregs[libc::REG_RIP as usize] = (rip - u64::from(*at) + pc) as i64;
+            return true;
+        }
+        // What it gives and raises is right, or is looked at.
+        None if traps => {
+            engine.count_trap(cpu);
+            cpu.stepping = true;
+            gregs[libc::REG_EFL as usize] |= TRAP_FLAG;
+            // SAFETY: as above.
+            unsafe { (*fp).mxcsr |= MASK_INVALID };
+            return true;
+        }
+        _ => {}
+    }
     let Some(record) = records.first() else { return false };
-    let fp = context.uc_mcontext.fpregs;
     let map = cache.homes_at(rip);
     let guest = engine.guest();
     for (s, slot) in guest.state.slots.iter().enumerate() {
@@ -97,7 +126,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
-    // SAFETY: x86-64 signal frames always have the floating-point state in the old layout first.
+    // SAFETY: as above.
     let mxcsr = unsafe { (*fp).mxcsr };
     cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | mxcsr & MXCSR_FLAGS;
     let write = gregs[libc::REG_ERR as usize] & PF_WRITE != 0;
@@ -140,7 +169,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, a, z, s, o) = (bit(0), bit(2), bit(4), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot | FlagsAt::Rule(_) => slot,
+        FlagsAt::Slot | FlagsAt::Rule(_) | FlagsAt::SlowPath => slot,
         FlagsAt::Host { inverted } => s << 15 | z << 14 | a << 12 | p << 10 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {

@@ -145,6 +145,8 @@ pub struct Options {
     pub log: Log,
     /// After how many backward jumps a loop is translated anew, as a whole; None: never.
     pub hot: Option<u32>,
+    /// After how many invalid floating-point operations, which trap, code looks for them itself.
+    pub fp_traps: u32,
     /// Run by the interpreter instead of generated code.
     pub interpret: bool,
     /// Where translations are stored.
@@ -168,6 +170,7 @@ impl Default for Options {
             code_size: 64 << 20,
             log: Log::default(),
             hot: Some(1000),
+            fp_traps: 64,
             interpret: false,
             store: None,
             stats: false,

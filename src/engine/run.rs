@@ -1,6 +1,6 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::cache::Cache;
+use crate::cache::{CAREFUL, Cache};
 use crate::cpu::Cpu;
 use crate::lock::Lock;
 use crate::serve;
@@ -32,6 +32,8 @@ pub struct Engine {
     pub(crate) generation: AtomicU32,
     /// Whether another thread or process may see guest memory while a guest thread runs.
     concurrent: AtomicBool,
+    /// How many invalid floating-point operations may still trap before code becomes [`CAREFUL`].
+    traps_left: AtomicU32,
 }
 
 /// A registered Cpu.
@@ -69,6 +71,7 @@ impl Engine {
             cache: Lock::nameless(cache),
             generation: AtomicU32::new(0),
             concurrent: AtomicBool::new(false),
+            traps_left: AtomicU32::new(options.fp_traps),
         }
     }
 
@@ -135,6 +138,7 @@ impl Engine {
         self.set_mode(cpu, mode);
         let mut pc = cpu.pc();
         loop {
+            self.set_mode(cpu, cpu.mode & !CAREFUL);
             if cpu.is_interrupted() {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
@@ -177,14 +181,25 @@ impl Engine {
     }
 
     fn set_mode(&self, cpu: &mut Cpu, mode: u32) {
+        let control = (self.guest.state.fp_control)(mode);
+        let (may_trap, some_left) = (self.guest.state.invalid_traps, self.traps_left.load(Ordering::Relaxed) > 0);
+        let mode = if may_trap && !some_left { mode | CAREFUL } else { mode };
         if mode != cpu.mode {
             // Code for another mode may not be reached through what this one has remembered.
             cpu.mode = mode;
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
-        let control = (self.guest.state.fp_control)(mode);
-        cpu.set_rounding(control.round);
+        cpu.set_fp_control(control.round, may_trap && some_left);
+    }
+
+    /// An invalid floating-point operation has trapped.
+    pub(crate) fn count_trap(&self, cpu: &Cpu) {
+        let one_less = |n: u32| n.checked_sub(1);
+        if self.traps_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) == Ok(1) {
+            // Out at the next backward jump.
+            cpu.raw.countdown.store(0, Ordering::SeqCst);
+        }
     }
 
     /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is.
@@ -328,7 +343,7 @@ impl Engine {
         let mut buf = [0; 16];
         let at = self.guest.address(pc);
         let n = self.code.fetch(at, &mut buf[..self.guest.longest_insn]);
-        let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode);
+        let (text, _) = (self.guest.disassemble)(&buf[..n], pc, mode & !CAREFUL);
         self.code.log(&format!("undefined instruction at {at:#x}: {text} ({})\n", crate::cache::hex(&buf[..n])));
     }
 

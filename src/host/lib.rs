@@ -97,6 +97,8 @@ pub enum FlagsAt {
     HostFcmp { swapped: bool },
     /// Nowhere: this makes them again.
     Rule(FlagsRule),
+    /// This is no access but an operation of floating point: if it traps it is done by its slow path, at the offset in `pc`.
+    SlowPath,
 }
 
 /// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`; with it C and V are clear, or

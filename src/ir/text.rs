@@ -181,7 +181,11 @@ fn vector(op: impl Debug, lane: Lane) -> String {
 /// Name, shape, and what the environment has that is not IEEE's default on Arm.
 fn float(name: &str, shape: Shape, env: Env) -> String {
     let fmt: Fmt = shape.fmt;
-    let lanes = if shape.lanes == 0 { String::new() } else { format!("x{}", shape.lanes) };
+    let lanes = match shape.low_of() {
+        Some(of) => format!("low{of}"),
+        None if shape.lanes == 0 => String::new(),
+        None => format!("x{}", shape.lanes),
+    };
     let words = [
         (env.round != Round::NearestEven, snake(env.round)),
         (env.nan != NanRule::ArmPropagate, format!("nan_{}", lower(env.nan))),

@@ -151,7 +151,7 @@ impl Fmt {
 }
 
 /// What a floating-point operation works on: one scalar (`lanes` 0; the values have the format's scalar type), or the low
-/// `lanes` lanes of V128 values; the lanes above are not looked at (they raise no flag) and are zero in the result.
+/// `lanes` lanes of V128 values; the lanes above are not looked at (they raise no flag) and are zero in the result, but in the shapes of [`Shape::low`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Shape {
     pub fmt: Fmt,
@@ -165,10 +165,21 @@ impl Shape {
     pub const fn vector(fmt: Fmt, lanes: u8) -> Shape {
         Shape { fmt, lanes }
     }
+    /// The lowest lane of V128 values; above it stands what does in operand `of`, the first being 0. For operations with two and three operands.
+    pub const fn low(fmt: Fmt, of: u8) -> Shape {
+        Shape { fmt, lanes: LOW | of }
+    }
+    /// The operand of such a shape.
+    pub const fn low_of(self) -> Option<usize> {
+        if self.lanes & LOW == LOW { Some((self.lanes & !LOW) as usize) } else { None }
+    }
     pub const fn ty(self) -> Ty {
         if self.lanes == 0 { self.fmt.ty() } else { Ty::V128 }
     }
 }
+
+/// Marks the shapes of [`Shape::low`] in [`Shape::lanes`].
+const LOW: u8 = 0xf0;
 
 /// Rounding of a floating-point result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -161,6 +161,10 @@ static ROWS: &[Row] = &[
         o.hot = Some(if v == b"off" { None } else { Some(number(v)?.try_into().map_err(|_| "is too large")?) });
         Ok(())
     }, true),
+    row("fp-traps", "FP_TRAPS", Value("count"), "after so many invalid floating-point operations, each a trap, code looks for them itself", |o, v| {
+        o.fp_traps = Some(number(v)?.try_into().map_err(|_| "is too large")?);
+        Ok(())
+    }, true),
     row("perfmap", "PERFMAP", Nothing, "write /tmp/perf-<pid>.map, where perf finds names of translations", |o, _| {
         o.perfmap = true;
         Ok(())

@@ -94,6 +94,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `-hot`; Some(None): never.
     pub hot: Option<Option<u32>>,
+    /// `-fp-traps`
+    pub fp_traps: Option<u32>,
     /// `-interpret`: run the interpreter, not generated code.
     pub interpret: bool,
     /// `-cache`: the folder of stored translations, or `off`.

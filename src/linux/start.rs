@@ -310,6 +310,7 @@ fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Fol
         code_size: options.code_size.map_or(default.code_size, |s| (s as usize).clamp(1 << 20, 1 << 30)),
         interpret: options.interpret || !host.avx2,
         hot: options.hot.unwrap_or(default.hot).filter(|_| !options.one_insn && !options.log.has(Log::NOCHAIN)),
+        fp_traps: options.fp_traps.unwrap_or(default.fp_traps),
         store,
         host,
         stats: stats::wanted(options),

@@ -100,8 +100,13 @@ impl Emulator {
     }
 }
 
-/// The ways in which the program runs cases: its code, its code with every loop a hot region at once, and its interpreter.
-pub(crate) const WAYS: [&str; 3] = ["jit", "hot", "interpreter"];
+/// The ways in which the program runs cases: its code, its code with every loop a hot region at once, its interpreter, and its code where invalid
+/// floating-point operations do not trap.
+pub(crate) const WAYS: [&str; 4] = ["jit", "hot", "interpreter", "careful"];
+/// The guests for which the last is another than the first.
+const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
+/// All that are invalid trap.
+const TRAPS: (&str, &str) = ("RQEMU_FP_TRAPS", "4000000000");
 
 /// The reference as this processor first, then the program in these ways; `None` without a reference.
 pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Option<Vec<Emulator>> {
@@ -115,11 +120,13 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Opti
     };
     let all = [
         reference,
-        emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_HOT", "off")]),
-        emulator(WAYS[1], rqemu.clone(), vec![], &[("RQEMU_HOT", "0")]),
-        emulator(WAYS[2], rqemu, vec![], &[("RQEMU_INTERPRET", "1")]),
+        emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_HOT", "off"), TRAPS]),
+        emulator(WAYS[1], rqemu.clone(), vec![], &[("RQEMU_HOT", "0"), TRAPS]),
+        emulator(WAYS[2], rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "1")]),
+        emulator(WAYS[3], rqemu, vec![], &[("RQEMU_HOT", "off"), ("RQEMU_FP_TRAPS", "0")]),
     ];
-    Some(all.into_iter().filter(|e| e.name == "reference" || ways.contains(&e.name)).collect())
+    let wanted = |e: &Emulator| ways.contains(&e.name) && (e.name != WAYS[3] || CAREFUL.contains(&guest.name));
+    Some(all.into_iter().filter(|e| e.name == "reference" || wanted(e)).collect())
 }
 
 /// Runs the file's records; the output, and how it ended.

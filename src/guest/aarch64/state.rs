@@ -105,6 +105,7 @@ pub const STATE: State = State {
     int_homes: &INT_HOMES,
     vec_homes: &VEC_HOMES,
     x87: None,
+    invalid_traps: true,
     settle: None,
     fp_control,
 };

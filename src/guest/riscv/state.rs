@@ -126,6 +126,7 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         int_homes: &INT_HOMES,
         vec_homes: &VEC_HOMES,
         x87: None,
+        invalid_traps: true,
         settle: None,
         fp_control,
     }

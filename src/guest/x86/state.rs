@@ -166,6 +166,7 @@ const fn layout(
         int_homes,
         vec_homes,
         x87: Some(X87),
+        invalid_traps: false,
         settle: Some(settle),
         fp_control,
     }

@@ -9,9 +9,9 @@ pub mod asm;
 mod emit;
 mod local;
 mod plan;
+mod reads;
 mod rules;
 pub mod thunks;
-mod upper;
 
 mod features;
 

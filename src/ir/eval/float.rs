@@ -1,7 +1,7 @@
 //! Floating-point operations: `softfloat` by lanes. A scalar is one lane whose bits are the whole value.
 
 use super::flags;
-use super::vector::{build, get};
+use super::vector::{build, get, set};
 use crate::op::{Fp1, Fp2, FpCc};
 use crate::types::{Env, Fmt, NanRule, Round, Shape};
 use softfloat as sf;
@@ -64,6 +64,24 @@ fn each(shape: Shape, env: Env, fp_flags: &mut u32, mut f: impl FnMut(usize, &mu
     within(env, fp_flags, |env| build(shape.fmt.lane(), count(shape.lanes), |i| f(i, env)))
 }
 
+/// The same, above it what a shape of the lowest lane has there.
+fn each_of<const N: usize>(
+    shape: Shape,
+    env: Env,
+    operands: [u128; N],
+    fp_flags: &mut u32,
+    f: impl Fn([u64; N], &mut sf::Env) -> u64,
+) -> u128 {
+    let lane = shape.fmt.lane();
+    match shape.low_of() {
+        Some(of) => {
+            let low = within(env, fp_flags, |env| f(operands.map(|v| get(v, lane, 0)), env));
+            set(operands[of], lane, 0, low)
+        }
+        None => each(shape, env, fp_flags, |i, env| f(operands.map(|v| get(v, lane, i)), env)),
+    }
+}
+
 pub(super) fn fp1(op: Fp1, shape: Shape, env: Env, a: u128, fp_flags: &mut u32) -> u128 {
     let (fmt, lane, round) = (format(shape.fmt), shape.fmt.lane(), rounding(env.round));
     let sign = 1 << (lane.bits() - 1);
@@ -106,7 +124,7 @@ fn max_select(fmt: sf::Fmt, a: u64, b: u64, env: &mut sf::Env) -> u64 {
 }
 
 pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &mut u32) -> u128 {
-    let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
+    let fmt = format(shape.fmt);
     let f = match op {
         Fp2::Add => sf::add,
         Fp2::Sub => sf::sub,
@@ -123,17 +141,13 @@ pub(super) fn fp2(op: Fp2, shape: Shape, env: Env, a: u128, b: u128, fp_flags: &
         Fp2::RecipStep => sf::recip_step,
         Fp2::RsqrtStep => sf::rsqrt_step,
     };
-    each(shape, env, fp_flags, |i, env| f(fmt, get(a, lane, i), get(b, lane, i), env))
+    each_of(shape, env, [a, b], fp_flags, |[a, b], env| f(fmt, a, b, env))
 }
 
 /// (±a*b) ± c for `[a, b, c]`.
 pub(super) fn fma(shape: Shape, env: Env, product: bool, addend: bool, abc: [u128; 3], fp_flags: &mut u32) -> u128 {
-    let (fmt, lane) = (format(shape.fmt), shape.fmt.lane());
-    let negate = sf::Negate { product, addend };
-    each(shape, env, fp_flags, |i, env| {
-        let [a, b, c] = abc.map(|v| get(v, lane, i));
-        sf::mul_add(fmt, a, b, c, negate, env)
-    })
+    let (fmt, negate) = (format(shape.fmt), sf::Negate { product, addend });
+    each_of(shape, env, abc, fp_flags, |[a, b, c], env| sf::mul_add(fmt, a, b, c, negate, env))
 }
 
 pub(super) fn convert(from: Fmt, to: Fmt, lanes: u8, env: Env, a: u128, fp_flags: &mut u32) -> u128 {

@@ -334,7 +334,12 @@ impl Check<'_> {
                 self.all(shape.ty())
             }
             Op::Fp2(_, shape, ..) | Op::Fma { shape, .. } => {
-                self.shape(shape)?;
+                // Of two it is the first.
+                let operands = if matches!(self.op, Op::Fma { .. }) { 3 } else { 1 };
+                match shape.low_of() {
+                    Some(of) => self.that(of < operands, "above stands what does in an operand")?,
+                    None => self.shape(shape)?,
+                }
                 self.all(shape.ty())
             }
             Op::FpCmp(_, shape, ..) => {

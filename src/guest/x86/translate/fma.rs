@@ -80,11 +80,8 @@ rows! {
 
 /// The two factors and the addend.
 fn operands(cx: &mut Cx, i: &Instruction, order: Order, shape: Shape) -> [Val; 3] {
-    let third = cx.fp(i, shape);
-    let [first, second] = [i.op0_register(), i.op1_register()].map(|reg| {
-        let v = cx.of_half(reg);
-        if shape.lanes > 0 { v } else { cx.b.vget(shape.fmt.ty(), v, 0) }
-    });
+    let third = if shape.lanes > 0 { cx.fp(i, shape) } else { cx.fp_low(i, shape.fmt) };
+    let [first, second] = [i.op0_register(), i.op1_register()].map(|reg| cx.of_half(reg));
     match order {
         M132 => [first, third, second],
         M213 => [second, first, third],
@@ -93,20 +90,16 @@ fn operands(cx: &mut Cx, i: &Instruction, order: Order, shape: Shape) -> [Val; 3
 }
 
 /// A scalar leaves what stands above it in the first operand.
-fn set(cx: &mut Cx, i: &Instruction, shape: Shape, v: Val) {
-    let v = if shape.lanes > 0 {
-        v
-    } else {
-        let old = cx.xmm(i.op0_register());
-        cx.b.vset(shape.fmt.lane(), old, v, 0)
-    };
-    cx.set_vector(i, v);
-}
-
 fn fused(cx: &mut Cx, i: &Instruction, order: Order, neg_product: bool, neg_addend: bool, shape: Shape) {
     let [a, b, c] = operands(cx, i, order, shape);
+    let first = match order {
+        M132 => 0,
+        M213 => 1,
+        M231 => 2,
+    };
+    let shape = if shape.lanes > 0 { shape } else { Shape::low(shape.fmt, first) };
     let v = cx.b.fma(shape, cx.env(), neg_product, neg_addend, a, b, c);
-    set(cx, i, shape, v);
+    cx.set_vector(i, v);
 }
 
 /// Even lanes are subtracted and odd ones added, or the other way round.

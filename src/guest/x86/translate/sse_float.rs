@@ -88,6 +88,15 @@ impl Cx<'_> {
         self.b.load(ty, mem)
     }
 
+    /// A scalar source in the lowest lane of a vector, whatever stands above it.
+    pub(super) fn fp_low(&mut self, i: &Instruction, fmt: Fmt) -> Val {
+        if i.op_kind(last(i)) == OpKind::Register {
+            return self.xmm(i.op_register(last(i)));
+        }
+        let v = self.fp(i, Shape::scalar(fmt));
+        self.b.v_from_scalar(v)
+    }
+
     /// The first of two sources likewise.
     pub(super) fn fp_first(&mut self, i: &Instruction, shape: Shape) -> Val {
         let v = self.first(i);
@@ -107,6 +116,11 @@ impl Cx<'_> {
 }
 
 fn arith(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
+    if shape.lanes == 0 {
+        let (a, b) = (cx.first(i), cx.fp_low(i, shape.fmt));
+        let v = cx.b.fp2(op, Shape::low(shape.fmt, 0), cx.env(), a, b);
+        return cx.set_vector(i, v);
+    }
     let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
     let v = cx.b.fp2(op, shape, cx.env(), a, b);
     cx.set_fp(i, shape, v);

@@ -98,9 +98,11 @@ fn general(cx: &mut Cx, i: &Instruction) {
 /// MOVSS, MOVSD: from memory with zero above, from a register into the lowest lane.
 fn scalar(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let bytes = lane.bytes();
+    // By way of no general register.
+    let ty = if lane == Lane::D { Ty::F64 } else { Ty::F32 };
     if i.op0_kind() == OpKind::Memory {
         let v = cx.xmm(i.op1_register());
-        let v = cx.b.vget(lane.ty(), v, 0);
+        let v = cx.b.vget(ty, v, 0);
         let mem = cx.mem(i, bytes);
         return cx.b.store(mem, v);
     }
@@ -108,7 +110,7 @@ fn scalar(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let v = if i.op1_kind() == OpKind::Memory {
         v
     } else {
-        let low = cx.b.vget(lane.ty(), v, 0);
+        let low = cx.b.vget(ty, v, 0);
         let old = cx.first(i);
         cx.b.vset(lane, old, low, 0)
     };
@@ -142,6 +144,12 @@ fn between(cx: &mut Cx, i: &Instruction, ty: Ty) {
             };
             cx.set_vector(i, v);
         }
+        (false, true) if i.op0_kind() == OpKind::Memory => {
+            let v = cx.xmm(i.op1_register());
+            let v = cx.b.vget(if ty == Ty::I64 { Ty::F64 } else { Ty::F32 }, v, 0);
+            let mem = cx.mem(i, ty.bytes());
+            cx.b.store(mem, v);
+        }
         _ => {
             let v = cx.xmm(i.op1_register());
             let v = cx.b.vget(ty, v, 0);
@@ -155,7 +163,7 @@ fn half(cx: &mut Cx, i: &Instruction, n: u32) {
     let mem = cx.mem(i, 8);
     if i.op0_kind() == OpKind::Memory {
         let v = cx.xmm(i.op1_register());
-        let v = cx.b.vget(Ty::I64, v, n);
+        let v = cx.b.vget(Ty::F64, v, n);
         return cx.b.store(mem, v);
     }
     let new = cx.b.load(Ty::V128, mem);

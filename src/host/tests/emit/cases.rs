@@ -287,6 +287,23 @@ fn arithmetic(c: &mut Vec<Case>, shape: Shape, env: Env, t: Ty) {
     }
 }
 
+/// Of the lowest lane, as x86 has them.
+pub(crate) fn lowest(round: Round) -> Vec<Case> {
+    use Fp2::*;
+    let mut c = Vec::new();
+    let (plain, flush) = (Env::X86.round(round), Env { flush_in: true, flush_out: true, ..Env::X86 }.round(round));
+    for (fmt, env) in [Fmt::F32, Fmt::F64].into_iter().flat_map(|fmt| [(fmt, plain), (fmt, flush)]) {
+        for op in [Add, Sub, Mul, Div, MinSelect, MaxSelect] {
+            c.push(case(Op::Fp2(op, Shape::low(fmt, 0), env, N, N), V, &[V, V]));
+        }
+        for (of, signs) in (0..3).flat_map(|of| (0..4).map(move |signs| (of, signs))) {
+            let (shape, neg_product, neg_addend) = (Shape::low(fmt, of), signs & 1 != 0, signs & 2 != 0);
+            c.push(case(Op::Fma { shape, env, neg_product, neg_addend, a: N, b: N, c: N }, V, &[V, V, V]));
+        }
+    }
+    c
+}
+
 fn integers(c: &mut Vec<Case>, shape: Shape, env: Env, t: Ty) {
     for signed in [false, true] {
         for (ty, bits) in [(Ty::I32, 32), (Ty::I64, 64)] {

@@ -3,10 +3,13 @@
 
 use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
-use host::{Place, Site, StateMap, SyscallSlots, Thunks};
+use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
-use ir::{Op, Region, Round, Slot, Term, Ty, Val};
+use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
+
+use crate::regions::env_of;
+use crate::traps::{self, MASK_INVALID};
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
 pub(crate) const I32S: std::ops::Range<u16> = 8..12;
@@ -86,6 +89,9 @@ pub(crate) struct Machine {
     entry: u64,
     pub(crate) memory: Box<[u8; MEMORY]>,
     mxcsr: u32,
+    /// Whether invalid operations trap: in every other region.
+    traps: bool,
+    slow_paths: Vec<(u64, u64)>,
 }
 
 const CODE: usize = 1 << 20;
@@ -94,11 +100,24 @@ const EXITS: usize = CODE / 2;
 const LINKS: usize = EXITS + (64 << 10);
 const SITES: usize = LINKS + (64 << 10);
 
+/// MXCSR.DE.
+const DENORMAL: u32 = 2;
+
+/// As [`ir::eval`], but x86's denormal flag is nobody's.
+fn evaluate(op: &Op, ty: Ty, types: &[Ty; 4], args: &[u128; 4], fp_flags: &mut u32) -> u128 {
+    let before = *fp_flags;
+    let bits = ir::eval(op, ty, types, args, fp_flags);
+    if env_of(op).is_some_and(|e| e.nan == NanRule::X86) {
+        *fp_flags = *fp_flags & !DENORMAL | before & DENORMAL;
+    }
+    bits
+}
+
 extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     // SAFETY: the thunk passes the machine's own Cpu and a site that `sites` keeps; nobody else uses them while generated code runs.
     let (cpu, site) = unsafe { (&mut *cpu, &*site) };
     let args = cpu.args.map(|[low, high]| u128::from(low) | u128::from(high) << 64);
-    let bits = ir::eval(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
+    let bits = evaluate(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
     cpu.ret = [bits as u64, (bits >> 64) as u64];
     cpu.owner += 1;
 }
@@ -151,6 +170,8 @@ impl Machine {
             entry: 0,
             memory: Box::new([0; MEMORY]),
             mxcsr: 0,
+            traps: false,
+            slow_paths: Vec::new(),
         }
     }
 
@@ -158,12 +179,22 @@ impl Machine {
     pub(crate) fn load(&mut self, region: &Region, hot: bool) {
         self.sites.clear();
         let at = |offset: usize| (self.code as usize + offset) as u64;
-        let request =
-            Request { region, first_exit: at(EXITS), first_link: at(LINKS), first_site: at(SITES), count: false, hot };
+        self.traps = !self.traps;
+        let request = Request {
+            region,
+            first_exit: at(EXITS),
+            first_link: at(LINKS),
+            first_site: at(SITES),
+            count: false,
+            hot,
+            traps: self.traps,
+        };
         let (asm, out) = self.compiler.compile(request);
         self.sites.extend(out.sites.into_iter().map(Box::new));
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");
+        let slow_path = |f: &FaultRecord| (self.entry + u64::from(f.at), self.entry + f.pc);
+        self.slow_paths = out.faults.iter().filter(|f| f.flags == FlagsAt::SlowPath).map(slow_path).collect();
         copy(&asm.buf, self.code, self.free);
         for (n, site) in self.sites.iter().enumerate() {
             copy(&(&raw const **site as u64).to_le_bytes(), self.code, SITES + 8 * n);
@@ -175,7 +206,8 @@ impl Machine {
             Round::Zero => 3,
             other => panic!("the host cannot round {other:?}"),
         };
-        self.mxcsr = 0x1f80 | rounding << 13;
+        let masks = if self.traps { 0x1f80 & !MASK_INVALID } else { 0x1f80 };
+        self.mxcsr = masks | rounding << 13;
     }
 
     /// Runs the loaded region from `state`: the state afterwards, and how many operations were done by a call.
@@ -195,10 +227,10 @@ impl Machine {
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.
-        unsafe {
+        traps::with(&self.slow_paths, || unsafe {
             let enter: extern "C" fn(*mut Cpu, u64) = std::mem::transmute(self.thunks.enter as *const ());
             enter(cpu, self.entry);
-        }
+        });
         let mut after = State { fp_flags: cpu.fp_flags | cpu.mxcsr & 0x3d, memory: *self.memory, ..State::default() };
         #[allow(clippy::needless_range_loop, reason = "slots are numbers in all that follows")]
         for s in 0..SLOTS {
@@ -297,7 +329,7 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
                     (args[n], types[n]) = (value(a), r.ty(a));
                     n += 1;
                 });
-                ir::eval(&op, inst.ty, &types, &args, &mut s.fp_flags)
+                evaluate(&op, inst.ty, &types, &args, &mut s.fp_flags)
             }
         };
     }

@@ -5,6 +5,7 @@
 mod cases;
 mod machine;
 mod regions;
+mod traps;
 mod values;
 
 use cases::Case;
@@ -191,6 +192,15 @@ fn float_operations() {
     }
 }
 
+#[test]
+fn float_operations_of_the_lowest_lane() {
+    for round in cases::ROUNDS {
+        for f in features() {
+            report(each(f, &cases::lowest(round), 6, 60, 0x79 + round as u64));
+        }
+    }
+}
+
 /// What is known of operands spares checks: of products at the lower end, of NaNs and infinities in them.
 #[test]
 fn products_and_their_sums() {
@@ -240,6 +250,8 @@ fn all_cases() -> Vec<Case> {
     for round in cases::ROUNDS {
         cases.extend(cases::float(Env::IEEE_ARM.round(round)));
         cases.extend(cases::float(cases::environments()[3].round(round)));
+        cases.extend(cases::float(Env { nan: ir::NanRule::RiscV, ..Env::IEEE_ARM.round(round) }));
+        cases.extend(cases::lowest(round));
     }
     cases
 }

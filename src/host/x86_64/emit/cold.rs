@@ -44,8 +44,8 @@ pub(super) enum Cold {
     Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
-    /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register.
-    Eval { label: Label, back: Label, v: Val, args: Vec<Arg>, to: Arg },
+    /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register; the host's flags stay if `keep`.
+    Eval { label: Label, back: Label, v: Val, args: Vec<Arg>, to: Arg, keep: bool },
 }
 
 impl Emitter<'_> {
@@ -146,8 +146,13 @@ impl Emitter<'_> {
                 self.compared(*swapped);
                 self.a.jmp(*back);
             }
-            Cold::Eval { label, back, v, args, to } => {
+            Cold::Eval { label, back, v, args, to, keep } => {
                 self.a.bind(*label);
+                if *keep {
+                    self.a.lahf();
+                    self.a.setcc(X::O, SCRATCH);
+                    self.a.mov_mr(Size::D, field(at::SCRATCH), SCRATCH);
+                }
                 for (i, arg) in args.iter().enumerate() {
                     self.store_arg(i, *arg);
                 }
@@ -157,6 +162,10 @@ impl Emitter<'_> {
                     Arg::Reg(r) => self.a.mov(Size::Q, r, field(at::RET)),
                     Arg::Xmm(x) => self.a.v2(vop::VMOVDQU, L128, x, field(at::RET)),
                     Arg::Mem(_) => unreachable!("results go to registers"),
+                }
+                if *keep {
+                    self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
+                    self.unpack();
                 }
                 self.a.jmp(*back);
             }

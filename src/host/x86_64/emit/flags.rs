@@ -10,7 +10,7 @@ use super::super::{SCRATCH, TEMPS, XSCRATCH};
 use super::Emitter;
 use super::cold::Cold;
 use super::flags_x86::packed_eflags;
-use super::float::Guard;
+use super::float_check::Guard;
 use super::int::shift_of;
 use crate::cpu::at;
 use crate::{FlagsAt, FlagsOp, FlagsRule};
@@ -117,6 +117,11 @@ impl Emitter<'_> {
                 self.gpr.locked = locked;
             }
         }
+    }
+
+    /// Whether the host's flags hold anything.
+    pub(super) fn host_flags_held(&self) -> bool {
+        self.host.cur.is_some() || !self.host.conds.is_empty()
     }
 
     /// Whether `clobber` would have anything to save.
@@ -360,7 +365,7 @@ impl Emitter<'_> {
     }
 
     /// Packed flags in scratch to the host's flags.
-    fn unpack(&mut self) {
+    pub(super) fn unpack(&mut self) {
         self.a.alu_i(Alu::Add, Size::B, SCRATCH, 127);
         self.a.sahf();
     }

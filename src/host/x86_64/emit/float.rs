@@ -3,20 +3,16 @@
 //!
 //! The rule that makes it exact: what an instruction raises in MXCSR is always a part of what the guest's operation raises, and whenever
 //! the two may differ in more than that, the slow path is taken, which adds the rest. x86's denormal flag is never the guest's.
-//!
-//! The differences that the checks look for: which NaN comes out of several, and the default NaN's sign (all give NaN results); and a
-//! result that is tiny before rounding and not after it (SDM vol. 1, 4.9.1.5; DDI 0487, FPRound), which can only be the smallest normal number.
-//! A quotient never is that: two numbers of p bits that differ do so by a part of at least 2^-p, and what rounds up to the smallest normal
-//! number without being tiny differs from it by less.
 
 use super::super::alloc::Loc;
 use super::super::asm::vop::VOp;
-use super::super::asm::{Alu, Cc as X, K, L128, Label, Mem, Size, Xm, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
+use super::float_check::{Check, Guard, PRODUCT, PRODUCT_IN_SUM, QUOTIENT, tiny, wanted};
 use crate::cpu::at;
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Ty, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
 
 /// MXCSR's sticky flags, all six, and those that mean the same for the guest: x86's denormal flag is not the guest's.
 const MXCSR_FLAGS: i32 = 0x3f;
@@ -24,56 +20,21 @@ const MXCSR_SHARED: i32 = 0x3d;
 
 /// Predicates of vcmp (SDM vol. 2, VCMPPD): quiet and signalling.
 const EQ_OQ: u8 = 0x00;
-const UNORD_Q: u8 = 0x03;
-const EQ_UQ: u8 = 0x08;
+pub(super) const UNORD_Q: u8 = 0x03;
+pub(super) const EQ_UQ: u8 = 0x08;
 pub(super) const GE_OS: u8 = 0x0d;
 const GT_OS: u8 = 0x0e;
 
 /// In vinsertps: lane 0 as it is, the others zero.
 pub(super) const KEEP_LANE_0: u8 = 0x0e;
 
-/// Where a comparison's lanes gather with AVX-512.
-const LANES: K = K(2);
-
 /// An instruction in its four widths: ss, sd, ps, pd.
 pub(super) type Widths = [VOp; 4];
 
-/// What a result must be checked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Check {
-    Nothing,
-    Nan,
-    /// And the smallest normal number.
-    NanOrTiny,
-    /// The same of a scalar that is NaN or not negative.
-    NanOrTinySquare,
-    /// And subnormal numbers.
-    NanOrFlushed,
-}
-
-/// What operands must be like where subnormal numbers are flushed: not subnormal, and such that no result is tiny and inexact, for the
-/// host would raise inexact for it and the guest does not. In terms of [`Emitter::exponents`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Guard {
-    Operands,
-    /// The sum of the first two is at least that, for singles and doubles.
-    Sum(u64, u64),
-    /// The first less the second, plus the largest exponent.
-    Difference(u64, u64),
-    /// Every one is at least that (both formats).
-    Least(u64),
-}
-
-/// A product is not tiny.
-const PRODUCT: Guard = Guard::Sum(128, 1024);
-/// A product's last bit is one that a subnormal number has: a tiny sum with it is exact.
-const PRODUCT_IN_SUM: Guard = Guard::Sum(152, 1077);
-/// A quotient is not tiny.
-const QUOTIENT: Guard = Guard::Difference(255 - 124, 2047 - 1020);
-
 /// The one for a shape. A vector of one lane is computed as a scalar.
 pub(super) fn width(shape: Shape, ops: Widths) -> VOp {
-    ops[usize::from(shape.lanes > 1) * 2 + usize::from(shape.fmt == Fmt::F64)]
+    let packed = shape.lanes > 1 && shape.low_of().is_none();
+    ops[usize::from(packed) * 2 + usize::from(shape.fmt == Fmt::F64)]
 }
 
 /// Whether the vector has lanes above those that count, and more than one that does.
@@ -89,15 +50,6 @@ pub(super) fn splat(fmt: Fmt, bits: u64) -> u128 {
 
 pub(super) fn sign(fmt: Fmt) -> u64 {
     1 << (fmt.lane().bits() - 1)
-}
-
-fn smallest_normal(fmt: Fmt) -> u64 {
-    match fmt {
-        Fmt::F32 => 1 << 23,
-        Fmt::F64 => 1 << 52,
-        Fmt::F16 => 1 << 10,
-        Fmt::BF16 => 1 << 7,
-    }
 }
 
 pub(super) fn one(fmt: Fmt) -> u64 {
@@ -126,16 +78,6 @@ pub(super) fn is_native(fmt: Fmt) -> bool {
 /// Subnormal operands and tiny results count both, or neither.
 pub(super) fn is_plain(env: Env) -> bool {
     env.flush_in == env.flush_out
-}
-
-/// The check of a result that can be tiny: the host judges that after rounding.
-pub(super) fn tiny(env: Env) -> Check {
-    if env.nan.tiny_after_rounding() { Check::Nan } else { Check::NanOrTiny }
-}
-
-/// The check that is needed: none where the guest's NaNs are the host's.
-pub(super) fn wanted(env: Env, check: Check) -> Check {
-    if env.nan == NanRule::X86 && !env.flush_in { Check::Nothing } else { check }
 }
 
 impl Emitter<'_> {
@@ -169,6 +111,11 @@ impl Emitter<'_> {
             Op::Fp1(op, shape, env, a) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp1(v, op, shape, env, a);
             }
+            Op::Fp2(_, shape, env, ..) | Op::Fma { shape, env, .. }
+                if shape.low_of().is_some() && !self.is_own(shape, env) =>
+            {
+                return false;
+            }
             Op::Fp2(op, shape, env, a, b) if is_native(shape.fmt) && is_plain(env) => {
                 return self.fp2(v, op, shape, env, a, b);
             }
@@ -184,6 +131,11 @@ impl Emitter<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// Whether the host's scalar operation is the guest's, in everything.
+    fn is_own(&self, shape: Shape, env: Env) -> bool {
+        is_native(shape.fmt) && wanted(env, Check::Nan) == Check::Nothing && env.round == self.r.fp.round
     }
 
     // ---- registers, checks, slow paths ----
@@ -223,7 +175,8 @@ impl Emitter<'_> {
             Xm::Reg(x) => Arg::Xmm(x),
             Xm::Mem(m) => Arg::Mem(m),
         });
-        self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to });
+        let keep = self.host_flags_held();
+        self.cold.push(Cold::Eval { label, back, v, args: args.collect(), to, keep });
     }
 
     /// The same for a comparison, whose result is the host's flags.
@@ -237,258 +190,6 @@ impl Emitter<'_> {
 
     pub(super) fn fmt_const(&mut self, fmt: Fmt, bits: u64) -> Mem {
         self.pool(splat(fmt, bits))
-    }
-
-    /// Jumps to the label returned (`label`, if there is one already) if the result in `t` must be done again slowly. The host's flags must
-    /// have been saved; `m` is overwritten.
-    fn check(&mut self, shape: Shape, check: Check, label: Option<Label>, t: Xmm, m: Xmm) -> Option<Label> {
-        if check == Check::Nothing {
-            return label;
-        }
-        let label = label.unwrap_or_else(|| self.a.label());
-        if check == Check::NanOrFlushed {
-            self.exponents(shape.fmt, m, Xm::Reg(t));
-            let zero = self.pool(0);
-            self.a.v3(if shape.fmt == Fmt::F64 { vop::VPCMPEQQ } else { vop::VPCMPEQD }, L128, m, m, zero);
-            self.jump_if_lanes(shape, m, label);
-        }
-        let fmt = shape.fmt;
-        let double = fmt == Fmt::F64;
-        if check == Check::NanOrTiny && shape.lanes <= 1 && t.0 < 16 {
-            self.suspect(fmt, t, m, label);
-            return Some(label);
-        }
-        if shape.lanes > 1 {
-            let (mut from, mut with, mut predicate) = (t, Xm::Reg(t), UNORD_Q);
-            if check == Check::NanOrTiny {
-                let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
-                self.a.v3(if double { vop::VANDPD } else { vop::VANDPS }, L128, m, t, magnitude);
-                (from, with, predicate) = (m, Xm::Mem(self.fmt_const(fmt, smallest_normal(fmt))), EQ_UQ);
-            }
-            if self.features.avx512 {
-                let cmp = if double { vop::VCMPPD_K } else { vop::VCMPPS_K };
-                self.a.v3i(cmp, L128, LANES, from, with, predicate);
-                self.a.v2(vop::KORTESTB, L128, LANES, LANES);
-                self.a.jcc(X::Ne, label);
-            } else {
-                let cmp = if double { vop::VCMPPD } else { vop::VCMPPS };
-                self.a.v3i(cmp, L128, m, from, with, predicate);
-                self.jump_if_any(m, label);
-            }
-        } else if check == Check::NanOrTiny {
-            self.jump_if_nan_or_tiny(fmt, t, m, label);
-        } else if check == Check::NanOrTinySquare {
-            let least = self.fmt_const(fmt, smallest_normal(fmt));
-            self.a.v2(if double { vop::VUCOMISD } else { vop::VUCOMISS }, L128, t, least);
-            self.a.jcc(X::E, label);
-        } else {
-            self.a.v2(if double { vop::VUCOMISD } else { vop::VUCOMISS }, L128, t, t);
-            self.a.jcc(X::P, label);
-        }
-        Some(label)
-    }
-
-    /// Jumps if the scalar in `t` is NaN or the smallest normal number, by way of cold code that looks closer at what one test finds: exponents of
-    /// all ones and all zeros, and their neighbours.
-    fn suspect(&mut self, fmt: Fmt, t: Xmm, m: Xmm, slow: Label) {
-        let upper = if fmt == Fmt::F64 { 0x7fe0 << 48 } else { 0x7f00_0000 };
-        let upper = self.pool(upper);
-        // ZF: none of these bits is set; CF: all are.
-        self.a.v2(vop::VPTEST, L128, t, upper);
-        let label = self.a.label();
-        self.a.jcc(X::Be, label);
-        let back = self.a.label_here();
-        self.suspected = Some((self.a.here(), self.cold.len()));
-        self.cold.push(Cold::Judge { label, back, fmt, t, m, slow, beyond: None });
-    }
-
-    /// If one of the operands is a product that has just been suspected, and no code was written since: from there on it is finite, and its sum with
-    /// anything is the guest's. A product that is not goes to the label returned, past the host's own sum.
-    fn after_product(&mut self, a: Val, b: Val) -> Option<Label> {
-        let (at, n) = self.suspected?;
-        let (a, b) = (self.root(a), self.root(b));
-        let product = match self.cold.get(n + 1) {
-            Some(Cold::Eval { v, .. }) if at == self.a.here() => self.root(*v),
-            _ => return None,
-        };
-        if product != a && product != b {
-            return None;
-        }
-        let label = self.a.label();
-        if let Cold::Judge { beyond, .. } = &mut self.cold[n] {
-            *beyond = Some(label);
-        }
-        if let Cold::Eval { back, .. } = &mut self.cold[n + 1] {
-            *back = label;
-        }
-        Some(label)
-    }
-
-    /// Whether it is a finite number, whatever the guest does.
-    fn is_finite(&self, v: Val) -> bool {
-        let root = self.root(v);
-        if self.r.ty(root) != self.r.ty(v) {
-            return false;
-        }
-        match *self.r.op(root) {
-            Op::Const(bits) => match self.r.ty(v) {
-                Ty::F64 => f64::from_bits(bits).is_finite(),
-                Ty::F32 => f32::from_bits(bits as u32).is_finite(),
-                _ => false,
-            },
-            Op::FpFromInt { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it is zero, positive or NaN, of either sign.
-    fn is_not_negative(&self, v: Val) -> bool {
-        // Sums of sums of squares end somewhere.
-        self.is_not_negative_within(v, 8)
-    }
-
-    fn is_not_negative_within(&self, v: Val, depth: u32) -> bool {
-        let root = self.root(v);
-        if depth == 0 || self.r.ty(root) != self.r.ty(v) {
-            return false;
-        }
-        let same = |a: Val, b: Val| self.root(a) == self.root(b);
-        match *self.r.op(root) {
-            Op::Fp1(Fp1::Sqrt | Fp1::Abs, ..) => true,
-            Op::Fp2(Fp2::Mul, _, _, a, b) => same(a, b),
-            Op::Fp2(Fp2::Add, _, _, a, b) => {
-                self.is_not_negative_within(a, depth - 1) && self.is_not_negative_within(b, depth - 1)
-            }
-            Op::Fma { neg_product: false, neg_addend: false, a, b, c, .. } => {
-                same(a, b) && self.is_not_negative_within(c, depth - 1)
-            }
-            _ => false,
-        }
-    }
-
-    /// The check of a scalar that [`Emitter::is_not_negative`].
-    fn of_square(&self, v: Val, shape: Shape, check: Check) -> Check {
-        if check == Check::NanOrTiny && shape.lanes <= 1 && self.is_not_negative(v) {
-            Check::NanOrTinySquare
-        } else {
-            check
-        }
-    }
-
-    /// The check of a sum of scalars. At most one of two is a NaN if the other is finite, and then it is the result on both; and there is no
-    /// infinity to take from another. But x86 has no sum with a negated NaN.
-    fn of_sum(&self, op: Fp2, shape: Shape, env: Env, a: Val, b: Val) -> Check {
-        let spared = shape.lanes <= 1
-            && env.nan == NanRule::ArmPropagate
-            && !env.flush_in
-            && match op {
-                Fp2::Add => self.is_finite(a) || self.is_finite(b) || self.root(a) == self.root(b),
-                Fp2::Sub => self.is_finite(a) || self.is_finite(b),
-                _ => self.is_finite(b),
-            };
-        if spared { Check::Nothing } else { Check::Nan }
-    }
-
-    /// Jumps if the scalar in `t` is NaN or the smallest normal number; `m` is overwritten.
-    pub(super) fn jump_if_nan_or_tiny(&mut self, fmt: Fmt, t: Xmm, m: Xmm, label: Label) {
-        let (and, cmp) = if fmt == Fmt::F64 { (vop::VANDPD, vop::VUCOMISD) } else { (vop::VANDPS, vop::VUCOMISS) };
-        let magnitude = self.fmt_const(fmt, sign(fmt) - 1);
-        self.a.v3(and, L128, m, t, magnitude);
-        let least = self.fmt_const(fmt, smallest_normal(fmt));
-        // Equal and unordered both set ZF.
-        self.a.v2(cmp, L128, m, least);
-        self.a.jcc(X::E, label);
-    }
-
-    /// Jumps if the magnitude in `m`, a number's, is that of infinity.
-    pub(super) fn jump_if_infinite(&mut self, fmt: Fmt, m: Xmm, label: Label) {
-        let (compare, infinity) =
-            if fmt == Fmt::F64 { (vop::VUCOMISD, 0x7ff0 << 48) } else { (vop::VUCOMISS, 0x7f80_0000) };
-        let infinity = self.fmt_const(fmt, infinity);
-        self.a.v2(compare, L128, m, infinity);
-        self.a.jcc(X::E, label);
-    }
-
-    /// For each lane its exponent as biased, or one less; the largest there is for zero, 0 for subnormal numbers (and the smallest normal one).
-    fn exponents(&mut self, fmt: Fmt, to: Xmm, from: Xm) {
-        let (add, shift, by) =
-            if fmt == Fmt::F64 { (vop::VPADDQ, vop::VPSRLQ_I, 53) } else { (vop::VPADDD, vop::VPSRLD_I, 24) };
-        match from {
-            Xm::Reg(x) => self.a.v3(add, L128, to, x, x),
-            Xm::Mem(m) => {
-                self.a.v2(vop::VMOVDQU, L128, to, m);
-                self.a.v3(add, L128, to, to, to);
-            }
-        }
-        let minus_one = self.pool(u128::MAX);
-        self.a.v3(add, L128, to, to, minus_one);
-        self.a.vshift_i(shift, L128, to, to, by);
-    }
-
-    /// Jumps if a lane that counts is set in a mask.
-    pub(super) fn jump_if_lanes(&mut self, shape: Shape, m: Xmm, label: Label) {
-        self.a.v2(if shape.fmt == Fmt::F64 { vop::VMOVMSKPD } else { vop::VMOVMSKPS }, L128, SCRATCH, m);
-        self.a.test_i(Size::D, SCRATCH, (1 << shape.lanes.max(1)) - 1);
-        self.a.jcc(X::Ne, label);
-    }
-
-    /// Where subnormal numbers are flushed, jumps to the label returned unless the operands are as `guard` says.
-    pub(super) fn guard(
-        &mut self,
-        shape: Shape,
-        env: Env,
-        guard: Guard,
-        args: &[Xm],
-        work: (Xmm, Xmm, Xmm),
-    ) -> Option<Label> {
-        if !env.flush_in {
-            return None;
-        }
-        let label = self.a.label();
-        let (t, m, least) = work;
-        let double = shape.fmt == Fmt::F64;
-        let (add, subtract) = if double { (vop::VPADDQ, vop::VPSUBQ) } else { (vop::VPADDD, vop::VPSUBD) };
-        let (greater, equal) = if double { (vop::VPCMPGTQ, vop::VPCMPEQQ) } else { (vop::VPCMPGTD, vop::VPCMPEQD) };
-        self.exponents(shape.fmt, t, args[0]);
-        self.a.vmov(L128, least, t);
-        for (i, arg) in args.iter().enumerate().skip(1) {
-            self.exponents(shape.fmt, m, *arg);
-            // The upper halves of 64-bit lanes are zero.
-            self.a.v3(vop::VPMINUD, L128, least, least, m);
-            match guard {
-                Guard::Sum(..) if i == 1 => self.a.v3(add, L128, t, t, m),
-                Guard::Difference(..) if i == 1 => {
-                    self.a.v3(subtract, L128, t, t, m);
-                    let most = self.fmt_const(shape.fmt, if double { 2047 } else { 255 });
-                    self.a.v3(add, L128, t, t, most);
-                }
-                _ => {}
-            }
-        }
-        let limit = match guard {
-            Guard::Operands => None,
-            Guard::Sum(single, double_limit) | Guard::Difference(single, double_limit) => {
-                Some(if double { double_limit } else { single })
-            }
-            Guard::Least(n) => Some(n),
-        };
-        let zero = self.pool(0);
-        self.a.v3(equal, L128, least, least, zero);
-        if let Some(limit) = limit {
-            let limit = self.fmt_const(shape.fmt, limit);
-            self.a.v2(vop::VMOVDQU, L128, m, limit);
-            self.a.v3(greater, L128, m, m, t);
-            self.a.v3(vop::VPOR, L128, least, least, m);
-        }
-        self.jump_if_lanes(shape, least, label);
-        Some(label)
-    }
-
-    /// Jumps if any 32-bit lane of a mask is set.
-    pub(super) fn jump_if_any(&mut self, m: Xmm, label: Label) {
-        self.a.v2(vop::VMOVMSKPS, L128, SCRATCH, m);
-        self.a.test(Size::D, SCRATCH, SCRATCH);
-        self.a.jcc(X::Ne, label);
     }
 
     /// The low lanes that count from `from`, zero above for a vector.
@@ -525,7 +226,9 @@ impl Emitter<'_> {
         let root = self.root(v);
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
-            Op::Get(_) => self.upper.get(root.0 as usize).is_some_and(|&n| usize::from(n) <= self.r.ty(v).bytes()),
+            Op::Get(_) => {
+                self.reads.get(root.0 as usize).is_some_and(|held| usize::from(held.bytes) <= self.r.ty(v).bytes())
+            }
             Op::Bitcast(a) => self.r.ty(a).is_int() && self.r.ty(root) == self.r.ty(v),
             Op::Const(_) | Op::FpFromInt { .. } => self.r.ty(root) == self.r.ty(v),
             Op::VFromScalar(a) => self.r.ty(a) == self.r.ty(v),
@@ -540,6 +243,13 @@ impl Emitter<'_> {
         }
         self.a.vzero(t);
         t
+    }
+
+    /// Where the scalar operand `a` stands in memory with something above it, though `v` wants zero there.
+    fn wide_in_slot(&self, v: Val, shape: Shape, env: Env, a: Val) -> Option<Mem> {
+        let Loc::Slot(slot) = self.loc(a) else { return None };
+        let wanted = shape.lanes == 0 && !env.flush_in && self.is_wide(v) && !self.is_zero_above(a);
+        wanted.then(|| self.map.mem(usize::from(slot)))
     }
 
     /// Checks the result in `t` and brings it to `d`; `zero` if a scalar's register has zero above already.
@@ -568,6 +278,15 @@ impl Emitter<'_> {
     pub(super) fn fp_regs(&mut self, v: Val, busy: &[Xm]) -> (Xmm, Xmm, Xmm) {
         let d = self.xdest(v);
         if busy.contains(&Xm::Reg(d)) { (d, XSCRATCH, self.xtemp()) } else { (d, d, XSCRATCH) }
+    }
+
+    /// The same, for a result that is there only when it is right if the host traps.
+    fn fp_regs_for(&mut self, check: Check, v: Val, busy: &[Xm]) -> (Xmm, Xmm, Xmm) {
+        if check == Check::Trapped {
+            let d = self.xdest(v);
+            return (d, d, XSCRATCH);
+        }
+        self.fp_regs(v, busy)
     }
 
     /// Another register for the work of `guard`, where it has any.
@@ -635,7 +354,9 @@ impl Emitter<'_> {
         let (check, imm) = match op {
             // A NaN operand is the only cause of a NaN, and comes through.
             Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(a) => (nan, None),
-            Fp1::Sqrt if env.round == self.r.fp.round => (wanted(env, Check::Nan), None),
+            Fp1::Sqrt if env.round == self.r.fp.round => {
+                (self.or_trap(shape, env, wanted(env, Check::Nan), &[a]), None)
+            }
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
                 return true;
@@ -647,23 +368,23 @@ impl Emitter<'_> {
             }
             _ => return false,
         };
-        if check != Check::Nothing || env.flush_in {
-            self.clobber();
-        }
+        self.save_for(check, env);
         let ra = self.x(a);
-        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra)]);
+        let (d, t, m) = self.fp_regs_for(check, v, &[Xm::Reg(ra)]);
         let u = self.guard_reg(env);
-        let label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
+        let mut label = self.guard(shape, env, Guard::Operands, &[Xm::Reg(ra)], (t, m, u));
         let mut from = ra;
         if is_half(shape) {
-            self.low_lanes(shape, t, Xm::Reg(ra));
-            from = t;
+            let low = if t == ra { m } else { t };
+            self.low_lanes(shape, low, Xm::Reg(ra));
+            from = low;
         }
-        let above = if shape.lanes == 0 { self.above(v, t, a, from) } else { from };
+        let above = if shape.lanes == 0 { self.above(v, if t == ra { m } else { t }, a, from) } else { from };
         match imm {
             Some(imm) => self.unary_round(shape, t, above, from, imm),
             None => {
                 let sqrt = width(shape, [vop::VSQRTSS, vop::VSQRTSD, vop::VSQRTPS, vop::VSQRTPD]);
+                label = self.computes(check, label);
                 self.unary(shape, sqrt, t, above, from);
             }
         }
@@ -706,6 +427,15 @@ impl Emitter<'_> {
             _ => (Guard::Operands, Check::NanOrFlushed),
         };
         let check = wanted(env, check);
+        if shape.low_of().is_some() {
+            let ra = self.x(a);
+            let mb = self.xm(b);
+            let d = self.xdef(v, Some(a));
+            self.a.v3(width(shape, ops), L128, d, ra, mb);
+            return true;
+        }
+        // x86 has no sum with a negated NaN.
+        let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check, &[a, b]) };
         self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
@@ -716,7 +446,7 @@ impl Emitter<'_> {
             let d = self.xdest(v);
             let w = self.xwork(d, &[ma, mb]);
             let u = self.guard_reg(env);
-            let label = self.guard(shape, env, guard, &[ma, mb], (XSCRATCH, w, u));
+            let mut label = self.guard(shape, env, guard, &[ma, mb], (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, ma);
             self.low_lanes(shape, w, mb);
             if op == Fp2::Div {
@@ -724,8 +454,20 @@ impl Emitter<'_> {
                 let ones = self.fmt_const(shape.fmt, one(shape.fmt));
                 self.a.v3i(vop::VBLENDPS, L128, w, w, ones, 0xf << shape.lanes & 0xf);
             }
+            label = self.computes(check, label);
             self.a.v3(host, L128, XSCRATCH, XSCRATCH, w);
             self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &[ma, mb], true);
+            return true;
+        }
+        if let Some(slot) = self.wide_in_slot(v, shape, env, a) {
+            let mb = self.xm(b);
+            let (d, t, m) = self.fp_regs(v, &[mb]);
+            // So there is zero above.
+            self.a.v2(if shape.fmt == Fmt::F64 { vop::VMOVSD } else { vop::VMOVSS }, L128, t, slot);
+            let label = self.computes(check, None);
+            let to = if check == Check::Trapped { d } else { t };
+            self.a.v3(host, L128, to, t, mb);
+            self.fp_finish(v, shape, (check, label), (d, to, m), &[Xm::Mem(slot), mb], true);
             return true;
         }
         let ra = self.x(a);
@@ -733,11 +475,11 @@ impl Emitter<'_> {
             self.xlimit(&[a, b], 1);
         }
         let mb = self.xm(b);
-        let (d, t, m) = self.fp_regs(v, &[Xm::Reg(ra), mb]);
+        let (d, t, m) = self.fp_regs_for(check, v, &[Xm::Reg(ra), mb]);
         let u = self.guard_reg(env);
         let mut label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
         let mut check = check;
-        let any_order = check != Check::Nothing;
+        let any_order = !matches!(check, Check::Nothing | Check::Trapped | Check::Tiny);
         if check == Check::Nan
             && op != Fp2::Div
             && shape.lanes <= 1
@@ -750,6 +492,7 @@ impl Emitter<'_> {
             }
         }
         let mut zero = self.is_zero_above(a);
+        label = self.computes(check, label);
         match mb {
             // What stands above comes from the first; a NaN, for which the order matters, takes the slow path.
             Xm::Reg(rb) if !zero && any_order && matches!(op, Fp2::Add | Fp2::Mul) && self.is_zero_above(b) => {
@@ -878,10 +621,14 @@ impl Emitter<'_> {
             (false, true) => [vop::VFMSUB231SS, vop::VFMSUB231SD, vop::VFMSUB231PS, vop::VFMSUB231PD],
             (true, true) => [vop::VFNMSUB231SS, vop::VFNMSUB231SD, vop::VFNMSUB231PS, vop::VFNMSUB231PD],
         };
+        if let Some(of) = shape.low_of() {
+            return self.fma_low(v, (shape, of), negate, abc);
+        }
         let host = width(shape, ops);
         let [a, b, c] = abc;
         let check = if env.flush_in { Check::NanOrFlushed } else { self.of_square(v, shape, tiny(env)) };
         let check = wanted(env, check);
+        // Arm has the addend's NaN first; and infinity times zero is invalid there and on RISC-V beside a NaN, too: no trap tells.
         self.save_for(check, env);
         if is_half(shape) {
             self.xlimit(&abc, 1);
@@ -889,10 +636,11 @@ impl Emitter<'_> {
             let d = self.xdest(v);
             let w = self.xwork(d, &args);
             let u = self.xtemp();
-            let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (XSCRATCH, w, u));
+            let mut label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (XSCRATCH, w, u));
             self.low_lanes(shape, XSCRATCH, args[2]);
             self.low_lanes(shape, w, args[0]);
             self.low_lanes(shape, u, args[1]);
+            label = self.computes(check, label);
             self.a.v3(host, L128, XSCRATCH, w, u);
             self.fp_finish(v, shape, (check, label), (d, XSCRATCH, w), &args, true);
             return;
@@ -905,7 +653,7 @@ impl Emitter<'_> {
         let args = [Xm::Reg(ra), mb, mc];
         let (d, t, m) = self.fp_regs(v, &args);
         let u = self.guard_reg(env);
-        let label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
+        let mut label = self.guard(shape, env, PRODUCT_IN_SUM, &args, (t, m, u));
         if shape.lanes == 0 && self.is_wide(v) && !self.is_zero_above(c) {
             match mc {
                 Xm::Reg(rc) => self.fp_move(Shape { lanes: 1, ..shape }, t, rc),
@@ -915,13 +663,57 @@ impl Emitter<'_> {
         } else if mc == Xm::Reg(d) && label.is_none() && ![Xm::Reg(ra), mb].contains(&mc) {
             // In place; what is added is kept for the slow path.
             self.a.v2(vop::VMOVUPS, L128, t, mc);
+            label = self.computes(check, label);
             self.a.v3(host, L128, d, ra, mb);
             self.fp_finish(v, shape, (check, label), (d, d, m), &[Xm::Reg(ra), mb, Xm::Reg(t)], true);
             return;
         } else {
             self.a.v2(vop::VMOVUPS, L128, t, mc);
         }
+        label = self.computes(check, label);
         self.a.v3(host, L128, t, ra, mb);
         self.fp_finish(v, shape, (check, label), (d, t, m), &args, true);
+    }
+
+    /// Of the lowest lane, in place of the operand `of`, above which the rest stands. The forms have NaNs in the same order.
+    fn fma_low(&mut self, v: Val, (shape, of): (Shape, usize), negate: (bool, bool), abc: [Val; 3]) {
+        let [m132, m213, m231] = match negate {
+            (false, false) => [
+                [vop::VFMADD132SS, vop::VFMADD132SD],
+                [vop::VFMADD213SS, vop::VFMADD213SD],
+                [vop::VFMADD231SS, vop::VFMADD231SD],
+            ],
+            (true, false) => [
+                [vop::VFNMADD132SS, vop::VFNMADD132SD],
+                [vop::VFNMADD213SS, vop::VFNMADD213SD],
+                [vop::VFNMADD231SS, vop::VFNMADD231SD],
+            ],
+            (false, true) => [
+                [vop::VFMSUB132SS, vop::VFMSUB132SD],
+                [vop::VFMSUB213SS, vop::VFMSUB213SD],
+                [vop::VFMSUB231SS, vop::VFMSUB231SD],
+            ],
+            (true, true) => [
+                [vop::VFNMSUB132SS, vop::VFNMSUB132SD],
+                [vop::VFNMSUB213SS, vop::VFNMSUB213SD],
+                [vop::VFNMSUB231SS, vop::VFNMSUB231SD],
+            ],
+        };
+        let [a, b, c] = abc;
+        let (op, second, third) = [(m132, c, b), (m213, a, c), (m231, a, b)][of];
+        let all = [second, third, abc[of]];
+        self.xlimit(&all, 2);
+        let second = self.x(second);
+        self.xlimit(&all, 2);
+        let (third, first) = (self.xm(third), self.xm(abc[of]));
+        let d = self.xdest(v);
+        let t = if [Xm::Reg(second), third].contains(&Xm::Reg(d)) { XSCRATCH } else { d };
+        if first != Xm::Reg(t) {
+            self.a.v2(vop::VMOVUPS, L128, t, first);
+        }
+        self.a.v3(op[usize::from(shape.fmt == Fmt::F64)], L128, t, second, third);
+        if t != d {
+            self.a.vmov(L128, d, t);
+        }
     }
 }

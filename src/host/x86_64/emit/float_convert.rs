@@ -8,7 +8,8 @@ use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::Arg;
-use super::float::{Check, Guard, KEEP_LANE_0, is_native, is_plain, rounding, tiny, wanted};
+use super::float::{KEEP_LANE_0, is_native, is_plain, rounding};
+use super::float_check::{Check, Guard, tiny, wanted};
 use super::vector::splat;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
@@ -100,7 +101,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn save_for(&mut self, check: Check, env: Env) {
-        if check != Check::Nothing || env.flush_in {
+        if !matches!(check, Check::Nothing | Check::Trapped) || env.flush_in {
             self.clobber();
         }
     }
@@ -320,7 +321,14 @@ impl Emitter<'_> {
         self.scale(Shape::scalar(fmt), d, fbits);
         if half {
             let back = self.a.label_here();
-            self.cold.push(super::cold::Cold::Eval { label, back, v, args: vec![Arg::Reg(r)], to: Arg::Xmm(d) });
+            self.cold.push(super::cold::Cold::Eval {
+                label,
+                back,
+                v,
+                args: vec![Arg::Reg(r)],
+                to: Arg::Xmm(d),
+                keep: false,
+            });
         }
         true
     }

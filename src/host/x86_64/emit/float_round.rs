@@ -3,7 +3,8 @@
 use super::super::asm::{Cc as X, L128, Label, Rounding, Xm, Xmm, vop};
 use super::Emitter;
 use super::cold::Cold;
-use super::float::{Check, GE_OS, Guard, Widths, is_half, one, sign, width};
+use super::float::{GE_OS, Widths, is_half, one, sign, width};
+use super::float_check::{Check, Guard};
 use ir::{Env, Fmt, Shape, Val};
 
 impl Emitter<'_> {

@@ -9,6 +9,7 @@ mod flags;
 mod flags_by_rule;
 mod flags_x86;
 mod float;
+mod float_check;
 mod float_convert;
 mod float_round;
 mod int;
@@ -25,8 +26,8 @@ use super::alloc::{File, Loc};
 use super::asm::{Asm, L128, L256, Label, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
+use super::reads::{self, Held};
 use super::rules::{self, Tracker};
-use super::upper;
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use cold::Cold;
@@ -62,6 +63,8 @@ pub struct Request<'a> {
     pub count: bool,
     /// The region is hot: it may have homes of its own.
     pub hot: bool,
+    /// Invalid operations trap while it runs ([`FlagsAt::SlowPath`]).
+    pub traps: bool,
 }
 
 impl Compiler {
@@ -79,7 +82,7 @@ impl Compiler {
         let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
         let map = local.as_ref().map_or(&self.map, |l| &l.map);
         self.plan.run(request.region, map);
-        let upper = if request.hot { upper::of_reads(request.region, map) } else { Vec::new() };
+        let reads = if request.hot { reads::of(request.region, map) } else { Vec::new() };
         let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
@@ -92,7 +95,7 @@ impl Compiler {
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
-            upper,
+            reads,
             way_out: None,
             own_site: None,
             tracker: &mut self.tracker,
@@ -102,6 +105,7 @@ impl Compiler {
             first_link: request.first_link,
             first_site: request.first_site,
             count: request.count,
+            traps: request.traps,
             out: Code::default(),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
@@ -128,6 +132,7 @@ impl Compiler {
             cold: Vec::new(),
             bare: Vec::new(),
             suspected: None,
+            trapping: Vec::new(),
             constants: Vec::new(),
         };
         e.region();
@@ -180,8 +185,8 @@ pub(super) struct Emitter<'a> {
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
-    /// By instruction: above how many bytes of a read slot there is zero, if that was asked for.
-    pub(super) upper: Vec<u8>,
+    /// By instruction: what is known of a slot that is read, if that was asked for.
+    pub(super) reads: Vec<Held>,
     tracker: &'a mut Tracker,
     /// By block: the rule of the flags slot that holds as it begins.
     rules: Vec<Option<FlagsRule>>,
@@ -190,6 +195,7 @@ pub(super) struct Emitter<'a> {
     first_link: u64,
     first_site: u64,
     count: bool,
+    traps: bool,
     out: Code,
     pub(super) gpr: File,
     pub(super) xmm: File,
@@ -232,6 +238,8 @@ pub(super) struct Emitter<'a> {
     bare: Vec<(Label, u32)>,
     /// Where a product that is looked at closer in cold code has just been made, and the number of that piece; behind it is its slow path.
     suspected: Option<(u32, usize)>,
+    /// Operations that may trap, and their slow paths.
+    trapping: Vec<(u32, Label)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
 }
@@ -254,6 +262,7 @@ impl Emitter<'_> {
             }
         }
         self.cold_paths();
+        self.slow_paths_of_traps();
         self.own_thunks();
         self.place_constants();
         // Behind all else: they can be put elsewhere.
@@ -503,6 +512,19 @@ impl Emitter<'_> {
         match flags {
             [None, None] => record((FlagsAt::Slot, 0)),
             some => some.into_iter().flatten().for_each(record),
+        }
+    }
+
+    /// The next instruction is an operation that traps if it is invalid, and is then done at the label.
+    pub(super) fn trap_here(&mut self, slow: Label) {
+        self.trapping.push((self.a.here(), slow));
+    }
+
+    fn slow_paths_of_traps(&mut self) {
+        for (at, slow) in std::mem::take(&mut self.trapping) {
+            let slow = self.a.offset_of(slow).expect("slow paths are written");
+            let record = FaultRecord { at, pc: u64::from(slow), extra: 0, flags: FlagsAt::SlowPath, flags_slot: 0 };
+            self.out.faults.push(record);
         }
     }
 
