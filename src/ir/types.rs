@@ -221,6 +221,8 @@ pub struct Env {
     pub flush_out: bool,
     /// Arm's alternative half precision, without infinities and NaNs.
     pub alt_half: bool,
+    /// Under x86's rule denormal operands set the input-denormal flag. Else generated code need not.
+    pub denormals: bool,
 }
 
 impl Env {
@@ -230,6 +232,7 @@ impl Env {
         flush_in: false,
         flush_out: false,
         alt_half: false,
+        denormals: false,
     };
     pub const X86: Env = Env { nan: NanRule::X86, ..Env::IEEE_ARM };
     pub const fn round(self, round: Round) -> Env {
