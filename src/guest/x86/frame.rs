@@ -582,6 +582,7 @@ mod tests {
         l.set(&mut s, MXCSR, 0x1f80);
         state::set_eflags(l, &mut s, 0x8d5 | 1 << 10);
         x87_image::set_image(l, &mut s, &x87::INITIAL);
+        segments::begin(l, &mut s);
         s
     }
 

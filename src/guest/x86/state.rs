@@ -90,8 +90,7 @@ pub const XSTATE: Slot = Slot(89);
 pub const fn descriptor(n: u32) -> Slot {
     Slot(90 + n as u16)
 }
-/// A bit for each segment register, other than those that 64-bit mode does not look at, whose accesses are not just what they are without it: they are
-/// limited, or have a base. FS's and GS's bases are added always.
+/// A bit for each segment register whose accesses in 32-bit code are limited or, in segments other than FS and GS, have a base.
 pub const CHECKED: Slot = Slot(96);
 
 const COUNT: usize = 97;

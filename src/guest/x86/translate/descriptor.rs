@@ -2,7 +2,7 @@
 //! Linux's tables: asm/segment.h, asm/ldt.h.
 
 use crate::linux::{FIRST_TLS, TLS_ENTRIES, USER_CS32, USER_CS64, USER_DS};
-use crate::state::{CHECKED, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, SS, STATE32, STATE64, descriptor, selector, tls};
+use crate::state::{CHECKED, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, PC, SS, STATE32, STATE64, descriptor, selector, tls};
 use arch::State;
 use ir::{Slot, Trap, Ty};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -109,13 +109,16 @@ pub(crate) fn load(l: &State, state: &mut [u8], n: u32, selector: u16) -> Result
     if !d.is_present() {
         return Err(Trap::NotPresent);
     }
-    let is_long = l.types[1] == Ty::I64;
     // Differs: a stack is all of memory.
-    if is_stack && !is_long && (d.base() != 0 || !d.is_open() || !d.has(54)) {
+    if is_stack && !is_long(l) && (d.base() != 0 || !d.is_open() || !d.has(54)) {
         return Err(Trap::Unimplemented);
     }
     put(l, state, n, selector, d);
     Ok(())
+}
+
+fn is_long(l: &State) -> bool {
+    l.types[PC.0 as usize] == Ty::I64
 }
 
 fn put(l: &State, state: &mut [u8], n: u32, sel: u16, d: Descriptor) {
@@ -126,19 +129,18 @@ fn put(l: &State, state: &mut [u8], n: u32, sel: u16, d: Descriptor) {
         GS => l.set(state, GS_BASE, d.base().into()),
         _ => {}
     }
-    // Programs that use no FS and GS have null in them.
-    let is_plain = d.is_open() && (n >= FS || d.base() == 0) || n >= FS && d.0 == 0;
+    // 64-bit mode has no limits; programs that use no FS and GS have null in them.
+    let is_plain = is_long(l) || d.is_open() && (n >= FS || d.base() == 0) || n >= FS && d.0 == 0;
     let checked = l.get(state, CHECKED) & !(1 << n);
     l.set(state, CHECKED, checked | u64::from(!is_plain) << n);
 }
 
 /// What new programs and handlers have.
 pub(crate) fn begin(l: &State, state: &mut [u8]) {
-    let is_long = l.types[1] == Ty::I64;
-    l.set(state, selector(CS), if is_long { USER_CS64 } else { USER_CS32 });
+    l.set(state, selector(CS), if is_long(l) { USER_CS64 } else { USER_CS32 });
     let flat = |state: &mut [u8], n| put(l, state, n, USER_DS as u16, Descriptor(FLAT_DATA));
     flat(state, SS);
-    if !is_long {
+    if !is_long(l) {
         flat(state, ES);
         flat(state, DS);
     }

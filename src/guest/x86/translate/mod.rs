@@ -94,6 +94,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) features: u64,
     /// The VEX form being translated by a row of SSE.
     pub(crate) vex: Option<Vex>,
+    /// An instruction is translated to see what exceptions it raises.
+    pub(crate) rehearsing: bool,
 }
 
 pub(crate) fn block32(t: &mut Translation<'_>, pc: u64, mode: u32) {
@@ -156,7 +158,8 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features, vex: None };
+    let (next, bytes, features) = (pc, [0; LONGEST], t.features);
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {

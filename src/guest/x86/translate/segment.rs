@@ -146,11 +146,17 @@ fn describe(cx: &mut Cx, i: &Instruction, ask: Ask) {
 
 /// A selector's privilege level becomes at least that of another.
 fn arpl(cx: &mut Cx, i: &Instruction) {
-    let (to, from) = (cx.read(i, 0), cx.read(i, 1));
+    let [to, from] = [0, 1].map(|n| {
+        let v = cx.read(i, n);
+        cx.b.trunc(Ty::I16, v)
+    });
     let [old, least] = [to, from].map(|v| cx.b.and_imm(v, 3));
     let raised = cx.b.cmp(IntCc::Ult, old, least);
     let level = cx.b.select(raised, least, old);
     let v = cx.b.deposit(to, level, 0, 2);
-    cx.write(i, 0, v);
+    match i.op0_kind() {
+        OpKind::Register => cx.set_low(i.op0_register().full_register().number() as u32, v),
+        _ => cx.write(i, 0, v),
+    }
     cx.set_zero(raised);
 }
