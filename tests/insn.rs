@@ -3,7 +3,7 @@
 //! A case is one line: `words | state before | state after`. Words are hexadecimal instruction words at [`CODE`]; words of four
 //! digits are the halfwords of T32 code, or compressed instructions; of x86 the bytes of an instruction are one word, in their order. State is a list of
 //!
-//! * `x3=1f`, `v0=…`: a slot of guest state, hexadecimal. What is not named before is zero, what is not named after is as before.
+//! * `x3=1f`, `v0=…`: a slot of guest state, hexadecimal. What is not named before is zero (x86's MXCSR 1f80), what is not named after is as before.
 //! * `nzcv=nZCv`: the flags, capital letters set.
 //! * `eflags=8d5`: x86's. After `/` a mask of those that are looked at.
 //! * `fp=invalid,inexact`: the sticky floating-point flags.
@@ -127,6 +127,8 @@ impl World {
         if is_x86(guest) {
             // EFLAGS are in slots that are not zero when they are.
             x86::state::set_eflags(&guest.state, &mut state, 0);
+            // As programs begin: SSE's exceptions are masked.
+            guest.state.set(&mut state, x86::state::MXCSR, x86::state::MXCSR_MASKS.into());
         }
         if guest.name == "arm" {
             arm::state::STATE.set(&mut state, arm::state::LT, u32::MAX.into());

@@ -2,6 +2,7 @@
 
 use crate::layout::Struct;
 use ir::Slot;
+use std::sync::atomic::AtomicU64;
 
 /// The C data model and the calling convention of system calls.
 #[derive(Debug)]
@@ -43,12 +44,24 @@ pub struct Abi {
     pub debug: Debug,
     /// The code that the kernel lends to every program.
     pub vdso: Vdso,
+    /// Where a page seems to be whose functions the kernel does itself (x86's vsyscall).
+    pub vsyscall: Option<u64>,
     /// A program without PT_GNU_STACK may execute all that it can read.
     pub old_programs_execute_data: bool,
     /// AT_MINSIGSTKSZ of a processor with these features, if the kernel of this ABI gives it.
     pub min_signal_stack: fn(features: u64) -> Option<u64>,
+    /// Calls of another ABI ([`ir::Trap::Gate`]).
+    pub gate: Option<&'static Gate>,
     /// What riscv_hwprobe(2) says of processors with these features: the value of a key.
     pub probe: fn(key: u64, features: u64) -> Option<u64>,
+}
+
+/// How programs make the calls of another ABI.
+#[derive(Debug)]
+pub struct Gate {
+    pub abi: Abi,
+    /// Its ELF machine.
+    pub machine: u16,
 }
 
 /// Registers of a system call.
@@ -61,17 +74,21 @@ pub struct SyscallRegs {
     pub rewind: fn(state: &mut [u8]),
 }
 
-/// Segments whose bases are not zero.
+/// Segments, their descriptors as the processor has them.
 #[derive(Debug)]
 pub struct Segments {
-    /// The bases of FS and GS.
-    pub fs: Slot,
-    pub gs: Slot,
-    /// A thread's descriptors in the GDT (set_thread_area): the slots of their bases, and the number of the first.
+    /// Base and selector of FS and GS.
+    pub fs: [Slot; 2],
+    pub gs: [Slot; 2],
+    /// A thread's descriptors in the GDT (set_thread_area), and the number of the first.
     pub tls: &'static [Slot],
     pub first_tls: u32,
-    /// CLONE_SETTLS gives a descriptor, not an address.
-    pub clone_sets_descriptor: bool,
+    /// The process's (modify_ldt).
+    pub ldt: &'static [AtomicU64],
+    /// Loads segment registers anew whose selectors' descriptors have changed: those of data, and if `all` FS and GS.
+    pub reload: fn(state: &mut [u8], all: bool, changed: &dyn Fn(u16) -> bool),
+    /// Threads have descriptors: CLONE_SETTLS gives one, not an address.
+    pub thread_descriptors: bool,
 }
 
 /// Guarded pages: branches to them must meet an instruction made for it.
@@ -124,11 +141,32 @@ pub struct Debug {
     pub set_number: Option<u64>,
     /// The request for the thread pointer (PTRACE_GET_THREAD_AREA).
     pub thread_area: Option<u64>,
-    /// Where in the first set the first argument of a system call stands, which its result overwrites.
-    pub first_argument: Option<usize>,
-    /// PTRACE_PEEKUSR and PTRACE_POKEUSR know the words of the first set.
-    pub has_user_area: bool,
+    /// The request for a descriptor of the thread's by its number (x86's PTRACE_GET_THREAD_AREA).
+    pub descriptor: Option<u64>,
+    /// What the first set has of a system call that its result overwrites.
+    pub original: Option<Original>,
+    /// What PTRACE_PEEKUSR and PTRACE_POKEUSR know.
+    pub user_area: Option<UserArea>,
     pub can_step: bool,
+}
+
+/// See [`Debug::original`].
+#[derive(Clone, Copy, Debug)]
+pub enum Original {
+    /// The first argument, at this place.
+    FirstArgument(usize),
+    /// The number, which can be changed. Until the call is made ENOSYS is where its result will be.
+    Number { at: usize, result: usize },
+}
+
+/// struct user: the first set at its start.
+#[derive(Clone, Copy, Debug)]
+pub struct UserArea {
+    pub size: usize,
+    /// From where to where there are debug registers.
+    pub debug: (usize, usize),
+    /// What is neither may not be written.
+    pub strict: bool,
 }
 
 /// A set of registers (NT_*).
@@ -146,6 +184,10 @@ pub enum RegisterSource {
     Frame(&'static [(usize, usize, usize)]),
     /// A slot at its start.
     Slot(Slot),
+    /// From state and the sticky flags ([`ir::fpflag`]), and back: the flags then, if the set's values can be.
+    State { read: fn(&[u8], u32) -> Vec<u8>, write: fn(&mut [u8], &[u8], u32) -> Option<u32> },
+    /// The thread's descriptors as struct user_desc (x86).
+    ThreadAreas,
     /// It is always the same: these words, then zero.
     Fixed(&'static [u64]),
 }

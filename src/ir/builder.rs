@@ -26,6 +26,17 @@ pub struct Builder {
     late: Option<(Slot, u64)>,
 }
 
+/// Where a builder stood.
+#[derive(Debug)]
+pub struct Mark {
+    insts: usize,
+    blocks: usize,
+    current: BlockId,
+    known: Vec<Val>,
+    aligned: usize,
+    late: Option<(Slot, u64)>,
+}
+
 impl Builder {
     /// A builder for a guest whose slots have these types.
     pub fn new(slot_types: &'static [Ty]) -> Builder {
@@ -109,6 +120,47 @@ impl Builder {
     /// Ends the block by a trap of the current instruction.
     pub fn trap(&mut self, trap: Trap) {
         self.end(Term::Trap(trap));
+    }
+
+    /// Where it stands, in a block that has no end yet.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            insts: self.region.insts.len(),
+            blocks: self.region.blocks.len(),
+            current: self.current,
+            known: self.known.clone(),
+            aligned: self.aligned.len(),
+            late: self.late,
+        }
+    }
+
+    /// The operations since then, if all of them are in the block that has no end yet.
+    pub fn since(&self, mark: &Mark) -> Option<&[Inst]> {
+        let straight = self.region.blocks.len() == mark.blocks && self.current == mark.current && !self.ended();
+        straight.then(|| &self.region.insts[mark.insts..])
+    }
+
+    /// Goes back there: what was built since is forgotten.
+    pub fn back_to(&mut self, mark: &Mark) {
+        self.region.insts.truncate(mark.insts);
+        self.region.blocks.truncate(mark.blocks);
+        self.region.blocks[mark.current.0 as usize].term = Term::None;
+        self.current = mark.current;
+        self.known.copy_from_slice(&mark.known);
+        self.consts.retain(|v| (v.0 as usize) < mark.insts);
+        self.aligned.truncate(mark.aligned);
+        self.late = mark.late;
+    }
+
+    /// What was built since then writes neither state nor memory; it may still fault and raise floating-point exceptions.
+    pub fn unwrite(&mut self, mark: &Mark) {
+        for i in &mut self.region.insts[mark.insts..] {
+            if matches!(i.op, Op::Set(..) | Op::Store(..) | Op::X87 { op: X87::SetMmx(_), .. }) {
+                *i = Inst { op: Op::Const(0), ty: Ty::I1 };
+            }
+        }
+        self.known.copy_from_slice(&mark.known);
+        self.late = mark.late;
     }
 
     pub fn ty(&self, v: Val) -> Ty {

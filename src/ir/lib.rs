@@ -16,7 +16,7 @@ pub mod text;
 pub mod types;
 pub mod verify;
 
-pub use builder::Builder;
+pub use builder::{Builder, Mark};
 pub use eval::{SM4_BOX, eval};
 pub use helper::{Frame, Helper, Touches};
 pub use op::{

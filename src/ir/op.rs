@@ -903,6 +903,21 @@ impl Op {
         }
     }
 
+    /// The floating-point environment that it carries.
+    pub fn env(&self) -> Option<Env> {
+        match *self {
+            Op::Fp1(_, _, env, _)
+            | Op::Fp2(_, _, env, ..)
+            | Op::Fma { env, .. }
+            | Op::FpCvt { env, .. }
+            | Op::FpToInt { env, .. }
+            | Op::FpFromInt { env, .. }
+            | Op::FpCmp(_, _, env, ..)
+            | Op::FlagsFcmp { env, .. } => Some(env),
+            _ => None,
+        }
+    }
+
     /// Whether the operation can leave the generated code in the middle: what a guest's handler can then see must be exact.
     pub fn can_fault(&self) -> bool {
         match self {

@@ -38,6 +38,16 @@ pub enum Trap {
     Align,
     /// An exception of the x87 unit that its program has not masked.
     X87,
+    /// A segment that is not present.
+    NotPresent,
+    /// A system call of another ABI than the program's.
+    Gate,
+    /// Floating-point exceptions that the program has not masked.
+    FloatInvalid,
+    FloatDivide,
+    FloatOverflow,
+    FloatUnderflow,
+    FloatInexact,
 }
 
 /// How a block ends.

@@ -192,6 +192,7 @@ fn float(name: &str, shape: Shape, env: Env) -> String {
         (env.flush_in, "flush_in".to_owned()),
         (env.flush_out, "flush_out".to_owned()),
         (env.alt_half, "alt_half".to_owned()),
+        (env.unmasked, "unmasked".to_owned()),
     ];
     let words: Vec<String> = words.into_iter().filter(|(there, _)| *there).map(|(_, word)| word).collect();
     let env = if words.is_empty() { String::new() } else { format!("{{{}}}", words.join(" ")) };

@@ -232,6 +232,9 @@ pub struct Env {
     pub flush_out: bool,
     /// Arm's alternative half precision, without infinities and NaNs.
     pub alt_half: bool,
+    /// Exceptions may not be masked, under x86's rule: denormal operands set the input-denormal flag, which generated code need not do else, and
+    /// overflow and underflow are told apart from what they are with a mask: see [`fpflag::TINY`].
+    pub unmasked: bool,
 }
 
 impl Env {
@@ -241,6 +244,7 @@ impl Env {
         flush_in: false,
         flush_out: false,
         alt_half: false,
+        unmasked: false,
     };
     pub const X86: Env = Env { nan: NanRule::X86, ..Env::IEEE_ARM };
     pub const fn round(self, round: Round) -> Env {
@@ -256,6 +260,10 @@ pub mod fpflag {
     pub const OVERFLOW: u32 = 8;
     pub const UNDERFLOW: u32 = 16;
     pub const INEXACT: u32 = 32;
+    /// Under [`super::Env::unmasked`] for underflow: a tiny result, and one that loses bits as a denormal. Inexact are then results that lose bits
+    /// without bounds of the exponent.
+    pub const TINY: u32 = 64;
+    pub const LOST: u32 = 128;
 }
 
 /// An integer comparison.

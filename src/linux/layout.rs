@@ -77,6 +77,8 @@ pub struct Layout {
 #[derive(Debug)]
 pub struct Resolved {
     model: Model,
+    /// That of another ABI, which some of the program's calls may have.
+    next: AtomicPtr<Resolved>,
     /// By the declaration's order; None: this ABI lacks the member.
     pub guest: Vec<Option<Place>>,
     pub host: Vec<Option<Place>>,
@@ -128,17 +130,20 @@ impl Layout {
 
     /// The layout in `m`, computed at its first use.
     pub fn of(&self, m: Model) -> &'static Resolved {
-        if let Some(r) = self.resolved()
-            && r.model == m
-        {
-            return r;
+        let mut at = &self.resolved;
+        // SAFETY: only leaked boxes are ever stored.
+        while let Some(r) = unsafe { at.load(Ordering::Acquire).as_ref() } {
+            if r.model == m {
+                return r;
+            }
+            at = &r.next;
         }
         let fresh: &'static Resolved = Box::leak(Box::new(self.resolve(m)));
-        self.resolved.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
+        at.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
         fresh
     }
 
-    /// What [`Layout::of`] gave last.
+    /// What [`Layout::of`] gave first.
     pub fn resolved(&self) -> Option<&'static Resolved> {
         // SAFETY: only leaked boxes are ever stored.
         unsafe { self.resolved.load(Ordering::Acquire).as_ref() }
@@ -161,7 +166,7 @@ impl Layout {
         let same_back = size == host_size && !m.big_endian && guest.iter().zip(&host).all(|(g, h)| form(g) == form(h));
         let same = same_back && (m.long == HOST.long || guest.iter().flatten().all(|g| g.c != C::I64Low));
         let steps = steps(m, &guest, &host);
-        Resolved { model: m, guest, host, size, host_size, same, same_back, steps }
+        Resolved { model: m, next: AtomicPtr::default(), guest, host, size, host_size, same, same_back, steps }
     }
 }
 

@@ -394,7 +394,9 @@ impl Mm {
         let mut holes = self.limits.holes.clone();
         // A range that the host has something in, unknown to us, is passed over.
         for _ in 0..128 {
-            let Some(at) = self.gap(s, len, PAGE, &holes) else { break };
+            let low = || s.map.find_gap(len, PAGE, self.limits.bottom, self.limits.top.min(LOW), &holes);
+            let gap = if r.flags & libc::MAP_32BIT != 0 { low() } else { self.gap(s, len, PAGE, &holes) };
+            let Some(at) = gap else { break };
             match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
                 Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
                 Err(Errno::EINVAL) if r.addr == 0 && r.fd >= 0 => return self.place_by_kernel(s, r, len, prot),
@@ -828,8 +830,11 @@ impl Mm {
     }
 }
 
+/// Where addresses of 31 bits end.
+const LOW: u64 = 1 << 31;
+
 fn host_flags(flags: i32) -> i32 {
-    // MAP_GROWSDOWN would let the host change the map behind our back; MAP_32BIT is the host's own.
+    // MAP_GROWSDOWN would let the host change the map behind our back; addresses are chosen here, those for MAP_32BIT too.
     flags & !(libc::MAP_GROWSDOWN | libc::MAP_32BIT)
 }
 

@@ -64,9 +64,9 @@ impl Layer {
         std::iter::successors(Some(self), |l| l.before)
     }
 
-    /// What all of them decide: the action that comes first, of the newest filter that says so.
-    fn judge(&'static self, number: u64, data: &Data) -> u32 {
-        let word = self.allowed.get(number as usize / 64).map(|word| (word, 1u64 << (number % 64)));
+    /// What all of them decide: the action that comes first, of the newest filter that says so. Only `own` numbers are remembered, not another ABI's.
+    fn judge(&'static self, number: u64, data: &Data, own: bool) -> u32 {
+        let word = self.allowed.get(number as usize / 64).filter(|_| own).map(|word| (word, 1u64 << (number % 64)));
         if word.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0) {
             return ALLOW;
         }
@@ -162,18 +162,32 @@ impl Seat {
 }
 
 /// The AUDIT_ARCH number of a guest (linux/audit.h).
-pub(crate) fn audit_arch(guest: &Guest) -> u32 {
+fn audit_arch(guest: &Guest) -> u32 {
     let e = &guest.elf;
     u32::from(e.machine) | u32::from(e.class == 64) << 31 | u32::from(!e.big_endian) << 30
 }
 
+/// The same of the call that a task makes.
+pub(crate) fn audit_arch_of(t: &Task) -> u32 {
+    t.process.guests.get(guest_of(t) as usize).map_or(0, |g| audit_arch(g))
+}
+
+/// The guest, by its number, whose call a task makes.
+fn guest_of(t: &Task) -> u32 {
+    let is_its = |g: &&&Guest| match t.gate {
+        Some(gate) => g.elf.machine == gate.machine,
+        None => std::ptr::eq(**g, t.process.guest),
+    };
+    t.process.guests.iter().position(|g| is_its(&g)).unwrap_or(0) as u32
+}
+
 /// The guest's struct seccomp_data, by words.
-fn data(guest: &Guest, number: u64, pc: u64, args: &[u64; 6]) -> Data {
+fn data(t: &Task, number: u64, pc: u64, args: &[u64; 6]) -> Data {
     let mut data = [0; 16];
-    (data[0], data[1]) = (number as u32, audit_arch(guest));
+    (data[0], data[1]) = (number as u32, audit_arch_of(t));
     for (to, value) in data[2..].chunks_exact_mut(2).zip([pc].iter().chain(args)) {
         let halves = [*value as u32, (value >> 32) as u32];
-        to.copy_from_slice(&if guest.elf.big_endian { [halves[1], halves[0]] } else { halves });
+        to.copy_from_slice(&if t.abi().big_endian { [halves[1], halves[0]] } else { halves });
     }
     data
 }
@@ -200,7 +214,7 @@ pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
     let mut args = [0; 6];
     let mask = if t.abi().long == 4 { u64::from(u32::MAX) } else { u64::MAX };
     args.iter_mut().zip(words).for_each(|(to, word)| *to = word & mask);
-    let value = filter.judge(number, &data(t.process.guest, number, pc, &args));
+    let value = filter.judge(number, &data(t, number, pc, &args), t.gate.is_none());
     if t.process.options.strace && value & ACTION != ALLOW {
         t.log(format_args!("{} seccomp: call {number}: {value:#x}", host::gettid()));
     }
@@ -217,7 +231,7 @@ pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
             Judgement::Instead(Err(Errno::JUST_RETURN))
         }
         TRAP => {
-            let info = trap_info(audit_arch(t.process.guest), number, pc, value & !ACTION);
+            let info = trap_info(audit_arch_of(t), number, pc, value & !ACTION);
             t.force(&info, None);
             Judgement::Instead(Err(Errno::JUST_RETURN))
         }
@@ -266,7 +280,7 @@ const NUMBER_BITS: u32 = 20;
 const GO_ON: i32 = 4094;
 
 fn ask_supervisor(t: &mut Task, number: u64, args: &[u64; 6]) -> Judgement {
-    let guest = t.process.guests.iter().position(|g| std::ptr::eq(*g, t.process.guest)).unwrap_or(0) as u32;
+    let guest = guest_of(t);
     if number >> NUMBER_BITS != 0 {
         return Judgement::Instead(Err(Errno::ENOSYS));
     }

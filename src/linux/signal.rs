@@ -805,6 +805,13 @@ impl Task {
             Trap::Fetch => return self.fetch_fault(at),
             Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
             Trap::Undefined | Trap::Unimplemented => (libc::SIGILL, ILL_ILLOPC),
+            Trap::NotPresent => (libc::SIGBUS, arch::abi::SI_KERNEL),
+            Trap::FloatDivide => (libc::SIGFPE, FPE_FLTDIV),
+            Trap::FloatOverflow => (libc::SIGFPE, FPE_FLTOVF),
+            Trap::FloatUnderflow => (libc::SIGFPE, FPE_FLTUND),
+            Trap::FloatInexact => (libc::SIGFPE, FPE_FLTRES),
+            Trap::FloatInvalid => (libc::SIGFPE, FPE_FLTINV),
+            Trap::Gate => return self.gate_call(),
             Trap::X87 => unreachable!("an exception of the unit is a fault"),
         };
         let addr = if trap == Trap::PcAlign { pc } else { at };
@@ -847,6 +854,11 @@ pub mod libc_code {
     pub const ILL_ILLOPC: i32 = 1;
     pub const ILL_ILLOPN: i32 = 2;
     pub const FPE_INTDIV: i32 = 1;
+    pub const FPE_FLTDIV: i32 = 3;
+    pub const FPE_FLTOVF: i32 = 4;
+    pub const FPE_FLTUND: i32 = 5;
+    pub const FPE_FLTRES: i32 = 6;
+    pub const FPE_FLTINV: i32 = 7;
     pub const TRAP_BRKPT: i32 = 1;
 }
 

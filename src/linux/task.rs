@@ -5,7 +5,7 @@ use crate::process::Process;
 use crate::random::Random;
 use crate::seccomp::Seat;
 use crate::signal::{Actions, Inbox};
-use arch::abi::AltStack;
+use arch::abi::{AltStack, Gate};
 use engine::{Cpu, Exit};
 use ir::Slot;
 use std::fmt;
@@ -36,6 +36,8 @@ pub struct Task {
     pub(crate) clear_handlers: bool,
     /// What an execve in progress has allocated: a vfork child cannot free it, its parent does.
     pub(crate) exec: Option<crate::exec::Buffers>,
+    /// The gate by which a call has come, while it is served.
+    pub(crate) gate: Option<&'static Gate>,
     /// What rseq(2) has registered.
     pub(crate) rseq: Option<crate::rseq::Area>,
     /// What seccomp(2) has set.
@@ -83,8 +85,9 @@ impl Task {
         }
     }
 
+    /// The ABI of what the guest asks for.
     pub fn abi(&self) -> &'static arch::Abi {
-        self.process.guest.abi
+        self.gate.map_or(self.process.guest.abi, |g| &g.abi)
     }
     /// A guest's signal mask as it may be given to the host: without the signals that rqemu itself lives by.
     pub fn host_sigset(&self, guest: u64) -> u64 {
@@ -153,6 +156,13 @@ impl Task {
             Err(e) => self.set(regs.result, i64::from(-e.0) as u64),
         }
         self.exit_stop(result);
+    }
+
+    /// A system call of another ABI. Its instruction is behind it, as with others.
+    pub(crate) fn gate_call(&mut self) {
+        self.gate = self.process.guest.abi.gate;
+        self.syscall();
+        self.gate = None;
     }
 
     /// The call, if a tracer lets it be made.

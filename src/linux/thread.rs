@@ -75,6 +75,7 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            gate: None,
             rseq: None,
             seat: Seat::first(filter),
             first_stop: FirstStop::Nothing,
@@ -108,6 +109,7 @@ impl Task {
             robust_list: (0, 0),
             clear_handlers: false,
             exec: None,
+            gate: None,
             // The kernel too forgets it in a child with the same memory.
             rseq: None,
             seat: self.seat.inherit(args.flags & libc::CLONE_THREAD as u64 == 0),

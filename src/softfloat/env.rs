@@ -69,8 +69,11 @@ impl Flags {
     pub const UNDERFLOW: Flags = Flags(16);
     /// Inexact.
     pub const INEXACT: Flags = Flags(32);
+    /// With [`Env::unmasked`] for underflow: a tiny result, and one that loses bits as a denormal.
+    pub const TINY: Flags = Flags(64);
+    pub const LOST: Flags = Flags(128);
 
-    /// The set as MXCSR's low six bits.
+    /// The set as MXCSR's low six bits, and what is above them.
     pub const fn bits(self) -> u8 {
         self.0
     }
@@ -116,6 +119,9 @@ pub struct Env {
     pub nan: NanRule,
     /// Tininess rule.
     pub tiny: Tininess,
+    /// It is not known which exceptions are masked: overflow comes alone, and underflow as [`Flags::TINY`] and [`Flags::LOST`]; `INEXACT` tells whether
+    /// bits are lost were there no bounds of the exponent (x86; SDM vol. 1, 4.9.1.4 to 4.9.1.6).
+    pub unmasked: bool,
     /// f16 in conversions is Arm's alternative half precision (FPCR.AHP): no infinity, no NaN.
     pub alt_half: bool,
     /// Exceptions are ORed in here.
@@ -130,6 +136,7 @@ impl Env {
         flush_out: false,
         nan: NanRule::ArmPropagate,
         tiny: Tininess::BeforeRounding,
+        unmasked: false,
         alt_half: false,
         flags: Flags::NONE,
     };

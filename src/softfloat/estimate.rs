@@ -69,7 +69,7 @@ fn recip_body<F: Format>(a: u128, env: &mut Env) -> u128 {
         _ => {}
     }
     if a.value.exp < F::E_MIN - 2 {
-        return overflow::<F>(sign, env);
+        return overflow::<F>(sign, true, env);
     }
     if env.flush_out && a.value.exp >= -F::E_MIN {
         env.raise(Flags::UNDERFLOW);

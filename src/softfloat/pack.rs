@@ -120,7 +120,7 @@ pub(crate) fn round_pack<F: Format>(value: Value, env: &mut Env) -> u128 {
     let (kept, inexact) = round_at(value.sig, 127 - F::FRAC, value.sign, env.round);
     let carry = kept >> (F::FRAC + 1) != 0;
     if value.exp + carry as i32 > F::E_MAX {
-        return overflow::<F>(value.sign, env);
+        return overflow::<F>(value.sign, inexact, env);
     }
     if inexact {
         env.raise(Flags::INEXACT);
@@ -131,39 +131,42 @@ pub(crate) fn round_pack<F: Format>(value: Value, env: &mut Env) -> u128 {
 
 /// Below the normal range, before rounding (Arm: FPRoundBase; x86: SDM vol. 1, 4.9.1.5 and 10.2.3.3).
 fn round_pack_small<F: Format>(value: Value, env: &mut Env) -> u128 {
+    let (unbounded, inexact) = round_at(value.sig, 127 - F::FRAC, value.sign, env.round);
     let tiny = match env.tiny {
         Tininess::BeforeRounding => true,
-        Tininess::AfterRounding => {
-            let (unbounded, _) = round_at(value.sig, 127 - F::FRAC, value.sign, env.round);
-            value.exp < F::E_MIN - 1 || unbounded >> (F::FRAC + 1) == 0
-        }
+        Tininess::AfterRounding => value.exp < F::E_MIN - 1 || unbounded >> (F::FRAC + 1) == 0,
     };
+    if tiny && env.unmasked {
+        env.raise(if inexact { Flags::TINY | Flags::INEXACT } else { Flags::TINY });
+    }
     if tiny && env.flush_out {
-        env.raise(Flags::UNDERFLOW);
-        if env.tiny == Tininess::AfterRounding {
-            env.raise(Flags::INEXACT);
-        }
+        env.raise(match env.tiny {
+            _ if env.unmasked => Flags::LOST,
+            Tininess::BeforeRounding => Flags::UNDERFLOW,
+            Tininess::AfterRounding => Flags::UNDERFLOW | Flags::INEXACT,
+        });
         return F::zero(value.sign);
     }
     let drop = (F::E_MIN - value.exp) as u32 + 127 - F::FRAC;
     let (kept, inexact) = round_at(value.sig, drop, value.sign, env.round);
     if inexact {
-        env.raise(Flags::INEXACT);
-        if tiny {
-            env.raise(Flags::UNDERFLOW);
-        }
+        env.raise(match tiny {
+            true if env.unmasked => Flags::LOST,
+            true => Flags::INEXACT | Flags::UNDERFLOW,
+            false => Flags::INEXACT,
+        });
     }
     // A carry into the implicit bit is the exponent field 1: the smallest normal number.
     F::zero(value.sign) | kept
 }
 
-/// What a magnitude above the range becomes in the direction `env.round`.
-pub(crate) fn overflow<F: Format>(sign: bool, env: &mut Env) -> u128 {
+/// What a magnitude above the range becomes in the direction `env.round`. `inexact`: bits are lost even if there were no range.
+pub(crate) fn overflow<F: Format>(sign: bool, inexact: bool, env: &mut Env) -> u128 {
     if F::ALT {
         env.raise(Flags::INVALID);
         return F::max_finite(sign);
     }
-    env.raise(Flags::OVERFLOW | Flags::INEXACT);
+    env.raise(if inexact || !env.unmasked { Flags::OVERFLOW | Flags::INEXACT } else { Flags::OVERFLOW });
     let to_infinity = match env.round {
         Round::NearestEven | Round::NearestAway => true,
         Round::Up => !sign,

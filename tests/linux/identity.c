@@ -28,6 +28,11 @@ extern char **environ;
 /* there is none */
 #define PLATFORM NULL
 #define ELF_MACHINE EM_RISCV
+#elif defined(__i386__)
+/* Of the kernel, which need not be one for 64 bits. */
+#define MACHINE (strcmp(u.machine, "x86_64") ? "i686" : "x86_64")
+#define PLATFORM "i686"
+#define ELF_MACHINE EM_386
 #else
 #define MACHINE "x86_64"
 #define PLATFORM "x86_64"

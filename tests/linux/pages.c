@@ -127,7 +127,7 @@ static void sealed(void)
 		/* mseal is for kernels of 64 bits. */
 		supported = 0;
 	}
-	fails("mseal with flags", syscall(462, m, PAGE, 1), sizeof(long) == 8 ? EINVAL : errno);
+	ok("mseal with flags", syscall(462, m, PAGE, 1) == -1 && (errno == EINVAL || sizeof(long) == 4));
 	ok("sealed memory is not unmapped", !supported || munmap(m + PAGE, PAGE) && errno == EPERM);
 	ok("nor with its neighbours", !supported || munmap(m, 3 * PAGE) && errno == EPERM);
 	ok("nor protected", !supported || mprotect(m + PAGE, PAGE, PROT_READ) && errno == EPERM);
@@ -141,7 +141,7 @@ static void sealed(void)
 static void policies(void)
 {
 	int mode = -1;
-	unsigned long nodes[16] = {0};
+	unsigned long nodes[1024 / 8 / sizeof(long)] = {0};
 	same("get_mempolicy", syscall(SYS_get_mempolicy, &mode, nodes, 1024, 0, 0), 0);
 	same("the default", mode, MPOL_DEFAULT);
 	same("get_mempolicy of what is allowed", syscall(SYS_get_mempolicy, 0, nodes, 1024, 0, MPOL_F_MEMS_ALLOWED), 0);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,6 +17,8 @@
 #define ARCH AUDIT_ARCH_ARM
 #elif defined(__riscv)
 #define ARCH (sizeof(long) == 8 ? AUDIT_ARCH_RISCV64 : AUDIT_ARCH_RISCV32)
+#elif defined(__i386__)
+#define ARCH AUDIT_ARCH_I386
 #else
 #define ARCH AUDIT_ARCH_X86_64
 #endif
@@ -181,7 +184,9 @@ static int trap(void)
 		return 2;
 	if (trapped.si_syscall != SYS_getppid || trapped.si_arch != ARCH)
 		return 3;
-	return !((char *)trapped.si_call_addr > &__executable_start && (char *)trapped.si_call_addr < &etext);
+	/* i386's C library calls by the vDSO. */
+	char *at = trapped.si_call_addr, *entry = (char *)getauxval(AT_SYSINFO);
+	return !(at > &__executable_start && at < &etext || entry && at > entry && at < entry + 64);
 }
 
 static int trap_blocked(void)

@@ -42,14 +42,17 @@ pub static ABI: Abi = Abi {
         number_set: Some(0x404),
         set_number: None,
         thread_area: None,
-        first_argument: None,
-        has_user_area: false,
+        descriptor: None,
+        original: None,
+        user_area: None,
         can_step: true,
     },
     vdso: VDSO,
     old_programs_execute_data: false,
     // The frame, a frame record and alignment (arch/arm64/kernel/signal.c, minsigstksz_setup).
     min_signal_stack: |_| Some(frame::SIZE as u64 + 32),
+    gate: None,
+    vsyscall: None,
     probe: |_, _| None,
 };
 

@@ -3,7 +3,7 @@
 use crate::features as f;
 use crate::state::{PC, SP, STATE, TPIDRURO, r};
 use crate::{frame, layouts};
-use arch::abi::{Debug, Page, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use arch::abi::{Debug, Original, Page, Signals, SyscallRegs, UserArea, Vdso, VdsoSymbol};
 use arch::hwcap::{self, Hwcap};
 use arch::layout::ILP32;
 use arch::{Abi, Cpu, Property};
@@ -44,14 +44,17 @@ pub static ABI: Abi = Abi {
         number_set: None,
         set_number: Some(23),
         thread_area: Some(22),
-        first_argument: Some(68),
-        has_user_area: true,
+        descriptor: None,
+        original: Some(Original::FirstArgument(68)),
+        user_area: Some(UserArea { size: 296, debug: (0, 0), strict: false }),
         can_step: false,
     },
     vdso: VDSO,
     // asm/elf.h: without PT_GNU_STACK.
     old_programs_execute_data: true,
     min_signal_stack: |_| None,
+    gate: None,
+    vsyscall: None,
     probe: |_, _| None,
 };
 

@@ -50,6 +50,8 @@ pub const ABI32: Abi = Abi {
     vdso: VDSO,
     old_programs_execute_data: false,
     min_signal_stack: |_| Some(frame::SIZE32 as u64 + 16),
+    gate: None,
+    vsyscall: None,
     probe: |key, features| probe(key, false, features),
 };
 
@@ -66,8 +68,9 @@ const DEBUG: Debug = Debug {
     number_set: None,
     set_number: None,
     thread_area: None,
-    first_argument: None,
-    has_user_area: false,
+    descriptor: None,
+    original: None,
+    user_area: None,
     can_step: false,
 };
 

@@ -1,15 +1,19 @@
-//! Signal frames of Linux on x86: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h, registers at a handler's entry from
-//! what arch/x86/kernel/signal_32.c and signal_64.c do.
+//! Signal frames of Linux on x86, and what debuggers see of registers: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h,
+//! registers at a handler's entry from what arch/x86/kernel/signal_32.c and signal_64.c do.
 
 use crate::linux::OLD_RETURN;
+use crate::segments;
 use crate::state::{
-    self, CS, FS, GS, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, XCR0,
+    self, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, XCR0,
     r, selector, ymm_high,
 };
 use crate::translate::x87_image::{self, FSAVE};
-use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, put, word};
+use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, MXCSR_MASK, XSTATE_BV, put, word};
 use arch::State;
-use arch::abi::{AltStack, Delivery, FrameKind, ReadMemory, Restored, SI_KERNEL, SignalFrame};
+use arch::abi::{
+    AltStack, Debug, Delivery, FrameKind, Original, ReadMemory, RegisterSet, RegisterSource, Restored, SI_KERNEL, SignalFrame,
+    UserArea,
+};
 use ir::Slot;
 
 const SA_SIGINFO: u64 = 4;
@@ -17,6 +21,8 @@ const SA_RESTORER: u64 = 0x0400_0000;
 const INFO: usize = 128;
 /// Within siginfo.
 const SI_CODE: usize = 8;
+const FPE_FLTDIV: u64 = 3;
+const FPE_FLTINV: u64 = 7;
 
 /// Below the stack pointer, leaf functions of x86-64 keep data.
 const RED_ZONE: u64 = 128;
@@ -33,7 +39,10 @@ fn exception(d: &Delivery) -> (u64, u64) {
             (14, error)
         }
         (11, None) => (13, 0),
+        (7, None) if unformed => (11, 0),
+        // The unit's exceptions, SSE's, a division's.
         (8, Some(_)) => (16, 0),
+        (8, None) if (FPE_FLTDIV..=FPE_FLTINV).contains(&word(d.info, SI_CODE, 4)) => (19, 0),
         (5, _) => (3, 0),
         (4, _) => (6, 0),
         _ => (0, 0),
@@ -53,7 +62,7 @@ fn altstack(b: &[u8], at: usize, long: usize) -> AltStack {
 /// The bits that a frame can change.
 const EFLAGS_FRAME: u32 = 0x0004_0dd5;
 
-fn restore_eflags(l: &State, state: &mut [u8], eflags: u32) {
+pub(crate) fn restore_eflags(l: &State, state: &mut [u8], eflags: u32) {
     let old = state::eflags(l, state);
     state::set_eflags(l, state, old & !EFLAGS_FRAME | eflags & EFLAGS_FRAME);
 }
@@ -206,7 +215,7 @@ pub(crate) const fn size32(xcr0: u64) -> u64 {
 }
 
 /// Members of struct sigcontext: segments, then general registers, in their order.
-const SEGMENTS32: [u32; 4] = [GS, FS, 0, 3];
+const SEGMENTS32: [u32; 4] = [GS, FS, ES, DS];
 const ORDER32: [u32; 8] = [RDI, RSI, RBP, RSP, RBX, RDX, RCX, RAX];
 
 /// What POP EAX, MOV EAX and INT 0x80 are that call sigreturn and rt_sigreturn: debuggers know the frame by them.
@@ -243,14 +252,19 @@ fn put_sigcontext32(b: &mut [u8], at: usize, state: &[u8], d: &Delivery, fx: u64
 const FSAVE_CS: usize = 16;
 const FSAVE_DS: usize = 24;
 
-fn fpstate(state: &[u8]) -> [u8; FPSTATE] {
+pub(crate) fn i387(state: &[u8]) -> [u8; FSAVE] {
     let l = &STATE32;
-    let image = x87_image::image(l, state);
-    let mut b = [0; FPSTATE];
-    b[..FSAVE].copy_from_slice(&x87_image::fsave(&image, 4));
+    let mut b = [0; FSAVE];
+    b.copy_from_slice(&x87_image::fsave(&x87_image::image(l, state), 4));
     put(&mut b, FSAVE_CS, l.get(state, selector(CS)), 4);
-    put(&mut b, FSAVE_DS, l.get(state, selector(3)), 2);
-    put(&mut b, FSAVE, x87::word(&image, x87::STATUS).into(), 2);
+    put(&mut b, FSAVE_DS, l.get(state, selector(DS)), 2);
+    b
+}
+
+fn fpstate(state: &[u8]) -> [u8; FPSTATE] {
+    let mut b = [0; FPSTATE];
+    b[..FSAVE].copy_from_slice(&i387(state));
+    put(&mut b, FSAVE, x87::word(&x87_image::image(&STATE32, state), x87::STATUS).into(), 2);
     b
 }
 
@@ -289,10 +303,19 @@ pub(crate) fn deliver32(state: &mut [u8], d: &Delivery) -> SignalFrame {
     b[image..image + FPSTATE].copy_from_slice(&fpstate(state));
     b[image + FPSTATE..].copy_from_slice(&extended);
     enter(l, state, d, at);
+    segments::begin(l, state);
     l.set(state, r(RAX), d.signo.into());
     l.set(state, r(RDX), if is_rt { at + RT_INFO as u64 } else { 0 });
     l.set(state, r(RCX), if is_rt { at + RT_UC as u64 } else { 0 });
     SignalFrame { at, bytes: b, record: None }
+}
+
+/// The kernel loads what is another one than before, for user mode.
+fn restore_segment(l: &State, state: &mut [u8], n: u32, new: u16) {
+    let new = if new <= 3 { new } else { new | 3 };
+    if l.get(state, selector(n)) != u64::from(new) {
+        segments::restore(l, state, n, new);
+    }
 }
 
 /// See [`arch::abi::Signals::restore`]. The handler's return, and the old code's POP, have taken words off.
@@ -309,6 +332,9 @@ pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) ->
     }
     for (n, reg) in ORDER32.into_iter().enumerate() {
         l.set(state, r(reg), word(&b, context + 16 + 4 * n, 4));
+    }
+    for (n, segment) in SEGMENTS32.into_iter().enumerate() {
+        restore_segment(l, state, segment, word(&b, context + 4 * n, 2) as u16);
     }
     l.set(state, PC, word(&b, context + 56, 4));
     restore_eflags(l, state, word(&b, context + 64, 4) as u32);
@@ -332,6 +358,209 @@ pub(crate) fn restore32(state: &mut [u8], kind: FrameKind, read: &ReadMemory) ->
     Some(Restored { mask, fp_flags, altstack })
 }
 
+// ---- what debuggers see: asm/user_64.h, asm/user_32.h, arch/x86/kernel/ptrace.c and fpu/regset.c ----
+
+const NT_PRSTATUS: u32 = 1;
+const NT_PRFPREG: u32 = 2;
+const NT_PRXFPREG: u32 = 0x46e6_2b7f;
+const NT_386_TLS: u32 = 0x200;
+const NT_X86_XSTATE: u32 = 0x202;
+
+const fn set(kind: u32, size: usize, read: Read, write: Write) -> RegisterSet {
+    RegisterSet { kind, size, source: RegisterSource::State { read, write } }
+}
+type Read = fn(&[u8], u32) -> Vec<u8>;
+type Write = fn(&mut [u8], &[u8], u32) -> Option<u32>;
+
+/// 64-bit programs.
+pub(crate) const DEBUG64: Debug = Debug {
+    sets: &[
+        set(NT_PRSTATUS, DEBUG_REGS64, read64, write64),
+        set(NT_PRFPREG, FXSAVE, |s, f| read_fx(&STATE64, s, f), |s, b, f| write_fx(&STATE64, s, b, f)),
+        set(NT_X86_XSTATE, XSTATE, |s, f| read_xstate(&STATE64, s, f), |s, b, _| write_xstate(&STATE64, s, b)),
+    ],
+    // PTRACE_GETREGS, PTRACE_GETFPREGS and what sets them (asm/ptrace-abi.h).
+    requests: &[(12, 13, NT_PRSTATUS), (14, 15, NT_PRFPREG)],
+    original: Some(Original::Number { at: 120, result: 80 }),
+    user_area: Some(UserArea { size: 928, debug: (848, 912), strict: true }),
+    descriptor: None,
+    ..DEBUG32
+};
+
+/// 32-bit programs.
+pub(crate) const DEBUG32: Debug = Debug {
+    sets: &[
+        set(NT_PRSTATUS, DEBUG_REGS32, read32, write32),
+        set(NT_PRFPREG, FSAVE, |s, _| i387(s).to_vec(), write_i387),
+        set(NT_PRXFPREG, FXSAVE, |s, f| read_fx(&STATE32, s, f), |s, b, f| write_fx(&STATE32, s, b, f)),
+        set(NT_X86_XSTATE, XSTATE, |s, f| read_xstate(&STATE32, s, f), |s, b, _| write_xstate(&STATE32, s, b)),
+        RegisterSet { kind: NT_386_TLS, size: 48, source: RegisterSource::ThreadAreas },
+    ],
+    // The same, and PTRACE_GETFPXREGS.
+    requests: &[(12, 13, NT_PRSTATUS), (14, 15, NT_PRFPREG), (18, 19, NT_PRXFPREG)],
+    number_set: None,
+    set_number: None,
+    thread_area: None,
+    // PTRACE_GET_THREAD_AREA
+    descriptor: Some(25),
+    original: Some(Original::Number { at: 44, result: 24 }),
+    user_area: Some(UserArea { size: 284, debug: (252, 284), strict: false }),
+    can_step: true,
+};
+
+const DEBUG_REGS64: usize = 27 * 8;
+/// struct user_regs_struct up to the original RAX.
+const DEBUG_ORDER64: [Slot; 15] = [
+    r(15),
+    r(14),
+    r(13),
+    r(12),
+    r(RBP),
+    r(RBX),
+    r(R11),
+    r(R10),
+    r(R9),
+    r(R8),
+    r(RAX),
+    r(RCX),
+    r(RDX),
+    r(RSI),
+    r(RDI),
+];
+/// Behind it.
+const REST64: usize = 16 * 8;
+
+fn read64(state: &[u8], _: u32) -> Vec<u8> {
+    let l = &STATE64;
+    let rest = [
+        l.get(state, PC),
+        l.get(state, selector(CS)),
+        state::eflags(l, state).into(),
+        l.get(state, r(RSP)),
+        l.get(state, selector(SS)),
+        l.get(state, FS_BASE),
+        l.get(state, GS_BASE),
+    ];
+    let segments = [DS, ES, FS, GS].map(|n| l.get(state, selector(n)));
+    let general = DEBUG_ORDER64.map(|slot| l.get(state, slot));
+    let words = general.iter().chain(&[0]).chain(&rest).chain(&segments);
+    words.flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn write64(state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
+    let l = &STATE64;
+    let rest = |n: usize| word(b, REST64 + 8 * n, 8);
+    for (n, slot) in DEBUG_ORDER64.iter().enumerate() {
+        l.set(state, *slot, word(b, 8 * n, 8));
+    }
+    l.set(state, PC, rest(0));
+    restore_eflags(l, state, rest(2) as u32);
+    l.set(state, r(RSP), rest(3));
+    set_segments(l, state, [DS, ES, FS, GS], |n| rest(7 + n) as u16);
+    l.set(state, FS_BASE, rest(5));
+    l.set(state, GS_BASE, rest(6));
+    Some(flags)
+}
+
+fn set_segments(l: &State, state: &mut [u8], order: [u32; 4], new: impl Fn(usize) -> u16) {
+    for (n, segment) in order.into_iter().enumerate() {
+        if l.get(state, selector(segment)) != u64::from(new(n)) {
+            segments::restore(l, state, segment, new(n));
+        }
+    }
+}
+
+const DEBUG_REGS32: usize = 17 * 4;
+/// struct user_regs_struct32 up to its segments, and these.
+const DEBUG_ORDER32: [u32; 7] = [RBX, RCX, RDX, RSI, RDI, RBP, RAX];
+const DEBUG_SEGMENTS32: [u32; 4] = [DS, ES, FS, GS];
+/// Behind them and the original EAX.
+const REST32: usize = 12 * 4;
+
+fn read32(state: &[u8], _: u32) -> Vec<u8> {
+    let l = &STATE32;
+    let rest = [
+        l.get(state, PC),
+        l.get(state, selector(CS)),
+        state::eflags(l, state).into(),
+        l.get(state, r(RSP)),
+        l.get(state, selector(SS)),
+    ];
+    let general = DEBUG_ORDER32.map(|n| l.get(state, r(n)));
+    let segments = DEBUG_SEGMENTS32.map(|n| l.get(state, selector(n)));
+    let words = general.iter().chain(&segments).chain(&[0]).chain(&rest);
+    words.flat_map(|v| (*v as u32).to_le_bytes()).collect()
+}
+
+fn write32(state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
+    let l = &STATE32;
+    let rest = |n: usize| word(b, REST32 + 4 * n, 4);
+    for (n, reg) in DEBUG_ORDER32.into_iter().enumerate() {
+        l.set(state, r(reg), word(b, 4 * n, 4));
+    }
+    set_segments(l, state, DEBUG_SEGMENTS32, |n| word(b, 28 + 4 * n, 2) as u16);
+    l.set(state, PC, rest(0));
+    restore_eflags(l, state, rest(2) as u32);
+    l.set(state, r(RSP), rest(3));
+    Some(flags)
+}
+
+/// The area of all that there may be.
+const XSTATE: usize = xsave::size(xsave::AVX);
+/// In what programs may use of FXSAVE's image the kernel says what is enabled.
+const XSTATE_MASK: usize = 464;
+
+fn count(l: &State) -> u32 {
+    if l.types[1] == ir::Ty::I64 { 16 } else { 8 }
+}
+
+/// The area with what is there, without what is signal frames' alone.
+fn area(l: &State, state: &[u8], flags: u32) -> Vec<u8> {
+    let mut b = xsave::save(l, state, flags, count(l), 0);
+    b.truncate(xsave::size(l.get(state, XCR0)));
+    b[XSTATE_MASK..FXSAVE].fill(0);
+    b
+}
+
+fn read_fx(l: &State, state: &[u8], flags: u32) -> Vec<u8> {
+    area(l, state, flags)[..FXSAVE].to_vec()
+}
+
+fn write_fx(l: &State, state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
+    let mut all = area(l, state, flags);
+    all[..FXSAVE].copy_from_slice(b);
+    restore(l, state, &all, xsave::X87 | xsave::SSE | xsave::AVX)
+}
+
+/// Reserved bits of MXCSR are refused.
+fn restore(l: &State, state: &mut [u8], b: &[u8], components: u64) -> Option<u32> {
+    let mut all = [0; XSTATE];
+    all[..b.len()].copy_from_slice(b);
+    (word(b, FX_MXCSR, 4) & !MXCSR_MASK == 0).then(|| xsave::restore(l, state, &all, count(l), components))
+}
+
+fn read_xstate(l: &State, state: &[u8], flags: u32) -> Vec<u8> {
+    let mut b = area(l, state, flags);
+    put(&mut b, XSTATE_MASK, l.get(state, XCR0), 8);
+    b
+}
+
+fn write_xstate(l: &State, state: &mut [u8], b: &[u8]) -> Option<u32> {
+    let xcr0 = l.get(state, XCR0);
+    let there = if xcr0 == 0 { xsave::X87 | xsave::SSE } else { word(b, XSTATE_BV, 8) };
+    if xcr0 != 0 && there & !xcr0 != 0 {
+        return None;
+    }
+    restore(l, state, b, there)
+}
+
+fn write_i387(state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
+    let mut image = x87_image::image(&STATE32, state);
+    x87_image::set_fsave(&mut image, b);
+    x87_image::set_image(&STATE32, state, &image);
+    Some(flags)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,6 +582,7 @@ mod tests {
         l.set(&mut s, MXCSR, 0x1f80);
         state::set_eflags(l, &mut s, 0x8d5 | 1 << 10);
         x87_image::set_image(l, &mut s, &x87::INITIAL);
+        segments::begin(l, &mut s);
         s
     }
 

@@ -13,12 +13,12 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod translate;
-use translate::xsave_area as xsave;
+use translate::{descriptor as segments, xsave_area as xsave};
 
 pub use insn::has_row;
 
 use arch::{Cpu, Elf, Guest, State};
-use state::{CS, MXCSR, SS, XCR0, selector};
+use state::{MXCSR, XCR0};
 
 /// The guest with 64-bit registers.
 pub static X86_64: Guest = Guest {
@@ -65,22 +65,18 @@ pub static I386: Guest = Guest {
 };
 
 /// All exceptions masked, EFLAGS clear, Linux's selectors (asm/segment.h).
-fn reset(l: &State, state: &mut [u8], cpu: &Cpu, code: u64, data: u64) {
+fn reset(l: &State, state: &mut [u8], cpu: &Cpu) {
     l.set(state, XCR0, linux::xcr0(cpu.features));
     l.set(state, MXCSR, 0x1f80);
     translate::x87_image::set_image(l, state, &x87::INITIAL);
     state::set_eflags(l, state, 0);
-    l.set(state, selector(CS), code);
-    l.set(state, selector(SS), data);
+    segments::begin(l, state);
 }
 
 fn reset64(state: &mut [u8], cpu: &Cpu) {
-    reset(&state::STATE64, state, cpu, linux::USER_CS64, linux::USER_DS);
+    reset(&state::STATE64, state, cpu);
 }
 
 fn reset32(state: &mut [u8], cpu: &Cpu) {
-    reset(&state::STATE32, state, cpu, linux::USER_CS32, linux::USER_DS);
-    for n in [0, 3] {
-        state::STATE32.set(state, selector(n), linux::USER_DS);
-    }
+    reset(&state::STATE32, state, cpu);
 }

@@ -1,9 +1,12 @@
 //! Linux on x86: facts only. Numbers: the kernel's asm/unistd.h, asm/segment.h, asm/cpufeatures.h, arch/x86's documentation; the manuals' CPUID.
 
 use crate::features as f;
-use crate::state::{FS_BASE, GS_BASE, PC, RANDOM, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, tls};
-use crate::{frame, layouts, xsave};
-use arch::abi::{Debug, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
+use crate::state::{
+    FS, FS_BASE, GS, GS_BASE, PC, RANDOM, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, selector, tls,
+};
+use crate::translate::vsyscall;
+use crate::{frame, layouts, segments, xsave};
+use arch::abi::{Gate, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::{ILP32, X86_64};
 use arch::{Abi, Cpu, Property};
 use ir::{Slot, Trap};
@@ -28,14 +31,29 @@ pub const ABI64: Abi = Abi {
     structs: &[X86_64],
     table: "x86_64",
     thread_pointer: FS_BASE,
-    segments: Some(Segments { clone_sets_descriptor: false, ..SEGMENTS }),
+    segments: Some(Segments { thread_descriptors: false, reload: segments::reload64, ..SEGMENTS }),
     // One page below the canonical half.
     task_size: (1 << 47) - 4096,
-    signals: Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS },
+    signals: SIGNALS64,
     vdso: Vdso { soname: "linux-vdso.so.1", version: "LINUX_2.6", symbols: &VDSO64, pages: &[] },
     old_programs_execute_data: false,
     min_signal_stack: |features| Some(frame::size64(xcr0(features))),
+    debug: frame::DEBUG64,
+    gate: Some(&GATE),
+    vsyscall: Some(vsyscall::PAGE),
     ..ABI32
+};
+
+/// INT 0x80 in 64-bit code: i386's calls, of whose arguments the low halves count. Handlers are those of 64-bit programs.
+static GATE: Gate = Gate {
+    // EM_386.
+    machine: 3,
+    abi: Abi {
+        syscall: SyscallRegs { rewind: rewind64, ..ABI32.syscall },
+        segments: Some(Segments { reload: segments::reload64, ..SEGMENTS }),
+        signals: SIGNALS64,
+        ..ABI32
+    },
 };
 
 /// ILP32 without the larger alignments of others.
@@ -67,14 +85,23 @@ pub const ABI32: Abi = Abi {
     vdso: Vdso { soname: "linux-gate.so.1", version: "LINUX_2.5", symbols: &VDSO32, pages: &[] },
     old_programs_execute_data: true,
     min_signal_stack: |features| Some(frame::size32(xcr0(features))),
-    debug: DEBUG,
+    debug: frame::DEBUG32,
+    gate: None,
+    vsyscall: None,
     probe: |_, _| None,
 };
 
 static ENTROPY: [Slot; 2] = [RANDOM[0], RANDOM[1]];
 
-const SEGMENTS: Segments =
-    Segments { fs: FS_BASE, gs: GS_BASE, tls: &TLS, first_tls: FIRST_TLS, clone_sets_descriptor: true };
+const SEGMENTS: Segments = Segments {
+    fs: [FS_BASE, selector(FS)],
+    gs: [GS_BASE, selector(GS)],
+    tls: &TLS,
+    first_tls: FIRST_TLS,
+    ldt: &segments::LDT,
+    reload: segments::reload32,
+    thread_descriptors: true,
+};
 
 static TLS: [Slot; TLS_ENTRIES as usize] = [tls(0), tls(1), tls(2)];
 
@@ -88,7 +115,10 @@ const SIGNALS: Signals = Signals {
     return_symbol: Some("__kernel_rt_sigreturn"),
 };
 
+const SIGNALS64: Signals = Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS };
+
 const SIGTRAP: u32 = 5;
+const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
 
 /// INT3 and protection faults come without an address; a division's address is the kernel's own affair.
@@ -96,6 +126,7 @@ fn trap(trap: Trap, _: &[u8], _: u64) -> Option<(u32, i32)> {
     match trap {
         Trap::Breakpoint => Some((SIGTRAP, SI_KERNEL)),
         Trap::Privileged | Trap::Align => Some((SIGSEGV, SI_KERNEL)),
+        Trap::NotPresent => Some((SIGBUS, SI_KERNEL)),
         // ILL_ILLOPN: the kernel's do_trap of an invalid opcode.
         Trap::Undefined | Trap::Unimplemented => Some((4, 2)),
         _ => None,
@@ -182,18 +213,6 @@ pub static CPUS32: [Cpu; 12] = [
     model("Haswell", f::HASWELL, "i686"),
     model("Skylake-Client", f::SKYLAKE, "i686"),
 ];
-
-/// Nobody traces these guests yet.
-const DEBUG: Debug = Debug {
-    sets: &[],
-    requests: &[],
-    number_set: None,
-    set_number: None,
-    thread_area: None,
-    first_argument: None,
-    has_user_area: false,
-    can_step: false,
-};
 
 /// Properties, named as QEMU names them.
 pub static PROPERTIES: [Property; 1] = [Property { name: "cx16", features: f::CX16, sets: true, values: &[] }];

@@ -44,12 +44,14 @@ pub const MXCSR: Slot = Slot(22);
 pub const fn selector(n: u32) -> Slot {
     Slot(23 + n as u16)
 }
+pub const ES: u32 = 0;
 pub const CS: u32 = 1;
 pub const SS: u32 = 2;
+pub const DS: u32 = 3;
 pub const FS: u32 = 4;
 pub const GS: u32 = 5;
 
-/// The base addresses of the thread's descriptors in the GDT (set_thread_area).
+/// The thread's descriptors in the GDT (set_thread_area).
 pub const fn tls(n: u32) -> Slot {
     Slot(29 + n as u16)
 }
@@ -84,7 +86,14 @@ pub const XCR0: Slot = Slot(88);
 /// What an instruction of the XSAVE family has to do: between its blocks only.
 pub const XSTATE: Slot = Slot(89);
 
-const COUNT: usize = 90;
+/// The descriptor that segment register n was loaded with.
+pub const fn descriptor(n: u32) -> Slot {
+    Slot(90 + n as u16)
+}
+/// A bit for each segment register whose accesses in 32-bit code are limited or, in segments other than FS and GS, have a base.
+pub const CHECKED: Slot = Slot(96);
+
+const COUNT: usize = 97;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -99,7 +108,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         (pc, x), (a, x), (c, x), (d, x), (b, x), (sp, x), (bp, x), (si, x), (di, x),
         ("r8", x), ("r9", x), ("r10", x), ("r11", x), ("r12", x), ("r13", x), ("r14", x), ("r15", x),
         ("flags", Flags), ("direction", I32), ("other", I32), (fs, x), (gs, x), ("mxcsr", I32),
-        ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I32), ("tls1", I32), ("tls2", I32),
+        ("es", I32), ("cs", I32), ("ss", I32), ("ds", I32), ("fs", I32), ("gs", I32), ("tls0", I64), ("tls1", I64), ("tls2", I64),
         ("xmm0", V128), ("xmm1", V128), ("xmm2", V128), ("xmm3", V128), ("xmm4", V128), ("xmm5", V128), ("xmm6", V128), ("xmm7", V128),
         ("xmm8", V128), ("xmm9", V128), ("xmm10", V128), ("xmm11", V128), ("xmm12", V128), ("xmm13", V128), ("xmm14", V128), ("xmm15", V128),
         ("x87_0", V128), ("x87_1", V128), ("x87_2", V128), ("x87_3", V128), ("x87_4", V128), ("x87_5", V128), ("x87_6", V128), ("x87_7", V128),
@@ -110,6 +119,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("ymm0_high", V128), ("ymm1_high", V128), ("ymm2_high", V128), ("ymm3_high", V128), ("ymm4_high", V128), ("ymm5_high", V128),
         ("ymm6_high", V128), ("ymm7_high", V128), ("ymm8_high", V128), ("ymm9_high", V128), ("ymm10_high", V128), ("ymm11_high", V128),
         ("ymm12_high", V128), ("ymm13_high", V128), ("ymm14_high", V128), ("ymm15_high", V128), ("xcr0", I64), ("xstate", I64),
+        ("es_cache", I64), ("cs_cache", I64), ("ss_cache", I64), ("ds_cache", I64), ("fs_cache", I64), ("gs_cache", I64), ("checked", I32),
     ]
 }
 
@@ -172,34 +182,40 @@ const fn layout(
     }
 }
 
-/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero.
+/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, and [`CHECKED`].
 pub mod mode {
     pub const DIRECTION: u32 = 1;
     pub const ROUND: u32 = 1;
     pub const FLUSH_OUT: u32 = 1 << 3;
     pub const FLUSH_IN: u32 = 1 << 4;
+    pub const UNMASKED: u32 = 1 << 5;
+    pub const CHECKED: u32 = 6;
 }
 
 const MXCSR_DAZ: u32 = 1 << 6;
+/// Masks of exceptions.
+pub const MXCSR_MASKS: u32 = 0x3f << 7;
 const MXCSR_FTZ: u32 = 1 << 15;
 
-fn mode(direction: u64, mxcsr: u64) -> u32 {
-    let mxcsr = mxcsr as u32;
+fn mode(l: &State, state: &[u8]) -> u32 {
+    let [direction, mxcsr, checked] = [DIRECTION, MXCSR, CHECKED].map(|slot| l.get(state, slot) as u32);
     let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
-    direction as u32 & mode::DIRECTION
+    direction & mode::DIRECTION
         | (mxcsr >> 13 & 3) << mode::ROUND
         | bit(mxcsr & MXCSR_FTZ != 0, mode::FLUSH_OUT)
         | bit(mxcsr & MXCSR_DAZ != 0, mode::FLUSH_IN)
+        | bit(mxcsr & MXCSR_MASKS != MXCSR_MASKS, mode::UNMASKED)
+        | checked << mode::CHECKED
 }
 
 /// See [`mode`].
 pub fn mode32(state: &[u8]) -> u32 {
-    mode(STATE32.get(state, DIRECTION), STATE32.get(state, MXCSR))
+    mode(&STATE32, state)
 }
 
 /// See [`mode`].
 pub fn mode64(state: &[u8]) -> u32 {
-    mode(STATE64.get(state, DIRECTION), STATE64.get(state, MXCSR))
+    mode(&STATE64, state)
 }
 
 /// The rounding that two bits of a control register ask for.
@@ -243,6 +259,7 @@ mod tests {
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
         assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);
         assert_eq!([name(RANDOM[2]), name(ymm_high(15)), name(XCR0)], ["random_count", "ymm15_high", "xcr0"]);
+        assert_eq!([name(descriptor(GS)), name(CHECKED)], ["gs_cache", "checked"]);
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 

@@ -41,6 +41,7 @@ fn environment(env: Env) -> sf::Env {
         flush_out: env.flush_out,
         nan,
         tiny,
+        unmasked: env.unmasked,
         alt_half: env.alt_half,
         flags: sf::Flags::NONE,
     }

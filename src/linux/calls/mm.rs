@@ -8,6 +8,10 @@ use crate::sys::rings;
 use crate::task::Task;
 
 pub fn mmap(t: &mut Task, addr: u64, len: u64, prot: u32, flags: u32, fd: i32, offset: u64) -> Res {
+    // What MAP_32BIT asks for is x86's. Other programs' addresses would not fit what their ABI has for them.
+    const LOW: u32 = libc::MAP_32BIT as u32;
+    let flags = if t.abi().segments.is_some() { flags } else { flags & !LOW };
+    let flags = if t.gate.is_some() { flags | LOW } else { flags };
     let request = Request { addr, len, prot, flags: flags.cast_signed(), fd, offset, name: "", key: None };
     let at = t.process.mm.mmap(Some(&t.process.engine), &request)?;
     if request.fd >= 0 && request.flags & libc::MAP_ANONYMOUS == 0 {

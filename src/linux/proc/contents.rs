@@ -26,8 +26,8 @@ pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> 
         File::Exe | File::MapLink(..) => return None,
         // A descriptor of the kernel's file goes on to tell of this process after an execve.
         File::Cmdline | File::Environ if p.image.told => return None,
-        File::Maps => p.mm.maps(p.image.stack_start).into_bytes(),
-        File::Smaps => smaps(&p.mm.maps(p.image.stack_start), &text(fd)?).into_bytes(),
+        File::Maps => maps(t).into_bytes(),
+        File::Smaps => smaps(&maps(t), &text(fd)?).into_bytes(),
         File::Auxv => p.image.auxv.clone(),
         File::Cmdline => guest_bytes(p.image.args),
         File::Environ => guest_bytes(p.image.env),
@@ -75,6 +75,16 @@ fn offset(line: &str) -> Option<u64> {
 /// Where the path begins in a line of maps.
 fn path(line: &str) -> Option<&str> {
     line.splitn(6, ' ').nth(5).map(str::trim_start).filter(|p| !p.is_empty())
+}
+
+/// The guest's map, and what is not in memory.
+fn maps(t: &Task) -> String {
+    let mut text = t.process.mm.maps(t.process.image.stack_start);
+    if let Some(at) = t.abi().vsyscall {
+        let line = format!("{at:08x}-{:08x} --xp 00000000 00:00 0 ", at + t.abi().page_size);
+        let _ = writeln!(text, "{line:<73}[vsyscall]");
+    }
+    text
 }
 
 /// A mapping of the host's in smaps: its range, then names and kilobytes.

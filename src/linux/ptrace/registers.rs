@@ -1,12 +1,13 @@
 //! Registers of a stopped thread: sets, words of the user area, what PTRACE_GET_SYSCALL_INFO tells.
 
 use super::{Target, at, board, peek, poke};
+use crate::calls::segments;
 use crate::host::{Errno, Res};
 use crate::memory;
-use crate::seccomp::audit_arch;
+use crate::seccomp::audit_arch_of;
 use crate::signal::SA_SIGINFO;
 use crate::task::Task;
-use arch::abi::{AltStack, Delivery, FrameKind, RegisterSet, RegisterSource};
+use arch::abi::{AltStack, Delivery, FrameKind, Original, RegisterSet, RegisterSource, UserArea};
 
 const NT_PRSTATUS: u32 = 1;
 /// Where a frame is made up: nothing is written there.
@@ -54,6 +55,11 @@ fn read_set(t: &Task, target: &Target, set: &RegisterSet) -> Result<Vec<u8>, Err
         RegisterSource::Fixed(words) => {
             out.chunks_exact_mut(8).zip(words).for_each(|(to, w)| to.copy_from_slice(&w.to_le_bytes()));
         }
+        RegisterSource::State { read, .. } => out = read(&state, target.data.fp_flags),
+        RegisterSource::ThreadAreas => {
+            let s = t.abi().segments.as_ref().ok_or(Errno::EINVAL)?;
+            out = segments::thread_areas(s, |slot| t.process.guest.state.get(&state, slot));
+        }
         RegisterSource::Frame(pieces) => {
             let (_, bytes) = frame(t, &mut state, target.data.fp_flags);
             for (from, to, len) in pieces {
@@ -61,11 +67,33 @@ fn read_set(t: &Task, target: &Target, set: &RegisterSet) -> Result<Vec<u8>, Err
             }
         }
     }
-    if let Some(at) = t.abi().debug.first_argument.filter(|_| set.kind == NT_PRSTATUS) {
-        let first = if target.data.call == board::NO_CALL { u64::MAX } else { target.data.args[0] };
-        out[at..at + 4].copy_from_slice(&first.to_le_bytes()[..4]);
+    let original = t.abi().debug.original.filter(|_| set.kind == NT_PRSTATUS);
+    let d = &target.data;
+    let mut put = |at: usize, v: i64| out[at..at + t.abi().long].copy_from_slice(&v.to_le_bytes()[..t.abi().long]);
+    match original {
+        Some(Original::FirstArgument(at)) => {
+            put(at, if d.call == board::NO_CALL { -1 } else { d.args[0].cast_signed() });
+        }
+        Some(Original::Number { at, result }) => {
+            put(at, if d.call == board::NO_CALL { -1 } else { d.number });
+            if d.call == board::ENTRY {
+                put(result, -i64::from(Errno::ENOSYS.0));
+            }
+        }
+        None => {}
     }
     Ok(out)
+}
+
+/// The number of the call that is about to be made, as the tracer has it now; the register that it stands in keeps it.
+fn write_number(t: &Task, target: &Target, at: usize, new: &[u8], state: &mut [u8]) -> Result<(), Errno> {
+    let d = &target.data;
+    if d.call != board::ENTRY {
+        return Ok(());
+    }
+    let number = new.get(at..at + 4).and_then(|b| b.first_chunk()).map_or(-1, |b| i32::from_le_bytes(*b));
+    t.process.guest.state.set(state, t.abi().syscall.number, d.number as u64);
+    target.write(at!(number), &i64::from(number).to_le_bytes())
 }
 
 fn write_set(t: &Task, target: &Target, set: &RegisterSet, new: &[u8]) -> Result<(), Errno> {
@@ -76,7 +104,15 @@ fn write_set(t: &Task, target: &Target, set: &RegisterSet, new: &[u8]) -> Result
             t.process.guest.state.set(&mut state, slot, value);
             return poke(target.pid, target.data.state, &state);
         }
-        RegisterSource::Fixed(_) => return Err(Errno::EINVAL),
+        RegisterSource::State { write, .. } => {
+            let flags = write(&mut state, new, target.data.fp_flags).ok_or(Errno::EINVAL)?;
+            if let Some(Original::Number { at, .. }) = t.abi().debug.original.filter(|_| set.kind == NT_PRSTATUS) {
+                write_number(t, target, at, new, &mut state)?;
+            }
+            target.write_u32(at!(fp_flags), flags)?;
+            return poke(target.pid, target.data.state, &state);
+        }
+        RegisterSource::Fixed(_) | RegisterSource::ThreadAreas => return Err(Errno::EINVAL),
         RegisterSource::Frame(pieces) => pieces,
     };
     let (at, mut bytes) = frame(t, &mut state, target.data.fp_flags);
@@ -107,9 +143,11 @@ pub(super) fn request(t: &mut Task, request: u64, target: &Target, addr: u64, da
         super::request::GETREGSET | super::request::SETREGSET => {
             return regset(t, request == super::request::SETREGSET, target, addr as u32, data);
         }
-        super::request::PEEKUSR | super::request::POKEUSR if debug.has_user_area => {
-            return user_word(t, request == super::request::POKEUSR, target, addr, data);
+        super::request::PEEKUSR | super::request::POKEUSR => {
+            let area = debug.user_area.as_ref().ok_or(Errno::EIO)?;
+            return user_word(t, area, request == super::request::POKEUSR, target, (addr, data));
         }
+        _ if Some(request) == debug.descriptor => return descriptor(t, target, addr as u32, data),
         _ => {}
     }
     if Some(request) == debug.set_number {
@@ -149,13 +187,13 @@ fn regset(t: &mut Task, writes: bool, target: &Target, kind: u32, data: u64) -> 
     if !len.is_multiple_of(if set.size.is_multiple_of(long) { long } else { 4 }) {
         return Err(Errno::EINVAL);
     }
-    let n = len.min(set.size);
+    let mut all = read_set(t, target, set)?;
+    let n = len.min(all.len());
     if writes {
-        let mut new = read_set(t, target, set)?;
-        memory::read(buffer, &mut new[..n])?;
-        write_set(t, target, set, &new)?;
+        memory::read(buffer, &mut all[..n])?;
+        write_set(t, target, set, &all)?;
     } else {
-        memory::write(buffer, &read_set(t, target, set)?[..n])?;
+        memory::write(buffer, &all[..n])?;
     }
     memory::write(data + long as u64, &(n as u64).to_le_bytes()[..long]).map(|()| 0)
 }
@@ -173,13 +211,31 @@ fn number_set(t: &Task, writes: bool, target: &Target, (buffer, len): (u64, usiz
     memory::write(data + long, &(n as u64).to_le_bytes()[..long as usize]).map(|()| 0)
 }
 
-/// A word of struct user: registers alone.
-fn user_word(t: &Task, writes: bool, target: &Target, addr: u64, data: u64) -> Res {
+/// PTRACE_GET_THREAD_AREA: a descriptor by its number.
+fn descriptor(t: &Task, target: &Target, number: u32, to: u64) -> Res {
+    let s = t.abi().segments.as_ref().ok_or(Errno::EIO)?;
+    let state = state_of(t, target)?;
+    let all = segments::thread_areas(s, |slot| t.process.guest.state.get(&state, slot));
+    let at = number.checked_sub(s.first_tls).ok_or(Errno::EINVAL)? as usize;
+    memory::write(to, all.chunks(16).nth(at).ok_or(Errno::EINVAL)?).map(|()| 0)
+}
+
+/// A word of struct user: there are no values but of registers. No breakpoint can be set.
+fn user_word(t: &Task, area: &UserArea, writes: bool, target: &Target, (addr, data): (u64, u64)) -> Res {
     let long = t.abi().long;
     let set = set_of(t, NT_PRSTATUS).ok_or(Errno::EIO)?;
     let at = addr as usize;
-    if !at.is_multiple_of(long) || at + long > set.size {
+    if !at.is_multiple_of(long) || at >= area.size {
         return Err(Errno::EIO);
+    }
+    if at + long > set.size {
+        let is_debug = (area.debug.0..area.debug.1).contains(&at);
+        return match writes {
+            false => memory::write(data, &[0; 8][..long]).map(|()| 0),
+            true if is_debug && data != 0 => Err(Errno::EINVAL),
+            true if is_debug || !area.strict => Ok(0),
+            true => Err(Errno::EIO),
+        };
     }
     let mut all = read_set(t, target, set)?;
     if !writes {
@@ -196,8 +252,8 @@ pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) ->
     let d = &target.data;
     let call = if d.stop == board::SYSCALL { d.call } else { board::NO_CALL };
     let mut b = vec![call as u8, 0, 0, 0];
-    b.extend(audit_arch(t.process.guest).to_le_bytes());
-    b.extend((slots.get(&state, slots.pc) & !1).to_le_bytes());
+    b.extend(audit_arch_of(t).to_le_bytes());
+    b.extend(t.process.guest.address(slots.get(&state, slots.pc)).to_le_bytes());
     b.extend(slots.get(&state, t.abi().stack_pointer).to_le_bytes());
     match call {
         board::ENTRY => {

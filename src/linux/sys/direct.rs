@@ -151,8 +151,9 @@ pub fn is_served(row: &Row) -> bool {
 
 fn served(m: Model, row: &Row) -> Option<u64> {
     let (_, layout, name, at, by) = SERVED.iter().find(|(r, ..)| std::ptr::eq(*r, row))?;
-    // For `put`.
-    let layout = layout().of(m);
+    // `put` knows one ABI.
+    let (known, layout) = (layout(), layout().of(m));
+    known.resolved().filter(|first| std::ptr::eq(*first, layout))?;
     let function = host_vdso::function(name)?;
     at.store(function, Ordering::Relaxed);
     let is_clock = std::ptr::eq(*at, &raw const CLOCK_GETTIME) && layout.same_back && layout.size == 16;

@@ -81,18 +81,19 @@ struct Resolved {
 }
 
 fn resolved(m: Model) -> &'static Resolved {
-    static KNOWN: AtomicPtr<Resolved> = AtomicPtr::new(std::ptr::null_mut());
+    // The program's, and another that some of its calls may have.
+    static KNOWN: [AtomicPtr<Resolved>; 2] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
     // SAFETY: only leaked boxes are ever stored.
-    if let Some(r) = unsafe { KNOWN.load(Ordering::Acquire).as_ref() }
-        && r.model == m
-    {
+    let of = |known: &AtomicPtr<Resolved>| unsafe { known.load(Ordering::Acquire).as_ref() };
+    if let Some(r) = KNOWN.iter().filter_map(of).find(|r| r.model == m) {
         return r;
     }
     let mut rows: Vec<_> =
         super::ioctl_table::ROWS.iter().map(|r| (r.number(m), r.number(crate::layout::HOST), r)).collect();
     rows.sort_by_key(|r| r.0);
     let fresh: &'static Resolved = Box::leak(Box::new(Resolved { model: m, rows }));
-    KNOWN.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
+    let free = KNOWN.iter().find(|known| of(known).is_none()).unwrap_or(&KNOWN[1]);
+    free.store(std::ptr::from_ref(fresh).cast_mut(), Ordering::Release);
     fresh
 }
 
@@ -139,7 +140,8 @@ fn ioctl(t: &mut Task, fd: i32, request: u32, arg: u64) -> Res {
         Arg::Number | Arg::Text => call(t, *host, arg),
         Arg::Alike if alike => call(t, *host, arg),
         Arg::Lacking => without_row(t, fd, request, arg),
-        Arg::Alike => Err(lacking(t, request)),
+        // For i386 the kernel's 32-bit entry knows.
+        Arg::Alike => without_row(t, fd, request, arg),
         Arg::Body(body) => body(t, fd, *host, arg),
         Arg::In(layout) => {
             let s = HostStruct::of(m, layout(), arg)?;

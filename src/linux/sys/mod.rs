@@ -187,7 +187,8 @@ fn table_of(abi: &'static Abi) -> Option<&'static Table> {
 /// after `Errno::JUST_RETURN`, and makes the call again after `RESTARTSYS` and `RESTARTNOINTR`.
 pub fn dispatch(t: &mut Task) -> Res {
     let regs = &t.abi().syscall;
-    let words = regs.args.map(|slot| t.get(slot));
+    let word = if t.abi().long == 4 { u64::from(u32::MAX) } else { u64::MAX };
+    let words = regs.args.map(|slot| t.get(slot) & word);
     // The number is an int: aarch64 reads w8, arm r7.
     let number = t.get(regs.number) & 0xffff_ffff;
     if t.seat.is_filtered()
@@ -219,7 +220,8 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
     let values = values(t, row, words);
     let watched = t.process.options.strace || t.process.options.explain;
     let texts = watched.then(|| strace::enter(t, call, &values));
-    if texts.is_none() {
+    // Generated code makes the program's own ABI's.
+    if texts.is_none() && t.gate.is_none() {
         direct::judge(t.abi().model(), number, call);
     }
     let result = perform(t, row, call.name, &values);

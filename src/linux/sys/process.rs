@@ -46,7 +46,7 @@ syscalls! { |t|
     sys_arch_prctl(option: Int, addr: Addr) -> Zero { segments::arch_prctl(t, option, addr) }
     sys_set_thread_area(descriptor: Addr) -> Zero { segments::set_thread_area(t, descriptor) }
     sys_get_thread_area(descriptor: Addr) -> Zero { segments::get_thread_area(t, descriptor) }
-    sys_modify_ldt(func: Int, buf: Addr, size: Size) -> Int = enosys("there is no local descriptor table");
+    sys_modify_ldt(func: Int, buf: Addr, size: Size) -> Int { segments::modify_ldt(t, func, buf, size) }
     /// Calls that i386 alone still has, most of which others replaced.
     sys_i386_old() -> Zero = enosys("no C library has made it since 1997");
     sys_iopl(level: Int) -> Zero = enosys("there are no ports");

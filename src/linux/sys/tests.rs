@@ -458,7 +458,7 @@ fn tables_are_whole() {
 /// What qemu-user 10 has must be here.
 #[test]
 fn lacking_calls_are_few() {
-    let allowed = "ptrace rseq kexec_load kexec_file_load ioperm iopl modify_ldt";
+    let allowed = "ptrace rseq kexec_load kexec_file_load ioperm iopl";
     for table in TABLES {
         for (_, name, support) in super::support(table) {
             if let super::Support::Lacking(why) = support {

@@ -107,7 +107,7 @@ impl Cx<'_> {
             _ => Round::Zero,
         };
         let nan = if bit(25) { NanRule::Default } else { NanRule::ArmPropagate };
-        Env { round, nan, flush_in: flush, flush_out: flush, alt_half: bit(26) }
+        Env { round, nan, flush_in: flush, flush_out: flush, alt_half: bit(26), unmasked: false }
     }
 
     // ---- arrangements ----

@@ -47,7 +47,7 @@ impl Cx<'_> {
 
     /// The environment with that rounding.
     pub(super) fn env(&self, round: Round) -> Env {
-        Env { round, nan: NanRule::RiscV, flush_in: false, flush_out: false, alt_half: false }
+        Env { round, nan: NanRule::RiscV, flush_in: false, flush_out: false, alt_half: false, unmasked: false }
     }
 
     /// That of operations which do not round: the one in force.

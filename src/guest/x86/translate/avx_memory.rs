@@ -126,5 +126,5 @@ fn element(cx: &mut Cx, i: &Instruction, index: Val, lane: Lane) -> Mem {
     let index = if ty.bits() > cx.b.ty(index).bits() { cx.b.sext(ty, index) } else { cx.b.trunc(ty, index) };
     let index = cx.b.shift_imm(Bin::Shl, index, i.memory_index_scale().trailing_zeros());
     let sum = cx.b.add(base, index);
-    cx.in_segment(i.memory_segment(), Mem::at(sum, lane.bytes() as u8))
+    cx.in_segment(i, i.memory_segment(), Mem::at(sum, lane.bytes() as u8))
 }

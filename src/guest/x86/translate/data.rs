@@ -3,9 +3,9 @@
 use super::Cx;
 use super::operand::{operand_type, segment};
 use crate::insn::rows;
-use crate::state::{FS, FS_BASE, GS, GS_BASE, RAX, RBP, RBX, RDX, RSP, selector, tls};
+use crate::state::{RAX, RBP, RBX, RDX, RSP, selector};
 use iced_x86::{Instruction, OpKind, Register};
-use ir::{Bin, IntCc, Mem, Rmw, Ty, Val};
+use ir::{Bin, Mem, Rmw, Ty, Val};
 
 rows! {
     Mov => mov();
@@ -81,24 +81,6 @@ impl Cx<'_> {
         self.set_x(RSP, sp);
         v
     }
-
-    /// Loads a segment register. Only FS and GS have bases other than zero; their descriptors are the thread's three.
-    pub(super) fn set_segment(&mut self, n: u32, v: Val) {
-        let wide = self.b.zext(Ty::I32, v);
-        self.b.set(selector(n), wide);
-        let Some(slot) = [(FS, FS_BASE), (GS, GS_BASE)].iter().find(|(s, _)| *s == n).map(|(_, slot)| *slot) else {
-            return;
-        };
-        let first = crate::linux::FIRST_TLS;
-        let mut base = self.b.i32(0);
-        for entry in 0..crate::linux::TLS_ENTRIES {
-            let (named, known) = (self.b.i32((first + entry) << 3 | 3), self.b.get(tls(entry)));
-            let this = self.b.cmp(IntCc::Eq, wide, named);
-            base = self.b.select(this, known, base);
-        }
-        let base = self.b.zext(self.xlen, base);
-        self.b.set(slot, base);
-    }
 }
 
 fn mov(cx: &mut Cx, i: &Instruction) {
@@ -112,7 +94,8 @@ fn mov(cx: &mut Cx, i: &Instruction) {
             OpKind::Register => cx.low(Ty::I16, i.op1_register().full_register().number() as u32),
             _ => cx.read(i, 1),
         };
-        return cx.set_segment(n, v);
+        cx.load_segment(n, v);
+        return cx.resume();
     }
     if let (Some(n), Some(to)) = (from.and_then(segment), to) {
         // A register is written as wide as it is named.
@@ -200,14 +183,18 @@ fn pop(cx: &mut Cx, i: &Instruction) {
         let sp = cx.b.add_imm(sp, ty.bytes() as i64);
         return cx.set_x(RSP, sp);
     }
-    let v = cx.pop(ty);
-    match segment(i.op0_register()) {
-        Some(n) => {
-            let v = cx.b.trunc(Ty::I16, v);
-            cx.set_segment(n, v);
-        }
-        None => cx.set_reg(i.op0_register(), v),
+    if let Some(n) = segment(i.op0_register()) {
+        let sp = cx.x(RSP);
+        let v = cx.b.load(ty, Mem::at(sp, ty.bytes() as u8));
+        let v = cx.b.trunc(Ty::I16, v);
+        cx.load_segment(n, v);
+        let (sp, by) = (cx.x(RSP), ty.bytes() as i64);
+        let sp = cx.b.add_imm(sp, by);
+        cx.set_x(RSP, sp);
+        return cx.resume();
     }
+    let v = cx.pop(ty);
+    cx.set_reg(i.op0_register(), v);
 }
 
 fn pusha(cx: &mut Cx, _: &Instruction, ty: Ty) {
@@ -284,7 +271,7 @@ fn xlat(cx: &mut Cx, i: &Instruction) {
     let (table, index) = (cx.low(ty, RBX), cx.low(Ty::I8, RAX));
     let index = cx.b.zext(ty, index);
     let addr = cx.b.add(table, index);
-    let mem = cx.in_segment(i.memory_segment(), Mem::at(addr, 1));
+    let mem = cx.in_segment(i, i.memory_segment(), Mem::at(addr, 1));
     let v = cx.b.load(Ty::I8, mem);
     cx.set_low(RAX, v);
 }

@@ -4,7 +4,7 @@ use super::Cx;
 use crate::insn::rows;
 use crate::state::{DIRECTION, EFLAGS_OTHER, FLAGS, OTHER, RAX, mode};
 use iced_x86::{ConditionCode, Instruction};
-use ir::{Bin, Cc, Term, Ty, Val};
+use ir::{Bin, Cc, Ty, Val};
 
 rows! {
     Clc => carry(Some(false));
@@ -142,8 +142,7 @@ fn direction(cx: &mut Cx, _: &Instruction, down: bool) {
     if (cx.mode & mode::DIRECTION != 0) != down {
         let v = cx.b.i32(down.into());
         cx.b.set(DIRECTION, v);
-        let pc = cx.next;
-        cx.b.end(Term::Resume { pc });
+        cx.resume();
     }
 }
 
@@ -198,6 +197,5 @@ fn popf(cx: &mut Cx, i: &Instruction) {
     cx.b.set(OTHER, other);
     let down = cx.b.extract(v, 10, 1, false);
     cx.b.set(DIRECTION, down);
-    let pc = cx.next;
-    cx.b.end(Term::Resume { pc });
+    cx.resume();
 }

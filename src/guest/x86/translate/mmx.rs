@@ -231,7 +231,7 @@ fn from_vector(cx: &mut Cx, i: &Instruction) {
 fn masked(cx: &mut Cx, i: &Instruction) {
     let (v, mask) = (cx.mm(i.op1_register()), cx.mm(i.op2_register()));
     let addr = cx.x(RDI);
-    let mem = cx.in_segment(i.memory_segment(), Mem::at(addr, 8));
+    let mem = cx.in_segment(i, i.memory_segment(), Mem::at(addr, 8));
     let old = cx.b.load(Ty::V128, mem);
     let zero = cx.b.v128(0);
     let negative = cx.b.v2(V2::CmpGtS, Lane::B, zero, mask);

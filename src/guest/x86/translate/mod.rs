@@ -11,6 +11,8 @@ mod changing;
 mod control;
 mod crypto;
 mod data;
+pub(crate) mod descriptor;
+mod exceptions;
 mod flags;
 mod fma;
 mod helper;
@@ -18,6 +20,7 @@ mod integer;
 pub(crate) mod mmx;
 mod multiply;
 mod operand;
+mod segment;
 mod shift;
 mod sse_convert;
 mod sse_estimate;
@@ -28,7 +31,7 @@ mod sse_string;
 mod string;
 mod system;
 mod vector;
-mod vsyscall;
+pub(crate) mod vsyscall;
 mod x87;
 mod x87_control;
 pub(crate) mod x87_image;
@@ -36,7 +39,7 @@ mod xsave;
 pub(crate) mod xsave_area;
 
 use crate::insn::{self, Form, Row};
-use crate::state;
+use crate::state::{self, mode};
 use arch::{Code, State, Translation};
 use changing::Snapshot;
 use iced_x86::Instruction;
@@ -54,6 +57,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     flags::ROWS,
     integer::ROWS,
     multiply::ROWS,
+    segment::ROWS,
     shift::ROWS,
     sse_convert::ROWS,
     sse_estimate::ROWS,
@@ -90,6 +94,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) features: u64,
     /// The VEX form being translated by a row of SSE.
     pub(crate) vex: Option<Vex>,
+    /// An instruction is translated to see what exceptions it raises.
+    pub(crate) rehearsing: bool,
 }
 
 pub(crate) fn block32(t: &mut Translation<'_>, pc: u64, mode: u32) {
@@ -152,7 +158,8 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
-    let mut cx = Cx { b: &mut *t.b, pc, next: pc, bytes: [0; LONGEST], mode, xlen, features: t.features, vex: None };
+    let (next, bytes, features) = (pc, [0; LONGEST], t.features);
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
         if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
@@ -189,15 +196,28 @@ impl Cx<'_> {
         self.b.insn(self.pc, back, self.next);
         match insn::row(i) {
             Some(_) if insn::needs(i) & !self.features != 0 => self.undefined(),
-            Some(Form::Own(translate)) => translate(self, i),
-            Some(Form::Vex(translate)) => by_halves(self, i, translate),
+            Some(form) if self.mode & mode::UNMASKED != 0 => self.with_exceptions(i, form),
+            Some(form) => self.translate(i, form),
             None => self.undefined(),
+        }
+    }
+
+    fn translate(&mut self, i: &Instruction, form: Form) {
+        match form {
+            Form::Own(translate) => translate(self, i),
+            Form::Vex(translate) => by_halves(self, i, translate),
         }
     }
 
     /// The instruction is not there: `-d unimp` tells of it when a program comes to it.
     pub(crate) fn undefined(&mut self) {
         self.b.trap(Trap::Undefined);
+    }
+
+    /// Goes on with the next instruction under what may be another mode word.
+    pub(crate) fn resume(&mut self) {
+        let pc = self.next;
+        self.b.end(Term::Resume { pc });
     }
 
     /// Whether registers have 64 bits.

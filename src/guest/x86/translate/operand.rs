@@ -1,8 +1,9 @@
 //! Operands: registers whole and in part, immediates, memory.
 
 use super::Cx;
-use crate::state::{self, CS, FS, FS_BASE, GS, GS_BASE, selector};
-use iced_x86::{Instruction, OpKind, Register};
+use super::segment::IN_SEGMENT;
+use crate::state::{self, CS, FS, FS_BASE, GS, GS_BASE, mode, selector};
+use iced_x86::{Instruction, OpAccess, OpKind, Register, UsedMemory};
 use ir::{Align, Bin, Mem, Slot, Ty, Val};
 
 /// Where a general register's name points: its number, whether it is bits 15 to 8 of it, its size.
@@ -22,10 +23,10 @@ fn part(reg: Register) -> Part {
 /// The number of a segment register.
 pub(super) fn segment(reg: Register) -> Option<u32> {
     Some(match reg {
-        Register::ES => 0,
+        Register::ES => state::ES,
         Register::CS => CS,
         Register::SS => state::SS,
-        Register::DS => 3,
+        Register::DS => state::DS,
         Register::FS => FS,
         Register::GS => GS,
         _ => return None,
@@ -33,12 +34,19 @@ pub(super) fn segment(reg: Register) -> Option<u32> {
 }
 
 /// The slot that has a segment's base, if it may be other than 0.
-pub(super) fn segment_base(reg: Register) -> Option<Slot> {
+fn segment_base(reg: Register) -> Option<Slot> {
     match reg {
         Register::FS => Some(FS_BASE),
         Register::GS => Some(GS_BASE),
         _ => None,
     }
+}
+
+/// Whether an instruction writes memory in a segment.
+fn writes_in(i: &Instruction, segment: Register) -> bool {
+    let mut factory = iced_x86::InstructionInfoFactory::new();
+    let writes = |m: &UsedMemory| !matches!(m.access(), OpAccess::Read | OpAccess::CondRead);
+    factory.info(i).used_memory().iter().any(|m| m.segment() == segment && writes(m))
 }
 
 /// The type of an operand.
@@ -134,16 +142,28 @@ impl Cx<'_> {
     /// The memory operand as an access of `bytes` bytes.
     pub(super) fn mem(&mut self, i: &Instruction, bytes: usize) -> Mem {
         let offset = self.offset(i);
-        self.in_segment(i.memory_segment(), Mem { size: bytes as u8, ..offset })
+        self.in_segment(i, i.memory_segment(), Mem { size: bytes as u8, ..offset })
     }
 
-    /// An access in a segment.
-    pub(super) fn in_segment(&mut self, segment: Register, mem: Mem) -> Mem {
+    /// An access of the instruction in a segment.
+    pub(super) fn in_segment(&mut self, i: &Instruction, segment: Register, mem: Mem) -> Mem {
+        if let Some(n) = self::segment(segment).filter(|n| self.mode >> mode::CHECKED >> n & 1 != 0) {
+            return self.checked(n, mem, writes_in(i, segment));
+        }
         let Some(slot) = segment_base(segment) else { return self.widened(mem) };
         let base = self.b.get(slot);
         let offset = self.sum(mem);
         let offset = self.b.zext(self.xlen, offset);
         let base = self.b.add(base, offset);
+        Mem { base, index: Val::NONE, disp: 0, ..mem }
+    }
+
+    /// An access in a segment that is not all of memory: its offset is looked at, and a base added.
+    fn checked(&mut self, segment: u32, mem: Mem, writes: bool) -> Mem {
+        let offset = self.sum(mem);
+        let offset = self.b.zext(Ty::I32, offset);
+        let [n, size, writes] = [segment, mem.size.into(), writes.into()].map(|v| self.b.i32(v));
+        let base = self.b.call(&IN_SEGMENT, Ty::I32, &[n, offset, size, writes]);
         Mem { base, index: Val::NONE, disp: 0, ..mem }
     }
 

@@ -70,6 +70,7 @@ impl Cx<'_> {
             round: state::rounding(self.mode >> mode::ROUND),
             flush_in: self.mode & mode::FLUSH_IN != 0,
             flush_out: self.mode & mode::FLUSH_OUT != 0,
+            unmasked: self.rehearsing,
             ..Env::X86
         }
     }

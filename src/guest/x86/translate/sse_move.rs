@@ -202,7 +202,7 @@ fn signs(cx: &mut Cx, i: &Instruction, lane: Lane) {
 fn masked(cx: &mut Cx, i: &Instruction) {
     let (v, mask) = (cx.xmm(i.op1_register()), cx.xmm(i.op2_register()));
     let addr = cx.x(RDI);
-    let mem = cx.in_segment(i.memory_segment(), Mem::at(addr, 16));
+    let mem = cx.in_segment(i, i.memory_segment(), Mem::at(addr, 16));
     let old = cx.b.load(Ty::V128, mem);
     let zero = cx.b.v128(0);
     let negative = cx.b.v2(V2::CmpGtS, Lane::B, zero, mask);

@@ -66,13 +66,14 @@ fn address_type(i: &Instruction) -> Ty {
 }
 
 fn string(cx: &mut Cx, i: &Instruction, kind: Kind) {
-    let s = Step { kind, at: address_type(i), ty: Ty::int(i.memory_size().size()), segment: i.memory_segment() };
+    let s = Step { kind, at: address_type(i), ty: Ty::int(i.memory_size().size()), segment: i.memory_segment(), i };
     if !i.has_repe_prefix() && !i.has_repne_prefix() {
         return s.once(cx);
     }
     // The way on comes after all others, for the position of a fault is that of the instruction before in their order.
     let body = cx.b.block();
-    let moves = matches!(kind, Kind::Move | Kind::Store) && cx.mode & mode::DIRECTION == 0 && s.at == cx.xlen;
+    let is_plain = cx.mode & mode::DIRECTION == 0 && cx.mode >> mode::CHECKED == 0 && s.at == cx.xlen;
+    let moves = matches!(kind, Kind::Move | Kind::Store) && is_plain;
     let chunk = moves.then(|| (cx.b.block(), cx.b.block()));
     let ends = matches!(kind, Kind::Scan | Kind::Compare).then(|| (cx.b.block(), cx.b.block()));
     let done = cx.b.block();
@@ -103,7 +104,7 @@ fn string(cx: &mut Cx, i: &Instruction, kind: Kind) {
 
 /// A single step.
 #[derive(Clone, Copy)]
-struct Step {
+struct Step<'a> {
     kind: Kind,
     /// The type of addresses.
     at: Ty,
@@ -111,16 +112,17 @@ struct Step {
     ty: Ty,
     /// Of the source.
     segment: Register,
+    i: &'a Instruction,
 }
 
 /// Bytes that repeated moves and stores take at once.
 const CHUNK: u32 = 32;
 
-impl Step {
+impl Step<'_> {
     fn mem(self, cx: &mut Cx, n: u32, bytes: usize) -> Mem {
         let addr = cx.low(self.at, n);
         let mem = Mem::at(addr, bytes as u8);
-        cx.in_segment(if n == RSI { self.segment } else { Register::ES }, mem)
+        cx.in_segment(self.i, if n == RSI { self.segment } else { Register::ES }, mem)
     }
 
     /// Moves an index register by so many bytes, in the direction that DF has.

@@ -104,7 +104,12 @@ fn int(cx: &mut Cx, i: &Instruction) {
             let next = cx.next;
             cx.b.end(Term::Syscall { next });
         }
-        0x80 => cx.unimplemented(),
+        // Reported behind it, as the others.
+        0x80 => {
+            let pc = cx.next;
+            cx.b.insn(pc, 0, pc);
+            cx.b.trap(Trap::Gate);
+        }
         3 => breakpoint(cx),
         // The overflow trap, which is reported behind it; the kernel sends what it sends for the others.
         4 => {

@@ -6,7 +6,7 @@ use crate::insn::rows;
 use crate::state::{MXCSR, X87_IP, stage, xmm};
 use crate::xsave::{FX_MXCSR, FX_MXCSR_MASK, FX_XMM};
 use iced_x86::Instruction;
-use ir::{Bin, Helper, IntCc, Lane, Mem, Term, Ty, Val, X87};
+use ir::{Bin, Helper, IntCc, Lane, Mem, Ty, Val, X87};
 
 rows! {
     Ldmxcsr, Vldmxcsr => ldmxcsr();
@@ -37,8 +37,7 @@ impl Cx<'_> {
         let flags = self.b.and_imm(v, EXCEPTIONS);
         self.b.set_fp_flags(flags);
         self.b.set(MXCSR, control);
-        let pc = self.next;
-        self.b.end(Term::Resume { pc });
+        self.resume();
     }
 
     /// A protection fault if memory has reserved bits of MXCSR set.

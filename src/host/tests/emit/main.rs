@@ -113,14 +113,14 @@ fn case_rounding(case: &Case, rng: &mut Rng) -> ir::Round {
 }
 
 fn own_rounding(case: &Case) -> Option<ir::Round> {
-    regions::env_of(&case.op).map(|e| e.round).filter(|r| cases::ROUNDS.contains(r))
+    case.op.env().map(|e| e.round).filter(|r| cases::ROUNDS.contains(r))
 }
 
 fn name(case: &Case) -> String {
     let text = format!("{:?}", case.op);
     let (kind, rest) = text.split_once(['(', ' ']).unwrap_or((&text, ""));
     let detail: String = rest.split(", ").take(2).collect::<Vec<_>>().join(" ");
-    let env = regions::env_of(&case.op).map_or("", |e| if e.flush_in { " flush" } else { "" });
+    let env = case.op.env().map_or("", |e| if e.flush_in { " flush" } else { "" });
     let shape = match case.op {
         ir::Op::VShift(op, lane, ..) => return format!("VShift {op:?} {lane:?}"),
         ir::Op::V1(op, lane, ..) => return format!("V1 {op:?} {lane:?}"),

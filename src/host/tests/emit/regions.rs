@@ -18,20 +18,6 @@ fn slot(rng: &mut Rng, range: std::ops::Range<u16>) -> Slot {
     Slot(range.start + rng.below(range.len()) as u16)
 }
 
-pub(crate) fn env_of(op: &Op) -> Option<Env> {
-    match *op {
-        Op::Fp1(_, _, env, _)
-        | Op::Fp2(_, _, env, ..)
-        | Op::Fma { env, .. }
-        | Op::FpCvt { env, .. }
-        | Op::FpToInt { env, .. }
-        | Op::FpFromInt { env, .. }
-        | Op::FpCmp(_, _, env, ..)
-        | Op::FlagsFcmp { env, .. } => Some(env),
-        _ => None,
-    }
-}
-
 impl Maker {
     pub(crate) fn new() -> Maker {
         Maker { b: Builder::new(&TYPES), pool: Vec::new() }

@@ -353,6 +353,7 @@ impl Emitter<'_> {
             Op::X87 { op, v: x, .. } => self.x87(v, op, x),
             Op::X87Mem { code, mem, .. } => self.x87_mem(code, &mem),
             Op::Strings { .. } => self.strings(v),
+            _ if inst.op.env().is_some_and(|env| env.unmasked) => self.eval(v),
             _ if inst.ty == Ty::Flags => self.flags_op(v),
             _ => {
                 if !self.int_op(v) && !self.float_op(v) && !self.vector_op(v) {
