@@ -18,6 +18,8 @@ pub struct Guest {
     pub name: &'static str,
     /// What `uname -m` says.
     pub machine: &'static str,
+    /// What it says under PER_LINUX32 (man 2 personality).
+    pub machine32: &'static str,
     pub elf: Elf,
     pub state: State,
     /// The top byte of an address is not looked at by loads and stores (Arm's TBI): bit 55 stands for it.

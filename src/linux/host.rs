@@ -334,6 +334,18 @@ pub fn pread(fd: i32, buf: &mut [u8], offset: u64) -> Result<usize, Errno> {
     Ok(done)
 }
 
+/// The numbers of the processors that are on line.
+pub fn processors() -> Vec<usize> {
+    let list = read_file(b"/sys/devices/system/cpu/online").unwrap_or_default();
+    let text = String::from_utf8_lossy(&list).into_owned();
+    let range = |item: &str| {
+        let (first, last) = item.split_once('-').unwrap_or((item, item));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    let all: Vec<usize> = text.trim().split(',').filter_map(range).flatten().collect();
+    if all.is_empty() { vec![0] } else { all }
+}
+
 /// Reads a whole file, for the small ones of /proc.
 pub fn read_file(path: &[u8]) -> Result<Vec<u8>, Errno> {
     let fd = open(path, libc::O_RDONLY)?;

@@ -6,7 +6,7 @@
 //! supervisor at a call that only rqemu makes; hence everything about listeners is the kernel's, but for the numbers ([`tell_supervisor`]).
 //!
 //! Differs: with a filter, programs of the host and set-id programs that would gain rights are not started, since it could not hold them; the instruction
-//! pointer that a supervisor sees is rqemu's.
+//! pointer that a supervisor sees is rqemu's; calls that are to be logged are told of under `-d guest_errors` alone, since the kernel would write down its own number.
 
 use crate::bpf::{self, Data, Insn};
 use crate::call;

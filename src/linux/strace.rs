@@ -110,7 +110,7 @@ fn argument(m: Model, p: &Param, i: usize, values: &Values, result: Option<Res>)
         Ty::OutBuf(n) => written(&|r| buffer(v, count(n).min(r))),
         Ty::InIov(n) => Some(iov(m, v, count(n), usize::MAX)),
         Ty::OutIov(n) => written(&|r| iov(m, v, count(n), r)),
-        Ty::Path | Ty::NewPath | Ty::Str => Some(string(v)),
+        Ty::Path | Ty::LinkPath | Ty::OldPath | Ty::NewPath | Ty::Str => Some(string(v)),
         Ty::Argv => Some(strings(m, v)),
     }
 }

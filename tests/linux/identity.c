@@ -17,14 +17,17 @@ extern char **environ;
 
 #if defined(__aarch64__)
 #define MACHINE "aarch64"
+#define MACHINE32 "armv8l"
 #define PLATFORM "aarch64"
 #define ELF_MACHINE EM_AARCH64
 #elif defined(__arm__)
 #define MACHINE "armv"
+#define MACHINE32 "armv8l"
 #define PLATFORM "v"
 #define ELF_MACHINE EM_ARM
 #elif defined(__riscv)
 #define MACHINE "riscv64"
+#define MACHINE32 "riscv32"
 /* there is none */
 #define PLATFORM NULL
 #define ELF_MACHINE EM_RISCV
@@ -35,6 +38,7 @@ extern char **environ;
 #define ELF_MACHINE EM_386
 #else
 #define MACHINE "x86_64"
+#define MACHINE32 "i686"
 #define PLATFORM "x86_64"
 #define ELF_MACHINE EM_X86_64
 #endif
@@ -56,6 +60,12 @@ static void machine(void)
 	struct sysinfo info;
 	uname(&u);
 	ok("uname", strcmp(u.sysname, "Linux") == 0 && strncmp(u.machine, MACHINE, strlen(MACHINE)) == 0 && u.nodename[0] && u.version[0]);
+	char arch[100];
+	contents("/proc/sys/kernel/arch", arch, sizeof arch);
+	ok("arch", strncmp(arch, MACHINE, strlen(MACHINE)) == 0);
+	int usual = personality(0xffffffff), changed = personality(PER_LINUX32);
+	ok("PER_LINUX32", changed == usual && uname(&u) == 0 && strcmp(u.machine, MACHINE32) == 0);
+	personality(usual);
 	int major = 0, minor = 0;
 	ok("release", sscanf(u.release, "%d.%d", &major, &minor) == 2 && (major > 3));
 	ok("sysinfo", sysinfo(&info) == 0 && info.totalram > 0 && info.uptime > 0 && info.procs > 0 && info.mem_unit > 0);
@@ -77,6 +87,31 @@ static void machine(void)
 #else
 	ok("/proc/cpuinfo", strstr(text, "flags\t") != NULL);
 #endif
+}
+
+/* riscv_hwprobe(2): values of keys, and which processors have given ones. All are alike here; other guests have no such call. */
+static void probe(void)
+{
+	int values = 1, which = 1, errors = 1;
+#ifdef __riscv
+	enum { CALL = 258, BASE = 3, EXTENSIONS = 4, WHICH_CPUS = 1 };
+	struct { long long key; unsigned long long value; } pairs[2] = {{BASE}, {EXTENSIONS}}, strange = {1000, 5};
+	cpu_set_t set, none;
+	CPU_ZERO(&set);
+	CPU_ZERO(&none);
+	values = syscall(CALL, pairs, 2L, 0L, NULL, 0L) == 0 && pairs[0].value == 1 && (pairs[1].value & 3) == 3 && syscall(CALL, &strange, 1L, 0L, NULL, 0L) == 0 && strange.key == -1 && strange.value == 0;
+	which = syscall(CALL, pairs, 2L, sizeof set, &set, WHICH_CPUS) == 0 && CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN);
+	pairs[1].value = 3;
+	which &= syscall(CALL, pairs, 2L, sizeof set, &set, WHICH_CPUS) == 0 && CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN);
+	pairs[1].value = 1ULL << 62;
+	which &= syscall(CALL, pairs, 2L, sizeof set, &set, WHICH_CPUS) == 0 && CPU_COUNT(&set) == 0;
+	errors = syscall(CALL, pairs, 1L, sizeof none, &none, 0L) == -1 && errno == EINVAL;
+	errors &= syscall(CALL, pairs, 1L, 0L, NULL, WHICH_CPUS) == -1 && errno == EINVAL && syscall(CALL, pairs, 1L, sizeof set, &set, 2L) == -1 && errno == EINVAL;
+	errors &= syscall(CALL, pairs, 1L, sizeof set, NULL, 0L) == -1 && errno == EFAULT;
+#endif
+	ok("values of features", values);
+	ok("processors that have features", which);
+	ok("errors of these", errors);
 }
 
 static void auxiliary_vector(void)
@@ -202,6 +237,7 @@ int main(int count, char **arguments)
 	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	machine();
+	probe();
 	auxiliary_vector();
 	proc_self(count, arguments);
 	names_and_limits();

@@ -1,5 +1,6 @@
 /* A process's folder under /proc, however it is reached, for itself and for others. */
 #include "ok.h"
+#include <dirent.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -107,8 +108,66 @@ static void executable(void)
 	snprintf(other, sizeof other, "map_files/%lx-%lx", start, end);
 	ssize_t n = readlinkat(self, other, target, sizeof target - 1);
 	ok("map_files", n > 0 && (target[n] = 0, strcmp(target, exe) == 0));
+	ok("its link", lstat("/proc/self/exe", &of_link) == 0 && syscall(SYS_readlinkat, self, other, target, 3) == 3 && fstatat(self, other, &through, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(through.st_mode));
+	ok("what it stands for", fstatat(self, other, &through, 0) == 0 && through.st_ino == of_path.st_ino);
+	fails("of no mapping", readlinkat(self, "map_files/1000-2000", target, sizeof target), ENOENT);
 	close(self);
 	close(link);
+}
+
+/* The folder map_files beside the lines of maps that have a file: as many, and each is one. */
+static void mappings(void)
+{
+	static char names[1000][40];
+	static long positions[1000];
+	int listed = 0, wanted = 0, found = 0, links = 1;
+	DIR *folder = opendir("/proc/self/map_files");
+	for (struct dirent *entry; folder && listed < 1000 && (entry = readdir(folder));)
+		if (entry->d_name[0] != '.')
+			links &= entry->d_type == DT_LNK, strcpy(names[listed], entry->d_name), positions[listed++] = telldir(folder);
+	contents("/proc/self/maps");
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long start, end;
+		char name[40];
+		if (!strchr(line, '/') || sscanf(line, "%lx-%lx", &start, &end) != 2)
+			continue;
+		snprintf(name, sizeof name, "%lx-%lx", start, end);
+		wanted++;
+		for (int i = 0; i < listed; i++)
+			found += strcmp(names[i], name) == 0;
+	}
+	ok("map_files has the mappings", links && listed >= 2 && listed == wanted && found == wanted);
+	seekdir(folder, positions[0]);
+	ok("read on from a position", strcmp(readdir(folder)->d_name, names[1]) == 0);
+	rewinddir(folder);
+	ok("and from the beginning", strcmp(readdir(folder)->d_name, ".") == 0 && strcmp(readdir(folder)->d_name, "..") == 0 && strcmp(readdir(folder)->d_name, names[0]) == 0);
+	rewinddir(folder);
+	char few[8];
+	fails("no room", syscall(SYS_getdents64, dirfd(folder), few, sizeof few), EINVAL);
+	closedir(folder);
+}
+
+/* The inode that the oldest call tells; they begin with the device and it on every ABI. */
+static unsigned long inode(long call, const char *path)
+{
+	unsigned long raw[64] = {0};
+	return syscall(call, path, raw) == 0 ? raw[1] : 0;
+}
+
+/* Calls that change a file, by the program's own link, and one that does not follow it. */
+static void changes(void)
+{
+	struct stat before, after;
+	struct timespec times[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+	stat(exe, &before);
+	ok("chmod through exe", chmod("/proc/self/exe", 0711) == 0 && stat(exe, &after) == 0 && (after.st_mode & 0777) == 0711);
+	chmod(exe, before.st_mode & 0777);
+	ok("utimensat through exe", utimensat(AT_FDCWD, "/proc/self/exe", times, 0) == 0 && stat(exe, &after) == 0 && after.st_mtim.tv_sec == 1000000);
+#ifdef SYS_lstat
+	ok("lstat, the old one", inode(SYS_lstat, "/proc/self/exe") != inode(SYS_stat, exe) && inode(SYS_stat, "/proc/self/exe") == inode(SYS_stat, exe));
+#else
+	ok("lstat, the old one", lstat("/proc/self/exe", &before) == 0 && before.st_ino != after.st_ino);
+#endif
 }
 
 static void handler(int number) { (void)number; }
@@ -159,6 +218,12 @@ static void memory(void)
 	char *at = strstr(text, line);
 	ok("smaps", at && strstr(at, "rw-p") && (memmove(text, at, strlen(at) + 1), number("Size:", 10) == 1016) && number("Rss:", 10) >= 1000 && number("Private_Dirty:", 10) >= 1000);
 	ok("its flags", (at = strstr(text, "VmFlags: ")) && strncmp(at, "VmFlags: rd wr mr", 17) == 0);
+	contents("/proc/self/status");
+	unsigned long long size = number("VmSize:", 10);
+	contents("/proc/self/maps");
+	unsigned long first = strtoul(text, NULL, 16);
+	ok("smaps_rollup", contents("/proc/self/smaps_rollup") && strtoul(text, NULL, 16) == first && strstr(text, "[rollup]\n") && number("\nRss:", 10) >= 1000 && number("\nRss:", 10) <= size);
+	ok("numa_maps", contents("/proc/self/numa_maps") == 0 || strtoul(text, NULL, 16) >= first && !strstr(text, "qemu"));
 	int fd = open("/proc/self/mem", O_RDWR);
 	ok("mem", pwrite64(fd, "abc", 3, (off64_t)(uintptr_t)room + 8192) == 3 && memcmp(room + 8192, "abc", 3) == 0);
 	close(fd);
@@ -253,6 +318,8 @@ int main(int count, char **arguments)
 	ok("exe", readlink("/proc/self/exe", exe, sizeof exe) > 0 && exe[0] == '/');
 	ways();
 	executable();
+	mappings();
+	changes();
 	state();
 	memory();
 	another(arguments[0]);

@@ -24,6 +24,7 @@ use arch::{Cpu, Elf, Guest};
 pub static AARCH64: Guest = Guest {
     name: "aarch64",
     machine: "aarch64",
+    machine32: "armv8l",
     // EM_AARCH64.
     elf: Elf { machine: 183, class: 64, big_endian: false, flags: None },
     state: state::STATE,

@@ -25,6 +25,7 @@ use arch::{Cpu, Elf, Guest};
 pub static ARM: Guest = Guest {
     name: "arm",
     machine: "armv8l",
+    machine32: "armv8l",
     // EM_ARM; e_flags: a known version of the EABI, not the big-endian BE8.
     elf: Elf { machine: 40, class: 32, big_endian: false, flags: None },
     state: state::STATE,

@@ -23,6 +23,7 @@ use arch::{Cpu, Elf, Guest};
 pub static RISCV64: Guest = Guest {
     name: "riscv64",
     machine: "riscv64",
+    machine32: "riscv32",
     // EM_RISCV.
     elf: Elf { machine: 243, class: 64, big_endian: false, flags: None },
     state: state::STATE64,
@@ -45,6 +46,7 @@ pub static RISCV64: Guest = Guest {
 pub static RISCV32: Guest = Guest {
     name: "riscv32",
     machine: "riscv32",
+    machine32: "riscv32",
     elf: Elf { machine: 243, class: 32, big_endian: false, flags: None },
     state: state::STATE32,
     tagged_pointers: false,

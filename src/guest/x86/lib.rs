@@ -24,6 +24,7 @@ use state::{MXCSR, XCR0};
 pub static X86_64: Guest = Guest {
     name: "x86_64",
     machine: "x86_64",
+    machine32: "i686",
     // EM_X86_64.
     elf: Elf { machine: 62, class: 64, big_endian: false, flags: None },
     state: state::STATE64,
@@ -46,6 +47,7 @@ pub static X86_64: Guest = Guest {
 pub static I386: Guest = Guest {
     name: "i386",
     machine: "i686",
+    machine32: "i686",
     // EM_386.
     elf: Elf { machine: 3, class: 32, big_endian: false, flags: None },
     state: state::STATE32,

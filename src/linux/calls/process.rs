@@ -265,22 +265,56 @@ pub fn flush_icache(t: &mut Task, start: u64, end: u64, flags: u64) -> Res {
     Ok(0)
 }
 
-/// Fills in the values of keys; a key that is not known becomes -1.
-///
-/// Differs: which processors have given values (flag 1) is not answered.
+/// riscv_hwprobe(2), where all processors are alike. Fills in the values of keys, -1 for a key that is not known; with flag 1 it leaves in a set those
+/// processors that have given values.
 pub fn hwprobe(t: &mut Task, pairs: u64, count: u64, [size, cpus]: [u64; 2], flags: u32) -> Res {
-    if flags != 0 || (size == 0) != (cpus == 0) {
+    const WHICH_CPUS: u32 = 1;
+    let which = flags == WHICH_CPUS;
+    if flags & !WHICH_CPUS != 0 || which && (size == 0 || cpus == 0) {
+        return Err(Errno::EINVAL);
+    }
+    let online = cpu_set(&host::processors());
+    let mut set = vec![0; online.len().min(size as usize)];
+    memory::read(cpus, &mut set)?;
+    if which && set.iter().all(|b| *b == 0) {
+        set.fill(0xff);
+    }
+    set.iter_mut().zip(&online).for_each(|(b, on)| *b &= on);
+    if !which && (size, cpus) != (0, 0) && set.iter().all(|b| *b == 0) {
         return Err(Errno::EINVAL);
     }
     let (probe, features) = (t.abi().probe, t.process.cpu.features);
+    let mut all = true;
     for pair in (0..count).map(|n| pairs.wrapping_add(16 * n)) {
-        let value = probe(memory::read_u64(pair)?, features);
-        if value.is_none() {
-            memory::write_u64(pair, u64::MAX)?;
+        let (key, at) = (memory::read_u64(pair)?, pair.wrapping_add(8));
+        match probe(key, features) {
+            None => {
+                memory::write_u64(pair, u64::MAX)?;
+                memory::write_u64(at, 0)?;
+                all = false;
+            }
+            Some(value) if which => all &= hwprobe_matches(key, value, memory::read_u64(at)?),
+            Some(value) => memory::write_u64(at, value)?,
         }
-        memory::write_u64(pair.wrapping_add(8), value.unwrap_or(0))?;
+    }
+    if which {
+        set.iter_mut().for_each(|b| *b *= u8::from(all));
+        memory::write(cpus, &set)?;
     }
     Ok(0)
+}
+
+/// Whether a processor with this value has the wanted one. Keys 3 to 5 are sets (riscv_hwprobe_key_is_bitmask).
+fn hwprobe_matches(key: u64, value: u64, wanted: u64) -> bool {
+    if matches!(key, 3..=5) { value & wanted == wanted } else { value == wanted }
+}
+
+/// A cpu_set_t of whole words.
+fn cpu_set(numbers: &[usize]) -> Vec<u8> {
+    let most = numbers.iter().max().copied().unwrap_or(0);
+    let mut set = vec![0; (most + 1).next_multiple_of(64) / 8];
+    numbers.iter().for_each(|n| set[n / 8] |= 1 << (n % 8));
+    set
 }
 
 pub fn set_tls(t: &mut Task, value: u64) -> Res {

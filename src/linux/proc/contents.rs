@@ -1,6 +1,6 @@
 //! What the made-up files of /proc hold (man 5 proc). Not here: which file is meant (`mod.rs`).
 
-use super::{File, Whose};
+use super::{File, Found, Whose};
 use crate::elf;
 use crate::host;
 use crate::memory;
@@ -10,35 +10,57 @@ use crate::task::Task;
 use std::fmt::Write;
 
 /// The contents of a file in a process's folder, which the host has opened as `fd`. None: the host's are right.
-pub(super) fn of(t: &Task, file: File, whose: Whose, folder: &[u8], fd: i32) -> Option<Vec<u8>> {
+pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
     let p = t.process;
-    if whose == Whose::OfAnother {
-        return match file {
-            File::Maps => Some(maps_of_another(folder, &text(fd)?).into_bytes()),
-            File::Status => Some(status(&text(fd)?, None)),
-            File::Auxv => {
-                ptrace::auxv_of(std::str::from_utf8(folder.rsplit(|b| *b == b'/').next()?).ok()?.parse().ok()?)
-            }
-            _ => None,
-        };
-    }
-    Some(match file {
-        File::Exe | File::MapLink(..) => return None,
+    let Found { file, whose, ref folder } = *found;
+    Some(match (file, whose) {
+        (File::Exe | File::MapLink(..) | File::MapFiles, _) => return None,
+        (File::Maps, _) => maps(t, found)?.into_bytes(),
+        (File::Smaps, _) => smaps(&maps(t, found)?, &text(fd)?).into_bytes(),
+        (File::SmapsRollup, _) => {
+            let smaps = smaps(&maps(t, found)?, &text_of(&[folder, b"/smaps".as_slice()].concat())?);
+            rollup(&smaps, &text(fd)?).into_bytes()
+        }
+        (File::NumaMaps, _) => numa_maps(&maps(t, found)?, &text(fd)?).into_bytes(),
+        (File::Status, Whose::OfAnother) => status(&text(fd)?, None),
+        (File::Auxv, Whose::OfAnother) => {
+            let pid = std::str::from_utf8(folder.rsplit(|b| *b == b'/').next()?).ok()?;
+            ptrace::auxv_of(pid.parse().ok()?)?
+        }
+        (_, Whose::OfAnother) => return None,
         // A descriptor of the kernel's file goes on to tell of this process after an execve.
-        File::Cmdline | File::Environ if p.image.told => return None,
-        File::Maps => maps(t).into_bytes(),
-        File::Smaps => smaps(&maps(t), &text(fd)?).into_bytes(),
-        File::Auxv => p.image.auxv.clone(),
-        File::Cmdline => guest_bytes(p.image.args),
-        File::Environ => guest_bytes(p.image.env),
-        File::Stat => stat(t, &text(fd)?),
-        File::Statm => statm(p.mm.total(), &text(fd)?),
-        File::Status => status(&text(fd)?, Some(t)),
-        File::Limits => limits(&text(fd)?)?,
-        File::Cpuinfo => {
-            (0..processors()).flat_map(|n| (p.engine.guest().cpuinfo)(n, p.cpu.features).into_bytes()).collect()
+        (File::Cmdline | File::Environ, _) if p.image.told => return None,
+        (File::Auxv, _) => p.image.auxv.clone(),
+        (File::Cmdline, _) => guest_bytes(p.image.args),
+        (File::Environ, _) => guest_bytes(p.image.env),
+        (File::Stat, _) => stat(t, &text(fd)?),
+        (File::Statm, _) => statm(p.mm.total(), &text(fd)?),
+        (File::Status, _) => status(&text(fd)?, Some(t)),
+        (File::Arch, _) => format!("{}\n", p.guest.machine).into_bytes(),
+        (File::Limits, _) => limits(&text(fd)?)?,
+        (File::Cpuinfo, _) => {
+            let of_each = host::processors().into_iter().map(|n| (p.engine.guest().cpuinfo)(n, p.cpu.features));
+            of_each.collect::<String>().into_bytes()
         }
     })
+}
+
+/// A process's maps, without rqemu's own.
+fn maps(t: &Task, found: &Found) -> Option<String> {
+    match found.whose {
+        Whose::Own => Some(own_maps(t)),
+        Whose::OfAnother => Some(maps_of_another(&found.folder, &host_maps(&found.folder)?)),
+    }
+}
+
+/// The mappings that the host knows of a process.
+fn host_maps(folder: &[u8]) -> Option<String> {
+    text_of(&[folder, b"/maps"].concat())
+}
+
+/// What a file says.
+fn text_of(path: &[u8]) -> Option<String> {
+    Some(String::from_utf8_lossy(&host::read_file(path).ok()?).into_owned())
 }
 
 /// What the host's file says.
@@ -78,7 +100,7 @@ fn path(line: &str) -> Option<&str> {
 }
 
 /// The guest's map, and what is not in memory.
-fn maps(t: &Task) -> String {
+fn own_maps(t: &Task) -> String {
     let mut text = t.process.mm.maps(t.process.image.stack_start);
     if let Some(at) = t.abi().vsyscall {
         let line = format!("{at:08x}-{:08x} --xp 00000000 00:00 0 ", at + t.abi().page_size);
@@ -131,6 +153,29 @@ fn smaps(maps: &str, host: &str) -> String {
         let _ = writeln!(out, "VmFlags: {flags}mr mw me ");
     }
     out
+}
+
+/// The sums of smaps. `host` says which fields there are.
+fn rollup(smaps: &str, host: &str) -> String {
+    let value = |line: &str| line.strip_suffix(" kB")?.rsplit(' ').next()?.parse::<u64>().ok();
+    let sum = |name: &str| smaps.lines().filter(|l| l.split(' ').next() == Some(name)).filter_map(value).sum::<u64>();
+    let mut ranges = smaps.lines().filter_map(range);
+    let first = ranges.next().unwrap_or_default();
+    let last = ranges.last().unwrap_or(first);
+    let line = format!("{:08x}-{:08x} ---p 00000000 00:00 0 ", first.0, last.1);
+    let mut out = format!("{line:<73}[rollup]\n");
+    for name in host.lines().skip(1).filter_map(|l| l.split(' ').next()) {
+        let _ = writeln!(out, "{name:<16}{:8} kB", sum(name));
+    }
+    out
+}
+
+/// The host's lines of numa_maps that are about the guest's memory.
+fn numa_maps(maps: &str, host: &str) -> String {
+    let start = |line: &str| u64::from_str_radix(line.split(' ').next()?, 16).ok();
+    let is_guests =
+        |l: &&str| start(l).is_some_and(|at| maps.lines().filter_map(range).any(|r| (r.0..r.1).contains(&at)));
+    host.lines().filter(is_guests).fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// The host's line with the guest's addresses (fields 26, 27, 28 code and stack, 45 to 51 data, heap, arguments, environment).
@@ -224,29 +269,20 @@ fn limits(text: &str) -> Option<Vec<u8>> {
     Some(out.into_bytes())
 }
 
-/// Processors that are on line.
-fn processors() -> usize {
-    let Ok(list) = host::read_file(b"/sys/devices/system/cpu/online") else { return 1 };
-    let text = String::from_utf8_lossy(&list).into_owned();
-    let count = text.trim().split(',').map(|range| {
-        let mut ends = range.split('-').map(|n| n.parse::<usize>().unwrap_or(0));
-        let first = ends.next().unwrap_or(0);
-        ends.next().unwrap_or(first) - first + 1
-    });
-    count.sum::<usize>().max(1)
+/// The guest's ranges that show a file, or anything else with a name of its own: what map_files lists.
+pub(super) fn mapped_files(t: &Task, found: &Found) -> Option<Vec<(u64, u64)>> {
+    let maps = maps(t, found)?;
+    Some(maps.lines().filter(|l| path(l).is_some_and(|p| !p.starts_with('['))).filter_map(range).collect())
 }
 
-/// The file behind one of the guest's own ranges.
-pub(super) fn mapped_file(t: &Task, start: u64, end: u64) -> Option<Vec<u8>> {
-    let maps = t.process.mm.maps(t.process.image.stack_start);
-    let line = maps.lines().find(|l| range(l) == Some((start, end)))?;
-    path(line).filter(|p| p.starts_with('/')).map(|p| p.as_bytes().to_vec())
+/// The mapping of the host's at an address.
+pub(super) fn host_range(found: &Found, at: u64) -> Option<(u64, u64)> {
+    host_maps(&found.folder)?.lines().filter_map(range).find(|r| (r.0..r.1).contains(&at))
 }
 
 /// Addresses that the kernel was told of another process (`start.rs`): where its code and its stack begin. 0 if we may not know.
 fn told(folder: &[u8]) -> (u64, u64) {
-    let line = host::read_file(&[folder, b"/stat"].concat()).unwrap_or_default();
-    let line = String::from_utf8_lossy(&line).into_owned();
+    let line = text_of(&[folder, b"/stat"].concat()).unwrap_or_default();
     let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
     let fields: Vec<u64> = fields.map(|f| f.parse().unwrap_or(0)).collect();
     let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
@@ -256,8 +292,7 @@ fn told(folder: &[u8]) -> (u64, u64) {
 /// The executable of another process that runs by rqemu: what is mapped where its code begins.
 pub(super) fn executable(folder: &[u8]) -> Option<Vec<u8>> {
     let (code, _) = told(folder);
-    let maps = host::read_file(&[folder, b"/maps"].concat()).ok()?;
-    let maps = String::from_utf8_lossy(&maps).into_owned();
+    let maps = host_maps(folder)?;
     let line = maps.lines().find(|l| range(l).is_some_and(|(start, end)| (start..end).contains(&code)))?;
     path(line).filter(|p| p.starts_with('/')).map(|p| p.as_bytes().to_vec())
 }
@@ -361,6 +396,20 @@ mod tests {
         assert_eq!((lines[1], lines[2]), ("Size:                  4 kB", "Rss:                   2 kB"));
         assert_eq!((lines[5], lines[6]), ("Size:                  8 kB", "Rss:                   4 kB"));
         assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me ", "VmFlags: rd mr mw me "));
+    }
+
+    #[test]
+    fn sums_and_nodes() {
+        let maps = "00400000-00403000 r-xp 00000000 fe:00 7                     /bin/x\n";
+        let sums = "00400000-7ff000001000 ---p 00000000 00:00 0                              [rollup]\nRss:                  10 kB\n";
+        let text = rollup(&smaps(maps, HOST), sums);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("00400000-00403000 ---p ") && lines[0].ends_with("  [rollup]"), "{text}");
+        assert_eq!(lines[1..], ["Rss:                   6 kB"]);
+        assert_eq!(
+            numa_maps(maps, "00400000 default file=/bin/x\n7ff000000000 default\n"),
+            "00400000 default file=/bin/x\n"
+        );
     }
 
     #[test]

@@ -19,8 +19,12 @@ enum File {
     Exe,
     /// A symbolic link in the folder map_files: the range in its name.
     MapLink(u64, u64),
+    /// That folder.
+    MapFiles,
     Maps,
     Smaps,
+    SmapsRollup,
+    NumaMaps,
     Auxv,
     Cmdline,
     Environ,
@@ -29,13 +33,20 @@ enum File {
     Status,
     Limits,
     Cpuinfo,
+    /// /proc/sys/kernel/arch
+    Arch,
 }
+
+/// Files that are no process's: the ends of their paths.
+const OF_ALL: &[(&[&[u8]], File)] = &[(&[b"cpuinfo"], File::Cpuinfo), (&[b"sys", b"kernel", b"arch"], File::Arch)];
 
 /// A process's files.
 const NAMES: &[(&[u8], File)] = &[
     (b"exe", File::Exe),
     (b"maps", File::Maps),
     (b"smaps", File::Smaps),
+    (b"smaps_rollup", File::SmapsRollup),
+    (b"numa_maps", File::NumaMaps),
     (b"auxv", File::Auxv),
     (b"cmdline", File::Cmdline),
     (b"environ", File::Environ),
@@ -81,7 +92,7 @@ fn last(path: &[u8]) -> &[u8] {
 /// Whether a path may name one of our files: cheap, and false for nearly all.
 pub fn may_be_own(path: &[u8]) -> bool {
     let name = last(path);
-    name == b"cpuinfo" || file_of_name(name).is_some() || range(name).is_some()
+    OF_ALL.iter().any(|(path, _)| path.last() == Some(&name)) || file_of_name(name).is_some() || range(name).is_some()
 }
 
 /// The same for links, which must be known before the host is asked.
@@ -119,12 +130,11 @@ fn found(path: &[u8]) -> Option<Found> {
         end -= 1;
         let (start, end) = range(name)?;
         File::MapLink(start, end)
-    } else if name == b"cpuinfo" {
-        return (!process(end.wrapping_sub(1))).then(|| Found {
-            file: File::Cpuinfo,
-            whose: Whose::Own,
-            folder: Vec::new(),
-        });
+    } else if name == b"map_files" {
+        File::MapFiles
+    } else if let Some((path, file)) = OF_ALL.iter().find(|(path, _)| parts.ends_with(path)) {
+        let of_process = process(parts.len().wrapping_sub(path.len() + 1));
+        return (!of_process).then(|| Found { file: *file, whose: Whose::Own, folder: Vec::new() });
     } else {
         file_of_name(name)?
     };
@@ -172,7 +182,6 @@ fn target(t: &Task, found: &Found) -> Option<Vec<u8>> {
     match (found.file, found.whose) {
         (File::Exe, Whose::Own) => Some(t.process.image.exe.clone()),
         (File::Exe, Whose::OfAnother) => contents::executable(&found.folder),
-        (File::MapLink(start, end), Whose::Own) => contents::mapped_file(t, start, end),
         _ => None,
     }
 }
@@ -193,12 +202,55 @@ pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
 
 /// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
 pub fn resolve(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
-    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, path))
+    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, dirfd, path))
 }
 
 /// The same for calls that look at a symbolic link itself.
-pub fn resolve_link(t: &Task, path: Vec<u8>) -> Vec<u8> {
-    loader::under_prefix(&t.process.options.ld_prefix, &path)
+pub fn resolve_link(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
+    map_link(t, dirfd, &path).unwrap_or_else(|| loader::under_prefix(&t.process.options.ld_prefix, &path))
+}
+
+/// The host's link in map_files for the guest's: there a mapping may be longer, since it knows nothing of PROT_EXEC. One that does not exist for what is
+/// no range of the guest's.
+fn map_link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
+    range(last(path))?;
+    let found = link(t, dirfd, path)?;
+    let File::MapLink(start, end) = found.file else { return None };
+    let of_guest = contents::mapped_files(t, &found)?.contains(&(start, end));
+    let (start, end) = of_guest.then(|| contents::host_range(&found, start)).flatten().unwrap_or_default();
+    Some([&found.folder, format!("/map_files/{start:x}-{end:x}").as_bytes()].concat())
+}
+
+/// What getdents64(2) gives for `fd` in `len` bytes, in the host's form, if that is the folder map_files: the guest's ranges. The position is the kernel's.
+pub fn listing(t: &Task, fd: i32, len: usize) -> Result<Option<Vec<u8>>, Errno> {
+    let found = || is_proc(fd).then(|| real_path(fd)).flatten().and_then(|p| found(&p));
+    let Some(found) = found().filter(|f| f.file == File::MapFiles) else { return Ok(None) };
+    let Some(ranges) = contents::mapped_files(t, &found) else { return Ok(None) };
+    let seek = |at: u64, whence: i32| t.host_call(libc::SYS_lseek, [fd as u64, at, whence as u64, 0, 0, 0]);
+    let first = seek(0, libc::SEEK_CUR)? as usize;
+    let dots = [(".".into(), libc::DT_DIR), ("..".into(), libc::DT_DIR)];
+    let links = ranges.iter().map(|(start, end)| (format!("{start:x}-{end:x}"), libc::DT_LNK));
+    let mut out = Vec::new();
+    let mut next = first;
+    for (name, kind) in dots.into_iter().chain(links).skip(first) {
+        // d_ino, d_off, d_reclen, d_type, name.
+        let size = (20 + name.len()).next_multiple_of(8);
+        if out.len() + size > len {
+            if out.is_empty() {
+                return Err(Errno::EINVAL);
+            }
+            break;
+        }
+        next += 1;
+        let end = out.len() + size;
+        out.extend([1, next as u64].map(u64::to_le_bytes).as_flattened());
+        out.extend((size as u16).to_le_bytes());
+        out.push(kind);
+        out.extend(name.as_bytes());
+        out.resize(end, 0);
+    }
+    seek(next as u64, libc::SEEK_SET)?;
+    Ok(Some(out))
 }
 
 /// openat2's restrictions, which magic links meet as the kernel says (man 2 openat2). `resolve`: how.resolve.
@@ -223,7 +275,7 @@ pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
         return Ok(fd as u64);
     }
     let Some(found) = real_path(fd).and_then(|p| found(&p)) else { return Ok(fd as u64) };
-    let Some(bytes) = contents::of(t, found.file, found.whose, &found.folder, fd) else { return Ok(fd as u64) };
+    let Some(bytes) = contents::of(t, &found, fd) else { return Ok(fd as u64) };
     let file = in_memory(&bytes)?;
     let cloexec = flags & libc::O_CLOEXEC;
     // SAFETY: no memory is involved.
@@ -250,7 +302,15 @@ mod tests {
 
     #[test]
     fn names() {
-        for path in ["/proc/self/exe", "exe", "/x/maps", "status", "/proc/cpuinfo", "/proc/1/map_files/400000-401000"] {
+        for path in [
+            "/proc/self/exe",
+            "exe",
+            "/x/maps",
+            "status",
+            "/proc/cpuinfo",
+            "/proc/sys/kernel/arch",
+            "/proc/1/map_files/400000-401000",
+        ] {
             assert!(may_be_own(path.as_bytes()), "{path}");
         }
         for path in ["/proc/self/fd", "/bin/ls", "", "/exe/", "libc-2.31", "map_files"] {
@@ -266,8 +326,10 @@ mod tests {
         assert_eq!(file(format!("/proc/{me}/exe")), Some((File::Exe, Whose::Own)));
         assert_eq!(file(format!("/proc/{me}/task/{me}/stat")), Some((File::Stat, Whose::Own)));
         assert_eq!(file(format!("/proc/{me}/map_files/1000-2000")), Some((File::MapLink(0x1000, 0x2000), Whose::Own)));
+        assert_eq!(file(format!("/proc/{me}/map_files")), Some((File::MapFiles, Whose::Own)));
         assert_eq!(file("/proc/cpuinfo".into()), Some((File::Cpuinfo, Whose::Own)));
-        for other in ["/proc/stat", "/proc/1/fd/maps", "/proc/bus/maps", "/maps"] {
+        assert_eq!(file("/proc/sys/kernel/arch".into()), Some((File::Arch, Whose::Own)));
+        for other in ["/proc/stat", "/proc/kernel/arch", "/proc/1/fd/maps", "/proc/bus/maps", "/maps"] {
             assert_eq!(file(other.into()), None, "{other}");
         }
         assert_eq!(file(format!("/proc/{me}/net/stat")), None);

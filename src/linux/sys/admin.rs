@@ -31,7 +31,7 @@ syscalls! { |t|
     sys_kexec_file_load(kernel: Fd, initrd: Fd, len: ULong, command_line: Str, flags: ULong) -> Zero = enosys("a guest's kernel cannot follow the host's");
 
     // Mounts.
-    sys_mount(source: Str, target: NewPath, kind: Str, flags: ULong, data: Addr) -> Zero;
+    sys_mount(source: OldPath, target: OldPath, kind: Str, flags: ULong, data: Addr) -> Zero;
     sys_umount(target: NewPath, flags: UInt) -> Zero;
     sys_open_tree(dir: DirFd, path: Path, flags: Flags<OpenTree>) -> Fd;
     sys_open_tree_attr(dir: DirFd, path: Path, flags: Flags<OpenTree>, attr: Addr, size: Size) -> Fd;
@@ -41,7 +41,7 @@ syscalls! { |t|
     sys_fsmount(fd: Fd, flags: UInt, attributes: UInt) -> Fd;
     sys_fspick(dir: DirFd, path: Path, flags: UInt) -> Fd;
     // struct mount_attr is four u64s.
-    sys_mount_setattr(dir: DirFd, path: NewPath, flags: Flags<At>, attr: Addr, size: Size) -> Zero;
+    sys_mount_setattr(dir: DirFd, path: OldPath, flags: Flags<At>, attr: Addr, size: Size) -> Zero;
     sys_statmount(request: Addr, buf: Addr, size: Size, flags: UInt) -> Zero;
     sys_listmount(request: Addr, ids: Addr, count: Size, flags: UInt) -> Size;
     sys_quotactl(command: UInt, device: Str, id: Int, addr: Addr) -> Zero;
@@ -65,6 +65,10 @@ syscalls! { |t|
     sys_perf_event_open(attr: Addr, pid: Pid, cpu: Int, group: Fd, flags: ULong) -> Fd;
 }
 
+/// The part of a personality that says which kind it is, and that of 32-bit programs (linux/personality.h).
+const PER_MASK: u64 = 0xff;
+const PER_LINUX32: u64 = 8;
+
 /// The guest's struct new_utsname: the host's names with the guest's machine, and its release if `-r` gives one.
 pub(super) fn uname(t: &mut Task) -> Result<Utsname, Errno> {
     let mut host = [0u8; 65 * 6];
@@ -76,12 +80,15 @@ pub(super) fn uname(t: &mut Task) -> Result<Utsname, Errno> {
         out[..len].copy_from_slice(&s[..len]);
         out
     };
+    let persona = t.host_call(libc::SYS_personality, [0xffff_ffff, 0, 0, 0, 0, 0])?;
+    let guest = t.process.guest;
+    let machine = if persona & PER_MASK == PER_LINUX32 { guest.machine32 } else { guest.machine };
     Ok(Utsname {
         sysname: field(0),
         nodename: field(1),
         release: t.process.options.uname.as_deref().map_or_else(|| field(2), text),
         version: field(3),
-        machine: text(t.process.guest.machine.as_bytes()),
+        machine: text(machine.as_bytes()),
         domainname: field(5),
     })
 }

@@ -79,7 +79,7 @@ fn passes(m: Model, ty: Ty) -> bool {
         Ty::In(l) | Ty::InOut(l) | Ty::Rest(l) | Ty::InArray(l, _) | Ty::InOutArray(l, _) => l().of(m).same,
         Ty::Out(l) | Ty::OutArray(l, _) => l().of(m).same_back,
         Ty::SockAddr(_) | Ty::SockAddrOut => !m.big_endian,
-        Ty::Request | Ty::Path | Ty::NewPath | Ty::Argv => false,
+        Ty::Request | Ty::Path | Ty::LinkPath | Ty::OldPath | Ty::NewPath | Ty::Argv => false,
     }
 }
 

@@ -33,43 +33,43 @@ syscalls! { |t|
         change_root(t, nr::sys_pivot_root, new_root.addr, put_old.addr)
     }
     sys_getcwd(buf: OutBuf<len>, len: Size) -> Size;
-    sys_chmod(path: NewPath, mode: Mode) -> Zero;
+    sys_chmod(path: OldPath, mode: Mode) -> Zero;
     sys_fchmod(fd: Fd, mode: Mode) -> Zero;
-    sys_fchmodat(dir: DirFd, path: NewPath, mode: Mode) -> Zero;
-    sys_fchmodat2(dir: DirFd, path: NewPath, mode: Mode, flags: Flags<At>) -> Zero;
-    sys_chown(path: NewPath, owner: UInt, group: UInt) -> Zero;
+    sys_fchmodat(dir: DirFd, path: OldPath, mode: Mode) -> Zero;
+    sys_fchmodat2(dir: DirFd, path: OldPath, mode: Mode, flags: Flags<At>) -> Zero;
+    sys_chown(path: OldPath, owner: UInt, group: UInt) -> Zero;
     sys_lchown(path: NewPath, owner: UInt, group: UInt) -> Zero;
     sys_fchown(fd: Fd, owner: UInt, group: UInt) -> Zero;
-    sys_fchownat(dir: DirFd, path: NewPath, owner: UInt, group: UInt, flags: Flags<At>) -> Zero;
+    sys_fchownat(dir: DirFd, path: OldPath, owner: UInt, group: UInt, flags: Flags<At>) -> Zero;
     sys_umask(mask: Mode) -> Int;
     sys_access(path: Path, mode: Flags<Access>) -> Zero;
     sys_faccessat(dir: DirFd, path: Path, mode: Flags<Access>) -> Zero;
     sys_faccessat2(dir: DirFd, path: Path, mode: Flags<Access>, flags: Flags<At>) -> Zero;
-    sys_truncate(path: NewPath, len: Long) -> Zero;
-    sys_truncate64(path: NewPath, len: I64) -> Zero = sys_truncate;
+    sys_truncate(path: OldPath, len: Long) -> Zero;
+    sys_truncate64(path: OldPath, len: I64) -> Zero = sys_truncate;
 
     // Directories.
     sys_getdents(fd: Fd, entries: Addr, len: UInt) -> Size { getdents(t, fd, entries, len, OLD) }
     sys_getdents64(fd: Fd, entries: Addr, len: UInt) -> Size { getdents(t, fd, entries, len, NEW) }
 
     // Extended attributes.
-    sys_setxattr(path: NewPath, name: Str, value: InBuf<len>, len: Size, flags: UInt) -> Zero;
+    sys_setxattr(path: OldPath, name: Str, value: InBuf<len>, len: Size, flags: UInt) -> Zero;
     sys_lsetxattr(path: NewPath, name: Str, value: InBuf<len>, len: Size, flags: UInt) -> Zero;
     sys_fsetxattr(fd: Fd, name: Str, value: InBuf<len>, len: Size, flags: UInt) -> Zero;
     sys_getxattr(path: Path, name: Str, value: OutBuf<len>, len: Size) -> Size;
-    sys_lgetxattr(path: Path, name: Str, value: OutBuf<len>, len: Size) -> Size;
+    sys_lgetxattr(path: LinkPath, name: Str, value: OutBuf<len>, len: Size) -> Size;
     sys_fgetxattr(fd: Fd, name: Str, value: OutBuf<len>, len: Size) -> Size;
     sys_listxattr(path: Path, list: OutBuf<len>, len: Size) -> Size;
-    sys_llistxattr(path: Path, list: OutBuf<len>, len: Size) -> Size;
+    sys_llistxattr(path: LinkPath, list: OutBuf<len>, len: Size) -> Size;
     sys_flistxattr(fd: Fd, list: OutBuf<len>, len: Size) -> Size;
-    sys_removexattr(path: NewPath, name: Str) -> Zero;
+    sys_removexattr(path: OldPath, name: Str) -> Zero;
     sys_lremovexattr(path: NewPath, name: Str) -> Zero;
     sys_fremovexattr(fd: Fd, name: Str) -> Zero;
     // struct xattr_args { u64 value; u32 size; u32 flags; } is alike everywhere but for byte order.
-    sys_setxattrat(dir: DirFd, path: NewPath, flags: Flags<At>, name: Str, args: InBuf<len>, len: Size) -> Zero;
+    sys_setxattrat(dir: DirFd, path: OldPath, flags: Flags<At>, name: Str, args: InBuf<len>, len: Size) -> Zero;
     sys_getxattrat(dir: DirFd, path: Path, flags: Flags<At>, name: Str, args: InBuf<len>, len: Size) -> Size;
     sys_listxattrat(dir: DirFd, path: Path, flags: Flags<At>, list: OutBuf<len>, len: Size) -> Size;
-    sys_removexattrat(dir: DirFd, path: NewPath, flags: Flags<At>, name: Str) -> Zero;
+    sys_removexattrat(dir: DirFd, path: OldPath, flags: Flags<At>, name: Str) -> Zero;
 
     // Handles, notification.
     sys_name_to_handle_at(dir: DirFd, path: Path, handle: Addr, mount_id: Out<Int32>, flags: Flags<At>) -> Zero;
@@ -103,7 +103,7 @@ fn open_at(t: &mut Task, dir: i32, path: Text, flags: u32, mode: u32) -> Res {
     let path = if host_flags & libc::O_CREAT != 0 {
         name.clone()
     } else if host_flags & libc::O_NOFOLLOW != 0 {
-        proc::resolve_link(t, name.clone())
+        proc::resolve_link(t, dir, name.clone())
     } else {
         proc::resolve(t, dir, name.clone())
     };
@@ -173,15 +173,22 @@ const HOST_NAME: usize = 19;
 fn getdents(t: &mut Task, fd: i32, entries: u64, len: u32, form: Dirent) -> Res {
     let m = t.abi().model();
     let call = i64::from(nr::sys_getdents64);
-    if m.like_host() && form == NEW {
+    let made_up = proc::listing(t, fd, len as usize)?;
+    if made_up.is_none() && m.like_host() && form == NEW {
         return t.host_call(call, [fd as u64, entries, u64::from(len), 0, 0, 0]);
     }
     // The old form is never longer than the new one, so that all entries fit.
-    let mut host = vec![0u64; (len.min(1 << 20) as usize).div_ceil(8)];
-    let got = t.host_call(call, [fd as u64, host.as_mut_ptr() as u64, u64::from(len.min(1 << 20)), 0, 0, 0])? as usize;
-    let bytes: Vec<u8> = host.iter().flat_map(|w| w.to_le_bytes()).take(got).collect();
-    let (mut out, mut at, mut hashed) = (Vec::with_capacity(got), 0, false);
-    while at < got {
+    let bytes = match made_up {
+        Some(bytes) => bytes,
+        None => {
+            let len = len.min(1 << 20);
+            let mut host = vec![0u64; (len as usize).div_ceil(8)];
+            let got = t.host_call(call, [fd as u64, host.as_mut_ptr() as u64, u64::from(len), 0, 0, 0])?;
+            host.iter().flat_map(|w| w.to_le_bytes()).take(got as usize).collect()
+        }
+    };
+    let (mut out, mut at, mut hashed) = (Vec::with_capacity(bytes.len()), 0, false);
+    while at < bytes.len() {
         let reclen = usize::from(u16::from_le_bytes([bytes[at + 16], bytes[at + 17]]));
         hashed |= put_entry(m, form, &bytes[at..at + reclen], &mut out);
         at += reclen;

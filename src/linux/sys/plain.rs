@@ -72,33 +72,38 @@ pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
     // AT_SYMLINK_NOFOLLOW: it is about a link itself.
     let link = |(p, v): (&Param, &u64)| matches!(p.ty, Ty::Flags(f) if std::ptr::eq(f, &flags::At)) && v & 0x100 != 0;
     let of_link = params.iter().zip(values).any(link);
-    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, lookup| {
-        if lookup { resolve(t, dir, addr, of_link) } else { None }
-    })?;
+    let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, ty| resolve(t, dir, addr, ty, of_link))?;
     let result = t.host_call(i64::from(nr), prepared.args);
     prepared.finish(t.abi().model(), params, values, result)
 }
 
 /// What the host must be asked for instead of the guest's path at `addr`, with its NUL; None for the path itself.
-fn resolve(t: &Task, dir: i32, addr: u64, of_link: bool) -> Option<Vec<u8>> {
+fn resolve(t: &Task, dir: i32, addr: u64, ty: Ty, of_link: bool) -> Option<Vec<u8>> {
+    if let Ty::NewPath = ty {
+        return None;
+    }
     let path = memory::read_cstr(addr, 4095).ok()?;
     if t.process.options.ld_prefix.is_empty() && !proc::may_be_own(&path) {
         return None;
     }
-    let mut other = if of_link { proc::resolve_link(t, path.clone()) } else { proc::resolve(t, dir, path.clone()) };
+    let mut other = match ty {
+        Ty::OldPath if of_link => return None,
+        Ty::OldPath => proc::own_executable(t, dir, &path)?,
+        Ty::Path if !of_link => proc::resolve(t, dir, path.clone()),
+        _ => proc::resolve_link(t, dir, path.clone()),
+    };
     (other != path).then(|| {
         other.push(0);
         other
     })
 }
 
-/// Converts a row's arguments for the host. `path(dir, addr, lookup)` gives what stands for a path, if not the path itself; `lookup` is true
-/// for [`Ty::Path`].
+/// Converts a row's arguments for the host. `path(dir, addr, type)` gives what stands for a path, if not the path itself.
 pub fn prepare(
     m: Model,
     params: &[Param],
     values: &Values,
-    path: &dyn Fn(i32, u64, bool) -> Option<Vec<u8>>,
+    path: &dyn Fn(i32, u64, Ty) -> Option<Vec<u8>>,
 ) -> Result<Prepared, Errno> {
     let mut prepared = Prepared::default();
     let (mut next, mut dir) = (0, libc::AT_FDCWD);
@@ -115,7 +120,7 @@ pub fn prepare(
             Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), Read::Not)?,
             Ty::SockAddr(n) if m.big_endian => prepared.sockaddr(i, v, length(n)),
             Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(m, i, v, length(n)),
-            Ty::Path | Ty::NewPath => match path(dir, v, matches!(p.ty, Ty::Path)) {
+            Ty::Path | Ty::LinkPath | Ty::OldPath | Ty::NewPath => match path(dir, v, p.ty) {
                 Some(other) => prepared.keep(i, words(&other), 1),
                 None => v,
             },

@@ -5,7 +5,7 @@ use crate::sys::prelude::*;
 
 syscalls! { |t|
     sys_newstat(path: Path, stat: Out<Stat>) -> Zero;
-    sys_newlstat(path: Path, stat: Out<Stat>) -> Zero;
+    sys_newlstat(path: LinkPath, stat: Out<Stat>) -> Zero;
     sys_newfstat(fd: Fd, stat: Out<Stat>) -> Zero;
     sys_newfstatat(dir: DirFd, path: Path, stat: Out<Stat>, flags: Flags<At>) -> Zero;
     sys_stat64(path: Path, stat: Out<Stat64>) -> Zero { stat64(t, libc::AT_FDCWD, Some(path), stat, 0) }
@@ -30,16 +30,16 @@ syscalls! { |t|
     sys_ustat(dev: UInt, buf: Out<Ustat>) -> Zero;
     sys_sysfs(option: Int, arg1: ULong, arg2: ULong) -> Int;
 
-    sys_utimensat(dir: DirFd, path: NewPath, times: In<TwoTimespecs>, flags: Flags<At>) -> Zero;
-    sys_utimensat_time32(dir: DirFd, path: NewPath, times: In<TwoTimespecs32>, flags: Flags<At>) -> Zero = sys_utimensat;
-    sys_utime(path: NewPath, times: In<Utimbuf>) -> Zero;
-    sys_utimes(path: NewPath, times: In<TwoTimevals>) -> Zero;
-    sys_futimesat(dir: DirFd, path: NewPath, times: In<TwoTimevals>) -> Zero;
-    sys_utimes_time32(path: NewPath, times: In<TwoTimevals>) -> Zero = sys_utimes;
-    sys_futimesat_time32(dir: DirFd, path: NewPath, times: In<TwoTimevals>) -> Zero = sys_futimesat;
+    sys_utimensat(dir: DirFd, path: OldPath, times: In<TwoTimespecs>, flags: Flags<At>) -> Zero;
+    sys_utimensat_time32(dir: DirFd, path: OldPath, times: In<TwoTimespecs32>, flags: Flags<At>) -> Zero = sys_utimensat;
+    sys_utime(path: OldPath, times: In<Utimbuf>) -> Zero;
+    sys_utimes(path: OldPath, times: In<TwoTimevals>) -> Zero;
+    sys_futimesat(dir: DirFd, path: OldPath, times: In<TwoTimevals>) -> Zero;
+    sys_utimes_time32(path: OldPath, times: In<TwoTimevals>) -> Zero = sys_utimes;
+    sys_futimesat_time32(dir: DirFd, path: OldPath, times: In<TwoTimevals>) -> Zero = sys_futimesat;
 
     sys_file_getattr(dir: DirFd, path: Path, attr: OutBuf<size>, size: Size, flags: Flags<At>) -> Zero;
-    sys_file_setattr(dir: DirFd, path: NewPath, attr: InBuf<size>, size: Size, flags: Flags<At>) -> Zero;
+    sys_file_setattr(dir: DirFd, path: OldPath, attr: InBuf<size>, size: Size, flags: Flags<At>) -> Zero;
 }
 
 fn stat64(t: &mut Task, dir: i32, path: Option<Text>, stat: Pointer<Stat64>, flags: u32) -> Res {
@@ -50,7 +50,7 @@ fn stat64(t: &mut Task, dir: i32, path: Option<Text>, stat: Pointer<Stat64>, fla
         Some(path) => {
             let name = path.read()?;
             let links = flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
-            let name = if links { proc::resolve_link(t, name) } else { proc::resolve(t, dir, name) };
+            let name = if links { proc::resolve_link(t, dir, name) } else { proc::resolve(t, dir, name) };
             let name = crate::host::c_string(&name);
             t.host_call(i64::from(nr::sys_newfstatat), [dir as u64, name.as_ptr() as u64, to, u64::from(flags), 0, 0])?;
         }

@@ -62,7 +62,11 @@ pub enum Ty {
     OutIov(u8),
     /// A path that is only looked up: subject to `-L`, `/proc/self` and so on.
     Path,
-    /// A path of something to make, change or remove: `-L` does not apply.
+    /// The same where a symbolic link is not followed.
+    LinkPath,
+    /// A path of a file to change: `-L` does not apply.
+    OldPath,
+    /// A path of something to make or remove: nothing applies.
     NewPath,
     /// Another string.
     Str,
@@ -332,6 +336,8 @@ macro_rules! rust_type {
     (Clock) => { i32 };
     (Mode) => { u32 };
     (Path) => { Text };
+    (LinkPath) => { Text };
+    (OldPath) => { Text };
     (NewPath) => { Text };
     (Str) => { Text };
     (Flags $t:ident) => { u32 };
