@@ -34,6 +34,7 @@ extern char **environ;
 #elif defined(__i386__)
 /* Of the kernel, which need not be one for 64 bits. */
 #define MACHINE (strcmp(u.machine, "x86_64") ? "i686" : "x86_64")
+#define MACHINE32 "i686"
 #define PLATFORM "i686"
 #define ELF_MACHINE EM_386
 #else

@@ -8,7 +8,6 @@ use ir::opt::Pair;
 use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val};
 use std::sync::atomic::Ordering;
 
-use crate::regions::env_of;
 use crate::traps::{self, MASK_INVALID};
 
 pub(crate) const I64S: std::ops::Range<u16> = 0..8;
@@ -107,7 +106,7 @@ const DENORMAL: u32 = 2;
 fn evaluate(op: &Op, ty: Ty, types: &[Ty; 4], args: &[u128; 4], fp_flags: &mut u32) -> u128 {
     let before = *fp_flags;
     let bits = ir::eval(op, ty, types, args, fp_flags);
-    if env_of(op).is_some_and(|e| e.nan == NanRule::X86) {
+    if op.env().is_some_and(|e| e.nan == NanRule::X86) {
         *fp_flags = *fp_flags & !DENORMAL | before & DENORMAL;
     }
     bits
