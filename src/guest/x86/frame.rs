@@ -4,15 +4,15 @@
 use crate::linux::OLD_RETURN;
 use crate::segments;
 use crate::state::{
-    self, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, XCR0,
-    r, selector, ymm_high,
+    self, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP,
+    SS, STATE32, STATE64, XCR0, r, selector, ymm_high,
 };
 use crate::translate::x87_image::{self, FSAVE};
 use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, MXCSR_MASK, XSTATE_BV, put, word};
 use arch::State;
 use arch::abi::{
-    AltStack, Debug, Delivery, FrameKind, Original, ReadMemory, RegisterSet, RegisterSource, Restored, SI_KERNEL, SignalFrame,
-    UserArea,
+    AltStack, Debug, Delivery, FrameKind, Original, ReadMemory, RegisterSet, RegisterSource, Restored, SI_KERNEL,
+    SignalFrame, UserArea,
 };
 use ir::Slot;
 
@@ -410,23 +410,8 @@ pub(crate) const DEBUG32: Debug = Debug {
 
 const DEBUG_REGS64: usize = 27 * 8;
 /// struct user_regs_struct up to the original RAX.
-const DEBUG_ORDER64: [Slot; 15] = [
-    r(15),
-    r(14),
-    r(13),
-    r(12),
-    r(RBP),
-    r(RBX),
-    r(R11),
-    r(R10),
-    r(R9),
-    r(R8),
-    r(RAX),
-    r(RCX),
-    r(RDX),
-    r(RSI),
-    r(RDI),
-];
+const DEBUG_ORDER64: [Slot; 15] =
+    [r(15), r(14), r(13), r(12), r(RBP), r(RBX), r(R11), r(R10), r(R9), r(R8), r(RAX), r(RCX), r(RDX), r(RSI), r(RDI)];
 /// Behind it.
 const REST64: usize = 16 * 8;
 

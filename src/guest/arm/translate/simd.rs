@@ -48,13 +48,27 @@ impl Cx<'_> {
     pub(super) fn env(&self) -> Env {
         let bit = |n: u32| self.mode >> n & 1 == 1;
         let nan = if bit(25) { NanRule::Default } else { NanRule::ArmPropagate };
-        Env { round: state::rounding(self.mode), nan, flush_in: bit(24), flush_out: bit(24), alt_half: bit(26), unmasked: false }
+        Env {
+            round: state::rounding(self.mode),
+            nan,
+            flush_in: bit(24),
+            flush_out: bit(24),
+            alt_half: bit(26),
+            unmasked: false,
+        }
     }
 
     /// Advanced SIMD's: flushing, default NaN, nearest (Arm ARM E1.3.3, "StandardFPSCRValue").
     pub(super) fn standard(&self) -> Env {
         let alt_half = self.mode >> 26 & 1 == 1;
-        Env { round: Round::NearestEven, nan: NanRule::Default, flush_in: true, flush_out: true, alt_half, unmasked: false }
+        Env {
+            round: Round::NearestEven,
+            nan: NanRule::Default,
+            flush_in: true,
+            flush_out: true,
+            alt_half,
+            unmasked: false,
+        }
     }
 
     // ---- registers ----

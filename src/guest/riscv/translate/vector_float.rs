@@ -19,8 +19,14 @@ pub(super) fn format(lane: Lane) -> Fmt {
 }
 
 /// The environment but for rounding.
-pub(super) const RISCV: Env =
-    Env { round: Round::NearestEven, nan: NanRule::RiscV, flush_in: false, flush_out: false, alt_half: false, unmasked: false };
+pub(super) const RISCV: Env = Env {
+    round: Round::NearestEven,
+    nan: NanRule::RiscV,
+    flush_in: false,
+    flush_out: false,
+    alt_half: false,
+    unmasked: false,
+};
 
 fn one(fmt: Fmt) -> u64 {
     match fmt {

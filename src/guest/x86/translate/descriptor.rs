@@ -2,7 +2,9 @@
 //! Linux's tables: asm/segment.h, asm/ldt.h.
 
 use crate::linux::{FIRST_TLS, TLS_ENTRIES, USER_CS32, USER_CS64, USER_DS};
-use crate::state::{CHECKED, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, PC, SS, STATE32, STATE64, descriptor, selector, tls};
+use crate::state::{
+    CHECKED, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, PC, SS, STATE32, STATE64, descriptor, selector, tls,
+};
 use arch::State;
 use ir::{Slot, Trap, Ty};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -189,7 +191,10 @@ mod tests {
         let up = Descriptor(0x1240_f334_5678_000f);
         let down = Descriptor(0x1240_f734_5678_000f);
         assert_eq!((up.base(), up.limit(), up.rights()), (0x1234_5678, 15, 0x40_f300));
-        assert_eq!([up.holds(0, 15), up.holds(12, 16), down.holds(15, 15), down.holds(16, u32::MAX)], [true, false, false, true]);
+        assert_eq!(
+            [up.holds(0, 15), up.holds(12, 16), down.holds(15, 15), down.holds(16, u32::MAX)],
+            [true, false, false, true]
+        );
         assert!(!up.holds(u32::MAX, 0) && !down.holds(u32::MAX, 0));
     }
 
