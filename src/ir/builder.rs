@@ -33,7 +33,6 @@ pub struct Mark {
     blocks: usize,
     current: BlockId,
     known: Vec<Val>,
-    aligned: usize,
     late: Option<(Slot, u64)>,
 }
 
@@ -129,7 +128,6 @@ impl Builder {
             blocks: self.region.blocks.len(),
             current: self.current,
             known: self.known.clone(),
-            aligned: self.aligned.len(),
             late: self.late,
         }
     }
@@ -138,18 +136,6 @@ impl Builder {
     pub fn since(&self, mark: &Mark) -> Option<&[Inst]> {
         let straight = self.region.blocks.len() == mark.blocks && self.current == mark.current && !self.ended();
         straight.then(|| &self.region.insts[mark.insts..])
-    }
-
-    /// Goes back there: what was built since is forgotten.
-    pub fn back_to(&mut self, mark: &Mark) {
-        self.region.insts.truncate(mark.insts);
-        self.region.blocks.truncate(mark.blocks);
-        self.region.blocks[mark.current.0 as usize].term = Term::None;
-        self.current = mark.current;
-        self.known.copy_from_slice(&mark.known);
-        self.consts.retain(|v| (v.0 as usize) < mark.insts);
-        self.aligned.truncate(mark.aligned);
-        self.late = mark.late;
     }
 
     /// What was built since then writes neither state nor memory; it may still fault and raise floating-point exceptions.

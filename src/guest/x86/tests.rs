@@ -1,7 +1,7 @@
 //! What holds for each row: its instructions translate, and the order of their operations is exact.
 
 use crate::insn::{decode, has_row};
-use crate::state::{CS, selector};
+use crate::state::{CS, mode, selector};
 use crate::{I386, X86_64};
 use arch::{Code, Guest, Translation};
 use iced_x86::Instruction;
@@ -22,17 +22,17 @@ impl Code for Bytes {
 }
 
 /// The region of so many instructions.
-fn translate(guest: &Guest, bytes: &[u8], insns: u32) -> Region {
+fn translate(guest: &Guest, bytes: &[u8], insns: u32, mode: u32) -> Region {
     let mut b = Builder::new(guest.state.types);
     let mut code = Bytes(bytes.into());
     let features = guest.cpus[0].features;
     let mut t = Translation { b: &mut b, code: &mut code, max_insns: insns, leaders: &[], features, guards: false };
-    (guest.translate)(&mut t, 0x1000, 0);
+    (guest.translate)(&mut t, 0x1000, mode);
     b.region
 }
 
 /// Calls `f` for random instructions that have a row; how many mnemonics there were.
-fn each_insn(guest: &Guest, bits: u32, mut seed: u64, f: impl Fn(&str, &Region)) -> usize {
+fn each_insn(guest: &Guest, bits: u32, mode: u32, mut seed: u64, f: impl Fn(&str, &Region)) -> usize {
     let mut mnemonics = BTreeSet::new();
     for n in 0..200_000u32 {
         let mut bytes: Vec<u8> = Vec::new();
@@ -59,7 +59,7 @@ fn each_insn(guest: &Guest, bits: u32, mut seed: u64, f: impl Fn(&str, &Region))
         };
         mnemonics.insert(i.mnemonic() as usize);
         let (text, _) = (guest.disassemble)(&bytes, 0x1000, 0);
-        f(&text, &translate(guest, &bytes, 1));
+        f(&text, &translate(guest, &bytes, 1, mode));
     }
     mnemonics.len()
 }
@@ -68,8 +68,9 @@ const BOTH: [(&Guest, u32); 2] = [(&X86_64, 64), (&I386, 32)];
 
 #[test]
 fn instructions_translate() {
-    for (guest, bits) in BOTH {
-        let count = each_insn(guest, bits, 1, |text, region| {
+    let checked = mode::UNMASKED | 0x3f << mode::CHECKED;
+    for (guest, bits, mode) in [(&X86_64, 64, 0), (&I386, 32, 0), (&X86_64, 64, mode::UNMASKED), (&I386, 32, checked)] {
+        let count = each_insn(guest, bits, mode, 1, |text, region| {
             assert!(region.blocks.iter().all(|b| b.term != Term::None), "{text}");
             let slots = guest.state.types;
             assert_eq!(ir::verify::check(region, slots), Ok(()), "{text}");
@@ -81,7 +82,7 @@ fn instructions_translate() {
 #[test]
 fn state_is_set_after_all_that_can_raise() {
     for (guest, bits) in BOTH {
-        each_insn(guest, bits, 2, |text, region| {
+        each_insn(guest, bits, 0, 2, |text, region| {
             let is_set = |op: &Op| matches!(op, Op::Set(..) | Op::FpFlagsSet(_));
             for block in &region.blocks {
                 let insts = &region.insts[block.start as usize..block.end as usize];
@@ -175,7 +176,7 @@ fn models_lack_what_they_do_not_announce() {
 }
 
 fn ends(bytes: &[u8]) -> Vec<Term> {
-    translate(&X86_64, bytes, 1).blocks.iter().map(|b| b.term).collect()
+    translate(&X86_64, bytes, 1, 0).blocks.iter().map(|b| b.term).collect()
 }
 
 #[test]
@@ -192,8 +193,8 @@ fn calls_and_returns() {
 #[test]
 fn an_instruction_may_miss_its_end() {
     // nop, then the first bytes of mov eax, imm32.
-    assert_eq!(translate(&X86_64, &[0x90, 0xb8, 0], 9).blocks[0].term, Term::Goto { pc: 0x1001 });
-    assert_eq!(translate(&X86_64, &[0xb8, 0], 9).blocks[0].term, Term::Trap(ir::Trap::Fetch));
+    assert_eq!(translate(&X86_64, &[0x90, 0xb8, 0], 9, 0).blocks[0].term, Term::Goto { pc: 0x1001 });
+    assert_eq!(translate(&X86_64, &[0xb8, 0], 9, 0).blocks[0].term, Term::Trap(ir::Trap::Fetch));
 }
 
 #[test]

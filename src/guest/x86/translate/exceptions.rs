@@ -1,5 +1,5 @@
-//! Exceptions of SSE that the program has not masked: SDM vol. 1, 11.5. Such an instruction is translated twice: first without what it writes, to see
-//! what it raises in all of its lanes.
+//! Exceptions of SSE that the program has not masked: SDM vol. 1, 11.5. An instruction that may raise some is first translated without what it writes: to
+//! see whether its operands are there, and what it raises in all of its lanes.
 
 use super::Cx;
 use crate::insn::Form;
@@ -52,13 +52,14 @@ fn out_of_range(raised: u32, unmasked: u32) -> u32 {
 impl Cx<'_> {
     /// Translates an instruction where exceptions are not masked.
     pub(super) fn with_exceptions(&mut self, i: &Instruction, form: Form) {
+        let (old, none) = (self.b.fp_flags(), self.b.i32(0));
         let begin = self.b.mark();
         self.translate(i, form);
         if !self.b.since(&begin).is_some_and(|insts| insts.iter().any(|i| i.op.env().is_some())) {
             return;
         }
-        self.b.back_to(&begin);
-        let (old, none) = (self.b.fp_flags(), self.b.i32(0));
+        // So its operands are there before the flags change.
+        self.b.unwrite(&begin);
         self.b.set_fp_flags(none);
         let rehearsal = self.b.mark();
         self.rehearsing = true;
