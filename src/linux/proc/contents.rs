@@ -151,7 +151,7 @@ fn rollup(smaps: &str, host: &str) -> String {
     let sum = |name: &str| smaps.lines().filter(|l| l.split(' ').next() == Some(name)).filter_map(value).sum::<u64>();
     let mut ranges = smaps.lines().filter_map(range);
     let first = ranges.next().unwrap_or_default();
-    let last = ranges.last().unwrap_or(first);
+    let last = ranges.next_back().unwrap_or(first);
     let line = format!("{:08x}-{:08x} ---p 00000000 00:00 0 ", first.0, last.1);
     let mut out = format!("{line:<73}[rollup]\n");
     for name in host.lines().skip(1).filter_map(|l| l.split(' ').next()) {

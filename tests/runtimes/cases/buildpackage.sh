@@ -1,10 +1,10 @@
 # dpkg-buildpackage of Debian's hello: debhelper, configure, make with its tests, and the package that comes of it.
-# seconds: 900
+# seconds: 1500
 # needs: /usr/bin/dh /usr/src/hello
 # prints: built 0
 # prints: Hello, world!
 # prints: hello 1
-cp -r /usr/src/hello . && cd hello/hello-*
+cp -a /usr/src/hello . && cd hello/hello-*
 # the links that packages' scripts would have made
 mkdir /tmp/bin && for p in aclocal automake; do ln -s /usr/bin/$p-1.* /tmp/bin/$p; done
 export PATH=/tmp/bin:$PATH
