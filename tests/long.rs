@@ -192,7 +192,9 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     cases.retain(|fields| fields.len() == 3);
     assert!(!cases.is_empty(), "the script says nothing");
     progress.run(&cases, |fields| fields[0].into(), |fields| (fields[1].into(), fields[2].into()));
-    progress.report(suite);
+    let took = |fields: &&Vec<&str>| fields[1] == "same" && !fields[2].is_empty();
+    let times: String = cases.iter().filter(took).map(|f| format!("# took\t{}\t{}\n", f[0], f[2])).collect();
+    progress.report_with(suite, &times);
 }
 
 /// Foreign containers by a Docker engine.
