@@ -35,7 +35,11 @@ static long wrong(int rounds)
 	for (int i = 0; i < rounds; i++) {
 		double of[] = {infinite - infinite, infinite * zero, zero / zero, infinite / infinite, sqrt(minus)};
 		for (unsigned k = 0; k < 5; k++)
+#ifdef __SOFTFP__
+			n += !isnan(of[k]);
+#else
 			n += bits(of[k]) != made();
+#endif
 		n += !(one + i > i) + (bits(one * 3) != bits(3.0));
 	}
 	return n;
@@ -49,8 +53,7 @@ static int flag(void)
 	__asm__ volatile("mrs %0, fpsr; msr fpsr, xzr" : "=r"(was));
 	return was & 1;
 #elif defined __SOFTFP__
-	was = 0;
-	return was;
+	return 0;
 #elif defined __arm__
 	__asm__ volatile("vmrs %0, fpscr" : "=r"(was));
 	__asm__ volatile("vmsr fpscr, %0" : : "r"(was & ~1ul));
@@ -71,9 +74,12 @@ static int flag(void)
 #endif
 }
 
-/* Whether a sum sets the flag. */
+/* Whether a sum sets the flag. Where the program computes by itself, which has none, it is what is invalid that counts. */
 static int flagged(double a, double b)
 {
+#ifdef __SOFTFP__
+	return isinf(a) && isinf(b) && isnan(a + b);
+#endif
 	flag();
 	volatile double sum = a + b;
 	(void)sum;
@@ -84,10 +90,6 @@ static void *thread(void *rounds) { return (void *)wrong((int)(intptr_t)rounds);
 
 int main(void)
 {
-#ifdef __SOFTFP__
-	ok("floating point is the program's own", 1);
-	return done();
-#endif
 	signal(SIGFPE, on_signal);
 	ok("a difference of infinities is invalid", flagged(infinite, -infinite));
 	ok("a sum with infinity is not", !flagged(one, infinite));

@@ -415,20 +415,18 @@ const DEBUG_ORDER64: [Slot; 15] =
 /// Behind it.
 const REST64: usize = 16 * 8;
 
+/// What the processor saves of an interrupted program.
+fn interrupted(l: &State, state: &[u8]) -> [u64; 5] {
+    let (pc, rsp) = (l.get(state, PC), l.get(state, r(RSP)));
+    [pc, l.get(state, selector(CS)), state::eflags(l, state).into(), rsp, l.get(state, selector(SS))]
+}
+
 fn read64(state: &[u8], _: u32) -> Vec<u8> {
     let l = &STATE64;
-    let rest = [
-        l.get(state, PC),
-        l.get(state, selector(CS)),
-        state::eflags(l, state).into(),
-        l.get(state, r(RSP)),
-        l.get(state, selector(SS)),
-        l.get(state, FS_BASE),
-        l.get(state, GS_BASE),
-    ];
+    let (interrupted, bases) = (interrupted(l, state), [FS_BASE, GS_BASE].map(|slot| l.get(state, slot)));
     let segments = [DS, ES, FS, GS].map(|n| l.get(state, selector(n)));
     let general = DEBUG_ORDER64.map(|slot| l.get(state, slot));
-    let words = general.iter().chain(&[0]).chain(&rest).chain(&segments);
+    let words = general.iter().chain(&[0]).chain(&interrupted).chain(&bases).chain(&segments);
     words.flat_map(|v| v.to_le_bytes()).collect()
 }
 
@@ -464,16 +462,10 @@ const REST32: usize = 12 * 4;
 
 fn read32(state: &[u8], _: u32) -> Vec<u8> {
     let l = &STATE32;
-    let rest = [
-        l.get(state, PC),
-        l.get(state, selector(CS)),
-        state::eflags(l, state).into(),
-        l.get(state, r(RSP)),
-        l.get(state, selector(SS)),
-    ];
+    let interrupted = interrupted(l, state);
     let general = DEBUG_ORDER32.map(|n| l.get(state, r(n)));
     let segments = DEBUG_SEGMENTS32.map(|n| l.get(state, selector(n)));
-    let words = general.iter().chain(&segments).chain(&[0]).chain(&rest);
+    let words = general.iter().chain(&segments).chain(&[0]).chain(&interrupted);
     words.flat_map(|v| (*v as u32).to_le_bytes()).collect()
 }
 
