@@ -170,7 +170,7 @@ impl Default for Options {
             code_size: 64 << 20,
             log: Log::default(),
             hot: Some(1000),
-            fp_traps: 64,
+            fp_traps: 500,
             interpret: false,
             store: None,
             stats: false,
