@@ -92,6 +92,13 @@ fn operands(cx: &mut Cx, i: &Instruction, order: Order, shape: Shape) -> [Val; 3
 /// A scalar leaves what stands above it in the first operand.
 fn fused(cx: &mut Cx, i: &Instruction, order: Order, neg_product: bool, neg_addend: bool, shape: Shape) {
     let [a, b, c] = operands(cx, i, order, shape);
+    if shape.lanes == 0 && !cx.is_plain() {
+        let [a, b, c] = [a, b, c].map(|v| cx.b.vget(shape.fmt.ty(), v, 0));
+        let v = cx.b.fma(shape, cx.env(), neg_product, neg_addend, a, b, c);
+        let old = cx.xmm(i.op0_register());
+        let v = cx.b.vset(shape.fmt.lane(), old, v, 0);
+        return cx.set_vector(i, v);
+    }
     let first = match order {
         M132 => 0,
         M213 => 1,

@@ -75,6 +75,12 @@ impl Cx<'_> {
         }
     }
 
+    /// Whether no number is flushed: then the host's scalar operations are ours, with what stands above them.
+    pub(super) fn is_plain(&self) -> bool {
+        let env = self.env();
+        !env.flush_in && !env.flush_out
+    }
+
     /// The source in the shape: a scalar's lowest lane, or all lanes.
     pub(super) fn fp(&mut self, i: &Instruction, shape: Shape) -> Val {
         if shape.lanes > 0 {
@@ -117,7 +123,7 @@ impl Cx<'_> {
 }
 
 fn arith(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
-    if shape.lanes == 0 {
+    if shape.lanes == 0 && cx.is_plain() {
         let (a, b) = (cx.first(i), cx.fp_low(i, shape.fmt));
         let v = cx.b.fp2(op, Shape::low(shape.fmt, 0), cx.env(), a, b);
         return cx.set_vector(i, v);
