@@ -75,7 +75,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let cache = engine.cache.lock();
     let records = cache.faults_at(rip);
     let traps = sig == libc::SIGFPE && info.si_code == FPE_FLTINV && cpu.raw.mxcsr & MASK_INVALID == 0;
-    match records.first() {
+    let record = match records.first() {
         Some(FaultRecord { at, pc, flags: FlagsAt::SlowPath, .. }) => {
             engine.count_trap(cpu);
             gregs[libc::REG_RIP as usize] = (rip - u64::from(*at) + pc) as i64;
@@ -90,9 +90,9 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             unsafe { (*fp).mxcsr |= MASK_INVALID };
             return true;
         }
-        _ => {}
-    }
-    let Some(record) = records.first() else { return false };
+        None => return false,
+        Some(record) => record,
+    };
     let map = cache.homes_at(rip);
     let guest = engine.guest();
     for (s, slot) in guest.state.slots.iter().enumerate() {

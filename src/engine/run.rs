@@ -138,7 +138,9 @@ impl Engine {
         self.set_mode(cpu, mode);
         let mut pc = cpu.pc();
         loop {
-            self.set_mode(cpu, cpu.mode & !CAREFUL);
+            if cpu.mode & CAREFUL != self.careful() {
+                self.set_mode(cpu, cpu.mode & !CAREFUL);
+            }
             if cpu.is_interrupted() {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
@@ -182,15 +184,20 @@ impl Engine {
 
     fn set_mode(&self, cpu: &mut Cpu, mode: u32) {
         let control = (self.guest.state.fp_control)(mode);
-        let (may_trap, some_left) = (self.guest.state.invalid_traps, self.traps_left.load(Ordering::Relaxed) > 0);
-        let mode = if may_trap && !some_left { mode | CAREFUL } else { mode };
+        let careful = self.careful();
+        let mode = mode | careful;
         if mode != cpu.mode {
             // Code for another mode may not be reached through what this one has remembered.
             cpu.mode = mode;
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
-        cpu.set_fp_control(control.round, may_trap && some_left);
+        cpu.set_fp_control(control.round, self.guest.state.invalid_traps && careful == 0);
+    }
+
+    /// [`CAREFUL`], if no traps are left to a guest that has them.
+    fn careful(&self) -> u32 {
+        if self.guest.state.invalid_traps && self.traps_left.load(Ordering::Relaxed) == 0 { CAREFUL } else { 0 }
     }
 
     /// An invalid floating-point operation has trapped.
