@@ -1,5 +1,6 @@
 /* ptrace(2): a program traces its children. */
 #include "ok.h"
+#include "traced.h"
 #include <elf.h>
 #include <pthread.h>
 #include <sys/ptrace.h>
@@ -19,20 +20,6 @@ static long trace(int request, pid_t pid, long addr, long data) { return syscall
 static volatile int handled;
 static void handler(int signo) { handled = signo; }
 static volatile long word = 42;
-
-/* A child that stops itself before it goes on. */
-static pid_t child(void (*what)(void))
-{
-	pid_t pid = fork();
-	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
-			_exit(90);
-		raise(SIGSTOP);
-		what();
-		_exit(91);
-	}
-	return pid;
-}
 
 static void signals(void)
 {
@@ -85,7 +72,7 @@ static void sleeps(void)
 static void on_signals(void)
 {
 	siginfo_t si;
-	pid_t pid = child(signals);
+	pid_t pid = traced(signals);
 	ok("its own stop", waits(pid) && is_stop(SIGSTOP));
 	same("peek", ptrace(PTRACE_PEEKDATA, pid, &word, 0), 42);
 	same("poke", ptrace(PTRACE_POKEDATA, pid, &word, 43L), 0);
@@ -106,7 +93,7 @@ static void on_signals(void)
 static void on_calls(void)
 {
 	struct info i;
-	pid_t pid = child(calls);
+	pid_t pid = traced(calls);
 	waits(pid);
 	same("options", ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD), 0);
 	ptrace(PTRACE_SYSCALL, pid, 0, 0);
@@ -134,7 +121,7 @@ static void on_calls(void)
 static void on_registers(void)
 {
 	char regs[1024], again[1024];
-	pid_t pid = child(calls);
+	pid_t pid = traced(calls);
 	waits(pid);
 	struct iovec io = {regs, sizeof regs};
 	same("registers", ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &io), 0);
@@ -155,7 +142,7 @@ static void on_registers(void)
 static void on_family(void)
 {
 	unsigned long message = 0;
-	pid_t pid = child(family), other;
+	pid_t pid = traced(family), other;
 	waits(pid);
 	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
 	ptrace(PTRACE_CONT, pid, 0, 0);
@@ -178,13 +165,13 @@ static void on_family(void)
 
 static void on_exec(void)
 {
-	pid_t pid = child(another);
+	pid_t pid = traced(another);
 	waits(pid);
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	ok("a new program", waits(pid) && is_stop(SIGTRAP));
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	ok("runs", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 11);
-	pid = child(another);
+	pid = traced(another);
 	waits(pid);
 	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD);
 	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
@@ -199,7 +186,7 @@ static void on_exec(void)
 static void on_faults(void)
 {
 	siginfo_t si;
-	pid_t pid = child(crash);
+	pid_t pid = traced(crash);
 	waits(pid);
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	ok("a fault", waits(pid) && is_stop(SIGSEGV));

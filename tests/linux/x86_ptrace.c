@@ -1,5 +1,6 @@
 /* What debuggers see of x86's registers, and change. */
 #include "ok.h"
+#include "traced.h"
 #include <elf.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
@@ -39,14 +40,7 @@ static long user(pid_t pid, size_t at) { errno = 0; return ptrace(PTRACE_PEEKUSE
 
 static pid_t child(void (*what)(void))
 {
-	pid_t pid = fork();
-	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
-			_exit(90);
-		raise(SIGSTOP);
-		what();
-		_exit(91);
-	}
+	pid_t pid = traced(what);
 	waits(pid);
 	return pid;
 }
