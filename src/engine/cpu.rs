@@ -1,7 +1,7 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, GOING, GRANULES, JumpEntry, NOWHERE};
+use host::cpu::{FCMP, GRANULES, NOWHERE};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -53,6 +53,9 @@ pub struct Cpu {
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
     pub(crate) fault: Fault,
+    /// What chooses an entry of the jump cache (`jumps.rs`), and how many were filled.
+    pub(crate) jump_mask: AtomicU32,
+    pub(crate) jumps_entered: u32,
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.
@@ -90,7 +93,6 @@ impl Cpu {
         };
         let r = &mut this.raw;
         r.fcmp = FCMP;
-        r.going = AtomicU32::new(GOING);
         r.excl_addr = u64::MAX;
         r.concurrent = AtomicU32::new(engine.is_concurrent().into());
         r.granules = (&raw const GRANULE_TABLE) as u64;
@@ -98,8 +100,7 @@ impl Cpu {
         (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
-        // All zero is empty too, but for the entry that addresses 0 and `NOWHERE` have.
-        this.raw.jumps[0] = JumpEntry { pc: NOWHERE, code: engine.thunks().indirect };
+        this.new_jumps();
         this.reset_shadow();
         let cpu = NonNull::from(this);
         engine.add_cpu(cpu);
@@ -224,7 +225,7 @@ impl Cpu {
     }
     /// Takes an interrupt back; whether there was one.
     pub fn clear_interrupt(&self) -> bool {
-        self.raw.going.swap(GOING, Ordering::SeqCst) == 0
+        self.raw.going.swap(self.jump_mask.load(Ordering::Relaxed), Ordering::SeqCst) == 0
     }
 
     /// The exclusive monitor watches nothing any more, as after an exception.
@@ -253,12 +254,6 @@ impl Cpu {
         self.raw.fp_flags = other.fp_flags();
         self.raw.mxcsr = other.raw.mxcsr & !0x3f;
         self.mode = other.mode;
-    }
-
-    /// Forgets where guest addresses have their code.
-    pub(crate) fn clear_jumps(&mut self) {
-        let code = self.engine().thunks().indirect;
-        self.raw.jumps.fill(JumpEntry { pc: NOWHERE, code });
     }
 
     /// Empties the shadow stack.

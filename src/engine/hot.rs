@@ -6,7 +6,6 @@
 
 use crate::cache::{Cache, Key, Made};
 use crate::{CodeSource, Cpu, Engine};
-use host::cpu::{JUMP_CACHE, NOWHERE};
 use ir::opt::Stitch;
 use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
@@ -78,13 +77,8 @@ impl Engine {
             return false;
         }
         for c in self.cpus.lock().iter() {
-            // SAFETY: as in `invalidate`: entries change under the cache's lock, and a running thread that reads one meanwhile goes to the old code.
-            unsafe {
-                let entry = &raw mut (*c.0.as_ptr()).raw.jumps[(pc as usize >> 2) & (JUMP_CACHE - 1)];
-                if (*entry).pc == pc {
-                    (&raw mut (*entry).pc).write_volatile(NOWHERE);
-                }
-            }
+            // SAFETY: a live Cpu; the caller holds the cache's lock.
+            unsafe { Cpu::forget_jumps(c.0.as_ptr(), Some(pc)) };
         }
         true
     }

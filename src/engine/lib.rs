@@ -10,6 +10,7 @@ mod folder;
 mod hash;
 mod hot;
 mod interpret;
+mod jumps;
 pub mod lock;
 mod memory;
 mod program;

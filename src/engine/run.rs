@@ -7,7 +7,7 @@ use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
-use host::cpu::{ExitKind, JUMP_CACHE, JumpEntry, NOWHERE};
+use host::cpu::ExitKind;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 
@@ -211,9 +211,8 @@ impl Engine {
 
     /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is.
     fn code_for(&self, cpu: &mut Cpu, pc: u64) -> u64 {
-        let entry = (pc as usize >> 2) & (JUMP_CACHE - 1);
-        if cpu.raw.jumps[entry].pc == pc && pc != NOWHERE {
-            return cpu.raw.jumps[entry].code;
+        if let Some(code) = cpu.jump(pc) {
+            return code;
         }
         loop {
             let mut cache = self.cache.lock();
@@ -223,8 +222,8 @@ impl Engine {
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                if self.chain && entry != 0 {
-                    cpu.raw.jumps[entry] = JumpEntry { pc, code };
+                if self.chain {
+                    cpu.enter_jump(pc, code);
                 }
                 return code;
             }
@@ -382,14 +381,8 @@ impl Engine {
         let mut cache = self.cache.lock();
         if cache.invalidate(start, end) {
             for c in self.cpus.lock().iter() {
-                // SAFETY: entries are filled under the cache's lock, which we hold; running code that reads one while it changes sees the old
-                // or the new address, and old code stays in place. The code's address is left: it may be read after the old pc was.
-                unsafe {
-                    let jumps = &raw mut (*c.0.as_ptr()).raw.jumps;
-                    for n in 0..(*jumps).len() {
-                        (&raw mut (*jumps)[n].pc).write_volatile(NOWHERE);
-                    }
-                }
+                // SAFETY: a live Cpu; we hold the cache's lock.
+                unsafe { Cpu::forget_jumps(c.0.as_ptr(), None) };
             }
         }
     }

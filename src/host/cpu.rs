@@ -5,10 +5,8 @@ use std::sync::atomic::AtomicU32;
 
 /// Bytes of guest state that there is room for.
 pub const GUEST_SIZE: usize = 5120;
-/// Entries of the jump cache, a power of two. The first one stays empty.
+/// Most entries of the jump cache, a power of two. The first one stays empty.
 pub const JUMP_CACHE: usize = 4096;
-/// The bits of an address that choose an entry.
-pub const GOING: u32 = (JUMP_CACHE as u32 - 1) << 2;
 
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
@@ -88,7 +86,7 @@ pub struct Cpu {
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
     pad: [u64; 5],
-    /// [`GOING`]; 0: leave at the next poll. Jumps through the jump cache choose their entry by it, so that they need no poll.
+    /// The bits of an address that choose an entry of the jump cache; 0: leave at the next poll. Jumps find their entry by it, so that they need no poll.
     pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
     pub countdown: AtomicU32,

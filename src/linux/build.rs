@@ -15,6 +15,7 @@ fn main() {
     println!("cargo::rerun-if-changed={}", tables.display());
     let mut out = String::new();
     let mut list = String::new();
+    let mut calls = Vec::new();
     let mut files: Vec<_> = fs::read_dir(tables).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "tbl")) {
@@ -23,9 +24,10 @@ fn main() {
         if name == "x86_64" {
             host_numbers(&lines, &mut out);
         }
-        table(name, &lines, &mut out);
+        table(name, &lines, &mut calls, &mut out);
         write!(list, "&{}, ", name.to_uppercase()).unwrap();
     }
+    writeln!(out, "/// What the tables' numbers stand for.\nstatic CALLS: &[Call] = &[\n{}];", calls.join(",\n")).unwrap();
     writeln!(out, "/// Every guest's table.\npub static TABLES: &[&Table] = &[{list}];").unwrap();
     fs::write(Path::new(&env::var("OUT_DIR").unwrap()).join("tables.rs"), out).unwrap();
 }
@@ -50,17 +52,23 @@ fn parse(file: &Path) -> Vec<Line> {
     lines
 }
 
-fn table(name: &str, lines: &[Line], out: &mut String) {
+/// `calls`: what stands in `CALLS` so far. Most calls are those of other guests.
+fn table(name: &str, lines: &[Line], calls: &mut Vec<String>, out: &mut String) {
     let upper = name.to_uppercase();
     let mut ranges = String::new();
     for base in [0, PRIVATE] {
         let part: Vec<_> = lines.iter().filter(|l| (l.0 >= PRIVATE) == (base == PRIVATE)).collect();
         let Some(last) = part.last() else { continue };
-        let mut calls = vec!["None".to_string(); last.0 - base + 1];
+        let mut places = vec![0; last.0 - base + 1];
         for (number, call, entry) in part {
-            calls[number - base] = format!("Some(Call {{ name: \"{call}\", row: &rows::{entry} }})");
+            let call = format!("Call {{ name: \"{call}\", row: &rows::{entry} }}");
+            let at = calls.iter().position(|c| *c == call).unwrap_or_else(|| {
+                calls.push(call);
+                calls.len() - 1
+            });
+            places[number - base] = at + 1;
         }
-        write!(ranges, "({base}, &[\n{}]), ", calls.join(",\n")).unwrap();
+        write!(ranges, "({base}, &{places:?}), ").unwrap();
     }
     writeln!(out, "static {upper}: Table = Table {{ name: \"{name}\", ranges: &[{ranges}] }};").unwrap();
 }

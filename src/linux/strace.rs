@@ -7,7 +7,7 @@ use crate::layout::{Layout, Place, load};
 use crate::memory;
 use crate::sys::flags::{Flags, value};
 use crate::sys::types::{Ret, Ty, Values};
-use crate::sys::{Call, Param};
+use crate::sys::Call;
 use crate::task::Task;
 use arch::layout::{C, Model};
 use std::fmt::Write;
@@ -46,12 +46,12 @@ pub fn leave(t: &Task, call: &Call, values: &Values, texts: Vec<Option<String>>,
 }
 
 /// The arguments that are known at entry.
-fn before(m: Model, params: &[Param], values: &Values) -> Vec<Option<String>> {
+fn before(m: Model, params: &[Ty], values: &Values) -> Vec<Option<String>> {
     params.iter().enumerate().map(|(i, p)| argument(m, p, i, values, None)).collect()
 }
 
 /// All arguments.
-fn after(m: Model, params: &[Param], values: &Values, texts: Vec<Option<String>>, result: Res) -> String {
+fn after(m: Model, params: &[Ty], values: &Values, texts: Vec<Option<String>>, result: Res) -> String {
     let late = |(i, text): (usize, Option<String>)| {
         text.or_else(|| argument(m, &params[i], i, values, Some(result))).unwrap_or_default()
     };
@@ -75,7 +75,7 @@ fn result_text(ret: Ret, result: Res) -> String {
 }
 
 /// Prints one argument. Without a result: None for what is only known at the end.
-fn argument(m: Model, p: &Param, i: usize, values: &Values, result: Option<Res>) -> Option<String> {
+fn argument(m: Model, p: &Ty, i: usize, values: &Values, result: Option<Res>) -> Option<String> {
     let v = values[i];
     let count = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
     let written = |text: &dyn Fn(usize) -> String| match result {
@@ -83,7 +83,7 @@ fn argument(m: Model, p: &Param, i: usize, values: &Values, result: Option<Res>)
         Some(Ok(n)) => Some(text(usize::try_from(n).unwrap_or(usize::MAX))),
         Some(Err(_)) => Some(address(v)),
     };
-    match p.ty {
+    match *p {
         Ty::Int | Ty::Fd | Ty::Pid | Ty::Long | Ty::I64 | Ty::LowHigh => Some(v.cast_signed().to_string()),
         Ty::UInt | Ty::Size => Some(v.to_string()),
         Ty::ULong => Some(if v < 4096 { v.to_string() } else { format!("{v:#x}") }),
@@ -340,7 +340,7 @@ mod tests {
     use crate::sys::{Row, rows, types};
 
     fn shown(m: Model, row: &Row, regs: &[u64], result: Res) -> String {
-        let values = types::fetch(m, row.params.iter().map(|p| p.ty), regs);
+        let values = types::fetch(m, row.params.iter().copied(), regs);
         let texts = before(m, row.params, &values);
         format!("{} = {}", after(m, row.params, &values, texts, result), result_text(row.result, result))
     }

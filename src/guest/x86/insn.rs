@@ -33,9 +33,18 @@ const MNEMONICS: usize = 2048;
 
 /// Rows by mnemonic, and those for instructions with MMX registers, whose mnemonics are mostly those of SSE.
 static TABLE: Table = table(GROUPS, BY_HALVES);
-static MMX: Table = table(&[mmx::ROWS], &[]);
+static MMX: Table = table(MMX_GROUPS, &[]);
+const MMX_GROUPS: &[&[Row]] = &[mmx::ROWS];
 
-type Table = [Option<Form>; MNEMONICS];
+/// The functions of all rows, in order: those of `TABLE`, and those of `MMX`. Tables have numbers, since each pointer is relocated whenever the program
+/// starts.
+static FUNCTIONS: [Translate; count(GROUPS) + count(BY_HALVES)] = functions(GROUPS, BY_HALVES);
+static MMX_FUNCTIONS: [Translate; count(MMX_GROUPS)] = functions(MMX_GROUPS, &[]);
+
+/// By mnemonic 0, or 1 + the place among the functions, with [`VEX`].
+type Table = [u16; MNEMONICS];
+/// As the VEX form.
+const VEX: u16 = 1 << 15;
 
 /// How an instruction is translated.
 #[derive(Clone, Copy)]
@@ -46,35 +55,69 @@ pub(crate) enum Form {
     Vex(Translate),
 }
 
-const fn table(groups: &[&[Row]], by_halves: &[&[Row]]) -> Table {
-    let mut table: Table = [None; MNEMONICS];
+/// The row with that number of all.
+const fn nth(groups: &'static [&'static [Row]], by_halves: &'static [&'static [Row]], n: usize) -> &'static Row {
+    let mut n = n;
     let mut group = 0;
-    while group < groups.len() + by_halves.len() {
-        let own = group < groups.len();
-        let rows = if own { groups[group] } else { by_halves[group - groups.len()] };
-        let mut n = 0;
-        while n < rows.len() {
-            let row = &rows[n];
-            enter(&mut table, row.mnemonic, if own { Form::Own(row.translate) } else { Form::Vex(row.translate) });
-            if let [vex] = row.vex {
-                enter(&mut table, *vex, Form::Vex(row.translate));
-            }
-            n += 1;
+    loop {
+        let rows = if group < groups.len() { groups[group] } else { by_halves[group - groups.len()] };
+        if n < rows.len() {
+            return &rows[n];
         }
+        n -= rows.len();
         group += 1;
+    }
+}
+
+const fn count(groups: &[&[Row]]) -> usize {
+    let (mut sum, mut group) = (0, 0);
+    while group < groups.len() {
+        sum += groups[group].len();
+        group += 1;
+    }
+    sum
+}
+
+const fn functions<const N: usize>(
+    groups: &'static [&'static [Row]],
+    by_halves: &'static [&'static [Row]],
+) -> [Translate; N] {
+    let mut all = [nth(groups, by_halves, 0).translate; N];
+    let mut n = 0;
+    while n < N {
+        all[n] = nth(groups, by_halves, n).translate;
+        n += 1;
+    }
+    all
+}
+
+const fn table(groups: &'static [&'static [Row]], by_halves: &'static [&'static [Row]]) -> Table {
+    let mut table: Table = [0; MNEMONICS];
+    let own = count(groups);
+    let mut n = 0;
+    while n < own + count(by_halves) {
+        let row = nth(groups, by_halves, n);
+        let at = n as u16 + 1;
+        enter(&mut table, row.mnemonic, if n < own { at } else { at | VEX });
+        if let [vex] = row.vex {
+            enter(&mut table, *vex, at | VEX);
+        }
+        n += 1;
     }
     table
 }
 
-const fn enter(table: &mut Table, mnemonic: Mnemonic, form: Form) {
-    assert!(table[mnemonic as usize].is_none(), "a mnemonic has two rows");
-    table[mnemonic as usize] = Some(form);
+const fn enter(table: &mut Table, mnemonic: Mnemonic, at: u16) {
+    assert!(table[mnemonic as usize] == 0, "a mnemonic has two rows");
+    table[mnemonic as usize] = at;
 }
 
 /// The row of an instruction.
 pub(crate) fn row(i: &Instruction) -> Option<Form> {
-    let table = if mmx::is_mmx(i) { &MMX } else { &TABLE };
-    table[i.mnemonic() as usize]
+    let (table, functions) = if mmx::is_mmx(i) { (&MMX, &MMX_FUNCTIONS[..]) } else { (&TABLE, &FUNCTIONS[..]) };
+    let at = table[i.mnemonic() as usize];
+    let function = functions[usize::from(at & !VEX).checked_sub(1)?];
+    Some(if at & VEX == 0 { Form::Own(function) } else { Form::Vex(function) })
 }
 
 /// Whether there is a row for an instruction that the default processor has.

@@ -58,7 +58,7 @@ pub fn stop() {
 /// A call whose words the host can have as the guest's registers hold them.
 fn plain(m: Model, row: &Row) -> Option<u64> {
     let Act::Host(nr) = row.act else { return None };
-    row.params.iter().all(|p| passes(m, p.ty)).then_some(CALL_HOST + u64::from(nr))
+    row.params.iter().all(|p| passes(m, *p)).then_some(CALL_HOST + u64::from(nr))
 }
 
 /// futex(2), where neither its time nor the order of its words' bytes is another than the host's. What it does with the operations is the kernel's affair then.

@@ -55,13 +55,6 @@ use arch::Abi;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use types::{Ret, Ty, Values};
 
-/// A parameter.
-#[derive(Debug)]
-pub struct Param {
-    pub name: &'static str,
-    pub ty: Ty,
-}
-
 /// What a row does.
 #[derive(Debug)]
 pub enum Act {
@@ -76,7 +69,8 @@ pub enum Act {
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
-    pub params: &'static [Param],
+    /// Their types.
+    pub params: &'static [Ty],
     pub result: Ret,
     pub act: Act,
 }
@@ -88,26 +82,30 @@ pub struct Call {
     pub row: &'static Row,
 }
 
-/// An ABI's calls by number: ranges of a first number and its successors.
+/// An ABI's calls by number: ranges of a first number and its successors. What stands there is a place in [`CALLS`], from 1 on: numbers need no relocation
+/// at each start of the program.
 #[derive(Debug)]
 pub struct Table {
     pub name: &'static str,
-    pub ranges: &'static [(u64, &'static [Option<Call>])],
+    pub ranges: &'static [(u64, &'static [u16])],
 }
 
 impl Table {
     pub fn get(&self, number: u64) -> Option<&'static Call> {
         self.ranges
             .iter()
-            .find_map(|(base, calls)| calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?.as_ref())
+            .find_map(|(base, calls)| call_at(*calls.get(usize::try_from(number.checked_sub(*base)?).ok()?)?))
     }
 
     /// All numbers in order.
     pub fn calls(&self) -> impl Iterator<Item = (u64, &'static Call)> {
-        self.ranges
-            .iter()
-            .flat_map(|(base, calls)| (*base..).zip(calls.iter()).filter_map(|(n, c)| Some((n, c.as_ref()?))))
+        self.ranges.iter().flat_map(|(base, calls)| (*base..).zip(*calls).filter_map(|(n, at)| Some((n, call_at(*at)?))))
     }
+}
+
+/// What a table's entry stands for.
+fn call_at(at: u16) -> Option<&'static Call> {
+    CALLS.get(usize::from(at.checked_sub(1)?))
 }
 
 /// Writes the rows of a family. `|t|` names the task in the bodies.
@@ -124,7 +122,7 @@ macro_rules! syscalls {
             params: {
                 #[allow(non_camel_case_types, dead_code, reason = "the parameters' names as indices")]
                 enum P { $($arg),* }
-                &[$($crate::sys::Param { name: stringify!($arg), ty: $crate::ty!(P $ty $($($g)+)?) }),*]
+                &[$($crate::ty!(P $ty $($($g)+)?)),*]
             },
             result: $crate::sys::types::Ret::$ret,
             act: $crate::act!($t $name ($($arg: [$ty $($($g)+)?]),*) $(= $other $(($why))?)? $($body)?),
@@ -233,7 +231,7 @@ pub fn call(t: &mut Task, number: u64, words: &[u64]) -> Res {
 
 /// The arguments in `words`, as the row's types say.
 fn values(t: &Task, row: &'static Row, words: &[u64]) -> Values {
-    let types = row.params.iter().map(|p| p.ty);
+    let types = row.params.iter().copied();
     let mut values = types::fetch(t.abi().model(), types.clone(), words);
     if types::tagged() && !PLACES.iter().any(|places| std::ptr::eq(*places, row)) {
         types::untag_values(types, &mut values);

@@ -8,7 +8,7 @@ use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
 use crate::sys::types::{Ty, Values, tagged, untag};
-use crate::sys::{Param, flags};
+use crate::sys::flags;
 use crate::task::Task;
 use arch::layout::Model;
 
@@ -68,9 +68,9 @@ fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
 }
 
 /// Makes host call `nr` with a row's arguments.
-pub fn call(t: &mut Task, params: &[Param], nr: u32, values: &Values) -> Res {
+pub fn call(t: &mut Task, params: &[Ty], nr: u32, values: &Values) -> Res {
     // AT_SYMLINK_NOFOLLOW: it is about a link itself.
-    let link = |(p, v): (&Param, &u64)| matches!(p.ty, Ty::Flags(f) if std::ptr::eq(f, &flags::At)) && v & 0x100 != 0;
+    let link = |(p, v): (&Ty, &u64)| matches!(*p, Ty::Flags(f) if std::ptr::eq(f, &flags::At)) && v & 0x100 != 0;
     let of_link = params.iter().zip(values).any(link);
     let mut prepared = prepare(t.abi().model(), params, values, &|dir, addr, ty| resolve(t, dir, addr, ty, of_link))?;
     let result = t.host_call(i64::from(nr), prepared.args);
@@ -101,7 +101,7 @@ fn resolve(t: &Task, dir: i32, addr: u64, ty: Ty, of_link: bool) -> Option<Vec<u
 /// Converts a row's arguments for the host. `path(dir, addr, type)` gives what stands for a path, if not the path itself.
 pub fn prepare(
     m: Model,
-    params: &[Param],
+    params: &[Ty],
     values: &Values,
     path: &dyn Fn(i32, u64, Ty) -> Option<Vec<u8>>,
 ) -> Result<Prepared, Errno> {
@@ -110,7 +110,7 @@ pub fn prepare(
     for (i, p) in params.iter().enumerate() {
         let v = values[i];
         let length = |n: u8| usize::try_from(values[n as usize]).unwrap_or(usize::MAX);
-        let passed = match p.ty {
+        let passed = match *p {
             Ty::Flags(f) => f.to_host(m, v),
             Ty::Enum(f) => f.number_to_host(m, v),
             Ty::In(l) | Ty::InOut(l) | Ty::Rest(l) => prepared.structs(l().of(m), i, v, 1, Read::Convert)?,
@@ -120,20 +120,20 @@ pub fn prepare(
             Ty::OutArray(l, n) => prepared.structs(l().of(m), i, v, length(n), Read::Not)?,
             Ty::SockAddr(n) if m.big_endian => prepared.sockaddr(i, v, length(n)),
             Ty::InIov(n) | Ty::OutIov(n) => prepared.iov(m, i, v, length(n)),
-            Ty::Path | Ty::LinkPath | Ty::OldPath | Ty::NewPath => match path(dir, v, p.ty) {
+            Ty::Path | Ty::LinkPath | Ty::OldPath | Ty::NewPath => match path(dir, v, *p) {
                 Some(other) => prepared.keep(i, words(&other), 1),
                 None => v,
             },
             _ => v,
         };
-        if let Ty::DirFd = p.ty {
+        if let Ty::DirFd = *p {
             dir = v as i32;
         }
         if next < prepared.args.len() {
             prepared.args[next] = passed;
         }
         // The high half of a LowHigh is a second argument, which a 64-bit kernel ignores.
-        next += if let Ty::LowHigh = p.ty { 2 } else { 1 };
+        next += if let Ty::LowHigh = *p { 2 } else { 1 };
     }
     Ok(prepared)
 }
@@ -195,9 +195,9 @@ impl Prepared {
     }
 
     /// Converts back what the host wrote.
-    pub fn finish(&mut self, m: Model, params: &[Param], values: &Values, result: Res) -> Res {
+    pub fn finish(&mut self, m: Model, params: &[Ty], values: &Values, result: Res) -> Res {
         for s in &self.staged {
-            let (layout, count) = match (params[s.param].ty, result) {
+            let (layout, count) = match (params[s.param], result) {
                 (Ty::Out(l) | Ty::InOut(l), Ok(_)) => (l(), 1),
                 (Ty::InOutArray(l, _), Ok(_)) => (l(), s.count),
                 (Ty::Rest(l), Err(Errno::EINTR)) => (l(), 1),
@@ -207,7 +207,7 @@ impl Prepared {
             write_structs(layout.of(m), values[s.param], bytes(&s.words), count)?;
         }
         for (p, addr) in params.iter().zip(values).filter(|_| m.big_endian && result.is_ok()) {
-            if let Ty::SockAddrOut = p.ty
+            if let Ty::SockAddrOut = *p
                 && *addr != 0
             {
                 let mut family = [0; 2];

@@ -4,7 +4,7 @@
 use super::plain::{iovecs, prepare};
 use super::structs::*;
 use super::types::{Pointer, Ty, Value, fetch};
-use super::{Act, Param, TABLES, rows};
+use super::{Act, TABLES, rows};
 use crate::host::{self, Errno, Res};
 use crate::layout::{CStruct, HOST};
 use crate::memory;
@@ -43,7 +43,7 @@ pub(super) const LITTLE64: Model =
 const ALL_MODELS: [Model; 8] = [LITTLE32, BIG32, SPARC, I386, M68K, BIG64, LITTLE64, HOST];
 
 fn fetched(m: Model, row: &super::Row, regs: &[u64]) -> Vec<u64> {
-    fetch(m, row.params.iter().map(|p| p.ty), regs)[..row.params.len()].to_vec()
+    fetch(m, row.params.iter().copied(), regs)[..row.params.len()].to_vec()
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn catch_faults() {
 /// A row without a body, on the host.
 fn call(m: Model, row: &super::Row, regs: &[u64]) -> Res {
     let Act::Host(nr) = row.act else { panic!("{} has a body", row.name) };
-    let values = fetch(m, row.params.iter().map(|p| p.ty), regs);
+    let values = fetch(m, row.params.iter().copied(), regs);
     let mut prepared = prepare(m, row.params, &values, &|_, _, _| None)?;
     // SAFETY: the tests give addresses of their own memory, or bad ones.
     let result = unsafe { host::syscall(i64::from(nr), prepared.args) };
@@ -357,13 +357,13 @@ fn flags_and_families_go_over() {
     let memory = Memory::new();
     let path = memory.put(0, b"/proc/self/exe\0");
     // O_NOFOLLOW of arm: a link is not opened (ELOOP). The same bits would be O_LARGEFILE on the host.
-    let values = fetch(LITTLE32, rows::sys_openat.params.iter().map(|p| p.ty), &[0xffff_ff9c, path, 0o100000, 0]);
+    let values = fetch(LITTLE32, rows::sys_openat.params.iter().copied(), &[0xffff_ff9c, path, 0o100000, 0]);
     let prepared = prepare(LITTLE32, rows::sys_openat.params, &values, &|_, _, _| None).unwrap();
     assert_eq!(prepared.args[2], libc::O_NOFOLLOW as u64);
     assert_eq!(prepared.args[0] as i32, libc::AT_FDCWD);
     // A big-endian AF_UNIX.
     let address = memory.put(0x100, &[0, 1, b'/', b'x', 0]);
-    let values = fetch(BIG32, rows::sys_connect.params.iter().map(|p| p.ty), &[3, address, 5]);
+    let values = fetch(BIG32, rows::sys_connect.params.iter().copied(), &[3, address, 5]);
     let prepared = prepare(BIG32, rows::sys_connect.params, &values, &|_, _, _| None).unwrap();
     let mut family = [0; 4];
     memory::read(prepared.args[1], &mut family).unwrap();
@@ -405,7 +405,7 @@ fn fetching_survives_anything() {
         for m in ALL_MODELS {
             for _ in 0..20 {
                 let regs: Vec<u64> = (0..6).map(|_| random.word(&memory)).collect();
-                let values = fetch(m, call.row.params.iter().map(|p| p.ty), &regs);
+                let values = fetch(m, call.row.params.iter().copied(), &regs);
                 for (p, v) in call.row.params.iter().zip(values) {
                     check_extended(m, p, v);
                 }
@@ -415,9 +415,9 @@ fn fetching_survives_anything() {
     }
 }
 
-fn check_extended(m: Model, p: &Param, v: u64) {
+fn check_extended(m: Model, p: &Ty, v: u64) {
     let signed = v.cast_signed();
-    match p.ty {
+    match *p {
         Ty::Int | Ty::Fd | Ty::DirFd | Ty::Pid | Ty::Sig | Ty::Clock => assert_eq!(signed, i64::from(signed as i32)),
         Ty::UInt | Ty::Mode | Ty::Flags(_) | Ty::Enum(_) | Ty::Request => assert!(v >> 32 == 0),
         Ty::I64 | Ty::LowHigh => {}
@@ -434,11 +434,11 @@ fn tables_are_whole() {
             // Words never exceed the six registers, even with pairs aligned.
             let mut words = 0;
             for p in call.row.params {
-                let pair = matches!(p.ty, Ty::I64 | Ty::LowHigh) && table.name == "arm";
-                words += if pair && matches!(p.ty, Ty::I64) {
+                let pair = matches!(*p, Ty::I64 | Ty::LowHigh) && table.name == "arm";
+                words += if pair && matches!(*p, Ty::I64) {
                     words % 2 + 2
                 } else {
-                    1 + usize::from(matches!(p.ty, Ty::LowHigh))
+                    1 + usize::from(matches!(*p, Ty::LowHigh))
                 };
             }
             assert!(

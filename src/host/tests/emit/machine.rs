@@ -157,7 +157,7 @@ impl Machine {
         let thunks = offsets.at(code as u64);
         // SAFETY: integers, arrays of integers and an atomic: all zeros is a value of each.
         let mut cpu = unsafe { Box::<Cpu>::new_zeroed().assume_init() };
-        *cpu.going.get_mut() = host::cpu::GOING;
+        *cpu.going.get_mut() = (host::cpu::JUMP_CACHE as u32 - 1) << 2;
         Machine {
             code,
             free: asm.buf.len().next_multiple_of(64),
