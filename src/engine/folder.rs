@@ -26,6 +26,8 @@ pub struct Folder {
     limit: u64,
     /// What takes the folder's place, if there is none.
     carried: Option<Archive>,
+    /// Its files are in memory, where no bit changes unless somebody writes.
+    in_memory: bool,
 }
 
 /// A file of translations, for those who look after the folder.
@@ -71,6 +73,20 @@ impl Fd {
         self.stat().filter(|s| s.st_uid == owner && s.st_mode & 0o022 == 0)
     }
 
+    fn is_in_memory(&self) -> bool {
+        let mut fs = MaybeUninit::<libc::statfs>::uninit();
+        // SAFETY: the kernel writes the struct if it answers 0.
+        unsafe { libc::fstatfs(self.0, fs.as_mut_ptr()) == 0 && fs.assume_init().f_type == libc::TMPFS_MAGIC }
+    }
+
+    /// Sets the time of the last change to one that tells that there was none since: its nanoseconds are those of the file's seal.
+    fn seal(&self, key: u128, head: &[u8]) -> bool {
+        let keep = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT };
+        let sealed = libc::timespec { tv_nsec: seal(key, head), ..now(libc::CLOCK_REALTIME) };
+        // SAFETY: a plain system call on our descriptor, which reads the times.
+        unsafe { libc::futimens(self.0, [keep, sealed].as_ptr()) == 0 }
+    }
+
     fn write(&self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             // SAFETY: the kernel reads the bytes.
@@ -91,6 +107,8 @@ pub(crate) struct Mapped {
     pub(crate) before: u64,
     pub(crate) file: u64,
     pub(crate) len: usize,
+    /// Nobody has written it since it was made, so its bytes are what they were.
+    pub(crate) sealed: bool,
 }
 
 impl Mapped {
@@ -99,6 +117,14 @@ impl Mapped {
         // SAFETY: our mapping, which the caller gives up.
         unsafe { libc::munmap(self.before as *mut _, (self.file - self.before) as usize + self.len) };
     }
+}
+
+/// The first bytes of a file, by which it is known.
+const HEAD: usize = 256;
+
+/// The nanoseconds of a file's time of change if nobody has changed it.
+fn seal(key: u128, head: &[u8]) -> i64 {
+    (crate::hash::hash(&[&key.to_le_bytes(), head].concat()) as u64 % 1_000_000_000).cast_signed()
 }
 
 /// A name in the folder.
@@ -112,7 +138,7 @@ impl Folder {
         let path = CString::new(path).ok()?;
         // SAFETY: a plain system call.
         let owner = unsafe { libc::geteuid() };
-        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit, carried: None };
+        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit, carried: None, in_memory: false };
         let mut fd = folder.descriptor();
         if fd.is_none() && make {
             // SAFETY: the kernel reads the path.
@@ -122,6 +148,7 @@ impl Folder {
         let fd = fd?;
         let stat = fd.belongs_to(owner)?;
         (folder.dev, folder.inode) = (stat.st_dev, stat.st_ino);
+        folder.in_memory = fd.is_in_memory();
         folder.secret = folder.read_secret(&fd)?;
         Some(folder)
     }
@@ -130,7 +157,7 @@ impl Folder {
     pub fn carried() -> Option<Folder> {
         let archive = Archive::own()?;
         let (path, secret) = (CString::default(), archive.secret);
-        Some(Folder { path, dev: 0, inode: 0, owner: 0, secret, limit: 0, carried: Some(archive) })
+        Some(Folder { path, dev: 0, inode: 0, owner: 0, secret, limit: 0, carried: Some(archive), in_memory: false })
     }
 
     /// The folder of the rqemu before this one, by the descriptor that it has handed on.
@@ -140,7 +167,8 @@ impl Folder {
         let owner = unsafe { libc::geteuid() };
         let stat = fd.belongs_to(owner)?;
         let (path, dev, inode) = (CString::default(), stat.st_dev, stat.st_ino);
-        let mut folder = Folder { path, dev, inode, owner, secret: 0, limit, carried: None };
+        let in_memory = fd.is_in_memory();
+        let mut folder = Folder { path, dev, inode, owner, secret: 0, limit, carried: None, in_memory };
         folder.secret = folder.read_secret(&fd)?;
         keep(&fd);
         Some(folder)
@@ -239,10 +267,12 @@ impl Folder {
         let fd = Fd::open(&self.same()?, &name(key), READ)?;
         let stat = fd.belongs_to(self.owner)?;
         let len = usize::try_from(stat.st_size).ok()?;
-        let mut head = [0u8; 256];
+        let mut head = [0u8; HEAD];
         // SAFETY: the kernel writes at most so many bytes.
         let n = unsafe { libc::pread(fd.0, head.as_mut_ptr().cast(), head.len(), 0) };
-        let before = before(head.get(..usize::try_from(n).ok()?)?)?.next_multiple_of(4096);
+        let head = head.get(..usize::try_from(n).ok()?)?;
+        let before = before(head)?.next_multiple_of(4096);
+        let sealed = self.in_memory && stat.st_mtime_nsec == seal(key, head);
         let whole = before + len.next_multiple_of(4096);
         let map = |at: u64, len, prot, flags, fd| {
             // SAFETY: addresses are of the kernel's choice, or within what was just reserved.
@@ -261,7 +291,7 @@ impl Folder {
             unsafe { libc::munmap(at as *mut _, whole) };
         }
         self.touch(&fd, &stat);
-        Some(Mapped { before: at, file: mapped?, len })
+        Some(Mapped { before: at, file: mapped?, len, sealed })
     }
 
     /// Notes the use, for those who remove what is not used. Not each time: that would be a write for every reader.
@@ -295,7 +325,7 @@ impl Folder {
         let temporary = temporary();
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
         let Some(fd) = Fd::open(&dir, &temporary, flags) else { return false };
-        let written = fd.write(&bytes);
+        let written = fd.write(&bytes) && fd.seal(key, &bytes[..bytes.len().min(HEAD)]);
         // SAFETY: the kernel reads the names.
         unsafe {
             let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name.as_ptr()) == 0;

@@ -35,6 +35,8 @@ pub(crate) struct Store {
     attached: Vec<Attached>,
     /// What was found: who links a region has just looked for it, and jump caches lose much.
     found: HashMap<Key, (Found, usize), BuildHasherDefault<KeyHasher>>,
+    /// Guest code that is compared, in one place each time.
+    bytes: Vec<u8>,
 }
 
 /// The bytes that a unit's cells take, by the first bytes of its file.
@@ -48,7 +50,8 @@ impl Store {
     /// `options` says whatever changes the code that is made.
     pub(crate) fn new(folder: &'static Folder, options: &str, thunks: [u64; THUNKS]) -> Option<Store> {
         let setting = hash(&[&program::identity()?.to_le_bytes(), options.as_bytes()].concat());
-        Some(Store { folder, setting, thunks, units: Vec::new(), attached: Vec::new(), found: HashMap::default() })
+        let (units, attached, bytes) = (Vec::new(), Vec::new(), Vec::new());
+        Some(Store { folder, setting, thunks, units, attached, found: HashMap::default(), bytes })
     }
 
     fn key(&self, image: Image) -> u128 {
@@ -92,7 +95,7 @@ impl Store {
         // Cells lie just before the file.
         let before = (view.header().cells as u64 * 8).next_multiple_of(4096);
         // SAFETY: the mappings are ours and stay.
-        unsafe { unit.attach(view, m.file - before, m.file, self.thunks) };
+        unsafe { unit.attach(view, m.file - before, &m, self.thunks) };
         Some(())
     }
 
@@ -102,7 +105,7 @@ impl Store {
             return Some(found);
         }
         let unit = self.unit_of(crate::cache::address(key.0), source)?;
-        let found = self.units[unit].find(key.0, key.1, source)?;
+        let found = self.units[unit].find(key.0, key.1, source, &mut self.bytes)?;
         self.found.insert(key, (found, unit));
         Some((found, unit))
     }

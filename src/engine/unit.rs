@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
-//! a page checks the blob's checksum, and the guest's bytes against those that the regions were made from. So a file that is damaged is not used, nor one
+//! a page checks the blob's checksum, unless the file is in memory and was not written since, and the guest's bytes against those that the regions were made from. So a file that is damaged is not used, nor one
 //! for other code. Records lie in the file as in memory: [`Header::key`] has the identity of the program that wrote it, and only that one reads it.
 
+use crate::folder::Mapped;
 use crate::hash::hash;
 use crate::{CodeSource, Image};
 use host::x86_64::Homes;
@@ -326,6 +327,8 @@ pub(crate) struct Unit {
     cells: u64,
     file: u64,
     view: Option<View<'static>>,
+    /// Its bytes are those that were written: blobs need no look at their checksums.
+    sealed: bool,
     states: Vec<State>,
     /// By page: link slots elsewhere that lead there, with what they point to when they do not.
     incoming: BTreeMap<usize, Vec<(u64, u64)>>,
@@ -336,15 +339,15 @@ pub(crate) struct Unit {
 impl Unit {
     pub(crate) fn new(image: Image, key: u128) -> Unit {
         let (incoming, sites) = (BTreeMap::new(), Vec::new());
-        Unit { image, key, cells: 0, file: 0, view: None, states: Vec::new(), incoming, sites }
+        Unit { image, key, cells: 0, file: 0, view: None, sealed: false, states: Vec::new(), incoming, sites }
     }
 
-    /// Uses the file that is mapped at `file`, with room for its cells at `cells`.
+    /// Uses a file that is mapped, with room for its cells at `cells`.
     ///
     /// # Safety
     /// The mappings stay, nobody else writes the cells.
-    pub(crate) unsafe fn attach(&mut self, view: View<'static>, cells: u64, file: u64, thunks: [u64; THUNKS]) {
-        (self.cells, self.file) = (cells, file);
+    pub(crate) unsafe fn attach(&mut self, view: View<'static>, cells: u64, m: &Mapped, thunks: [u64; THUNKS]) {
+        (self.cells, self.file, self.sealed) = (cells, m.file, m.sealed);
         self.states = vec![State::Closed; view.entries().len()];
         for (n, thunk) in thunks.into_iter().enumerate() {
             self.write_cell(cells + 8 * n as u64, thunk);
@@ -375,12 +378,12 @@ impl Unit {
         Some((view, n))
     }
 
-    /// A region.
-    pub(crate) fn find(&mut self, pc: u64, mode: u32, source: &dyn CodeSource) -> Option<Found> {
+    /// A region. `bytes`: room for guest code.
+    pub(crate) fn find(&mut self, pc: u64, mode: u32, source: &dyn CodeSource, bytes: &mut Vec<u8>) -> Option<Found> {
         let (view, n) = self.entry_of(crate::cache::address(pc))?;
         let entry = &view.entries()[n];
         if self.states[n] == State::Closed {
-            self.states[n] = self.open(view, entry, source);
+            self.states[n] = self.open(view, entry, source, bytes);
         }
         if self.states[n] != State::Open {
             return None;
@@ -393,15 +396,22 @@ impl Unit {
     }
 
     /// Checks a page and fills in its cells.
-    fn open(&mut self, view: View<'static>, entry: &'static Entry, source: &dyn CodeSource) -> State {
-        let Some(blob) = view.checked_blob(entry) else { return State::Damaged };
+    fn open(
+        &mut self,
+        view: View<'static>,
+        entry: &'static Entry,
+        source: &dyn CodeSource,
+        bytes: &mut Vec<u8>,
+    ) -> State {
+        let blob = if self.sealed { view.blob(entry) } else { view.checked_blob(entry) };
+        let Some(blob) = blob else { return State::Damaged };
         let len = entry.end.wrapping_sub(entry.start);
         if len > MOST_BYTES {
             return State::Damaged;
         }
-        let mut bytes = vec![0; len as usize];
+        bytes.resize(len as usize, 0);
         let base = self.image.base;
-        if source.fetch(base.wrapping_add(entry.start), &mut bytes) != bytes.len() || hash(&bytes) != entry.guest {
+        if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
             return State::Other;
         }
         let at = self.file + entry.blob;

@@ -367,9 +367,8 @@ pub fn read_file(path: &[u8]) -> Result<Vec<u8>, Errno> {
 /// readlink(2).
 pub fn readlink(path: &[u8]) -> Result<Vec<u8>, Errno> {
     let path = c_string(path);
-    let mut buf = vec![0u8; 4096];
+    let mut buf = [0u8; 4096];
     // SAFETY: the kernel reads the string and writes into the buffer.
     let n = unsafe { call!(libc::SYS_readlinkat, libc::AT_FDCWD, path.as_ptr(), buf.as_mut_ptr(), buf.len()) }?;
-    buf.truncate(n as usize);
-    Ok(buf)
+    Ok(buf[..n as usize].to_vec())
 }
