@@ -146,7 +146,7 @@ fn exit_name(exit: &Exit) -> String {
 fn in_state(guest: &Guest, displacement: i32) -> String {
     let slot = guest.state.slots.iter().find_map(|s| {
         let from = displacement + BIAS - i32::from(s.offset);
-        (0..s.ty.bytes() as i32).contains(&from).then(|| (s.name.to_owned(), from))
+        (0..s.ty.bytes() as i32).contains(&from).then(|| (s.name().to_owned(), from))
     });
     let fields = [
         (at::EXIT_VALUE, 8, "exit_value"),

@@ -254,7 +254,7 @@ fn apply(guest: &Guest, world: &mut World, list: &str) -> Result<Option<String>,
         } else if name == "fp" {
             world.fp_flags = fp_value(value);
         } else {
-            let slot = guest.state.shown.iter().find(|s| s.name == name).ok_or(format!("no slot `{name}`"))?;
+            let slot = guest.state.shown.iter().find(|s| s.name() == name).ok_or(format!("no slot `{name}`"))?;
             world.set_at(slot, slot_value(slot.ty, value)?);
         }
     }
@@ -266,7 +266,7 @@ pub(crate) fn difference(guest: &Guest, a: &World, b: &World) -> String {
     let mut out = String::new();
     for s in guest.state.shown {
         if a.get_at(s) != b.get_at(s) {
-            let _ = write!(out, " {}={}", s.name, slot_text(s.ty, b.get_at(s)));
+            let _ = write!(out, " {}={}", s.name(), slot_text(s.ty, b.get_at(s)));
         }
     }
     if a.fp_flags != b.fp_flags {

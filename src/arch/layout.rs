@@ -3,6 +3,8 @@
 //! `linux` declares every struct once, as most ABIs have it; a guest's `linux.rs` lists, in `Abi::structs`, those that its kernel headers lay out
 //! differently. Not for guest state, whose slots are in [`crate::state`].
 
+use crate::Name;
+
 /// The type of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum C {
@@ -37,10 +39,23 @@ pub enum C {
 /// A member, or an array of `count`.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// As the manual page names it. Anonymous padding is written out only where C has it: `__pad1`.
-    pub name: &'static str,
+    name: Name<FIELD_NAME>,
     pub c: C,
     pub count: u16,
+}
+
+/// The longest name of a member.
+const FIELD_NAME: usize = 28;
+
+impl Field {
+    /// `name`: as the manual page has it. Anonymous padding is written out only where C has it: `__pad1`.
+    pub const fn new(name: &str, c: C, count: u16) -> Field {
+        Field { name: Name::new(name), c, count }
+    }
+
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
 }
 
 /// A struct.
@@ -64,10 +79,10 @@ macro_rules! structs {
         }),*]
     };
     (@ $field:ident [$c:ident; $n:expr]) => {
-        $crate::layout::Field { name: stringify!($field), c: $crate::layout::C::$c, count: $n }
+        $crate::layout::Field::new(stringify!($field), $crate::layout::C::$c, $n)
     };
     (@ $field:ident $c:ident) => {
-        $crate::layout::Field { name: stringify!($field), c: $crate::layout::C::$c, count: 1 }
+        $crate::layout::Field::new(stringify!($field), $crate::layout::C::$c, 1)
     };
 }
 

@@ -6,9 +6,11 @@
 pub mod abi;
 pub mod hwcap;
 pub mod layout;
+mod name;
 pub mod state;
 
 pub use abi::Abi;
+pub use name::Name;
 pub use state::{SlotInfo, State};
 
 /// A guest processor with its Linux ABI.

@@ -1,16 +1,26 @@
 //! Guest state: a block of bytes, described by a table of slots.
 
 use ir::opt::Pair;
+use crate::Name;
 use ir::{Slot, Ty};
 
 /// A slot: a part of guest state that translated code reads and writes as a whole.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotInfo {
-    /// As the manual names it: `x0`, `v31`, `nzcv`.
-    pub name: &'static str,
+    name: Name<SLOT_NAME>,
     pub ty: Ty,
     /// Byte offset in state, aligned to the type's size. Host byte order.
     pub offset: u16,
+}
+
+/// The longest name of a slot.
+const SLOT_NAME: usize = 13;
+
+impl SlotInfo {
+    /// As the manual names it: `x0`, `v31`, `nzcv`.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
 }
 
 /// The layout of guest state.
@@ -77,7 +87,7 @@ impl State {
 /// Slots from names and types: one after the other, each aligned to its size. Flags come first: nothing is written more often, and what is near takes
 /// shorter instructions.
 pub const fn layout<const N: usize>(list: &[(&'static str, Ty); N]) -> [SlotInfo; N] {
-    let mut out = [SlotInfo { name: "", ty: Ty::Void, offset: 0 }; N];
+    let mut out = [SlotInfo { name: Name::new(""), ty: Ty::Void, offset: 0 }; N];
     let (mut flags, mut at) = (true, 0usize);
     loop {
         let mut i = 0;
@@ -85,7 +95,7 @@ pub const fn layout<const N: usize>(list: &[(&'static str, Ty); N]) -> [SlotInfo
             let (name, ty) = list[i];
             if matches!(ty, Ty::Flags) == flags {
                 at = at.next_multiple_of(ty.bytes());
-                out[i] = SlotInfo { name, ty, offset: at as u16 };
+                out[i] = SlotInfo { name: Name::new(name), ty, offset: at as u16 };
                 at += ty.bytes();
             }
             i += 1;

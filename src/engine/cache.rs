@@ -552,7 +552,7 @@ impl Cache {
             code.log(&text);
         }
         if log.op {
-            let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name.to_owned();
+            let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name().to_owned();
             code.log(&format!("OP {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
         }
     }

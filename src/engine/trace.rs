@@ -23,7 +23,7 @@ impl Engine {
         };
         let mut width = 0;
         for s in self.guest().state.shown.iter().filter(|s| wanted(s.ty)) {
-            let item = format!("{}={}", s.name, self.shown(cpu, s, pc));
+            let item = format!("{}={}", s.name(), self.shown(cpu, s, pc));
             if width + item.len() >= 80 {
                 text.push('\n');
                 width = 0;

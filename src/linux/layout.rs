@@ -55,11 +55,12 @@ pub fn lay_out(s: &Struct, m: Model) -> (Vec<(&'static str, Place)>, usize) {
     let cap = if s.pack == 0 { usize::MAX } else { s.pack as usize };
     let (mut at, mut align) = (0usize, 1usize);
     let mut places = Vec::with_capacity(s.fields.len());
-    for Field { name, c, count } in s.fields {
+    for field in s.fields {
+        let Field { c, count, .. } = field;
         let (size, natural) = measure(*c, m);
         let a = natural.min(cap);
         at = at.next_multiple_of(a);
-        places.push((*name, Place { offset: at, size, c: *c, count: *count as usize }));
+        places.push((field.name(), Place { offset: at, size, c: *c, count: *count as usize }));
         at += size * *count as usize;
         align = align.max(a);
     }
@@ -157,7 +158,7 @@ impl Layout {
     fn resolve(&self, m: Model) -> Resolved {
         let by_declaration = |m: Model| {
             let (places, size) = lay_out(&self.variant(m), m);
-            let place = |f: &Field| places.iter().find(|p| p.0 == f.name).map(|p| p.1);
+            let place = |f: &Field| places.iter().find(|p| p.0 == f.name()).map(|p| p.1);
             (self.declared.fields.iter().map(place).collect::<Vec<_>>(), size)
         };
         let (guest, size) = by_declaration(m);

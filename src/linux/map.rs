@@ -74,6 +74,12 @@ impl Map {
         (addr < area.end).then_some((*start, area))
     }
 
+    /// What the area at an address shows, or the one before it.
+    pub fn object_near(&self, addr: u64) -> Option<&Arc<Object>> {
+        let (_, area) = self.areas.range(..=addr).next_back()?;
+        if let Backing::Object(o) = &area.backing { Some(o) } else { None }
+    }
+
     /// Areas that have a part in the range.
     pub fn within(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = (u64, &Area)> {
         let first = self.at(start).map_or(start, |(s, _)| s);

@@ -327,8 +327,8 @@ impl Mm {
             return Err(Errno::ENOMEM);
         }
         let r = &self.with_key(r);
-        let backing = backing(r)?;
         let mut s = self.change();
+        let backing = backing(r, &s.map)?;
         let shared = matches!(r.flags & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         let replaced = if fixed { (r.addr, r.addr + len) } else { (0, 0) };
         self.may_grow(&s, len, r.prot & PROT_WRITE != 0 && !shared, replaced)?;
@@ -838,8 +838,8 @@ fn host_flags(flags: i32) -> i32 {
     flags & !(libc::MAP_GROWSDOWN | libc::MAP_32BIT)
 }
 
-/// What the request maps.
-fn backing(r: &Request) -> Result<Backing, Errno> {
+/// What the request maps, in an address space with that map.
+fn backing(r: &Request, map: &Map) -> Result<Backing, Errno> {
     if r.flags & libc::MAP_ANONYMOUS != 0 {
         if r.flags & libc::MAP_TYPE == libc::MAP_PRIVATE {
             return Ok(Backing::Anonymous(r.name));
@@ -857,6 +857,13 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes the struct.
     unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
+    // Mostly its first part is mapped already.
+    let is = |o: &Object| (o.dev, o.inode, o.key) == (stat.st_dev, stat.st_ino, r.key);
+    if stat.st_mode & libc::S_IFMT == libc::S_IFREG
+        && let Some(known) = map.object_near(r.addr).filter(|o| is(o))
+    {
+        return Ok(Backing::Object(known.clone()));
+    }
     let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
     Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }

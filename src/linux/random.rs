@@ -7,19 +7,28 @@ use crate::call;
 pub struct Random {
     /// State of SplitMix64 under `-seed`.
     seeded: Option<u64>,
+    /// The host's numbers that were not used yet: it is asked for many at once.
+    drawn: [u64; DRAWN],
+    left: usize,
 }
+
+const DRAWN: usize = 32;
 
 impl Random {
     pub fn new(seed: Option<u64>) -> Random {
-        Random { seeded: seed }
+        Random { seeded: seed, drawn: [0; DRAWN], left: 0 }
     }
 
     pub fn number(&mut self) -> u64 {
         let Some(state) = &mut self.seeded else {
-            let mut v = [0u8; 8];
-            // SAFETY: the kernel writes eight bytes.
-            let _ = unsafe { call!(libc::SYS_getrandom, v.as_mut_ptr(), 8, libc::GRND_INSECURE) };
-            return u64::from_le_bytes(v);
+            if self.left == 0 {
+                let (to, len) = (self.drawn.as_mut_ptr(), size_of_val(&self.drawn));
+                // SAFETY: the kernel writes so many bytes.
+                let _ = unsafe { call!(libc::SYS_getrandom, to, len, libc::GRND_INSECURE) };
+                self.left = DRAWN;
+            }
+            self.left -= 1;
+            return self.drawn[self.left];
         };
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

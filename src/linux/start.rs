@@ -362,12 +362,6 @@ struct MmMap {
 /// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc/` helps then.
 fn tell_kernel(image: &Image, guest: &Guest) -> bool {
     const PR_SET_MM_MAP: i32 = 14;
-    let Ok(line) = host::read_file(b"/proc/self/stat") else { return false };
-    let text = String::from_utf8_lossy(&line);
-    let fields: Vec<u64> =
-        text.rsplit(')').next().unwrap_or("").split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
-    // Numbered as in man 5 proc, from the state (3) on.
-    let field = |n: usize| fields.get(n - 3).copied().unwrap_or(0);
     // SAFETY: brk(0) only asks.
     let brk = unsafe { call!(libc::SYS_brk, 0) }.unwrap_or(0);
     let passes = guest.elf.class == 64 && !guest.elf.big_endian;
@@ -376,7 +370,8 @@ fn tell_kernel(image: &Image, guest: &Guest) -> bool {
         end_code: image.code.1,
         start_data: image.data.0.max(image.code.0),
         end_data: image.data.1.max(image.code.1),
-        start_brk: field(47),
+        // Its start would have to be looked up. What is there already is not given back, that is all.
+        start_brk: brk,
         brk,
         start_stack: image.stack_start,
         arg_start: image.args.0,

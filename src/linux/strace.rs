@@ -244,8 +244,8 @@ fn structs(m: Model, layout: &Layout, addr: u64, count: Option<usize>) -> String
 fn one_struct(m: Model, layout: &Layout, bytes: &[u8]) -> String {
     let members = layout.declared.fields.iter().zip(&layout.of(m).guest);
     let shown: Vec<_> = members
-        .filter(|(f, _)| !f.name.starts_with("__"))
-        .filter_map(|(f, place)| Some((f.name, member(m, place.as_ref()?, bytes))))
+        .filter(|(f, _)| !f.name().starts_with("__"))
+        .filter_map(|(f, place)| Some((f.name(), member(m, place.as_ref()?, bytes))))
         .collect();
     if let [(_, only)] = &shown[..]
         && layout.declared.fields.len() == 1

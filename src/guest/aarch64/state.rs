@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn slots_are_where_their_names_say() {
-        let name = |s: Slot| SLOTS[s.0 as usize].name;
+        let name = |s: Slot| SLOTS[s.0 as usize].name();
         let named = [(X30, "x30"), (SP, "sp"), (PC, "pc"), (TPIDR_EL0, "tpidr_el0"), (FPCR, "fpcr"), (QC, "qc")];
         for (slot, n) in named.into_iter().chain([
             (DIT, "dit"),

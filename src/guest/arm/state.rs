@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn slots_are_where_their_names_say() {
-        let name = |s: Slot| SLOTS[s.0 as usize].name;
+        let name = |s: Slot| SLOTS[s.0 as usize].name();
         let named = [(SP, "sp"), (LR, "lr"), (PC, "pc"), (NZCV, "nzcv"), (LT, "lt"), (FPNZCV, "fpnzcv"), (QC, "qc")];
         for (slot, n) in named {
             assert_eq!(name(slot), n);

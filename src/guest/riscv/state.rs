@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn slots_are_where_their_names_say() {
         for slots in [&SLOTS32, &SLOTS64] {
-            let name = |s: Slot| slots[s.0 as usize].name;
+            let name = |s: Slot| slots[s.0 as usize].name();
             assert_eq!((name(PC), name(x(1)), name(x(31)), name(FRM)), ("pc", "x1", "x31", "frm"));
             assert_eq!((name(f(0)), name(f(31))), ("f0", "f31"));
             assert_eq!((name(VSTART), name(VLENB), name(piece(31))), ("vstart", "vlenb", "v31"));

@@ -599,7 +599,7 @@ mod tests {
         assert_eq!((r.mask, r.fp_flags), (0x42 | 1 << 40, fpflag::INEXACT | fpflag::INVALID));
         assert_eq!(r.altstack.is_some(), kind == FrameKind::Rt);
         for slot in 0..l.slots.len() as u16 {
-            assert_eq!(l.get(&s, Slot(slot)), l.get(&before, Slot(slot)), "{}", l.slots[slot as usize].name);
+            assert_eq!(l.get(&s, Slot(slot)), l.get(&before, Slot(slot)), "{}", l.slots[slot as usize].name());
         }
         frame
     }

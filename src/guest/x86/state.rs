@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn slots_stand_where_their_numbers_say() {
-        let name = |slot: Slot| SLOTS64[slot.0 as usize].name;
+        let name = |slot: Slot| SLOTS64[slot.0 as usize].name();
         assert_eq!([name(PC), name(r(RSP)), name(r(15)), name(FLAGS)], ["rip", "rsp", "r15", "flags"]);
         assert_eq!([name(MXCSR), name(selector(GS)), name(tls(2)), name(xmm(15))], ["mxcsr", "gs", "tls2", "xmm15"]);
         assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);

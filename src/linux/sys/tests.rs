@@ -170,8 +170,8 @@ fn variants_only_have_declared_members() {
     for m in ALL_MODELS {
         for (name, layout) in ALL {
             for f in layout().variant(m).fields {
-                let known = layout().declared.fields.iter().any(|d| d.name == f.name);
-                assert!(known || f.name.starts_with('_') || f.name.ends_with("_high"), "{name} {}", f.name);
+                let known = layout().declared.fields.iter().any(|d| d.name() == f.name());
+                assert!(known || f.name().starts_with('_') || f.name().ends_with("_high"), "{name} {}", f.name());
             }
         }
     }
@@ -180,7 +180,7 @@ fn variants_only_have_declared_members() {
 #[test]
 fn narrow_members_overflow() {
     let r = Stat::layout().of(LITTLE32);
-    let size = Stat::layout().declared.fields.iter().position(|f| f.name == "st_size").unwrap();
+    let size = Stat::layout().declared.fields.iter().position(|f| f.name() == "st_size").unwrap();
     let mut host = vec![0; r.host_size];
     let mut guest = vec![0; r.size];
     let place = r.host[size].unwrap();
