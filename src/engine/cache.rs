@@ -109,6 +109,8 @@ pub(crate) struct Cache {
     pub(crate) compiler: Compiler,
     pub(crate) builder: Builder,
     pub(crate) regions: Vec<RegionInfo>,
+    /// How many of them a fork's child has from its parent, which stores them.
+    pub(crate) inherited: usize,
     pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
@@ -179,6 +181,7 @@ impl Cache {
             compiler,
             builder: Builder::new(guest.state.types),
             regions: Vec::new(),
+            inherited: 0,
             table: HashMap::default(),
             pages: BTreeMap::new(),
             back: HashMap::default(),
@@ -490,6 +493,7 @@ impl Cache {
     /// Forgets everything but the thunks. Nobody may be running code.
     pub(crate) fn clear(&mut self) {
         self.regions.clear();
+        self.inherited = 0;
         self.table.clear();
         self.interpreted.clear();
         self.back.clear();
@@ -505,6 +509,12 @@ impl Cache {
             s.forget_sites();
         }
         self.arena.clear();
+    }
+
+    /// In a fork's child.
+    pub(crate) fn after_fork(&mut self) {
+        self.arena.seal();
+        self.inherited = self.regions.len();
     }
 
     /// The region whose code is at a host address, if it is a fresh one.

@@ -450,8 +450,11 @@ impl Engine {
         self.cpus.release();
         self.cache.release();
         if child {
-            crate::cpu::unlock_granules();
-            self.cache.lock().arena.seal();
+            // Nobody takes their locks while there is one thread.
+            if self.is_concurrent() {
+                crate::cpu::unlock_granules();
+            }
+            self.cache.lock().after_fork();
             self.cpus.lock().retain(|c| Some(c.0) == keep);
         }
     }

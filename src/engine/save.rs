@@ -69,7 +69,7 @@ impl Cache {
     pub(crate) fn save(&mut self, source: &dyn CodeSource) {
         let Some(store) = &self.store else { return };
         let mut fresh: Vec<Vec<usize>> = vec![Vec::new(); store.units.len()];
-        for (n, r) in self.regions.iter().enumerate() {
+        for (n, r) in self.regions.iter().enumerate().skip(self.inherited) {
             if let Some(recipe) = r.recipe.as_ref().filter(|_| r.live) {
                 fresh[recipe.unit].push(n);
             }
