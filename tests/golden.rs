@@ -83,7 +83,7 @@ fn region(guest: &Guest, function: &mut Function, pc: u64, leaders: &[u64]) -> i
 
 /// The loop at `head`, if it is one, as a hot region of the pieces that begin at `leaders`.
 fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]) -> Option<ir::Region> {
-    let mut stitch = Stitch::new(head, 0);
+    let mut stitch = Stitch::new(head, 0, Vec::new());
     for &pc in leaders {
         stitch.add(&region(guest, function, pc, leaders));
     }

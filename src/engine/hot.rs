@@ -6,7 +6,7 @@
 
 use crate::cache::{Cache, Key, Made};
 use crate::{CodeSource, Cpu, Engine};
-use ir::opt::Stitch;
+use ir::opt::{Stitch, look_for_returns};
 use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -15,6 +15,12 @@ use std::sync::atomic::Ordering;
 const MOST_INSNS: u32 = 400;
 /// A piece's.
 const PIECE_INSNS: u32 = 64;
+/// Those of a function that becomes part of the loop that calls it, with what it calls itself.
+const FUNCTION_INSNS: u32 = 200;
+/// How deep functions become part of one another.
+const DEEPEST: usize = 3;
+/// Calls that do.
+const MOST_CALLS: usize = 6;
 /// How often a loop is met at the end of a countdown before it counts as hot.
 const MET: u32 = 4;
 /// So many times as often what is hot already, or could not be made so, is looked at again.
@@ -90,7 +96,8 @@ impl Cache {
         if !self.has_room() {
             return false;
         }
-        let leaders = self.leaders(key, code);
+        let pieces = self.leaders(key, code);
+        let leaders = &pieces.starts;
         let before = match self.table.get(&key) {
             Some(&n) => self.regions[n as usize].pieces,
             None => self.stored(key, code).map_or(0, |(found, _)| found.pieces),
@@ -98,17 +105,20 @@ impl Cache {
         if leaders.len() as u32 <= before {
             return false;
         }
-        let mut stitch = Stitch::new(key.0, key.1);
+        let state = &self.guest.state;
+        let mut stitch = Stitch::new(key.0, key.1, pieces.returns.iter().map(|r| r.1).collect());
         let mut read_to = 0;
-        for &pc in &leaders {
-            read_to = read_to.max(self.front_end((pc, key.1), code, PIECE_INSNS, &leaders));
-            stitch.add(&self.builder.region);
+        for &pc in leaders {
+            read_to = read_to.max(self.front_end((pc, key.1), code, PIECE_INSNS, leaders));
+            match &pieces.returns_of(pc)[..] {
+                [] => stitch.add(&self.builder.region),
+                returns => stitch.add(&look_for_returns(&self.builder.region, returns, state.types, state.pc)),
+            }
         }
         let Some((region, ranges)) = stitch.finish() else { return false };
         if !self.goes_round(key.0, &region) {
             return false;
         }
-        let state = &self.guest.state;
         let region = ir::opt::optimize(region, state.pairs, state.types, held);
         debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: Some(read_to) };
@@ -137,25 +147,110 @@ impl Cache {
         self.find(key, code).is_some()
     }
 
-    /// Where the pieces of the loop at `key` begin, in order of address: its head and what direct jumps have led to.
-    fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Vec<u64> {
-        let mut leaders = vec![key.0];
+    /// The pieces of the loop at `key`: its head, what direct jumps have led to, and small functions that it calls.
+    fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Pieces {
+        let mut all = Pieces { starts: vec![key.0], ..Pieces::default() };
         let mut open = VecDeque::from([key.0]);
-        let mut insns = 0;
         while let Some(pc) = open.pop_front() {
-            if insns >= MOST_INSNS {
+            if all.insns >= MOST_INSNS {
                 break;
             }
-            self.front_end((pc, key.1), code, PIECE_INSNS, &leaders);
-            insns += self.builder.region.guest_insns;
-            let ends = self.builder.region.blocks.iter().map(|b| b.term);
-            for pc in ends.filter_map(|t| if let Term::Goto { pc } = t { Some(pc) } else { None }).collect::<Vec<_>>() {
-                if let (true, Err(at)) = (self.has_run((pc, key.1), code), leaders.binary_search(&pc)) {
-                    leaders.insert(at, pc);
-                    open.push_back(pc);
+            for term in self.ends((pc, key.1), code, &mut all) {
+                let next = match term {
+                    Term::Goto { pc } => pc,
+                    Term::Call { pc, ret } if all.returns.len() < MOST_CALLS => {
+                        let Some(function) = self.function((pc, key.1), code, &[key.0]) else { continue };
+                        all.call(function, ret);
+                        ret
+                    }
+                    _ => continue,
+                };
+                if self.has_run((next, key.1), code) && all.add(next) {
+                    open.push_back(next);
                 }
             }
         }
-        leaders
+        all
+    }
+
+    /// How the blocks end of the piece at `key`, which goes to the next of `all` at most.
+    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces) -> Vec<Term> {
+        self.front_end(key, code, PIECE_INSNS, &all.starts);
+        all.insns += self.builder.region.guest_insns;
+        self.builder.region.blocks.iter().map(|b| b.term).collect()
+    }
+
+    /// The function at `key`, if it has been run, is small, and a way to its end has no calls but of such functions. `callers`: those that it is to
+    /// become part of. None of them: the host's predictor knows better where recursion returns to.
+    fn function(&mut self, key: Key, code: &dyn CodeSource, callers: &[u64]) -> Option<Pieces> {
+        if callers.len() > DEEPEST || callers.contains(&key.0) || !self.has_run(key, code) {
+            return None;
+        }
+        let mut all = Pieces { starts: vec![key.0], ..Pieces::default() };
+        let mut open = vec![key.0];
+        let mut returns = false;
+        while let Some(pc) = open.pop() {
+            all.own.push(pc);
+            for term in self.ends((pc, key.1), code, &mut all) {
+                let next = match term {
+                    Term::Goto { pc } => pc,
+                    Term::Call { pc, ret } => {
+                        let callers = [callers, &[key.0]].concat();
+                        let Some(function) = self.function((pc, key.1), code, &callers) else { continue };
+                        all.call(function, ret);
+                        ret
+                    }
+                    Term::Return { .. } => {
+                        returns = true;
+                        continue;
+                    }
+                    _ => continue,
+                };
+                // What has not been run stays outside.
+                if self.has_run((next, key.1), code) && all.add(next) {
+                    open.push(next);
+                }
+            }
+            if all.insns > FUNCTION_INSNS || all.returns.len() > MOST_CALLS {
+                return None;
+            }
+        }
+        returns.then_some(all)
+    }
+}
+
+/// Pieces of guest code that belong together.
+#[derive(Default)]
+struct Pieces {
+    /// Where they begin, in order of address.
+    starts: Vec<u64>,
+    insns: u32,
+    /// Those of a function itself, not of others that it calls.
+    own: Vec<u64>,
+    /// Called functions' own pieces, and where the call returns to.
+    returns: Vec<(Vec<u64>, u64)>,
+}
+
+impl Pieces {
+    /// Adds a piece; false if it was there.
+    fn add(&mut self, pc: u64) -> bool {
+        let place = self.starts.binary_search(&pc);
+        place.is_err_and(|at| {
+            self.starts.insert(at, pc);
+            true
+        })
+    }
+
+    /// Adds a function that is called, with those that it calls.
+    fn call(&mut self, function: Pieces, ret: u64) {
+        function.starts.into_iter().for_each(|pc| _ = self.add(pc));
+        self.insns += function.insns;
+        self.returns.extend(function.returns);
+        self.returns.push((function.own, ret));
+    }
+
+    /// Where the piece at `pc` may return to.
+    fn returns_of(&self, pc: u64) -> Vec<u64> {
+        self.returns.iter().filter(|r| r.0.contains(&pc)).map(|r| r.1).collect()
     }
 }

@@ -1,5 +1,5 @@
 //! Makes one region of pieces, each of which a front end has translated from an address of its own under one mode word: a jump from a piece to
-//! another's start becomes one within the region. Each loop polls once a round, at its head.
+//! another's start becomes one within the region, a call of one too. Each loop polls once a round, at its head.
 
 use crate::op::{Inst, Op, Val};
 use crate::region::{Block, BlockId, Region, Term};
@@ -13,14 +13,17 @@ pub struct Stitch {
     starts: Vec<(u64, BlockId)>,
     /// Guest bytes that the pieces were made from.
     ranges: Vec<(u64, u64)>,
+    /// Where called pieces return to: those calls are jumps.
+    returns: Vec<u64>,
 }
 
 impl Stitch {
-    /// A region to be entered at `pc`, which must be the start of a piece.
-    pub fn new(pc: u64, mode: u32) -> Stitch {
+    /// A region to be entered at `pc`, which must be the start of a piece. Calls that return to `returns` are of pieces, which look for that
+    /// themselves ([`look_for_returns`](super::look_for_returns)).
+    pub fn new(pc: u64, mode: u32, returns: Vec<u64>) -> Stitch {
         let mut region = Region { pc, mode, ..Region::default() };
         region.blocks.push(Block { start: 0, end: 0, term: Term::Goto { pc }, params: Vec::new(), args: Vec::new() });
-        Stitch { region, starts: Vec::new(), ranges: Vec::new() }
+        Stitch { region, starts: Vec::new(), ranges: Vec::new(), returns }
     }
 
     /// Appends a piece. The order of pieces is that of the code.
@@ -76,7 +79,11 @@ impl Stitch {
     /// Jumps to pieces become jumps to blocks.
     fn join(&mut self) {
         for b in 0..self.region.blocks.len() {
-            let Term::Goto { pc } = self.region.blocks[b].term else { continue };
+            let pc = match self.region.blocks[b].term {
+                Term::Goto { pc } => pc,
+                Term::Call { pc, ret } if self.returns.contains(&ret) => pc,
+                _ => continue,
+            };
             let Some(to) = self.start_of(pc) else { continue };
             self.region.blocks[b].term = Term::Jump(to);
         }
