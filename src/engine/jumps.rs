@@ -16,7 +16,7 @@ const fn mask(entries: u32) -> u32 {
     (entries - 1) << 2
 }
 
-const _: () = assert!(JUMP_CACHE as u32 % FIRST == 0 && FIRST.is_power_of_two());
+const _: () = assert!((JUMP_CACHE as u32).is_multiple_of(FIRST) && FIRST.is_power_of_two());
 
 impl Cpu {
     /// An empty jump cache. All zero is empty too, but for the entry that address 0 and [`NOWHERE`] have.

@@ -47,3 +47,72 @@ fn end(b: &mut Builder, to: Val, returns: &[u64], pc: Slot) {
     }
     b.end(Term::Return { pc: to });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opt::Stitch;
+    use crate::region::FpControl;
+    use crate::types::{Cc, Round};
+
+    /// The program counter, a link register, a counter, flags.
+    static TYPES: [Ty; 4] = [Ty::I64, Ty::I64, Ty::I32, Ty::Flags];
+    const PC: Slot = Slot(0);
+    const LINK: Slot = Slot(1);
+    const COUNT: Slot = Slot(2);
+
+    fn piece(pc: u64, content: impl FnOnce(&mut Builder)) -> Region {
+        let mut b = Builder::new(&TYPES);
+        b.start(pc, 0, FpControl { round: Round::NearestEven });
+        b.insn(pc, 0, pc + 4);
+        content(&mut b);
+        b.region
+    }
+
+    /// A loop that calls a function at 0x2000 and goes on behind the call, at 0x1004.
+    fn with_call(returns: &[u64]) -> Option<Region> {
+        let call = piece(0x1000, |b| {
+            let link = b.i64(0x1004);
+            b.set(LINK, link);
+            b.end(Term::Call { pc: 0x2000, ret: 0x1004 });
+        });
+        let behind = piece(0x1004, |b| {
+            let (count, one) = (b.get(COUNT), b.i32(1));
+            let less = b.sub(count, one);
+            let flags = b.flags_sub(count, one);
+            b.set(COUNT, less);
+            let (more, again, out) = (b.cond(Cc::Ne, flags), b.block(), b.block());
+            b.branch(more, again, out);
+            b.enter(again);
+            b.end(Term::Goto { pc: 0x1000 });
+            b.enter(out);
+            b.end(Term::Goto { pc: 0x1008 });
+        });
+        let function = piece(0x2000, |b| {
+            let pc = b.get(LINK);
+            b.end(Term::Return { pc });
+        });
+        let mut stitch = Stitch::new(0x1000, 0, returns.to_vec());
+        [call, behind].iter().for_each(|p| stitch.add(p));
+        stitch.add(&look_for_returns(&function, returns, &TYPES, PC));
+        stitch.finish().map(|(region, _)| region)
+    }
+
+    #[test]
+    fn a_call_and_its_return_become_jumps() {
+        for returns in [&[0x1004][..], &[0x3000, 0x1004]] {
+            let r = with_call(returns).expect("a loop");
+            assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+            let ends = || r.blocks.iter().map(|b| b.term);
+            assert!(!ends().any(|t| matches!(t, Term::Call { .. })));
+            // Who returns elsewhere does so with the address that waited.
+            let out = r.blocks.iter().find_map(|b| if let Term::Return { pc } = b.term { Some(pc) } else { None });
+            assert!(matches!(*r.op(out.expect("a way out")), crate::op::Op::Get(PC)));
+        }
+    }
+
+    #[test]
+    fn without_them_there_is_no_loop() {
+        assert!(with_call(&[]).is_none());
+    }
+}
