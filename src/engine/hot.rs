@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering;
 const MOST_INSNS: u32 = 400;
 /// A piece's.
 const PIECE_INSNS: u32 = 64;
+/// Those that are looked at for one.
+const MOST_LOOKED_AT: u32 = 1000;
 /// Those of a function that becomes part of the loop that calls it, with what it calls itself.
 const FUNCTION_INSNS: u32 = 200;
 /// How deep functions become part of one another.
@@ -151,15 +153,16 @@ impl Cache {
     fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Pieces {
         let mut all = Pieces { starts: vec![key.0], ..Pieces::default() };
         let mut open = VecDeque::from([key.0]);
+        let mut left = MOST_LOOKED_AT;
         while let Some(pc) = open.pop_front() {
             if all.insns >= MOST_INSNS {
                 break;
             }
-            for term in self.ends((pc, key.1), code, &mut all) {
+            for term in self.ends((pc, key.1), code, &mut all, &mut left) {
                 let next = match term {
                     Term::Goto { pc } => pc,
-                    Term::Call { pc, ret } if all.returns.len() < MOST_CALLS => {
-                        let Some(function) = self.function((pc, key.1), code, &[key.0]) else { continue };
+                    Term::Call { pc, ret } if all.returns.len() < MOST_CALLS && left > 0 => {
+                        let Some(function) = self.function((pc, key.1), code, &[key.0], &mut left) else { continue };
                         all.call(function, ret);
                         ret
                     }
@@ -173,16 +176,17 @@ impl Cache {
         all
     }
 
-    /// How the blocks end of the piece at `key`, which goes to the next of `all` at most.
-    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces) -> Vec<Term> {
+    /// How the blocks end of the piece at `key`, which goes to the next of `all` at most. `left`: instructions that may still be looked at.
+    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32) -> Vec<Term> {
         self.front_end(key, code, PIECE_INSNS, &all.starts);
         all.insns += self.builder.region.guest_insns;
+        *left = left.saturating_sub(self.builder.region.guest_insns);
         self.builder.region.blocks.iter().map(|b| b.term).collect()
     }
 
     /// The function at `key`, if it has been run, is small, and a way to its end has no calls but of such functions. `callers`: those that it is to
     /// become part of. None of them: the host's predictor knows better where recursion returns to.
-    fn function(&mut self, key: Key, code: &dyn CodeSource, callers: &[u64]) -> Option<Pieces> {
+    fn function(&mut self, key: Key, code: &dyn CodeSource, callers: &[u64], left: &mut u32) -> Option<Pieces> {
         if callers.len() > DEEPEST || callers.contains(&key.0) || !self.has_run(key, code) {
             return None;
         }
@@ -191,12 +195,12 @@ impl Cache {
         let mut returns = false;
         while let Some(pc) = open.pop() {
             all.own.push(pc);
-            for term in self.ends((pc, key.1), code, &mut all) {
+            for term in self.ends((pc, key.1), code, &mut all, left) {
                 let next = match term {
                     Term::Goto { pc } => pc,
                     Term::Call { pc, ret } => {
                         let callers = [callers, &[key.0]].concat();
-                        let Some(function) = self.function((pc, key.1), code, &callers) else { continue };
+                        let Some(function) = self.function((pc, key.1), code, &callers, left) else { continue };
                         all.call(function, ret);
                         ret
                     }
@@ -211,7 +215,7 @@ impl Cache {
                     open.push(next);
                 }
             }
-            if all.insns > FUNCTION_INSNS || all.returns.len() > MOST_CALLS {
+            if all.insns > FUNCTION_INSNS || all.returns.len() > MOST_CALLS || *left == 0 {
                 return None;
             }
         }

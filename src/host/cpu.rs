@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 /// Bytes of guest state that there is room for.
 pub const GUEST_SIZE: usize = 5120;
 /// Most entries of the jump cache, a power of two. The first one stays empty.
-pub const JUMP_CACHE: usize = 4096;
+pub const JUMP_CACHE: usize = 16384;
 
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;

@@ -397,13 +397,26 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
 }
 
 /// Lets the words be run some times over, by a counter that sets the flags or not. They may read it; if they write it, the dry run does not end.
+/// What the loop ends with may be a function that it calls.
 fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
     let (n, keep) = (random.below(31) as u32, random.below(2) == 0);
     record.set(64 + 8 * n as usize, 8, 2 + random.below(3) as u128);
+    let calls = words.len() > 1 && words.len() + 5 <= WORDS && random.below(3) == 0;
+    let function = if calls { words.split_off(1 + random.below(words.len() - 1)) } else { vec![] };
+    if calls {
+        // BL
+        words.push(0x9400_0004);
+    }
     // SUB or SUBS, CBNZ or B.NE.
     words.push(if keep { 0xd100_0400 } else { 0xf100_0400 } | n << 5 | n);
     let back = (words.len() as u32).wrapping_neg() & 0x7_ffff;
     words.push(if keep { 0xb500_0000 | n } else { 0x5400_0001 } | back << 5);
+    if calls {
+        // B behind the function, RET.
+        words.push(0x1400_0000 | (function.len() as u32 + 2));
+        words.extend(function);
+        words.push(0xd65f_03c0);
+    }
 }
 
 impl Isa for A64Isa {

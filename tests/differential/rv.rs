@@ -543,10 +543,16 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
     checked(record, indices, slot)
 }
 
-/// Lets the words be run some times over. They may read the counter; if they write it, the dry run does not end.
+/// Lets the words be run some times over. They may read the counter; if they write it, the dry run does not end. What the loop ends with may be a
+/// function that it calls.
 fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
     let n = 4 + random.below(28) as u32;
     record.set(64 + 8 * n as usize, 8, 2 + random.below(3) as u128);
+    let calls = words.len() > 1 && words.len() + 5 <= WORDS && random.below(3) == 0;
+    let function = if calls { words.split_off(1 + random.below(words.len() - 1)) } else { vec![] };
+    if calls {
+        words.push(jal(1, 16));
+    }
     // ADDI n, n, -1; BNE n, x0.
     words.push(0xfff0_0013 | n << 15 | n << 7);
     let back = distance("bne", -4 * words.len() as i64);
@@ -554,6 +560,17 @@ fn go_round(words: &mut Vec<u32>, record: &mut Record, random: &mut Random) {
     let mut word = 0x1063 | n << 15;
     put(&RV, row, &mut word, "i", back);
     words.push(word);
+    if calls {
+        // Behind the function; RET.
+        words.push(jal(0, 4 * (function.len() as u32 + 2)));
+        words.extend(function);
+        words.push(0x0000_8067);
+    }
+}
+
+/// JAL over so many bytes, fewer than 2 KiB.
+fn jal(link: u32, bytes: u32) -> u32 {
+    (bytes >> 1) << 21 | link << 7 | 0x6f
 }
 
 /// Text of a word.
