@@ -9,6 +9,7 @@ use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
 use crate::perf::Perf;
+use crate::proc;
 use crate::stored::{self, Images, Note};
 use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
@@ -858,6 +859,10 @@ fn backing(r: &Request) -> Result<Backing, Errno> {
     // SAFETY: the kernel writes the struct.
     unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
     let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
+    // Files of /proc have no pages.
+    if proc::meant_by(&path).is_some() {
+        return Err(Errno::ENODEV);
+    }
     Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }
 
