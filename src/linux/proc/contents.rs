@@ -101,7 +101,8 @@ pub(super) fn path(line: &str) -> Option<&str> {
 
 /// The guest's map, and what is not in memory.
 fn own_maps(t: &Task, folder: &[u8]) -> String {
-    let mut text = with_present_paths(&t.process.mm.maps(t.process.image.stack_start), &host_maps(folder).unwrap_or_default());
+    let mut text =
+        with_present_paths(&t.process.mm.maps(t.process.image.stack_start), &host_maps(folder).unwrap_or_default());
     if let Some(at) = t.abi().vsyscall {
         let line = format!("{at:08x}-{:08x} --xp 00000000 00:00 0 ", at + t.abi().page_size);
         let _ = writeln!(text, "{line:<73}[vsyscall]");
@@ -127,7 +128,8 @@ fn with_present_paths(maps: &str, host: &str) -> String {
     for line in maps.lines() {
         let Some((start, _)) = range(line) else { continue };
         while host.next_if(|((_, end), _)| *end <= start).is_some() {}
-        let present = host.peek().filter(|((from, _), l)| *from <= start && file(line).is_some() && file(l) == file(line));
+        let present =
+            host.peek().filter(|((from, _), l)| *from <= start && file(line).is_some() && file(l) == file(line));
         let line = match present.and_then(|(_, l)| path(l)) {
             Some(present) => format!("{}{present}", &line[..line.len() - path(line).map_or(0, str::len)]),
             None => line.to_owned(),
@@ -188,7 +190,9 @@ fn smaps(maps: &str, host: &str) -> String {
         let of_host = mappings.iter().find(|m| (m.range.0..m.range.1).contains(&start)).map_or(&[][..], |m| &m.flags);
         let flags = protection.filter(|(set, _)| !matches!(set, '-' | 'p')).map(|(_, flag)| flag);
         let _ = write!(out, "VmFlags:");
-        flags.chain(of_host.iter().copied()).for_each(|flag| { let _ = write!(out, " {flag}"); });
+        flags.chain(of_host.iter().copied()).for_each(|flag| {
+            let _ = write!(out, " {flag}");
+        });
         out.push_str(" \n");
     }
     out

@@ -301,9 +301,7 @@ pub fn may_follow(t: &Task, dirfd: i32, path: &[u8], resolve: u64) -> Result<(),
 /// What open(2) has opened by `path`, or what we put into its place: the same descriptor with made-up contents.
 pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
     let fd = fd as i32;
-    if !may_be_own(path)
-        || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0
-        || flags & libc::O_ACCMODE == libc::O_WRONLY
+    if !may_be_own(path) || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0 || flags & libc::O_ACCMODE == libc::O_WRONLY
     {
         return Ok(fd as u64);
     }

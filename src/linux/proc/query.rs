@@ -67,13 +67,17 @@ fn question(t: &Task, arg: u64) -> Result<(ProcmapQuery, usize), Errno> {
 /// A line's rights as bits.
 fn rights(line: &str) -> u64 {
     let letters = line.split(' ').nth(1).unwrap_or_default().chars();
-    letters.zip([('r', READABLE), ('w', WRITABLE), ('x', EXECUTABLE), ('s', SHARED)]).filter(|(c, (set, _))| c == set).fold(0, |all, (_, (_, bit))| all | bit)
+    letters
+        .zip([('r', READABLE), ('w', WRITABLE), ('x', EXECUTABLE), ('s', SHARED)])
+        .filter(|(c, (set, _))| c == set)
+        .fold(0, |all, (_, (_, bit))| all | bit)
 }
 
 /// The line of the mapping that is asked for.
 fn matching(maps: &str, addr: u64, flags: u64) -> Option<&str> {
     let wanted = flags & (READABLE | WRITABLE | EXECUTABLE | SHARED);
-    let fits = |line: &&str| rights(line) & wanted == wanted && (flags & OF_FILE == 0 || contents::file(line).is_some());
+    let fits =
+        |line: &&str| rights(line) & wanted == wanted && (flags & OF_FILE == 0 || contents::file(line).is_some());
     // What is not in memory has no mapping.
     let lines = maps.lines().filter(|l| !l.ends_with("[vsyscall]"));
     let mut from = lines.filter(|l| contents::range(l).is_some_and(|(_, end)| end > addr));
@@ -160,7 +164,10 @@ mod tests {
         assert_eq!(ProcmapQuery::size(crate::layout::HOST), 104);
         let mut q = ProcmapQuery::zeroed();
         assert_eq!(answer(&mut q, MAPS.lines().next().unwrap()), "/bin/x");
-        assert_eq!((q.vma_start, q.vma_end, q.vma_flags, q.vma_offset), (0x40_0000, 0x40_1000, READABLE | EXECUTABLE, 0x1000));
+        assert_eq!(
+            (q.vma_start, q.vma_end, q.vma_flags, q.vma_offset),
+            (0x40_0000, 0x40_1000, READABLE | EXECUTABLE, 0x1000)
+        );
         assert_eq!((q.dev_major, q.dev_minor, q.inode), (0xfe, 1, 7));
     }
 }

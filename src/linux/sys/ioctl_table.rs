@@ -236,6 +236,8 @@ pub(super) static ROWS: &[Row] = requests! {
     SIOCGSTAMPNS_NEW = coded(2, 0x89, 7, Size::Bytes(16)) => Arg::Out(Timespec::layout);
     SIOCADDRT = plain(0x890b) => Arg::In(Rtentry::layout);
     SIOCDELRT = plain(0x890c) => Arg::In(Rtentry::layout);
+    IOCTL_VM_SOCKETS_GET_LOCAL_CID = plain(0x7b9) => Arg::Out(UInt32::layout);
+    SIOCRTMSG = plain(0x890d) => Arg::Number;
     SIOCGIFCONF = plain(0x8912) => Arg::Body(interface_list);
     SIOCGIFFLAGS = plain(0x8913) => Arg::InOut(IfreqShort::layout);
     SIOCGIFPFLAGS = plain(0x8935) => Arg::InOut(IfreqShort::layout);

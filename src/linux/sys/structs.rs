@@ -11,6 +11,7 @@ layout! {
     LongWord = "long" { value: Long }
     ULongWord = "unsigned long" { value: ULong }
     FdPair = "int[2]" { fds: [I32; 2] }
+    TwoUids = "uid_t[2]" { uids: [U32; 2] }
     Id16 = "uid16" { id: Uid16 }
 
     // Time.
