@@ -436,7 +436,7 @@ mod tests {
     use super::*;
 
     const HOST: &str = "00400000-00403000 r--p 00000000 fe:00 7                     /bin/x\nSize:                 12 kB\nRss:                   6 kB\n\
-                        VmFlags: rd mr\n7ff000000000-7ff000001000 rw-p 00000000 00:00 0 \nSize:                  4 kB\nRss:                   4 kB\n";
+                        VmFlags: rd mr mw me dd\n7ff000000000-7ff000001000 rw-p 00000000 00:00 0 \nSize:                  4 kB\nRss:                   4 kB\n";
 
     #[test]
     fn sizes_are_shared_out() {
@@ -446,7 +446,15 @@ mod tests {
         assert_eq!(lines.len(), 8, "{text}");
         assert_eq!((lines[1], lines[2]), ("Size:                  4 kB", "Rss:                   2 kB"));
         assert_eq!((lines[5], lines[6]), ("Size:                  8 kB", "Rss:                   4 kB"));
-        assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me ", "VmFlags: rd mr mw me "));
+        assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me dd ", "VmFlags: rd mr mw me dd "));
+    }
+
+    #[test]
+    fn names_of_the_moment() {
+        let maps = "00400000-00401000 r-xp 00000000 fe:00 7                     /bin/x\n00401000-00402000 r--p 00000000 fe:00 8                     /bin/y\n\
+                    00500000-00501000 rw-p 00000000 00:00 0 \n";
+        let host = "00400000-00402000 r--p 00000000 fe:00 7                     /bin/z (deleted)\n00500000-00501000 rw-p 00000000 00:00 0 \n";
+        assert_eq!(with_present_paths(maps, host), maps.replacen("/bin/x", "/bin/z (deleted)", 1));
     }
 
     #[test]
