@@ -46,6 +46,8 @@ pub struct Abi {
     pub vdso: Vdso,
     /// Where a page seems to be whose functions the kernel does itself (x86's vsyscall).
     pub vsyscall: Option<u64>,
+    /// The kernel gives calls back to who asks for it (PR_SET_SYSCALL_USER_DISPATCH): those with CONFIG_GENERIC_ENTRY.
+    pub gives_back_calls: bool,
     /// A program without PT_GNU_STACK may execute all that it can read.
     pub old_programs_execute_data: bool,
     /// AT_MINSIGSTKSZ of a processor with these features, if the kernel of this ABI gives it.

@@ -8,6 +8,7 @@ use crate::elf;
 use crate::host::{self, Errno, Res};
 use crate::loader;
 use crate::memory;
+use crate::mm;
 use crate::proc;
 use crate::ptrace::board;
 use crate::seccomp;
@@ -27,6 +28,8 @@ pub struct Passed {
     pub execfn: Option<Vec<u8>>,
     /// Limits that rqemu keeps itself.
     pub limits: Option<Vec<u8>>,
+    /// PR_SET_MDWE's bits.
+    pub refusal: Option<u64>,
     /// A file with seccomp filters.
     pub filters: Option<i32>,
     /// The folder with stored translations, where its path no longer leads to it.
@@ -39,6 +42,7 @@ const FD: &[u8] = b"RQEMU_EXECFD=";
 const ARGV0: &[u8] = b"RQEMU_EXECARGV0=";
 const EXECFN: &[u8] = b"RQEMU_EXECFN=";
 const LIMITS: &[u8] = b"RQEMU_EXECLIMITS=";
+const REFUSAL: &[u8] = b"RQEMU_EXECMDWE=";
 const FILTERS: &[u8] = b"RQEMU_EXECFILTERS=";
 const FOLDER: &[u8] = b"RQEMU_EXECFOLDER=";
 const TRACED: &[u8] = b"RQEMU_EXECTRACED=";
@@ -62,6 +66,7 @@ impl Passed {
                 argv0: find(ARGV0),
                 execfn: find(EXECFN),
                 limits: find(LIMITS),
+                refusal: number(REFUSAL).and_then(|bits| u64::try_from(bits).ok()),
                 filters: number(FILTERS),
                 folder: number(FOLDER),
                 traced: find(TRACED),
@@ -72,6 +77,7 @@ impl Passed {
     /// As variables.
     pub fn to_environment(&self) -> Vec<Vec<u8>> {
         let mut env = Vec::new();
+        env.extend(self.refusal.map(|bits| [REFUSAL, bits.to_string().as_bytes()].concat()));
         for (name, fd) in [(FD, self.fd), (FILTERS, self.filters), (FOLDER, self.folder)] {
             env.extend(fd.map(|fd| [name, fd.to_string().as_bytes()].concat()));
         }
@@ -344,6 +350,7 @@ fn run_ourselves(
         argv0: args.first().cloned(),
         execfn: Some(again.execfn.to_vec()),
         limits: crate::sys::sched::kept_limits().map(String::into_bytes),
+        refusal: t.process.mm.refusal(Ok).ok().map(mm::inherited).filter(|bits| *bits != 0),
         filters: filters.as_ref().map(|f| f.0),
         folder: folder.as_ref().map(|f| f.0),
         traced: board::pass_on(t),

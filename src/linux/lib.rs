@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod elf;
 pub mod exec;
 pub mod explain;
+pub mod give_back;
 pub mod host;
 pub mod host_vdso;
 pub mod layout;

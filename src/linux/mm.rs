@@ -9,6 +9,7 @@ use crate::log::Sink;
 use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
 use crate::perf::Perf;
+use crate::proc;
 use crate::stored::{self, Images, Note};
 use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
@@ -106,6 +107,24 @@ struct State {
     brk: u64,
     /// READ_IMPLIES_EXEC: PROT_READ gives PROT_EXEC too.
     read_implies_exec: bool,
+    /// PR_SET_MDWE's bits: what was not executable does not become so.
+    refusal: u64,
+}
+
+/// PR_MDWE_REFUSE_EXEC_GAIN, PR_MDWE_NO_INHERIT: forked children and other programs are free of it.
+pub const REFUSE_EXEC_GAIN: u64 = 1;
+pub const NO_INHERIT: u64 = 2;
+
+/// What a forked child or another program has of these bits.
+pub fn inherited(bits: u64) -> u64 {
+    if bits & NO_INHERIT != 0 { 0 } else { bits }
+}
+
+impl State {
+    /// Whether a range with the rights `old` may not have `new` (the kernel's map_deny_write_exec).
+    fn refuses(&self, old: u32, new: u32) -> bool {
+        self.refusal != 0 && new & PROT_EXEC != 0 && (new & PROT_WRITE != 0 || old & PROT_EXEC == 0)
+    }
 }
 
 impl Limits {
@@ -288,6 +307,13 @@ impl Mm {
         self.state.release();
     }
 
+    /// PR_SET_MDWE's bits: changed by `change`, which says no where they may not be.
+    pub fn refusal(&self, change: impl FnOnce(u64) -> Result<u64, Errno>) -> Res {
+        let mut s = self.state.lock();
+        s.refusal = change(s.refusal)?;
+        Ok(s.refusal)
+    }
+
     /// A free range of `len` bytes at a multiple of `align` (a power of two), where mmap would put it.
     pub fn find_gap(&self, len: u64, align: u64) -> Option<u64> {
         self.gap(&self.state.lock(), round_up(len)?, align.max(PAGE), &self.limits.holes)
@@ -335,6 +361,9 @@ impl Mm {
         let mut prot = r.prot & (PROT_ALL | self.limits.guard);
         if s.read_implies_exec && prot & PROT_READ != 0 {
             prot |= PROT_EXEC;
+        }
+        if s.refuses(prot, prot) {
+            return Err(Errno::EACCES);
         }
         let (addr, had_code) = if fixed {
             let had_code = s.map.has_code(r.addr, r.addr + len);
@@ -533,12 +562,16 @@ impl Mm {
         let mut at = addr;
         let becomes_data = |a: &Area| prot & PROT_WRITE != 0 && a.prot & PROT_WRITE == 0 && !a.shared;
         let parts: Vec<_> =
-            s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a))).collect();
+            s.map.within(addr, end).map(|(s, a)| (s.max(addr), a.end.min(end), becomes_data(a), a.prot)).collect();
         let mut result = Ok(0);
         let code = prot & PROT_EXEC != 0 || s.map.has_code(addr, end);
         let concurrent = prot & PROT_WRITE != 0 && s.map.within(addr, end).any(|(_, a)| a.shared);
-        for (start, stop, data) in parts {
+        for (start, stop, data, old) in parts {
             if start != at {
+                break;
+            }
+            if s.refuses(old, prot) {
+                result = Err(Errno::EACCES);
                 break;
             }
             if data && self.may_grow(&s, stop - start, true, (start, stop)).is_err() {
@@ -865,6 +898,10 @@ fn backing(r: &Request, map: &Map) -> Result<Backing, Errno> {
         return Ok(Backing::Object(known.clone()));
     }
     let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
+    // Files of /proc have no pages.
+    if proc::meant_by(&path).is_some() {
+        return Err(Errno::ENODEV);
+    }
     Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }
 

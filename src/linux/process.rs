@@ -1,7 +1,7 @@
 //! What the threads of a guest process share: the guest, its address space, the engine, the program that was loaded.
 
 use crate::explain;
-use crate::mm::Mm;
+use crate::mm::{self, Mm};
 use crate::options::{Log, Options};
 use crate::ptrace;
 use crate::seccomp;
@@ -102,6 +102,9 @@ impl Process {
         seccomp::release();
         self.mm.release();
         crate::sys::release();
+        if child {
+            let _ = self.mm.refusal(|bits| Ok(mm::inherited(bits)));
+        }
         self.engine.after_fork(child, Some(keep));
         if child && self.mm.perf.is_wanted() {
             // What cannot be written is not there: the program goes on.

@@ -231,7 +231,7 @@ pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
             Judgement::Instead(Err(Errno::JUST_RETURN))
         }
         TRAP => {
-            let info = trap_info(audit_arch_of(t), number, pc, value & !ACTION);
+            let info = call_info(t, SYS_SECCOMP, number, pc, value & !ACTION);
             t.force(&info, None);
             Judgement::Instead(Err(Errno::JUST_RETURN))
         }
@@ -249,10 +249,13 @@ fn is_strict_call(row: &Row) -> bool {
     allowed.into_iter().any(|r| std::ptr::eq(r, row))
 }
 
-/// siginfo_t of a trapped call: si_errno, si_code SYS_SECCOMP, si_call_addr, si_syscall, si_arch.
-fn trap_info(arch: u32, number: u64, pc: u64, reason: u32) -> HostInfo {
-    let mut info = HostInfo::fault(libc::SIGSYS, 1, pc);
-    for (at, word) in [(4, reason), (24, number as u32), (28, arch)] {
+/// si_code of a call that a filter traps.
+const SYS_SECCOMP: i32 = 1;
+
+/// siginfo_t of a call that is not made: si_errno, si_code, si_call_addr, si_syscall, si_arch.
+pub(crate) fn call_info(t: &Task, code: i32, number: u64, pc: u64, reason: u32) -> HostInfo {
+    let mut info = HostInfo::fault(libc::SIGSYS, code, pc);
+    for (at, word) in [(4, reason), (24, number as u32), (28, audit_arch_of(t))] {
         info.0[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
     info

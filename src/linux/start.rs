@@ -53,6 +53,7 @@ struct Plan {
     secure: bool,
     /// Limits that the rqemu before this one kept.
     limits: Option<Vec<u8>>,
+    refusal: u64,
     /// Its seccomp filters, and its folder of translations.
     filters: Option<i32>,
     folder: Option<i32>,
@@ -106,6 +107,7 @@ pub fn warm(path: &[u8], mut options: Options, env: &[Vec<u8>], guests: &[&'stat
         is_child: false,
         secure: false,
         limits: None,
+        refusal: 0,
         filters: None,
         folder: None,
         traced: None,
@@ -184,6 +186,7 @@ fn plan(mut args: Vec<Vec<u8>>, env: Vec<Vec<u8>>, guests: &[&'static Guest]) ->
         inherited: inv.inherited,
         secure,
         limits: passed.limits.take(),
+        refusal: passed.refusal.unwrap_or(0),
         filters: passed.filters,
         folder: passed.folder,
         traced: passed.traced.take(),
@@ -265,6 +268,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     if let Some(limits) = &plan.limits {
         crate::sys::sched::keep_limits(mm, &String::from_utf8_lossy(limits));
     }
+    let _ = mm.refusal(|_| Ok(plan.refusal));
     host::close(exe.fd);
     set_comm(&image.comm);
     image.told = tell_kernel(&image, guest);

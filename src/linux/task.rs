@@ -42,6 +42,8 @@ pub struct Task {
     pub(crate) rseq: Option<crate::rseq::Area>,
     /// What seccomp(2) has set.
     pub(crate) seat: &'static Seat,
+    /// The calls that this thread wants back.
+    pub(crate) give_back: Option<crate::give_back::GiveBack>,
     /// A stop before anything else.
     pub(crate) first_stop: FirstStop,
     /// A vfork child in its parent's memory: the parent frees what hangs on this.
@@ -146,6 +148,9 @@ impl Task {
         if self.inbox.is_pending() {
             // The signal came before the call.
             (regs.rewind)(self.cpu_mut().state_mut());
+            return;
+        }
+        if crate::give_back::given(self) {
             return;
         }
         let result = self.traced_call();

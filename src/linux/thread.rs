@@ -78,6 +78,7 @@ impl Task {
             gate: None,
             rseq: None,
             seat: Seat::first(filter),
+            give_back: None,
             first_stop: FirstStop::Nothing,
             vforked: false,
         });
@@ -113,6 +114,7 @@ impl Task {
             // The kernel too forgets it in a child with the same memory.
             rseq: None,
             seat: self.seat.inherit(args.flags & libc::CLONE_THREAD as u64 == 0),
+            give_back: None,
             first_stop: FirstStop::Birth,
             vforked: vfork,
         });
@@ -159,6 +161,7 @@ impl Task {
             self.inbox.forget();
             self.inbox.forget_host_mask();
             self.seat.alone();
+            self.give_back = None;
             self.draw_entropy(true);
             child(self);
         }

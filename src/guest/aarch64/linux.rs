@@ -53,6 +53,7 @@ pub static ABI: Abi = Abi {
     min_signal_stack: |_| Some(frame::SIZE as u64 + 32),
     gate: None,
     vsyscall: None,
+    gives_back_calls: false,
     probe: |_, _| None,
 };
 

@@ -55,6 +55,7 @@ pub static ABI: Abi = Abi {
     min_signal_stack: |_| None,
     gate: None,
     vsyscall: None,
+    gives_back_calls: false,
     probe: |_, _| None,
 };
 

@@ -52,6 +52,7 @@ pub const ABI32: Abi = Abi {
     min_signal_stack: |_| Some(frame::SIZE32 as u64 + 16),
     gate: None,
     vsyscall: None,
+    gives_back_calls: true,
     probe: |key, features| probe(key, false, features),
 };
 

@@ -41,6 +41,7 @@ pub const ABI64: Abi = Abi {
     debug: frame::DEBUG64,
     gate: Some(&GATE),
     vsyscall: Some(vsyscall::PAGE),
+    gives_back_calls: true,
     ..ABI32
 };
 
@@ -88,6 +89,7 @@ pub const ABI32: Abi = Abi {
     debug: frame::DEBUG32,
     gate: None,
     vsyscall: None,
+    gives_back_calls: true,
     probe: |_, _| None,
 };
 

@@ -208,13 +208,15 @@ pub fn set_robust_list(t: &mut Task, head: u64, len: u64) -> Res {
 pub fn get_robust_list(t: &mut Task, pid: i32, head: Pointer<ULongWord>, len: Pointer<ULongWord>) -> Res {
     let list = if pid == 0 || pid == t.tid {
         t.robust_list
-    } else if t.abi().long == 8 {
+    } else {
         let mut list = [0u64; 2];
         let at = list.as_mut_ptr() as u64;
         t.host_call(libc::SYS_get_robust_list, [pid as u64, at, at + 8, 0, 0, 0])?;
+        // The host is not told of lists with words of 32 bits.
+        if t.abi().long != 8 {
+            return Err(Errno::EPERM);
+        }
         (list[0], list[1])
-    } else {
-        return Err(Errno::EPERM);
     };
     len.write(t, ULongWord { value: if list.1 == 0 { 3 * t.abi().long as u64 } else { list.1 } })?;
     head.write(t, ULongWord { value: list.0 })?;

@@ -46,9 +46,9 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
 }
 
 /// A process's maps, without rqemu's own.
-fn maps(t: &Task, found: &Found) -> Option<String> {
+pub(super) fn maps(t: &Task, found: &Found) -> Option<String> {
     match found.whose {
-        Whose::Own => Some(own_maps(t)),
+        Whose::Own => Some(own_maps(t, &found.folder)),
         Whose::OfAnother => Some(maps_of_another(&found.folder, &host_maps(&found.folder)?)),
     }
 }
@@ -84,24 +84,25 @@ fn guest_bytes((start, end): (u64, u64)) -> Vec<u8> {
 }
 
 /// The range at the start of a line of maps.
-fn range(line: &str) -> Option<(u64, u64)> {
+pub(super) fn range(line: &str) -> Option<(u64, u64)> {
     let (start, end) = line.split(' ').next()?.split_once('-')?;
     Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
 }
 
 /// The offset in the file that a line of maps says.
-fn offset(line: &str) -> Option<u64> {
+pub(super) fn offset(line: &str) -> Option<u64> {
     u64::from_str_radix(line.split(' ').nth(2)?, 16).ok()
 }
 
 /// Where the path begins in a line of maps.
-fn path(line: &str) -> Option<&str> {
+pub(super) fn path(line: &str) -> Option<&str> {
     line.splitn(6, ' ').nth(5).map(str::trim_start).filter(|p| !p.is_empty())
 }
 
 /// The guest's map, and what is not in memory.
-fn own_maps(t: &Task) -> String {
-    let mut text = t.process.mm.maps(t.process.image.stack_start);
+fn own_maps(t: &Task, folder: &[u8]) -> String {
+    let mut text =
+        with_present_paths(&t.process.mm.maps(t.process.image.stack_start), &host_maps(folder).unwrap_or_default());
     if let Some(at) = t.abi().vsyscall {
         let line = format!("{at:08x}-{:08x} --xp 00000000 00:00 0 ", at + t.abi().page_size);
         let _ = writeln!(text, "{line:<73}[vsyscall]");
@@ -109,8 +110,46 @@ fn own_maps(t: &Task) -> String {
     text
 }
 
-/// A mapping of the host's in smaps: its range, then names and kilobytes.
-type Mapping<'a> = ((u64, u64), Vec<(&'a str, u64)>);
+/// Where a line of maps is of a file: device and inode.
+pub(super) fn file(line: &str) -> Option<(&str, &str)> {
+    let mut fields = line.split(' ').skip(3);
+    Some((fields.next()?, fields.next()?)).filter(|(_, inode)| *inode != "0")
+}
+
+/// The line of a map at an address.
+fn line_at(maps: &str, at: u64) -> Option<&str> {
+    maps.lines().find(|l| range(l).is_some_and(|(start, end)| (start..end).contains(&at)))
+}
+
+/// The guest's map with paths as the host knows them now: the files may have been renamed or removed since they were mapped.
+fn with_present_paths(maps: &str, host: &str) -> String {
+    let mut host = host.lines().filter_map(|l| Some((range(l)?, l))).peekable();
+    let mut out = String::new();
+    for line in maps.lines() {
+        let Some((start, _)) = range(line) else { continue };
+        while host.next_if(|((_, end), _)| *end <= start).is_some() {}
+        let present =
+            host.peek().filter(|((from, _), l)| *from <= start && file(line).is_some() && file(l) == file(line));
+        let line = match present.and_then(|(_, l)| path(l)) {
+            Some(present) => format!("{}{present}", &line[..line.len() - path(line).map_or(0, str::len)]),
+            None => line.to_owned(),
+        };
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
+/// A mapping of the host's in smaps.
+struct Mapping<'a> {
+    range: (u64, u64),
+    /// Names and kilobytes.
+    fields: Vec<(&'a str, u64)>,
+    /// Of two letters each (proc(5)), without those of the guest's own protection.
+    flags: Vec<&'a str>,
+}
+
+/// What the map says of a mapping's flags.
+const PROTECTION: [&str; 4] = ["rd", "wr", "ex", "sh"];
 
 /// The guest's ranges with what the host knows of the memory in them. Where a mapping of the host's is in several ranges, its numbers are shared out by
 /// length.
@@ -119,18 +158,20 @@ fn smaps(maps: &str, host: &str) -> String {
     for line in host.lines() {
         let first = line.split(' ').next().unwrap_or_default();
         if let (false, Some(r)) = (first.ends_with(':'), range(line)) {
-            mappings.push((r, Vec::new()));
+            mappings.push(Mapping { range: r, fields: Vec::new(), flags: Vec::new() });
         } else if let (Some(m), Some(number)) = (mappings.last_mut(), line.strip_suffix(" kB")) {
             let value = number.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-            m.1.push((first, value));
+            m.fields.push((first, value));
+        } else if let (Some(m), Some(flags)) = (mappings.last_mut(), line.strip_prefix("VmFlags:")) {
+            m.flags = flags.split_whitespace().filter(|flag| !PROTECTION.contains(flag)).collect();
         }
     }
-    let names: Vec<&str> = mappings.first().map_or(Vec::new(), |m| m.1.iter().map(|f| f.0).collect());
+    let names: Vec<&str> = mappings.first().map_or(Vec::new(), |m| m.fields.iter().map(|f| f.0).collect());
     let mut out = String::new();
     for line in maps.lines() {
         let Some((start, end)) = range(line) else { continue };
         let mut sums = vec![0; names.len()];
-        for ((from, to), fields) in &mappings {
+        for Mapping { range: (from, to), fields, .. } in &mappings {
             let shared = end.min(*to).saturating_sub(start.max(*from));
             for (sum, (_, value)) in sums.iter_mut().zip(fields).filter(|_| shared != 0) {
                 *sum += (u128::from(*value) * u128::from(shared) / u128::from(to - from)) as u64;
@@ -145,12 +186,14 @@ fn smaps(maps: &str, host: &str) -> String {
             };
             let _ = writeln!(out, "{name:<16}{value:8} kB");
         }
-        let flags: String =
-            line.split(' ').nth(1).unwrap_or_default().chars().zip(["rd", "wr", "ex", "sh"]).fold(
-                String::new(),
-                |text, (set, flag)| if matches!(set, '-' | 'p') { text } else { text + flag + " " },
-            );
-        let _ = writeln!(out, "VmFlags: {flags}mr mw me ");
+        let protection = line.split(' ').nth(1).unwrap_or_default().chars().zip(PROTECTION);
+        let of_host = mappings.iter().find(|m| (m.range.0..m.range.1).contains(&start)).map_or(&[][..], |m| &m.flags);
+        let flags = protection.filter(|(set, _)| !matches!(set, '-' | 'p')).map(|(_, flag)| flag);
+        let _ = write!(out, "VmFlags:");
+        flags.chain(of_host.iter().copied()).for_each(|flag| {
+            let _ = write!(out, " {flag}");
+        });
+        out.push_str(" \n");
     }
     out
 }
@@ -289,12 +332,20 @@ fn told(folder: &[u8]) -> (u64, u64) {
     (field(26), field(28))
 }
 
-/// The executable of another process that runs by rqemu: what is mapped where its code begins.
-pub(super) fn executable(folder: &[u8]) -> Option<Vec<u8>> {
-    let (code, _) = told(folder);
+/// Where a process's code begins.
+pub(super) fn code_start(t: &Task, found: &Found) -> u64 {
+    if found.whose == Whose::Own { t.process.image.code.0 } else { told(&found.folder).0 }
+}
+
+/// A process's executable as it is called now: what is mapped where its code begins.
+pub(super) fn executable(t: &Task, found: &Found) -> Option<Vec<u8>> {
+    mapped_at(&found.folder, code_start(t, found))
+}
+
+/// The file that the host has mapped at an address of a process, as readlink(2) tells it.
+fn mapped_at(folder: &[u8], at: u64) -> Option<Vec<u8>> {
     let maps = host_maps(folder)?;
-    let line = maps.lines().find(|l| range(l).is_some_and(|(start, end)| (start..end).contains(&code)))?;
-    path(line).filter(|p| p.starts_with('/')).map(|p| p.as_bytes().to_vec())
+    path(line_at(&maps, at)?).filter(|p| p.starts_with('/')).map(|p| p.replace("\\012", "\n").into_bytes())
 }
 
 /// The maps of another process that runs by rqemu, without rqemu's own: these are around its file, stack and vDSO, above all of the guest's.
@@ -385,7 +436,7 @@ mod tests {
     use super::*;
 
     const HOST: &str = "00400000-00403000 r--p 00000000 fe:00 7                     /bin/x\nSize:                 12 kB\nRss:                   6 kB\n\
-                        VmFlags: rd mr\n7ff000000000-7ff000001000 rw-p 00000000 00:00 0 \nSize:                  4 kB\nRss:                   4 kB\n";
+                        VmFlags: rd mr mw me dd\n7ff000000000-7ff000001000 rw-p 00000000 00:00 0 \nSize:                  4 kB\nRss:                   4 kB\n";
 
     #[test]
     fn sizes_are_shared_out() {
@@ -395,7 +446,15 @@ mod tests {
         assert_eq!(lines.len(), 8, "{text}");
         assert_eq!((lines[1], lines[2]), ("Size:                  4 kB", "Rss:                   2 kB"));
         assert_eq!((lines[5], lines[6]), ("Size:                  8 kB", "Rss:                   4 kB"));
-        assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me ", "VmFlags: rd mr mw me "));
+        assert_eq!((lines[3], lines[7]), ("VmFlags: rd ex mr mw me dd ", "VmFlags: rd mr mw me dd "));
+    }
+
+    #[test]
+    fn names_of_the_moment() {
+        let maps = "00400000-00401000 r-xp 00000000 fe:00 7                     /bin/x\n00401000-00402000 r--p 00000000 fe:00 8                     /bin/y\n\
+                    00500000-00501000 rw-p 00000000 00:00 0 \n";
+        let host = "00400000-00402000 r--p 00000000 fe:00 7                     /bin/z (deleted)\n00500000-00501000 rw-p 00000000 00:00 0 \n";
+        assert_eq!(with_present_paths(maps, host), maps.replacen("/bin/x", "/bin/z (deleted)", 1));
     }
 
     #[test]

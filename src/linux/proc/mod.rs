@@ -3,9 +3,15 @@
 //! through an open directory, the working directory, or another mount of proc.
 //!
 //! What the kernel itself can be told about us, it is told at the start (`start.rs`): every process sees that. Of other processes that run by rqemu,
-//! `exe` and `maps` are brought right here. What the files hold: `contents.rs`.
+//! `exe` and `maps` are brought right here. What the files hold: `contents.rs`; what ioctl says of a map: `query.rs`.
+//!
+//! A descriptor of such a file is one of a file in memory, whose name says which file it stands for.
+// Differs: fstat tells of the file in memory, and what is read again is what it was when the file was opened.
 
 mod contents;
+mod query;
+
+pub use query::query;
 
 use crate::call;
 use crate::host::{self, Errno, Res};
@@ -92,7 +98,15 @@ fn last(path: &[u8]) -> &[u8] {
 /// Whether a path may name one of our files: cheap, and false for nearly all.
 pub fn may_be_own(path: &[u8]) -> bool {
     let name = last(path);
-    OF_ALL.iter().any(|(path, _)| path.last() == Some(&name)) || file_of_name(name).is_some() || range(name).is_some()
+    OF_ALL.iter().any(|(path, _)| path.last() == Some(&name))
+        || file_of_name(name).is_some()
+        || range(name).is_some()
+        || is_number(&name)
+}
+
+/// A process's name, or a descriptor's.
+fn is_number(name: &&[u8]) -> bool {
+    !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
 
 /// The same for links, which must be known before the host is asked.
@@ -123,7 +137,6 @@ fn identity(path: &[u8]) -> Option<(u64, u64)> {
 /// Which of our files an absolute path in a proc file system names, whose links are resolved.
 fn found(path: &[u8]) -> Option<Found> {
     let parts: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
-    let is_number = |p: &&[u8]| !p.is_empty() && p.iter().all(u8::is_ascii_digit);
     let (mut end, name) = (parts.len().checked_sub(1)?, *parts.last()?);
     let process = |at: usize| parts.get(at).is_some_and(is_number);
     let file = if end > 0 && parts[end - 1] == b"map_files" {
@@ -167,6 +180,12 @@ fn link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Found> {
     if !may_be_link(path) {
         return None;
     }
+    let real = real_link(t, dirfd, path)?;
+    found(&real).filter(|f| matches!(f.file, File::Exe | File::MapLink(..)))
+}
+
+/// Where a link in a proc file system is that is not followed.
+fn real_link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
     let name = last(path);
     let parent = &path[..path.len() - name.len()];
     let parent = host::c_string(if parent.is_empty() { b"." } else { parent });
@@ -174,14 +193,14 @@ fn link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Found> {
     let fd = t.host_call(libc::SYS_openat, [dirfd as u64, parent.as_ptr() as u64, flags, 0, 0, 0]).ok()? as i32;
     let real = is_proc(fd).then(|| real_path(fd)).flatten();
     host::close(fd);
-    found(&[&real?, b"/".as_slice(), name].concat()).filter(|f| matches!(f.file, File::Exe | File::MapLink(..)))
+    Some([&real?, b"/".as_slice(), name].concat())
 }
 
 /// The target of one of our links.
 fn target(t: &Task, found: &Found) -> Option<Vec<u8>> {
     match (found.file, found.whose) {
-        (File::Exe, Whose::Own) => Some(t.process.image.exe.clone()),
-        (File::Exe, Whose::OfAnother) => contents::executable(&found.folder),
+        (File::Exe, Whose::Own) => contents::executable(t, found).or_else(|| Some(t.process.image.exe.clone())),
+        (File::Exe, Whose::OfAnother) => contents::executable(t, found),
         _ => None,
     }
 }
@@ -192,12 +211,22 @@ pub fn readlink(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
         // The link itself, opened by O_PATH and O_NOFOLLOW.
         return target(t, &found(&real_path(dirfd)?)?);
     }
+    if is_number(&last(path)) {
+        return meant_by(&host::readlink(&real_link(t, dirfd, path)?).ok()?);
+    }
     target(t, &link(t, dirfd, path)?)
 }
 
-/// The path of the executable that a link of /proc stands for, the guest's own or another's.
+/// The path of the executable that a link of /proc stands for, the guest's own or another's. One that was removed is left to the
+/// link of its mapping, which root may open.
 pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
-    target(t, &link(t, dirfd, path)?)
+    let found = link(t, dirfd, path)?;
+    let target = target(t, &found)?;
+    if !target.ends_with(b" (deleted)") || identity(&target).is_some() {
+        return Some(target);
+    }
+    let (start, end) = contents::host_range(&found, contents::code_start(t, &found))?;
+    Some(map_file(&found.folder, start, end))
 }
 
 /// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
@@ -218,7 +247,12 @@ fn map_link(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
     let File::MapLink(start, end) = found.file else { return None };
     let of_guest = contents::mapped_files(t, &found)?.contains(&(start, end));
     let (start, end) = of_guest.then(|| contents::host_range(&found, start)).flatten().unwrap_or_default();
-    Some([&found.folder, format!("/map_files/{start:x}-{end:x}").as_bytes()].concat())
+    Some(map_file(&found.folder, start, end))
+}
+
+/// The host's link in a process's map_files.
+fn map_file(folder: &[u8], start: u64, end: u64) -> Vec<u8> {
+    [folder, format!("/map_files/{start:x}-{end:x}").as_bytes()].concat()
 }
 
 /// What getdents64(2) gives for `fd` in `len` bytes, in the host's form, if that is the folder map_files: the guest's ranges. The position is the kernel's.
@@ -267,16 +301,16 @@ pub fn may_follow(t: &Task, dirfd: i32, path: &[u8], resolve: u64) -> Result<(),
 /// What open(2) has opened by `path`, or what we put into its place: the same descriptor with made-up contents.
 pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
     let fd = fd as i32;
-    if !may_be_own(path)
-        || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0
-        || flags & libc::O_ACCMODE == libc::O_WRONLY
-        || !is_proc(fd)
+    if !may_be_own(path) || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0 || flags & libc::O_ACCMODE == libc::O_WRONLY
     {
         return Ok(fd as u64);
     }
-    let Some(found) = real_path(fd).and_then(|p| found(&p)) else { return Ok(fd as u64) };
-    let Some(bytes) = contents::of(t, &found, fd) else { return Ok(fd as u64) };
-    let file = in_memory(&bytes)?;
+    // A descriptor's link may lead to what stands for a file: the file is opened again.
+    let meant = is_number(&last(path)).then(|| stands_for(fd)).flatten();
+    let again = meant.map(|path| host::open(&path, libc::O_RDONLY)).transpose()?;
+    let made_up = made_up(t, again.unwrap_or(fd));
+    again.map(host::close);
+    let Some(file) = made_up.transpose()? else { return Ok(fd as u64) };
     let cloexec = flags & libc::O_CLOEXEC;
     // SAFETY: no memory is involved.
     let put = unsafe { call!(libc::SYS_dup3, file, fd, cloexec) };
@@ -284,16 +318,38 @@ pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
     put
 }
 
-/// A file in memory with these bytes, open for reading at its beginning.
-fn in_memory(bytes: &[u8]) -> Result<i32, Errno> {
+/// What stands for the host's file `fd`, if that is one of ours.
+fn made_up(t: &Task, fd: i32) -> Option<Result<i32, Errno>> {
+    let path = is_proc(fd).then(|| real_path(fd)).flatten()?;
+    let bytes = contents::of(t, &found(&path)?, fd)?;
+    Some(in_memory(&path, &bytes))
+}
+
+/// How the name of a file in memory begins that stands for one of ours; that one's path follows.
+const MARK: &[u8] = b"rqemu:";
+
+/// A file in memory with these bytes, open for reading at its beginning, which stands for the one at `path`.
+fn in_memory(path: &[u8], bytes: &[u8]) -> Result<i32, Errno> {
+    let name = host::c_string(&[MARK, path].concat());
     // SAFETY: the kernel reads the string.
-    let fd = unsafe { call!(libc::SYS_memfd_create, c"proc".as_ptr(), libc::MFD_CLOEXEC) }? as i32;
+    let fd = unsafe { call!(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) }? as i32;
     host::write_all(fd, bytes);
     // SAFETY: no memory is involved.
     let _ = unsafe { call!(libc::SYS_fchmod, fd, 0o444) };
     let for_reading = host::open(format!("/proc/self/fd/{fd}").as_bytes(), libc::O_RDONLY);
     host::close(fd);
     for_reading
+}
+
+/// The path of our file that a link to a file in memory means.
+pub fn meant_by(link: &[u8]) -> Option<Vec<u8>> {
+    let name = link.strip_prefix(b"/memfd:")?.strip_prefix(MARK)?;
+    name.strip_suffix(b" (deleted)").map(<[u8]>::to_vec)
+}
+
+/// The path of our file for which a descriptor stands.
+pub fn stands_for(fd: i32) -> Option<Vec<u8>> {
+    meant_by(&real_path(fd)?)
 }
 
 #[cfg(test)]

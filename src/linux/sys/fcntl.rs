@@ -51,6 +51,7 @@ static COMMANDS: &[Command] = &[
     Command { guest: F_SETLKW64, host: 7, arg: Arg::In(Flock64::layout) },
     same(15, Arg::In(FOwnerEx::layout)),    // F_SETOWN_EX
     same(16, Arg::InOut(FOwnerEx::layout)), // F_GETOWN_EX
+    same(17, Arg::InOut(TwoUids::layout)),  // F_GETOWNER_UIDS
     same(36, Arg::InOut(Flock64::layout)),  // F_OFD_GETLK
     same(37, Arg::In(Flock64::layout)),     // F_OFD_SETLK
     same(38, Arg::In(Flock64::layout)),     // F_OFD_SETLKW

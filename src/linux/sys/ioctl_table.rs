@@ -1,6 +1,7 @@
 //! The requests of ioctl(2): one row each. Numbers are asm-generic's, which are x86-64's.
 
 use crate::layout::CStruct;
+use crate::proc;
 use crate::seccomp;
 use crate::sys::ioctl::{Arg, Number, Row, Size, interface_list};
 use crate::sys::structs::*;
@@ -144,6 +145,7 @@ pub(super) static ROWS: &[Row] = requests! {
     FS_IOC_FIEMAP = coded(3, b'f', 11, Size::Bytes(32)) => Arg::Alike;
     FS_IOC_FSGETXATTR = coded(2, b'X', 31, Size::Of(Fsxattr::layout)) => Arg::Out(Fsxattr::layout);
     FS_IOC_FSSETXATTR = coded(1, b'X', 32, Size::Of(Fsxattr::layout)) => Arg::In(Fsxattr::layout);
+    PROCMAP_QUERY = coded(3, b'f', 17, Size::Of(ProcmapQuery::layout)) => Arg::Body(proc::query);
     FICLONE = coded(1, 0x94, 9, Size::Bytes(4)) => Arg::Number;
     FICLONERANGE = coded(1, 0x94, 13, Size::Of(FileCloneRange::layout)) => Arg::In(FileCloneRange::layout);
     FIDEDUPERANGE = coded(3, 0x94, 54, Size::Bytes(24)) => Arg::Alike;
@@ -234,6 +236,8 @@ pub(super) static ROWS: &[Row] = requests! {
     SIOCGSTAMPNS_NEW = coded(2, 0x89, 7, Size::Bytes(16)) => Arg::Out(Timespec::layout);
     SIOCADDRT = plain(0x890b) => Arg::In(Rtentry::layout);
     SIOCDELRT = plain(0x890c) => Arg::In(Rtentry::layout);
+    IOCTL_VM_SOCKETS_GET_LOCAL_CID = plain(0x7b9) => Arg::Out(UInt32::layout);
+    SIOCRTMSG = plain(0x890d) => Arg::Number;
     SIOCGIFCONF = plain(0x8912) => Arg::Body(interface_list);
     SIOCGIFFLAGS = plain(0x8913) => Arg::InOut(IfreqShort::layout);
     SIOCGIFPFLAGS = plain(0x8935) => Arg::InOut(IfreqShort::layout);

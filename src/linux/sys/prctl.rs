@@ -1,5 +1,7 @@
 //! prctl: a table of operations.
 
+use crate::give_back;
+use crate::mm;
 use crate::random::Random;
 use crate::sys::direct;
 use crate::sys::prelude::*;
@@ -34,8 +36,6 @@ enum Act {
     ResetKeys,
     /// Another processor's: EINVAL, as the guest's kernel would say.
     Foreign,
-    /// EINVAL and a line.
-    Lacking(&'static str),
 }
 
 /// man 2 prctl
@@ -72,42 +72,50 @@ static OPERATIONS: &[(u32, Act)] = &[
     (32, Act::Host),                                                                    // PR_TASK_PERF_EVENTS_ENABLE
     (33, Act::Host),                                                                    // PR_MCE_KILL
     (34, Act::Host),                                                                    // PR_MCE_KILL_GET
-    (35, Act::Lacking("PR_SET_MM would change what the kernel thinks of rqemu's own memory")),
-    (36, Act::Host),      // PR_SET_CHILD_SUBREAPER
-    (37, Act::OutInt),    // PR_GET_CHILD_SUBREAPER
-    (38, Act::Host),      // PR_SET_NO_NEW_PRIVS
-    (39, Act::Host),      // PR_GET_NO_NEW_PRIVS
-    (40, Act::OutLong),   // PR_GET_TID_ADDRESS
-    (41, Act::Host),      // PR_SET_THP_DISABLE
-    (42, Act::Host),      // PR_GET_THP_DISABLE
-    (43, Act::Foreign),   // PR_MPX_ENABLE_MANAGEMENT
-    (44, Act::Foreign),   // PR_MPX_DISABLE_MANAGEMENT
-    (45, Act::Foreign),   // PR_SET_FP_MODE
-    (46, Act::Foreign),   // PR_GET_FP_MODE
-    (47, Act::Host),      // PR_CAP_AMBIENT
-    (50, Act::Foreign),   // PR_SVE_SET_VL: no SVE is announced
-    (51, Act::Foreign),   // PR_SVE_GET_VL
-    (52, Act::Host),      // PR_GET_SPECULATION_CTRL
-    (53, Act::Host),      // PR_SET_SPECULATION_CTRL
-    (54, Act::ResetKeys), // PR_PAC_RESET_KEYS
-    (55, Act::SetTagged), // PR_SET_TAGGED_ADDR_CTRL
-    (56, Act::GetTagged), // PR_GET_TAGGED_ADDR_CTRL
-    (57, Act::Host),      // PR_SET_IO_FLUSHER
-    (58, Act::Host),      // PR_GET_IO_FLUSHER
-    (59, Act::Lacking("PR_SET_SYSCALL_USER_DISPATCH")),
-    (60, Act::EnableKeys),  // PR_PAC_SET_ENABLED_KEYS
-    (61, Act::EnabledKeys), // PR_PAC_GET_ENABLED_KEYS
-    (62, Act::Host),        // PR_SCHED_CORE
-    (63, Act::Foreign),     // PR_SME_SET_VL
-    (64, Act::Foreign),     // PR_SME_GET_VL
-    (65, Act::Lacking("PR_SET_MDWE would hold for rqemu's code too")),
-    (66, Act::Host),          // PR_GET_MDWE
-    (67, Act::Host),          // PR_SET_MEMORY_MERGE
-    (68, Act::Host),          // PR_GET_MEMORY_MERGE
-    (69, Act::SetVectors),    // PR_RISCV_V_SET_CONTROL
-    (70, Act::GetVectors),    // PR_RISCV_V_GET_CONTROL
-    (0x5356_4d41, Act::Host), // PR_SET_VMA
-    (0x5961_6d61, Act::Host), // PR_SET_PTRACER
+    (35, Act::Body(set_place)),                                                         // PR_SET_MM
+    (36, Act::Host),                                                                    // PR_SET_CHILD_SUBREAPER
+    (37, Act::OutInt),                                                                  // PR_GET_CHILD_SUBREAPER
+    (38, Act::Host),                                                                    // PR_SET_NO_NEW_PRIVS
+    (39, Act::Host),                                                                    // PR_GET_NO_NEW_PRIVS
+    (40, Act::OutLong),                                                                 // PR_GET_TID_ADDRESS
+    (41, Act::Host),                                                                    // PR_SET_THP_DISABLE
+    (42, Act::Host),                                                                    // PR_GET_THP_DISABLE
+    (43, Act::Foreign),                                                                 // PR_MPX_ENABLE_MANAGEMENT
+    (44, Act::Foreign),                                                                 // PR_MPX_DISABLE_MANAGEMENT
+    (45, Act::Foreign),                                                                 // PR_SET_FP_MODE
+    (46, Act::Foreign),                                                                 // PR_GET_FP_MODE
+    (47, Act::Host),                                                                    // PR_CAP_AMBIENT
+    (50, Act::Foreign),              // PR_SVE_SET_VL: no SVE is announced
+    (51, Act::Foreign),              // PR_SVE_GET_VL
+    (52, Act::Host),                 // PR_GET_SPECULATION_CTRL
+    (53, Act::Host),                 // PR_SET_SPECULATION_CTRL
+    (54, Act::ResetKeys),            // PR_PAC_RESET_KEYS
+    (55, Act::SetTagged),            // PR_SET_TAGGED_ADDR_CTRL
+    (56, Act::GetTagged),            // PR_GET_TAGGED_ADDR_CTRL
+    (57, Act::Host),                 // PR_SET_IO_FLUSHER
+    (58, Act::Host),                 // PR_GET_IO_FLUSHER
+    (59, Act::Body(give_back::set)), // PR_SET_SYSCALL_USER_DISPATCH
+    (60, Act::EnableKeys),           // PR_PAC_SET_ENABLED_KEYS
+    (61, Act::EnabledKeys),          // PR_PAC_GET_ENABLED_KEYS
+    (62, Act::Host),                 // PR_SCHED_CORE
+    (63, Act::Foreign),              // PR_SME_SET_VL
+    (64, Act::Foreign),              // PR_SME_GET_VL
+    (65, Act::Body(refuse_gain)),    // PR_SET_MDWE
+    (66, Act::Body(|t, args| if args == [0; 4] { t.process.mm.refusal(Ok) } else { Err(Errno::EINVAL) })), // PR_GET_MDWE
+    (67, Act::Host),                    // PR_SET_MEMORY_MERGE
+    (68, Act::Host),                    // PR_GET_MEMORY_MERGE
+    (69, Act::SetVectors),              // PR_RISCV_V_SET_CONTROL
+    (70, Act::GetVectors),              // PR_RISCV_V_GET_CONTROL
+    (71, Act::Body(set_fetch_context)), // PR_RISCV_SET_ICACHE_FLUSH_CTX
+    (72, Act::Foreign),                 // PR_PPC_GET_DEXCR
+    (73, Act::Foreign),                 // PR_PPC_SET_DEXCR
+    (74, Act::Foreign),                 // PR_GET_SHADOW_STACK_STATUS: no shadow stacks are announced
+    (75, Act::Foreign),                 // PR_SET_SHADOW_STACK_STATUS
+    (76, Act::Foreign),                 // PR_LOCK_SHADOW_STACK_STATUS
+    (77, Act::Host),                    // PR_TIMER_CREATE_RESTORE_IDS
+    (78, Act::Host),                    // PR_FUTEX_HASH
+    (0x5356_4d41, Act::Host),           // PR_SET_VMA
+    (0x5961_6d61, Act::Host),           // PR_SET_PTRACER
 ];
 
 fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
@@ -148,12 +156,36 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
         Act::Body(body) => body(t, args),
         Act::ResetKeys => reset_keys(t, a, [b, c, d]),
         Act::Foreign => Err(Errno::EINVAL),
-        Act::Lacking(why) => {
-            t.unimp(format_args!("prctl operation {operation}: {why}"));
-            Err(Errno::EINVAL)
-        }
     }
 }
+
+/// PR_SET_MDWE (kernel/sys.c, prctl_set_mdwe): bits that cannot be taken back.
+fn refuse_gain(t: &mut Task, [bits, zeros @ ..]: [u64; 4]) -> Res {
+    if zeros != [0; 3] || !matches!(bits, 0 | mm::REFUSE_EXEC_GAIN) && bits != mm::REFUSE_EXEC_GAIN | mm::NO_INHERIT {
+        return Err(Errno::EINVAL);
+    }
+    t.process.mm.refusal(|now| if now == 0 || now == bits { Ok(bits) } else { Err(Errno::EPERM) })?;
+    Ok(0)
+}
+
+/// Where the kernel finds arguments and environment, which are the guest's own (`start.rs`), and how large its struct is. What else it could
+/// be told is of rqemu's memory.
+fn set_place(t: &mut Task, [what, place, c, d]: [u64; 4]) -> Res {
+    // PR_SET_MM_ARG_START to PR_SET_MM_ENV_END, PR_SET_MM_MAP_SIZE.
+    if matches!(what, 8..=11) && t.process.image.told || what == 15 {
+        return t.host_call(i64::from(nr::sys_prctl), [35, what, place, c, d, 0]);
+    }
+    t.unimp(format_args!("PR_SET_MM {what} would change what the kernel thinks of rqemu's own memory"));
+    Err(Errno::EINVAL)
+}
+
+/// Whose instruction fetches are to be in step with stores: they always are. Of a process or a thread, on or off.
+fn set_fetch_context(t: &mut Task, [context, scope, ..]: [u64; 4]) -> Res {
+    let known = t.process.guest.elf.machine == EM_RISCV && context <= 1 && scope <= 1;
+    if known { Ok(0) } else { Err(Errno::EINVAL) }
+}
+
+const EM_RISCV: u16 = 243;
 
 /// PR_RISCV_V_VSTATE_CTRL_OFF and _ON for this program (the low two bits) and for those that it executes (the next two, then whether
 /// theirs inherit that).

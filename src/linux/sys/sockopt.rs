@@ -24,6 +24,7 @@ static OPTIONS: &[(i32, i32, Content)] = &[
     (libc::SOL_SOCKET, 21, Content::Struct(Timeval::layout)), // SO_SNDTIMEO_OLD
     (libc::SOL_SOCKET, 26, Content::Filter),                  // SO_ATTACH_FILTER, SO_GET_FILTER
     (libc::SOL_SOCKET, 51, Content::Filter),                  // SO_ATTACH_REUSEPORT_CBPF
+    (libc::AF_VSOCK, 6, Content::Struct(Timeval::layout)),    // SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD
     (libc::SOL_IP, 42, Content::GroupReq(1)),                 // MCAST_JOIN_GROUP
     (libc::SOL_IP, 43, Content::GroupReq(2)),                 // MCAST_BLOCK_SOURCE
     (libc::SOL_IP, 44, Content::GroupReq(2)),                 // MCAST_UNBLOCK_SOURCE
@@ -72,6 +73,7 @@ pub(super) fn set(t: &mut Task, fd: i32, level: i32, option: i32, value: u64, le
             call(t, s.host, r.host_size as u64)
         }
         Some(Content::Filter) => {
+            UInt32::read(t, value)?;
             if len as usize != SockFprog::size(m) {
                 return Err(Errno::EINVAL);
             }

@@ -16,16 +16,21 @@ syscalls! { |t|
     sys_fstatat64(dir: DirFd, path: Path, stat: Out<Stat64>, flags: Flags<At>) -> Zero { stat64(t, dir, Some(path), stat, flags) }
     sys_statx(dir: DirFd, path: Path, flags: Flags<At>, mask: UInt, stat: Out<Statx>) -> Zero;
     sys_statfs(path: Path, buf: Out<Statfs>) -> Zero;
-    sys_fstatfs(fd: Fd, buf: Out<Statfs>) -> Zero;
+    sys_fstatfs(fd: Fd, buf: Out<Statfs>) -> Zero {
+        let host = HostStruct::of(t.abi().model(), Statfs::layout(), buf.addr)?;
+        fstatfs(t, fd, host.host)?;
+        host.write_back(t.abi().model())?;
+        Ok(0)
+    }
     sys_statfs64(path: Path, size: Size, buf: Out<Statfs64>) -> Zero {
         check_statfs64(t, size)?;
         let name = proc::resolve(t, libc::AT_FDCWD, path.read()?);
         let name = crate::host::c_string(&name);
-        statfs64(t, nr::sys_statfs, name.as_ptr() as u64, buf)
+        statfs64(t, buf, |t, to| t.host_call(i64::from(nr::sys_statfs), [name.as_ptr() as u64, to, 0, 0, 0, 0]))
     }
     sys_fstatfs64(fd: Fd, size: Size, buf: Out<Statfs64>) -> Zero {
         check_statfs64(t, size)?;
-        statfs64(t, nr::sys_fstatfs, fd as u64, buf)
+        statfs64(t, buf, |t, to| fstatfs(t, fd, to))
     }
     sys_ustat(dev: UInt, buf: Out<Ustat>) -> Zero;
     sys_sysfs(option: Int, arg1: ULong, arg2: ULong) -> Int;
@@ -73,10 +78,18 @@ fn check_statfs64(t: &Task, size: u64) -> Result<(), Errno> {
     if size == known || size == known.next_multiple_of(8) { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-fn statfs64(t: &mut Task, nr: u32, target: u64, buf: Pointer<Statfs64>) -> Res {
+/// The host's struct at `to`: for what stands for a file of /proc that one's.
+fn fstatfs(t: &mut Task, fd: i32, to: u64) -> Res {
+    match proc::stands_for(fd).map(|path| crate::host::c_string(&path)) {
+        Some(path) => t.host_call(i64::from(nr::sys_statfs), [path.as_ptr() as u64, to, 0, 0, 0, 0]),
+        None => t.host_call(i64::from(nr::sys_fstatfs), [fd as u64, to, 0, 0, 0, 0]),
+    }
+}
+
+fn statfs64(t: &mut Task, buf: Pointer<Statfs64>, ask: impl Fn(&mut Task, u64) -> Res) -> Res {
     let r = Statfs64::layout().of(t.abi().model());
     let mut host = vec![0u64; r.host_size.div_ceil(8)];
-    t.host_call(i64::from(nr), [target, host.as_mut_ptr() as u64, 0, 0, 0, 0])?;
+    ask(t, host.as_mut_ptr() as u64)?;
     let mut guest = vec![0; r.size];
     r.to_guest(plain::bytes(&host), &mut guest)?;
     memory::write(buf.addr, &guest)?;

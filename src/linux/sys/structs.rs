@@ -11,6 +11,7 @@ layout! {
     LongWord = "long" { value: Long }
     ULongWord = "unsigned long" { value: ULong }
     FdPair = "int[2]" { fds: [I32; 2] }
+    TwoUids = "uid_t[2]" { uids: [U32; 2] }
     Id16 = "uid16" { id: Uid16 }
 
     // Time.
@@ -43,6 +44,10 @@ layout! {
     Sigevent = "sigevent" { sigev_value: Ptr, sigev_signo: I32, sigev_notify: I32, sigev_notify_thread_id: I32, __pad: [I32; 11] }
 
     // Files.
+    ProcmapQuery = "procmap_query" {
+        size: U64, query_flags: U64, query_addr: U64, vma_start: U64, vma_end: U64, vma_flags: U64, vma_page_size: U64, vma_offset: U64, inode: U64,
+        dev_major: U32, dev_minor: U32, vma_name_size: U32, build_id_size: U32, vma_name_addr: U64, build_id_addr: U64,
+    }
     Stat = "stat" {
         st_dev: ULong, st_ino: ULongFit, st_mode: U32, st_nlink: U32, st_uid: U32, st_gid: U32, st_rdev: ULong, __pad1: ULong, st_size: LongFit,
         st_blksize: I32, __pad2: I32, st_blocks: Long, st_atime: Long, st_atime_nsec: ULong, st_mtime: Long, st_mtime_nsec: ULong, st_ctime: Long,

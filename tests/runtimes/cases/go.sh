@@ -1,5 +1,6 @@
 # Go compiles itself a program and packages of its own with their tests, with goroutines and their signals.
 # seconds: 1500
+# needs: /usr/bin/go
 # prints: sum 499999500000 signals true
 # prints: ok sort
 # prints: ok strconv
@@ -49,4 +50,4 @@ func main() {
 }
 END
 go run .
-cd /usr/lib/go-1.19/src && for p in sort strconv sync; do go test -short $p 2>&1 | awk '{ print $1, $2 }'; done
+cd "$(go env GOROOT)/src" && for p in sort strconv sync; do go test -short $p 2>&1 | awk '{ print $1, $2 }'; done

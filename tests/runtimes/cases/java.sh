@@ -1,11 +1,12 @@
 # javac, and a program of threads, exceptions from faults, and garbage, with each collector and without its compilers.
-# seconds: 600
+# seconds: 900
+# needs: /usr/lib/jvm
 # prints: serial 1499998500000 0 1000 true
 # prints: parallel 1499998500000 0 1000 true
 # prints: g1 1499998500000 0 1000 true
 # prints: z 1499998500000 0 1000 true
 # prints: interpreter 1499998500000 0 1000 true
-bin=/usr/lib/jvm/java-17-openjdk-*/bin
+bin=$(echo /usr/lib/jvm/java-*-openjdk-*/bin)
 cat >Work.java <<'END'
 import java.util.*;
 import java.util.concurrent.*;

@@ -1,5 +1,6 @@
 # Mono: its compiler, threads, exceptions from faults, the collector.
 # seconds: 300
+# needs: /usr/bin/mono
 # prints: 832040 1000 4000000 200000
 cat >a.cs <<'END'
 using System;

@@ -8,5 +8,6 @@ $a = []; for ($i = 0; $i < 5000; $i++) $a["k$i"] = str_repeat("x", $i % 100);
 try { intdiv(1, 0); } catch (DivisionByZeroError $e) { $c = "caught"; }
 echo fib(25), " ", count($a), " $c ", preg_match_all('/a+b/', 'ab aab xaaab'), " ", md5("abc"), "\n";
 END
-php8.2 a.php
-php8.2 -d opcache.enable_cli=1 -r 'for ($i = 0; $i < 100000; $i++) $x = $i * 2;'
+php=$(echo /usr/bin/php8.?)
+$php a.php
+$php -d opcache.enable_cli=1 -r 'for ($i = 0; $i < 100000; $i++) $x = $i * 2;'
