@@ -159,6 +159,7 @@ impl Cache {
             vec_homes: guest.state.vec_homes.to_vec(),
             pairs: guest.state.pairs.to_vec(),
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
+            host_flags: guest.state.host_flags,
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state, options.host);

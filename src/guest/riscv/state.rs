@@ -127,6 +127,7 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         vec_homes: &VEC_HOMES,
         x87: None,
         invalid_traps: true,
+        host_flags: ir::fpflag::IEEE,
         settle: None,
         fp_control,
     }
