@@ -90,7 +90,7 @@ impl Cx<'_> {
         let (link, own) = (self.imm(self.next), self.b.get(selector(CS)));
         let (link, own) = (self.b.trunc(ty, link), self.resized(ty, own));
         let (sp, bytes) = (self.x(RSP), ty.bytes() as i32);
-        for (v, n) in [(link, 2), (own, 1)] {
+        for (v, n) in [(own, 1), (link, 2)] {
             self.b.store(Mem::at(sp, bytes as u8).disp(-n * bytes), v);
         }
         let sp = self.b.add_imm(sp, (-2 * bytes).into());
