@@ -63,7 +63,7 @@ fn counted(cache: &Path, what: &str) -> usize {
 }
 
 /// The files with translations.
-fn units(cache: &Path) -> Vec<PathBuf> {
+pub(crate) fn units(cache: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(cache).into_iter().flatten().flatten().map(|e| e.path());
     let mut list: Vec<_> = entries.filter(|p| p.file_name().is_some_and(|n| n.len() == 32)).collect();
     list.sort();
@@ -92,7 +92,7 @@ fn the_second_process_translates_nothing() {
 }
 
 /// Replaces a unit as it must not be: with other bytes in the same place.
-fn damage(file: &Path, bytes: &[u8]) {
+pub(crate) fn damage(file: &Path, bytes: &[u8]) {
     fs::remove_file(file).expect("a file");
     fs::write(file, bytes).expect("a file");
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");

@@ -1,6 +1,6 @@
 //! What small loops become: the code of `golden/kernels.c` for each guest, translated for a host with AVX2 and nothing more, against
 //! `golden/<guest>/<function>.txt`. A translation that gets longer shows in a diff, and so does one that gets shorter. Regions of the first tier
-//! come first, then its loops as hot regions.
+//! come first, then its loops as hot regions. Some loops are translated again for another state of the floating-point unit ([`VARIANTS`]).
 //!
 //! `RQEMU_BLESS=1` writes the files. The guest code stands in `golden/<guest>.code`; `golden/build` makes it.
 
@@ -28,8 +28,36 @@ const SITES: u64 = HOST + 0x20_0000;
 const EXITS: u64 = HOST + 0x30_0000;
 const MAX_INSNS: u32 = 64;
 
-fn guest(name: &str) -> &'static Guest {
-    [&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64].into_iter().find(|g| g.name == name).expect("a guest")
+const GUESTS: [&Guest; 5] = [&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64, &x86::X86_64, &x86::I386];
+
+/// How code is translated: what a file of it has after the function's name, the mode word, and whether the host traps what is invalid.
+#[derive(Clone, Copy)]
+struct Variant {
+    suffix: &'static str,
+    mode: u32,
+    traps: bool,
+}
+
+const USUAL: Variant = Variant { suffix: "", mode: 0, traps: true };
+/// The same after many invalid operations.
+const CAREFUL: Variant = Variant { suffix: "-careful", mode: 0, traps: false };
+/// Denormals are zeros, as `-ffast-math` has them.
+const fn flush(mode: u32) -> Variant {
+    Variant { suffix: "-flush", mode, traps: true }
+}
+
+/// The other variants of a guest's loops on floating-point numbers.
+const VARIANTS: [(&str, &[Variant]); 4] = [
+    ("aarch64", &[CAREFUL, flush(1 << 24)]),
+    ("arm", &[CAREFUL]),
+    ("riscv64", &[CAREFUL]),
+    ("x86_64", &[flush(x86::state::mode::FLUSH_IN | x86::state::mode::FLUSH_OUT)]),
+];
+const OF_NUMBERS: [&str; 3] = ["add_scaled", "dot", "path"];
+
+fn variants(guest: &str, function: &str) -> Vec<Variant> {
+    let others = VARIANTS.iter().find(|(name, _)| *name == guest && OF_NUMBERS.contains(&function));
+    [USUAL].iter().chain(others.map_or(&[][..], |(_, list)| *list)).copied().collect()
 }
 
 /// A function's bytes at [`CODE`].
@@ -68,33 +96,41 @@ fn compiler(guest: &Guest) -> Compiler {
         vec_homes: guest.state.vec_homes.to_vec(),
         pairs: guest.state.pairs.to_vec(),
         syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
+        host_flags: guest.state.host_flags,
     };
     Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())
 }
 
 /// What the guest makes of the code at `pc`, up to the next leader.
-fn region(guest: &Guest, function: &mut Function, pc: u64, leaders: &[u64]) -> ir::Region {
+fn region(guest: &Guest, mode: u32, function: &mut Function, pc: u64, leaders: &[u64]) -> ir::Region {
     let mut b = Builder::new(guest.state.types);
     let features = guest.cpus[0].features;
     let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders, features, guards: false };
-    (guest.translate)(&mut t, pc, 0);
+    (guest.translate)(&mut t, pc, mode);
     b.region
 }
 
 /// The loop at `head`, if it is one, as a hot region of the pieces that begin at `leaders`.
-fn hot_region(guest: &Guest, function: &mut Function, head: u64, leaders: &[u64]) -> Option<ir::Region> {
-    let mut stitch = Stitch::new(head, 0, Vec::new());
+fn hot_region(guest: &Guest, mode: u32, function: &mut Function, head: u64, leaders: &[u64]) -> Option<ir::Region> {
+    let mut stitch = Stitch::new(head, mode, Vec::new());
     for &pc in leaders {
-        stitch.add(&region(guest, function, pc, leaders));
+        stitch.add(&region(guest, mode, function, pc, leaders));
     }
     let (region, _) = stitch.finish()?;
     // Neither 0 nor all ones.
     Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types, &|_| 1))
 }
 
-fn compile(guest: &Guest, compiler: &mut Compiler, function: &Function, region: &ir::Region, hot: bool) -> Translated {
+fn compile(
+    guest: &Guest,
+    compiler: &mut Compiler,
+    function: &Function,
+    region: &ir::Region,
+    hot: bool,
+    traps: bool,
+) -> Translated {
     ir::verify::check(region, guest.state.types).expect("a region that verifies");
-    let traps = guest.state.invalid_traps;
+    let traps = guest.state.invalid_traps && traps;
     let request = Request { region, first_exit: EXITS, first_link: LINKS, first_site: SITES, count: false, hot, traps };
     let (asm, out) = compiler.compile(request);
     asm.relocate(HOST).expect("all is near");
@@ -232,7 +268,7 @@ fn disassemble(guest: &Guest, bytes: &[u8], mut names: BTreeMap<u64, String>) ->
 }
 
 /// All regions of the function, from its beginning on.
-fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
+fn golden(guest: &Guest, Variant { mode, traps, .. }: Variant, name: &str, bytes: &[u8]) -> String {
     let mut function = Function(bytes.to_vec());
     let mut compiler = compiler(guest);
     // arm's functions here are Thumb code.
@@ -240,8 +276,8 @@ fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
     let (mut left, mut regions) = (vec![CODE | thumb], BTreeMap::new());
     while let Some(pc) = left.pop() {
         if (CODE..CODE + bytes.len() as u64).contains(&pc) && !regions.contains_key(&pc) {
-            let region = region(guest, &mut function, pc, &[]);
-            let translated = compile(guest, &mut compiler, &function, &region, false);
+            let region = region(guest, mode, &mut function, pc, &[]);
+            let translated = compile(guest, &mut compiler, &function, &region, false, traps);
             left.extend(&translated.next);
             regions.insert(pc, translated);
         }
@@ -250,8 +286,8 @@ fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
     let hot: Vec<_> = leaders
         .iter()
         .filter_map(|&head| {
-            let region = hot_region(guest, &mut function, head, &leaders)?;
-            Some((head, compile(guest, &mut compiler, &function, &region, true)))
+            let region = hot_region(guest, mode, &mut function, head, &leaders)?;
+            Some((head, compile(guest, &mut compiler, &function, &region, true, traps)))
         })
         .collect();
     let mut text = format!("{name}:");
@@ -274,30 +310,38 @@ fn golden(guest: &Guest, name: &str, bytes: &[u8]) -> String {
     text
 }
 
+/// The function's code in the guest's file of it.
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal digits");
+    (0..hex.len()).step_by(2).map(digit).collect()
+}
+
 #[test]
 fn code_of_small_loops() {
     let bless = std::env::var_os("RQEMU_BLESS").is_some();
     let folder = harness::repository().join("tests/golden");
     let mut differences = String::new();
-    for name in ["aarch64", "arm", "riscv64"] {
-        let guest = guest(name);
-        fs::create_dir_all(folder.join(name)).expect("a folder for the files");
-        let code = fs::read_to_string(folder.join(name).with_extension("code")).expect("the guest's code");
+    for guest in GUESTS {
+        let of_guest = folder.join(guest.name);
+        fs::create_dir_all(&of_guest).expect("a folder for the files");
+        let code = fs::read_to_string(of_guest.with_extension("code")).expect("the guest's code");
         for (function, hex) in code.lines().filter_map(|line| line.split_once(' ')).filter(|(f, _)| *f != "#") {
-            let digit = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal digits");
-            let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
-            let got = golden(guest, function, &bytes);
-            let file = folder.join(name).join(function).with_extension("txt");
-            let want = fs::read_to_string(&file).unwrap_or_default();
-            if got == want {
-                continue;
+            for variant in variants(guest.name, function) {
+                let got = golden(guest, variant, function, &bytes(hex));
+                let file = of_guest.join(format!("{function}{}.txt", variant.suffix));
+                let want = fs::read_to_string(&file).unwrap_or_default();
+                if got == want {
+                    continue;
+                }
+                if bless {
+                    fs::write(&file, got).expect("the file can be written");
+                    continue;
+                }
+                let line = |text: &str| text.lines().next().unwrap_or("nothing").to_owned();
+                let (name, suffix) = (guest.name, variant.suffix);
+                writeln!(differences, "{name}{suffix}\n  was {}\n  is  {}", line(&want), line(&got))
+                    .expect("text grows");
             }
-            if bless {
-                fs::write(&file, got).expect("the file can be written");
-                continue;
-            }
-            let line = |text: &str| text.lines().next().unwrap_or("nothing").to_owned();
-            writeln!(differences, "{name}\n  was {}\n  is  {}", line(&want), line(&got)).expect("text grows");
         }
     }
     assert!(differences.is_empty(), "code has changed (RQEMU_BLESS=1 accepts it):\n{differences}");

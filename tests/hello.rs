@@ -4,23 +4,23 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{self, GUESTS, Outcome};
+use crate::harness::{self, GUESTS, Guest, Outcome};
+use crate::ways::{self, Way};
+
+pub(crate) fn check(guest: &Guest, way: &Way) -> Result<(), String> {
+    let program = harness::repository().join("tests/programs/hello").join(guest.name);
+    let got = way.outcome(Duration::from_secs(20), |variables, limit| {
+        harness::run(ways::with(&mut Command::new(harness::rqemu(guest)), variables).arg(&program), limit)
+    });
+    let article = if guest.name.starts_with(['a', 'i', 'x']) { "an" } else { "a" };
+    let greeting = format!("Hello from {article} {} program.\n", guest.name);
+    let expected = Outcome { stdout: greeting.into(), stderr: Vec::new(), end: "exit 0".into() };
+    harness::compare(&expected, &got)
+}
 
 #[test]
 fn greets() {
-    harness::judge(
-        "hello",
-        GUESTS,
-        |guest| guest.name.into(),
-        |guest| {
-            let program = harness::repository().join("tests/programs/hello").join(guest.name);
-            let got = harness::run(Command::new(harness::rqemu(guest)).arg(program), Duration::from_secs(20));
-            let article = if guest.name.starts_with(['a', 'i', 'x']) { "an" } else { "a" };
-            let greeting = format!("Hello from {article} {} program.\n", guest.name);
-            let expected = Outcome { stdout: greeting.into(), stderr: Vec::new(), end: "exit 0".into() };
-            harness::compare(&expected, &got)
-        },
-    );
+    harness::judge("hello", GUESTS, |guest| guest.name.into(), |guest| check(guest, &ways::USUAL));
 }
 
 #[test]

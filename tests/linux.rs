@@ -10,15 +10,23 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest, Outcome};
+use crate::ways::{self, Way};
 
 const FLAGS: &[&str] = &["-static", "-O1", "-g0", "-std=gnu11", "-D_GNU_SOURCE", "-w", "-pthread", "-fno-math-errno"];
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct Case {
+/// One program for one ABI.
+pub(crate) struct Case {
     guest: &'static Guest,
     triplet: &'static str,
     compiler: PathBuf,
     source: PathBuf,
+}
+
+impl Case {
+    pub(crate) fn title(&self) -> String {
+        format!("{}/{}", self.triplet, stem(&self.source))
+    }
 }
 
 /// A program's name.
@@ -51,7 +59,7 @@ fn run(program: &mut Command, name: &str, limit: Duration) -> Outcome {
     done
 }
 
-fn check(case: &Case) -> Result<(), String> {
+pub(crate) fn check(case: &Case, way: &Way) -> Result<(), String> {
     let built = harness::scratch("linux");
     let stem = stem(&case.source);
     let host = built.join(format!("{stem}.host"));
@@ -68,7 +76,10 @@ fn check(case: &Case) -> Result<(), String> {
     }
     let program = built.join(format!("{stem}.{}", case.triplet));
     harness::compile(&case.compiler, FLAGS, &case.source, &program)?;
-    let got = run(Command::new(harness::rqemu(case.guest)).arg(&program), &format!("{stem}.{}", case.triplet), LIMIT);
+    let got = way.outcome(LIMIT, |variables, limit| {
+        let mut command = Command::new(harness::rqemu(case.guest));
+        run(ways::with(&mut command, variables).arg(&program), &format!("{stem}.{}", case.triplet), limit)
+    });
     harness::compare(&expected, &got).map_err(|first| {
         let text = String::from_utf8_lossy(&got.stdout);
         let rest = text.lines().filter(|line| !line.starts_with("ok ") && !first.contains(line));
@@ -171,9 +182,8 @@ pub(crate) fn answers_of_reference() -> String {
     sources.iter().zip(&of_each).fold(text, |text, (source, checks)| text + &section(stem(source), checks))
 }
 
-#[test]
-fn behaviours() {
-    let _alone = harness::alone();
+/// Every program for every ABI that it can be built for here.
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for guest in GUESTS {
         for triplet in guest.triplets {
@@ -190,5 +200,11 @@ fn behaviours() {
             }
         }
     }
-    harness::judge("linux", &cases, |case| format!("{}/{}", case.triplet, stem(&case.source)), check);
+    cases
+}
+
+#[test]
+fn behaviours() {
+    let _alone = harness::alone();
+    harness::judge("linux", &cases(), Case::title, |case| check(case, &ways::USUAL));
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS};
 use crate::torture::Verdict;
-use crate::{differential, fuzz, hostile, linux, programs, stress, torture};
+use crate::{differential, fuzz, hostile, linux, programs, stress, torture, ways};
 
 /// The verdicts of a suite so far: a case's name, its class (the first word of a report's count) and a remark.
 struct Progress {
@@ -148,20 +148,39 @@ fn torture() {
     progress.report("torture");
 }
 
-fn run_programs(suite: &str, folder: &str) {
-    let progress = Progress::open(suite);
-    progress.run(&programs::cases(folder, true), programs::Case::title, |case| match programs::check(case) {
+/// The verdict of a check that is made once more when it fails: many programs have time limits of their own, and a busy machine breaks them.
+fn twice(name: &str, check: impl Fn() -> Result<(), String>) -> (String, String) {
+    match check() {
         Ok(()) => ("same".into(), String::new()),
-        // Many of these tests have time limits of their own, and a busy machine breaks them.
-        Err(first) => match programs::check(case) {
+        Err(first) => match check() {
             Ok(()) => ("same-at-second-try".into(), first),
-            Err(text) => match harness::exceptions().get(&format!("programs/{}", case.title())) {
+            Err(text) => match harness::exceptions().get(name) {
                 Some(reason) => ("known".into(), reason.clone()),
                 None => ("differs".into(), text),
             },
         },
+    }
+}
+
+fn run_programs(suite: &str, folder: &str) {
+    let progress = Progress::open(suite);
+    progress.run(&programs::cases(folder, true), programs::Case::title, |case| {
+        twice(&format!("programs/{}", case.title()), || programs::check(case, &ways::USUAL))
     });
     progress.report(suite);
+}
+
+/// The programs of the quick suites in each way to run them: `RQEMU_TEST_CASE=hot/linux` keeps it to those that have this in their name.
+#[test]
+#[ignore = "tests/run --long ways"]
+fn ways() {
+    let progress = Progress::open("ways");
+    let name = |case: &ways::Case| format!("{}/{}", case.way.name, case.title);
+    let filter = std::env::var("RQEMU_TEST_CASE").unwrap_or_default();
+    let mut cases = ways::cases();
+    cases.retain(|case| name(case).contains(&filter));
+    progress.run(&cases, name, |case| twice(&case.title, || case.check()));
+    progress.report("ways");
 }
 
 /// Every program task in every root, with rqemu registered and with nobody registered.

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest, Outcome};
+use crate::ways::{self, Way};
 
 /// Every script starts so: a child is a program of the guest, and so is a grandchild.
 const PRELUDE: &str = r#"
@@ -163,9 +164,11 @@ fn expected(case: &Case, anew: bool) -> Outcome {
 
 /// Runs one case under rqemu and compares. The reference now and then fails by itself on a busy machine, so what it did
 /// is asked for once more before a difference counts.
-pub(crate) fn check(case: &Case) -> Result<(), String> {
-    let mut command = enter(&case.root, case.guest, &case.handler, &harness::rqemu(case.guest), &case.script);
-    let got = harness::run(&mut command, case.limit);
+pub(crate) fn check(case: &Case, way: &Way) -> Result<(), String> {
+    let got = way.outcome(case.limit, |variables, limit| {
+        let mut command = enter(&case.root, case.guest, &case.handler, &harness::rqemu(case.guest), &case.script);
+        harness::run(ways::with(&mut command, variables), limit)
+    });
     let mut verdict = Err(String::new());
     for anew in [false, true] {
         let expected = expected(case, anew);
@@ -184,7 +187,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
 #[test]
 fn tasks() {
     let _alone = harness::alone();
-    harness::judge("programs", &cases("cases", false), Case::title, check);
+    harness::judge("programs", &cases("cases", false), Case::title, |case| check(case, &ways::USUAL));
 }
 
 /// What ps and pgrep say of other processes: what they would on a machine of the guest's kind. The reference shows itself.

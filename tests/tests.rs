@@ -27,4 +27,5 @@ mod stress;
 mod tables;
 mod tidy;
 mod torture;
+mod ways;
 mod x87;

@@ -32,6 +32,8 @@ pub struct Abi {
     pub keys: &'static [[Slot; 2]],
     /// How pages are guarded against branches to anything but branch targets, if the processor can.
     pub branch_targets: Option<BranchTargets>,
+    /// How many upper bits of addresses are overlooked, if programs choose that (PR_SET_TAGGED_ADDR_CTRL).
+    pub pointer_mask: Option<Slot>,
     /// What a random number instruction draws from: random for each thread.
     pub entropy: &'static [Slot],
     /// First address beyond user space; the top of the stack lies below.

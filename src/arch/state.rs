@@ -1,7 +1,7 @@
 //! Guest state: a block of bytes, described by a table of slots.
 
-use ir::opt::Pair;
 use crate::Name;
+use ir::opt::Pair;
 use ir::{Slot, Ty};
 
 /// A slot: a part of guest state that translated code reads and writes as a whole.
@@ -50,6 +50,8 @@ pub struct State {
     /// The NaNs of the guest's operations are the host's but for what is invalid: so that may trap, and needs no check (`NanRule::ArmPropagate`, and
     /// `NanRule::RiscV` where no other NaN than its own goes in).
     pub invalid_traps: bool,
+    /// Those sticky flags ([`ir::fpflag`]) that the host's instructions raise as the guest's do.
+    pub host_flags: u32,
     /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
     pub fp_control: fn(mode: u32) -> ir::FpControl,
 }

@@ -161,6 +161,7 @@ impl Cache {
             vec_homes: guest.state.vec_homes.to_vec(),
             pairs: guest.state.pairs.to_vec(),
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
+            host_flags: guest.state.host_flags,
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state, options.host);
@@ -344,7 +345,7 @@ impl Cache {
         };
         (self.guest.translate)(&mut t, pc, mode & !CAREFUL);
         debug_assert_eq!(
-            ir::verify::check(&self.builder.region, self.guest.state.types),
+            ir::verify::check_made(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );

@@ -165,7 +165,7 @@ impl Cpu {
     }
     /// Sticky floating-point flags of [`ir::fpflag`].
     pub fn fp_flags(&self) -> u32 {
-        self.raw.fp_flags | self.raw.mxcsr & 0x3d
+        self.raw.fp_flags | self.raw.mxcsr & self.guest.state.host_flags
     }
     pub fn set_fp_flags(&mut self, flags: u32) {
         self.raw.fp_flags = flags;

@@ -26,6 +26,8 @@ pub struct StateMap {
     /// Slots of hot regions alone that are two others.
     pub pairs: Vec<ir::opt::Pair>,
     pub syscall: SyscallSlots,
+    /// The sticky flags of MXCSR that are the guest's.
+    pub host_flags: u32,
 }
 
 /// Where a system call's number, arguments and result stand.

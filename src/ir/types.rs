@@ -226,14 +226,13 @@ impl NanRule {
 pub struct Env {
     pub round: Round,
     pub nan: NanRule,
-    /// Subnormal operands count as zero (and set the input-denormal flag).
+    /// Subnormal operands count as zero (and set the input-denormal flag, which under x86's rule the others set).
     pub flush_in: bool,
     /// Tiny results become zero (and set the underflow flag).
     pub flush_out: bool,
     /// Arm's alternative half precision, without infinities and NaNs.
     pub alt_half: bool,
-    /// Exceptions may not be masked, under x86's rule: denormal operands set the input-denormal flag, which generated code need not do else, and
-    /// overflow and underflow are told apart from what they are with a mask: see [`fpflag::TINY`].
+    /// Exceptions may not be masked, under x86's rule: overflow and underflow are told apart from what they are with a mask: see [`fpflag::TINY`].
     pub unmasked: bool,
 }
 
@@ -260,6 +259,8 @@ pub mod fpflag {
     pub const OVERFLOW: u32 = 8;
     pub const UNDERFLOW: u32 = 16;
     pub const INEXACT: u32 = 32;
+    /// The five that every processor has, and means the same by.
+    pub const IEEE: u32 = INVALID | DIV_BY_ZERO | OVERFLOW | UNDERFLOW | INEXACT;
     /// Under [`super::Env::unmasked`] for underflow: a tiny result, and one that loses bits as a denormal. Inexact are then results that lose bits
     /// without bounds of the exponent.
     pub const TINY: u32 = 64;

@@ -18,6 +18,22 @@ use crate::types::Ty;
 /// # Errors
 /// The first rule broken, with the block and the instruction.
 pub fn check(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
+    dominated(r, &far_uses(r, slot_types)?)
+}
+
+/// The same of what a front end has made, which uses no value across blocks.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_made(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
+    match far_uses(r, slot_types)?.first() {
+        None => Ok(()),
+        Some(Far { value, home, user }) => Err(format!("block {}: {value:?} is of block {}", user.0, home.0)),
+    }
+}
+
+/// Checks all else, and says which values are used across blocks.
+fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
     need(!r.blocks.is_empty(), || "a region has an entry block".to_owned())?;
     let homes = homes(r)?;
     let mut far = Vec::new();
@@ -47,7 +63,7 @@ pub fn check(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
         uses(&homes, id, block.end, |f| args(f), &mut far).map_err(blame)?;
         end(r, id).map_err(blame)?;
     }
-    dominated(r, &far)
+    Ok(far)
 }
 
 fn need(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -129,6 +130,21 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Opti
     Some(all.into_iter().filter(|e| e.name == "reference" || wanted(e)).collect())
 }
 
+/// Where rqemu says that x86's programs run (LSL of the processor's own segment).
+fn on_first_processor(command: &mut Command) {
+    let stay = || {
+        // SAFETY: sched_setaffinity is one system call and reads a set that is here; a set of zeros is an empty one.
+        unsafe {
+            let mut first: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(0, &mut first);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &first);
+        }
+        Ok(())
+    };
+    // SAFETY: what is called between fork and exec is async-signal-safe.
+    unsafe { command.pre_exec(stay) };
+}
+
 /// Runs the file's records; the output, and how it ended.
 fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: Duration) -> (Vec<u8>, String) {
     let mut command = match &emulator.program {
@@ -139,6 +155,9 @@ fn feed(emulator: &Emulator, runner: &Path, input: &Path, output: &Path, limit: 
     command.env_remove("RQEMU_INTERPRET").env_remove("QEMU_INTERPRET");
     if emulator.program.is_some() {
         command.args(&emulator.arguments).arg(runner).envs(emulator.variables.iter().copied());
+    }
+    if emulator.program.is_none() {
+        on_first_processor(&mut command);
     }
     command.stdin(File::open(input).expect("records")).stdout(File::create(output).expect("records"));
     let mut child = match command.stderr(Stdio::null()).spawn() {

@@ -267,6 +267,67 @@ static void threads(void)
 	ok("a base that is set goes with null", ONLY64((load(0x2b), syscall(SYS_arch_prctl, 0x1001, data + 8), loaded() == 0 && at(4) == data[9])));
 }
 
+/* Far returns, jumps and calls, and IRET, to `selector`. `LINK` pushes the address of label 1. */
+#ifdef __x86_64__
+#define AWAY "sub $128, %%rsp; "
+#define BACK "; add $128, %%rsp"
+#define LINK "lea 1f(%%rip), %%rax; push %%rax; "
+#define RETURN "lretq; ud2; 1:"
+#define STACK "mov %%rsp, %%rcx; mov %%ss, %%eax; push %%rax; push %%rcx; "
+#define IRET "iretq; ud2; 1:"
+#else
+#define AWAY ""
+#define BACK ""
+#define LINK "call 2f; 2: addl $1f - 2b, (%%esp); "
+#define RETURN "lret; ud2; 1:"
+#define STACK ""
+#define IRET "iret; ud2; 1:"
+#endif
+struct far { unsigned offset; unsigned short selector; };
+
+static int far_return(long selector) { __asm__ volatile(AWAY "push %0; " LINK RETURN BACK : : "r"(selector) : "memory", "rax", "cc"); return 1; }
+static long interrupt_return(long selector, long flags)
+{
+	long after;
+	__asm__ volatile(AWAY STACK "push %2; push %1; " LINK IRET " pushf; cld; pop %0" BACK : "=&r"(after) : "r"(selector), "r"(flags) : "memory", "rax", "rcx", "cc");
+	return after & 0xcd5;
+}
+
+/* Code for them, which counts and goes back. */
+extern char far_callee[], far_target[];
+__asm__(".text; far_callee: incl far_count; lret; far_target: incl far_count; ret");
+int far_count;
+
+static int far_call(unsigned selector)
+{
+	struct far to = {(uintptr_t)far_callee, selector};
+	__asm__ volatile(AWAY "lcall *(%0)" BACK : : "r"(&to) : "memory", "cc");
+	return far_count;
+}
+
+static int far_jump(unsigned selector)
+{
+	struct far to = {(uintptr_t)far_target, selector};
+	__asm__ volatile(AWAY LINK "ljmp *(%0); ud2; 1:" BACK : : "r"(&to) : "memory", "rax", "cc");
+	return far_count;
+}
+
+static void far(void)
+{
+	unsigned cs;
+	__asm__("mov %%cs, %0" : "=r"(cs));
+	ok("a far return", far_return(cs));
+	ok("not to a deeper level", is_protection(signal_of(far_return(cs & ~3))));
+	ok("nor to the kernel, to data or nowhere", is_protection(signal_of(far_return(0x13))) && is_protection(signal_of(far_return(0x2b))) && is_protection(signal_of(far_return(3))));
+	same("a far call", far_call(cs), 1);
+	same("with whatever level", far_call(cs & ~3), 2);
+	ok("not to data", is_protection(signal_of(far_call(0x2b))));
+	same("a far jump", far_jump(cs), 3);
+	same("a return from an interrupt", interrupt_return(cs, 0x246), 0x44);
+	same("with other flags", interrupt_return(cs, 0xe93), 0xc91);
+	ok("not to a deeper level of it", is_protection(signal_of(interrupt_return(cs & ~3, 0x202))));
+}
+
 int main(void)
 {
 	struct sigaction action = {.sa_sigaction = leave, .sa_flags = SA_SIGINFO};
@@ -277,6 +338,7 @@ int main(void)
 	sharing();
 	limits();
 	threads();
+	far();
 	return done();
 }
 #else

@@ -22,6 +22,7 @@ pub static ABI: Abi = Abi {
     segments: None,
     // GNU_PROPERTY_AARCH64_FEATURE_1_AND, its bit BTI.
     branch_targets: Some(BranchTargets { prot: 0x10, property: 0xc000_0000, mask: 1 }),
+    pointer_mask: None,
     keys: &KEYS,
     entropy: &RNDR,
     task_size: 1 << 48,

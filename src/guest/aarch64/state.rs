@@ -106,6 +106,7 @@ pub const STATE: State = State {
     vec_homes: &VEC_HOMES,
     x87: None,
     invalid_traps: true,
+    host_flags: ir::fpflag::IEEE,
     settle: None,
     fp_control,
 };

@@ -26,6 +26,7 @@ pub static ABI: Abi = Abi {
     page_size: 4096,
     clone_tls_first: true,
     branch_targets: None,
+    pointer_mask: None,
     keys: &[],
     entropy: &[],
     signals: Signals {

@@ -56,16 +56,18 @@ pub(crate) const ZVKSED: u64 = bit(27);
 pub(crate) const ZVKSH: u64 = bit(28);
 /// Zksed and Zksh.
 pub(crate) const ZKS: u64 = bit(29);
+/// Addresses with bits that are overlooked, as many as the program asks for.
+pub(crate) const SUPM: u64 = bit(30);
 /// NIST's algorithms, and ShangMi's.
 pub(crate) const ZVKN: u64 = ZVKNED | ZVKNH;
 pub(crate) const ZVKS: u64 = ZVKSED | ZVKSH;
 const VECTOR: u64 = V | ZVFH | ZVBB | ZVBC | ZVKG | ZVKN | ZVKS;
 
 /// All there is.
-pub(crate) const MAX: u64 = (bit(18) - 1) | VECTOR | ZKS;
-/// RV32 has no vectors yet.
-pub(crate) const MAX32: u64 = MAX & !VECTOR;
+pub(crate) const MAX: u64 = (bit(18) - 1) | VECTOR | ZKS | SUPM;
+/// RV32 has no vectors yet, and no bits to spare.
+pub(crate) const MAX32: u64 = MAX & !(VECTOR | SUPM);
 /// What the profile asks for: all but hints is here.
 pub(crate) const RVA22U64: u64 = ZBA | ZBB | ZBS | ZFHMIN | ZICBOM | ZICBOZ;
 /// Its successor. Differs: with half precision's arithmetic of vectors, of which it asks for conversions only.
-pub(crate) const RVA23U64: u64 = RVA22U64 | ZICOND | ZIMOP | ZCMOP | ZCB | ZFA | ZAWRS | V | ZVFH | ZVBB;
+pub(crate) const RVA23U64: u64 = RVA22U64 | ZICOND | ZIMOP | ZCMOP | ZCB | ZFA | ZAWRS | V | ZVFH | ZVBB | SUPM;

@@ -1,7 +1,7 @@
 //! Linux on RISC-V: facts only. Numbers: the kernel's asm/hwcap.h, asm/hwprobe.h, asm/unistd.h (generic table), arch/riscv's documentation.
 
 use crate::features as f;
-use crate::state::{PC, SP, STATE32, STATE64, TP, x};
+use crate::state::{PC, PMLEN, SP, STATE32, STATE64, TP, x};
 use crate::translate::helper::FREQUENCY;
 use crate::translate::system::BLOCK;
 use crate::{frame, layouts};
@@ -23,6 +23,7 @@ pub const ABI64: Abi = Abi {
     // The frame and its alignment (arch/riscv/kernel/signal.c, init_rt_signal_env).
     min_signal_stack: |features| Some(frame::size64(features) as u64 + 16),
     probe: |key, features| probe(key, true, features),
+    pointer_mask: Some(PMLEN),
     ..ABI32
 };
 
@@ -40,6 +41,7 @@ pub const ABI32: Abi = Abi {
     thread_pointer: x(TP),
     segments: None,
     branch_targets: None,
+    pointer_mask: None,
     keys: &[],
     entropy: &[],
     task_size: TASK_SIZE32,
@@ -146,7 +148,7 @@ const NARROW: [bool; 2] = [true, false];
 
 /// What is implemented beyond single letters: the name in /proc/cpuinfo, in the order that the manual asks for, the bit in
 /// RISCV_HWPROBE_KEY_IMA_EXT_0, where it has one, for which width, and the features it needs.
-const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 51] = [
+const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 52] = [
     ("zicbom", Some(55), BOTH, f::ZICBOM),
     ("zicboz", Some(6), BOTH, f::ZICBOZ),
     ("zicntr", Some(50), BOTH, 0),
@@ -198,6 +200,8 @@ const EXTENSIONS: [(&str, Option<u32>, [bool; 2], u64); 51] = [
     ("zvknhb", Some(23), WIDE, f::V | f::ZVKNH),
     ("zvksed", Some(24), WIDE, f::V | f::ZVKSED),
     ("zvksh", Some(25), WIDE, f::V | f::ZVKSH),
+    // Linux names what of the privileged architecture gives it.
+    ("ssnpm", Some(49), WIDE, f::SUPM),
 ];
 
 /// The single letters of a processor with these features.
@@ -272,7 +276,7 @@ const fn property(name: &'static str, features: u64) -> Property {
 pub const VECTOR_PROPERTIES: usize = 8;
 
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 25] = [
+pub static PROPERTIES: [Property; 26] = [
     property("v", f::V),
     property("zvfh", f::ZVFH),
     Property { name: "vlen", features: f::VLEN, sets: true, values: f::VLENS },
@@ -298,6 +302,7 @@ pub static PROPERTIES: [Property; 25] = [
     property("zawrs", f::ZAWRS),
     property("zicbom", f::ZICBOM),
     property("zicboz", f::ZICBOZ),
+    property("supm", f::SUPM),
 ];
 
 fn cpuinfo(n: usize, wide: bool, features: u64) -> String {

@@ -38,6 +38,8 @@ pub const VXRM: Slot = Slot(67);
 pub const VL: Slot = Slot(68);
 pub const VTYPE: Slot = Slot(69);
 pub const VLENB: Slot = Slot(70);
+/// How many upper bits of an address loads and stores overlook (Supm's PMLEN): 0, 7 or 16.
+pub const PMLEN: Slot = Slot(71);
 /// vtype is illegal: vill, as the slot [`VTYPE`] has it.
 pub const VILL: u64 = 1 << 31;
 
@@ -48,7 +50,7 @@ pub const fn piece(n: u32) -> Slot {
     Slot(SCALARS as u16 + n as u16)
 }
 
-const SCALARS: usize = 71;
+const SCALARS: usize = 72;
 const COUNT: usize = SCALARS + PIECES;
 
 /// Names and types of the slots, in order, for integer registers of type `x`.
@@ -65,6 +67,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("f16", V128), ("f17", V128), ("f18", V128), ("f19", V128), ("f20", V128), ("f21", V128), ("f22", V128), ("f23", V128),
         ("f24", V128), ("f25", V128), ("f26", V128), ("f27", V128), ("f28", V128), ("f29", V128), ("f30", V128), ("f31", V128),
         ("frm", I32), ("vstart", I32), ("vxsat", I32), ("vxrm", I32), ("vl", I32), ("vtype", I32), ("vlenb", I32),
+        ("pmlen", I32),
     ];
     let mut out = [("v", V128); COUNT];
     let mut i = 0;
@@ -127,6 +130,7 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         vec_homes: &VEC_HOMES,
         x87: None,
         invalid_traps: true,
+        host_flags: ir::fpflag::IEEE,
         settle: None,
         fp_control,
     }
@@ -183,6 +187,11 @@ impl Vector {
         lmul << 3 | self.sew << 6 | u32::from(self.ill) << 8 | u32::from(self.full) << 9 | u32::from(self.started) << 10
     }
 
+    /// A mode word with these bits.
+    pub fn in_mode(self, mode: u32) -> u32 {
+        mode & !(0xff << 3) | self.mode()
+    }
+
     /// Elements of a group of registers of `vlenb` bytes.
     pub fn max(self, vlenb: u32) -> u32 {
         shifted(vlenb, self.lmul) >> self.sew
@@ -194,17 +203,27 @@ pub const fn shifted(v: u32, log2: i32) -> u32 {
     if log2 < 0 { v >> -log2 } else { v << log2 }
 }
 
-/// The mode word: frm, and [`Vector`].
+/// Where the mode word has which of [`PMLENS`] it is.
+const MASK: u32 = 11;
+const PMLENS: [u32; 4] = [0, 7, 16, 0];
+
+/// How many bits of addresses are overlooked in a mode.
+pub fn overlooked(mode: u32) -> u32 {
+    PMLENS[mode as usize >> MASK & 3]
+}
+
+/// The mode word: frm, [`Vector`], which of [`PMLENS`] there is.
 fn mode(state: &[u8], layout: &State) -> u32 {
     let [frm, start, vl, vtype, vlenb] = [FRM, VSTART, VL, VTYPE, VLENB].map(|s| layout.get(state, s));
     let started = start != 0;
+    let mask = PMLENS.iter().position(|n| u64::from(*n) == layout.get(state, PMLEN)).unwrap_or(0) as u32;
     let v = if vtype & VILL != 0 {
         Vector { ill: true, ..Vector::of_type(0) }
     } else {
         let v = Vector::of_type(vtype as u32);
         Vector { full: v.max(vlenb as u32) == vl as u32, ..v }
     };
-    frm as u32 | Vector { started, ..v }.mode()
+    frm as u32 | Vector { started, ..v }.mode() | mask << MASK
 }
 
 /// See [`mode`].

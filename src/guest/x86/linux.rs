@@ -76,6 +76,7 @@ pub const ABI32: Abi = Abi {
     thread_pointer: GS_BASE,
     segments: Some(SEGMENTS),
     branch_targets: None,
+    pointer_mask: None,
     keys: &[],
     entropy: &ENTROPY,
     // As under a 64-bit kernel.

@@ -1,6 +1,6 @@
 //! Regions that break one rule each.
 
-use super::check;
+use super::{check, check_made};
 use crate::op::{Align, Bin, Fp1, Fp2, Inst, Mem, Op, Slot, V1, V2, VShift, Val};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::types::{Env, Fmt, Lane, Order, Shape, Ty};
@@ -99,6 +99,13 @@ fn slots_are_set_after_faults() {
     let insn = (Op::Insn { pc: 4, extra: 0 }, Ty::Void);
     assert_eq!(check(&region(&[load, set, insn, load]), SLOTS), Ok(()));
     rejected(&region(&[insn, set, load]), "can fault after");
+}
+
+#[test]
+fn what_a_front_end_makes_keeps_values_in_their_blocks() {
+    assert_eq!(check_made(&diamond(), SLOTS), Err("block 2: v1 is of block 0".to_owned()));
+    let alone = region(&[(Op::Insn { pc: 0, extra: 0 }, Ty::Void)]);
+    assert_eq!(check_made(&alone, SLOTS), Ok(()));
 }
 
 /// Four blocks: 0 branches to 1 and 2, which meet in 3.

@@ -5,6 +5,7 @@ use crate::mm;
 use crate::random::Random;
 use crate::sys::direct;
 use crate::sys::prelude::*;
+use ir::Slot;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 syscalls! { |t|
@@ -21,7 +22,7 @@ enum Act {
     OutInt,
     /// To a `long`.
     OutLong,
-    /// Whether calls overlook the top byte of addresses, where the processor does: set and told.
+    /// How many upper bits of addresses are overlooked, and whether by calls too: set and told.
     SetTagged,
     GetTagged,
     /// Which keys of pointer authentication are in use: set and told.
@@ -139,13 +140,8 @@ fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
             value.write_back(m)?;
             Ok(result)
         }
-        // PR_TAGGED_ADDR_ENABLE is the only bit of processors without memory tags.
-        Act::SetTagged if t.process.guest.tagged_pointers && a & !1 == 0 && [b, c, d] == [0; 3] => {
-            set_tagged(a != 0);
-            direct::stop();
-            Ok(0)
-        }
-        Act::GetTagged if t.process.guest.tagged_pointers && args == [0; 4] => Ok(u64::from(tagged())),
+        Act::SetTagged if [b, c, d] == [0; 3] => set_tags(t, a),
+        Act::GetTagged if args == [0; 4] => tags(t),
         Act::SetTagged | Act::GetTagged => Err(Errno::EINVAL),
         Act::EnableKeys => enable_keys(t, a, b, [c, d]),
         Act::EnabledKeys if args == [0; 4] && enablable(t) != 0 => Ok(enablable(t)),
@@ -186,6 +182,65 @@ fn set_fetch_context(t: &mut Task, [context, scope, ..]: [u64; 4]) -> Res {
 }
 
 const EM_RISCV: u16 = 243;
+
+/// PR_TAGGED_ADDR_ENABLE, PR_PMLEN_SHIFT and PR_PMLEN_MASK.
+const TAGS_ON: u64 = 1;
+const PMLEN_AT: u32 = 24;
+const PMLEN: u64 = 0x7f << PMLEN_AT;
+
+/// Aarch64's processors overlook the top byte always.
+const TOP_BYTE: u32 = 8;
+
+/// Where the guest's state has how many bits the program wants overlooked: RISC-V's with RISCV_HWPROBE_EXT_SUPM.
+fn mask_slot(t: &Task) -> Option<Slot> {
+    let has = (t.abi().probe)(4, t.process.cpu.features).is_some_and(|bits| bits >> 49 & 1 != 0);
+    t.abi().pointer_mask.filter(|_| has)
+}
+
+fn set_tags(t: &mut Task, control: u64) -> Res {
+    let on = control & TAGS_ON != 0;
+    if t.process.guest.tagged_pointers {
+        // There are no memory tags, which the other bits are about.
+        if control & !TAGS_ON != 0 {
+            return Err(Errno::EINVAL);
+        }
+        set_tag_bits(if on { TOP_BYTE } else { 0 });
+    } else {
+        set_mask(t, control, on)?;
+    }
+    direct::stop();
+    Ok(0)
+}
+
+/// Documentation/arch/riscv/uabi.rst, "Pointer masking": at least as many bits as are asked for.
+fn set_mask(t: &mut Task, control: u64, on: bool) -> Result<(), Errno> {
+    let slot = mask_slot(t).ok_or(Errno::EINVAL)?;
+    let pmlen = match (control & PMLEN) >> PMLEN_AT {
+        0 => 0,
+        1..=7 => 7,
+        8..=16 => 16,
+        _ => return Err(Errno::EINVAL),
+    };
+    if control & !(TAGS_ON | PMLEN) != 0 || on && pmlen == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let bits = if on { pmlen } else { 0 };
+    // What the kernel overlooks is the address space's. Differs: it is settled for good once there was a thread.
+    if bits != tag_bits() && t.process.engine.threads() > 1 {
+        return Err(Errno::EBUSY);
+    }
+    t.cpu_mut().set(slot, pmlen.into());
+    set_tag_bits(bits);
+    Ok(())
+}
+
+fn tags(t: &Task) -> Res {
+    let mask = mask_slot(t).map(|slot| t.cpu().get(slot) << PMLEN_AT);
+    if mask.is_none() && !t.process.guest.tagged_pointers {
+        return Err(Errno::EINVAL);
+    }
+    Ok(mask.unwrap_or(0) | u64::from(tagged()))
+}
 
 /// PR_RISCV_V_VSTATE_CTRL_OFF and _ON for this program (the low two bits) and for those that it executes (the next two, then whether
 /// theirs inherit that).

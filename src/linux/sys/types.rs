@@ -8,7 +8,7 @@ use crate::sys::flags::Flags as FlagTable;
 use crate::task::Task;
 use arch::layout::Model;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The type of a parameter.
 #[derive(Clone, Copy, Debug)]
@@ -116,20 +116,26 @@ impl Ty {
     }
 }
 
-/// The guest has asked that the kernel, too, overlook the top byte of addresses (PR_SET_TAGGED_ADDR_CTRL). Differs: for all threads.
-static TAGGED: AtomicBool = AtomicBool::new(false);
+/// How many upper bits of addresses the guest has asked the kernel, too, to overlook (PR_SET_TAGGED_ADDR_CTRL). Differs: for all threads, which on
+/// aarch64 choose each for itself.
+static TAG_BITS: AtomicU32 = AtomicU32::new(0);
 
-pub fn tagged() -> bool {
-    TAGGED.load(Ordering::Relaxed)
+pub fn tag_bits() -> u32 {
+    TAG_BITS.load(Ordering::Relaxed)
 }
 
-pub fn set_tagged(on: bool) {
-    TAGGED.store(on, Ordering::Relaxed);
+pub fn tagged() -> bool {
+    tag_bits() != 0
+}
+
+pub fn set_tag_bits(bits: u32) {
+    TAG_BITS.store(bits, Ordering::Relaxed);
 }
 
 /// An address as the kernel takes it: without its tag, if that is to be overlooked.
 pub fn untag(addr: u64) -> u64 {
-    if tagged() && addr >> 55 & 1 == 0 { addr & ((1 << 56) - 1) } else { addr }
+    let bits = tag_bits();
+    if bits != 0 && addr >> (63 - bits) & 1 == 0 { addr & (u64::MAX >> bits) } else { addr }
 }
 
 /// Takes the tags off a call's arguments.

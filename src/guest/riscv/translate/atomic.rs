@@ -18,6 +18,11 @@ fn align(z: u32) -> Align {
     Align::To(1 << z)
 }
 
+fn address(cx: &mut Cx, n: u32) -> Val {
+    let addr = cx.x(n);
+    cx.masked(addr)
+}
+
 /// The low 2^`z` bytes of xn.
 fn low(cx: &mut Cx, z: u32, n: u32) -> Val {
     let v = cx.x(n);
@@ -25,19 +30,19 @@ fn low(cx: &mut Cx, z: u32, n: u32) -> Val {
 }
 
 pub(crate) fn lr(cx: &mut Cx, i: Lr) {
-    let addr = cx.x(i.n);
+    let addr = address(cx, i.n);
     let v = cx.b.load_excl(Ty::int(1 << i.z), order(i.o, i.l), align(i.z), addr);
     cx.set_x(i.d, v);
 }
 
 pub(crate) fn sc(cx: &mut Cx, i: Sc) {
-    let (addr, v) = (cx.x(i.n), low(cx, i.z, i.m));
+    let (addr, v) = (address(cx, i.n), low(cx, i.z, i.m));
     let status = cx.b.store_excl(order(i.o, i.l), align(i.z), addr, v);
     cx.set_bool(i.d, status);
 }
 
 fn modify(cx: &mut Cx, [z, o, l, d, n, m]: [u32; 6], op: Rmw) {
-    let (addr, v) = (cx.x(n), low(cx, z, m));
+    let (addr, v) = (address(cx, n), low(cx, z, m));
     let old = cx.b.rmw(op, order(o, l), align(z), addr, v);
     cx.set_x(d, old);
 }
@@ -55,7 +60,7 @@ rows! { modify(z o l d n m):
 }
 
 pub(crate) fn amocas(cx: &mut Cx, i: Amocas) {
-    let (addr, expected, new) = (cx.x(i.n), low(cx, i.z, i.d), low(cx, i.z, i.m));
+    let (addr, expected, new) = (address(cx, i.n), low(cx, i.z, i.d), low(cx, i.z, i.m));
     let old = cx.b.cmpxchg(align(i.z), addr, expected, new);
     cx.set_x(i.d, old);
 }
@@ -74,7 +79,7 @@ fn pair(cx: &mut Cx, n: u32) -> Val {
 /// The fields are half of the even registers' numbers.
 pub(crate) fn amocas_pair(cx: &mut Cx, i: AmocasPair) {
     let d = 2 * i.d;
-    let (addr, expected, new) = (cx.x(i.n), pair(cx, d), pair(cx, 2 * i.m));
+    let (addr, expected, new) = (address(cx, i.n), pair(cx, d), pair(cx, 2 * i.m));
     let size = cx.xlen.bytes() as u8;
     let old = cx.b.cmpxchg(Align::To(2 * size), addr, expected, new);
     if d == 0 {

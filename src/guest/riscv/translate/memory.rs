@@ -6,7 +6,7 @@ use ir::{Fmt, Mem, Ty};
 
 /// The access of `size` bytes at xn plus a 12-bit offset.
 fn at(cx: &mut Cx, n: u32, i: u32, size: u8) -> Mem {
-    Mem::at(cx.x(n), size).disp(signed(i, 12) as i32)
+    cx.access(n, signed(i, 12) as i32, size)
 }
 
 fn load(cx: &mut Cx, [d, n, i]: [u32; 3], size: u8) {

@@ -48,7 +48,7 @@ use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV, Translate};
 use crate::state;
 use arch::{Code, State, Translation};
 use decode::{Row, Table};
-use ir::{Builder, Term, Trap, Ty, Val};
+use ir::{Bin, Builder, Mem, Term, Trap, Ty, Val};
 
 /// `family(fields): name Row(parameters); …` makes `fn name(cx, i: Row)`, which calls `family(cx, [fields], parameters)`.
 macro_rules! rows {
@@ -260,6 +260,33 @@ impl Cx<'_> {
     /// xn.
     pub fn x(&mut self, n: u32) -> Val {
         if n == 0 { self.imm(0) } else { self.b.get(state::x(n)) }
+    }
+
+    /// The address in xn, plus an offset.
+    pub fn address(&mut self, n: u32, offset: Val) -> Val {
+        let base = self.x(n);
+        let addr = self.b.add(base, offset);
+        self.masked(addr)
+    }
+
+    /// The address that an access goes to: with Supm some upper bits are as the highest one below them.
+    pub fn masked(&mut self, addr: Val) -> Val {
+        let bits = state::overlooked(self.mode);
+        if bits == 0 {
+            return addr;
+        }
+        let addr = self.b.shift_imm(Bin::Shl, addr, bits);
+        self.b.shift_imm(Bin::Sar, addr, bits)
+    }
+
+    /// The access of `size` bytes at xn plus an offset.
+    pub fn access(&mut self, n: u32, offset: i32, size: u8) -> Mem {
+        let base = self.x(n);
+        if state::overlooked(self.mode) == 0 {
+            return Mem::at(base, size).disp(offset);
+        }
+        let addr = self.b.add_imm(base, offset.into());
+        Mem::at(self.masked(addr), size)
     }
 
     /// The low 32 bits of xn.

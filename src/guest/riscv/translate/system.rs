@@ -60,6 +60,7 @@ pub(crate) const BLOCK: u64 = 64;
 
 pub(crate) fn cbo_zero(cx: &mut Cx, i: CboZero) {
     let (addr, zero) = (cx.x(i.n), cx.b.v128(0));
+    let addr = cx.masked(addr);
     let base = cx.b.and_imm(addr, !(BLOCK - 1));
     for offset in (0..BLOCK as i32).step_by(16) {
         cx.b.store(Mem::at(base, 16).disp(offset), zero);
@@ -77,8 +78,8 @@ pub(crate) fn cbo_inval(cx: &mut Cx, i: CboInval) {
 }
 
 fn touch(cx: &mut Cx, n: u32) {
-    let addr = cx.x(n);
-    cx.b.load(Ty::I32, Mem::at(addr, 1));
+    let mem = cx.access(n, 0, 1);
+    cx.b.load(Ty::I32, mem);
 }
 
 // ---- control and status registers ----

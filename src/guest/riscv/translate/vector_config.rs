@@ -8,11 +8,6 @@ use crate::insn::*;
 use crate::state::{STATE64, VILL, VL, VLENB, VSTART, VTYPE, VXRM, VXSAT, Vector};
 use ir::{Bin, Frame, Helper, IntCc, Term, Touches, Ty, Val};
 
-/// The mode word with another vector part.
-fn with(mode: u32, v: Vector) -> u32 {
-    mode & 7 | v.mode()
-}
-
 /// A number of elements that was asked for.
 enum Wanted {
     /// VLMAX, or what there is now.
@@ -78,7 +73,7 @@ fn done(cx: &mut Cx, d: u32, vl: Val, v: Vector) {
             full
         }
     };
-    cx.mode = with(cx.mode, Vector { full, ..v });
+    cx.mode = Vector { full, ..v }.in_mode(cx.mode);
 }
 
 pub(crate) fn vsetvli(cx: &mut Cx, i: Vsetvli) {

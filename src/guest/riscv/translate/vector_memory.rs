@@ -43,9 +43,9 @@ fn element_wise(cx: &mut Cx, n: u32, f: u32, width: u32, stride: Option<u32>, lo
     let more = cx.b.cmp(IntCc::Ne, more, zero);
     cx.b.branch(more, body, end);
     cx.b.enter(body);
-    let (word, base) = (cx.b.i32(cx.word), cx.x(n));
+    let word = cx.b.i32(cx.word);
     let offset = cx.b.vget(Ty::I64, next, 0);
-    let at = cx.b.add(base, offset);
+    let at = cx.address(n, offset);
     let place = |field: u32| Mem::at(at, 1 << width).disp((field << width) as i32);
     if loads {
         let values: Vec<Val> = (0..=f).map(|field| cx.b.load(Ty::I64, place(field))).collect();
@@ -74,7 +74,7 @@ fn element_wise(cx: &mut Cx, n: u32, f: u32, width: u32, stride: Option<u32>, lo
 
 /// Where piece `k` from xn on is.
 fn place(cx: &mut Cx, n: u32, k: u32) -> Mem {
-    Mem::at(cx.x(n), 16).disp(16 * k as i32)
+    cx.access(n, 16 * k as i32, 16)
 }
 
 /// Loads that many pieces.
@@ -134,8 +134,8 @@ fn in_part(cx: &mut Cx, width: u32, count: u32, whole: impl Fn(&mut Cx, u32), pa
 /// The first `left` (1 to 15) bytes of piece `k`, by an access of 16 that touches no page that they do not: they are its first, or, where
 /// it would reach into the next page, its last ones.
 fn load_part(cx: &mut Cx, d: u32, n: u32, k: u32, left: Val) {
-    let at = cx.x(n);
-    let at = cx.b.add_imm(at, i64::from(16 * k));
+    let offset = cx.b.i64((16 * k).into());
+    let at = cx.address(n, offset);
     let in_page = cx.b.and_imm(at, 4095);
     let last = cx.b.i64(4096 - 16);
     let is_near_end = cx.b.cmp(IntCc::Ugt, in_page, last);
@@ -171,8 +171,7 @@ fn store_part(cx: &mut Cx, d: u32, n: u32, k: u32, width: u32) {
         let left = length(cx, width);
         // What is above this bit of the length was stored before.
         let done = cx.b.and_imm(left, 15 & !(2 * u64::from(size) - 1));
-        let at = cx.x(n);
-        let at = cx.b.add(at, done);
+        let at = cx.address(n, done);
         let v = cx.piece(d, k);
         let shift = cx.b.trunc(Ty::I8, done);
         let shift = cx.b.vsplat(Lane::B, shift);

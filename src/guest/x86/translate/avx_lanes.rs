@@ -6,7 +6,7 @@ use super::sse_move::choice;
 use crate::insn::rows;
 use crate::state;
 use iced_x86::{Instruction, OpKind};
-use ir::{Env, Fmt, Lane, V2, Val};
+use ir::{Align, Env, Fmt, Lane, Ty, V2, Val};
 
 rows! {
     Vpermilps => permute(Lane::S);
@@ -96,13 +96,24 @@ fn to_half_precision(cx: &mut Cx, i: &Instruction) {
         let v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
         return cx.set_vector(i, v);
     }
+    let whole = i.op1_register().is_ymm();
+    if whole && cx.half() == 0 {
+        // One store has both halves, when it is the second's turn.
+        return;
+    }
     // A store that faults has raised nothing.
     let before = cx.b.fp_flags();
-    let v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
+    let mut v = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, v);
+    if whole {
+        let low = cx.xmm(i.op1_register());
+        let low = cx.b.fp_cvt_lanes(Fmt::F32, Fmt::F16, 4, env, low);
+        v = cx.b.v2(V2::ZipLo, Lane::D, low, v);
+    } else {
+        v = cx.b.vget(Ty::I64, v, 0);
+    }
     let after = cx.b.fp_flags();
     cx.b.set_fp_flags(before);
-    let v = cx.b.vget(ir::Ty::I64, v, 0);
-    let mem = cx.part_of_memory(i, 8 * cx.half(), 8);
+    let mem = cx.mem(i, if whole { 16 } else { 8 }).align(Align::Any);
     cx.b.store(mem, v);
     cx.b.set_fp_flags(after);
 }

@@ -48,13 +48,10 @@ impl Cx<'_> {
         i.near_branch_target() & self.xlen.mask()
     }
 
-    /// The value of an indirect jump's operand; None for far ones, which user mode has no use for.
-    fn indirect(&mut self, i: &Instruction) -> Option<Val> {
-        if i.is_jmp_far_indirect() || i.is_call_far_indirect() {
-            return None;
-        }
+    /// The value of an indirect jump's operand.
+    fn indirect(&mut self, i: &Instruction) -> Val {
         let v = self.read(i, 0);
-        Some(self.b.zext(self.xlen, v))
+        self.b.zext(self.xlen, v)
     }
 }
 
@@ -63,26 +60,24 @@ fn is_near(i: &Instruction) -> bool {
 }
 
 fn is_far(i: &Instruction) -> bool {
-    matches!(i.op0_kind(), OpKind::FarBranch16 | OpKind::FarBranch32)
+    i.is_jmp_far() || i.is_call_far() || i.is_jmp_far_indirect() || i.is_call_far_indirect()
 }
 
 fn jmp(cx: &mut Cx, i: &Instruction) {
     if is_far(i) {
-        return cx.unimplemented();
+        return cx.jump_far(i);
     }
     if is_near(i) {
         let pc = cx.target(i);
         return cx.b.end(Term::Goto { pc });
     }
-    match cx.indirect(i) {
-        Some(pc) => cx.b.end(Term::Indirect { pc }),
-        None => cx.unimplemented(),
-    }
+    let pc = cx.indirect(i);
+    cx.b.end(Term::Indirect { pc });
 }
 
 fn call(cx: &mut Cx, i: &Instruction) {
     if is_far(i) {
-        return cx.unimplemented();
+        return cx.call_far(i);
     }
     let ret = cx.next;
     let link = cx.imm(ret);
@@ -92,15 +87,11 @@ fn call(cx: &mut Cx, i: &Instruction) {
         // The next instruction's address is asked for so; there is no return from it.
         return cx.b.end(if pc == ret { Term::Goto { pc } } else { Term::Call { pc, ret } });
     }
-    match cx.indirect(i) {
-        Some(pc) => {
-            let ty = Ty::int(i.stack_pointer_increment().unsigned_abs() as usize);
-            let link = cx.b.trunc(ty, link);
-            cx.push(link);
-            cx.b.end(Term::CallIndirect { pc, ret });
-        }
-        None => cx.unimplemented(),
-    }
+    let pc = cx.indirect(i);
+    let ty = Ty::int(i.stack_pointer_increment().unsigned_abs() as usize);
+    let link = cx.b.trunc(ty, link);
+    cx.push(link);
+    cx.b.end(Term::CallIndirect { pc, ret });
 }
 
 fn ret(cx: &mut Cx, i: &Instruction) {

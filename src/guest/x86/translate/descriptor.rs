@@ -97,6 +97,16 @@ pub(crate) fn named(l: &State, state: &[u8], selector: u16) -> Option<Descriptor
     Some(Descriptor(d)).filter(|d| d.is_users())
 }
 
+/// Whether a selector names the flat code that runs, of 64 bits or of 32.
+pub(crate) fn is_own_code(l: &State, state: &[u8], selector: u16) -> Result<(), Trap> {
+    let d = named(l, state, selector).filter(|d| d.is_code()).ok_or(Trap::Privileged)?;
+    if !d.is_present() {
+        return Err(Trap::NotPresent);
+    }
+    let own = if is_long(l) { FLAT_CODE64 } else { FLAT_CODE32 };
+    if d.0 == own { Ok(()) } else { Err(Trap::Unimplemented) }
+}
+
 /// Loads segment register `n`, as MOV does. All that Linux gives to programs has their privilege level.
 pub(crate) fn load(l: &State, state: &mut [u8], n: u32, selector: u16) -> Result<(), Trap> {
     let is_stack = n == SS;

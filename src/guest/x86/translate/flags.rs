@@ -112,6 +112,24 @@ impl Cx<'_> {
         self.b.cond(arm, flags)
     }
 
+    /// Sets EFLAGS, or its lower 16 bits where the instruction has only those. What user mode cannot change stays (IF, IOPL). TF is not there:
+    /// nothing steps.
+    pub(super) fn set_eflags(&mut self, v: Val, ty: Ty) {
+        let flags = self.b.flags_from_eflags(v);
+        self.set_flags(flags);
+        let other = self.b.and_imm(v, EFLAGS_OTHER.into());
+        let other = if ty == Ty::I16 {
+            let old = self.b.get(OTHER);
+            let old = self.b.and_imm(old, 0xffff_0000);
+            self.b.or(old, other)
+        } else {
+            other
+        };
+        self.b.set(OTHER, other);
+        let down = self.b.extract(v, 10, 1, false);
+        self.b.set(DIRECTION, down);
+    }
+
     /// EFLAGS as a whole (I32). IF is always set.
     pub(super) fn eflags(&mut self) -> Val {
         let flags = self.flags();
@@ -179,23 +197,10 @@ fn pushf(cx: &mut Cx, i: &Instruction) {
     cx.push(v);
 }
 
-/// What user mode cannot change stays (IF, IOPL). TF is not there: nothing steps.
 fn popf(cx: &mut Cx, i: &Instruction) {
     let ty = Ty::int(i.stack_pointer_increment().unsigned_abs() as usize);
     let v = cx.pop(ty);
     let v = if ty == Ty::I64 { cx.b.trunc(Ty::I32, v) } else { cx.b.zext(Ty::I32, v) };
-    let flags = cx.b.flags_from_eflags(v);
-    cx.set_flags(flags);
-    let other = cx.b.and_imm(v, EFLAGS_OTHER.into());
-    let other = if ty == Ty::I16 {
-        let old = cx.b.get(OTHER);
-        let old = cx.b.and_imm(old, 0xffff_0000);
-        cx.b.or(old, other)
-    } else {
-        other
-    };
-    cx.b.set(OTHER, other);
-    let down = cx.b.extract(v, 10, 1, false);
-    cx.b.set(DIRECTION, down);
+    cx.set_eflags(v, ty);
     cx.resume();
 }

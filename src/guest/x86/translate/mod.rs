@@ -13,6 +13,7 @@ mod crypto;
 mod data;
 pub(crate) mod descriptor;
 mod exceptions;
+mod far;
 mod flags;
 mod fma;
 mod helper;
@@ -54,6 +55,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     control::ROWS,
     crypto::ROWS,
     data::ROWS,
+    far::ROWS,
     flags::ROWS,
     integer::ROWS,
     multiply::ROWS,

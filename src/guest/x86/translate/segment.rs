@@ -21,7 +21,7 @@ rows! {
     Arpl => arpl();
 }
 
-const fn layout(long: bool) -> &'static State {
+pub(super) const fn layout(long: bool) -> &'static State {
     if long { &STATE64 } else { &STATE32 }
 }
 
@@ -85,7 +85,7 @@ static DESCRIBE: Helper = Helper {
     pure: false,
 };
 
-static TLS: [Slot; 3] = [tls(0), tls(1), tls(2)];
+pub(super) static TLS: [Slot; 3] = [tls(0), tls(1), tls(2)];
 
 impl Cx<'_> {
     /// Loads a segment register: before the instruction writes anything. The mode word may be another one then.

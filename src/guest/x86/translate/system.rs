@@ -61,8 +61,6 @@ rows! {
     Wrmsr => privileged();
     Rdpmc => privileged();
     Xsetbv => privileged();
-    Iretd => privileged();
-    Iretq => privileged();
     Sysexit => privileged();
     Sysret => privileged();
     Swapgs => privileged();
@@ -72,11 +70,6 @@ impl Cx<'_> {
     /// Not for user mode: a general protection fault.
     pub(super) fn privileged(&mut self) {
         self.b.trap(Trap::Privileged);
-    }
-
-    /// Known and not there.
-    pub(super) fn unimplemented(&mut self) {
-        self.b.trap(Trap::Unimplemented);
     }
 }
 

@@ -5,7 +5,7 @@ use host::cpu::{Cpu, GUEST_SIZE};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
-use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val};
+use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val, fpflag};
 use std::sync::atomic::Ordering;
 
 use crate::traps::{self, MASK_INVALID};
@@ -136,7 +136,7 @@ impl Machine {
         // Some of both kinds have homes.
         let vec_homes = (F64S.start..F64S.end - 4).chain(V128S).chain(F64S.end - 4..F64S.end).map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let state = StateMap { slots, int_homes, vec_homes, pairs: PAIRS.to_vec(), syscall };
+        let state = StateMap { slots, int_homes, vec_homes, pairs: PAIRS.to_vec(), syscall, host_flags: fpflag::IEEE };
         let map = Map::with(state, features, 7, VECTOR_HOMES.into());
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {
@@ -230,7 +230,8 @@ impl Machine {
             let enter: extern "C" fn(*mut Cpu, u64) = std::mem::transmute(self.thunks.enter as *const ());
             enter(cpu, self.entry);
         });
-        let mut after = State { fp_flags: cpu.fp_flags | cpu.mxcsr & 0x3d, memory: *self.memory, ..State::default() };
+        let mut after =
+            State { fp_flags: cpu.fp_flags | cpu.mxcsr & fpflag::IEEE, memory: *self.memory, ..State::default() };
         #[allow(clippy::needless_range_loop, reason = "slots are numbers in all that follows")]
         for s in 0..SLOTS {
             let mut bytes = [0; 16];

@@ -2,7 +2,7 @@
 //! [`ir::eval`]. Sticky flags gather in MXCSR; what slow paths raise gathers beside it in `Cpu::fp_flags`.
 //!
 //! The rule that makes it exact: what an instruction raises in MXCSR is always a part of what the guest's operation raises, and whenever
-//! the two may differ in more than that, the slow path is taken, which adds the rest. x86's denormal flag is never the guest's.
+//! the two may differ in more than that, the slow path is taken, which adds the rest. x86's denormal flag is a guest's only if that is an x86, whose operations are the host's own.
 
 use super::super::alloc::Loc;
 use super::super::asm::vop::VOp;
@@ -14,9 +14,8 @@ use super::float_check::{Check, Guard, PRODUCT, PRODUCT_IN_SUM, QUOTIENT, tiny, 
 use crate::cpu::at;
 use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
 
-/// MXCSR's sticky flags, all six, and those that mean the same for the guest: x86's denormal flag is not the guest's.
+/// MXCSR's sticky flags.
 const MXCSR_FLAGS: i32 = 0x3f;
-const MXCSR_SHARED: i32 = 0x3d;
 
 /// Predicates of vcmp (SDM vol. 2, VCMPPD): quiet and signalling.
 const EQ_OQ: u8 = 0x00;
@@ -86,7 +85,7 @@ impl Emitter<'_> {
         self.a.stmxcsr(field(at::SCRATCH));
         let d = self.def(v, None);
         self.a.mov(Size::D, d, field(at::SCRATCH));
-        self.a.alu_i(Alu::And, Size::D, d, MXCSR_SHARED);
+        self.a.alu_i(Alu::And, Size::D, d, self.map.state.host_flags.cast_signed());
         self.a.alu(Alu::Or, Size::D, d, field(at::FP_FLAGS));
     }
 
