@@ -309,7 +309,9 @@ pub fn opened(t: &Task, path: &[u8], fd: u64, flags: i32) -> Res {
     let meant = is_number(&last(path)).then(|| stands_for(fd)).flatten();
     let again = meant.map(|path| host::open(&path, libc::O_RDONLY)).transpose()?;
     let made_up = made_up(t, again.unwrap_or(fd));
-    again.map(host::close);
+    if let Some(again) = again {
+        host::close(again);
+    }
     let Some(file) = made_up.transpose()? else { return Ok(fd as u64) };
     let cloexec = flags & libc::O_CLOEXEC;
     // SAFETY: no memory is involved.

@@ -6,7 +6,7 @@
 # prints: g1 1499998500000 0 1000 true
 # prints: z 1499998500000 0 1000 true
 # prints: interpreter 1499998500000 0 1000 true
-bin=$(echo /usr/lib/jvm/java-*-openjdk-*/bin)
+bin=$(echo /usr/lib/jvm/java-[1-9][0-9]-openjdk-*/bin)
 cat >Work.java <<'END'
 import java.util.*;
 import java.util.concurrent.*;
