@@ -175,7 +175,7 @@ impl World {
             guards: false,
         };
         (guest.translate)(&mut t, pc, mode);
-        ir::verify::check_made(&b.region, guest.state.types).expect("a region that verifies");
+        ir::verify::check(&b.region, guest.state.types).expect("a region that verifies");
         let slots: Vec<(usize, Ty)> = guest.state.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
         let (mut read, mut written) = (vec![], vec![]);
         for inst in &b.region.insts {

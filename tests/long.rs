@@ -179,7 +179,8 @@ fn ways() {
     let filter = std::env::var("RQEMU_TEST_CASE").unwrap_or_default();
     let mut cases = ways::cases();
     cases.retain(|case| name(case).contains(&filter));
-    progress.run(&cases, name, |case| twice(&case.title, || case.check()));
+    // Some more, for most of it goes by waiting.
+    progress.run_with(3, &cases, name, |case| twice(&case.title, || case.check()));
     progress.report("ways");
 }
 

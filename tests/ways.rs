@@ -101,11 +101,13 @@ fn spoil(n: usize, file: &Path) {
     cache::damage(file, &bytes);
 }
 
+type Check = Box<dyn Fn(&Way) -> Result<(), String> + Send + Sync>;
+
 /// A program of one of the suites: its name there, and its check.
 pub(crate) struct Case {
     pub(crate) title: String,
     pub(crate) way: &'static Way,
-    check: Box<dyn Fn(&Way) -> Result<(), String> + Send + Sync>,
+    check: Check,
 }
 
 impl Case {
@@ -123,12 +125,12 @@ fn in_way(way: &'static Way) -> Vec<Case> {
     let case = |title, check| Case { title, way, check };
     let greetings = GUESTS
         .iter()
-        .map(|guest| case(format!("hello/{}", guest.name), Box::new(|way: &Way| hello::check(guest, way)) as Box<_>));
+        .map(|guest| case(format!("hello/{}", guest.name), Box::new(|way: &Way| hello::check(guest, way)) as Check));
     let linux = linux::cases().into_iter().map(|of_linux| {
-        case(format!("linux/{}", of_linux.title()), Box::new(move |way: &Way| linux::check(&of_linux, way)) as Box<_>)
+        case(format!("linux/{}", of_linux.title()), Box::new(move |way: &Way| linux::check(&of_linux, way)) as Check)
     });
     let programs = programs::cases("cases", false).into_iter().map(|task| {
-        case(format!("programs/{}", task.title()), Box::new(move |way: &Way| programs::check(&task, way)) as Box<_>)
+        case(format!("programs/{}", task.title()), Box::new(move |way: &Way| programs::check(&task, way)) as Check)
     });
     greetings.chain(linux).chain(programs).collect()
 }

@@ -345,7 +345,7 @@ impl Cache {
         };
         (self.guest.translate)(&mut t, pc, mode & !CAREFUL);
         debug_assert_eq!(
-            ir::verify::check_made(&self.builder.region, self.guest.state.types),
+            ir::verify::check(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );

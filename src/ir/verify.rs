@@ -21,7 +21,7 @@ pub fn check(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
     dominated(r, &far_uses(r, slot_types)?)
 }
 
-/// The same of what a front end has made, which uses no value across blocks.
+/// The same of what a front end has made that uses no value across blocks: all but those of RISC-V's vectors.
 ///
 /// # Errors
 /// As [`check`].

@@ -102,7 +102,7 @@ fn vectors_verify_in_every_mode() {
                 let region = translate_in(&RISCV64, &word.to_le_bytes(), 1, mode);
                 let text = row.print(word, 0x1000);
                 assert!(region.blocks.iter().all(|b| b.term != Term::None), "{text}");
-                ir::verify::check_made(&region, RISCV64.state.types).unwrap_or_else(|e| panic!("{text} {v:?}: {e}"));
+                ir::verify::check(&region, RISCV64.state.types).unwrap_or_else(|e| panic!("{text} {v:?}: {e}"));
             }
         }
     }
