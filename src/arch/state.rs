@@ -1,7 +1,7 @@
 //! Guest state: a block of bytes, described by a table of slots.
 
-use ir::opt::Pair;
 use crate::Name;
+use ir::opt::Pair;
 use ir::{Slot, Ty};
 
 /// A slot: a part of guest state that translated code reads and writes as a whole.

@@ -27,7 +27,8 @@ fn main() {
         table(name, &lines, &mut calls, &mut out);
         write!(list, "&{}, ", name.to_uppercase()).unwrap();
     }
-    writeln!(out, "/// What the tables' numbers stand for.\nstatic CALLS: &[Call] = &[\n{}];", calls.join(",\n")).unwrap();
+    writeln!(out, "/// What the tables' numbers stand for.\nstatic CALLS: &[Call] = &[\n{}];", calls.join(",\n"))
+        .unwrap();
     writeln!(out, "/// Every guest's table.\npub static TABLES: &[&Table] = &[{list}];").unwrap();
     fs::write(Path::new(&env::var("OUT_DIR").unwrap()).join("tables.rs"), out).unwrap();
 }

@@ -99,7 +99,9 @@ impl Table {
 
     /// All numbers in order.
     pub fn calls(&self) -> impl Iterator<Item = (u64, &'static Call)> {
-        self.ranges.iter().flat_map(|(base, calls)| (*base..).zip(*calls).filter_map(|(n, at)| Some((n, call_at(*at)?))))
+        self.ranges
+            .iter()
+            .flat_map(|(base, calls)| (*base..).zip(*calls).filter_map(|(n, at)| Some((n, call_at(*at)?))))
     }
 }
 

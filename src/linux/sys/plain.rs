@@ -7,8 +7,8 @@ use crate::host::{Errno, Res};
 use crate::layout::{CStruct, Layout, Resolved, number};
 use crate::memory;
 use crate::proc;
-use crate::sys::types::{Ty, Values, tagged, untag};
 use crate::sys::flags;
+use crate::sys::types::{Ty, Values, tagged, untag};
 use crate::task::Task;
 use arch::layout::Model;
 

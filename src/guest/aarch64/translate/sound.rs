@@ -33,8 +33,9 @@ impl Memory for Everywhere {
 /// Checks and runs a region on random state.
 fn sound(region: &Region, random: &mut Random) -> Result<(), String> {
     let layout = &AARCH64.state;
-    verify::check(region, layout.types)
-        .map_err(|e| format!("{e}\n{}", text::region(region, &|slot| layout.slots[slot.0 as usize].name().to_owned())))?;
+    verify::check(region, layout.types).map_err(|e| {
+        format!("{e}\n{}", text::region(region, &|slot| layout.slots[slot.0 as usize].name().to_owned()))
+    })?;
     let slots: Vec<_> = layout.slots.iter().map(|s| (usize::from(s.offset), s.ty)).collect();
     let mut state: Vec<u8> = (0..layout.size).map(|_| random.next() as u8).collect();
     let (memory, fp_flags, monitor) = (&mut Everywhere, 0, None);
