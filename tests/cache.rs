@@ -123,6 +123,29 @@ fn damaged_files_are_not_used_and_made_anew() {
     }
 }
 
+/// In memory a file that nobody has written since it was made is taken as it is, so what matters there is that a write is noticed.
+#[test]
+fn files_in_memory_are_checked_once_they_were_written() {
+    let guest = &GUESTS[0];
+    let cache = Path::new("/dev/shm").join(format!("rqemu-test-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&cache);
+    let (first, file) = stored_hello(guest, &cache);
+    let good = fs::read(&file).expect("a file");
+    assert_eq!(run(guest, &cache, &hello(guest)), (first.clone(), 0));
+    for n in (0..good.len()).step_by(61) {
+        let mut bad = good.clone();
+        bad[n] ^= 1 << (n % 8);
+        // In its place: the same file as before.
+        fs::write(&file, &bad).expect("a file");
+        assert_eq!(run(guest, &cache, &hello(guest)).0, first, "damage {n}");
+    }
+    // Whole again, but written.
+    fs::write(&file, &good).expect("a file");
+    assert_eq!(run(guest, &cache, &hello(guest)), (first, 0));
+    fs::remove_dir_all(&cache).expect("a folder");
+    let _ = fs::remove_file(stats(&cache));
+}
+
 #[test]
 fn files_of_others_are_not_used() {
     let [a, b] = [&GUESTS[0], &GUESTS[1]];

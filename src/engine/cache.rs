@@ -90,7 +90,7 @@ impl RegionInfo {
 const PAGE_BITS: u32 = 12;
 
 /// A region that is made from guest bytes further apart is not stored: all between are looked at before it is used.
-const MOST_SPAN: u64 = 4 << PAGE_BITS;
+pub(crate) const MOST_SPAN: u64 = 4 << PAGE_BITS;
 
 /// A bit of mode words that no guest uses: invalid floating-point operations do not trap, and code looks for them itself.
 pub(crate) const CAREFUL: u32 = 1 << 31;

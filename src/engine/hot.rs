@@ -4,11 +4,12 @@
 //! ends is a sample of what runs. Where several have ended, the pieces of guest code that lie on ways from the loop's head back to it are translated
 //! once more and stitched together. What has not been run so far stays outside.
 
-use crate::cache::{Cache, Key, Made};
+use crate::cache::{Cache, Key, MOST_SPAN, Made};
 use crate::{CodeSource, Cpu, Engine};
 use ir::opt::{Stitch, look_for_returns};
 use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Guest instructions in a hot region, about.
@@ -22,7 +23,9 @@ const FUNCTION_INSNS: u32 = 200;
 /// How deep functions become part of one another.
 const DEEPEST: usize = 3;
 /// Calls that do.
-const MOST_CALLS: usize = 6;
+const MOST_CALLS: usize = 8;
+/// How far from its head the pieces of a loop begin that is to be stored.
+const STORED_REACH: u64 = MOST_SPAN / 2 - 256;
 /// How often a loop is met at the end of a countdown before it counts as hot.
 const MET: u32 = 4;
 /// So many times as often what is hot already, or could not be made so, is looked at again.
@@ -98,7 +101,7 @@ impl Cache {
         if !self.has_room() {
             return false;
         }
-        let pieces = self.leaders(key, code);
+        let pieces = self.leaders(key, code, self.around(key.0));
         let leaders = &pieces.starts;
         let before = match self.table.get(&key) {
             Some(&n) => self.regions[n as usize].pieces,
@@ -149,9 +152,20 @@ impl Cache {
         self.find(key, code).is_some()
     }
 
+    /// Where the pieces of a loop may lie: near its head, so that it can be stored, until it has been met so often that it is worth its making in each
+    /// process.
+    fn around(&self, head: u64) -> Range<u64> {
+        let rounds = self.options.hot.unwrap_or(0);
+        let often = self.back.get(&head).is_some_and(|h| h.times() >= measure(rounds).1 * AGAIN);
+        if often || rounds == 0 || self.store.is_none() {
+            return 0..u64::MAX;
+        }
+        head.saturating_sub(STORED_REACH)..head.saturating_add(STORED_REACH)
+    }
+
     /// The pieces of the loop at `key`: its head, what direct jumps have led to, and small functions that it calls.
-    fn leaders(&mut self, key: Key, code: &dyn CodeSource) -> Pieces {
-        let mut all = Pieces { starts: vec![key.0], ..Pieces::default() };
+    fn leaders(&mut self, key: Key, code: &dyn CodeSource, around: Range<u64>) -> Pieces {
+        let mut all = Pieces::new(key.0, around);
         let mut open = VecDeque::from([key.0]);
         let mut left = MOST_LOOKED_AT;
         while let Some(pc) = open.pop_front() {
@@ -162,7 +176,10 @@ impl Cache {
                 let next = match term {
                     Term::Goto { pc } => pc,
                     Term::Call { pc, ret } if all.returns.len() < MOST_CALLS && left > 0 => {
-                        let Some(function) = self.function((pc, key.1), code, &[key.0], &mut left) else { continue };
+                        let around = all.around.clone();
+                        let Some(function) = self.function((pc, key.1), code, around, &[key.0], &mut left) else {
+                            continue;
+                        };
                         all.call(function, ret);
                         ret
                     }
@@ -186,11 +203,19 @@ impl Cache {
 
     /// The function at `key`, if it has been run, is small, and a way to its end has no calls but of such functions. `callers`: those that it is to
     /// become part of. None of them: the host's predictor knows better where recursion returns to.
-    fn function(&mut self, key: Key, code: &dyn CodeSource, callers: &[u64], left: &mut u32) -> Option<Pieces> {
-        if callers.len() > DEEPEST || callers.contains(&key.0) || !self.has_run(key, code) {
+    fn function(
+        &mut self,
+        key: Key,
+        code: &dyn CodeSource,
+        around: Range<u64>,
+        callers: &[u64],
+        left: &mut u32,
+    ) -> Option<Pieces> {
+        let known = callers.len() > DEEPEST || callers.contains(&key.0);
+        if known || !around.contains(&key.0) || !self.has_run(key, code) {
             return None;
         }
-        let mut all = Pieces { starts: vec![key.0], ..Pieces::default() };
+        let mut all = Pieces::new(key.0, around);
         let mut open = vec![key.0];
         let mut returns = false;
         while let Some(pc) = open.pop() {
@@ -200,7 +225,8 @@ impl Cache {
                     Term::Goto { pc } => pc,
                     Term::Call { pc, ret } => {
                         let callers = [callers, &[key.0]].concat();
-                        let Some(function) = self.function((pc, key.1), code, &callers, left) else { continue };
+                        let around = all.around.clone();
+                        let Some(function) = self.function((pc, key.1), code, around, &callers, left) else { continue };
                         all.call(function, ret);
                         ret
                     }
@@ -208,6 +234,8 @@ impl Cache {
                         returns = true;
                         continue;
                     }
+                    // Next to the kernel a call costs nothing.
+                    Term::Syscall { .. } => return None,
                     _ => continue,
                 };
                 // What has not been run stays outside.
@@ -224,8 +252,9 @@ impl Cache {
 }
 
 /// Pieces of guest code that belong together.
-#[derive(Default)]
 struct Pieces {
+    /// Where they may begin.
+    around: Range<u64>,
     /// Where they begin, in order of address.
     starts: Vec<u64>,
     insns: u32,
@@ -236,13 +265,18 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// Adds a piece; false if it was there.
+    fn new(start: u64, around: Range<u64>) -> Pieces {
+        Pieces { around, starts: vec![start], insns: 0, own: Vec::new(), returns: Vec::new() }
+    }
+
+    /// Adds a piece; false if it was there, or is too far away.
     fn add(&mut self, pc: u64) -> bool {
         let place = self.starts.binary_search(&pc);
-        place.is_err_and(|at| {
-            self.starts.insert(at, pc);
-            true
-        })
+        self.around.contains(&pc)
+            && place.is_err_and(|at| {
+                self.starts.insert(at, pc);
+                true
+            })
     }
 
     /// Adds a function that is called, with those that it calls.
@@ -250,6 +284,8 @@ impl Pieces {
         function.starts.into_iter().for_each(|pc| _ = self.add(pc));
         self.insns += function.insns;
         self.returns.extend(function.returns);
+        // Pieces overlap before all leaders are known: a call may have been met before.
+        self.returns.retain(|r| r.1 != ret);
         self.returns.push((function.own, ret));
     }
 
