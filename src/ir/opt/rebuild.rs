@@ -2,15 +2,21 @@
 
 use crate::builder::Builder;
 use crate::op::Val;
-use crate::region::{BlockId, Region};
+use crate::region::{BlockId, Region, Term};
 use crate::types::Ty;
 
 /// The region with the same blocks, each operation as `emit` appends it. `emit` is told the old value and where the new ones stand, by old ones; it
 /// gives the new value. `types` are all slots'.
-pub(super) fn rebuild(
+pub(super) fn rebuild(r: &Region, types: &'static [Ty], emit: impl FnMut(&mut Builder, Val, &[Val]) -> Val) -> Region {
+    rebuild_ends(r, types, emit, Builder::end)
+}
+
+/// The same, where `end` ends blocks.
+pub(super) fn rebuild_ends(
     r: &Region,
     types: &'static [Ty],
     mut emit: impl FnMut(&mut Builder, Val, &[Val]) -> Val,
+    mut end: impl FnMut(&mut Builder, Term),
 ) -> Region {
     let mut b = Builder::new(types);
     b.start(r.pc, r.mode, r.fp);
@@ -23,7 +29,7 @@ pub(super) fn rebuild(
         }
         let mut term = block.term;
         term.map_args(|v| now[v.0 as usize]);
-        b.end(term);
+        end(&mut b, term);
     }
     let mut region = b.region;
     (region.end, region.guest_insns) = (r.end, r.guest_insns);

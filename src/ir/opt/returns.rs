@@ -1,33 +1,20 @@
 //! Returns that may lead to code behind a call of the same region. Where a function has become part of a loop that calls it, the host's predictor of
 //! returns knows nothing of the call, so a comparison takes its place.
 
+use super::rebuild::rebuild_ends;
 use crate::builder::Builder;
 use crate::op::{Slot, Val};
-use crate::region::{BlockId, Region, Term};
+use crate::region::{Region, Term};
 use crate::types::{IntCc, Ty};
 
 /// The piece, which goes on at one of `returns` where it returns to that; `types` are all slots', `pc` the slot of the program counter, in which the
 /// address waits from one comparison to the next.
 pub fn look_for_returns(piece: &Region, returns: &[u64], types: &'static [Ty], pc: Slot) -> Region {
-    let mut b = Builder::new(types);
-    b.start(piece.pc, piece.mode, piece.fp);
-    (1..piece.blocks.len()).for_each(|_| _ = b.block());
-    let mut now = vec![Val::NONE; piece.insts.len()];
-    for (n, block) in piece.blocks.iter().enumerate() {
-        b.enter(BlockId(n as u32));
-        for i in block.start..block.end {
-            now[i as usize] = b.again(piece, Val(i), |v| now[v.0 as usize]);
-        }
-        let mut term = block.term;
-        term.map_args(|v| now[v.0 as usize]);
-        match term {
-            Term::Return { pc: to } => end(&mut b, to, returns, pc),
-            term => b.end(term),
-        }
-    }
-    let mut region = b.region;
-    (region.end, region.guest_insns) = (piece.end, piece.guest_insns);
-    region
+    let again = |b: &mut Builder, v: Val, now: &[Val]| b.again(piece, v, |v| now[v.0 as usize]);
+    rebuild_ends(piece, types, again, |b, term| match term {
+        Term::Return { pc: to } => end(b, to, returns, pc),
+        term => b.end(term),
+    })
 }
 
 /// Ends a block that returns to `to`.
