@@ -159,6 +159,8 @@ pub(crate) fn state_of(record: &Record) -> Vec<u8> {
     let nzcv = record.get(320, 8);
     set(state::NZCV, NZCV.iter().fold(0, |out, &(from, to)| out | (nzcv >> from & 1) << to));
     set(state::FPCR, record.get(328, 8));
+    // The runner has it carry x30 (`aarch64.S`).
+    set(state::TPIDR_EL0, record.get(64 + 8 * 30, 8));
     bytes
 }
 
