@@ -211,8 +211,8 @@ impl Cache {
         callers: &[u64],
         left: &mut u32,
     ) -> Option<Pieces> {
-        let known = callers.len() > DEEPEST || callers.contains(&key.0);
-        if known || !around.contains(&key.0) || !self.has_run(key, code) {
+        let too_deep = callers.len() > DEEPEST || callers.contains(&key.0);
+        if too_deep || !around.contains(&key.0) || !self.has_run(key, code) {
             return None;
         }
         let mut all = Pieces::new(key.0, around);
@@ -283,10 +283,11 @@ impl Pieces {
     fn call(&mut self, function: Pieces, ret: u64) {
         function.starts.into_iter().for_each(|pc| _ = self.add(pc));
         self.insns += function.insns;
-        self.returns.extend(function.returns);
-        // Pieces overlap before all leaders are known: a call may have been met before.
-        self.returns.retain(|r| r.1 != ret);
-        self.returns.push((function.own, ret));
+        // A call may have been met before: pieces overlap until all leaders are known, and functions are called from several places.
+        for (own, ret) in function.returns.into_iter().chain([(function.own, ret)]) {
+            self.returns.retain(|r| r.1 != ret);
+            self.returns.push((own, ret));
+        }
     }
 
     /// Where the piece at `pc` may return to.

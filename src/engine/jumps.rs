@@ -69,7 +69,10 @@ impl Cpu {
         // SAFETY: the caller's promise.
         unsafe {
             let entries = match pc {
-                Some(pc) => (*cpu).jump_entry(pc)..=(*cpu).jump_entry(pc),
+                Some(pc) => {
+                    let n = (*cpu).jump_entry(pc);
+                    n..=n
+                }
                 None => 0..=(*cpu).jump_entry(u64::MAX),
             };
             for n in entries {

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
-//! a page checks the blob's checksum, unless the file is in memory and was not written since, and the guest's bytes against those that the regions were made from. So a file that is damaged is not used, nor one
-//! for other code. Records lie in the file as in memory: [`Header::key`] has the identity of the program that wrote it, and only that one reads it.
+//! a page checks the blob's checksum, unless the file is in memory and was not written since, and the guest's bytes against those that the regions were
+//! made from. So a file that is damaged is not used, nor one for other code. Records lie in the file as in memory: [`Header::key`] has the identity of the program that wrote it, and only that one reads it.
 
 use crate::folder::Mapped;
 use crate::hash::hash;
