@@ -326,7 +326,7 @@ impl Cache {
             guest: crate::hash::hash(&bytes),
             refs: out.refs.clone(),
             exits: out.exits.iter().map(|exit| ExitRecord { links: 0, exit: *exit }).collect(),
-            cells: out.links.iter().map(|&(pc, stub)| Cell { pc, stub, linked: 0 }).collect(),
+            cells: out.links.iter().map(|&(pc, stub)| Cell { pc, stub, linked: 0, page: 0, zero: 0 }).collect(),
             sites: out.sites.iter().map(StoredSite::new).collect(),
         }))
     }
@@ -421,7 +421,7 @@ impl Cache {
         let Some(&n) = self.table.get(&key) else { return };
         let Some(store) = &mut self.store else { return };
         let Some((stored, unit)) = store.find(key, source) else { return };
-        let slots = store.units[unit].leading_to(stored);
+        let slots = store.units[unit].replace(stored);
         let code = self.regions[n as usize].code;
         for &(slot, _) in &slots {
             self.set_slot(slot, code);

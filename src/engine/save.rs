@@ -4,10 +4,11 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, MAGIC, PAGE, PARTS, REFS, Record, Region, SITES, StoredHome,
-    StoredSite, THUNKS, View, offsets,
+    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, INCOMING, MAGIC, PAGE, PARTS, REFS, REGIONS, Record, Region,
+    SITES, SIZES, StoredHome, StoredSite, THUNKS, View,
 };
 use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
+use plan::{Laid, Plan, moved, place};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -210,14 +211,10 @@ fn pad(out: &mut Vec<u8>, to: usize) {
     out.resize(out.len().next_multiple_of(to), 0);
 }
 
-/// Cells of a piece: links, then sites.
-fn cells_of(p: &Piece) -> usize {
-    p.cells.len() + p.sites.len()
-}
-
 /// The file with these pages.
 fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
-    let cells = THUNKS + pages.values().flat_map(|p| p.pieces.values()).map(cells_of).sum::<usize>();
+    let plan = Plan::new(pages);
+    let cells = plan.cells();
     // Where the cells are, from the start of the file.
     let cells_at = -((cells * 8).next_multiple_of(PAGE as usize) as i64);
     let mut header = Header {
@@ -239,11 +236,11 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
     }
     let mut out = vec![0; size_of::<Header>() + pages.len() * size_of::<Entry>()];
     let mut entries = Vec::with_capacity(pages.len());
-    let mut first_cell = THUNKS;
-    for (number, page) in pages {
+    for (n, (number, page)) in pages.iter().enumerate() {
         pad(&mut out, 64);
         let blob = out.len();
-        let counts = write_blob(&mut out, page, cells_at + 8 * first_cell as i64);
+        let laid = &plan.pages[n];
+        BlobWriter { blob, page, laid, plan: &plan, cells_at: cells_at + 8 * laid.first_cell as i64 }.write(&mut out);
         entries.push(Entry {
             page: *number,
             start: page.start,
@@ -252,10 +249,9 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
             guest: page.guest,
             check: hash(&out[blob..]),
             blob_len: (out.len() - blob) as u32,
-            first_cell: first_cell as u32,
-            counts,
+            first_cell: laid.first_cell as u32,
+            counts: laid.counts,
         });
-        first_cell += page.pieces.values().map(cells_of).sum::<usize>();
         if out.len() > MOST {
             return None;
         }
@@ -282,121 +278,118 @@ fn thunk_at(n: usize) -> usize {
 /// A jump and a call through a cell, and the same right to the code that it leads to, as long by a prefix that changes nothing.
 const THROUGH: [([u8; 2], [u8; 2]); 2] = [([0xff, 0x25], [0x67, 0xe9]), ([0xff, 0x15], [0x67, 0xe8])];
 
-/// Appends a page's blob; its counts. `cells_at`: where its first cell is, from the start of the file.
-fn write_blob(out: &mut Vec<u8>, page: &Page, cells_at: i64) -> [u32; PARTS] {
-    let blob = out.len();
-    let pieces = || page.pieces.values();
-    let parts =
-        |p: &Piece| [1, p.exits.len(), p.faults.len(), p.cells.len(), p.sites.len(), p.refs.len(), p.homes.len()];
-    let mut counts = [0u32; PARTS];
-    let mut regions = Vec::with_capacity(page.pieces.len());
-    for p in pieces() {
-        let own = parts(p).map(|n| n as u32);
-        let code_len = p.code.len() as u32;
-        regions.push(Region {
-            pc: p.pc,
-            start: p.start,
-            end: p.end,
-            mode: p.mode,
-            pieces: p.pieces,
-            code: 0,
-            code_len,
-            stubs: 0,
-            stubs_len: p.stubs.len() as u32,
-            first: counts,
-            counts: own,
-        });
-        for n in 0..PARTS {
-            counts[n] += own[n];
-        }
-    }
-    let at = offsets(&counts);
-    let mut code_at = at[PARTS];
-    for r in &mut regions {
-        r.code = code_at as u32;
-        code_at = (code_at + r.code_len as usize).next_multiple_of(16);
-    }
-    // Away from the code that runs: most are never used again.
-    for r in &mut regions {
-        r.stubs = code_at as u32;
-        code_at += r.stubs_len as usize;
-    }
-    let moved = |p: &Piece, r: &Region, at: u32| at - p.stubs_at + r.stubs - r.code;
-    let start_of = |part: usize, r: &Region, size: usize| (blob + at[part]) + r.first[part] as usize * size;
-    let first_cell = |r: &Region| cells_at + 8 * i64::from(r.first[CELLS] + r.first[SITES]);
-    put(out, &regions);
-    out.resize(blob + at[EXITS], 0);
-    for (p, r) in pieces().zip(&regions) {
-        for (n, e) in p.exits.iter().enumerate() {
-            let record = start_of(EXITS, r, size_of::<ExitRecord>()) + n * size_of::<ExitRecord>();
-            put(out, &[ExitRecord { links: first_cell(r) - record as i64, exit: e.exit }]);
-        }
-    }
-    out.resize(blob + at[FAULTS], 0);
-    pieces().for_each(|p| put(out, p.faults));
-    out.resize(blob + at[CELLS], 0);
-    let keys: Vec<(u64, u32)> = page.pieces.keys().copied().collect();
-    let linked = |p: &Piece, c: &Cell| keys.binary_search(&(c.pc, p.mode)).map_or(0, |n| regions[n].code);
-    for (p, r) in pieces().zip(&regions) {
-        for c in p.cells {
-            put(out, &[Cell { linked: linked(p, c), stub: moved(p, r, c.stub), ..*c }]);
-        }
-    }
-    out.resize(blob + at[SITES], 0);
-    pieces().for_each(|p| put(out, p.sites));
-    out.resize(blob + at[REFS], 0);
-    let place = |p: &Piece, r: &Region, at: u32| if at < p.stubs_at { at } else { moved(p, r, at) };
-    for (p, r) in pieces().zip(&regions) {
-        p.refs.iter().for_each(|f| put(out, &[Ref { at: place(p, r, f.at), ..*f }]));
-    }
-    out.resize(blob + at[HOMES], 0);
-    pieces().for_each(|p| put(out, &p.homes));
-    out.resize(blob + at[PARTS], 0);
-    // What leads to the head of a loop is to lead to a hot region when there is one.
-    let heads: BTreeSet<u64> = pieces()
-        .flat_map(|p| p.exits)
-        .filter_map(|e| if let Exit::Hot { pc, .. } = e.exit { Some(pc) } else { None })
-        .collect();
-    for (p, r) in pieces().zip(&regions) {
-        debug_assert_eq!(out.len(), blob + r.code as usize, "code in its place");
-        out.extend_from_slice(p.code);
-        pad(out, 16);
-    }
-    pieces().for_each(|p| out.extend_from_slice(p.stubs));
-    for (p, r) in pieces().zip(&regions) {
-        for reference in p.refs {
-            let field = blob + (r.code + place(p, r, reference.at)) as usize;
-            let opcode = [out[field - 2], out[field - 1]];
-            let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
-            // Code that a link leads to for good.
-            let direct = |n: u32| {
-                let c = &p.cells[n as usize];
-                let to = if heads.contains(&c.pc) { 0 } else { linked(p, c) };
-                (to != 0).then_some((blob + to as usize) as i64)
-            };
-            let target = match reference.to {
-                Outside::Link(n)
-                    if reference.tail == 0
-                        && let Some((cell, code)) = way =>
-                {
-                    let direct = direct(n);
-                    out[field - 2..field].copy_from_slice(if direct.is_some() { code } else { cell });
-                    direct.unwrap_or(first_cell(r) + 8 * i64::from(n))
-                }
-                Outside::Branch { link, jump } => direct(link).unwrap_or((blob + (r.code + jump) as usize) as i64),
-                Outside::Thunk(n) => thunk_at(n as usize) as i64,
-                Outside::Exit(n) => {
-                    (start_of(EXITS, r, size_of::<ExitRecord>()) + n as usize * size_of::<ExitRecord>()) as i64
-                }
-                Outside::Link(n) => first_cell(r) + 8 * i64::from(n),
-                Outside::Site(n) => first_cell(r) + 8 * i64::from(n + r.counts[CELLS]),
-            };
-            let end = (field + 4 + usize::from(reference.tail)) as i64;
-            out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());
-        }
-    }
-    counts
+/// Writes a page's blob, which begins at `blob` in the file.
+struct BlobWriter<'a> {
+    blob: usize,
+    page: &'a Page<'a>,
+    laid: &'a Laid,
+    plan: &'a Plan,
+    /// Where its first cell is, from the start of the file.
+    cells_at: i64,
 }
 
+impl BlobWriter<'_> {
+    fn regions(&self) -> impl Iterator<Item = (&Piece<'_>, &Region)> {
+        self.page.pieces.values().zip(&self.laid.regions)
+    }
+
+    /// Where a region's share of a part begins, from the start of the file.
+    fn start_of(&self, part: usize, r: &Region) -> usize {
+        self.blob + self.laid.at[part] + r.first[part] as usize * SIZES[part]
+    }
+
+    fn first_cell(&self, r: &Region) -> i64 {
+        self.cells_at + 8 * i64::from(r.first[CELLS] + r.first[SITES])
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        for part in 0..PARTS {
+            out.resize(self.blob + self.laid.at[part], 0);
+            self.write_part(part, out);
+        }
+        out.resize(self.blob + self.laid.at[PARTS], 0);
+        for (p, r) in self.regions() {
+            debug_assert_eq!(out.len(), self.blob + r.code as usize, "code in its place");
+            out.extend_from_slice(p.code);
+            pad(out, 16);
+        }
+        self.page.pieces.values().for_each(|p| out.extend_from_slice(p.stubs));
+        self.refer(out);
+    }
+
+    fn write_part(&self, part: usize, out: &mut Vec<u8>) {
+        match part {
+            REGIONS => put(out, &self.laid.regions),
+            INCOMING => put(out, &self.laid.incoming),
+            _ => self.regions().for_each(|(p, r)| self.write_share(part, p, r, out)),
+        }
+    }
+
+    /// A region's share of a part.
+    fn write_share(&self, part: usize, p: &Piece, r: &Region, out: &mut Vec<u8>) {
+        match part {
+            EXITS => {
+                for (n, e) in p.exits.iter().enumerate() {
+                    let record = self.start_of(EXITS, r) + n * size_of::<ExitRecord>();
+                    put(out, &[ExitRecord { links: self.first_cell(r) - record as i64, exit: e.exit }]);
+                }
+            }
+            FAULTS => put(out, p.faults),
+            CELLS => {
+                for c in p.cells {
+                    let (page, linked) = self.plan.leads(p, c).map_or((0, 0), |(page, r)| (page, r.code));
+                    put(out, &[Cell { linked, page, stub: moved(p, r, c.stub), ..*c }]);
+                }
+            }
+            SITES => put(out, p.sites),
+            REFS => p.refs.iter().for_each(|f| put(out, &[Ref { at: place(p, r, f.at), ..*f }])),
+            HOMES => put(out, &p.homes),
+            _ => unreachable!("regions have no share of part {part}"),
+        }
+    }
+
+    /// Lets the code refer to what stands where it was written.
+    fn refer(&self, out: &mut [u8]) {
+        // What leads to the head of a loop is to lead to a hot region when there is one.
+        let heads: BTreeSet<u64> = (self.page.pieces.values())
+            .flat_map(|p| p.exits)
+            .filter_map(|e| if let Exit::Hot { pc, .. } = e.exit { Some(pc) } else { None })
+            .collect();
+        // Code that a link leads to for good: of this page, which is valid as a whole.
+        let direct = |p: &Piece, n: u32| {
+            let c = &p.cells[n as usize];
+            let (page, r) = self.plan.leads(p, c).filter(|_| !heads.contains(&c.pc))?;
+            (page == self.laid.number).then(|| (self.blob + r.code as usize) as i64)
+        };
+        for (p, r) in self.regions() {
+            for reference in p.refs {
+                let field = self.blob + (r.code + place(p, r, reference.at)) as usize;
+                let opcode = [out[field - 2], out[field - 1]];
+                let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
+                let target = match reference.to {
+                    Outside::Link(n)
+                        if reference.tail == 0
+                            && let Some((cell, code)) = way =>
+                    {
+                        let direct = direct(p, n);
+                        out[field - 2..field].copy_from_slice(if direct.is_some() { code } else { cell });
+                        direct.unwrap_or(self.first_cell(r) + 8 * i64::from(n))
+                    }
+                    Outside::Branch { link, jump } => {
+                        direct(p, link).unwrap_or((self.blob + (r.code + jump) as usize) as i64)
+                    }
+                    Outside::Thunk(n) => thunk_at(n as usize) as i64,
+                    Outside::Exit(n) => (self.start_of(EXITS, r) + n as usize * size_of::<ExitRecord>()) as i64,
+                    Outside::Link(n) => self.first_cell(r) + 8 * i64::from(n),
+                    Outside::Site(n) => self.first_cell(r) + 8 * i64::from(n + r.counts[CELLS]),
+                };
+                let end = (field + 4 + usize::from(reference.tail)) as i64;
+                out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());
+            }
+        }
+    }
+}
+
+mod plan;
 #[cfg(test)]
 mod tests;

@@ -145,7 +145,7 @@ impl Store {
     pub(crate) fn close(&mut self) {
         self.found.clear();
         for u in &mut self.units {
-            u.close(0, u64::MAX);
+            u.close_all();
         }
         self.attached.clear();
     }

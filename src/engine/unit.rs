@@ -5,8 +5,11 @@
 //! file, mapped to be read and run, shared by all processes:
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
-//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, the code, and where links lead until they are linked
+//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, links from other pages, the code, and where links lead until
+//!                 they are linked
 //! ```
+//!
+//! Links between two pages are linked when the second of them is opened: a page knows where its links lead, and which links lead to it.
 //!
 //! Nothing in the file depends on where it is mapped: code refers to cells and exits relatively, cells are filled in when their page is opened. Opening
 //! a page checks the blob's checksum, unless the file is in memory and was not written since, and the guest's bytes against those that the regions were
@@ -18,11 +21,11 @@ use crate::{CodeSource, Image};
 use host::x86_64::Homes;
 use host::x86_64::asm::{Reg, Xmm};
 use host::{ExitRecord, FaultRecord, Ref, Site};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u2";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u3";
 /// Thunks that code refers to: the first cells are their addresses.
 pub(crate) const THUNKS: usize = 6;
 /// More guest bytes than the regions of a page can be made from.
@@ -39,6 +42,7 @@ impl Record for ExitRecord {}
 impl Record for FaultRecord {}
 impl Record for Ref {}
 impl Record for StoredHome {}
+impl Record for Incoming {}
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +88,10 @@ pub(crate) const CELLS: usize = 3;
 pub(crate) const SITES: usize = 4;
 pub(crate) const REFS: usize = 5;
 pub(crate) const HOMES: usize = 6;
-pub(crate) const PARTS: usize = 7;
+/// Of the parts above each region has a share.
+pub(crate) const SHARED: usize = 7;
+pub(crate) const INCOMING: usize = 7;
+pub(crate) const PARTS: usize = 8;
 pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Region>(),
     size_of::<ExitRecord>(),
@@ -93,6 +100,7 @@ pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<StoredSite>(),
     size_of::<Ref>(),
     size_of::<StoredHome>(),
+    size_of::<Incoming>(),
 ];
 
 /// Where the parts of a blob begin, and the code after them.
@@ -121,9 +129,9 @@ pub(crate) struct Region {
     /// Where its links lead until they are linked, from the blob's start.
     pub(crate) stubs: u32,
     pub(crate) stubs_len: u32,
-    pub(crate) first: [u32; PARTS],
+    pub(crate) first: [u32; SHARED],
     /// Numbers of its parts; cells are those of links, cells of sites follow them.
-    pub(crate) counts: [u32; PARTS],
+    pub(crate) counts: [u32; SHARED],
 }
 
 /// A link.
@@ -133,8 +141,26 @@ pub(crate) struct Cell {
     pub(crate) pc: u64,
     /// Where it leads until it is linked, from the region's code.
     pub(crate) stub: u32,
-    /// Code of the same page that it leads to, from the blob's start; 0: it is not linked.
+    /// Code of this unit that it leads to, from its blob's start; 0: it is of no page of the unit.
     pub(crate) linked: u32,
+    /// The page that it is of, as the number of its entry.
+    pub(crate) page: u32,
+    /// So that no byte is without a name.
+    pub(crate) zero: u32,
+}
+
+/// A link from another page of the unit.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Incoming {
+    /// The number of its entry.
+    pub(crate) from: u32,
+    /// The link's cell, among all of the unit.
+    pub(crate) cell: u32,
+    /// Where it leads until it is linked, from the start of its page's blob.
+    pub(crate) stub: u32,
+    /// The code here that it leads to, from the blob's start.
+    pub(crate) code: u32,
 }
 
 /// A site. A helper is where it is in the program's image.
@@ -286,6 +312,9 @@ impl<'a> Blob<'a> {
     pub(crate) fn homes(&self, r: &Region) -> &'a [StoredHome] {
         self.of(HOMES, r)
     }
+    pub(crate) fn incoming(&self) -> &'a [Incoming] {
+        self.part(INCOMING)
+    }
     pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
         &self.bytes[r.code as usize..][..r.code_len as usize]
     }
@@ -330,16 +359,18 @@ pub(crate) struct Unit {
     /// Its bytes are those that were written: blobs need no look at their checksums.
     sealed: bool,
     states: Vec<State>,
-    /// By page: link slots elsewhere that lead there, with what they point to when they do not.
+    /// By page: link slots elsewhere that lead there, with what they point to when they do not. Those that the file knows of are not among them.
     incoming: BTreeMap<usize, Vec<(u64, u64)>>,
+    /// Code that fresh code stands for: nothing is linked to it by itself.
+    replaced: BTreeSet<u64>,
     #[allow(clippy::vec_box, reason = "cells hold their addresses")]
     sites: Vec<Box<Site>>,
 }
 
 impl Unit {
     pub(crate) fn new(image: Image, key: u128) -> Unit {
-        let (incoming, sites) = (BTreeMap::new(), Vec::new());
-        Unit { image, key, cells: 0, file: 0, view: None, sealed: false, states: Vec::new(), incoming, sites }
+        let (incoming, replaced, sites) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Unit { image, key, cells: 0, file: 0, view: None, sealed: false, states: Vec::new(), incoming, replaced, sites }
     }
 
     /// Uses a file that is mapped, with room for its cells at `cells`.
@@ -383,7 +414,7 @@ impl Unit {
         let (view, n) = self.entry_of(crate::cache::address(pc))?;
         let entry = &view.entries()[n];
         if self.states[n] == State::Closed {
-            self.states[n] = self.open(view, entry, source, bytes);
+            self.states[n] = self.open(view, n, source, bytes);
         }
         if self.states[n] != State::Open {
             return None;
@@ -396,13 +427,8 @@ impl Unit {
     }
 
     /// Checks a page and fills in its cells.
-    fn open(
-        &mut self,
-        view: View<'static>,
-        entry: &'static Entry,
-        source: &dyn CodeSource,
-        bytes: &mut Vec<u8>,
-    ) -> State {
+    fn open(&mut self, view: View<'static>, n: usize, source: &dyn CodeSource, bytes: &mut Vec<u8>) -> State {
+        let entry = &view.entries()[n];
         let blob = if self.sealed { view.blob(entry) } else { view.checked_blob(entry) };
         let Some(blob) = blob else { return State::Damaged };
         let len = entry.end.wrapping_sub(entry.start);
@@ -414,12 +440,28 @@ impl Unit {
         if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
             return State::Other;
         }
-        let at = self.file + entry.blob;
-        let mut cell = self.cells + 8 * u64::from(entry.first_cell);
+        self.fill_cells(view, n, &blob);
+        for i in blob.incoming() {
+            let (slot, stub) = self.slot_of(view, i);
+            let code = self.file + entry.blob + u64::from(i.code);
+            // It may lead to fresh code by now.
+            if self.states[i.from as usize] == State::Open
+                && self.read_cell(slot) == stub
+                && !self.replaced.contains(&code)
+            {
+                self.write_cell(slot, code);
+            }
+        }
+        State::Open
+    }
+
+    /// Fills in the cells of a page: links lead to what is open, and to the page itself.
+    fn fill_cells(&mut self, view: View<'static>, n: usize, blob: &Blob) {
+        let at = self.file + blob.entry.blob;
+        let mut cell = self.cells + 8 * u64::from(blob.entry.first_cell);
         for r in blob.regions() {
             for c in blob.cells(r) {
-                let target = if c.linked != 0 { c.linked } else { r.code + c.stub };
-                self.write_cell(cell, at + u64::from(target));
+                self.write_cell(cell, self.target_of(view, n, c).unwrap_or(at + u64::from(r.code + c.stub)));
                 cell += 8;
             }
             for s in blob.sites(r) {
@@ -428,7 +470,22 @@ impl Unit {
                 cell += 8;
             }
         }
-        State::Open
+    }
+
+    /// The stored code that a link of page `n`, which is being opened, can lead to from the start.
+    fn target_of(&self, view: View<'static>, n: usize, c: &Cell) -> Option<u64> {
+        let page = c.page as usize;
+        if c.linked == 0 || page != n && self.states[page] != State::Open {
+            return None;
+        }
+        let code = self.file + view.entries()[page].blob + u64::from(c.linked);
+        (!self.replaced.contains(&code)).then_some(code)
+    }
+
+    /// The slot of a link from another page, and where it leads until it is linked.
+    fn slot_of(&self, view: View<'static>, i: &Incoming) -> (u64, u64) {
+        let from = &view.entries()[i.from as usize];
+        (self.cells + 8 * u64::from(i.cell), self.file + from.blob + u64::from(i.stub))
     }
 
     /// Whether a link slot is one of this unit's.
@@ -451,25 +508,35 @@ impl Unit {
         (self.read_cell(slot) == stub).then_some(stub)
     }
 
-    /// The slots that lead to a region of this unit, with where they lead until they are linked: from its page, which were linked from the start, and
-    /// those that have been linked since.
-    pub(crate) fn leading_to(&self, found: Found) -> Vec<(u64, u64)> {
+    /// The slots that lead to a region of this unit, with where they lead until they are linked. From now on none is linked to it by itself.
+    pub(crate) fn replace(&mut self, found: Found) -> Vec<(u64, u64)> {
+        self.replaced.insert(found.code);
         let mut slots = self.incoming.get(&found.page).cloned().unwrap_or_default();
-        if let Some((entry, blob)) =
-            self.view.and_then(|v| Some((&v.entries()[found.page], v.blob(&v.entries()[found.page])?)))
+        if let Some(view) = self.view
+            && let Some(blob) = view.blob(&view.entries()[found.page])
         {
+            let entry = blob.entry;
             let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
             for r in blob.regions() {
-                slots.extend(
-                    blob.cells(r)
-                        .iter()
-                        .enumerate()
-                        .map(|(n, c)| (cells + 8 * (Blob::first_cell(r) + n as u64), at + u64::from(r.code + c.stub))),
-                );
+                let numbered = (Blob::first_cell(r)..).zip(blob.cells(r));
+                slots.extend(numbered.map(|(n, c)| (cells + 8 * n, at + u64::from(r.code + c.stub))));
             }
+            slots.extend(self.static_slots(view, &blob));
         }
         slots.retain(|&(slot, _)| self.read_cell(slot) == found.code);
         slots
+    }
+
+    /// The slots of other pages that lead to a page by what the file knows, with where they lead until they are linked.
+    fn static_slots(&self, view: View<'static>, blob: &Blob<'static>) -> Vec<(u64, u64)> {
+        let at = self.file + blob.entry.blob;
+        let leads = |i: &&Incoming| self.read_cell(self.slot_of(view, i).0) == at + u64::from(i.code);
+        blob.incoming().iter().filter(leads).map(|i| self.slot_of(view, i)).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn leads_to(&self, slot: u64) -> u64 {
+        self.read_cell(slot)
     }
 
     pub(crate) fn set_slot(&self, slot: u64, target: u64) {
@@ -493,9 +560,17 @@ impl Unit {
                 continue;
             }
             self.states[n] = State::Closed;
-            slots.get_or_insert_with(Vec::new).extend(self.incoming.remove(&n).unwrap_or_default());
+            let slots = slots.get_or_insert_with(Vec::new);
+            slots.extend(self.incoming.remove(&n).unwrap_or_default());
+            slots.extend(view.blob(entry).map(|blob| self.static_slots(view, &blob)).unwrap_or_default());
         }
         slots
+    }
+
+    /// Closes all pages; nothing is left that led there.
+    pub(crate) fn close_all(&mut self) {
+        self.close(0, u64::MAX);
+        self.replaced.clear();
     }
 
     /// Whether code of this unit is at the host address.

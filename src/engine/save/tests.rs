@@ -1,6 +1,8 @@
 //! What is written of a page: where code and stubs stand, and what links lead to.
 
 use super::*;
+use crate::folder::Mapped;
+use crate::unit::Unit;
 
 const KEY: u128 = 7;
 const PAGE_NUMBER: u64 = 3;
@@ -8,6 +10,8 @@ const PAGE_NUMBER: u64 = 3;
 const A: u64 = 0x3000;
 const B: u64 = 0x3040;
 const FAR: u64 = 0x9000;
+/// A region of another page.
+const C: u64 = 0x5000;
 
 /// Offsets in a region's code: a conditional jump's field to the jump, the jump through the link and its field, a call's through it, its end.
 const BRANCH: u32 = 2;
@@ -27,7 +31,7 @@ const REFS: [Ref; 3] = [
 
 /// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
 fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
-    let cells = targets.map(|pc| [Cell { pc, stub: END, linked: 0 }]);
+    let cells = targets.map(|pc| [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]);
     let exits = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B } }];
     let piece = |n: usize, pc, stubs| Piece {
         pc,
@@ -157,4 +161,109 @@ fn what_is_written_again_is_the_same_and_follows_its_page() {
     pages.get_mut(&PAGE_NUMBER).expect("the page").pieces.remove(&(B, 0));
     let regions = read(&write(KEY, &pages).expect("a small file"));
     assert!(regions.len() == 1 && regions[0].is_through_cell() && regions[0].cell.linked == 0, "{regions:?}");
+}
+
+/// Guest code that is zeros, or, from `changed` on, something else.
+#[derive(Debug)]
+struct Zeros {
+    changed: std::sync::atomic::AtomicU64,
+}
+
+impl CodeSource for Zeros {
+    fn fetch(&self, pc: u64, buf: &mut [u8]) -> usize {
+        let changed = self.changed.load(std::sync::atomic::Ordering::Relaxed);
+        (pc..).zip(&mut *buf).for_each(|(at, b)| *b = u8::from(at >= changed));
+        buf.len()
+    }
+    fn log(&self, _text: &str) {}
+}
+
+/// A unit of the regions A and C, each of which links to the other, in use; the slots of those links.
+fn linked_pages() -> (Unit, [u64; 2]) {
+    let cells = [C, A].map(|pc| [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]);
+    let page = |pc: u64, cells: &'static [Cell]| {
+        let start = pc / PAGE * PAGE;
+        let piece = Piece {
+            pc,
+            mode: 0,
+            start: pc,
+            end: pc + 4,
+            pieces: 0,
+            code: &CODE,
+            stubs: b"s",
+            stubs_at: END,
+            refs: &REFS,
+            exits: &[],
+            faults: &[],
+            cells,
+            sites: &[],
+            homes: Cow::Borrowed(&[]),
+        };
+        let pieces = BTreeMap::from([((pc, 0), piece)]);
+        Page { pieces, start, end: start + 64, guest: hash(&[0; 64]) }
+    };
+    let [from_a, from_c] = cells.map(|c| &*Box::leak(Box::new(c)));
+    let pages = BTreeMap::from([(A / PAGE, page(A, from_a)), (C / PAGE, page(C, from_c))]);
+    let file = write(KEY, &pages).expect("a small file");
+    // Cells, and the file right behind them.
+    let words = vec![0u128; PAGE as usize / 16].into_iter().chain(aligned(&file)).collect::<Vec<_>>().leak();
+    let before = words.as_ptr() as u64;
+    let mapped = Mapped { before, file: before + PAGE, len: file.len(), sealed: false };
+    // SAFETY: the file's bytes among the words, which stay.
+    let view = View::new(unsafe { std::slice::from_raw_parts(mapped.file as *const u8, file.len()) }, KEY);
+    let mut unit = Unit::new(crate::Image { key: KEY, base: 0 }, KEY);
+    // SAFETY: the words are nobody else's.
+    unsafe { unit.attach(view.expect("a whole file"), before, &mapped, [0; THUNKS]) };
+    (unit, [0, 1].map(|n| before + 8 * (THUNKS as u64 + n)))
+}
+
+#[test]
+fn links_between_pages_are_linked_when_both_are_open() {
+    let source = Zeros { changed: u64::MAX.into() };
+    for order in [[A, C], [C, A]] {
+        let (mut unit, [from_a, from_c]) = linked_pages();
+        let find = |unit: &mut Unit, pc| unit.find(pc, 0, &source, &mut Vec::new()).expect("stored").code;
+        let first = find(&mut unit, order[0]);
+        let slot = if order[0] == A { from_a } else { from_c };
+        assert!(unit.stub_of(slot).is_some(), "the other page is not open");
+        let second = find(&mut unit, order[1]);
+        let (a, c) = if order[0] == A { (first, second) } else { (second, first) };
+        assert_eq!([from_a, from_c].map(|slot| unit.leads_to(slot)), [c, a]);
+    }
+}
+
+#[test]
+fn links_from_other_pages_end_with_their_page() {
+    let source = Zeros { changed: u64::MAX.into() };
+    let (mut unit, [from_a, _]) = linked_pages();
+    let mut find = |pc, source: &Zeros| unit.find(pc, 0, source, &mut Vec::new()).map(|f| f.code);
+    let (_, c) = (find(A, &source), find(C, &source).expect("stored"));
+    let slots = unit.close(C, C + 4).expect("it was open");
+    let [(slot, stub)] = slots[..] else { panic!("one slot leads there: {slots:?}") };
+    assert_eq!(slot, from_a);
+    unit.set_slot(slot, stub);
+    assert_eq!(unit.stub_of(from_a), Some(stub));
+    // Other guest bytes: the page stays closed, nothing leads there.
+    source.changed.store(C, std::sync::atomic::Ordering::Relaxed);
+    assert!(unit.find(C, 0, &source, &mut Vec::new()).is_none() && unit.leads_to(from_a) == stub);
+    // The old ones again: a link that leads to fresh code by now is left.
+    source.changed.store(u64::MAX, std::sync::atomic::Ordering::Relaxed);
+    unit.close(C, C + 4);
+    unit.set_slot(from_a, 1);
+    assert_eq!(unit.find(C, 0, &source, &mut Vec::new()).map(|f| f.code), Some(c));
+    assert_eq!(unit.leads_to(from_a), 1);
+}
+
+#[test]
+fn nothing_is_linked_to_what_was_replaced() {
+    let source = Zeros { changed: u64::MAX.into() };
+    let (mut unit, [from_a, _]) = linked_pages();
+    let c = unit.find(C, 0, &source, &mut Vec::new()).expect("stored");
+    assert_eq!(unit.replace(c), []);
+    unit.find(A, 0, &source, &mut Vec::new()).expect("stored");
+    assert!(unit.stub_of(from_a).is_some());
+    let (mut unit, [from_a, _]) = linked_pages();
+    let [_, c] = [A, C].map(|pc| unit.find(pc, 0, &source, &mut Vec::new()).expect("stored"));
+    let slots = unit.replace(c);
+    assert!(slots.len() == 1 && slots[0].0 == from_a, "{slots:?}");
 }
