@@ -334,6 +334,8 @@ impl Cache {
     /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders. Up to where code was read.
     pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) -> u64 {
         let (pc, mode) = key;
+        // The passes over hot regions take values of one block at a time.
+        self.builder.lasting = leaders.is_empty();
         let mut reader = Reader { source: code, end: address(pc) };
         let mut t = Translation {
             b: &mut self.builder,
@@ -345,7 +347,7 @@ impl Cache {
         };
         (self.guest.translate)(&mut t, pc, mode & !CAREFUL);
         debug_assert_eq!(
-            ir::verify::check(&self.builder.region, self.guest.state.types),
+            ir::verify::check_made(&self.builder.region, self.guest.state.types),
             Ok(()),
             "translation at {pc:#x}"
         );

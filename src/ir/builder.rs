@@ -24,6 +24,10 @@ pub struct Builder {
     aligned: Vec<(Val, u64, u8)>,
     /// A slot that is to get a constant by the end of the block.
     late: Option<(Slot, u64)>,
+    /// What is known lasts behind a branch that may leave ([`Builder::leave_if`]): values are used in later blocks.
+    pub lasting: bool,
+    /// The slots of flags: those are read anew in each block.
+    flags: Vec<usize>,
 }
 
 /// Where a builder stood.
@@ -47,6 +51,8 @@ impl Builder {
             consts: Vec::new(),
             aligned: Vec::new(),
             late: None,
+            lasting: false,
+            flags: (0..slot_types.len()).filter(|s| slot_types[*s] == Ty::Flags).collect(),
         }
     }
 
@@ -113,6 +119,26 @@ impl Builder {
             Some(0) => self.end(Term::Jump(other)),
             Some(_) => self.end(Term::Jump(then)),
             None => self.end(Term::Branch { cond, then, other }),
+        }
+    }
+
+    /// Leaves the region by `term` if the condition (I1) holds; else what follows is done.
+    pub fn leave_if(&mut self, cond: Val, term: Term) {
+        let (left, rest) = (self.block(), self.block());
+        self.branch(cond, left, rest);
+        let known = self.lasting.then(|| {
+            let none = vec![Val::NONE; self.known.len()];
+            let known = (std::mem::replace(&mut self.known, none), std::mem::take(&mut self.consts));
+            (known, std::mem::take(&mut self.aligned))
+        });
+        self.enter(left);
+        self.end(term);
+        self.enter(rest);
+        if let Some((known, aligned)) = known {
+            ((self.known, self.consts), self.aligned) = (known, aligned);
+            for &slot in &self.flags {
+                self.known[slot] = Val::NONE;
+            }
         }
     }
 

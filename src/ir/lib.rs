@@ -15,6 +15,7 @@ pub mod region;
 pub mod text;
 pub mod types;
 pub mod verify;
+mod ways;
 
 pub use builder::{Builder, Mark};
 pub use eval::{SM4_BOX, eval};
@@ -24,3 +25,4 @@ pub use op::{
 };
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};
 pub use types::{Cc, Env, Fence, Fmt, IntCc, Lane, NanRule, Order, Round, Shape, Ty, fpflag};
+pub use ways::{Ways, is_stub};

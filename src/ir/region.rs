@@ -3,7 +3,8 @@
 //! Invariants (checked by `verify.rs`):
 //! - Block 0 is the entry. Instructions of a block stand together, in order; a value is used only after its definition.
 //! - A value is used only in the block that defines it, or in blocks that block dominates; between blocks guest state passes in slots,
-//!   and, after `opt/` has promoted slots (tier 2), in block parameters. Front ends produce no parameters and use no value across blocks.
+//!   and, after `opt/` has promoted slots (tier 2), in block parameters. Front ends produce no parameters, and use a value in a later block only
+//!   if blocks fall into one another from where it is defined to there ([`crate::Ways`]): it is still where it was.
 //! - Exits leave the region's `mode` as it is; code that changes it (FPCR write, …) leaves by [`Term::Resume`].
 
 use crate::op::{Inst, Op, Val};

@@ -12,6 +12,7 @@ use crate::op::{Op, Val};
 use crate::region::{BlockId, Region, Term};
 use crate::text;
 use crate::types::Ty;
+use crate::ways::Ways;
 
 /// Checks a region for a guest whose slots have these types.
 ///
@@ -21,12 +22,15 @@ pub fn check(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
     dominated(r, &far_uses(r, slot_types)?)
 }
 
-/// The same of what a front end has made that uses no value across blocks: all but those of RISC-V's vectors.
+/// The same of what a front end has made: values last as long as blocks fall into one another ([`Ways`]).
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_made(r: &Region, slot_types: &[Ty]) -> Result<(), String> {
-    match far_uses(r, slot_types)?.first() {
+    let mut ways = Ways::default();
+    let far = far_uses(r, slot_types)?;
+    ways.find(r);
+    match far.iter().find(|f| !ways.lasts(f.home, f.user)) {
         None => Ok(()),
         Some(Far { value, home, user }) => Err(format!("block {}: {value:?} is of block {}", user.0, home.0)),
     }

@@ -203,6 +203,10 @@ impl Emitter<'_> {
             self.locs[v.0 as usize] = Loc::None;
             return;
         }
+        if let Some(slot) = self.copy_of(v) {
+            self.locs[v.0 as usize] = Loc::Slot(slot);
+            return;
+        }
         let n = self.take_spill();
         self.a.mov_mr(Size::Q, Self::spill_mem(n), r);
         self.now_spilled(v, n);
@@ -288,15 +292,15 @@ impl Emitter<'_> {
         self.locs[root.0 as usize] = Loc::Reg(r);
     }
 
+    /// Memory that holds all of the value, as an operand of its size. (A narrow value in memory may have other bits above it.)
+    pub(super) fn whole_mem_of(&self, v: Val) -> Option<Mem> {
+        let bytes = self.r.ty(v).bytes();
+        self.mem_of(v).filter(|_| bytes <= self.r.ty(self.root(v)).bytes() && bytes >= 4)
+    }
+
     /// The value as a register or as memory, whichever it is in.
     pub(super) fn rm(&mut self, v: Val) -> Rm {
-        match self.mem_of(v) {
-            // A narrow value in memory may have other bits above it.
-            Some(m) if self.r.ty(v).bytes() <= self.r.ty(self.root(v)).bytes() && self.r.ty(v).bytes() >= 4 => {
-                Rm::Mem(m)
-            }
-            _ => Rm::Reg(self.reg(v)),
-        }
+        self.whole_mem_of(v).map_or_else(|| Rm::Reg(self.reg(v)), Rm::Mem)
     }
 
     /// The register that the result of the current operation goes to: the home it is meant for, an operand's that ends here, or a free one.
@@ -381,6 +385,10 @@ impl Emitter<'_> {
         }
         if matches!(self.r.op(v), Op::Const(_) | Op::ConstV(_)) {
             self.locs[v.0 as usize] = Loc::None;
+            return;
+        }
+        if let Some(slot) = self.copy_of(v) {
+            self.locs[v.0 as usize] = Loc::Slot(slot);
             return;
         }
         let n = self.take_spill();

@@ -34,6 +34,8 @@ pub(super) struct Plan {
     dead_at_start: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
+    /// Where the block begins. Values of earlier ones may take no home early: between the blocks the region may be left.
+    start: u32,
 }
 
 /// A closed pair of exclusives: no other access stands between load and store.
@@ -162,6 +164,7 @@ impl Plan {
 
     fn block(&mut self, r: &Region, block: &ir::Block, homed: &[bool], flags: Option<u16>) {
         let (start, end, term) = (block.start, block.end, &block.term);
+        self.start = start;
         self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
@@ -271,7 +274,7 @@ impl Plan {
         let at = root.0 as usize;
         let is_slot = |v: Val| matches!(*r.op(v), Op::Get(slot) if slot.0 == s);
         let is_made = !matches!(r.op(root), Op::Const(_) | Op::ConstV(_) | Op::Get(_));
-        let is_own = self.last_use[at] == 0 && self.home[at] == NO_HOME && b != Some(a);
+        let is_own = self.last_use[at] == 0 && self.home[at] == NO_HOME && b != Some(a) && root.0 >= self.start;
         let (ty, own) = (r.ty(root), r.ty(Val(i)));
         let fits = ty == own || ty.is_int() && own.is_int() && ty.bytes() <= own.bytes() && ty != Ty::I1;
         if is_made && is_own && fits && !b.is_some_and(is_slot) {
@@ -333,6 +336,7 @@ impl Plan {
             // A home holds as much as its slot: a wider value would lose its upper bits in it.
             _ => {
                 self.home[root.0 as usize] == NO_HOME
+                    && root.0 >= self.start
                     && (r.ty(root) != Ty::V128 || r.ty(v) == Ty::V128)
                     && (r.ty(root).bytes() <= r.ty(v).bytes() || is_low(r, root) && r.ty(v) == Ty::I32)
             }

@@ -7,7 +7,7 @@
 use super::Map;
 use super::plan::{NO_HOME, Plan};
 use crate::{FlagsOp, FlagsRule, RuleOperand};
-use ir::{Bin, Cc, NanRule, Op, Region, Term, Touches, Ty, Val};
+use ir::{Bin, BlockId, Cc, NanRule, Op, Region, Term, Touches, Ty, Val, Ways, is_stub};
 
 /// What is known of the flags slot at a place in the code.
 #[derive(Clone, Default, Debug)]
@@ -20,10 +20,12 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// At the start of a block.
-    pub(super) fn start(&mut self, slots: usize, rule: Option<FlagsRule>) {
-        self.held.clear();
-        self.held.resize(slots, Val::NONE);
+    /// At the start of a block, which the one before it falls into or not.
+    pub(super) fn start(&mut self, slots: usize, falls: bool, rule: Option<FlagsRule>) {
+        if !falls {
+            self.held.clear();
+            self.held.resize(slots, Val::NONE);
+        }
         (self.flags, self.rule) = (None, rule);
     }
 
@@ -211,7 +213,13 @@ fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
 }
 
 /// By block: the rule at its entry, where all ways there bring the same one.
-pub(super) fn at_entries(r: &Region, plan: &Plan, map: &Map, tracker: &mut Tracker) -> Vec<Option<FlagsRule>> {
+pub(super) fn at_entries(
+    r: &Region,
+    plan: &Plan,
+    ways: &Ways,
+    map: &Map,
+    tracker: &mut Tracker,
+) -> Vec<Option<FlagsRule>> {
     // The outer option: whether anything has led there yet.
     let mut at: Vec<Option<Option<FlagsRule>>> = vec![None; r.blocks.len()];
     at[0] = Some(None);
@@ -220,20 +228,23 @@ pub(super) fn at_entries(r: &Region, plan: &Plan, map: &Map, tracker: &mut Track
         changed = false;
         for n in 0..r.blocks.len() {
             let (block, Some(rule)) = (&r.blocks[n], at[n]) else { continue };
-            tracker.start(map.homed.len(), rule);
+            if is_stub(r, BlockId(n as u32)) {
+                continue;
+            }
+            tracker.start(map.homed.len(), ways.falls[n].is_some(), rule);
             for i in block.start..block.end {
                 if !plan.skip[i as usize] {
                     tracker.step(r, plan, map, i);
                 }
             }
-            let ways = match block.term {
+            let edges = match block.term {
                 Term::Jump(b) => [Some((b, tracker.rule)), None],
                 Term::Branch { cond, then, other } => {
                     [(then, true), (other, false)].map(|(b, taken)| Some((b, tracker.on_edge(r, cond, taken))))
                 }
                 _ => [None, None],
             };
-            for (next, rule) in ways.into_iter().flatten().map(|(b, rule)| (b.0 as usize, rule)) {
+            for (next, rule) in edges.into_iter().flatten().map(|(b, rule)| (b.0 as usize, rule)) {
                 let met = match at[next] {
                     None => Some(rule),
                     Some(before) if before != rule => Some(None),

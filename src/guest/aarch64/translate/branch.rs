@@ -13,11 +13,7 @@ fn target(cx: &Cx, i: u32, width: u32) -> u64 {
 
 /// To `pc` if the condition (I1) holds, else on: the region goes on with the next instruction.
 fn branch_if(cx: &mut Cx, cond: Val, pc: u64) {
-    let (taken, other) = (cx.b.block(), cx.b.block());
-    cx.b.branch(cond, taken, other);
-    cx.b.enter(taken);
-    cx.b.end(Term::Goto { pc });
-    cx.b.enter(other);
+    cx.b.leave_if(cond, Term::Goto { pc });
 }
 
 /// Writes the return address.

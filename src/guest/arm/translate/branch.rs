@@ -119,11 +119,8 @@ fn conditional(cx: &mut Cx, c: u32, offset: i32) {
 /// Branches if it `holds` (I1), else the region goes on with the next instruction.
 fn two_ways(cx: &mut Cx, holds: Val, offset: i32) {
     let pc = cx.pc_t(cx.target(offset));
-    let (taken, other) = (cx.b.block(), cx.b.block());
-    cx.b.branch(holds, taken, other);
-    cx.enter(taken);
-    cx.b.end(Term::Goto { pc });
-    cx.enter(other);
+    cx.b.leave_if(holds, Term::Goto { pc });
+    cx.last = None;
 }
 
 fn call(cx: &mut Cx, pc: u64) {

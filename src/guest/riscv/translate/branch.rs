@@ -18,11 +18,7 @@ pub(crate) fn jump_offset(i: u32) -> i64 {
 /// To pc + offset if the condition (I1) holds, else on: the region goes on with the next instruction.
 pub(super) fn branch_if(cx: &mut Cx, cond: Val, offset: i64) {
     let pc = target(cx, offset);
-    let (taken, other) = (cx.b.block(), cx.b.block());
-    cx.b.branch(cond, taken, other);
-    cx.b.enter(taken);
-    cx.b.end(Term::Goto { pc });
-    cx.b.enter(other);
+    cx.b.leave_if(cond, Term::Goto { pc });
 }
 
 fn target(cx: &Cx, offset: i64) -> u64 {

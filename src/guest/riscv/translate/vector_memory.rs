@@ -228,6 +228,19 @@ rows! { unit(d n v f e):
     vse Vse(false);
 }
 
+/// How many elements of so many bytes fit between xn and the end of its page, but at least one: I64.
+fn room(cx: &mut Cx, n: u32, bytes: u32) -> Val {
+    let at = cx.x(n);
+    let in_page = cx.b.and_imm(at, 4095);
+    let page = cx.b.i64(4096);
+    let left = cx.b.sub(page, in_page);
+    let bytes = cx.b.i64(bytes.into());
+    let room = cx.b.bin(ir::Bin::DivU, left, bytes);
+    let (zero, one) = (cx.b.i64(0), cx.b.i64(1));
+    let none = cx.b.cmp(IntCc::Eq, room, zero);
+    cx.b.select(none, one, room)
+}
+
 /// Fault-only-first: elements that lie beyond the first one's page are left for the next time, which the manual allows ("vl may be less for
 /// any reason"): so only the first can fault.
 pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
@@ -235,23 +248,15 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
     let Some((t, _)) = legal(cx, i.d, i.f, width).filter(|_| !(i.v == 0 && i.d == 0)) else {
         return cx.undefined();
     };
-    let log2 = width;
-    let at = cx.x(i.n);
-    let in_page = cx.b.and_imm(at, 4095);
-    let page = cx.b.i64(4096);
-    let left = cx.b.sub(page, in_page);
-    let each = cx.b.i64(u64::from(i.f + 1) << log2);
-    let room = cx.b.bin(ir::Bin::DivU, left, each);
-    let (zero, one) = (cx.b.i64(0), cx.b.i64(1));
-    let none = cx.b.cmp(IntCc::Eq, room, zero);
-    let room = cx.b.select(none, one, room);
+    let fitting = room(cx, i.n, (i.f + 1) << width);
     let vl = cx.b.get(VL);
     let vl = cx.b.zext(Ty::I64, vl);
-    let fits = cx.b.cmp(IntCc::Ule, vl, room);
+    let fits = cx.b.cmp(IntCc::Ule, vl, fitting);
     let (all, part) = (cx.b.block(), cx.b.block());
     cx.b.branch(fits, all, part);
     cx.b.enter(part);
     // Again with a shorter vl: nothing has happened yet.
+    let room = room(cx, i.n, (i.f + 1) << width);
     let room = cx.b.trunc(Ty::I32, room);
     let pc = cx.pc;
     if t.started {

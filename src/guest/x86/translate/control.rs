@@ -37,11 +37,7 @@ rows! {
 impl Cx<'_> {
     /// To `pc` if the condition (I1) holds, else on: the region goes on with the next instruction.
     pub(super) fn branch_if(&mut self, cond: Val, pc: u64) {
-        let (taken, other) = (self.b.block(), self.b.block());
-        self.b.branch(cond, taken, other);
-        self.b.enter(taken);
-        self.b.end(Term::Goto { pc });
-        self.b.enter(other);
+        self.b.leave_if(cond, Term::Goto { pc });
     }
 
     fn target(&self, i: &Instruction) -> u64 {

@@ -10,7 +10,7 @@ use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::at;
 use crate::{Exit, ExitRecord, FlagsRule};
-use ir::{BlockId, Term, Val};
+use ir::{BlockId, Term, Val, is_stub};
 
 /// Bytes of a jump through a link slot.
 const JUMP_BY_LINK: u32 = 6;
@@ -39,17 +39,17 @@ impl Emitter<'_> {
     /// What is known where a way leads to a block.
     fn note_way(&mut self, b: BlockId) {
         self.stub_at[b.0 as usize] = (self.pc, self.extra);
-        self.fenced_at[b.0 as usize] = self.fenced && self.predecessors[b.0 as usize] == 1 && b.0 != 0;
+        self.fenced_at[b.0 as usize] = self.fenced && self.ways.count[b.0 as usize] == 1 && b.0 != 0;
     }
 
     /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
     pub(super) fn hands_over(&self, b: BlockId) -> bool {
-        self.predecessors[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
+        self.ways.count[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
     fn jump_to(&mut self, b: BlockId) {
-        if self.is_stub(b) && !self.emitted[b.0 as usize] {
+        if is_stub(self.r, b) && !self.emitted[b.0 as usize] {
             self.stub(b);
         } else if self.emitted[b.0 as usize] || !self.is_next(b) {
             let label = self.labels[b.0 as usize];
@@ -60,7 +60,7 @@ impl Emitter<'_> {
     /// Whether `b` is the block that will be written next.
     fn is_next(&self, b: BlockId) -> bool {
         (1..self.r.blocks.len())
-            .find(|&i| !self.emitted[i] && !self.is_stub(BlockId(i as u32)) && self.predecessors[i] > 0)
+            .find(|&i| !self.emitted[i] && !is_stub(self.r, BlockId(i as u32)) && self.ways.count[i] > 0)
             .is_some_and(|i| i == b.0 as usize)
     }
 
@@ -71,6 +71,7 @@ impl Emitter<'_> {
             self.clobber();
         }
         let cc = self.host_cond(cond);
+        self.save_later_conditions();
         let [on_then, on_other] = [true, false].map(|taken| self.tracker.on_edge(self.r, cond, taken));
         let (cc, target, rule, rest, rest_rule) = if self.is_next(other) || !self.is_next(then) {
             (cc, then, on_then, other, on_other)

@@ -119,6 +119,18 @@ impl Emitter<'_> {
         }
     }
 
+    /// The same of those that are read after the current operation only. The host's flags stay.
+    pub(super) fn save_later_conditions(&mut self) {
+        let locked = self.gpr.locked;
+        for n in 0..self.host.conds.len() {
+            let v = self.host.conds[n];
+            if matches!(self.loc(v), Loc::Cc(_)) && self.live_after(v) {
+                self.reg(v);
+                self.gpr.locked = locked;
+            }
+        }
+    }
+
     /// Whether the host's flags hold anything.
     pub(super) fn host_flags_held(&self) -> bool {
         self.host.cur.is_some() || !self.host.conds.is_empty()

@@ -30,7 +30,7 @@ impl Emitter<'_> {
     /// Flags at the start of a block.
     pub(super) fn flags_at_block(&mut self, id: BlockId) {
         let n = id.0 as usize;
-        self.tracker.start(self.map.homed.len(), self.rules[n]);
+        self.tracker.start(self.map.homed.len(), self.ways.falls[n].is_some(), self.rules[n]);
         self.host = std::mem::take(&mut self.entry[n]);
         self.host.ruled |= self.rules[n].is_some() && self.host.pending.is_none() && !self.found[n];
         self.drop_flags(|plan, slot| plan.is_dead_in(id, slot));

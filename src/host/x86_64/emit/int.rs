@@ -1,7 +1,7 @@
 //! Integer operations.
 
 use super::super::alloc::{HostCc, Loc, size, wide};
-use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
+use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
 use super::super::plan::NO_HOME;
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
@@ -233,10 +233,33 @@ impl Emitter<'_> {
         let Some(cmp) = self.flags_after(v, is_test) else { return false };
         let Op::Cmp(cc, ..) = *self.r.op(cmp) else { return false };
         self.clobber();
-        self.test(a, b, ty);
-        self.now_cond(cmp, HostCc::One(int_cc(cc)));
+        let cc = match self.const_of(b) {
+            Some(bit) if bit.is_power_of_two() && (bit >> 31 != 0 || self.mem_of(a).is_none()) && bit >> 7 != 0 => {
+                self.test_bit(a, bit.trailing_zeros(), cc == IntCc::Ne, ty)
+            }
+            _ => {
+                self.test(a, b, ty);
+                int_cc(cc)
+            }
+        };
+        self.now_cond(cmp, HostCc::One(cc));
         self.done = cmp.0;
         true
+    }
+
+    /// Tests a bit: the condition that it is set, or not.
+    fn test_bit(&mut self, a: Val, bit: u32, set: bool, ty: Ty) -> X {
+        let r = self.reg(a);
+        let size = wide(ty);
+        let (when_set, when_clear) = if bit == ty.bits() - 1 && ty.bytes() >= 4 {
+            self.a.test(size, r, r);
+            (X::S, X::Ns)
+        } else {
+            let size = if bit < 32 { Size::D } else { size };
+            self.a.bit_i(Bit::Bt, size, r, bit as u8);
+            (X::B, X::Ae)
+        };
+        if set { when_set } else { when_clear }
     }
 
     /// The flags of a & b alone.
@@ -299,6 +322,7 @@ impl Emitter<'_> {
                     self.a.alu(alu, size, d, ra);
                     self.a.unary(Unary::Neg, size, d);
                 }
+                _ if commutes && let Some(m) = self.whole_mem_of(a) => self.a.alu(alu, size, d, m),
                 _ => {
                     // d - the subtrahend - is overwritten last.
                     self.copy_from(before_a, a, SCRATCH, ty);

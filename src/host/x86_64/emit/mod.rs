@@ -33,7 +33,7 @@ use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thu
 use cold::Cold;
 use crypto::Sha256;
 use flags::HostFlags;
-use ir::{BlockId, Op, Region, Term, Ty, Val};
+use ir::{BlockId, Op, Region, Ty, Val, Ways, is_stub};
 
 /// What the back end keeps from region to region.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub struct Compiler {
     pub mask_tags: bool,
     asm: Asm,
     plan: Plan,
+    ways: Ways,
     tracker: Tracker,
     locs: Vec<Loc>,
 }
@@ -72,8 +73,8 @@ impl Compiler {
     pub fn new(map: Map, thunks: Thunks, features: Features) -> Compiler {
         let mut asm = Asm::new();
         asm.staging = features.avx512.then_some(STAGING);
-        let (plan, tracker) = (Plan::default(), Tracker::default());
-        Compiler { map, thunks, features, mask_tags: false, asm, plan, tracker, locs: Vec::new() }
+        let (plan, ways, tracker) = (Plan::default(), Ways::default(), Tracker::default());
+        Compiler { map, thunks, features, mask_tags: false, asm, plan, ways, tracker, locs: Vec::new() }
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -82,8 +83,9 @@ impl Compiler {
         let local = if request.hot { Local::choose(&self.map, request.region) } else { None };
         let map = local.as_ref().map_or(&self.map, |l| &l.map);
         self.plan.run(request.region, map);
+        self.ways.find(request.region);
         let reads = if request.hot { reads::of(request.region, map) } else { Vec::new() };
-        let rules = rules::at_entries(request.region, &self.plan, map, &mut self.tracker);
+        let rules = rules::at_entries(request.region, &self.plan, &self.ways, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
         let mut e = Emitter {
@@ -95,6 +97,7 @@ impl Compiler {
             mask_tags: self.mask_tags,
             a: &mut self.asm,
             plan: &self.plan,
+            ways: &self.ways,
             reads,
             way_out: None,
             own_site: None,
@@ -121,12 +124,10 @@ impl Compiler {
             zero_tells: None,
             entry: vec![HostFlags::default(); request.region.blocks.len()],
             found: vec![false; request.region.blocks.len()],
-            begins_at: vec![(request.region.pc, 0); request.region.blocks.len()],
             stub_at: vec![(0, 0); request.region.blocks.len()],
             slot_holds: vec![Val::NONE; self.map.homed.len()],
             labels: Vec::new(),
             emitted: vec![false; request.region.blocks.len()],
-            predecessors: vec![0; request.region.blocks.len()],
             fenced: false,
             fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
@@ -185,6 +186,7 @@ pub(super) struct Emitter<'a> {
     pub(super) features: Features,
     pub(super) a: &'a mut Asm,
     pub(super) plan: &'a Plan,
+    ways: &'a Ways,
     /// By instruction: what is known of a slot that is read, if that was asked for.
     pub(super) reads: Vec<Held>,
     tracker: &'a mut Tracker,
@@ -221,15 +223,12 @@ pub(super) struct Emitter<'a> {
     entry: Vec<HostFlags>,
     /// Whether `entry` has been said.
     found: Vec<bool>,
-    /// The guest instruction that a block begins in, if it does not begin with one.
-    begins_at: Vec<(u64, u32)>,
     /// Guest position at the branch to a block that only leaves.
     stub_at: Vec<(u64, u32)>,
-    /// By slot without a home: the value that is there and nowhere else.
+    /// By slot without a home: the value that is there, perhaps in a register too.
     slot_holds: Vec<Val>,
     labels: Vec<Label>,
     emitted: Vec<bool>,
-    predecessors: Vec<u32>,
     /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
     fenced: bool,
     fenced_at: Vec<bool>,
@@ -251,13 +250,12 @@ impl Emitter<'_> {
             self.labels.push(label);
             debug_assert!(b.params.is_empty(), "block {i} has parameters");
         }
-        self.count_predecessors();
         if let Some(local) = self.local {
             local.enter(self.a);
         }
         for i in 0..self.r.blocks.len() {
             let id = BlockId(i as u32);
-            if !self.emitted[i] && !self.is_stub(id) && (i == 0 || self.predecessors[i] > 0) {
+            if !self.emitted[i] && !is_stub(self.r, id) && (i == 0 || self.ways.count[i] > 0) {
                 self.block(id);
             }
         }
@@ -269,42 +267,18 @@ impl Emitter<'_> {
         self.link_stubs();
     }
 
-    /// How many ways lead to each block from blocks that can be reached, and from which guest instruction. The others are not emitted.
-    fn count_predecessors(&mut self) {
-        let mut open = vec![0];
-        while let Some(b) = open.pop() {
-            let block = &self.r.blocks[b];
-            let last = self.r.insts[block.start as usize..block.end as usize].iter().rev().find_map(|i| match i.op {
-                Op::Insn { pc, extra } => Some((pc, extra)),
-                _ => None,
-            });
-            let end = last.unwrap_or(self.begins_at[b]);
-            for s in block.term.successors().map(|s| s.0 as usize) {
-                self.predecessors[s] += 1;
-                if self.predecessors[s] == 1 && s != 0 {
-                    self.begins_at[s] = end;
-                    open.push(s);
-                }
-            }
-        }
-    }
-
-    /// A block that only leaves: it goes to the cold end.
-    fn is_stub(&self, b: BlockId) -> bool {
-        let block = &self.r.blocks[b.0 as usize];
-        b.0 != 0 && block.start == block.end && !matches!(block.term, Term::Jump(_) | Term::Branch { .. })
-    }
-
     fn block(&mut self, id: BlockId) {
         let block = &self.r.blocks[id.0 as usize];
         self.emitted[id.0 as usize] = true;
         self.a.bind(self.labels[id.0 as usize]);
-        (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
-        self.slot_holds.fill(Val::NONE);
+        if self.ways.falls[id.0 as usize].is_none() {
+            (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
+            self.slot_holds.fill(Val::NONE);
+        }
         self.sha256 = None;
         (self.zero_tells, self.suspected) = (None, None);
         self.flags_at_block(id);
-        (self.pc, self.extra) = self.begins_at[id.0 as usize];
+        (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
         self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
         for i in block.start..block.end {
@@ -447,10 +421,12 @@ impl Emitter<'_> {
                 None => {
                     let r = self.reg(v);
                     self.a.mov_mr(super::alloc::size(ty), m, r);
+                    self.note_copy(slot, v);
                 }
             }
         } else if !self.zero_two(slot, v) {
             let x = self.x(v);
+            self.note_copy(slot, v);
             match ty.bytes() {
                 16 => self.a.vst(vop::VMOVUPS_ST, L128, m, x),
                 8 => self.a.vst(vop::VMOVSD_ST, L128, m, x),
@@ -458,6 +434,21 @@ impl Emitter<'_> {
                 _ => self.a.vsti(vop::VPEXTRW_ST, L128, m, x, 0),
             }
         }
+    }
+
+    /// A slot without a home holds this value too, if all of it: what is narrower has zeros above it.
+    fn note_copy(&mut self, slot: u16, v: Val) {
+        let root = self.root(v);
+        let (own, whole) = (self.r.ty(v), self.r.ty(root));
+        if own == whole && own == Ty::V128 || own.is_int() && whole.is_int() && whole.bytes() <= own.bytes() {
+            self.slot_holds[slot as usize] = root;
+        }
+    }
+
+    /// A slot without a home that holds all of a (root) value.
+    pub(super) fn copy_of(&self, root: Val) -> Option<u16> {
+        let slot = self.slot_holds.iter().position(|v| *v == root)?;
+        (self.map.state.slots[slot].ty.bytes() >= self.r.ty(root).bytes()).then_some(slot as u16)
     }
 
     /// Zero goes to this slot and to the next one, by one store: upper halves of vectors are cleared in rows.
