@@ -177,13 +177,19 @@ impl Emitter<'_> {
             let victim = TEMPS
                 .into_iter()
                 .filter(|r| self.gpr.locked & 1 << r.0 == 0)
-                .max_by_key(|r| self.plan.last_use[self.gpr.holds[r.0 as usize].0 as usize])
+                .max_by_key(|r| self.cost_to_keep(self.gpr.holds[r.0 as usize]))
                 .expect("an operation uses at most three value registers");
             self.evict(victim);
             victim
         });
         self.gpr.locked |= 1 << r.0;
         r
+    }
+
+    /// Which of the values in registers is to go: one that stands elsewhere too, and then the one that is needed longest.
+    fn cost_to_keep(&self, v: Val) -> (bool, u32) {
+        let is_constant = matches!(self.r.op(v), Op::Const(_) | Op::ConstV(_));
+        (is_constant || self.copy_of(v).is_some(), self.plan.last_use[v.0 as usize])
     }
 
     /// A particular value register, emptied.
@@ -369,7 +375,7 @@ impl Emitter<'_> {
             let victim = XTEMPS
                 .into_iter()
                 .filter(|x| self.xmm.locked & 1 << x.0 == 0)
-                .max_by_key(|x| self.plan.last_use[self.xmm.holds[x.0 as usize].0 as usize])
+                .max_by_key(|x| self.cost_to_keep(self.xmm.holds[x.0 as usize]))
                 .expect("an operation uses at most three vector registers");
             self.xevict(victim);
             victim
