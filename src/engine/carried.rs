@@ -85,7 +85,9 @@ impl Archive {
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS);
         // SAFETY: zeros of the archive, which nobody has asked for before.
         let p = unsafe { libc::mmap(before as *mut _, (file - before) as usize, prot, flags, -1, 0) };
-        (p != libc::MAP_FAILED).then_some(Mapped { before, file, len: item.len as usize, sealed: false })
+        let len = item.len as usize;
+        let whole = (file - before) as usize + len;
+        (p != libc::MAP_FAILED).then_some(Mapped { at: before, whole, file, len, sealed: false })
     }
 }
 

@@ -3,6 +3,8 @@
 //! The folder is opened anew, by its path, each time, and must be the one it was at the start: after a chroot another folder at the same path is not
 //! taken for it. A descriptor, which the guest can see and close, is kept from a change of the root on only ([`Folder::keep`]), and handed on by execve. Files are only ever replaced as a whole, by a rename.
 
+mod huge;
+
 use crate::carried::Archive;
 use libc::c_int;
 use std::ffi::{CStr, CString};
@@ -103,8 +105,10 @@ impl Fd {
 /// A file, mapped with room before it.
 #[derive(Debug)]
 pub(crate) struct Mapped {
-    /// Address of `before` bytes of private memory, and of the file behind them.
-    pub(crate) before: u64,
+    /// Address and length of all that is mapped.
+    pub(crate) at: u64,
+    pub(crate) whole: usize,
+    /// The file; before it is as much private memory as was asked for, or more.
     pub(crate) file: u64,
     pub(crate) len: usize,
     /// Nobody has written it since it was made, so its bytes are what they were.
@@ -115,7 +119,7 @@ impl Mapped {
     /// Takes it away: nobody uses it.
     pub(crate) fn unmap(self) {
         // SAFETY: our mapping, which the caller gives up.
-        unsafe { libc::munmap(self.before as *mut _, (self.file - self.before) as usize + self.len) };
+        unsafe { libc::munmap(self.at as *mut _, self.whole) };
     }
 }
 
@@ -273,7 +277,10 @@ impl Folder {
         let head = head.get(..usize::try_from(n).ok()?)?;
         let before = before(head)?.next_multiple_of(4096);
         let sealed = self.in_memory && stat.st_mtime_nsec == seal(key, head);
-        let whole = before + len.next_multiple_of(4096);
+        // Where huge pages can be mapped as a whole, if they are what it has.
+        let align = if self.in_memory { huge::alignment(len) } else { 4096 };
+        let mapped_len = len.next_multiple_of(align);
+        let whole = before + mapped_len + align - 4096;
         let map = |at: u64, len, prot, flags, fd| {
             // SAFETY: addresses are of the kernel's choice, or within what was just reserved.
             let p = unsafe { libc::mmap(at as *mut _, len, prot, flags, fd, 0) };
@@ -281,17 +288,17 @@ impl Folder {
         };
         let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let at = map(0, whole, libc::PROT_READ | libc::PROT_WRITE, private, -1)?;
-        let file = at + before as u64;
+        let file = (at + before as u64).next_multiple_of(align as u64);
         let run = libc::PROT_READ | libc::PROT_EXEC;
-        let mapped = map(file, len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, fd.0)
+        let mapped = map(file, mapped_len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, fd.0)
             // A file system may be mounted without execution: then a copy.
-            .or_else(|| map(file, len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, copy(&fd, len)?.0));
+            .or_else(|| map(file, mapped_len, run, libc::MAP_PRIVATE | libc::MAP_FIXED, copy(&fd, len)?.0));
         if mapped.is_none() {
             // SAFETY: the range that was just reserved.
             unsafe { libc::munmap(at as *mut _, whole) };
         }
         self.touch(&fd, &stat);
-        Some(Mapped { before: at, file: mapped?, len, sealed })
+        Some(Mapped { at, whole, file: mapped?, len, sealed })
     }
 
     /// Notes the use, for those who remove what is not used. Not each time: that would be a write for every reader.
@@ -323,9 +330,13 @@ impl Folder {
         let old = Fd::open(&dir, &name, READ).and_then(|fd| read(&fd, self.owner)).unwrap_or_default();
         let Some(bytes) = make(old.as_slice()) else { return false };
         let temporary = temporary();
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
         let Some(fd) = Fd::open(&dir, &temporary, flags) else { return false };
-        let written = fd.write(&bytes) && fd.seal(key, &bytes[..bytes.len().min(HEAD)]);
+        let mut written = fd.write(&bytes);
+        if written && self.in_memory {
+            huge::collapse(&fd, bytes.len());
+        }
+        written = written && fd.seal(key, &bytes[..bytes.len().min(HEAD)]);
         // SAFETY: the kernel reads the names.
         unsafe {
             let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name.as_ptr()) == 0;
@@ -443,7 +454,9 @@ fn list(dir: &Fd) -> Vec<Stored> {
             if (bytes.len() == 32 || bytes.starts_with(TEMPORARY))
                 && let Some(stat) = Fd::open(dir, &name, libc::O_PATH | libc::O_NOFOLLOW).and_then(|fd| fd.stat())
             {
-                files.push(Stored { name, bytes: stat.st_size as u64, used: stat.st_atime.max(stat.st_mtime) });
+                // Huge pages take more than the file's length.
+                let bytes = stat.st_size.max(512 * stat.st_blocks) as u64;
+                files.push(Stored { name, bytes, used: stat.st_atime.max(stat.st_mtime) });
             }
         }
     }
