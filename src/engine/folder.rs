@@ -1,7 +1,7 @@
 //! A folder of stored translations on the host: how files in it are found, mapped and replaced. What is in them is `unit.rs`'s affair.
 //!
-//! The folder is opened anew, by its path, each time, and must be the one it was at the start: after a chroot another folder at the same path is not
-//! taken for it. A descriptor, which the guest can see and close, is kept from a change of the root on only ([`Folder::keep`]), and handed on by execve. Files are only ever replaced as a whole, by a rename.
+//! The folder is opened anew, by its path, each time it is written, and must be the one it was at the start: after a chroot another folder at the same
+//! path is not taken for it. Files are opened by their paths, and must be of its file system, while the root was not changed. A descriptor, which the guest can see and close, is kept from a change of the root on only ([`Folder::keep`]), and handed on by execve. Files are only ever replaced as a whole, by a rename.
 
 mod huge;
 
@@ -252,10 +252,36 @@ impl Folder {
         crate::hash::hash(&bytes) as u64
     }
 
-    /// Whether a note is there: a file that holds its key.
+    /// Whether a note is there: a file whose name says all.
     pub fn has_note(&self, key: u128) -> bool {
-        let bytes = self.same().and_then(|dir| read(&Fd::open(&dir, &name(key), READ)?, self.owner));
-        bytes.is_some_and(|b| b.as_slice() == key.to_le_bytes())
+        let stat = match self.path_of(key) {
+            Some(path) => stat(&path),
+            None => self.same().and_then(|dir| Fd::open(&dir, &name(key), READ)?.stat()),
+        };
+        stat.is_some_and(|s| self.owns(&s) && s.st_size == size_of_val(&key) as i64)
+    }
+
+    /// The path of a key's file, if paths lead where they did at the start.
+    fn path_of(&self, key: u128) -> Option<CString> {
+        let usable = !self.path.is_empty() && KEPT.load(Ordering::Relaxed) < 0;
+        let path = || [self.path.to_bytes(), b"/", name(key).to_bytes()].concat();
+        usable.then(|| CString::new(path()).expect("no zero in it"))
+    }
+
+    /// Whether a file is one of the folder's: of its file system and its owner, whom nobody else can write for.
+    fn owns(&self, file: &libc::stat) -> bool {
+        file.st_dev == self.dev && file.st_uid == self.owner && file.st_mode & (libc::S_IFMT | 0o022) == libc::S_IFREG
+    }
+
+    /// The file of a key.
+    fn file(&self, key: u128) -> Option<(Fd, libc::stat)> {
+        let fd = match self.path_of(key) {
+            // SAFETY: the kernel reads the path.
+            Some(path) => Some(unsafe { libc::open(path.as_ptr(), READ) }).filter(|fd| *fd >= 0).map(Fd)?,
+            None => Fd::open(&self.same()?, &name(key), READ)?,
+        };
+        let stat = fd.stat().filter(|s| self.owns(s))?;
+        Some((fd, stat))
     }
 
     /// Makes a note.
@@ -268,8 +294,7 @@ impl Folder {
         if let Some(archive) = &self.carried {
             return archive.map(key);
         }
-        let fd = Fd::open(&self.same()?, &name(key), READ)?;
-        let stat = fd.belongs_to(self.owner)?;
+        let (fd, stat) = self.file(key)?;
         let len = usize::try_from(stat.st_size).ok()?;
         let mut head = [0u8; HEAD];
         // SAFETY: the kernel writes at most so many bytes.
@@ -410,6 +435,13 @@ impl Folder {
             }
         }
     }
+}
+
+/// What the kernel says of the file at a path, be it a link.
+fn stat(path: &CStr) -> Option<libc::stat> {
+    let mut stat = MaybeUninit::uninit();
+    // SAFETY: the kernel reads the path, and writes the struct if it answers 0.
+    unsafe { (libc::lstat(path.as_ptr(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
 }
 
 /// A number that is another each time, for what is to be done now and then.
