@@ -3,6 +3,7 @@
 use crate::Name;
 use ir::opt::Pair;
 use ir::{Slot, Ty};
+use std::ops::Range;
 
 /// A slot: a part of guest state that translated code reads and writes as a whole.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,17 @@ impl State {
     #[inline]
     pub fn offset(&self, slot: Slot) -> usize {
         self.slots[slot.0 as usize].offset as usize
+    }
+    /// Where the slots from `first` to `last` stand, one after the other without a gap.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub fn row(&self, first: Slot, last: Slot) -> Range<usize> {
+        let list = &self.slots[first.0 as usize..=last.0 as usize];
+        let end = self.offset(last) + list[list.len() - 1].ty.bytes();
+        let sum: usize = list.iter().map(|s| s.ty.bytes()).sum();
+        assert_eq!(sum, end - self.offset(first), "slots {first:?} to {last:?} are a row");
+        self.offset(first)..end
     }
     /// Reads a slot of up to 8 bytes, zero-extended.
     #[inline]

@@ -26,7 +26,8 @@ pub(super) fn collapse(file: &Fd, len: usize) {
     let len = len.next_multiple_of(HUGE);
     // SAFETY: the addresses are of the kernel's choice, or within what was just reserved, which is nobody else's and given back.
     unsafe {
-        let reserved = libc::mmap(std::ptr::null_mut(), len + HUGE, libc::PROT_NONE, PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        let reserved =
+            libc::mmap(std::ptr::null_mut(), len + HUGE, libc::PROT_NONE, PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
         if reserved == libc::MAP_FAILED {
             return;
         }

@@ -100,9 +100,7 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     put(&mut b, UC_STACK + 16, d.altstack.size, 8);
     put(&mut b, UC_SIGMASK, d.mask, 8);
     put(&mut b, FAULT_ADDRESS, d.fault.map_or(0, |f| f.addr), 8);
-    for n in 0..31 {
-        put(&mut b, REGS + 8 * n, STATE.get(state, x(n as u32)), 8);
-    }
+    b[REGS..SIGCONTEXT_SP].copy_from_slice(&state[STATE.row(x(0), x(30))]);
     put(&mut b, SIGCONTEXT_SP, STATE.get(state, SP), 8);
     put(&mut b, SIGCONTEXT_PC, STATE.get(state, PC), 8);
     put(&mut b, PSTATE, pstate(state), 8);
@@ -110,10 +108,7 @@ pub(crate) fn deliver(state: &mut [u8], d: &Delivery) -> SignalFrame {
     put(&mut b, RECORDS + 4, FPSIMD_SIZE as u64, 4);
     put(&mut b, RECORDS + 8, fpsr(state, d.fp_flags).into(), 4);
     put(&mut b, RECORDS + 12, STATE.get(state, FPCR), 4);
-    for n in 0..32 {
-        let from = STATE.offset(v(n as u32));
-        b[RECORDS + 16 + 16 * n..][..16].copy_from_slice(&state[from..from + 16]);
-    }
+    b[RECORDS + 16..][..32 * 16].copy_from_slice(&state[STATE.row(v(0), v(31))]);
     if let Some(fault) = &d.fault {
         let esr = RECORDS + FPSIMD_SIZE;
         put(&mut b, esr, ESR_MAGIC.into(), 4);
@@ -151,9 +146,7 @@ pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u
         v[..len].copy_from_slice(&b[at..at + len]);
         u64::from_le_bytes(v)
     };
-    for n in 0..31 {
-        STATE.set(state, x(n as u32), word(REGS + 8 * n, 8));
-    }
+    state[STATE.row(x(0), x(30))].copy_from_slice(&b[REGS..SIGCONTEXT_SP]);
     STATE.set(state, SP, word(SIGCONTEXT_SP, 8));
     STATE.set(state, PC, word(SIGCONTEXT_PC, 8));
     let pstate = word(PSTATE, 8);
@@ -165,10 +158,7 @@ pub(crate) fn restore(state: &mut [u8], _: FrameKind, read: &dyn Fn(u64, &mut [u
     let qc = STATE.offset(QC);
     state[qc..qc + 16].fill(u8::from(fpsr & FPSR_QC != 0));
     STATE.set(state, FPCR, word(fp + 12, 4) & u64::from(FPCR_BITS));
-    for n in 0..32 {
-        let to = STATE.offset(v(n as u32));
-        state[to..to + 16].copy_from_slice(&b[fp + 16 + 16 * n..][..16]);
-    }
+    state[STATE.row(v(0), v(31))].copy_from_slice(&b[fp + 16..][..32 * 16]);
     let altstack =
         AltStack { sp: word(UC_STACK, 8), flags: word(UC_STACK + 8, 4) as u32, size: word(UC_STACK + 16, 8) };
     let fp_flags = FPSR.iter().filter(|(b, _)| fpsr >> b & 1 != 0).fold(0, |v, (_, f)| v | f);

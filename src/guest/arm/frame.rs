@@ -119,9 +119,7 @@ fn fill(b: &mut [u8], state: &[u8], d: &Delivery) {
         put(b, FAULT_ADDRESS, f.addr as u32);
     }
     put(b, TRAP_NO + 8, d.mask as u32);
-    for n in 0..15 {
-        put(b, REGS + 4 * n, STATE.get(state, r(n as u32)) as u32);
-    }
+    b[REGS..][..15 * 4].copy_from_slice(&state[STATE.row(r(0), r(14))]);
     put(b, REGS + 15 * 4, STATE.get(state, PC) as u32 & !1);
     put(b, CPSR, cpsr(state));
     b[UC_SIGMASK..UC_SIGMASK + 8].copy_from_slice(&d.mask.to_le_bytes());
@@ -182,9 +180,7 @@ pub(crate) fn restore(state: &mut [u8], kind: FrameKind, read: &dyn Fn(u64, &mut
     if word(REGSPACE) != VFP_MAGIC || word(REGSPACE + 4) != VFP_SIZE as u32 || flags & 0x1f != MODE_USER {
         return None;
     }
-    for n in 0..15 {
-        STATE.set(state, r(n as u32), word(REGS + 4 * n).into());
-    }
+    state[STATE.row(r(0), r(14))].copy_from_slice(&b[REGS..][..15 * 4]);
     let t = u32::from(flags & CPSR_T != 0);
     STATE.set(state, PC, (word(REGS + 15 * 4) & !1 | t).into());
     set_cpsr(state, flags);

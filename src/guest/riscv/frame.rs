@@ -149,9 +149,7 @@ fn deliver(state: &mut [u8], d: &Delivery, l: Layout) -> SignalFrame {
     put(&mut b, l.stack() + 2 * l.long, d.altstack.size, l.long);
     put(&mut b, l.mask(), d.mask, 8);
     put(&mut b, l.regs(), l.state.get(state, PC), l.long);
-    for n in 1..32 {
-        put(&mut b, l.regs() + l.long * n, l.state.get(state, x(n as u32)), l.long);
-    }
+    b[l.regs() + l.long..][..l.long * 31].copy_from_slice(&state[l.state.row(x(1), x(31))]);
     for n in 0..32 {
         put(&mut b, l.fp() + 8 * n, l.state.get(state, f(n as u32)), 8);
     }
@@ -185,9 +183,7 @@ fn restore(state: &mut [u8], read: &ReadMemory, l: Layout) -> Option<Restored> {
         return None;
     }
     l.state.set(state, PC, word(&b, l.regs(), l.long));
-    for n in 1..32 {
-        l.state.set(state, x(n as u32), word(&b, l.regs() + l.long * n, l.long));
-    }
+    state[l.state.row(x(1), x(31))].copy_from_slice(&b[l.regs() + l.long..][..l.long * 31]);
     for n in 0..32 {
         l.state.set(state, f(n as u32), word(&b, l.fp() + 8 * n, 8));
     }
