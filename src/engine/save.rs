@@ -57,9 +57,10 @@ struct Page<'a> {
     guest: u128,
 }
 
-/// A file's size for each fresh region that makes rewriting it worth while: a translation costs some 10 µs, and writing that much a tenth of it for
-/// every process to come. For fewer regions a file is rewritten now and then, as often less: or no process would ever do it for the next ones.
-const WORTH: u64 = 128 << 10;
+/// A file's size for each fresh region that makes rewriting it worth while: a translation costs a process some 10 µs and the pages of memory that it
+/// takes, and so much of a file to read, sum, lay out and write some 70. For fewer regions a file is rewritten now and then, as often less: or no
+/// process would ever do it for the next ones. So programs that go another way each time do not write each time.
+const WORTH: u64 = 32 << 10;
 /// As many others a hot region counts: it takes some 300 µs, and memory for the compiler in a process that needs none else.
 const HOT: u64 = 30;
 /// Units do not grow beyond this: references are of 32 bits.
