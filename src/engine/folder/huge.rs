@@ -47,3 +47,37 @@ fn has_room(file: &Fd) -> bool {
     let fs = unsafe { (libc::fstatfs(file.0, fs.as_mut_ptr()) == 0).then(|| fs.assume_init()) };
     fs.is_some_and(|fs| fs.f_bavail.saturating_mul(fs.f_bsize as u64) >= FREE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Folder;
+    use super::*;
+
+    /// A folder of its own in memory, if there is such a place.
+    fn folder(name: &str) -> Option<(Folder, String)> {
+        let path = format!("/dev/shm/rqemu-test-{name}-{}", std::process::id());
+        let folder = Folder::open(path.as_bytes(), true, 1 << 30)?;
+        Some((folder, path)).filter(|(f, _)| f.in_memory)
+    }
+
+    #[test]
+    fn files_are_mapped_where_huge_pages_fit() {
+        let Some((folder, path)) = folder("huge") else {
+            return println!("left out: no folder in memory");
+        };
+        for (key, len, align) in [(1, FROM - 1, 4096), (2, FROM, HUGE), (3, HUGE + 5, HUGE)] {
+            let bytes: Vec<u8> = (0..len).map(|n| (n ^ n >> 9) as u8).collect();
+            assert!(folder.replace(key, |_| Some(bytes.clone())), "{path}");
+            let m = folder.map(key, |_| Some(100)).expect("just written");
+            assert!((m.file as usize).is_multiple_of(align) && m.sealed, "{m:?}");
+            // SAFETY: mapped, as long as the file, with a hundred bytes ahead of it that are ours.
+            unsafe {
+                assert!(std::slice::from_raw_parts(m.file as *const u8, m.len) == bytes);
+                std::slice::from_raw_parts_mut((m.file - 100) as *mut u8, 100).fill(1);
+            }
+            m.unmap();
+        }
+        folder.clear();
+        std::fs::remove_dir_all(path).expect("it is ours");
+    }
+}

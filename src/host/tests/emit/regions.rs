@@ -295,10 +295,27 @@ impl Maker {
         }
     }
 
+    /// Branches that may leave, behind which values made before them are used; those of flags are read anew.
+    fn leaving(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
+        self.b.lasting = true;
+        for _ in 0..1 + rng.below(4) {
+            self.block(cases, rng, memory, 10);
+            let cond = self.operand(Ty::I1, rng);
+            self.b.leave_if(cond, Term::Resume { pc: 0x2000 });
+            let b = &self.b;
+            self.pool.retain(|v| b.ty(*v) != Ty::Flags);
+            self.b.insn(0x1000, 0, 0x1004);
+        }
+        self.block(cases, rng, memory, 6);
+        self.b.lasting = false;
+    }
+
     /// A region of one block, or of several: branches forwards, blocks with one predecessor and with more, blocks that only leave.
     pub(crate) fn random(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
-        if rng.one_in(2) {
-            return self.block(cases, rng, memory, 24);
+        match rng.below(4) {
+            0 => return self.block(cases, rng, memory, 24),
+            1 => return self.leaving(cases, rng, memory),
+            _ => {}
         }
         let mut open = vec![];
         for _ in 0..1 + rng.below(5) {
