@@ -402,14 +402,17 @@ impl Emitter<'_> {
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
             Op::FlagsOppositeC(f) => self.flags_opposite_c(v, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
-            Op::FlagsShift { shift, v: x, amount, flags } => match self.rest_in_slot(v, flags) {
-                Some(slot) if matches!(self.r.ty(x), Ty::I32 | Ty::I64) => {
-                    let r = self.in_scratch(x);
-                    self.a.shift_i(shift_of(shift), super::super::alloc::wide(self.r.ty(x)), r, amount);
-                    self.now_hold(v, Kind::Part { slot, carry: true });
+            Op::FlagsShift { shift, v: x, amount, flags } => {
+                let whole = matches!(self.r.ty(x), Ty::I32 | Ty::I64);
+                match whole.then(|| self.rest_in_slot(v, flags)).flatten() {
+                    Some(slot) => {
+                        let r = self.in_scratch(x);
+                        self.a.shift_i(shift_of(shift), super::super::alloc::wide(self.r.ty(x)), r, amount);
+                        self.now_hold(v, Kind::Part { slot, carry: true });
+                    }
+                    None => self.eval(v),
                 }
-                _ => self.eval(v),
-            },
+            }
             Op::Select(c, x, y) => self.select_flags(v, c, x, y),
             _ if self.flags_x86(v) => {}
             _ => self.produce(v),
