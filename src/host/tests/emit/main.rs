@@ -256,6 +256,29 @@ fn all_cases() -> Vec<Case> {
     cases
 }
 
+/// What random regions have found, each by itself.
+#[test]
+fn found_before() {
+    let mut rng = Rng(0x0bad_cafe_1234_567d + number("RQEMU_SEED", 0));
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
+    for i in 0..600 {
+        let machine = rng.pick_mut(&mut machines);
+        maker.start(ir::Round::NearestEven);
+        if i % 2 == 0 {
+            maker.narrow_shift(&mut rng)
+        } else {
+            maker.other_format(Env::IEEE_ARM, &mut rng)
+        }
+        maker.end();
+        machine.load(maker.region(), false);
+        for _ in 0..4 {
+            let state = random_state(&mut rng);
+            compare(machine, &maker, &state, &i);
+        }
+    }
+}
+
 /// Loops in loops, as hot regions have them: peeled, with homes of their own.
 #[test]
 fn random_loops() {

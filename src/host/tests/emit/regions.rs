@@ -467,6 +467,40 @@ impl Maker {
         self.b.set(Slot(6), square);
     }
 
+    /// Flags of a narrow shift, whose rest is that of flags which only their rule knows.
+    pub(crate) fn narrow_shift(&mut self, rng: &mut Rng) {
+        let (x, y) = (self.b.get(Slot(0)), self.b.get(Slot(1)));
+        let both = self.b.and(x, y);
+        self.b.set(Slot(2), both);
+        let old = self.b.get(Slot(FLAGS));
+        let flags = self.b.push(Op::FlagsNz(both, old), Ty::Flags);
+        self.b.set(Slot(FLAGS), flags);
+        // It takes the host's flags.
+        let product = self.b.mul(x, y);
+        self.b.set(Slot(3), product);
+        let next = self.b.block();
+        self.next_block(Term::Jump(next), next);
+        let flags = self.b.get(Slot(FLAGS));
+        let narrow = self.b.get(Slot(1));
+        let narrow = self.b.trunc(rng.pick(&[Ty::I8, Ty::I16]), narrow);
+        let shift = rng.pick(&[Bin::Shl, Bin::Shr, Bin::Sar]);
+        let flags = self.b.push(Op::FlagsShift { shift, v: narrow, amount: 3, flags }, Ty::Flags);
+        self.b.set(Slot(FLAGS), flags);
+    }
+
+    /// What is finite as a number of one format is something else as one of another.
+    pub(crate) fn other_format(&mut self, env: Env, rng: &mut Rng) {
+        let [a, b] = [(); 2].map(|()| self.b.get(slot(rng, V128S)));
+        let two = Shape { fmt: Fmt::F64, lanes: 2 };
+        let finite = self.b.push(Op::FpFromInt { shape: two, env, signed: false, fbits: 0, v: b }, Ty::V128);
+        let one = Shape { fmt: Fmt::F32, lanes: 1 };
+        let v = self.b.push(Op::Fp2(Fp2::AddNeg, one, env, a, finite), Ty::V128);
+        self.b.set(slot(rng, V128S), v);
+        let square = self.b.push(Op::Fp2(Fp2::Mul, two, env, a, a), Ty::V128);
+        let root = self.b.push(Op::Fp1(Fp1::Sqrt, one, env, square), Ty::V128);
+        self.b.set(slot(rng, V128S), root);
+    }
+
     fn block(&mut self, cases: &[Case], rng: &mut Rng, memory: u64, most: usize) {
         for _ in 0..rng.below(most) {
             match rng.below(12) {

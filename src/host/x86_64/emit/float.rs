@@ -352,7 +352,9 @@ impl Emitter<'_> {
         let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
             // A NaN operand is the only cause of a NaN, and comes through.
-            Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(a) => (nan, None),
+            Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(shape.fmt, a) => {
+                (nan, None)
+            }
             Fp1::Sqrt if env.round == self.r.fp.round => {
                 (self.or_trap(shape, env, wanted(env, Check::Nan), &[a]), None)
             }

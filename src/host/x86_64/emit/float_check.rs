@@ -212,8 +212,8 @@ impl Emitter<'_> {
         Some(label)
     }
 
-    /// Whether it is a finite number, whatever the guest does.
-    pub(super) fn is_finite(&self, v: Val) -> bool {
+    /// Whether it is a finite number of the format, whatever the guest does.
+    fn is_finite(&self, fmt: Fmt, v: Val) -> bool {
         let root = self.root(v);
         if self.r.ty(root) != self.r.ty(v) {
             return false;
@@ -224,31 +224,31 @@ impl Emitter<'_> {
                 Ty::F32 => f32::from_bits(bits as u32).is_finite(),
                 _ => false,
             },
-            Op::FpFromInt { .. } => true,
+            Op::FpFromInt { shape, .. } => shape.fmt == fmt,
             _ => false,
         }
     }
 
-    /// Whether it is zero, positive or NaN, of either sign.
-    pub(super) fn is_not_negative(&self, v: Val) -> bool {
+    /// Whether it is zero, positive or NaN, of either sign, as a number of the format.
+    pub(super) fn is_not_negative(&self, fmt: Fmt, v: Val) -> bool {
         // Sums of sums of squares end somewhere.
-        self.is_not_negative_within(v, 8)
+        self.is_not_negative_within(fmt, v, 8)
     }
 
-    pub(super) fn is_not_negative_within(&self, v: Val, depth: u32) -> bool {
+    fn is_not_negative_within(&self, fmt: Fmt, v: Val, depth: u32) -> bool {
         let root = self.root(v);
         if depth == 0 || self.r.ty(root) != self.r.ty(v) {
             return false;
         }
         let same = |a: Val, b: Val| self.root(a) == self.root(b);
         match *self.r.op(root) {
-            Op::Fp1(Fp1::Sqrt | Fp1::Abs, ..) => true,
-            Op::Fp2(Fp2::Mul, _, _, a, b) => same(a, b),
-            Op::Fp2(Fp2::Add, _, _, a, b) => {
-                self.is_not_negative_within(a, depth - 1) && self.is_not_negative_within(b, depth - 1)
+            Op::Fp1(Fp1::Sqrt | Fp1::Abs, shape, ..) => shape.fmt == fmt,
+            Op::Fp2(Fp2::Mul, shape, _, a, b) => shape.fmt == fmt && same(a, b),
+            Op::Fp2(Fp2::Add, shape, _, a, b) => {
+                shape.fmt == fmt && [a, b].iter().all(|x| self.is_not_negative_within(fmt, *x, depth - 1))
             }
-            Op::Fma { neg_product: false, neg_addend: false, a, b, c, .. } => {
-                same(a, b) && self.is_not_negative_within(c, depth - 1)
+            Op::Fma { shape, neg_product: false, neg_addend: false, a, b, c, .. } => {
+                shape.fmt == fmt && same(a, b) && self.is_not_negative_within(fmt, c, depth - 1)
             }
             _ => false,
         }
@@ -256,7 +256,7 @@ impl Emitter<'_> {
 
     /// The check of a scalar that [`Emitter::is_not_negative`].
     pub(super) fn of_square(&self, v: Val, shape: Shape, check: Check) -> Check {
-        if check == Check::NanOrTiny && shape.lanes <= 1 && self.is_not_negative(v) {
+        if check == Check::NanOrTiny && shape.lanes <= 1 && self.is_not_negative(shape.fmt, v) {
             Check::NanOrTinySquare
         } else {
             check
@@ -270,9 +270,11 @@ impl Emitter<'_> {
             && env.nan == NanRule::ArmPropagate
             && !env.flush_in
             && match op {
-                Fp2::Add => self.is_finite(a) || self.is_finite(b) || self.root(a) == self.root(b),
-                Fp2::Sub => self.is_finite(a) || self.is_finite(b),
-                _ => self.is_finite(b),
+                Fp2::Add => {
+                    self.is_finite(shape.fmt, a) || self.is_finite(shape.fmt, b) || self.root(a) == self.root(b)
+                }
+                Fp2::Sub => self.is_finite(shape.fmt, a) || self.is_finite(shape.fmt, b),
+                _ => self.is_finite(shape.fmt, b),
             };
         if spared { Check::Nothing } else { Check::Nan }
     }
