@@ -83,6 +83,7 @@ pub struct Cx<'a> {
     /// What the instruction before was, and what this one is, of a comparison without flags.
     before: Quiet,
     now: Quiet,
+    compared: Option<vector::Compared>,
 }
 
 /// How far a comparison without flags has come: FRFLAGS xn, FLT or FLE, FSFLAGS xn, as compilers write it where there is no Zfa.
@@ -183,6 +184,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         features: t.features,
         before: Quiet::None,
         now: Quiet::None,
+        compared: None,
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {

@@ -353,8 +353,7 @@ pub(super) fn to_mask(cx: &mut Cx, i: Fields, mut f: impl FnMut(&mut Cx, Vector,
             f(cx, t, gm.lane, [a, b], k)
         })
         .collect();
-    let bits = cx.bits_of(gm.lane, lanes);
-    cx.set_mask(t, v == 0, d, bits);
+    cx.set_mask_of(t, v == 0, d, gm.lane, lanes);
 }
 
 /// VMADC and VMSBC, with what comes in by v0 or without.

@@ -198,11 +198,27 @@ fn unit(cx: &mut Cx, [d, n, v, f, e]: [u32; 5], loads: bool) {
         return element_wise(cx, n, f, width, None, loads);
     }
     let size = t.max(cx.vlenb()) << width;
-    match (t.full && size.is_multiple_of(16), loads) {
-        (true, true) => load_pieces(cx, d, n, count),
-        (true, false) => store_pieces(cx, d, n, count),
-        (false, true) => load_in_part(cx, d, n, width, count),
-        (false, false) => store_in_part(cx, d, n, width, count),
+    match (t.full, size < 16, loads) {
+        (true, true, _) => small(cx, d, n, size, loads),
+        (true, false, true) => load_pieces(cx, d, n, count),
+        (true, false, false) => store_pieces(cx, d, n, count),
+        (false, _, true) => load_in_part(cx, d, n, width, count),
+        (false, _, false) => store_in_part(cx, d, n, width, count),
+    }
+}
+
+/// 1, 2, 4 or 8 bytes.
+fn small(cx: &mut Cx, d: u32, n: u32, size: u32, loads: bool) {
+    let (lane, mem) = (Lane::log2(size.trailing_zeros()), cx.access(n, 0, size as u8));
+    if loads {
+        let v = cx.b.load(lane.ty(), mem);
+        let old = cx.piece(d, 0);
+        let v = cx.b.vset(lane, old, v, 0);
+        cx.set_piece(d, 0, v);
+    } else {
+        let v = cx.piece(d, 0);
+        let v = cx.b.vget(lane.ty(), v, 0);
+        cx.b.store(mem, v);
     }
 }
 
@@ -240,8 +256,13 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
     let in_page = cx.b.and_imm(at, 4095);
     let page = cx.b.i64(4096);
     let left = cx.b.sub(page, in_page);
-    let each = cx.b.i64(u64::from(i.f + 1) << log2);
-    let room = cx.b.bin(ir::Bin::DivU, left, each);
+    let each = u64::from(i.f + 1) << log2;
+    let room = if each.is_power_of_two() {
+        cx.b.shift_imm(ir::Bin::Shr, left, each.trailing_zeros())
+    } else {
+        let each = cx.b.i64(each);
+        cx.b.bin(ir::Bin::DivU, left, each)
+    };
     let (zero, one) = (cx.b.i64(0), cx.b.i64(1));
     let none = cx.b.cmp(IntCc::Eq, room, zero);
     let room = cx.b.select(none, one, room);
@@ -270,14 +291,18 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
 }
 
 /// A mask's bytes.
-fn mask(cx: &mut Cx, [n]: [u32; 1], loads: bool) {
-    if cx.vector().is_none() {
-        return cx.undefined();
+fn mask(cx: &mut Cx, [d, n]: [u32; 2], loads: bool) {
+    let Some(t) = cx.vector() else { return cx.undefined() };
+    let bytes = t.max(cx.vlenb()).div_ceil(8);
+    match (t.full && !t.started, loads) {
+        (true, _) if bytes < 16 => small(cx, d, n, bytes, loads),
+        (true, true) => load_pieces(cx, d, n, bytes / 16),
+        (true, false) => store_pieces(cx, d, n, bytes / 16),
+        _ => element_wise(cx, n, 0, 0, None, loads),
     }
-    element_wise(cx, n, 0, 0, None, loads);
 }
 
-rows! { mask(n):
+rows! { mask(d n):
     vlm Vlm(true);
     vsm Vsm(false);
 }
