@@ -18,6 +18,7 @@ mod vector;
 mod vector_bits;
 pub(crate) mod vector_config;
 mod vector_crypto;
+mod vector_elements;
 mod vector_file;
 mod vector_float;
 mod vector_integer;
