@@ -25,6 +25,7 @@ mod vector_integer;
 mod vector_lanes;
 mod vector_memory;
 mod vector_move;
+mod vector_reduce;
 
 pub(crate) use atomic::*;
 pub(crate) use bits::*;
@@ -43,6 +44,7 @@ pub(crate) use vector_float::*;
 pub(crate) use vector_integer::*;
 pub(crate) use vector_memory::*;
 pub(crate) use vector_move::*;
+pub(crate) use vector_reduce::*;
 
 use crate::features::{ZABHA, ZFH, ZFHMIN};
 use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV, Translate};

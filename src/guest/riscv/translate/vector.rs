@@ -323,7 +323,7 @@ impl Cx<'_> {
     }
 
     /// The active bits of piece `j` of a mask; None if all are.
-    fn active_bits(&mut self, v: Vector, is_masked: bool, j: u32) -> Option<Val> {
+    pub(super) fn active_bits(&mut self, v: Vector, is_masked: bool, j: u32) -> Option<Val> {
         let mut all = if v.full {
             let left = v.max(self.vlenb()).saturating_sub(128 * j);
             (left < 128).then(|| self.b.v128((1 << left) - 1))

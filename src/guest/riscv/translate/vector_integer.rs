@@ -90,13 +90,35 @@ fn by_helper(cx: &mut Cx, i: Fields, helper: &'static Helper) {
 }
 
 rows! { by_helper(d m n v k):
-    vmulh Vmulh(&lanes::MULH);
-    vmulhu Vmulhu(&lanes::MULHU);
     vmulhsu Vmulhsu(&lanes::MULHSU);
     vdivu Vdivu(&lanes::DIVU);
     vdiv Vdiv(&lanes::DIV);
     vremu Vremu(&lanes::REMU);
     vrem Vrem(&lanes::REM);
+}
+
+/// The upper half of products.
+fn high(cx: &mut Cx, i: Fields, is_signed: bool) {
+    let helper = if is_signed { &lanes::MULH } else { &lanes::MULHU };
+    same(cx, i, true, |cx, lane, a, b| match lane {
+        Lane::H => cx.b.v2(if is_signed { V2::MulHiS } else { V2::MulHiU }, lane, a, b),
+        Lane::S => {
+            let op = if is_signed { V2::MulEvenS } else { V2::MulEvenU };
+            let even = cx.b.v2(op, lane, a, b);
+            let [a, b] = [a, b].map(|v| cx.b.vshift(VShift::ShrU, Lane::D, v, 32));
+            let odd = cx.b.v2(op, lane, a, b);
+            cx.b.v2(V2::TrnOdd, lane, even, odd)
+        }
+        _ => {
+            let lane = cx.b.i32(lane as u32);
+            cx.b.call(helper, Ty::V128, &[a, b, lane])
+        }
+    });
+}
+
+rows! { high(d m n v k):
+    vmulh Vmulh(true);
+    vmulhu Vmulhu(false);
 }
 
 // ---- shifts ----
