@@ -87,6 +87,7 @@ pub struct Cx<'a> {
     before: Quiet,
     now: Quiet,
     compared: Option<vector::Compared>,
+    bottoms: Vec<vector::Bottom>,
 }
 
 /// How far a comparison without flags has come: FRFLAGS xn, FLT or FLE, FSFLAGS xn, as compilers write it where there is no Zfa.
@@ -188,6 +189,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         before: Quiet::None,
         now: Quiet::None,
         compared: None,
+        bottoms: Vec::new(),
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {

@@ -66,6 +66,14 @@ pub(crate) struct Compared {
     lanes: Vec<Val>,
 }
 
+/// What a load has put at the bottom of a register: the whole register's value, and the same with zeros above, which waits for nothing older.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bottom {
+    pub(super) whole: Val,
+    pub(super) alone: Val,
+    pub(super) bytes: u32,
+}
+
 /// A second operand: a group, or the same value in each lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
@@ -105,6 +113,13 @@ impl Cx<'_> {
 
     pub(super) fn piece(&mut self, reg: u32, k: u32) -> Val {
         self.b.get(state::piece(reg * self.vlenb() / 16 + k))
+    }
+
+    /// Piece `k` of a source, of which no more than the group is read.
+    pub(super) fn source_of(&mut self, g: Group, k: u32) -> Val {
+        let (whole, bytes) = (self.piece(g.reg, k), state::shifted(self.vlenb(), g.lmul));
+        let alone = self.bottoms.iter().rev().find(|b| b.whole == whole && bytes <= b.bytes);
+        alone.map_or(whole, |b| b.alone)
     }
 
     pub(super) fn set_piece(&mut self, reg: u32, k: u32, v: Val) {

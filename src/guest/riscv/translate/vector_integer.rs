@@ -326,7 +326,7 @@ pub(crate) fn vext(cx: &mut Cx, i: Vext) {
     }
     cx.each(t, i.v == 0, d, |cx, k, _| {
         let part = k % (1 << by);
-        let mut v = cx.piece(source.reg, k >> by);
+        let mut v = cx.source_of(source, k >> by);
         for step in 0..by {
             if part >> (by - 1 - step) & 1 == 1 {
                 v = cx.b.v1(V1::MoveHi, Lane::D, v);
@@ -371,7 +371,8 @@ pub(super) fn to_mask(cx: &mut Cx, i: Fields, mut f: impl FnMut(&mut Cx, Vector,
     let source = cx.source(k, n, gm.lane, true);
     let lanes: Vec<Val> = (0..cx.pieces(t.lmul))
         .map(|k| {
-            let (a, b) = (cx.piece(m, k), cx.source_piece(source, k));
+            let a = cx.source_of(gm, k);
+            let b = if let Source::Group(_) = source { cx.source_of(gn, k) } else { cx.source_piece(source, k) };
             f(cx, t, gm.lane, [a, b], k)
         })
         .collect();

@@ -3,7 +3,7 @@
 //!
 //! Differs: a fault in the former leaves vstart 0, from where the instruction may be repeated as well.
 
-use super::vector::Group;
+use super::vector::{Bottom, Group};
 use super::vector_elements::{Access, Place, access, element_wise};
 use super::{Cx, rows};
 use crate::insn::*;
@@ -171,9 +171,11 @@ fn small(cx: &mut Cx, d: u32, n: u32, size: u32, loads: bool) {
     let (lane, mem) = (Lane::log2(size.trailing_zeros()), cx.access(n, 0, size as u8));
     if loads {
         let v = cx.b.load(lane.ty(), mem);
+        let alone = cx.b.v_from_scalar(v);
         let old = cx.piece(d, 0);
-        let v = cx.b.vset(lane, old, v, 0);
-        cx.set_piece(d, 0, v);
+        let whole = cx.b.vset(lane, old, v, 0);
+        cx.set_piece(d, 0, whole);
+        cx.bottoms.push(Bottom { whole, alone, bytes: size });
     } else {
         let v = cx.piece(d, 0);
         let v = cx.b.vget(lane.ty(), v, 0);

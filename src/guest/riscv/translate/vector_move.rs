@@ -5,7 +5,7 @@ use super::vector_file as file;
 use super::{Cx, rows};
 use crate::insn::*;
 use crate::state::{VL, VSTART, Vector};
-use ir::{Helper, IntCc, Lane, Ty, Un, V1, V2, VShift, Val};
+use ir::{Bin, Helper, IntCc, Lane, Ty, Un, V1, V2, VShift, Val};
 
 impl Cx<'_> {
     /// Leaves an instruction to a helper on whole registers.
@@ -226,6 +226,7 @@ fn slide(cx: &mut Cx, [d, m, n, v, k]: [u32; 5], helper: &'static Helper, kind: 
         (Slide::Down, Some(by)) => down(cx, [d, m, v], t, by, None),
         (Slide::Up1, _) => up(cx, [d, m, v], t, 1, Some(s)),
         (Slide::Down1, _) if t.full => down(cx, [d, m, v], t, 1, Some(s)),
+        (Slide::Up | Slide::Down, _) if cx.pieces(t.lmul) == 1 => within(cx, [d, m, v], t, kind, s),
         _ => {
             cx.by_file(helper, Ty::Void, &[s]);
             cx.finish();
@@ -256,6 +257,30 @@ fn down(cx: &mut Cx, [d, m, v]: [u32; 3], t: Vector, by: u64, s: Option<Val>) {
             }
             _ => moved,
         }
+    });
+}
+
+/// Up or down within one piece, as far as is not known: each byte is one by its number, or zero.
+fn within(cx: &mut Cx, [d, m, v]: [u32; 3], t: Vector, kind: Slide, by: Val) {
+    let (gd, gm) = (cx.group(d, t), cx.group(m, t));
+    let sixteen = cx.b.i64(16);
+    let is_more = cx.b.cmp(IntCc::Ugt, by, sixteen);
+    let by = cx.b.select(is_more, sixteen, by);
+    let bytes = cx.b.shift_imm(Bin::Shl, by, gd.lane as u32);
+    let bytes = cx.b.trunc(Ty::I8, bytes);
+    let bytes = cx.b.vsplat(Lane::B, bytes);
+    cx.each(t, v == 0, gd, |cx, _, _| {
+        let source = cx.piece(m, 0);
+        let iota = cx.b.v128((0..16).fold(0, |v, i| v | i << (8 * i)));
+        if kind == Slide::Down {
+            let source = below_max(cx, gm, t, source);
+            let from = cx.b.v2(V2::Add, Lane::B, iota, bytes);
+            return cx.b.v2(V2::Tbl, Lane::B, source, from);
+        }
+        let from = cx.b.v2(V2::Sub, Lane::B, iota, bytes);
+        let moved = cx.b.v2(V2::Tbl, Lane::B, source, from);
+        let (old, stays) = (cx.piece(d, 0), cx.b.v2(V2::CmpGtU, Lane::B, bytes, iota));
+        cx.blend(Some(stays), old, moved)
     });
 }
 
