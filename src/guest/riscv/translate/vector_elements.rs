@@ -45,7 +45,9 @@ pub(super) fn access(cx: &mut Cx, t: Vector, a: Access) {
     match a.place {
         _ if t.started => looped(cx, a),
         Place::Unit if a.f == 0 && a.is_masked && a.loads => masked_pieces(cx, t, a),
-        Place::Unit if all && matches!(a.f, 1 | 3) && (count << a.lane as u32).is_multiple_of(16) => interleaved(cx, t, a),
+        Place::Unit if all && matches!(a.f, 1 | 3) && (count << a.lane as u32).is_multiple_of(16) => {
+            interleaved(cx, t, a)
+        }
         _ if all && count * (a.f + 1) <= MOST => each(cx, count, a),
         _ if count * (a.f + 1) <= MOST_ASKED => each_asked(cx, t, count, a),
         _ => looped(cx, a),

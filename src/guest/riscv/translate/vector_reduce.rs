@@ -14,7 +14,7 @@ const MOST: u32 = 16;
 
 /// Whether a reduction of vs2 is allowed; it has to begin at element 0.
 fn legal(cx: &Cx, m: u32, widens: bool) -> Option<(Vector, Group)> {
-    let t = cx.vector().filter(|t| !t.started && !(widens && t.sew == 3))?;
+    let t = cx.vector().filter(|t| !(t.started || widens && t.sew == 3))?;
     let g = cx.group(m, t);
     g.is_legal().then_some((t, g))
 }
