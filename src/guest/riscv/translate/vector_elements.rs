@@ -171,8 +171,10 @@ fn each(cx: &mut Cx, count: u32, a: Access) {
 fn each_asked(cx: &mut Cx, t: Vector, count: u32, a: Access) {
     let end = cx.b.block();
     for i in 0..count {
+        let number = cx.b.i32(i);
+        cx.b.set(VSTART, number);
         if !t.full {
-            let (vl, number) = (cx.b.get(VL), cx.b.i32(i));
+            let vl = cx.b.get(VL);
             let is_below = cx.b.cmp(IntCc::Ugt, vl, number);
             otherwise(cx, is_below, end);
         }
@@ -184,9 +186,7 @@ fn each_asked(cx: &mut Cx, t: Vector, count: u32, a: Access) {
             let is_active = cx.b.cmp(IntCc::Ne, bit, zero);
             otherwise(cx, is_active, next);
         }
-        let number = cx.b.i32(i);
-        cx.b.set(VSTART, number);
-        (0..=a.f).for_each(|field| one(cx, i, field, a));
+        one(cx, i, a);
         cx.b.end(Term::Jump(next));
         cx.b.enter(next);
     }
@@ -203,16 +203,23 @@ fn otherwise(cx: &mut Cx, holds: Val, other: BlockId) {
     cx.b.enter(then);
 }
 
-fn one(cx: &mut Cx, i: u32, field: u32, a: Access) {
+/// All fields of an element.
+fn one(cx: &mut Cx, i: u32, a: Access) {
     if !a.loads {
-        return a.store(cx, i, field);
+        return (0..=a.f).for_each(|field| a.store(cx, i, field));
     }
-    let mem = a.mem(cx, i, field);
-    let new = cx.b.load(a.lane.ty(), mem);
-    let (reg, k) = (a.field(field), i / a.per_piece());
-    let old = cx.piece(reg, k);
-    let v = cx.b.vset(a.lane, old, new, i % a.per_piece());
-    cx.set_piece(reg, k, v);
+    let values: Vec<Val> = (0..=a.f)
+        .map(|field| {
+            let mem = a.mem(cx, i, field);
+            cx.b.load(a.lane.ty(), mem)
+        })
+        .collect();
+    for (field, new) in (0..).zip(values) {
+        let (reg, k) = (a.field(field), i / a.per_piece());
+        let old = cx.piece(reg, k);
+        let v = cx.b.vset(a.lane, old, new, i % a.per_piece());
+        cx.set_piece(reg, k, v);
+    }
 }
 
 // ---- pieces ----
