@@ -55,7 +55,14 @@ const VARIANTS: [(&str, &[Variant]); 4] = [
 ];
 const OF_NUMBERS: [&str; 3] = ["add_scaled", "dot", "path"];
 
+/// Loops on RISC-V's vectors, whose vl has been VLMAX.
+const VECTORS: &str = "_vector";
+
 fn variants(guest: &str, function: &str) -> Vec<Variant> {
+    if function.ends_with(VECTORS) {
+        let full = riscv::state::Vector { full: true, ..riscv::state::Vector::of_type(0) };
+        return vec![Variant { mode: full.mode(), ..USUAL }];
+    }
     let others = VARIANTS.iter().find(|(name, _)| *name == guest && OF_NUMBERS.contains(&function));
     [USUAL].iter().chain(others.map_or(&[][..], |(_, list)| *list)).copied().collect()
 }

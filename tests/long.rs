@@ -138,7 +138,7 @@ fn cpu() -> String {
 #[ignore = "tests/run --long torture"]
 fn torture() {
     let progress = Progress::open("torture");
-    let mut cases = torture::cases(1);
+    let mut cases = torture::cases(1, torture::LEVELS);
     cases.retain(|case| named_guests().iter().any(|g| g.name == case.guest.name));
     progress.run(&cases, torture::Case::title, |case| match case.verdict() {
         Verdict::Same(end) => ("same".into(), end),

@@ -1,6 +1,6 @@
-//! gcc's execution tests (`gcc.c-torture/execute`), built for each guest at two levels, compared by name with QEMU.
+//! gcc's execution tests (`gcc.c-torture/execute`), built for each guest at three levels, compared by name with QEMU.
 //!
-//! Built programs and the reference's results are kept in the cache folder; the quick suite takes every tenth test.
+//! Built programs and the reference's results are kept in the cache folder; the quick suite takes every tenth test at two of the levels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::harness::{self, GUESTS, Guest};
 
-const LEVELS: &[&str] = &["-O0", "-O2"];
+pub(crate) const LEVELS: &[&str] = &["-O0", "-O2", "-O3"];
+const QUICK_LEVELS: &[&str] = &["-O0", "-O2"];
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// One test at one level for one guest.
@@ -111,8 +112,8 @@ fn sources() -> Option<PathBuf> {
     Some(folder)
 }
 
-/// All tests of every guest that can be built here; each `step`th of them.
-pub(crate) fn cases(step: usize) -> Vec<Case> {
+/// All tests of every guest that can be built here, at these levels; each `step`th of them.
+pub(crate) fn cases(step: usize, levels: &'static [&'static str]) -> Vec<Case> {
     let Some(folder) = sources() else {
         harness::leave_out("gcc's execution tests", "no gcc-12-source (tests/setup host)");
         return Vec::new();
@@ -134,7 +135,7 @@ pub(crate) fn cases(step: usize) -> Vec<Case> {
             );
             continue;
         }
-        for level in LEVELS {
+        for level in levels {
             cases.extend(names.iter().step_by(step).map(|name| Case {
                 guest,
                 level,
@@ -149,7 +150,7 @@ pub(crate) fn cases(step: usize) -> Vec<Case> {
 #[test]
 fn every_tenth() {
     let _alone = harness::alone();
-    harness::judge("torture", &cases(10), Case::title, |case| match case.verdict() {
+    harness::judge("torture", &cases(10, QUICK_LEVELS), Case::title, |case| match case.verdict() {
         Verdict::Same(_) | Verdict::NotBuilt(_) => Ok(()),
         Verdict::Differs(expected, got) => Err(format!("ended with {got}, under the reference with {expected}")),
     });

@@ -1,5 +1,6 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
+use crate::jumps::REMEMBERED;
 use crate::{Engine, Fault};
 use host::cpu::{FCMP, GRANULES, NOWHERE};
 use ir::interp::Monitor;
@@ -53,9 +54,10 @@ pub struct Cpu {
     /// The mode word that `raw` is set up for.
     pub(crate) mode: u32,
     pub(crate) fault: Fault,
-    /// What chooses an entry of the jump cache (`jumps.rs`), and how many were filled.
+    /// What chooses an entry of the jump cache (`jumps.rs`), how many were filled since it was empty, and the first of them.
     pub(crate) jump_mask: AtomicU32,
     pub(crate) jumps_entered: u32,
+    pub(crate) jumps_filled: [u16; REMEMBERED],
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.

@@ -16,6 +16,10 @@ const fn mask(entries: u32) -> u32 {
     (entries - 1) << 2
 }
 
+/// How many entries are remembered to have been filled.
+pub(crate) const REMEMBERED: usize = 64;
+
+const _: () = assert!(JUMP_CACHE <= 1 << 16);
 const _: () = assert!((JUMP_CACHE as u32).is_multiple_of(FIRST) && FIRST.is_power_of_two());
 
 impl Cpu {
@@ -39,6 +43,7 @@ impl Cpu {
     /// Enters an address, but for those of the first entry, which stays empty. With the translation cache's lock.
     pub(crate) fn enter_jump(&mut self, pc: u64, code: u64) {
         let entries = (self.jump_mask.load(Ordering::Relaxed) >> 2) + 1;
+        let n = self.jumps_entered as usize;
         self.jumps_entered += 1;
         if self.jumps_entered > entries / 2 && (entries as usize) < JUMP_CACHE {
             // What stands at its old place is not found any more, or is right.
@@ -47,17 +52,26 @@ impl Cpu {
             // An interrupt stays one.
             let _ = self.raw.going.compare_exchange(mask(entries), larger, Ordering::SeqCst, Ordering::SeqCst);
         }
-        match self.jump_entry(pc) {
-            0 => {}
-            n => self.raw.jumps[n] = JumpEntry { pc, code },
+        let at = self.jump_entry(pc);
+        if let Some(filled) = self.jumps_filled.get_mut(n) {
+            *filled = at as u16;
+        }
+        if at != 0 {
+            self.raw.jumps[at] = JumpEntry { pc, code };
         }
     }
 
-    /// Forgets where guest addresses have their code.
+    /// Forgets where guest addresses have their code. What a few entries were filled with since the last time is forgotten fast: guests whose mode
+    /// changes often (RISC-V's vectors) do it often.
     pub(crate) fn clear_jumps(&mut self) {
-        let code = self.engine().thunks().indirect;
-        let used = self.jump_entry(u64::MAX) + 1;
-        self.raw.jumps[..used].fill(JumpEntry { pc: NOWHERE, code });
+        let nowhere = JumpEntry { pc: NOWHERE, code: self.engine().thunks().indirect };
+        let entered = std::mem::take(&mut self.jumps_entered) as usize;
+        if let Some(filled) = self.jumps_filled.get(..entered) {
+            filled.iter().for_each(|&n| self.raw.jumps[usize::from(n)] = nowhere);
+        } else {
+            let used = self.jump_entry(u64::MAX) + 1;
+            self.raw.jumps[..used].fill(nowhere);
+        }
     }
 
     /// Forgets the code of one address, or of all, while the Cpu may run.

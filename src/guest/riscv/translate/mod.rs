@@ -18,12 +18,14 @@ mod vector;
 mod vector_bits;
 pub(crate) mod vector_config;
 mod vector_crypto;
+mod vector_elements;
 mod vector_file;
 mod vector_float;
 mod vector_integer;
 mod vector_lanes;
 mod vector_memory;
 mod vector_move;
+mod vector_reduce;
 
 pub(crate) use atomic::*;
 pub(crate) use bits::*;
@@ -42,6 +44,7 @@ pub(crate) use vector_float::*;
 pub(crate) use vector_integer::*;
 pub(crate) use vector_memory::*;
 pub(crate) use vector_move::*;
+pub(crate) use vector_reduce::*;
 
 use crate::features::{ZABHA, ZFH, ZFHMIN};
 use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV, Translate};
@@ -83,6 +86,8 @@ pub struct Cx<'a> {
     /// What the instruction before was, and what this one is, of a comparison without flags.
     before: Quiet,
     now: Quiet,
+    compared: Option<vector::Compared>,
+    bottoms: Vec<vector::Bottom>,
 }
 
 /// How far a comparison without flags has come: FRFLAGS xn, FLT or FLE, FSFLAGS xn, as compilers write it where there is no Zfa.
@@ -183,6 +188,8 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         features: t.features,
         before: Quiet::None,
         now: Quiet::None,
+        compared: None,
+        bottoms: Vec::new(),
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {

@@ -57,6 +57,23 @@ impl Group {
     }
 }
 
+/// v0 (its first piece) as a comparison has made it, and the lanes that this gave: so many elements.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    mask: Val,
+    lane: Lane,
+    elements: u32,
+    lanes: Vec<Val>,
+}
+
+/// What a load has put at the bottom of a register: the whole register's value, and the same with zeros above, which waits for nothing older.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bottom {
+    pub(super) whole: Val,
+    pub(super) alone: Val,
+    pub(super) bytes: u32,
+}
+
 /// A second operand: a group, or the same value in each lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
@@ -96,6 +113,13 @@ impl Cx<'_> {
 
     pub(super) fn piece(&mut self, reg: u32, k: u32) -> Val {
         self.b.get(state::piece(reg * self.vlenb() / 16 + k))
+    }
+
+    /// Piece `k` of a source, of which no more than the group is read.
+    pub(super) fn source_of(&mut self, g: Group, k: u32) -> Val {
+        let (whole, bytes) = (self.piece(g.reg, k), state::shifted(self.vlenb(), g.lmul));
+        let alone = self.bottoms.iter().rev().find(|b| b.whole == whole && bytes <= b.bytes);
+        alone.map_or(whole, |b| b.alone)
     }
 
     pub(super) fn set_piece(&mut self, reg: u32, k: u32, v: Val) {
@@ -150,6 +174,9 @@ impl Cx<'_> {
         let each = 16 / lane.bytes() as u32;
         let (first, bits) = (k * each, lane.bits());
         let v0 = self.piece(0, first / 128);
+        if let Some(lanes) = self.compared(v0, lane, k) {
+            return lanes;
+        }
         let byte = first % 128 / 8;
         let spread = if lane == Lane::B {
             let index = self.b.v128((0..16).fold(0, |v, i| v | u128::from(byte + i / 8) << (8 * i)));
@@ -159,7 +186,37 @@ impl Cx<'_> {
         };
         let bit = |i: u32| 1u128 << ((first + i) % 8);
         let select = self.b.v128((0..each).fold(0, |v, i| v | bit(i) << (i * bits)));
-        self.b.v2(V2::CmpTst, lane, spread, select)
+        let bits = self.b.v2(V2::And, Lane::D, spread, select);
+        self.b.v2(V2::CmpEq, lane, bits, select)
+    }
+
+    /// The same from the comparison itself, if the same block has made v0 of one: of elements as wide or narrower.
+    fn compared(&mut self, v0: Val, lane: Lane, k: u32) -> Option<Val> {
+        let Compared { mask, lane: narrow, elements, .. } = *self.compared.as_ref()?;
+        let steps = (lane as u32).checked_sub(narrow as u32)?;
+        if mask != v0 || Vector::of_mode(self.mode).max(self.vlenb()) > elements {
+            return None;
+        }
+        let mut v = *self.compared.as_ref()?.lanes.get((k >> steps) as usize)?;
+        let mut lane = narrow;
+        for step in (0..steps).rev() {
+            if k >> step & 1 == 1 {
+                v = self.b.v1(V1::MoveHi, Lane::D, v);
+            }
+            v = self.b.v1(V1::WidenS, lane, v);
+            lane = lane.wider();
+        }
+        Some(v)
+    }
+
+    /// Writes a mask of a comparison's lanes; what is masked by it in the same block takes them as they are.
+    pub(super) fn set_mask_of(&mut self, v: Vector, is_masked: bool, d: u32, lane: Lane, lanes: Vec<Val>) {
+        let bits = self.bits_of(lane, &lanes);
+        self.set_mask(v, is_masked, d, bits);
+        if d == 0 && v.full && !v.started && !is_masked {
+            let (mask, elements) = (self.piece(0, 0), v.max(self.vlenb()));
+            self.compared = (elements <= 128).then_some(Compared { mask, lane, elements, lanes });
+        }
     }
 
     fn both(&mut self, a: Option<Val>, b: Val) -> Val {
@@ -281,7 +338,7 @@ impl Cx<'_> {
     }
 
     /// The active bits of piece `j` of a mask; None if all are.
-    fn active_bits(&mut self, v: Vector, is_masked: bool, j: u32) -> Option<Val> {
+    pub(super) fn active_bits(&mut self, v: Vector, is_masked: bool, j: u32) -> Option<Val> {
         let mut all = if v.full {
             let left = v.max(self.vlenb()).saturating_sub(128 * j);
             (left < 128).then(|| self.b.v128((1 << left) - 1))
@@ -317,34 +374,27 @@ impl Cx<'_> {
     }
 
     /// Lanes of ones and zeros as the bits of a mask.
-    pub(super) fn bits_of(&mut self, mut lane: Lane, mut lanes: Vec<Val>) -> Vec<Val> {
-        while lane > Lane::B {
-            lanes = lanes
-                .chunks(2)
-                .map(|pair| {
-                    let [low, high] = [0, 1].map(|i| pair.get(i).map(|v| self.b.v1(V1::Narrow, lane, *v)));
-                    let low = low.expect("chunks are not empty");
-                    high.map_or(low, |high| self.b.v2(V2::ConcatLo, Lane::D, low, high))
-                })
-                .collect();
-            lane = Lane::log2(lane as u32 - 1);
-        }
-        let bits = self.splat(Lane::D, 0x8040_2010_0804_0201);
+    fn bits_of(&mut self, lane: Lane, lanes: &[Val]) -> Vec<Val> {
+        let (per_piece, narrow) = (16 / lane.bytes() as u32, lane == Lane::H);
         let halves: Vec<Val> = lanes
-            .into_iter()
-            .map(|v| {
-                let v = self.b.v2(V2::And, Lane::D, v, bits);
-                (0..3).fold(v, |v, _| self.b.v2(V2::PairwiseAdd, Lane::B, v, v))
+            .chunks((64 / per_piece) as usize)
+            .map(|chunk| {
+                let mut all = self.b.i64(0);
+                for (at, &v) in (0u32..).zip(chunk) {
+                    let v = if narrow { self.b.v1(V1::NarrowSatS, Lane::H, v) } else { v };
+                    let signs = self.b.vsigns(if narrow { Lane::B } else { lane }, v);
+                    let signs = self.b.zext(Ty::I64, signs);
+                    let signs = self.b.shift_imm(Bin::Shl, signs, at * per_piece);
+                    all = self.b.or(all, signs);
+                }
+                all
             })
             .collect();
         halves
-            .chunks(8)
-            .map(|eight| {
-                let zero = self.b.v128(0);
-                (0u32..).zip(eight).fold(zero, |all, (at, v)| {
-                    let two = self.b.vget(Ty::I16, *v, 0);
-                    self.b.vset(Lane::H, all, two, at)
-                })
+            .chunks(2)
+            .map(|pair| {
+                let low = self.b.v_from_scalar(pair[0]);
+                pair.get(1).map_or(low, |high| self.b.vset(Lane::D, low, *high, 1))
             })
             .collect()
     }

@@ -14,65 +14,93 @@ enum Wanted {
     Most,
     Kept,
     Known(u32),
-    /// An I64.
-    Value(Val),
+    /// What xn says.
+    Register(u32),
 }
 
 fn set(cx: &mut Cx, d: u32, wanted: Wanted, bits: u32) {
-    let zero = cx.b.i32(0);
-    let Some(v) = Vector::of_register(bits.into(), cx.vlenb()) else {
-        let ill = cx.b.i32(VILL as u32);
-        cx.b.set(VTYPE, ill);
-        return done(cx, d, zero, Vector { ill: true, ..Vector::of_type(0) });
-    };
-    let max = v.max(cx.vlenb());
-    let most = cx.b.i32(max);
-    let bits = cx.b.i32(bits);
-    cx.b.set(VTYPE, bits);
-    let least = |cx: &mut Cx, n: Val| {
-        let most = cx.b.i64(max.into());
-        let more = cx.b.cmp(IntCc::Ugt, n, most);
-        let n = cx.b.select(more, most, n);
-        cx.b.trunc(Ty::I32, n)
-    };
-    let vl = match wanted {
-        Wanted::Most => most,
-        Wanted::Known(n) => cx.b.i32(n.min(max)),
+    let Some(v) = Vector::of_register(bits.into(), cx.vlenb()) else { return set_illegal(cx, d) };
+    let (max, before) = (v.max(cx.vlenb()), cx.vector());
+    let most_before = before.map_or(0, |v| v.max(cx.vlenb()));
+    set_type(cx, bits);
+    match wanted {
+        Wanted::Most => known(cx, d, max, v),
+        Wanted::Known(n) => known(cx, d, n.min(max), v),
+        Wanted::Kept if before.is_some_and(|v| v.full) => known(cx, d, most_before.min(max), v),
+        // Not VLMAX before, and VLMAX is what it was.
+        Wanted::Kept if most_before == max => cx.mode = v.in_mode(cx.mode),
         Wanted::Kept => {
-            let vl = cx.b.get(VL);
-            let vl = cx.b.zext(Ty::I64, vl);
-            least(cx, vl)
+            let vl = |cx: &mut Cx| {
+                let vl = cx.b.get(VL);
+                cx.b.zext(Ty::I64, vl)
+            };
+            unknown(cx, d, vl, v, before);
         }
-        Wanted::Value(n) => least(cx, n),
-    };
-    done(cx, d, vl, Vector { full: true, ..v });
+        Wanted::Register(n) => {
+            let asked = cx.x(n);
+            match cx.b.const_of(asked) {
+                Some(n) => known(cx, d, n.min(max.into()) as u32, v),
+                None => unknown(cx, d, |cx| cx.x(n), v, before),
+            }
+        }
+    }
 }
 
-/// Sets vl and xd; the region goes on if vl is or is not VLMAX, as is expected.
-fn done(cx: &mut Cx, d: u32, vl: Val, v: Vector) {
+/// Sets vtype; vstart becomes 0.
+fn set_type(cx: &mut Cx, bits: u32) {
+    let bits = cx.b.i32(bits);
+    cx.b.set(VTYPE, bits);
+    if Vector::of_mode(cx.mode).started {
+        let zero = cx.b.i32(0);
+        cx.b.set(VSTART, zero);
+    }
+}
+
+fn set_illegal(cx: &mut Cx, d: u32) {
+    set_type(cx, VILL as u32);
+    set_length(cx, d, 0);
+    cx.mode = Vector { ill: true, ..Vector::of_type(0) }.in_mode(cx.mode);
+}
+
+/// Sets vl and xd.
+fn set_length(cx: &mut Cx, d: u32, n: u32) {
+    let vl = cx.b.i32(n);
     cx.b.set(VL, vl);
-    let zero = cx.b.i32(0);
-    cx.b.set(VSTART, zero);
     let wide = cx.b.zext(cx.xlen, vl);
     cx.set_x(d, wide);
-    let max = v.max(cx.vlenb());
-    let (most, pc) = (cx.b.i32(max), cx.next);
-    let is_full = cx.b.cmp(IntCc::Eq, vl, most);
-    let full = match cx.b.const_of(is_full) {
-        _ if v.ill => false,
-        Some(full) => full != 0,
-        None => {
-            let before = Vector::of_mode(cx.mode);
-            let full = before.ill || before.full;
-            let (go_on, leave) = (cx.b.block(), cx.b.block());
-            let (then, other) = if full { (go_on, leave) } else { (leave, go_on) };
-            cx.b.branch(is_full, then, other);
-            cx.b.enter(leave);
-            cx.b.end(Term::Resume { pc });
-            cx.b.enter(go_on);
-            full
+}
+
+/// The region goes on with a vl that is known.
+fn known(cx: &mut Cx, d: u32, vl: u32, v: Vector) {
+    set_length(cx, d, vl);
+    cx.mode = Vector { full: vl == v.max(cx.vlenb()), ..v }.in_mode(cx.mode);
+}
+
+/// As many elements as `wanted` reads (I64), or VLMAX: the region goes on if that is or is not so, as it was before.
+fn unknown(cx: &mut Cx, d: u32, wanted: impl Fn(&mut Cx) -> Val, v: Vector, before: Option<Vector>) {
+    let (max, pc) = (v.max(cx.vlenb()), cx.next);
+    let most = cx.b.i64(max.into());
+    let asked = wanted(cx);
+    let is_full = cx.b.cmp(IntCc::Uge, asked, most);
+    let full = before.is_none_or(|v| v.full);
+    let (all, some) = (cx.b.block(), cx.b.block());
+    cx.b.branch(is_full, all, some);
+    let of = |cx: &mut Cx, all: bool| match all {
+        true => set_length(cx, d, max),
+        false => {
+            let vl = wanted(cx);
+            let vl = cx.b.trunc(Ty::I32, vl);
+            cx.b.set(VL, vl);
+            let wide = cx.b.zext(cx.xlen, vl);
+            cx.set_x(d, wide);
         }
     };
+    let (go_on, leave) = if full { (all, some) } else { (some, all) };
+    cx.b.enter(leave);
+    of(cx, !full);
+    cx.b.end(Term::Resume { pc });
+    cx.b.enter(go_on);
+    of(cx, full);
     cx.mode = Vector { full, ..v }.in_mode(cx.mode);
 }
 
@@ -80,7 +108,7 @@ pub(crate) fn vsetvli(cx: &mut Cx, i: Vsetvli) {
     let wanted = match (i.n, i.d) {
         (0, 0) => Wanted::Kept,
         (0, _) => Wanted::Most,
-        (n, _) => Wanted::Value(cx.x(n)),
+        (n, _) => Wanted::Register(n),
     };
     set(cx, i.d, wanted, i.i);
 }

@@ -82,46 +82,9 @@ const fn helper(name: &'static str, run: fn(&mut Frame<'_>)) -> Helper {
     Helper { name, run, touches: Touches::All, can_exit: false, pure: false }
 }
 
-fn signed(v: u64, log2: u32) -> i64 {
-    let spare = 64 - (8 << log2);
-    (v << spare) as i64 >> spare
-}
-
 // ---- reductions ----
 
-/// vd[0] = vs1[0] and the active elements of vs2, by `f` on numbers that are `is_signed` or not.
-fn reduce(frame: &mut Frame<'_>, is_signed: bool, widens: bool, f: fn(i64, i64) -> i64) {
-    let mut file = File::of(frame);
-    let (from, to) = (file.v.sew, file.v.sew + u32::from(widens));
-    let value = |v, log2| if is_signed { signed(v, log2) } else { v as i64 };
-    let first = value(file.get(file.n(), 0, to), to);
-    let m = file.m();
-    let sum = file.active().iter().fold(first, |sum, &i| f(sum, value(file.get(m, i, from), from)));
-    if file.vl > 0 {
-        file.set(file.d(), 0, to, sum as u64);
-    }
-}
-
-macro_rules! reductions {
-    ($($name:ident $text:literal $signed:literal $widens:literal $f:expr;)*) => {
-        $(pub(super) static $name: Helper = helper($text, |f| reduce(f, $signed, $widens, $f));)*
-    };
-}
-
-reductions! {
-    REDSUM "vredsum" false false i64::wrapping_add;
-    REDAND "vredand" false false |a, b| a & b;
-    REDOR "vredor" false false |a, b| a | b;
-    REDXOR "vredxor" false false |a, b| a ^ b;
-    REDMINU "vredminu" false false |a, b| (a as u64).min(b as u64) as i64;
-    REDMIN "vredmin" true false |a, b| a.min(b);
-    REDMAXU "vredmaxu" false false |a, b| (a as u64).max(b as u64) as i64;
-    REDMAX "vredmax" true false |a, b| a.max(b);
-    WREDSUMU "vwredsumu" false true i64::wrapping_add;
-    WREDSUM "vwredsum" true true i64::wrapping_add;
-}
-
-/// The same of floats, in order.
+/// vd[0] = vs1[0] and the active elements of vs2, floats, in order.
 fn reduce_float(frame: &mut Frame<'_>, widens: bool, op: Fp2) {
     let round = rounding(STATE64.get(frame.state, FRM) as u32).unwrap_or(Round::NearestEven);
     let mut file = File::of(frame);
@@ -189,12 +152,6 @@ pub(super) static IOTA: Helper = helper("viota", |f| {
         file.set(d, i, sew, n);
         n += u64::from(file.bit(m, i));
     }
-});
-
-pub(super) static ID: Helper = helper("vid", |f| {
-    let mut file = File::of(f);
-    let (d, sew) = (file.d(), file.v.sew);
-    file.active().into_iter().for_each(|i| file.set(d, i, sew, i.into()));
 });
 
 // ---- permutations; the second argument is the scalar ----

@@ -90,13 +90,35 @@ fn by_helper(cx: &mut Cx, i: Fields, helper: &'static Helper) {
 }
 
 rows! { by_helper(d m n v k):
-    vmulh Vmulh(&lanes::MULH);
-    vmulhu Vmulhu(&lanes::MULHU);
     vmulhsu Vmulhsu(&lanes::MULHSU);
     vdivu Vdivu(&lanes::DIVU);
     vdiv Vdiv(&lanes::DIV);
     vremu Vremu(&lanes::REMU);
     vrem Vrem(&lanes::REM);
+}
+
+/// The upper half of products.
+fn high(cx: &mut Cx, i: Fields, is_signed: bool) {
+    let helper = if is_signed { &lanes::MULH } else { &lanes::MULHU };
+    same(cx, i, true, |cx, lane, a, b| match lane {
+        Lane::H => cx.b.v2(if is_signed { V2::MulHiS } else { V2::MulHiU }, lane, a, b),
+        Lane::S => {
+            let op = if is_signed { V2::MulEvenS } else { V2::MulEvenU };
+            let even = cx.b.v2(op, lane, a, b);
+            let [a, b] = [a, b].map(|v| cx.b.vshift(VShift::ShrU, Lane::D, v, 32));
+            let odd = cx.b.v2(op, lane, a, b);
+            cx.b.v2(V2::TrnOdd, lane, even, odd)
+        }
+        _ => {
+            let lane = cx.b.i32(lane as u32);
+            cx.b.call(helper, Ty::V128, &[a, b, lane])
+        }
+    });
+}
+
+rows! { high(d m n v k):
+    vmulh Vmulh(true);
+    vmulhu Vmulhu(false);
 }
 
 // ---- shifts ----
@@ -304,7 +326,7 @@ pub(crate) fn vext(cx: &mut Cx, i: Vext) {
     }
     cx.each(t, i.v == 0, d, |cx, k, _| {
         let part = k % (1 << by);
-        let mut v = cx.piece(source.reg, k >> by);
+        let mut v = cx.source_of(source, k >> by);
         for step in 0..by {
             if part >> (by - 1 - step) & 1 == 1 {
                 v = cx.b.v1(V1::MoveHi, Lane::D, v);
@@ -349,12 +371,12 @@ pub(super) fn to_mask(cx: &mut Cx, i: Fields, mut f: impl FnMut(&mut Cx, Vector,
     let source = cx.source(k, n, gm.lane, true);
     let lanes: Vec<Val> = (0..cx.pieces(t.lmul))
         .map(|k| {
-            let (a, b) = (cx.piece(m, k), cx.source_piece(source, k));
+            let a = cx.source_of(gm, k);
+            let b = if let Source::Group(_) = source { cx.source_of(gn, k) } else { cx.source_piece(source, k) };
             f(cx, t, gm.lane, [a, b], k)
         })
         .collect();
-    let bits = cx.bits_of(gm.lane, lanes);
-    cx.set_mask(t, v == 0, d, bits);
+    cx.set_mask_of(t, v == 0, d, gm.lane, lanes);
 }
 
 /// VMADC and VMSBC, with what comes in by v0 or without.

@@ -1,10 +1,10 @@
-//! V's loads and stores (chapter 7): whole pieces where all elements in a row are accessed, else element by element in a loop that counts
-//! vstart up, so that a fault leaves it as the manual asks.
+//! V's loads and stores (chapter 7): whole pieces where all elements in a row are accessed, else element by element (`vector_elements.rs`), so that
+//! a fault leaves vstart as the manual asks.
 //!
 //! Differs: a fault in the former leaves vstart 0, from where the instruction may be repeated as well.
 
-use super::vector::Group;
-use super::vector_file::{GET, NEXT, PUT};
+use super::vector::{Bottom, Group};
+use super::vector_elements::{Access, Place, access, element_wise};
 use super::{Cx, rows};
 use crate::insn::*;
 use crate::state::{VL, VSTART, Vector};
@@ -26,48 +26,6 @@ fn legal(cx: &Cx, d: u32, f: u32, width: u32) -> Option<(Vector, Group)> {
 fn fits(g: Group, f: u32) -> bool {
     let each = 1 << g.lmul.max(0);
     g.is_legal() && (f + 1) * each <= 8 && g.reg + (f + 1) * each <= 32
-}
-
-// ---- element by element ----
-
-/// A loop over the elements from vstart on: see `vector_file.rs`.
-fn element_wise(cx: &mut Cx, n: u32, f: u32, width: u32, stride: Option<u32>, loads: bool) {
-    let (head, body, end) = (cx.b.block(), cx.b.block(), cx.b.block());
-    cx.b.end(Term::Jump(head));
-    cx.b.enter(head);
-    let word = cx.b.i32(cx.word);
-    let stride = cx.x(stride.unwrap_or(0));
-    let next = cx.b.call(&NEXT, Ty::V128, &[word, stride]);
-    let more = cx.b.vget(Ty::I64, next, 1);
-    let zero = cx.b.i64(0);
-    let more = cx.b.cmp(IntCc::Ne, more, zero);
-    cx.b.branch(more, body, end);
-    cx.b.enter(body);
-    let word = cx.b.i32(cx.word);
-    let offset = cx.b.vget(Ty::I64, next, 0);
-    let at = cx.address(n, offset);
-    let place = |field: u32| Mem::at(at, 1 << width).disp((field << width) as i32);
-    if loads {
-        let values: Vec<Val> = (0..=f).map(|field| cx.b.load(Ty::I64, place(field))).collect();
-        for (field, v) in (0..).zip(values) {
-            let field = cx.b.i32(field);
-            cx.b.call(&PUT, Ty::Void, &[word, v, field]);
-        }
-    } else {
-        for field in 0..=f {
-            let number = cx.b.i32(field);
-            let v = cx.b.call(&GET, Ty::I64, &[word, number]);
-            cx.b.store(place(field), v);
-        }
-    }
-    let i = cx.b.get(VSTART);
-    let i = cx.b.add_imm(i, 1);
-    cx.b.set(VSTART, i);
-    cx.b.end(Term::Jump(head));
-    cx.b.enter(end);
-    let zero = cx.b.i32(0);
-    cx.b.set(VSTART, zero);
-    cx.finish();
 }
 
 // ---- pieces ----
@@ -195,14 +153,33 @@ fn unit(cx: &mut Cx, [d, n, v, f, e]: [u32; 5], loads: bool) {
     }
     let count = cx.pieces(g.lmul);
     if v == 0 || t.started || f > 0 {
-        return element_wise(cx, n, f, width, None, loads);
+        let (lane, is_masked, registers) = (g.lane, v == 0, 1 << g.lmul.max(0));
+        return access(cx, t, Access { d, n, f, lane, is_masked, place: Place::Unit, loads, registers });
     }
     let size = t.max(cx.vlenb()) << width;
-    match (t.full && size.is_multiple_of(16), loads) {
-        (true, true) => load_pieces(cx, d, n, count),
-        (true, false) => store_pieces(cx, d, n, count),
-        (false, true) => load_in_part(cx, d, n, width, count),
-        (false, false) => store_in_part(cx, d, n, width, count),
+    match (t.full, size < 16, loads) {
+        (true, true, _) => small(cx, d, n, size, loads),
+        (true, false, true) => load_pieces(cx, d, n, count),
+        (true, false, false) => store_pieces(cx, d, n, count),
+        (false, _, true) => load_in_part(cx, d, n, width, count),
+        (false, _, false) => store_in_part(cx, d, n, width, count),
+    }
+}
+
+/// 1, 2, 4 or 8 bytes.
+fn small(cx: &mut Cx, d: u32, n: u32, size: u32, loads: bool) {
+    let (lane, mem) = (Lane::log2(size.trailing_zeros()), cx.access(n, 0, size as u8));
+    if loads {
+        let v = cx.b.load(lane.ty(), mem);
+        let alone = cx.b.v_from_scalar(v);
+        let old = cx.piece(d, 0);
+        let whole = cx.b.vset(lane, old, v, 0);
+        cx.set_piece(d, 0, whole);
+        cx.bottoms.push(Bottom { whole, alone, bytes: size });
+    } else {
+        let v = cx.piece(d, 0);
+        let v = cx.b.vget(lane.ty(), v, 0);
+        cx.b.store(mem, v);
     }
 }
 
@@ -234,8 +211,12 @@ fn room(cx: &mut Cx, n: u32, bytes: u32) -> Val {
     let in_page = cx.b.and_imm(at, 4095);
     let page = cx.b.i64(4096);
     let left = cx.b.sub(page, in_page);
-    let bytes = cx.b.i64(bytes.into());
-    let room = cx.b.bin(ir::Bin::DivU, left, bytes);
+    let room = if bytes.is_power_of_two() {
+        cx.b.shift_imm(ir::Bin::Shr, left, bytes.trailing_zeros())
+    } else {
+        let bytes = cx.b.i64(bytes.into());
+        cx.b.bin(ir::Bin::DivU, left, bytes)
+    };
     let (zero, one) = (cx.b.i64(0), cx.b.i64(1));
     let none = cx.b.cmp(IntCc::Eq, room, zero);
     cx.b.select(none, one, room)
@@ -275,14 +256,18 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
 }
 
 /// A mask's bytes.
-fn mask(cx: &mut Cx, [n]: [u32; 1], loads: bool) {
-    if cx.vector().is_none() {
-        return cx.undefined();
+fn mask(cx: &mut Cx, [d, n]: [u32; 2], loads: bool) {
+    let Some(t) = cx.vector() else { return cx.undefined() };
+    let bytes = t.max(cx.vlenb()).div_ceil(8);
+    match (t.full && !t.started, loads) {
+        (true, _) if bytes < 16 => small(cx, d, n, bytes, loads),
+        (true, true) => load_pieces(cx, d, n, bytes / 16),
+        (true, false) => store_pieces(cx, d, n, bytes / 16),
+        _ => element_wise(cx, n, 0, 0, 0, loads),
     }
-    element_wise(cx, n, 0, 0, None, loads);
 }
 
-rows! { mask(n):
+rows! { mask(d n):
     vlm Vlm(true);
     vsm Vsm(false);
 }
@@ -294,7 +279,7 @@ fn registers(cx: &mut Cx, [d, n, f]: [u32; 3], width: u32, loads: bool) {
     }
     let count = (f + 1) * cx.vlenb() / 16;
     match (Vector::of_mode(cx.mode).started, loads) {
-        (true, _) => element_wise(cx, n, 0, width, None, loads),
+        (true, _) => element_wise(cx, n, 0, width, 0, loads),
         (false, true) => load_pieces(cx, d, n, count),
         (false, false) => store_pieces(cx, d, n, count),
     }
@@ -310,10 +295,9 @@ pub(crate) fn vsr(cx: &mut Cx, i: Vsr) {
 
 fn strided(cx: &mut Cx, [d, m, n, v, f, e]: [u32; 6], loads: bool) {
     let width = bytes(e);
-    if legal(cx, d, f, width).is_none() || v == 0 && loads && d == 0 {
-        return cx.undefined();
-    }
-    element_wise(cx, n, f, width, Some(m), loads);
+    let Some((t, g)) = legal(cx, d, f, width).filter(|_| v == 1 || !loads || d != 0) else { return cx.undefined() };
+    let (lane, is_masked, registers) = (g.lane, v == 0, 1 << g.lmul.max(0));
+    access(cx, t, Access { d, n, f, lane, is_masked, place: Place::Strided(m), loads, registers });
 }
 
 rows! { strided(d m n v f e):
@@ -336,7 +320,8 @@ fn indexed(cx: &mut Cx, [d, m, n, v, f, e]: [u32; 6], loads: bool) {
     if !(fits(data, f) && index.is_legal() && apart) || masks {
         return cx.undefined();
     }
-    element_wise(cx, n, f, t.sew, None, loads);
+    let (lane, is_masked, registers) = (data.lane, v == 0, 1 << t.lmul.max(0));
+    access(cx, t, Access { d, n, f, lane, is_masked, place: Place::Indexed(m, index.lane), loads, registers });
 }
 
 rows! { indexed(d m n v f e):

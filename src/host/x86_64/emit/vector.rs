@@ -7,7 +7,7 @@ use super::super::asm::{Cc as X, L128, Mem, Reg, Rm, Size, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::float::KEEP_LANE_0;
-use ir::{Lane, Op, Ty, V3, Val};
+use ir::{Lane, Op, Ty, V1, V2, V3, Val};
 
 /// An instruction for lanes of one, two, four and eight bytes.
 pub(super) type Lanes = [VOp; 4];
@@ -383,6 +383,19 @@ impl Emitter<'_> {
         self.a.v4(vop::VBLENDVPD, L128, d, rb, ma, XSCRATCH);
     }
 
+    /// Whether a value's bytes are all ones or all zeros, as far as is seen.
+    fn is_bytewise(&self, v: Val, depth: u32) -> bool {
+        let also = |v| depth > 0 && self.is_bytewise(v, depth - 1);
+        match *self.r.op(v) {
+            Op::ConstV(i) => self.r.vectors[i as usize].to_le_bytes().iter().all(|b| matches!(b, 0 | 0xff)),
+            Op::V2(V2::CmpEq | V2::CmpGtS | V2::CmpGeS | V2::CmpGtU | V2::CmpGeU | V2::CmpTst, ..) => true,
+            Op::V2(V2::And | V2::Or | V2::Xor, _, a, b) => also(a) && also(b),
+            Op::V1(V1::Not | V1::WidenS | V1::MoveHi, _, a) => also(a),
+            Op::FpCmp(_, shape, ..) => shape.ty() == Ty::V128 && shape.low_of().is_none(),
+            _ => false,
+        }
+    }
+
     fn bit_select(&mut self, v: Val, a: Val, b: Val, c: Val) {
         // c ^ ((b ^ c) & a)
         self.xlimit(&[c, b, a], 2);
@@ -390,6 +403,16 @@ impl Emitter<'_> {
         self.xlimit(&[c, b, a], 2);
         let (mb, ma) = (self.xm(b), self.xm(a));
         let d = self.xdef(v, Some(c));
+        if self.is_bytewise(a, 4) {
+            let mask = match ma {
+                Xm::Reg(x) => x,
+                Xm::Mem(m) => {
+                    self.a.v2(vop::VMOVDQU, L128, XSCRATCH, m);
+                    XSCRATCH
+                }
+            };
+            return self.a.v4(vop::VPBLENDVB, L128, d, rc, mb, mask);
+        }
         self.a.v3(vop::VPXOR, L128, XSCRATCH, rc, mb);
         self.a.v3(vop::VPAND, L128, XSCRATCH, XSCRATCH, ma);
         self.a.v3(vop::VPXOR, L128, d, XSCRATCH, rc);
