@@ -1,6 +1,6 @@
 # dpkg-buildpackage of Debian's hello: debhelper, configure, make with its tests, and the package that comes of it.
 # seconds: 1500
-# needs: /usr/bin/dh /usr/src/hello
+# needs: /usr/bin/dh /usr/bin/makeinfo /usr/bin/help2man /usr/src/hello
 # prints: built 0
 # prints: Hello, world!
 # prints: hello 1
