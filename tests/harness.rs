@@ -38,7 +38,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     // No C library of Debian's: what needs one is left out, if `tests/setup musl` has not brought another.
     Guest { name: "riscv32", triplets: &["riscv32-linux-musl"], roots: &[], native: false },
     Guest { name: "x86_64", triplets: &["x86_64-linux-gnu"], roots: &["amd64"], native: true },
-    Guest { name: "i386", triplets: &["i686-linux-gnu"], roots: &[], native: true },
+    Guest { name: "i386", triplets: &["i686-linux-gnu"], roots: &["i386"], native: true },
 ];
 
 /// The repository's root.

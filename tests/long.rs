@@ -203,6 +203,8 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     let progress = Progress::open(suite);
     let folder = harness::repository().join("tests");
     let mut command = Command::new(folder.join("registered/namespace"));
+    // A script may leave out what has a verdict already.
+    command.env("RQEMU_TEST_DONE", &progress.file);
     command.arg(namespace).arg(folder.join(suite).join("suite")).args(arguments);
     let text = match why_not {
         Some(why) => format!("{suite}\tleft-out\t{why}\n"),
@@ -210,10 +212,11 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     };
     let mut cases: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, '\t').collect()).collect();
     cases.retain(|fields| fields.len() == 3);
-    assert!(!cases.is_empty(), "the script says nothing");
     progress.run(&cases, |fields| fields[0].into(), |fields| (fields[1].into(), fields[2].into()));
-    let took = |fields: &&Vec<&str>| fields[1] == "same" && !fields[2].is_empty();
-    let times: String = cases.iter().filter(took).map(|f| format!("# took\t{}\t{}\n", f[0], f[2])).collect();
+    let done = progress.done.lock().unwrap().clone();
+    assert!(!done.is_empty(), "the script says nothing");
+    let took = done.iter().filter(|(_, (class, remark))| class == "same" && !remark.is_empty());
+    let times: String = took.map(|(name, (_, remark))| format!("# took\t{name}\t{remark}\n")).collect();
     progress.report_with(suite, &times);
 }
 
@@ -230,14 +233,16 @@ fn containers() {
     scripted("containers", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
 }
 
-/// Languages, services, debuggers and sandboxes inside roots of `tests/setup runtimes ARCH`.
+/// Languages, services, debuggers and sandboxes inside roots of `tests/setup runtimes ARCH`: `RQEMU_TEST_CASE=armhf/php` keeps it to
+/// those that have this in their name, beside those that were done before.
 #[test]
 #[ignore = "tests/run --long runtimes"]
 fn runtimes() {
     // SAFETY: it takes nothing and cannot fail.
     let root = unsafe { libc::geteuid() } == 0;
     let why_not = (!root).then(|| "needs root".into());
-    scripted("runtimes", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], why_not);
+    let filter = PathBuf::from(std::env::var_os("RQEMU_TEST_CASE").unwrap_or_default());
+    scripted("runtimes", "many", &[harness::rqemu(&GUESTS[0]), harness::cache(), filter], why_not);
 }
 
 /// debootstrap's second stage, apt and builds in what it made.
@@ -284,11 +289,15 @@ fn stress() {
     progress.report_with("stress", &(stress::skipped() + &lines));
 }
 
-/// What the reference answers to the checks of `linux`.
+/// What the reference answers to the checks of `linux`: `RQEMU_TEST_CASE=maps,tags` asks it those of these programs, and keeps its other answers.
 #[test]
 #[ignore = "tests/run --long answers"]
 fn answers() {
-    fs::write(harness::repository().join("docs/answers.md"), linux::answers_of_reference()).expect("the page");
+    let file = harness::repository().join("docs/answers.md");
+    let named = std::env::var("RQEMU_TEST_CASE").unwrap_or_default();
+    let asked = |program: &str| named.is_empty() || named.split(',').any(|name| name == program);
+    let page = fs::read_to_string(&file).unwrap_or_default();
+    fs::write(file, linux::answers_of_reference(&page, asked)).expect("the page");
 }
 
 /// Hostile arguments of system calls: a million calls or so of each guest.

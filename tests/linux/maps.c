@@ -122,6 +122,12 @@ static void queries(void)
 	close(fd);
 }
 
+/* Whether two stats are of one file of /proc, which has no length. */
+static int alike(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mode == b->st_mode && a->st_nlink == b->st_nlink && a->st_size == 0 && b->st_size == 0;
+}
+
 static void descriptors(void)
 {
 	static const char *const files[] = {"maps", "smaps", "status", "stat", "statm", "auxv", "cmdline"};
@@ -134,6 +140,12 @@ static void descriptors(void)
 		snprintf(what, sizeof what, "%s: its link", files[i]);
 		ok(what, readlink(link, target, sizeof target - 1) > 0 && strcmp(target, path) == 0);
 		ok("its file system", fstatfs(fd, &fs) == 0 && fs.f_type == 0x9fa0);
+		struct stat of_path, of_descriptor;
+		struct statx x;
+		ok("fstat", stat(path, &of_path) == 0 && fstat(fd, &of_descriptor) == 0 && alike(&of_path, &of_descriptor));
+		ok("fstatat", fstatat(fd, "", &of_descriptor, AT_EMPTY_PATH) == 0 && alike(&of_path, &of_descriptor));
+		ok("statx", statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x) == 0 && x.stx_ino == of_path.st_ino && x.stx_size == 0 && x.stx_mode == of_path.st_mode);
+		ok("stat by its link", stat(link, &of_descriptor) == 0 && alike(&of_path, &of_descriptor));
 		ok("has no pages", mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == ENODEV);
 		close(fd);
 	}

@@ -2,7 +2,9 @@
 #include "ok.h"
 #include "traced.h"
 #include <elf.h>
+#include <link.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -245,6 +247,81 @@ static void on_seize(void (*what)(void), const char *name)
 	ok("the end of it", waits(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+/* As strace starts a program: one that has stopped itself has no end of that call to show. */
+static void on_start(void)
+{
+	struct info i = {0};
+	pid_t pid = fork();
+	if (!pid)
+		syscall(SYS_kill, getpid(), SIGSTOP), calls();
+	ok("a child that has stopped", waitpid(pid, &status, WUNTRACED) == pid && is_stop(SIGSTOP));
+	same("seize it", ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD), 0);
+	ok("its group stop", waits(pid) && is_stop(SIGSTOP | PTRACE_EVENT_STOP << 8));
+	kill(pid, SIGCONT);
+	do
+		ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	while (waits(pid) && WIFSTOPPED(status) && !is_stop(SIGTRAP | 0x80));
+	trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i);
+	ok("its first call", i.op == 1 && i.entry.nr == SYS_getppid);
+	kill(pid, SIGKILL);
+	ok("killed there", waits(pid) && WIFSIGNALED(status));
+}
+
+/* A function of the vDSO's: its symbols end where their names begin. */
+static void *in_vdso(const char *name)
+{
+	const char *vdso = (void *)getauxval(AT_SYSINFO_EHDR), *strings = NULL;
+	const ElfW(Ehdr) *header = (void *)vdso;
+	const ElfW(Sym) *symbol = NULL;
+	for (int n = 0; vdso && n < header->e_phnum; n++) {
+		const ElfW(Phdr) *part = (void *)(vdso + header->e_phoff + n * sizeof *part);
+		for (const ElfW(Dyn) *d = (void *)(vdso + part->p_offset); part->p_type == PT_DYNAMIC && d->d_tag; d++) {
+			if (d->d_tag == DT_SYMTAB)
+				symbol = (void *)(vdso + d->d_un.d_ptr);
+			if (d->d_tag == DT_STRTAB)
+				strings = vdso + d->d_un.d_ptr;
+		}
+	}
+	for (; symbol && strings && (const char *)(symbol + 1) <= strings; symbol++)
+		if (strcmp(strings + symbol->st_name, name) == 0)
+			return (void *)(vdso + symbol->st_value);
+	return NULL;
+}
+
+static int (*probe)(void *, size_t, size_t, void *, unsigned);
+static void probes(void)
+{
+	int64_t pair[2] = {4, 0};
+	if (probe)
+		probe(pair, 1, 0, NULL, 0);
+	calls();
+}
+
+/* RISC-V's vDSO knows what riscv_hwprobe would say. */
+static void on_vdso(void)
+{
+	struct info i = {0};
+	probe = in_vdso("__vdso_riscv_hwprobe");
+#ifdef __riscv
+	if (!probe)
+		ok("it knows the processor", 0);
+#endif
+	pid_t pid = traced(probes);
+	waits(pid);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	ok("no call is told without the option", trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i) == 24 && i.op == 0);
+	kill(pid, SIGKILL);
+	waits(pid);
+	pid = traced(probes);
+	waits(pid);
+	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0), waits(pid);
+	trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof i, (long)&i);
+	ok("what the vDSO answers is no call", i.op == 1 && i.entry.nr == SYS_getppid);
+	kill(pid, SIGKILL);
+	waits(pid);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -258,6 +335,8 @@ int main(int argc, char **argv)
 	on_exec();
 	on_faults();
 	on_attach();
+	on_start();
+	on_vdso();
 	on_seize(loops, "computes");
 	on_seize(sleeps, "sleeps");
 	fails("no such request", ptrace(0x1234, getpid(), 0, 0), ESRCH);

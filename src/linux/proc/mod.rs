@@ -6,7 +6,7 @@
 //! `exe` and `maps` are brought right here. What the files hold: `contents.rs`; what ioctl says of a map: `query.rs`.
 //!
 //! A descriptor of such a file is one of a file in memory, whose name says which file it stands for.
-// Differs: fstat tells of the file in memory, and what is read again is what it was when the file was opened.
+// Differs: what is read again is what it was when the file was opened.
 
 mod contents;
 mod query;
@@ -212,9 +212,14 @@ pub fn readlink(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
         return target(t, &found(&real_path(dirfd)?)?);
     }
     if is_number(&last(path)) {
-        return meant_by(&host::readlink(&real_link(t, dirfd, path)?).ok()?);
+        return descriptors_file(t, dirfd, path);
     }
     target(t, &link(t, dirfd, path)?)
+}
+
+/// The path of our file for which the descriptor stands whose link this is.
+fn descriptors_file(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
+    is_number(&last(path)).then(|| meant_by(&host::readlink(&real_link(t, dirfd, path)?).ok()?)).flatten()
 }
 
 /// The path of the executable that a link of /proc stands for, the guest's own or another's. One that was removed is left to the
@@ -231,7 +236,8 @@ pub fn own_executable(t: &Task, dirfd: i32, path: &[u8]) -> Option<Vec<u8>> {
 
 /// The path that the host must be asked for: the executable for /proc/self/exe, a file under `-L` if it is there.
 pub fn resolve(t: &Task, dirfd: i32, path: Vec<u8>) -> Vec<u8> {
-    own_executable(t, dirfd, &path).unwrap_or_else(|| resolve_link(t, dirfd, path))
+    let other = own_executable(t, dirfd, &path).or_else(|| descriptors_file(t, dirfd, &path));
+    other.unwrap_or_else(|| resolve_link(t, dirfd, path))
 }
 
 /// The same for calls that look at a symbolic link itself.
@@ -352,6 +358,17 @@ pub fn meant_by(link: &[u8]) -> Option<Vec<u8>> {
 /// The path of our file for which a descriptor stands.
 pub fn stands_for(fd: i32) -> Option<Vec<u8>> {
     meant_by(&real_path(fd)?)
+}
+
+/// The same for stat, which asks the kernel nothing more of most other files.
+pub fn behind(fd: i32) -> Option<Vec<u8>> {
+    // SAFETY: all zero is a stat; the kernel writes it.
+    let stat = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        call!(libc::SYS_fstat, fd, &raw mut stat).ok()?;
+        stat
+    };
+    (stat.st_nlink == 0 && stat.st_mode == libc::S_IFREG | 0o444).then(|| stands_for(fd)).flatten()
 }
 
 #[cfg(test)]

@@ -308,7 +308,7 @@ impl Task {
                 self.deliver_now(&info, None);
             }
         }
-        self.board().update(|d| d.number = number);
+        self.board().update(|d| (d.call, d.number) = (ENTRY, number));
         self.exit_stop(Ok(0));
     }
 
@@ -353,9 +353,9 @@ impl Task {
         d.number != -1
     }
 
-    /// After one.
+    /// After one. A call in which a tracer has come has no such stop: its end is before the stop that the tracer has found.
     pub(crate) fn exit_stop(&mut self, result: Result<u64, Errno>) {
-        if !self.board().is_traced() || !self.stops_at_calls() {
+        if !self.board().is_traced() || !self.stops_at_calls() || self.board().get().call != ENTRY {
             return;
         }
         let slot = self.abi().syscall.result;

@@ -246,6 +246,7 @@ fn attach(t: &Task, request: u64, pid: i32, addr: u64, options: u64) -> Res {
         (at!(options), if seizes { options as u32 } else { 0 }),
         (at!(mode), board::CONTINUE),
         (at!(seized), seizes.into()),
+        (at!(call), board::NO_CALL),
         (at!(traced), 1),
     ] {
         target.write_u32(offset, v)?;

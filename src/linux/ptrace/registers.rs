@@ -250,7 +250,9 @@ pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) ->
     let state = state_of(t, target)?;
     let slots = &t.process.guest.state;
     let d = &target.data;
-    let call = if d.stop == board::SYSCALL { d.call } else { board::NO_CALL };
+    // The kernel knows such a stop by its bit of PTRACE_O_TRACESYSGOOD (ptrace_get_syscall_info).
+    let told = d.stop == board::SYSCALL && d.status & 0x80 != 0;
+    let call = if told { d.call } else { board::NO_CALL };
     let mut b = vec![call as u8, 0, 0, 0];
     b.extend(audit_arch_of(t).to_le_bytes());
     b.extend(t.process.guest.address(slots.get(&state, slots.pc)).to_le_bytes());

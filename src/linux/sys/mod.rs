@@ -204,7 +204,9 @@ pub(crate) fn is_vdsos(t: &Task) -> bool {
     let row = table_of(t.abi()).and_then(|table| table.get(t.get(t.abi().syscall.number) & 0xffff_ffff)).map(|c| c.row);
     let (pc, vdso, entry) = (t.get(t.process.guest.state.pc), t.process.image.vdso, t.process.image.entry);
     let anybodys = entry != 0 && (entry..entry + 16).contains(&pc);
-    row.is_some_and(direct::is_served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc) && !anybodys
+    // RISC-V's answers hwprobe as well (arch/riscv/kernel/vdso/hwprobe.c).
+    let served = |row| direct::is_served(row) || std::ptr::eq(row, &rows::sys_riscv_hwprobe);
+    row.is_some_and(served) && vdso != 0 && (vdso..vdso + 8192).contains(&pc) && !anybodys
 }
 
 /// Calls whose addresses say where memory is to be: they have no tags (Documentation/arch/arm64/tagged-address-abi.rst).

@@ -6,15 +6,34 @@ use crate::sys::prelude::*;
 syscalls! { |t|
     sys_newstat(path: Path, stat: Out<Stat>) -> Zero;
     sys_newlstat(path: LinkPath, stat: Out<Stat>) -> Zero;
-    sys_newfstat(fd: Fd, stat: Out<Stat>) -> Zero;
-    sys_newfstatat(dir: DirFd, path: Path, stat: Out<Stat>, flags: Flags<At>) -> Zero;
+    sys_newfstat(fd: Fd, stat: Out<Stat>) -> Zero {
+        match behind(fd) {
+            Some(path) => newfstatat(t, libc::AT_FDCWD, path.as_ptr() as u64, stat, 0),
+            None => plain::call(t, &[Ty::Fd, Ty::Out(Stat::layout)], nr::sys_newfstat, &[fd as u64, stat.addr, 0, 0, 0, 0, 0, 0]),
+        }
+    }
+    sys_newfstatat(dir: DirFd, path: Path, stat: Out<Stat>, flags: Flags<At>) -> Zero {
+        match behind_empty(dir, path, flags) {
+            Some(path) => newfstatat(t, libc::AT_FDCWD, path.as_ptr() as u64, stat, 0),
+            None => newfstatat(t, dir, path.addr, stat, flags),
+        }
+    }
     sys_stat64(path: Path, stat: Out<Stat64>) -> Zero { stat64(t, libc::AT_FDCWD, Some(path), stat, 0) }
     sys_lstat64(path: Path, stat: Out<Stat64>) -> Zero {
         stat64(t, libc::AT_FDCWD, Some(path), stat, libc::AT_SYMLINK_NOFOLLOW as u32)
     }
     sys_fstat64(fd: Fd, stat: Out<Stat64>) -> Zero { stat64(t, fd, None, stat, 0) }
     sys_fstatat64(dir: DirFd, path: Path, stat: Out<Stat64>, flags: Flags<At>) -> Zero { stat64(t, dir, Some(path), stat, flags) }
-    sys_statx(dir: DirFd, path: Path, flags: Flags<At>, mask: UInt, stat: Out<Statx>) -> Zero;
+    sys_statx(dir: DirFd, path: Path, flags: Flags<At>, mask: UInt, stat: Out<Statx>) -> Zero {
+        const TYPES: &[Ty] = &[Ty::DirFd, Ty::Path, Ty::Flags(&flags::At), Ty::UInt, Ty::Out(Statx::layout)];
+        let call = |t, dir: i32, path, flags: u32| {
+            plain::call(t, TYPES, nr::sys_statx, &[dir as u64, path, flags.into(), mask.into(), stat.addr, 0, 0, 0])
+        };
+        match behind_empty(dir, path, flags) {
+            Some(path) => call(t, libc::AT_FDCWD, path.as_ptr() as u64, flags & !EMPTY_PATH),
+            None => call(t, dir, path.addr, flags),
+        }
+    }
     sys_statfs(path: Path, buf: Out<Statfs>) -> Zero;
     sys_fstatfs(fd: Fd, buf: Out<Statfs>) -> Zero {
         let host = HostStruct::of(t.abi().model(), Statfs::layout(), buf.addr)?;
@@ -47,19 +66,42 @@ syscalls! { |t|
     sys_file_setattr(dir: DirFd, path: OldPath, attr: InBuf<size>, size: Size, flags: Flags<At>) -> Zero;
 }
 
+/// About the descriptor itself, if the path is empty.
+const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
+
+/// The path of the file of /proc that a descriptor stands for, with its NUL.
+fn behind(fd: i32) -> Option<Vec<u8>> {
+    proc::behind(fd).map(|path| crate::host::c_string(&path))
+}
+
+/// The same for calls that take an empty path for the descriptor itself, or none at all.
+fn behind_empty(dir: i32, path: Text, flags: u32) -> Option<Vec<u8>> {
+    let empty = || path.addr == 0 || path.read().is_ok_and(|path| path.is_empty());
+    (flags & EMPTY_PATH != 0 && dir >= 0 && empty()).then(|| behind(dir)).flatten()
+}
+
+fn newfstatat(t: &mut Task, dir: i32, path: u64, stat: Pointer<Stat>, flags: u32) -> Res {
+    const TYPES: &[Ty] = &[Ty::DirFd, Ty::Path, Ty::Out(Stat::layout), Ty::Flags(&flags::At)];
+    plain::call(t, TYPES, nr::sys_newfstatat, &[dir as u64, path, stat.addr, flags.into(), 0, 0, 0, 0])
+}
+
 fn stat64(t: &mut Task, dir: i32, path: Option<Text>, stat: Pointer<Stat64>, flags: u32) -> Res {
     let r = Stat64::layout().of(t.abi().model());
     let mut host = vec![0u64; r.host_size.div_ceil(8)];
     let to = host.as_mut_ptr() as u64;
-    match path {
-        Some(path) => {
+    let own = path.map_or_else(|| behind(dir), |path| behind_empty(dir, path, flags));
+    match (own, path) {
+        (Some(own), _) => {
+            t.host_call(i64::from(nr::sys_newfstatat), [libc::AT_FDCWD as u64, own.as_ptr() as u64, to, 0, 0, 0])?;
+        }
+        (None, Some(path)) => {
             let name = path.read()?;
             let links = flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
             let name = if links { proc::resolve_link(t, dir, name) } else { proc::resolve(t, dir, name) };
             let name = crate::host::c_string(&name);
             t.host_call(i64::from(nr::sys_newfstatat), [dir as u64, name.as_ptr() as u64, to, u64::from(flags), 0, 0])?;
         }
-        None => {
+        (None, None) => {
             t.host_call(i64::from(nr::sys_newfstat), [dir as u64, to, 0, 0, 0, 0])?;
         }
     }
