@@ -29,11 +29,9 @@ const REFS: [Ref; 3] = [
     Ref { at: CALL_FIELD, tail: 0, to: Outside::Link(0) },
 ];
 
-/// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
-fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
-    let cells = targets.map(|pc| [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]);
-    let exits = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B } }];
-    let piece = |n: usize, pc, stubs| Piece {
+/// A region of that code at `pc`, with a link and its stub of one byte.
+fn piece<'a>(pc: u64, stubs: &'a [u8], cells: &'a [Cell], exits: &'a [ExitRecord]) -> Piece<'a> {
+    Piece {
         pc,
         mode: 0,
         start: pc,
@@ -43,14 +41,26 @@ fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
         stubs,
         stubs_at: END,
         refs: &REFS,
-        exits: if loops { &exits } else { &[] },
+        exits,
         faults: &[],
-        cells: &cells[n],
+        cells,
         sites: &[],
         homes: Cow::Borrowed(&[]),
-    };
-    let pieces = BTreeMap::from([((A, 0), piece(0, A, b"a")), ((B, 0), piece(1, B, b"b"))]);
-    let page = Page { pieces, start: 0, end: 64, guest: 0 };
+    }
+}
+
+/// Its link, as it is before it is written.
+fn link_to(pc: u64) -> [Cell; 1] {
+    [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]
+}
+
+/// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
+fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
+    let cells = targets.map(link_to);
+    let counted = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B } }];
+    let exits: &[ExitRecord] = if loops { &counted } else { &[] };
+    let [a, b] = [(A, b"a", 0), (B, b"b", 1)].map(|(pc, stub, n)| ((pc, 0), piece(pc, stub, &cells[n], exits)));
+    let page = Page { pieces: BTreeMap::from([a, b]), start: 0, end: 64, guest: 0 };
     write(KEY, &BTreeMap::from([(PAGE_NUMBER, page)])).expect("a small file")
 }
 
@@ -180,26 +190,10 @@ impl CodeSource for Zeros {
 
 /// A unit of the regions A and C, each of which links to the other, in use; the slots of those links.
 fn linked_pages() -> (Unit, [u64; 2]) {
-    let cells = [C, A].map(|pc| [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]);
+    let cells = [C, A].map(link_to);
     let page = |pc: u64, cells: &'static [Cell]| {
         let start = pc / PAGE * PAGE;
-        let piece = Piece {
-            pc,
-            mode: 0,
-            start: pc,
-            end: pc + 4,
-            pieces: 0,
-            code: &CODE,
-            stubs: b"s",
-            stubs_at: END,
-            refs: &REFS,
-            exits: &[],
-            faults: &[],
-            cells,
-            sites: &[],
-            homes: Cow::Borrowed(&[]),
-        };
-        let pieces = BTreeMap::from([((pc, 0), piece)]);
+        let pieces = BTreeMap::from([((pc, 0), piece(pc, b"s", cells, &[]))]);
         Page { pieces, start, end: start + 64, guest: hash(&[0; 64]) }
     };
     let [from_a, from_c] = cells.map(|c| &*Box::leak(Box::new(c)));
