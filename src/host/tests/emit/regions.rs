@@ -295,19 +295,52 @@ impl Maker {
         }
     }
 
-    /// Branches that may leave, behind which values made before them are used; those of flags are read anew.
+    /// Branches that may leave, behind which values made before them are used, some of them only there; those of flags are read anew.
     fn leaving(&mut self, cases: &[Case], rng: &mut Rng, memory: u64) {
         self.b.lasting = true;
         for _ in 0..1 + rng.below(4) {
             self.block(cases, rng, memory, 10);
-            let cond = self.operand(Ty::I1, rng);
+            let [x, y] = [(); 2].map(|()| self.operand(Ty::I64, rng));
+            let sum = self.b.push(Op::Bin(rng.pick(&[Bin::Add, Bin::Xor, Bin::Mul]), x, y), Ty::I64);
+            let less = self.b.push(Op::Cmp(rng.pick(&[IntCc::Ult, IntCc::Sge, IntCc::Eq]), x, y), Ty::I1);
+            let lanes = self.operand(Ty::V128, rng);
+            let lanes = self.b.push(Op::V2(V2::Add, Lane::S, lanes, lanes), Ty::V128);
+            let cond = if rng.one_in(3) { less } else { self.operand(Ty::I1, rng) };
             self.b.leave_if(cond, Term::Resume { pc: 0x2000 });
             let b = &self.b;
             self.pool.retain(|v| b.ty(*v) != Ty::Flags);
             self.b.insn(0x1000, 0, 0x1004);
+            self.use_late([sum, less, lanes], rng);
         }
         self.block(cases, rng, memory, 6);
         self.b.lasting = false;
+    }
+
+    /// A number, a truth value and a vector go to slots, as they are or with something done to them, or later, or never.
+    fn use_late(&mut self, [sum, less, lanes]: [Val; 3], rng: &mut Rng) {
+        match rng.below(4) {
+            0 => self.b.set(slot(rng, I64S), sum),
+            1 => {
+                let other = self.operand(Ty::I64, rng);
+                let v = self.b.push(Op::Bin(rng.pick(&[Bin::Sub, Bin::And]), sum, other), Ty::I64);
+                self.b.set(slot(rng, I64S), v);
+            }
+            2 => {
+                let other = self.operand(Ty::I64, rng);
+                let v = self.b.push(Op::Select(less, sum, other), Ty::I64);
+                self.b.set(slot(rng, I64S), v);
+            }
+            _ => self.pool.extend([sum, less]),
+        }
+        match rng.below(3) {
+            0 => self.b.set(slot(rng, V128S), lanes),
+            1 => {
+                let v = self.b.push(Op::V2(V2::Xor, Lane::B, lanes, lanes), Ty::V128);
+                let v = self.b.push(Op::V2(V2::Or, Lane::B, lanes, v), Ty::V128);
+                self.b.set(slot(rng, V128S), v);
+            }
+            _ => self.pool.push(lanes),
+        }
     }
 
     /// A region of one block, or of several: branches forwards, blocks with one predecessor and with more, blocks that only leave.
