@@ -447,8 +447,7 @@ impl Emitter<'_> {
 
     /// A slot without a home that holds all of a (root) value.
     pub(super) fn copy_of(&self, root: Val) -> Option<u16> {
-        let slot = self.slot_holds.iter().position(|v| *v == root)?;
-        (self.map.state.slots[slot].ty.bytes() >= self.r.ty(root).bytes()).then_some(slot as u16)
+        self.slot_holds.iter().position(|v| *v == root).map(|slot| slot as u16)
     }
 
     /// Zero goes to this slot and to the next one, by one store: upper halves of vectors are cleared in rows.
