@@ -9,6 +9,7 @@ use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un,
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
+use crate::ways::is_stub;
 
 /// The builder of one region; reused for the next by [`Builder::start`].
 #[derive(Debug)]
@@ -124,9 +125,15 @@ impl Builder {
 
     /// Leaves the region by `term` if the condition (I1) holds; else what follows is done.
     pub fn leave_if(&mut self, cond: Val, term: Term) {
+        let current = self.current;
         let (left, rest) = (self.block(), self.block());
+        // Blocks that were made before and have code, or will have some, stand between this one and the rest.
+        let falls = (current.0 + 1..left.0).all(|b| {
+            let ended = self.region.blocks[b as usize].term != Term::None;
+            ended && is_stub(&self.region, BlockId(b))
+        });
         self.branch(cond, left, rest);
-        let known = self.lasting.then(|| {
+        let known = (self.lasting && falls).then(|| {
             let none = vec![Val::NONE; self.known.len()];
             let known = (std::mem::replace(&mut self.known, none), std::mem::take(&mut self.consts));
             (known, std::mem::take(&mut self.aligned))

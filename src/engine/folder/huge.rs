@@ -62,9 +62,8 @@ mod tests {
 
     #[test]
     fn files_are_mapped_where_huge_pages_fit() {
-        let Some((folder, path)) = folder("huge") else {
-            return println!("left out: no folder in memory");
-        };
+        // Elsewhere nothing is different.
+        let Some((folder, path)) = folder("huge") else { return };
         for (key, len, align) in [(1, FROM - 1, 4096), (2, FROM, HUGE), (3, HUGE + 5, HUGE)] {
             let bytes: Vec<u8> = (0..len).map(|n| (n ^ n >> 9) as u8).collect();
             assert!(folder.replace(key, |_| Some(bytes.clone())), "{path}");

@@ -1,9 +1,10 @@
 //! Regions that break one rule each.
 
 use super::{check, check_made};
+use crate::builder::Builder;
 use crate::op::{Align, Bin, Fp1, Fp2, Inst, Mem, Op, Slot, V1, V2, VShift, Val};
-use crate::region::{Block, BlockId, Region, Term};
-use crate::types::{Env, Fmt, Lane, Order, Shape, Ty};
+use crate::region::{Block, BlockId, FpControl, Region, Term};
+use crate::types::{Env, Fmt, Lane, Order, Round, Shape, Ty};
 
 const SLOTS: &[Ty] = &[Ty::I64, Ty::I32, Ty::V128, Ty::Flags, Ty::F32];
 
@@ -153,5 +154,44 @@ fn blocks() {
         let mut r = diamond();
         change(&mut r);
         rejected(&r, what);
+    }
+}
+
+/// What is known lasts behind a branch that may leave only if the block behind it is the next in the code.
+#[test]
+fn knowledge_ends_where_other_blocks_stand_between() {
+    for pending in 0..3 {
+        let mut b = Builder::new(SLOTS);
+        b.lasting = true;
+        b.start(0, 0, FpControl { round: Round::NearestEven });
+        b.insn(0, 0, 4);
+        let (here, other) = (b.block(), b.block());
+        let value = b.get(Slot(0));
+        let cond = b.trunc(Ty::I1, value);
+        b.branch(cond, here, other);
+        if pending == 1 {
+            // It has code of its own.
+            b.enter(other);
+            let one = b.i64(1);
+            b.set(Slot(0), one);
+            b.end(Term::Resume { pc: 8 });
+        } else if pending == 2 {
+            b.enter(other);
+            b.end(Term::Resume { pc: 8 });
+        }
+        b.enter(here);
+        b.insn(4, 0, 8);
+        let value = b.get(Slot(0));
+        let odd = b.trunc(Ty::I1, value);
+        b.leave_if(odd, Term::Resume { pc: 12 });
+        b.insn(8, 0, 12);
+        let again = b.get(Slot(0));
+        b.end(Term::Resume { pc: 16 });
+        if pending == 0 {
+            b.enter(other);
+            b.end(Term::Resume { pc: 8 });
+        }
+        assert_eq!(check_made(&b.region, SLOTS), Ok(()), "{pending}");
+        assert_eq!(again == value, pending == 2, "{pending}");
     }
 }
