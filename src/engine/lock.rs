@@ -1,14 +1,24 @@
 //! A lock without thread-local storage: a futex word that names its owner. It can be held over a fork, whose two sides each release it; a lock
 //! whose owner died (a CLONE_VM child that was killed) is taken over. Not fair, not recursive.
+//!
+//! Naming the owner is a call to the kernel, so it is done from when such a child is first made: threads die with their process.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Somebody sleeps, or may.
 const WAITERS: u32 = 1 << 31;
-/// The owner of a lock that is taken too often to ask the kernel for the tid.
+/// An owner without a name: nobody need fear its death, or the lock is taken too often to ask the kernel for the tid.
 const NAMELESS: u32 = 1 << 30;
+
+/// Somebody who shares this memory may die while others live.
+static OWNERS_MAY_DIE: AtomicBool = AtomicBool::new(false);
+
+/// From now on owners are named: to be called before a child that shares memory, but is no thread, is made.
+pub fn name_owners() {
+    OWNERS_MAY_DIE.store(true, Ordering::SeqCst);
+}
 
 /// A value that one thread at a time may use.
 #[derive(Debug, Default)]
@@ -48,7 +58,8 @@ impl<T> Lock<T> {
 
     /// Takes the lock without a guard: for fork.
     pub fn hold(&self) {
-        let mut me = if self.nameless { NAMELESS } else { call(libc::SYS_gettid, [0; 4]) as u32 };
+        let names = !self.nameless && OWNERS_MAY_DIE.load(Ordering::Relaxed);
+        let mut me = if names { call(libc::SYS_gettid, [0; 4]) as u32 } else { NAMELESS };
         while let Err(seen) = self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             if self.sleep(seen) {
                 // The owner is gone: what it guarded is whole as far as single stores are, and better than a hang.
@@ -71,7 +82,7 @@ impl<T> Lock<T> {
         let timeout = [0i64, 100_000_000];
         let slept = self.futex(libc::FUTEX_WAIT, marked, timeout.as_ptr() as u64);
         slept == -i64::from(libc::ETIMEDOUT)
-            && !self.nameless
+            && seen & NAMELESS == 0
             // Signal 0 only asks.
             && call(libc::SYS_tkill, [u64::from(seen & !WAITERS), 0, 0, 0]) == -i64::from(libc::ESRCH)
     }

@@ -15,6 +15,7 @@ pub mod commands;
 pub mod compat;
 pub mod doctor;
 pub mod elf;
+pub mod entry;
 pub mod exec;
 pub mod explain;
 pub mod give_back;

@@ -2,6 +2,7 @@
 
 use crate::call;
 use crate::host::{self, CloneArgs, Errno, Res};
+use crate::lock;
 use crate::process::Process;
 use crate::seccomp::{Layer, Seat};
 use crate::signal::{self, Actions, Inbox, STACK_SIZE};
@@ -126,6 +127,9 @@ impl Task {
         prepare(&mut child);
         self.pass_tracer(&child, args);
         child.board().enter();
+        if args.flags & libc::CLONE_THREAD as u64 == 0 {
+            lock::name_owners();
+        }
         let stack = stacks.0 + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
         let child = Box::into_raw(child);
