@@ -38,6 +38,35 @@ fn stats_are_told_at_the_end() {
     }
 }
 
+/// A loop that is hot, or not, before its conversions are out of range: traps, which take microseconds, end after `-fp-traps` of them.
+#[test]
+fn traps_of_invalid_operations_end() {
+    let dir = harness::scratch("fp-traps");
+    fs::create_dir_all(&dir).unwrap();
+    let source = dir.join("source.c");
+    let program_text = "int main(void) { double volatile d = 0; int t = 0; \
+        for (int i = 0; i < 300000; i++) { t += (int)d; d += 1e5; } return t == 1; }";
+    fs::write(&source, program_text).unwrap();
+    for guest in GUESTS.iter().filter(|g| !g.name.starts_with("x86") && g.name != "i386") {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("traps of invalid operations for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let program = dir.join(guest.name);
+        harness::compile(&compiler, &["-static", "-O1"], &source, &program).expect("a program");
+        for hot in ["1000", "off"] {
+            let mut command = Command::new(harness::rqemu(guest));
+            command.args(["-cache", "off", "-hot", hot, "-fp-traps", "20", "-stats", "/dev/stderr"]).arg(&program);
+            let done = harness::run(&mut command, Duration::from_secs(60));
+            assert_eq!(done.end, "exit 0");
+            let log = text(&done.stderr);
+            let traps: u64 = after(&log, "\"fp_trap\": ");
+            assert!((20..100).contains(&traps), "{} -hot {hot}: {traps}", guest.name);
+        }
+    }
+}
+
 #[test]
 fn perf_learns_of_every_translation() {
     for guest in GUESTS {

@@ -202,10 +202,13 @@ impl Engine {
 
     /// An invalid floating-point operation has trapped.
     pub(crate) fn count_trap(&self, cpu: &Cpu) {
+        if let Some(s) = self.stats {
+            s.left(Cause::Invalid);
+        }
         let one_less = |n: u32| n.checked_sub(1);
-        if self.traps_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) == Ok(1) {
-            // Out at the next backward jump.
-            cpu.raw.countdown.store(0, Ordering::SeqCst);
+        if self.traps_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).unwrap_or(1) == 1 {
+            // Out at the next poll: each thread, and hot loops too.
+            cpu.interrupt();
         }
     }
 

@@ -59,6 +59,8 @@ counted! {
         Trap "trap",
         HelperTrap "helper_trap",
         Fault "fault",
+        /// An invalid floating-point operation, done by the handler of SIGFPE.
+        Invalid "fp_trap",
     }
 }
 
