@@ -20,7 +20,10 @@ fn has(set: &[u64], n: usize) -> bool {
 pub fn peel(r: &mut Region) {
     let loops = loops(r);
     for (n, (head, body)) in loops.iter().enumerate() {
-        let inner = loops.iter().enumerate().any(|(m, (other, _))| m != n && body.contains(other));
+        let inner = loops
+            .iter()
+            .enumerate()
+            .any(|(m, (other, inside))| m != n && inside.len() < body.len() && body.contains(other));
         let insns: usize = body.iter().map(|&b| insns(r, b)).sum();
         if !inner && insns <= MOST_INSNS {
             let first = copy_loop(r, *head, body, Back::ToCopy);
@@ -38,7 +41,8 @@ fn insns(r: &Region, block: usize) -> usize {
     r.insts[start as usize..end as usize].iter().filter(|i| matches!(i.op, Op::Insn { .. })).count()
 }
 
-/// Natural loops: their heads and their blocks, in order.
+/// Natural loops: their heads and their blocks, in order. A region that begins in the middle of an outer loop, at the head of an inner one, has both
+/// with one head. The outer one's code begins before that head, which tells them apart.
 fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
     let dominators = dominators(r);
     let mut before = vec![Vec::new(); r.blocks.len()];
@@ -47,20 +51,44 @@ fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
     }
     let mut found = Vec::new();
     for head in 0..r.blocks.len() {
-        let mut open: Vec<usize> = before[head].iter().copied().filter(|&b| has(&dominators[b], head)).collect();
-        if open.is_empty() {
+        let back: Vec<usize> = before[head].iter().copied().filter(|&b| has(&dominators[b], head)).collect();
+        if back.is_empty() {
             continue;
         }
-        let mut inside = vec![false; r.blocks.len()];
-        inside[head] = true;
-        while let Some(b) = open.pop() {
-            if !std::mem::replace(&mut inside[b], true) {
-                open.extend(&before[b]);
+        let whole = natural_loop(&before, head, &back);
+        let is_outer = |body: &[usize]| body.iter().any(|&b| pc(r, b).is_some_and(|at| Some(at) < pc(r, head)));
+        if is_outer(&whole) {
+            let inner: Vec<usize> =
+                back.iter().copied().filter(|&b| !is_outer(&natural_loop(&before, head, &[b]))).collect();
+            if !inner.is_empty() {
+                found.push((head, natural_loop(&before, head, &inner)));
             }
         }
-        found.push((head, (0..inside.len()).filter(|&b| inside[b]).collect()));
+        found.push((head, whole));
     }
     found
+}
+
+/// The blocks from which the head can be reached by the ends `back` without passing it, in order.
+fn natural_loop(before: &[Vec<usize>], head: usize, back: &[usize]) -> Vec<usize> {
+    let mut open = back.to_vec();
+    let mut inside = vec![false; before.len()];
+    inside[head] = true;
+    while let Some(b) = open.pop() {
+        if !std::mem::replace(&mut inside[b], true) {
+            open.extend(&before[b]);
+        }
+    }
+    (0..inside.len()).filter(|&b| inside[b]).collect()
+}
+
+/// The block's first guest instruction.
+fn pc(r: &Region, block: usize) -> Option<u64> {
+    let Block { start, end, .. } = r.blocks[block];
+    r.insts[start as usize..end as usize].iter().find_map(|i| match i.op {
+        Op::Insn { pc, .. } | Op::Poll { pc } => Some(pc),
+        _ => None,
+    })
 }
 
 /// How often each block runs, as far as loops tell: eight rounds each.
