@@ -130,6 +130,8 @@ pub(crate) fn needs(i: &Instruction) -> u64 {
     match i.mnemonic() {
         // On processors without them they are BSF and BSR.
         Mnemonic::Tzcnt | Mnemonic::Lzcnt => 0,
+        // And these nothing: compilers write them for all. Unwinders read the shadow stack's pointer so, to learn whether there is one.
+        Mnemonic::Rdsspd | Mnemonic::Rdsspq | Mnemonic::Cldemote | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1 => 0,
         _ => features::needs(i.cpuid_features()),
     }
 }

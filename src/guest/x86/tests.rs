@@ -211,3 +211,27 @@ fn a_new_program_has_linux_selectors() {
     (X86_64.reset)(&mut state, &X86_64.cpus[0]);
     assert_eq!(X86_64.state.get(&state, selector(CS)), 0x33);
 }
+
+/// 0F 18 to 0F 1F are hints, whatever their prefix and operands: for what a processor does not have they are no operations (SDM, vol. 2, opcode map).
+#[test]
+fn hints_of_other_processors_do_nothing() {
+    let mut unknown = std::collections::BTreeSet::new();
+    for (prefix, opcode, modrm) in [0x3e, 0x66, 0xf2, 0xf3]
+        .into_iter()
+        .flat_map(|prefix| (0x18..=0x1f).flat_map(move |opcode| (0..=255).map(move |modrm| (prefix, opcode, modrm))))
+    {
+        for guest in [&X86_64, &I386] {
+            let bytes = [prefix, 0x0f, opcode, modrm, 0, 0, 0, 0, 0];
+            let region = translate(guest, &bytes, 1, 0);
+            if region.blocks.iter().any(|b| matches!(b.term, Term::Trap(_))) {
+                unknown.insert(format!("{} {}", guest.name, (guest.disassemble)(&bytes, 0, 0).0));
+            }
+        }
+    }
+    assert!(
+        unknown.is_empty(),
+        "{} forms, such as {:?}",
+        unknown.len(),
+        unknown.iter().step_by(1 + unknown.len() / 20).collect::<Vec<_>>()
+    );
+}

@@ -33,6 +33,12 @@ rows! {
     Pause => nop();
     Endbr64 => nop();
     Endbr32 => nop();
+    Rdsspd => nop();
+    Rdsspq => nop();
+    Reservednop => nop();
+    Cldemote => nop();
+    Prefetchit0 => nop();
+    Prefetchit1 => nop();
     Prefetcht0 => prefetch();
     Prefetcht1 => prefetch();
     Prefetcht2 => prefetch();
