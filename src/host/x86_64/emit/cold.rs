@@ -42,6 +42,9 @@ pub(super) enum Cold {
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
     /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
     Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
+    /// The conversion of the scalar `a` to `to` has given the most negative number: right for what is as low or lower, the greatest otherwise, and for
+    /// NaN that or zero. The host has raised what is due.
+    Saturate { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, size: Size, nan_is_zero: bool },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register; the host's flags stay if `keep`.
@@ -135,6 +138,10 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 self.tie_away(*fmt, *t, *m, *a);
                 self.a.jmp(*back);
+            }
+            Cold::Saturate { label, back, fmt, a, to, size, nan_is_zero } => {
+                self.a.bind(*label);
+                self.saturate(*fmt, *a, (*to, *size), *nan_is_zero, *back);
             }
             Cold::Compare { label, back, v, args, swapped } => {
                 self.a.bind(*label);

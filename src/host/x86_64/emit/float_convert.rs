@@ -4,10 +4,10 @@
 //! Nothing may be rounded with the inexact exception before it is known to be in range, since out of range the guest's is invalid alone.
 
 use super::super::asm::vop::VOp;
-use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Xm, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Unary, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
-use super::cold::Arg;
+use super::cold::{Arg, Cold};
 use super::float::{KEEP_LANE_0, is_native, is_plain, rounding};
 use super::float_check::{Check, Guard, tiny, wanted};
 use super::vector::splat;
@@ -154,18 +154,47 @@ impl Emitter<'_> {
             from = XSCRATCH;
         }
         self.a.v2(conversion(double, size == Size::Q, truncate || !in_force), L128, d, from);
+        let wraps = matches!(self.r.op(v), Op::FpToIntJs(_));
+        let saturates = direct && !away && !wraps && env.nan != NanRule::X86;
+        let beyond = if saturates { self.a.label() } else { label };
         if signed {
             // Only the most negative number less one overflows.
             self.a.alu_i(Alu::Cmp, size, d, 1);
-            self.a.jcc(X::O, label);
+            self.a.jcc(X::O, beyond);
         }
         if away || signed && !direct && may_be_inexact_beyond {
             // In range: the inexact exception that is due.
             self.a.v3i(if double { vop::VROUNDSD } else { vop::VROUNDSS }, L128, XSCRATCH, ra, ra, mode);
         }
         let back = self.a.label_here();
-        self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
+        if signed && saturates {
+            let nan_is_zero = env.nan != NanRule::RiscV;
+            self.cold.push(Cold::Saturate { label: beyond, back, fmt, a: ra, to: d, size, nan_is_zero });
+        }
+        if !signed || !saturates || env.flush_in {
+            self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
+        }
         true
+    }
+
+    /// What a conversion out of range gives where the host's has given the most negative number (see [`Cold::Saturate`]).
+    pub(super) fn saturate(&mut self, fmt: Fmt, a: Xmm, to: (Reg, Size), nan_is_zero: bool, back: Label) {
+        let (to, size) = to;
+        let (greatest, number) = (self.a.label(), self.a.label());
+        self.a.v3(vop::VXORPS, L128, XSCRATCH, XSCRATCH, XSCRATCH);
+        self.a.v2(if fmt == Fmt::F64 { vop::VUCOMISD } else { vop::VUCOMISS }, L128, a, XSCRATCH);
+        if nan_is_zero {
+            self.a.jcc(X::Np, number);
+            self.a.mov_ri(to, 0);
+            self.a.jmp(back);
+            self.a.bind(number);
+        } else {
+            self.a.jcc(X::P, greatest);
+        }
+        self.a.jcc(X::B, back);
+        self.a.bind(greatest);
+        self.a.unary(Unary::Not, size, to);
+        self.a.jmp(back);
     }
 
     /// The label of the slow path, for a subnormal operand where those are flushed.
