@@ -5,7 +5,7 @@
 //! ```
 //!
 //! DIR is a Debian root as `tests/setup root` makes it. Each measurement has namespaces of its own: the root under an overlay, the
-//! interpreter registered with binfmt_misc, one folder for translations. *cold* begins with an empty folder, *warm* with what two runs have left. Ways
+//! interpreter registered with binfmt_misc, one folder for translations, the dynamic linker's cache made as packages' scripts do. *cold* begins with an empty folder, *warm* with what two runs have left. Ways
 //! take turns, medians count. Times are the processor's, user's and system's: other programs disturb them little. Several programs for `--rqemu` are for a comparison of builds. What the host or the root lacks is left out, and named.
 
 use std::fs;
@@ -156,6 +156,7 @@ fn measure(o: &Options, work: &Path, row: &Row, way: &Way) -> Option<f64> {
              mount --rbind /dev root/dev; mount --rbind /proc root/proc; mount --rbind $WORK root/mnt
              mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
              printf ':bench%s%s:F' \"$(sed -n 's/^:[^:]*\\(:M.*:\\)[^:]*:[^:]*$/\\1/p' $CONF)\" {program} > /proc/sys/fs/binfmt_misc/register
+             unshare --root=root ldconfig
              run() {{ unshare --root=root --wd=/mnt /bin/sh -c \"$COMMAND\"; }}",
             root = o.root.display(),
             program = program.display(),
