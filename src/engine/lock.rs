@@ -3,12 +3,19 @@
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Somebody sleeps, or may.
 const WAITERS: u32 = 1 << 31;
-/// The owner of a lock that is taken too often to ask the kernel for the tid.
+/// The owner of a lock that is taken too often to ask the kernel for the tid, or when nobody could wait for it.
 const NAMELESS: u32 = 1 << 30;
+/// There is, or was, more than one thread.
+static NAMED: AtomicBool = AtomicBool::new(false);
+
+/// From here on locks name their owners: to be called before the process's second thread is made.
+pub fn name_owners() {
+    NAMED.store(true, Ordering::Relaxed);
+}
 
 /// A value that one thread at a time may use.
 #[derive(Debug, Default)]
@@ -48,7 +55,8 @@ impl<T> Lock<T> {
 
     /// Takes the lock without a guard: for fork.
     pub fn hold(&self) {
-        let mut me = if self.nameless { NAMELESS } else { call(libc::SYS_gettid, [0; 4]) as u32 };
+        let named = !self.nameless && NAMED.load(Ordering::Relaxed);
+        let mut me = if named { call(libc::SYS_gettid, [0; 4]) as u32 } else { NAMELESS };
         while let Err(seen) = self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             if self.sleep(seen) {
                 // The owner is gone: what it guarded is whole as far as single stores are, and better than a hang.
@@ -71,7 +79,7 @@ impl<T> Lock<T> {
         let timeout = [0i64, 100_000_000];
         let slept = self.futex(libc::FUTEX_WAIT, marked, timeout.as_ptr() as u64);
         slept == -i64::from(libc::ETIMEDOUT)
-            && !self.nameless
+            && seen & NAMELESS == 0
             // Signal 0 only asks.
             && call(libc::SYS_tkill, [u64::from(seen & !WAITERS), 0, 0, 0]) == -i64::from(libc::ESRCH)
     }

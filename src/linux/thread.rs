@@ -2,6 +2,7 @@
 
 use crate::call;
 use crate::host::{self, CloneArgs, Errno, Res};
+use crate::lock;
 use crate::process::Process;
 use crate::seccomp::{Layer, Seat};
 use crate::signal::{self, Actions, Inbox, STACK_SIZE};
@@ -15,27 +16,23 @@ use std::sync::Arc;
 const HOST_STACK: u64 = 1 << 20;
 const GUARD: u64 = 4096;
 
-/// A mapping aligned to [`STACK_SIZE`]: the signal stack first, then, if asked for, a guard page and a host stack.
+/// A mapping with the signal stack at its first multiple of [`STACK_SIZE`], then, if asked for, a guard page and a host stack.
 fn map_stacks(with_host_stack: bool) -> Result<(u64, u64), Errno> {
-    let len = if with_host_stack { STACK_SIZE + GUARD + HOST_STACK } else { STACK_SIZE };
+    let len = STACK_SIZE + if with_host_stack { STACK_SIZE + GUARD + HOST_STACK } else { STACK_SIZE };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let prot = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: new memory; what is too much of it is given back.
+    // SAFETY: new memory.
     unsafe {
-        let base = call!(libc::SYS_mmap, 0, len + STACK_SIZE, prot, flags, -1i64, 0)?;
-        let at = base.next_multiple_of(STACK_SIZE);
-        if at > base {
-            let _ = call!(libc::SYS_munmap, base, at - base);
-        }
-        let rest = base + STACK_SIZE - at;
-        if rest > 0 {
-            let _ = call!(libc::SYS_munmap, at + len, rest);
-        }
+        let stacks = (call!(libc::SYS_mmap, 0, len, prot, flags, -1i64, 0)?, len);
         if with_host_stack {
-            call!(libc::SYS_mprotect, at + STACK_SIZE, GUARD, libc::PROT_NONE)?;
+            call!(libc::SYS_mprotect, signal_stack(stacks) + STACK_SIZE, GUARD, libc::PROT_NONE)?;
         }
-        Ok((at, len))
+        Ok(stacks)
     }
+}
+
+fn signal_stack((addr, _): (u64, u64)) -> u64 {
+    addr.next_multiple_of(STACK_SIZE)
 }
 
 fn unmap((addr, len): (u64, u64)) {
@@ -60,7 +57,7 @@ impl Task {
         let cpu = Cpu::new(&process.engine);
         let actions = Arc::new(actions);
         let inbox = new_inbox(cpu, mask, &actions);
-        signal::use_stack(stacks.0, inbox);
+        signal::use_stack(signal_stack(stacks), inbox);
         let task = Box::new(Task {
             process,
             tid: host::gettid(),
@@ -90,6 +87,7 @@ impl Task {
     /// A clone with CLONE_VM: a new host thread with its own stacks, which runs the guest from this task's state after `prepare` has
     /// changed it. `prepare` runs in the parent, before the child exists.
     pub(crate) fn spawn(&mut self, args: &CloneArgs, prepare: &dyn Fn(&mut Task)) -> Res {
+        lock::name_owners();
         let stacks = map_stacks(true)?;
         let cpu = Cpu::new(&self.process.engine);
         let sighand = args.flags & libc::CLONE_SIGHAND as u64 != 0;
@@ -126,7 +124,7 @@ impl Task {
         prepare(&mut child);
         self.pass_tracer(&child, args);
         child.board().enter();
-        let stack = stacks.0 + STACK_SIZE + GUARD;
+        let stack = signal_stack(stacks) + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
         let child = Box::into_raw(child);
         // The child begins with everything blocked: it has no signal stack yet.
@@ -184,7 +182,7 @@ impl Task {
     pub(crate) fn exit(&mut self, status: i32) -> ! {
         signal::set_host_mask(!0);
         let (addr, len) = self.host_stack;
-        if len == STACK_SIZE || self.vforked {
+        if len == 2 * STACK_SIZE || self.vforked {
             // The first thread's host stack is the process's; what a vfork child has is its parent's.
             // SAFETY: the thread ends.
             unsafe {
@@ -215,7 +213,7 @@ extern "C" fn begin(task: u64) -> ! {
     // SAFETY: `spawn` made it for this thread.
     let task = unsafe { &mut *(task as *mut Task) };
     task.tid = host::gettid();
-    signal::use_stack(task.host_stack.0, task.inbox);
+    signal::use_stack(signal_stack(task.host_stack), task.inbox);
     task.name_board();
     task.begin_clear();
     task.run()
