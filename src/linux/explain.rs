@@ -7,6 +7,7 @@ use crate::host::{self, Errno, Res};
 use crate::loader::LoadError;
 use crate::lock::Lock;
 use crate::memory;
+use crate::proc;
 use crate::process::Process;
 use crate::siginfo::{self, HostInfo};
 use crate::strace;
@@ -169,7 +170,7 @@ fn causes(notes: &Notes) -> Vec<&'static str> {
 
 /// The file and offset that an address belongs to.
 fn place(p: &Process, addr: u64) -> String {
-    for line in p.mm.maps(p.image.stack_start).lines() {
+    for line in proc::own_maps(p.mm, p.mm.places().stack_start).lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let hex = |t: &str| u64::from_str_radix(t, 16).unwrap_or(0);
         let Some((start, end)) = fields.first().and_then(|r| r.split_once('-')).map(|(s, e)| (hex(s), hex(e))) else {

@@ -313,6 +313,16 @@ pub fn open(path: &[u8], flags: i32) -> Result<i32, Errno> {
     unsafe { call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0) }.map(|fd| fd as i32)
 }
 
+/// Whether a path, whose links are followed, leads to something.
+pub fn exists(path: &[u8]) -> bool {
+    let path = c_string(path);
+    // SAFETY: all zero is a stat; the kernel writes it, and reads the string.
+    unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        call!(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), &raw mut stat, 0).is_ok()
+    }
+}
+
 pub fn close(fd: i32) {
     // SAFETY: no memory is involved.
     let _ = unsafe { call!(libc::SYS_close, fd) };

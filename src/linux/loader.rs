@@ -59,6 +59,8 @@ pub struct Executable {
     pub path: Vec<u8>,
     pub header: Header,
     pub segments: Vec<Segment>,
+    /// Its first page.
+    head: Vec<u8>,
     /// What identifies the file, if it is put where that says, or where it says itself.
     pub key: Option<u128>,
 }
@@ -102,29 +104,42 @@ fn check_regular(fd: i32, path: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// The first bytes of a file.
+/// The first page of a file.
 pub fn head(fd: i32, path: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let mut buf = vec![0; 256];
+    let mut buf = vec![0; PAGE as usize];
     let n = host::pread(fd, &mut buf, 0).map_err(|e| LoadError::errno(path, "cannot read", e))?;
     buf.truncate(n);
     Ok(buf)
 }
 
 impl Executable {
-    /// Reads the headers of an open file.
-    pub fn read(fd: i32, path: &[u8]) -> Result<Executable, LoadError> {
+    /// Reads the headers of an open file, whose first page is known.
+    pub fn read(fd: i32, path: &[u8], head: Vec<u8>) -> Result<Executable, LoadError> {
         let bad = |what: &str| LoadError::new(path, format!("cannot execute: {what}"));
-        let header = elf::header(&head(fd, path)?).map_err(bad)?;
+        let header = elf::header(&head).map_err(bad)?;
         if header.kind != elf::ET_EXEC && header.kind != elf::ET_DYN {
             return Err(bad("an ELF file that is no program"));
         }
         let (offset, len) = header.segments_range().map_err(bad)?;
-        let mut bytes = vec![0; len];
-        if host::pread(fd, &mut bytes, offset) != Ok(len) {
+        let mut exe = Executable { fd, path: path.to_vec(), header, segments: Vec::new(), head, key: None };
+        let bytes = exe.bytes(offset, len);
+        if bytes.len() != len {
             return Err(bad("program headers outside the file"));
         }
-        let segments = header.segments(&bytes);
-        Ok(Executable { fd, path: path.to_vec(), header, segments, key: None })
+        exe.segments = exe.header.segments(&bytes);
+        Ok(exe)
+    }
+
+    /// A part of the file, short only at its end.
+    fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
+        let known = usize::try_from(offset).ok().and_then(|at| self.head.get(at..at.checked_add(len)?));
+        if let Some(known) = known {
+            return known.to_vec();
+        }
+        let mut bytes = vec![0; len];
+        let n = host::pread(self.fd, &mut bytes, offset).unwrap_or(0);
+        bytes.truncate(n);
+        bytes
     }
 
     fn bad(&self, what: &str) -> LoadError {
@@ -141,8 +156,8 @@ impl Executable {
         if !(2..=4096).contains(&s.filesz) {
             return Err(self.bad("the interpreter's path has a wrong length"));
         }
-        let mut bytes = vec![0; s.filesz as usize];
-        if host::pread(self.fd, &mut bytes, s.offset) != Ok(bytes.len()) {
+        let mut bytes = self.bytes(s.offset, s.filesz as usize);
+        if bytes.len() as u64 != s.filesz {
             return Err(self.bad("the interpreter's path lies outside the file"));
         }
         if bytes.pop() != Some(0) {
@@ -161,9 +176,8 @@ impl Executable {
     fn guard(&self, guest: &Guest) -> u32 {
         let Some(b) = &guest.abi.branch_targets else { return 0 };
         let Some(s) = self.segments.iter().find(|s| s.kind == elf::PT_GNU_PROPERTY) else { return 0 };
-        let mut bytes = vec![0; s.filesz.min(1024) as usize];
-        let n = host::pread(self.fd, &mut bytes, s.offset).unwrap_or(0);
-        if self.header.property(&bytes[..n], b.property) & b.mask != 0 { b.prot } else { 0 }
+        let bytes = self.bytes(s.offset, s.filesz.min(1024) as usize);
+        if self.header.property(&bytes, b.property) & b.mask != 0 { b.prot } else { 0 }
     }
 
     /// The range of addresses that all segments take, in whole pages, and their greatest alignment.
@@ -324,8 +338,7 @@ impl Program {
 pub fn under_prefix(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     if !prefix.is_empty() && path.starts_with(b"/") {
         let inside = [prefix, path].concat();
-        if let Ok(fd) = host::open(&inside, libc::O_PATH) {
-            host::close(fd);
+        if host::exists(&inside) {
             return inside;
         }
     }
@@ -345,7 +358,8 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u
                 LoadError::errno(&exe.path, &format!("its interpreter {}", String::from_utf8_lossy(&path)), e)
             })?;
             check_regular(fd, &at)?;
-            let i = Executable::read(fd, &at)?;
+            let head = head(fd, &at)?;
+            let i = Executable::read(fd, &at, head)?;
             if !i.header.is_for(&guest.elf) {
                 return Err(i.bad(&format!("not an interpreter for {}", guest.name)));
             }
@@ -356,7 +370,7 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u
     let guard = interpreter.as_ref().map_or_else(|| exe.guard(guest), |_| 0);
     let base = match mm.images() {
         Some(images) => {
-            exe.key = stored::image_key(exe.fd);
+            exe.key = stored::key_of(exe.fd, &exe.head);
             exe.key.map_or(base, |key| images.program(key))
         }
         None => base,
@@ -365,7 +379,7 @@ pub fn load(mm: &Mm, guest: &Guest, exe: &mut Executable, prefix: &[u8], base: u
     let interpreter = match interpreter {
         None => None,
         Some(mut i) => {
-            i.key = mm.images().and_then(|_| stored::image_key(i.fd));
+            i.key = mm.images().and_then(|_| stored::key_of(i.fd, &i.head));
             let hint = mm.images().zip(i.key).and_then(|(images, key)| images.library(key).next());
             let loaded = i.load(mm, hint, i.guard(guest))?;
             host::close(i.fd);
@@ -380,6 +394,8 @@ pub type ScriptLine = (Vec<u8>, Option<Vec<u8>>);
 
 /// The interpreter and its optional argument, if the file's head is a `#!` line (fs/binfmt_script.c).
 pub fn script_line(head: &[u8]) -> Option<Result<ScriptLine, &'static str>> {
+    // BINPRM_BUF_SIZE: more the kernel does not look at.
+    let head = &head[..head.len().min(256)];
     let line = head.strip_prefix(b"#!")?;
     let end = line.iter().position(|b| *b == b'\n');
     let blank = |b: &u8| *b == b' ' || *b == b'\t';

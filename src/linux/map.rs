@@ -19,7 +19,7 @@ pub enum Backing {
 pub struct Object {
     pub dev: u64,
     pub inode: u64,
-    /// As /proc/self/maps shows it.
+    /// As /proc/self/maps shows it; empty for a file, whose name the host knows.
     pub path: Vec<u8>,
     /// Of an image at an address that follows from it: its translations may be stored.
     pub key: Option<u128>,

@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 mod attach;
+mod places;
+
+pub use places::Places;
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
@@ -28,8 +31,6 @@ pub(crate) const MARGIN: u64 = 1 << 40;
 /// The limits of an address space.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The lowest address that may be mapped.
-    pub bottom: u64,
     /// The first that may not.
     pub top: u64,
     /// Where rqemu lives.
@@ -105,6 +106,7 @@ struct State {
     mmap_base: Option<u64>,
     brk_start: u64,
     brk: u64,
+    places: Places,
     /// READ_IMPLIES_EXEC: PROT_READ gives PROT_EXEC too.
     read_implies_exec: bool,
     /// PR_SET_MDWE's bits: what was not executable does not become so.
@@ -130,14 +132,10 @@ impl State {
 impl Limits {
     /// Of a guest whose user space ends at `task_size`, in this process as it is now.
     pub fn new(task_size: u64) -> Limits {
-        let bottom = host::read_file(b"/proc/sys/vm/mmap_min_addr")
-            .ok()
-            .and_then(|t| String::from_utf8(t).ok()?.trim().parse().ok())
-            .unwrap_or(65536)
-            .max(PAGE);
         let mut holes: Vec<(u64, u64)> = Vec::new();
-        for (start, end) in own_ranges() {
-            let (start, end) = (start.saturating_sub(MARGIN).max(1 << 32), end.saturating_add(MARGIN).min(1 << 47));
+        for at in own_places().into_iter().filter(|at| *at != 0) {
+            let at = at & !(PAGE - 1);
+            let (start, end) = (at.saturating_sub(MARGIN).max(1 << 32), at.saturating_add(MARGIN).min(1 << 47));
             match holes.iter_mut().find(|h| h.0 <= end && h.1 >= start) {
                 Some(h) => *h = (h.0.min(start), h.1.max(end)),
                 None => holes.push((start, end)),
@@ -148,7 +146,12 @@ impl Limits {
         if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
             top = last.0;
         }
-        Limits { bottom, top, holes, guard: 0 }
+        Limits { top, holes, guard: 0 }
+    }
+
+    /// Whether the host may let programs map what begins here.
+    fn is_high_enough(&self, start: u64) -> bool {
+        start >= LOWEST || start >= lowest()
     }
 
     fn allows(&self, start: u64, len: u64) -> bool {
@@ -157,25 +160,27 @@ impl Limits {
     }
 }
 
-/// The ranges that are mapped in this process: rqemu itself, its stack, the host's vDSO.
-fn own_ranges() -> Vec<(u64, u64)> {
-    let Ok(text) = host::read_file(b"/proc/self/maps") else {
-        // Without /proc: where the stack and this code are.
-        let (stack, code) = (0u8, own_ranges as *const () as u64);
-        return [&raw const stack as u64, code].map(|at| at & !(PAGE - 1)).map(|page| (page, page + PAGE)).to_vec();
-    };
-    let mut list = Vec::new();
-    for line in text.split(|b| *b == b'\n') {
-        let range = line.split(|b| *b == b' ').next().unwrap_or_default();
-        let mut ends =
-            range.split(|b| *b == b'-').filter_map(|h| u64::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
-        if let (Some(start), Some(end)) = (ends.next(), ends.next())
-            && start < 1 << 47
-        {
-            list.push((start, end));
-        }
-    }
-    list
+/// Where this process has mappings at its start: rqemu itself, its heaps, its stack, the host's vDSO. Each is small beside [`MARGIN`].
+fn own_places() -> [u64; 5] {
+    let (stack, heap) = (0u8, Box::new(0u8));
+    // SAFETY: brk(0) only asks; the vector of the process's start is only read.
+    let (brk, vdso) = unsafe { (call!(libc::SYS_brk, 0).unwrap_or(0), libc::getauxval(libc::AT_SYSINFO_EHDR)) };
+    [&raw const stack as u64, &raw const *heap as u64, own_places as *const () as u64, brk, vdso]
+}
+
+/// From here on every host lets programs map memory.
+const LOWEST: u64 = 1 << 20;
+
+/// From here on this one does.
+fn lowest() -> u64 {
+    let setting = host::read_file(b"/proc/sys/vm/mmap_min_addr").ok();
+    setting.and_then(|t| String::from_utf8(t).ok()?.trim().parse().ok()).unwrap_or(65536).max(PAGE)
+}
+
+/// The highest free range below `top`, as low as the host lets it be.
+fn gap_below(map: &Map, len: u64, align: u64, top: u64, holes: &[(u64, u64)]) -> Option<u64> {
+    let from = |bottom| map.find_gap(len, align, bottom, top, holes);
+    from(LOWEST).or_else(|| from(lowest()))
 }
 
 fn round_up(v: u64) -> Option<u64> {
@@ -286,12 +291,6 @@ impl Mm {
         self.state.lock().mmap_base = Some(base);
     }
 
-    /// The heap begins here.
-    pub fn set_brk(&self, start: u64) {
-        let mut s = self.change();
-        (s.brk_start, s.brk) = (start, start);
-    }
-
     /// READ_IMPLIES_EXEC of the personality: as it was, and `new` from now on.
     pub fn read_implies_exec(&self, new: Option<bool>) -> bool {
         let mut s = self.state.lock();
@@ -321,16 +320,25 @@ impl Mm {
 
     /// The same with the lock held, and without `holes`.
     fn gap(&self, s: &State, len: u64, align: u64, holes: &[(u64, u64)]) -> Option<u64> {
-        let down = |top| s.map.find_gap(len, align, self.limits.bottom, top, holes);
         s.mmap_base
             .and_then(|base| s.map.find_gap_up(len, align, base, self.limits.top, holes))
-            .or_else(|| down(s.mmap_top))
-            .or_else(|| down(self.limits.top))
+            .or_else(|| gap_below(&s.map, len, align, s.mmap_top, holes))
+            .or_else(|| gap_below(&s.map, len, align, self.limits.top, holes))
+    }
+
+    /// Whether a mapping may begin here as far as the host is concerned.
+    pub fn may_begin(&self, addr: u64) -> bool {
+        self.limits.is_high_enough(addr)
+    }
+
+    /// RLIMIT_DATA as the guest has set it.
+    pub fn data_limit(&self) -> u64 {
+        self.limit_data.load(Ordering::Relaxed)
     }
 
     /// Whether the range is the guest's and nothing is there.
     pub fn is_free(&self, start: u64, len: u64) -> bool {
-        start >= self.limits.bottom
+        self.limits.is_high_enough(start)
             && self.limits.allows(start, len)
             && self.state.lock().map.is_free(start, start + len)
     }
@@ -406,7 +414,11 @@ impl Mm {
     fn place(&self, s: &State, r: &Request, len: u64, prot: u32) -> Res {
         let flags = host_flags(r.flags) | libc::MAP_FIXED_NOREPLACE;
         let hint = r.addr & !(PAGE - 1);
-        if hint >= self.limits.bottom && self.limits.allows(hint, len) && s.map.is_free(hint, hint + len) {
+        if hint != 0
+            && self.limits.is_high_enough(hint)
+            && self.limits.allows(hint, len)
+            && s.map.is_free(hint, hint + len)
+        {
             match host_mmap(hint, len, host_prot(prot), flags, r.fd, r.offset) {
                 Err(Errno::EEXIST) => {}
                 done => return done,
@@ -423,7 +435,7 @@ impl Mm {
         let mut holes = self.limits.holes.clone();
         // A range that the host has something in, unknown to us, is passed over.
         for _ in 0..128 {
-            let low = || s.map.find_gap(len, PAGE, self.limits.bottom, self.limits.top.min(LOW), &holes);
+            let low = || gap_below(&s.map, len, PAGE, self.limits.top.min(LOW), &holes);
             let gap = if r.flags & libc::MAP_32BIT != 0 { low() } else { self.gap(s, len, PAGE, &holes) };
             let Some(at) = gap else { break };
             match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
@@ -616,10 +628,7 @@ impl Mm {
     pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
         let s = self.state.lock();
         let (start, old) = (s.brk_start, s.brk);
-        if new < start
-            || !self.limits.allows(start, new - start)
-            || new - start > self.limit_data.load(Ordering::Relaxed)
-        {
+        if new < start || !self.limits.allows(start, new - start) || new - start > self.data_limit() {
             return old;
         }
         let (Some(from), Some(to)) = (round_up(old), round_up(new)) else { return old };
@@ -827,7 +836,7 @@ impl Mm {
         }
     }
 
-    /// The text of /proc/self/maps. `stack` is an address in the main stack.
+    /// The text of /proc/self/maps, but for the names of files. `stack` is an address in the main stack.
     pub fn maps(&self, stack: u64) -> String {
         let s = self.state.lock();
         let mut text = String::new();
@@ -845,8 +854,7 @@ impl Mm {
             let (major, minor) = (libc::major(dev), libc::minor(dev));
             let line =
                 format!("{start:08x}-{:08x} {r}{w}{x}{p} {:08x} {major:02x}:{minor:02x} {inode} ", a.end, a.offset);
-            // The kernel pads to the column of the path.
-            let _ = if path.is_empty() { writeln!(text, "{line}") } else { writeln!(text, "{line:<73}{path}") };
+            let _ = writeln!(text, "{}", proc::padded(&line, &path));
         }
         text
     }
@@ -892,16 +900,16 @@ fn backing(r: &Request, map: &Map) -> Result<Backing, Errno> {
     unsafe { call!(libc::SYS_fstat, r.fd, &raw mut stat) }?;
     // Mostly its first part is mapped already.
     let is = |o: &Object| (o.dev, o.inode, o.key) == (stat.st_dev, stat.st_ino, r.key);
-    if stat.st_mode & libc::S_IFMT == libc::S_IFREG
-        && let Some(known) = map.object_near(r.addr).filter(|o| is(o))
-    {
+    let regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+    if regular && let Some(known) = map.object_near(r.addr).filter(|o| is(o)) {
         return Ok(Backing::Object(known.clone()));
     }
-    let path = host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
     // Files of /proc have no pages.
-    if proc::meant_by(&path).is_some() {
+    if proc::is_like_made_up(stat.st_mode, stat.st_nlink) && proc::stands_for(r.fd).is_some() {
         return Err(Errno::ENODEV);
     }
+    let link = || host::readlink(format!("/proc/self/fd/{}", r.fd).as_bytes()).unwrap_or_default();
+    let path = if regular { Vec::new() } else { link() };
     Ok(Backing::Object(Arc::new(Object { dev: stat.st_dev, inode: stat.st_ino, path, key: r.key })))
 }
 

@@ -36,17 +36,10 @@ pub struct Image {
     pub exe: Vec<u8>,
     /// Its name, as `comm` has it.
     pub comm: Vec<u8>,
-    /// Where the strings of the arguments and of the environment stand in guest memory.
-    pub args: (u64, u64),
-    pub env: (u64, u64),
-    /// The kernel knows where these are, so that its own cmdline and environ hold them.
+    /// The kernel knows where arguments and environment are, so that its own cmdline and environ hold them.
     pub told: bool,
-    /// The auxiliary vector's bytes, in the guest's layout.
-    pub auxv: Vec<u8>,
-    /// The stack pointer at the start.
-    pub stack_start: u64,
-    pub code: (u64, u64),
-    pub data: (u64, u64),
+    /// Where its file's code was put.
+    pub code: u64,
     /// First instruction, where the program's and the interpreter's images were put.
     pub start: u64,
     /// Addresses of the vDSO and of the ABI's first further page (arm's sigpage).

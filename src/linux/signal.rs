@@ -10,7 +10,7 @@ use crate::call;
 use crate::compat;
 use crate::explain;
 use crate::host::{self, Errno, Res};
-use crate::lock::Lock;
+use crate::lock::{Guard, Lock};
 use crate::memory;
 use crate::mm::CodeAt;
 use crate::options::Log;
@@ -69,6 +69,9 @@ pub struct Action {
     pub mask: u64,
 }
 
+/// The handler of a signal whose action, still the one that rqemu was started with, the host was not yet asked for.
+const UNASKED: u64 = u64::MAX;
+
 /// The actions of all 64 signals; shared by CLONE_SIGHAND. Changed under the lock, read without: `version` is odd while one changes.
 #[derive(Debug)]
 pub struct Actions {
@@ -97,14 +100,26 @@ impl Actions {
     }
 
     pub fn get(&self, signo: i32) -> Action {
-        self.glance(signo).unwrap_or_else(|| {
-            let _held = self.lock.lock();
-            self.read(signo)
-        })
+        self.glance(signo).filter(|a| a.handler != UNASKED).unwrap_or_else(|| self.ask(signo))
+    }
+
+    /// The action of a signal, which the host tells if nobody has set it.
+    fn ask(&self, signo: i32) -> Action {
+        let held = self.lock.lock();
+        let known = self.read(signo);
+        if known.handler != UNASKED {
+            return known;
+        }
+        let action = inherited(host_action(signo, None));
+        self.write(&held, signo, action);
+        action
     }
 
     pub fn set(&self, signo: i32, action: Action) {
-        let _held = self.lock.lock();
+        self.write(&self.lock.lock(), signo, action);
+    }
+
+    fn write(&self, _held: &Guard<()>, signo: i32, action: Action) {
         // Odd already if a thread was killed here.
         let changing = self.version.load(Ordering::Relaxed) | 1;
         self.version.store(changing, Ordering::Relaxed);
@@ -117,9 +132,8 @@ impl Actions {
     }
 
     pub fn copy(&self) -> Actions {
-        let mut actions = [Action::default(); 65];
-        (1..=64).for_each(|signo| actions[signo as usize] = self.get(signo));
-        Actions::new(&actions)
+        let _held = self.lock.lock();
+        Actions::new(&std::array::from_fn(|signo| self.read(signo as i32)))
     }
 
     /// With all handlers back at their defaults (CLONE_CLEAR_SIGHAND).
@@ -357,15 +371,16 @@ pub(crate) fn install(signo: i32, action: &Action) {
     let _ = host_action(signo, Some(&host));
 }
 
+/// What the guest has where rqemu was started with this.
+fn inherited(old: Result<HostAction, Errno>) -> Action {
+    let ignores = old.is_ok_and(|old| old.handler == SIG_IGN);
+    Action { handler: if ignores { SIG_IGN } else { SIG_DFL }, ..Action::default() }
+}
+
 /// The actions that rqemu was started with, which become the guest's. From here to [`start`] faults of `memory.rs` are EFAULT already,
 /// so that a program can be loaded.
 pub fn inherit() -> Actions {
-    let mut actions = [Action::default(); 65];
-    for signo in 1..=64 {
-        if let Ok(old) = host_action(signo, None) {
-            actions[signo as usize].handler = if old.handler == SIG_IGN { SIG_IGN } else { SIG_DFL };
-        }
-    }
+    let mut actions = [Action { handler: UNASKED, ..Action::default() }; 65];
     let early = HostAction {
         handler: on_early_fault as *const () as u64,
         flags: SA_SIGINFO | SA_RESTORER,
@@ -373,7 +388,7 @@ pub fn inherit() -> Actions {
         mask: 0,
     };
     for signo in [libc::SIGSEGV, libc::SIGBUS] {
-        let _ = host_action(signo, Some(&early));
+        actions[signo as usize] = inherited(host_action(signo, Some(&early)));
     }
     Actions::new(&actions)
 }
@@ -381,11 +396,8 @@ pub fn inherit() -> Actions {
 /// rqemu takes the synchronous signals; all that kill by default too if they are to be told of (`-strace`).
 pub fn start(actions: &Actions, tell: bool) {
     TELL.store(tell, Ordering::Relaxed);
-    for signo in 1..=64 {
-        let action = actions.get(signo);
-        if SYNCHRONOUS & bit(signo) != 0 || tell && action.handler == SIG_DFL {
-            install(signo, &action);
-        }
+    for signo in (1..=64).filter(|signo| tell || SYNCHRONOUS & bit(*signo) != 0) {
+        install(signo, &actions.get(signo));
     }
 }
 

@@ -1,5 +1,6 @@
 //! From rqemu's own start to the guest's first instruction: which program, which guest, its address space, its stack.
 
+use crate::calls::places::tell_host;
 use crate::cli::{self, Start};
 use crate::elf;
 use crate::host::{self, Errno};
@@ -7,9 +8,10 @@ use crate::loader::{self, Executable, LoadError, Program};
 use crate::log::Sink;
 use crate::map::PAGE;
 use crate::memory;
-use crate::mm::{Limits, Mm, Request};
+use crate::mm::{Limits, Mm, Places as Placed, Request};
 use crate::options::{Log, Options};
 use crate::perf::Perf;
+use crate::proc;
 use crate::process::{Image, Process};
 use crate::random::Random;
 use crate::rseq;
@@ -202,7 +204,7 @@ fn open(plan: &mut Plan) -> Result<Executable, LoadError> {
         };
         let head = loader::head(fd, &plan.path)?;
         match loader::script_line(&head) {
-            None => return Executable::read(fd, &plan.path),
+            None => return Executable::read(fd, &plan.path, head),
             Some(Err(e)) => return Err(LoadError::new(&plan.path, e)),
             Some(Ok((interpreter, argument))) => {
                 host::close(fd);
@@ -271,7 +273,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
     let _ = mm.refusal(|_| Ok(plan.refusal));
     host::close(exe.fd);
     set_comm(&image.comm);
-    image.told = tell_kernel(&image, guest);
+    image.told = tell_host(&mm.places(), guest).is_ok();
 
     let process: &'static Process = Box::leak(Box::new(Process {
         guest,
@@ -286,7 +288,7 @@ fn prepare(mut plan: Plan, guests: &'static [&'static Guest]) -> Result<Box<Task
         options: plan.options,
     }));
     if process.options.log.has(Log::PAGE) {
-        process.log(format_args!("{}", mm.maps(sp)));
+        process.log(format_args!("{}", proc::own_maps(mm, sp)));
     }
     signal::set_host_mask(!0);
     signal::start(&actions, process.options.strace || process.options.explain);
@@ -342,54 +344,6 @@ fn set_comm(comm: &[u8]) {
     let _ = unsafe { call!(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }
 
-/// The kernel's struct prctl_mm_map.
-#[repr(C)]
-#[derive(Debug, Default)]
-struct MmMap {
-    start_code: u64,
-    end_code: u64,
-    start_data: u64,
-    end_data: u64,
-    start_brk: u64,
-    brk: u64,
-    start_stack: u64,
-    arg_start: u64,
-    arg_end: u64,
-    env_start: u64,
-    env_end: u64,
-    auxv: u64,
-    auxv_size: u32,
-    exe_fd: u32,
-}
-
-/// Tells the kernel where the guest's arguments are, so that ps and others see them and not ours. Needs no privilege; a kernel without
-/// CONFIG_CHECKPOINT_RESTORE refuses, and only `proc/` helps then.
-fn tell_kernel(image: &Image, guest: &Guest) -> bool {
-    const PR_SET_MM_MAP: i32 = 14;
-    // SAFETY: brk(0) only asks.
-    let brk = unsafe { call!(libc::SYS_brk, 0) }.unwrap_or(0);
-    let passes = guest.elf.class == 64 && !guest.elf.big_endian;
-    let map = MmMap {
-        start_code: image.code.0,
-        end_code: image.code.1,
-        start_data: image.data.0.max(image.code.0),
-        end_data: image.data.1.max(image.code.1),
-        // Its start would have to be looked up. What is there already is not given back, that is all.
-        start_brk: brk,
-        brk,
-        start_stack: image.stack_start,
-        arg_start: image.args.0,
-        arg_end: image.args.1,
-        env_start: image.env.0,
-        env_end: image.env.1,
-        auxv: if passes { image.auxv.as_ptr() as u64 } else { 0 },
-        auxv_size: if passes { image.auxv.len() as u32 } else { 0 },
-        exe_fd: u32::MAX,
-    };
-    // SAFETY: the kernel reads the struct and the vector.
-    unsafe { call!(libc::SYS_prctl, libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MmMap>(), 0) }.is_ok()
-}
-
 /// The absolute path of an open file.
 fn real_path(fd: i32, path: &[u8]) -> Vec<u8> {
     if let Ok(p) = host::readlink(format!("/proc/self/fd/{fd}").as_bytes()) {
@@ -420,6 +374,7 @@ struct Places {
     /// Where a position-independent program begins.
     base: u64,
     brk_gap: u64,
+    personality: u64,
 }
 
 fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
@@ -448,7 +403,8 @@ fn places(plan: &Plan, guest: &Guest, mm: &Mm, random: &mut Random) -> Places {
     // An unlimited stack still needs a size here.
     let most = if small { 64 << 20 } else { 1 << 30 };
     let size = plan.options.stack_size.unwrap_or(if limit.rlim_cur == 0 { DEFAULT_STACK } else { limit.rlim_cur });
-    Places { stack_top, stack_size: size.clamp(32 * PAGE, most) & !(PAGE - 1), base, brk_gap }
+    let stack_size = size.clamp(32 * PAGE, most) & !(PAGE - 1);
+    Places { stack_top, stack_size, base, brk_gap, personality }
 }
 
 /// A mapping of our own making with these bytes at its start.
@@ -512,10 +468,8 @@ fn build_image(
     image.lists =
         interpreter.is_some_and(|path| path.rsplit(|b| *b == b'/').next().is_some_and(|n| n.starts_with(b"ld-linux")));
 
-    // SAFETY: no memory is involved.
-    let personality = unsafe { call!(libc::SYS_personality, 0xffff_ffffu32) }.unwrap_or(0);
     let stack_flags = exe.stack_flags();
-    if personality & READ_IMPLIES_EXEC != 0 || stack_flags.is_none() && guest.abi.old_programs_execute_data {
+    if places.personality & READ_IMPLIES_EXEC != 0 || stack_flags.is_none() && guest.abi.old_programs_execute_data {
         mm.read_implies_exec(Some(true));
     }
     let exec = if stack_flags.is_some_and(|f| f & elf::PF_X != 0) { libc::PROT_EXEC } else { 0 };
@@ -531,7 +485,7 @@ fn build_image(
     map_kernel_code(mm, guest, &mut fixed).map_err(error)?;
     (image.vdso, image.page) = (fixed.vdso, fixed.page);
     (image.return_code, image.entry) = (fixed.return_code, fixed.entry);
-    mm.set_brk(program.main.end + places.brk_gap);
+    let heap = program.main.end + places.brk_gap;
 
     let auxv = auxiliary(guest, cpu, &program, &image);
     let contents = Contents {
@@ -544,12 +498,17 @@ fn build_image(
     };
     let stack = stack::build(guest.abi, places.stack_top, bottom, &contents)
         .map_err(|e| LoadError::errno(&exe.path, "cannot start: arguments and environment", e))?;
-    image.args = stack.args;
-    image.env = stack.env;
-    image.auxv = stack.auxv;
-    image.stack_start = stack.sp;
-    image.code = program.main.code;
-    image.data = program.main.data;
+    let (code, data) = (program.main.code, program.main.data);
+    let places = Placed {
+        code,
+        data: (data.0.max(code.0), data.1.max(code.1)),
+        stack_start: stack.sp,
+        args: stack.args,
+        env: stack.env,
+        auxv: Vec::leak(stack.auxv),
+    };
+    mm.set_places(places, (heap, heap));
+    image.code = code.0;
     image.start = program.start();
     Ok((image, program.start(), stack.sp))
 }

@@ -9,6 +9,7 @@ use crate::elf;
 use crate::host;
 use crate::map::{Object, PAGE};
 use crate::options::Options;
+use crate::proc;
 use crate::task::Task;
 use engine::Folder;
 
@@ -98,13 +99,18 @@ impl Note {
 pub fn image_key(fd: i32) -> Option<u128> {
     let mut head = [0; PAGE as usize];
     let n = host::pread(fd, &mut head, 0).ok()?;
+    key_of(fd, &head[..n])
+}
+
+/// The same of one whose first page is known.
+pub fn key_of(fd: i32, head: &[u8]) -> Option<u128> {
     // SAFETY: all zero is a stat; the kernel writes it.
     let size = unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
         crate::call!(libc::SYS_fstat, fd, &raw mut stat).ok()?;
         stat.st_size
     };
-    head[..n].starts_with(b"\x7fELF").then(|| engine::image_key(&head[..n], size as u64))
+    head.starts_with(b"\x7fELF").then(|| engine::image_key(head, size as u64))
 }
 
 /// Bytes that a folder may have, unless something else is asked for: on a disk, and in memory.
@@ -148,18 +154,19 @@ pub fn home(env: &[Vec<u8>]) -> Option<Vec<u8>> {
 
 /// The user's folder in memory, if there is a place for that.
 fn in_memory() -> Option<Vec<u8>> {
-    // SAFETY: all zero is a statfs; the kernel writes it, and reads the path.
+    // SAFETY: all zero is a statfs; the kernel writes it, and reads the path. The vector of the process's start is only read.
     let (kind, user) = unsafe {
         let mut fs: libc::statfs = std::mem::zeroed();
         crate::call!(libc::SYS_statfs, c"/dev/shm".as_ptr(), &raw mut fs).ok()?;
-        (fs.f_type, crate::call!(libc::SYS_geteuid).ok()?)
+        (fs.f_type, libc::getauxval(libc::AT_EUID))
     };
     (kind == libc::TMPFS_MAGIC).then(|| format!("/dev/shm/rqemu-{user}").into_bytes())
 }
 
 /// Translates all that the files hold which are mapped for execution.
 fn warm(t: &Task) {
-    let maps = t.process.mm.maps(0);
+    let mm = t.process.mm;
+    let maps = proc::own_maps(mm, mm.places().stack_start);
     let starts = maps.lines().filter_map(code_starts).flatten().collect();
     t.process.engine.warm((t.process.guest.mode)(t.cpu().state()), starts);
 }

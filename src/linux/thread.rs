@@ -16,27 +16,23 @@ use std::sync::Arc;
 const HOST_STACK: u64 = 1 << 20;
 const GUARD: u64 = 4096;
 
-/// A mapping aligned to [`STACK_SIZE`]: the signal stack first, then, if asked for, a guard page and a host stack.
+/// A mapping with the signal stack at its first multiple of [`STACK_SIZE`], then, if asked for, a guard page and a host stack.
 fn map_stacks(with_host_stack: bool) -> Result<(u64, u64), Errno> {
-    let len = if with_host_stack { STACK_SIZE + GUARD + HOST_STACK } else { STACK_SIZE };
+    let len = STACK_SIZE + if with_host_stack { STACK_SIZE + GUARD + HOST_STACK } else { STACK_SIZE };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let prot = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: new memory; what is too much of it is given back.
+    // SAFETY: new memory.
     unsafe {
-        let base = call!(libc::SYS_mmap, 0, len + STACK_SIZE, prot, flags, -1i64, 0)?;
-        let at = base.next_multiple_of(STACK_SIZE);
-        if at > base {
-            let _ = call!(libc::SYS_munmap, base, at - base);
-        }
-        let rest = base + STACK_SIZE - at;
-        if rest > 0 {
-            let _ = call!(libc::SYS_munmap, at + len, rest);
-        }
+        let stacks = (call!(libc::SYS_mmap, 0, len, prot, flags, -1i64, 0)?, len);
         if with_host_stack {
-            call!(libc::SYS_mprotect, at + STACK_SIZE, GUARD, libc::PROT_NONE)?;
+            call!(libc::SYS_mprotect, signal_stack(stacks) + STACK_SIZE, GUARD, libc::PROT_NONE)?;
         }
-        Ok((at, len))
+        Ok(stacks)
     }
+}
+
+fn signal_stack((addr, _): (u64, u64)) -> u64 {
+    addr.next_multiple_of(STACK_SIZE)
 }
 
 fn unmap((addr, len): (u64, u64)) {
@@ -61,7 +57,7 @@ impl Task {
         let cpu = Cpu::new(&process.engine);
         let actions = Arc::new(actions);
         let inbox = new_inbox(cpu, mask, &actions);
-        signal::use_stack(stacks.0, inbox);
+        signal::use_stack(signal_stack(stacks), inbox);
         let task = Box::new(Task {
             process,
             tid: host::gettid(),
@@ -130,7 +126,7 @@ impl Task {
         if args.flags & libc::CLONE_THREAD as u64 == 0 {
             lock::name_owners();
         }
-        let stack = stacks.0 + STACK_SIZE + GUARD;
+        let stack = signal_stack(stacks) + STACK_SIZE + GUARD;
         let host_args = CloneArgs { stack, stack_size: HOST_STACK, ..*args };
         let child = Box::into_raw(child);
         // The child begins with everything blocked: it has no signal stack yet.
@@ -188,7 +184,7 @@ impl Task {
     pub(crate) fn exit(&mut self, status: i32) -> ! {
         signal::set_host_mask(!0);
         let (addr, len) = self.host_stack;
-        if len == STACK_SIZE || self.vforked {
+        if len == 2 * STACK_SIZE || self.vforked {
             // The first thread's host stack is the process's; what a vfork child has is its parent's.
             // SAFETY: the thread ends.
             unsafe {
@@ -219,7 +215,7 @@ extern "C" fn begin(task: u64) -> ! {
     // SAFETY: `spawn` made it for this thread.
     let task = unsafe { &mut *(task as *mut Task) };
     task.tid = host::gettid();
-    signal::use_stack(task.host_stack.0, task.inbox);
+    signal::use_stack(signal_stack(task.host_stack), task.inbox);
     task.name_board();
     task.begin_clear();
     task.run()

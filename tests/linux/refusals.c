@@ -137,6 +137,76 @@ static void places(void)
 	ok("a whole struct", size == 104 || size == 100);
 }
 
+/* The kernel's, for every width of program. */
+struct map {
+	uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end, auxv;
+	uint32_t auxv_size, exe_fd;
+};
+
+static size_t contents(const char *path, char *to, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t length = read(fd, to, size);
+	close(fd);
+	return length < 0 ? 0 : length;
+}
+
+/* A field of /proc/self/stat by its number, from 3 on; 0 if it is not there. */
+static uint64_t field(int number)
+{
+	char text[2048];
+	text[contents("/proc/self/stat", text, sizeof text - 1)] = 0;
+	char *at = strrchr(text, ')');
+	for (; at && number > 2; number--)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static int set_map(const struct map *map) { return prctl(PR_SET_MM, 14, map, sizeof *map, 0); }
+
+/* With one member changed. */
+#define with(member, value) ({ struct map m = map; m.member = (value); set_map(&m); })
+
+static void mapped(void)
+{
+	static const char arguments[] = "renamed\0program", environment[] = "A=b";
+	/* The kernel tells of memory that is no file's. */
+	char *strings = memcpy(room(PROT_READ | PROT_WRITE), arguments, sizeof arguments), *more = strings + sizeof arguments;
+	memcpy(more, environment, sizeof environment);
+	struct map map = {field(26), field(27), field(45), field(46), field(47), (uintptr_t)sbrk(0), field(28), (uintptr_t)strings,
+			  (uintptr_t)more, (uintptr_t)more, (uintptr_t)more + sizeof environment, 0, 0, -1};
+	ok("the heap's start is told", map.start_brk != 0 && map.start_brk <= map.brk);
+	same("a map of memory", set_map(&map), 0);
+	char text[4096];
+	ok("its arguments", contents("/proc/self/cmdline", text, sizeof text) == sizeof arguments && memcmp(text, arguments, sizeof arguments) == 0);
+	ok("its environment", contents("/proc/self/environ", text, sizeof text) == sizeof environment && memcmp(text, environment, sizeof environment) == 0);
+	ok("in stat too", field(48) == map.arg_start);
+	same("its code", with(end_code, map.end_code - 1), 0);
+	ok("told", field(27) == map.end_code - 1);
+	ok("the heap is where it was", set_map(&map) == 0 && field(47) == map.start_brk && (uintptr_t)sbrk(0) == map.brk);
+	fails("of another size", prctl(PR_SET_MM, 14, &map, sizeof map - 8, 0), EINVAL);
+	fails("with a fifth argument", prctl(PR_SET_MM, 14, &map, sizeof map, 1), EINVAL);
+	fails("from nowhere", prctl(PR_SET_MM, 14, 16, sizeof map, 0), EFAULT);
+	fails("code that is empty", with(start_code, map.end_code), EINVAL);
+	fails("data that end first", with(end_data, map.start_data - 1), EINVAL);
+	fails("a heap that ends first", with(brk, map.start_brk - 1), EINVAL);
+	fails("arguments that end first", with(arg_end, map.arg_start - 1), EINVAL);
+	fails("a stack beyond all memory", with(start_stack, ~0ull), EINVAL);
+	fails("a vector from nowhere", with(auxv_size, 16), EINVAL);
+	fails("a vector that is too long", ({ struct map m = map; m.auxv = (uintptr_t)text; m.auxv_size = 4096; set_map(&m); }), EINVAL);
+
+	unsigned long *vector = (unsigned long *)text;
+	map.auxv_size = contents("/proc/self/auxv", text, sizeof text);
+	map.auxv = (uintptr_t)text;
+	for (int i = 0; vector[i]; i += 2)
+		if (vector[i] == 17) /* AT_CLKTCK */
+			vector[i + 1] = 123;
+	same("with a vector", set_map(&map), 0);
+	char again[sizeof text];
+	size_t length = contents("/proc/self/auxv", again, sizeof again);
+	ok("which is told", length >= map.auxv_size && memcmp(again, text, map.auxv_size) == 0);
+}
+
 int main(int count, char **arguments)
 {
 	if (count > 1)
@@ -144,5 +214,6 @@ int main(int count, char **arguments)
 	gain();
 	dispatch();
 	places();
+	mapped();
 	return done();
 }

@@ -82,7 +82,7 @@ impl Mm {
     /// Enters the ring of an asynchronous I/O context, which the kernel has mapped at `at`.
     pub fn adopt_ring(&self, at: u64) {
         let mut s = self.change();
-        let Some((_, end)) = own_ranges().into_iter().find(|(start, _)| *start == at) else { return };
+        let Some(end) = proc::host_end(at) else { return };
         let object = Object { dev: 1, inode: at, path: b"/[aio] (deleted)".to_vec(), key: None };
         let backing = Backing::Object(Arc::new(object));
         s.map.insert(at, Area { end, prot: PROT_READ | PROT_WRITE, shared: true, backing, offset: 0 });

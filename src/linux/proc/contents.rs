@@ -4,6 +4,7 @@ use super::{File, Found, Whose};
 use crate::elf;
 use crate::host;
 use crate::memory;
+use crate::mm::Mm;
 use crate::ptrace;
 use crate::signal;
 use crate::task::Task;
@@ -30,9 +31,9 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
         (_, Whose::OfAnother) => return None,
         // A descriptor of the kernel's file goes on to tell of this process after an execve.
         (File::Cmdline | File::Environ, _) if p.image.told => return None,
-        (File::Auxv, _) => p.image.auxv.clone(),
-        (File::Cmdline, _) => guest_bytes(p.image.args),
-        (File::Environ, _) => guest_bytes(p.image.env),
+        (File::Auxv, _) => p.mm.places().auxv.to_vec(),
+        (File::Cmdline, _) => guest_bytes(p.mm.places().args),
+        (File::Environ, _) => guest_bytes(p.mm.places().env),
         (File::Stat, _) => stat(t, &text(fd)?),
         (File::Statm, _) => statm(p.mm.total(), &text(fd)?),
         (File::Status, _) => status(&text(fd)?, Some(t)),
@@ -48,7 +49,7 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
 /// A process's maps, without rqemu's own.
 pub(super) fn maps(t: &Task, found: &Found) -> Option<String> {
     match found.whose {
-        Whose::Own => Some(own_maps(t, &found.folder)),
+        Whose::Own => Some(whole_maps(t, &found.folder)),
         Whose::OfAnother => Some(maps_of_another(&found.folder, &host_maps(&found.folder)?)),
     }
 }
@@ -99,13 +100,32 @@ pub(super) fn path(line: &str) -> Option<&str> {
     line.splitn(6, ' ').nth(5).map(str::trim_start).filter(|p| !p.is_empty())
 }
 
+/// A line of maps with its name, in the kernel's column.
+pub fn padded(line: &str, name: &str) -> String {
+    if name.is_empty() { line.to_owned() } else { format!("{line:<73}{name}") }
+}
+
+/// Where the host's mapping ends that begins at an address.
+pub fn host_end(at: u64) -> Option<u64> {
+    host_maps(OWN)?.lines().filter_map(range).find(|(start, _)| *start == at).map(|(_, end)| end)
+}
+
+/// A process's own folder.
+const OWN: &[u8] = b"/proc/self";
+
+/// The map of this process's guest. `stack` is an address in the main stack.
+pub fn own_maps(mm: &Mm, stack: u64) -> String {
+    with_files(&mm.maps(stack), &host_maps(OWN).unwrap_or_default())
+}
+
 /// The guest's map, and what is not in memory.
-fn own_maps(t: &Task, folder: &[u8]) -> String {
-    let mut text =
-        with_present_paths(&t.process.mm.maps(t.process.image.stack_start), &host_maps(folder).unwrap_or_default());
+fn whole_maps(t: &Task, folder: &[u8]) -> String {
+    let mm = t.process.mm;
+    let maps = mm.maps(mm.places().stack_start);
+    let mut text = with_files(&maps, &host_maps(folder).unwrap_or_default());
     if let Some(at) = t.abi().vsyscall {
         let line = format!("{at:08x}-{:08x} --xp 00000000 00:00 0 ", at + t.abi().page_size);
-        let _ = writeln!(text, "{line:<73}[vsyscall]");
+        let _ = writeln!(text, "{}", padded(&line, "[vsyscall]"));
     }
     text
 }
@@ -121,17 +141,19 @@ fn line_at(maps: &str, at: u64) -> Option<&str> {
     maps.lines().find(|l| range(l).is_some_and(|(start, end)| (start..end).contains(&at)))
 }
 
-/// The guest's map with paths as the host knows them now: the files may have been renamed or removed since they were mapped.
-fn with_present_paths(maps: &str, host: &str) -> String {
+/// The guest's map with what the host says of the files there: devices, inodes, and names as they are now.
+fn with_files(maps: &str, host: &str) -> String {
     let mut host = host.lines().filter_map(|l| Some((range(l)?, l))).peekable();
     let mut out = String::new();
     for line in maps.lines() {
         let Some((start, _)) = range(line) else { continue };
         while host.next_if(|((_, end), _)| *end <= start).is_some() {}
-        let present =
-            host.peek().filter(|((from, _), l)| *from <= start && file(line).is_some() && file(l) == file(line));
-        let line = match present.and_then(|(_, l)| path(l)) {
-            Some(present) => format!("{}{present}", &line[..line.len() - path(line).map_or(0, str::len)]),
+        let there = host.peek().filter(|((from, _), _)| *from <= start && file(line).is_some());
+        let line = match there.and_then(|(_, l)| Some((file(l)?, path(l).unwrap_or_default()))) {
+            Some(((device, inode), name)) => {
+                let own: Vec<&str> = line.splitn(4, ' ').take(3).collect();
+                padded(&format!("{} {device} {inode} ", own.join(" ")), name)
+            }
             None => line.to_owned(),
         };
         let _ = writeln!(out, "{line}");
@@ -223,23 +245,23 @@ fn numa_maps(maps: &str, host: &str) -> String {
 
 /// The host's line with the guest's addresses (fields 26, 27, 28 code and stack, 45 to 51 data, heap, arguments, environment).
 fn stat(t: &Task, text: &str) -> Vec<u8> {
-    let i = &t.process.image;
+    let p = t.process.mm.places();
     // The name may hold blanks: fields are counted from its end.
     let Some((head, rest)) = text.rsplit_once(')') else { return text.into() };
     let mut fields: Vec<String> = rest.split_whitespace().map(str::to_string).collect();
     let heap = t.process.mm.heap();
     let known = [
         (23, t.process.mm.total()),
-        (26, i.code.0),
-        (27, i.code.1),
-        (28, i.stack_start),
-        (45, i.data.0),
-        (46, i.data.1),
+        (26, p.code.0),
+        (27, p.code.1),
+        (28, p.stack_start),
+        (45, p.data.0),
+        (46, p.data.1),
         (47, heap.0),
-        (48, i.args.0),
-        (49, i.args.1),
-        (50, i.env.0),
-        (51, i.env.1),
+        (48, p.args.0),
+        (49, p.args.1),
+        (50, p.env.0),
+        (51, p.env.1),
     ];
     for (number, value) in known {
         if let Some(f) = fields.get_mut(number - 3) {
@@ -334,7 +356,7 @@ fn told(folder: &[u8]) -> (u64, u64) {
 
 /// Where a process's code begins.
 pub(super) fn code_start(t: &Task, found: &Found) -> u64 {
-    if found.whose == Whose::Own { t.process.image.code.0 } else { told(&found.folder).0 }
+    if found.whose == Whose::Own { t.process.image.code } else { told(&found.folder).0 }
 }
 
 /// A process's executable as it is called now: what is mapped where its code begins.
@@ -450,11 +472,21 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_moment() {
-        let maps = "00400000-00401000 r-xp 00000000 fe:00 7                     /bin/x\n00401000-00402000 r--p 00000000 fe:00 8                     /bin/y\n\
-                    00500000-00501000 rw-p 00000000 00:00 0 \n";
-        let host = "00400000-00402000 r--p 00000000 fe:00 7                     /bin/z (deleted)\n00500000-00501000 rw-p 00000000 00:00 0 \n";
-        assert_eq!(with_present_paths(maps, host), maps.replacen("/bin/x", "/bin/z (deleted)", 1));
+    fn files_of_the_moment() {
+        let maps = "00400000-00401000 r-xp 00000000 fe:00 7 \n00401000-00402000 r--p 00001000 fe:00 7 \n\
+                    00500000-00501000 rw-p 00000000 00:00 0 \n00600000-00601000 r--p 00000000 fe:00 8 \n00700000-00701000 rw-p 00000000 00:00 0 \n";
+        let name = format!("{:33}/bin/z (deleted)\n", "");
+        let host = "00400000-00402000 r--p 00000000 00:2a 9                                     /bin/z (deleted)\n\
+                    00500000-00501000 rw-p 00000000 00:00 0                                  [heap]\n00700000-00701000 rw-p 00000000 00:2a 9 /x\n";
+        let wanted = [
+            "00400000-00401000 r-xp 00000000 00:2a 9 ",
+            &name,
+            "00401000-00402000 r--p 00001000 00:2a 9 ",
+            &name,
+            // No file, and one that is gone from there.
+            "00500000-00501000 rw-p 00000000 00:00 0 \n00600000-00601000 r--p 00000000 fe:00 8 \n00700000-00701000 rw-p 00000000 00:00 0 \n",
+        ];
+        assert_eq!(with_files(maps, host), wanted.concat());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod contents;
 mod query;
 
+pub use contents::{host_end, own_maps, padded};
 pub use query::query;
 
 use crate::call;
@@ -360,15 +361,9 @@ pub fn stands_for(fd: i32) -> Option<Vec<u8>> {
     meant_by(&real_path(fd)?)
 }
 
-/// The same for stat, which asks the kernel nothing more of most other files.
-pub fn behind(fd: i32) -> Option<Vec<u8>> {
-    // SAFETY: all zero is a stat; the kernel writes it.
-    let stat = unsafe {
-        let mut stat: libc::stat = std::mem::zeroed();
-        call!(libc::SYS_fstat, fd, &raw mut stat).ok()?;
-        stat
-    };
-    (stat.st_nlink == 0 && stat.st_mode == libc::S_IFREG | 0o444).then(|| stands_for(fd)).flatten()
+/// Whether a file that fstat(2) tells this of may be one that stands for ours: true of few others.
+pub fn is_like_made_up(mode: u32, links: u64) -> bool {
+    links == 0 && mode == libc::S_IFREG | 0o444
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ impl Task {
     pub(crate) fn name_board(&self) {
         let elf = &self.process.guest.elf;
         let machine = u32::from(elf.machine) | u32::from(elf.class) << 16;
-        let (state, auxv) = (self.cpu().state().as_ptr() as u64, &self.process.image.auxv);
+        let (state, auxv) = (self.cpu().state().as_ptr() as u64, self.process.mm.places().auxv);
         let auxv = [auxv.as_ptr() as u64, auxv.len() as u64];
         self.board().update(|d| (d.tid, d.machine, d.state, d.auxv) = (self.tid, machine, state, auxv));
     }

@@ -81,3 +81,13 @@ fn chown(t: &mut Task, path: Text, owner: u32, group: u32, flags: i32) -> Res {
         [libc::AT_FDCWD as u64, path.addr, wide(owner), wide(group), flags as u64, 0],
     )
 }
+
+/// Whether the thread has one of these capabilities, by number (man 2 capget).
+pub fn has_capability(wanted: &[u32]) -> bool {
+    const VERSION_3: u32 = 0x2008_0522;
+    let (header, mut sets) = ([VERSION_3, 0], [0u32; 6]);
+    // SAFETY: the kernel reads the header and writes two sets of three words.
+    let result = unsafe { crate::call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+    let effective = u64::from(sets[3]) << 32 | u64::from(sets[0]);
+    result.is_ok() && wanted.iter().any(|n| effective >> n & 1 != 0)
+}

@@ -1,5 +1,6 @@
 //! prctl: a table of operations.
 
+use crate::calls::places;
 use crate::give_back;
 use crate::mm;
 use crate::random::Random;
@@ -73,7 +74,7 @@ static OPERATIONS: &[(u32, Act)] = &[
     (32, Act::Host),                                                                    // PR_TASK_PERF_EVENTS_ENABLE
     (33, Act::Host),                                                                    // PR_MCE_KILL
     (34, Act::Host),                                                                    // PR_MCE_KILL_GET
-    (35, Act::Body(set_place)),                                                         // PR_SET_MM
+    (35, Act::Body(places::set)),                                                       // PR_SET_MM
     (36, Act::Host),                                                                    // PR_SET_CHILD_SUBREAPER
     (37, Act::OutInt),                                                                  // PR_GET_CHILD_SUBREAPER
     (38, Act::Host),                                                                    // PR_SET_NO_NEW_PRIVS
@@ -162,17 +163,6 @@ fn refuse_gain(t: &mut Task, [bits, zeros @ ..]: [u64; 4]) -> Res {
     }
     t.process.mm.refusal(|now| if now == 0 || now == bits { Ok(bits) } else { Err(Errno::EPERM) })?;
     Ok(0)
-}
-
-/// Where the kernel finds arguments and environment, which are the guest's own (`start.rs`), and how large its struct is. What else it could
-/// be told is of rqemu's memory.
-fn set_place(t: &mut Task, [what, place, c, d]: [u64; 4]) -> Res {
-    // PR_SET_MM_ARG_START to PR_SET_MM_ENV_END, PR_SET_MM_MAP_SIZE.
-    if matches!(what, 8..=11) && t.process.image.told || what == 15 {
-        return t.host_call(i64::from(nr::sys_prctl), [35, what, place, c, d, 0]);
-    }
-    t.unimp(format_args!("PR_SET_MM {what} would change what the kernel thinks of rqemu's own memory"));
-    Err(Errno::EINVAL)
 }
 
 /// Whose instruction fetches are to be in step with stores: they always are. Of a process or a thread, on or off.

@@ -109,12 +109,7 @@ pub fn keep_limits(mm: &crate::mm::Mm, text: &str) {
 
 /// CAP_SYS_RESOURCE (man 2 getrlimit).
 fn may_raise_limits() -> bool {
-    const VERSION_3: u32 = 0x2008_0522;
-    const CAP_SYS_RESOURCE: u32 = 24;
-    let (header, mut sets) = ([VERSION_3, 0], [0u32; 6]);
-    // SAFETY: the kernel reads the header and writes two sets of three words.
-    let result = unsafe { crate::call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
-    result.is_ok() && sets[0] >> CAP_SYS_RESOURCE & 1 != 0
+    super::ids::has_capability(&[24])
 }
 
 /// Gives a limit's old value and sets a new one.

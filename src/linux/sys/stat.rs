@@ -1,5 +1,6 @@
 //! What tells of files and file systems: stat in all its forms, statfs, times of files.
 
+use crate::layout::Layout;
 use crate::proc;
 use crate::sys::prelude::*;
 
@@ -7,16 +8,12 @@ syscalls! { |t|
     sys_newstat(path: Path, stat: Out<Stat>) -> Zero;
     sys_newlstat(path: LinkPath, stat: Out<Stat>) -> Zero;
     sys_newfstat(fd: Fd, stat: Out<Stat>) -> Zero {
-        match behind(fd) {
-            Some(path) => newfstatat(t, libc::AT_FDCWD, path.as_ptr() as u64, stat, 0),
-            None => plain::call(t, &[Ty::Fd, Ty::Out(Stat::layout)], nr::sys_newfstat, &[fd as u64, stat.addr, 0, 0, 0, 0, 0, 0]),
-        }
+        plain::call(t, &[Ty::Fd, Ty::Out(Stat::layout)], nr::sys_newfstat, &[fd as u64, stat.addr, 0, 0, 0, 0, 0, 0])?;
+        of_file_behind(t, fd, stat)
     }
     sys_newfstatat(dir: DirFd, path: Path, stat: Out<Stat>, flags: Flags<At>) -> Zero {
-        match behind_empty(dir, path, flags) {
-            Some(path) => newfstatat(t, libc::AT_FDCWD, path.as_ptr() as u64, stat, 0),
-            None => newfstatat(t, dir, path.addr, stat, flags),
-        }
+        newfstatat(t, dir, path.addr, stat, flags)?;
+        if is_about_descriptor(dir, path, flags) { of_file_behind(t, dir, stat) } else { Ok(0) }
     }
     sys_stat64(path: Path, stat: Out<Stat64>) -> Zero { stat64(t, libc::AT_FDCWD, Some(path), stat, 0) }
     sys_lstat64(path: Path, stat: Out<Stat64>) -> Zero {
@@ -26,12 +23,14 @@ syscalls! { |t|
     sys_fstatat64(dir: DirFd, path: Path, stat: Out<Stat64>, flags: Flags<At>) -> Zero { stat64(t, dir, Some(path), stat, flags) }
     sys_statx(dir: DirFd, path: Path, flags: Flags<At>, mask: UInt, stat: Out<Statx>) -> Zero {
         const TYPES: &[Ty] = &[Ty::DirFd, Ty::Path, Ty::Flags(&flags::At), Ty::UInt, Ty::Out(Statx::layout)];
-        let call = |t, dir: i32, path, flags: u32| {
+        let call = |t: &mut Task, dir: i32, path, flags: u32| {
             plain::call(t, TYPES, nr::sys_statx, &[dir as u64, path, flags.into(), mask.into(), stat.addr, 0, 0, 0])
         };
-        match behind_empty(dir, path, flags) {
+        call(t, dir, path.addr, flags)?;
+        let told = is_about_descriptor(dir, path, flags).then(|| stat.read(t).ok()).flatten();
+        match told.and_then(|told| behind(dir, told.stx_mode.into(), told.stx_nlink)) {
             Some(path) => call(t, libc::AT_FDCWD, path.as_ptr() as u64, flags & !EMPTY_PATH),
-            None => call(t, dir, path.addr, flags),
+            None => Ok(0),
         }
     }
     sys_statfs(path: Path, buf: Out<Statfs>) -> Zero;
@@ -69,15 +68,25 @@ syscalls! { |t|
 /// About the descriptor itself, if the path is empty.
 const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
 
-/// The path of the file of /proc that a descriptor stands for, with its NUL.
-fn behind(fd: i32) -> Option<Vec<u8>> {
-    proc::behind(fd).map(|path| crate::host::c_string(&path))
+/// Whether a call is about the descriptor itself: its path is empty, or there is none.
+fn is_about_descriptor(dir: i32, path: Text, flags: u32) -> bool {
+    flags & EMPTY_PATH != 0 && dir >= 0 && (path.addr == 0 || path.read().is_ok_and(|path| path.is_empty()))
 }
 
-/// The same for calls that take an empty path for the descriptor itself, or none at all.
-fn behind_empty(dir: i32, path: Text, flags: u32) -> Option<Vec<u8>> {
-    let empty = || path.addr == 0 || path.read().is_ok_and(|path| path.is_empty());
-    (flags & EMPTY_PATH != 0 && dir >= 0 && empty()).then(|| behind(dir)).flatten()
+/// The path of the file of /proc that a descriptor stands for, with its NUL. `mode` and `links`: what the kernel tells of the descriptor, by which most are
+/// known to stand for none.
+fn behind(fd: i32, mode: u32, links: u32) -> Option<Vec<u8>> {
+    let path = proc::is_like_made_up(mode, links.into()).then(|| proc::stands_for(fd)).flatten()?;
+    Some(crate::host::c_string(&path))
+}
+
+/// What is told of a descriptor is put right if it stands for a file of /proc.
+fn of_file_behind(t: &mut Task, fd: i32, stat: Pointer<Stat>) -> Res {
+    let told = stat.read(t).ok();
+    match told.and_then(|told| behind(fd, told.st_mode, told.st_nlink)) {
+        Some(path) => newfstatat(t, libc::AT_FDCWD, path.as_ptr() as u64, stat, 0),
+        None => Ok(0),
+    }
 }
 
 fn newfstatat(t: &mut Task, dir: i32, path: u64, stat: Pointer<Stat>, flags: u32) -> Res {
@@ -86,32 +95,45 @@ fn newfstatat(t: &mut Task, dir: i32, path: u64, stat: Pointer<Stat>, flags: u32
 }
 
 fn stat64(t: &mut Task, dir: i32, path: Option<Text>, stat: Pointer<Stat64>, flags: u32) -> Res {
-    let r = Stat64::layout().of(t.abi().model());
-    let mut host = vec![0u64; r.host_size.div_ceil(8)];
-    let to = host.as_mut_ptr() as u64;
-    let own = path.map_or_else(|| behind(dir), |path| behind_empty(dir, path, flags));
-    match (own, path) {
-        (Some(own), _) => {
-            t.host_call(i64::from(nr::sys_newfstatat), [libc::AT_FDCWD as u64, own.as_ptr() as u64, to, 0, 0, 0])?;
-        }
-        (None, Some(path)) => {
+    let mut value = match path {
+        Some(path) => {
             let name = path.read()?;
             let links = flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
             let name = if links { proc::resolve_link(t, dir, name) } else { proc::resolve(t, dir, name) };
-            let name = crate::host::c_string(&name);
-            t.host_call(i64::from(nr::sys_newfstatat), [dir as u64, name.as_ptr() as u64, to, u64::from(flags), 0, 0])?;
+            stat64_at(t, dir, &crate::host::c_string(&name), flags)?
         }
-        (None, None) => {
-            t.host_call(i64::from(nr::sys_newfstat), [dir as u64, to, 0, 0, 0, 0])?;
-        }
+        None => stat64_by(t, |t, to| t.host_call(i64::from(nr::sys_newfstat), [dir as u64, to, 0, 0, 0, 0]))?,
+    };
+    if path.is_none_or(|path| is_about_descriptor(dir, path, flags))
+        && let Some(path) = behind(dir, value.st_mode, value.st_nlink)
+    {
+        value = stat64_at(t, libc::AT_FDCWD, &path, 0)?;
     }
-    let mut guest = vec![0; r.size];
-    r.to_guest(plain::bytes(&host), &mut guest)?;
-    let mut value = Stat64::from_bytes(t.abi().model(), &guest);
     // Both members have it, the old one its low half.
     value.__st_ino = value.st_ino;
     stat.write(t, value)?;
     Ok(0)
+}
+
+fn stat64_at(t: &mut Task, dir: i32, path: &[u8], flags: u32) -> Result<Stat64, Errno> {
+    stat64_by(t, |t, to| {
+        t.host_call(i64::from(nr::sys_newfstatat), [dir as u64, path.as_ptr() as u64, to, u64::from(flags), 0, 0])
+    })
+}
+
+fn stat64_by(t: &mut Task, ask: impl Fn(&mut Task, u64) -> Res) -> Result<Stat64, Errno> {
+    let guest = asked(t, Stat64::layout(), ask)?;
+    Ok(Stat64::from_bytes(t.abi().model(), &guest))
+}
+
+/// The struct that the host writes when it is asked, in the guest's form.
+fn asked(t: &mut Task, layout: &'static Layout, ask: impl Fn(&mut Task, u64) -> Res) -> Result<Vec<u8>, Errno> {
+    let r = layout.of(t.abi().model());
+    let mut host = vec![0u64; r.host_size.div_ceil(8)];
+    ask(t, host.as_mut_ptr() as u64)?;
+    let mut guest = vec![0; r.size];
+    r.to_guest(plain::bytes(&host), &mut guest)?;
+    Ok(guest)
 }
 
 fn check_statfs64(t: &Task, size: u64) -> Result<(), Errno> {
@@ -122,18 +144,16 @@ fn check_statfs64(t: &Task, size: u64) -> Result<(), Errno> {
 
 /// The host's struct at `to`: for what stands for a file of /proc that one's.
 fn fstatfs(t: &mut Task, fd: i32, to: u64) -> Res {
-    match proc::stands_for(fd).map(|path| crate::host::c_string(&path)) {
+    t.host_call(i64::from(nr::sys_fstatfs), [fd as u64, to, 0, 0, 0, 0])?;
+    let kind = memory::read_u64(to).ok();
+    let path = kind.filter(|kind| *kind == libc::TMPFS_MAGIC as u64).and_then(|_| proc::stands_for(fd));
+    match path.map(|path| crate::host::c_string(&path)) {
         Some(path) => t.host_call(i64::from(nr::sys_statfs), [path.as_ptr() as u64, to, 0, 0, 0, 0]),
-        None => t.host_call(i64::from(nr::sys_fstatfs), [fd as u64, to, 0, 0, 0, 0]),
+        None => Ok(0),
     }
 }
 
 fn statfs64(t: &mut Task, buf: Pointer<Statfs64>, ask: impl Fn(&mut Task, u64) -> Res) -> Res {
-    let r = Statfs64::layout().of(t.abi().model());
-    let mut host = vec![0u64; r.host_size.div_ceil(8)];
-    ask(t, host.as_mut_ptr() as u64)?;
-    let mut guest = vec![0; r.size];
-    r.to_guest(plain::bytes(&host), &mut guest)?;
-    memory::write(buf.addr, &guest)?;
+    memory::write(buf.addr, &asked(t, Statfs64::layout(), ask)?)?;
     Ok(0)
 }

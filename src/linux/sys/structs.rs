@@ -48,6 +48,10 @@ layout! {
         size: U64, query_flags: U64, query_addr: U64, vma_start: U64, vma_end: U64, vma_flags: U64, vma_page_size: U64, vma_offset: U64, inode: U64,
         dev_major: U32, dev_minor: U32, vma_name_size: U32, build_id_size: U32, vma_name_addr: U64, build_id_addr: U64,
     }
+    PrctlMmMap = "prctl_mm_map" {
+        start_code: U64, end_code: U64, start_data: U64, end_data: U64, start_brk: U64, brk: U64, start_stack: U64, arg_start: U64, arg_end: U64,
+        env_start: U64, env_end: U64, auxv: U64, auxv_size: U32, exe_fd: U32,
+    }
     Stat = "stat" {
         st_dev: ULong, st_ino: ULongFit, st_mode: U32, st_nlink: U32, st_uid: U32, st_gid: U32, st_rdev: ULong, __pad1: ULong, st_size: LongFit,
         st_blksize: I32, __pad2: I32, st_blocks: Long, st_atime: Long, st_atime_nsec: ULong, st_mtime: Long, st_mtime_nsec: ULong, st_ctime: Long,
