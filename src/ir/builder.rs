@@ -685,7 +685,7 @@ impl Builder {
     pub fn call(&mut self, helper: &'static Helper, ty: Ty, args: &[Val]) -> Val {
         let mut a = [Val::NONE; 4];
         a[..args.len()].copy_from_slice(args);
-        if helper.touches != Touches::Nothing {
+        if self.late.is_some_and(|(slot, _)| helper.touches.includes(slot)) {
             self.settle();
         }
         let v = self.push(Op::Call(helper, a), ty);

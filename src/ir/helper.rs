@@ -15,6 +15,17 @@ pub enum Touches {
     All,
 }
 
+impl Touches {
+    /// Whether it may read or write the slot.
+    pub fn includes(self, slot: Slot) -> bool {
+        match self {
+            Touches::Nothing => false,
+            Touches::Reads(slots) | Touches::Writes(slots) => slots.contains(&slot),
+            Touches::All => true,
+        }
+    }
+}
+
 /// A helper. Compared by name: names are unique in a guest.
 #[derive(Debug)]
 pub struct Helper {

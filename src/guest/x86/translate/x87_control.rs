@@ -57,6 +57,19 @@ impl Cx<'_> {
         let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
         self.b.call(helper, Ty::Void, &[form, long]);
     }
+
+    /// The unit's image, which has been saved, to the staging slots.
+    pub(super) fn fill_stages(&mut self, form: u64) {
+        let ip = match self.b.late() {
+            Some(ip) => self.b.i64(ip),
+            None => {
+                let ip = self.b.get(X87_IP);
+                self.b.zext(Ty::I64, ip)
+            }
+        };
+        let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
+        self.b.call(&FILL, Ty::Void, &[form, long, ip]);
+    }
 }
 
 fn ldmxcsr(cx: &mut Cx, i: &Instruction) {
@@ -147,7 +160,7 @@ fn fxsave(cx: &mut Cx, i: &Instruction, wide: u64) {
     let (form, count) = fx_form(cx, i, wide);
     let mem = place(cx, i);
     cx.x87(X87::Save);
-    cx.on_image(&FILL, form);
+    cx.fill_stages(form);
     let v = cx.b.get(stage(1));
     let mxcsr = cx.mxcsr();
     let v = cx.b.vset(Lane::S, v, mxcsr, (FX_MXCSR as u32 - 16) / 4);
@@ -183,7 +196,7 @@ fn store_form(cx: &mut Cx, i: &Instruction) -> usize {
     let len = i.memory_size().size();
     let mem = place(cx, i);
     cx.x87(X87::Save);
-    cx.on_image(&FILL, len as u64);
+    cx.fill_stages(len as u64);
     store_staged(cx, mem, len);
     len
 }

@@ -3,7 +3,7 @@
 
 use crate::state::{STATE32, STATE64, X87, X87_IP, stage};
 use arch::State;
-use ir::{Frame, Helper, Touches};
+use ir::{Frame, Helper, Slot, Touches};
 use x87::{CONTROL, DATA, EXCEPTIONS, IMAGE, INSTRUCTION, Image, OPCODE, REGISTERS, STATUS, TAGS, set_word, word};
 
 /// FNSTENV's and FNSAVE's lengths, with operands of 32 and of 16 bits.
@@ -135,10 +135,26 @@ const fn on_state(name: &'static str, run: fn(&mut Frame<'_>)) -> Helper {
     Helper { name, run, touches: Touches::All, can_exit: false, pure: false }
 }
 
-/// The unit's image to the staging slots, in the form whose length is given.
-pub(super) static FILL: Helper = on_state("x87_fill", |f| {
+/// The unit's image to the staging slots, in the form whose length is given. The third argument is the address of the unit's last instruction, which
+/// must not be written to its slot before the image is stored.
+pub(super) static FILL: Helper =
+    Helper { name: "x87_fill", run: fill, touches: Touches::Writes(&IMAGE_AND_STAGES), can_exit: false, pure: false };
+
+const IMAGE_AND_STAGES: [Slot; 2 * IMAGE / 16] = {
+    let mut slots = [X87; 2 * IMAGE / 16];
+    let mut n = 0;
+    while n < IMAGE / 16 {
+        slots[n] = Slot(X87.0 + n as u16);
+        slots[IMAGE / 16 + n] = stage(n as u32);
+        n += 1;
+    }
+    slots
+};
+
+fn fill(f: &mut Frame<'_>) {
     let l = layout(f);
-    let image = image(l, f.state);
+    let mut image = image(l, f.state);
+    image[INSTRUCTION..DATA].copy_from_slice(&(f.args[2] as u64).to_le_bytes());
     let bytes = match f.args[0] as u64 {
         FX => fxsave(&image, false).to_vec(),
         FX_WIDE => fxsave(&image, true).to_vec(),
@@ -149,7 +165,7 @@ pub(super) static FILL: Helper = on_state("x87_fill", |f| {
     };
     let at = l.offset(stage(0));
     f.state[at..at + bytes.len()].copy_from_slice(&bytes);
-});
+}
 
 /// The opposite.
 pub(super) static TAKE: Helper = on_state("x87_take", |f| {

@@ -3,7 +3,7 @@
 
 use super::Cx;
 use super::x87_control::{load_staged, place, store_staged_from};
-use super::x87_image::{FILL, FX, FX_WIDE, INITIAL, TAKE};
+use super::x87_image::{FX, FX_WIDE, INITIAL, TAKE};
 use crate::features::XSAVEC;
 use crate::insn::rows;
 use crate::state::{RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE, xmm, ymm_high};
@@ -137,7 +137,7 @@ fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
     // The unit's state has to be in guest state to be looked at.
     cx.where_set(UNIT, |cx| {
         cx.x87(X87::Save);
-        cx.on_image(&FILL, if wide { FX_WIDE } else { FX });
+        cx.fill_stages(if wide { FX_WIDE } else { FX });
     });
     let (used, asked) = (cx.used(), cx.b.get(XSTATE));
     let used = cx.b.and(used, asked);
