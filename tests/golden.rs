@@ -11,7 +11,7 @@ use std::fs;
 use arch::{Code, Guest, Translation};
 use host::cpu::{BIAS, at};
 use host::x86_64::{Compiler, Features, Map, Request};
-use host::{Exit, ExitRecord, Place, StateMap, SyscallSlots, Thunks};
+use host::{Exit, ExitRecord, Link, Place, StateMap, SyscallSlots, Thunks};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Register};
 use ir::opt::Stitch;
 use ir::{Builder, Op};
@@ -55,17 +55,13 @@ const VARIANTS: [(&str, &[Variant]); 4] = [
 ];
 const OF_NUMBERS: [&str; 3] = ["add_scaled", "dot", "path"];
 
-/// Loops on RISC-V's vectors, whose vl has been VLMAX.
-const VECTORS: &str = "_vector";
-
 fn variants(guest: &str, function: &str) -> Vec<Variant> {
-    if function.ends_with(VECTORS) {
-        let full = riscv::state::Vector { full: true, ..riscv::state::Vector::of_type(0) };
-        return vec![Variant { mode: full.mode(), ..USUAL }];
-    }
     let others = VARIANTS.iter().find(|(name, _)| *name == guest && OF_NUMBERS.contains(&function));
     [USUAL].iter().chain(others.map_or(&[][..], |(_, list)| *list)).copied().collect()
 }
+
+/// An address and a mode word.
+type Key = (u64, u32);
 
 /// A function's bytes at [`CODE`].
 #[derive(Debug)]
@@ -91,7 +87,9 @@ struct Translated {
     host_insns: usize,
     text: String,
     /// Where it goes on to.
-    next: Vec<u64>,
+    next: Vec<Key>,
+    /// Where its jumps backwards lead.
+    back: Vec<u64>,
 }
 
 fn compiler(guest: &Guest) -> Compiler {
@@ -104,12 +102,13 @@ fn compiler(guest: &Guest) -> Compiler {
         pairs: guest.state.pairs.to_vec(),
         syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         host_flags: guest.state.host_flags,
+        direct_mode: guest.state.direct_mode,
     };
     Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())
 }
 
 /// What the guest makes of the code at `pc`, up to the next leader.
-fn region(guest: &Guest, mode: u32, function: &mut Function, pc: u64, leaders: &[u64]) -> ir::Region {
+fn region(guest: &Guest, function: &mut Function, (pc, mode): Key, leaders: &[Key]) -> ir::Region {
     let mut b = Builder::new(guest.state.types);
     let features = guest.cpus[0].features;
     let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders, features, guards: false };
@@ -118,10 +117,10 @@ fn region(guest: &Guest, mode: u32, function: &mut Function, pc: u64, leaders: &
 }
 
 /// The loop at `head`, if it is one, as a hot region of the pieces that begin at `leaders`.
-fn hot_region(guest: &Guest, mode: u32, function: &mut Function, head: u64, leaders: &[u64]) -> Option<ir::Region> {
-    let mut stitch = Stitch::new(head, mode, Vec::new());
-    for &pc in leaders {
-        stitch.add(&region(guest, mode, function, pc, leaders));
+fn hot_region(guest: &Guest, function: &mut Function, head: Key, leaders: &[Key]) -> Option<ir::Region> {
+    let mut stitch = Stitch::new(head, Vec::new(), 0);
+    for &piece in leaders {
+        stitch.add(&region(guest, function, piece, leaders));
     }
     let (region, _) = stitch.finish()?;
     // Neither 0 nor all ones.
@@ -143,7 +142,7 @@ fn compile(
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.
     let mut names = BTreeMap::new();
-    for (n, (pc, stub)) in out.links.iter().enumerate() {
+    for (n, Link { pc, stub, .. }) in out.links.iter().enumerate() {
         names.insert(LINKS + 8 * n as u64, format!("to {pc:#x}"));
         names.insert(HOST + u64::from(*stub), format!("unlinked {pc:#x}"));
     }
@@ -151,7 +150,9 @@ fn compile(
         names.insert(EXITS + (n * size_of::<ExitRecord>()) as u64, exit_name(exit));
     }
     for (n, site) in out.sites.iter().enumerate() {
-        names.insert(SITES + 8 * n as u64, format!("{:?}", site.op).to_lowercase());
+        let name =
+            if let Op::Call(h, _) = site.op { h.name.to_owned() } else { format!("{:?}", site.op).to_lowercase() };
+        names.insert(SITES + 8 * n as u64, name);
     }
     let t = thunks();
     let named = [
@@ -165,9 +166,12 @@ fn compile(
     let next = out
         .links
         .iter()
-        .map(|(pc, _)| *pc)
-        .chain(out.exits.iter().filter_map(|e| if let Exit::Resume { pc } = e { Some(*pc) } else { None }))
+        .map(|l| (l.pc, l.mode))
+        .chain(
+            out.exits.iter().filter_map(|e| if let Exit::Resume { pc } = e { Some((*pc, region.mode)) } else { None }),
+        )
         .collect();
+    let back = out.exits.iter().filter_map(|e| if let Exit::Poll { pc } = e { Some(*pc) } else { None }).collect();
     let mut text = String::new();
     if !hot {
         for pc in region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }) {
@@ -177,7 +181,7 @@ fn compile(
     }
     let (code, host_insns) = disassemble(guest, &asm.buf, names);
     text.push_str(&code);
-    Translated { guest_insns: region.guest_insns, host_insns, text, next }
+    Translated { guest_insns: region.guest_insns, host_insns, text, next, back }
 }
 
 fn exit_name(exit: &Exit) -> String {
@@ -280,38 +284,42 @@ fn golden(guest: &Guest, Variant { mode, traps, .. }: Variant, name: &str, bytes
     let mut compiler = compiler(guest);
     // arm's functions here are Thumb code.
     let thumb = u64::from(guest.name == "arm");
-    let (mut left, mut regions) = (vec![CODE | thumb], BTreeMap::new());
-    while let Some(pc) = left.pop() {
-        if (CODE..CODE + bytes.len() as u64).contains(&pc) && !regions.contains_key(&pc) {
-            let region = region(guest, mode, &mut function, pc, &[]);
+    let (mut left, mut regions) = (vec![(CODE | thumb, mode)], BTreeMap::new());
+    while let Some(key) = left.pop() {
+        if (CODE..CODE + bytes.len() as u64).contains(&key.0) && !regions.contains_key(&key) {
+            let region = region(guest, &mut function, key, &[]);
             let translated = compile(guest, &mut compiler, &function, &region, false, traps);
             left.extend(&translated.next);
-            regions.insert(pc, translated);
+            regions.insert(key, translated);
         }
     }
-    let leaders: Vec<u64> = regions.keys().copied().collect();
+    let place = |(pc, at): &Key| if *at == mode { format!("{pc:#x}") } else { format!("{pc:#x} mode {at:#x}") };
+    let leaders: Vec<Key> = regions.keys().copied().collect();
+    // Under other mode words, what a jump leads back to.
+    let back: BTreeSet<u64> = regions.values().flat_map(|r| r.back.iter().copied()).collect();
     let hot: Vec<_> = leaders
         .iter()
+        .filter(|key| key.1 == mode || back.contains(&key.0))
         .filter_map(|&head| {
-            let region = hot_region(guest, mode, &mut function, head, &leaders)?;
+            let region = hot_region(guest, &mut function, head, &leaders)?;
             Some((head, compile(guest, &mut compiler, &function, &region, true, traps)))
         })
         .collect();
     let mut text = format!("{name}:");
-    for (pc, r) in &regions {
-        write!(text, " {pc:#x} {} to {},", r.guest_insns, r.host_insns).expect("text grows");
+    for (key, r) in &regions {
+        write!(text, " {} {} to {},", place(key), r.guest_insns, r.host_insns).expect("text grows");
     }
-    for (pc, r) in &hot {
-        write!(text, " hot {pc:#x} to {},", r.host_insns).expect("text grows");
+    for (key, r) in &hot {
+        write!(text, " hot {} to {},", place(key), r.host_insns).expect("text grows");
     }
     text.pop();
     text.push('\n');
-    for (pc, r) in &regions {
-        write!(text, "\n{pc:#x}\n").expect("text grows");
+    for (key, r) in &regions {
+        write!(text, "\n{}\n", place(key)).expect("text grows");
         text.push_str(&r.text);
     }
-    for (pc, r) in &hot {
-        write!(text, "\nhot {pc:#x}\n").expect("text grows");
+    for (key, r) in &hot {
+        write!(text, "\nhot {}\n", place(key)).expect("text grows");
         text.push_str(&r.text);
     }
     text

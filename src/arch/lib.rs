@@ -136,8 +136,8 @@ pub struct Translation<'a> {
     pub code: &'a mut dyn Code,
     /// At most so many guest instructions.
     pub max_insns: u32,
-    /// Addresses (with mode bits) before which to stop, in order: other pieces of a hot region begin there.
-    pub leaders: &'a [u64],
+    /// Addresses (with mode bits) and mode words before which to stop, in order: other pieces of a hot region begin there.
+    pub leaders: &'a [(u64, u32)],
     /// [`Cpu::features`] of the model.
     pub features: u64,
     /// There are guarded pages: indirect branches and where they may lead take part in the check.

@@ -53,6 +53,9 @@ pub struct State {
     pub invalid_traps: bool,
     /// Those sticky flags ([`ir::fpflag`]) that the host's instructions raise as the guest's do.
     pub host_flags: u32,
+    /// Bits of the mode word that direct jumps alone carry on. Behind calls, returns, computed jumps and system calls they are clear: that says nothing,
+    /// so that such code fits any state.
+    pub direct_mode: u32,
     /// Rounding and other FP control for a mode word: what the host's unit must be set to while code of that mode runs.
     pub fp_control: fn(mode: u32) -> ir::FpControl,
 }

@@ -11,7 +11,7 @@ use crate::unit::{Cell, Found, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
-use host::{ExitRecord, FaultRecord, Place, Site, StateMap, SyscallSlots};
+use host::{ExitRecord, FaultRecord, Link, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -162,6 +162,7 @@ impl Cache {
             pairs: guest.state.pairs.to_vec(),
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
             host_flags: guest.state.host_flags,
+            direct_mode: guest.state.direct_mode,
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");
         let map = Map::new(state, options.host);
@@ -282,7 +283,7 @@ impl Cache {
             self.sites.push(Box::new(*site));
             self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
-        for (n, &(_, stub)) in out.links.iter().enumerate() {
+        for (n, &Link { stub, .. }) in out.links.iter().enumerate() {
             let target = at + u64::from(stub);
             self.arena.add_link(target);
             self.unlinked.insert(first_link + 8 * n as u64, target);
@@ -326,13 +327,13 @@ impl Cache {
             guest: crate::hash::hash(&bytes),
             refs: out.refs.clone(),
             exits: out.exits.iter().map(|exit| ExitRecord { links: 0, exit: *exit }).collect(),
-            cells: out.links.iter().map(|&(pc, stub)| Cell { pc, stub, linked: 0, page: 0, zero: 0 }).collect(),
+            cells: out.links.iter().map(Cell::new).collect(),
             sites: out.sites.iter().map(StoredSite::new).collect(),
         }))
     }
 
     /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders. Up to where code was read.
-    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[u64]) -> u64 {
+    pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[Key]) -> u64 {
         let (pc, mode) = key;
         // The passes over hot regions take values of one block at a time.
         self.builder.lasting = leaders.is_empty();

@@ -4,7 +4,7 @@
 //! ends is a sample of what runs. Where several have ended, the pieces of guest code that lie on ways from the loop's head back to it are translated
 //! once more and stitched together. What has not been run so far stays outside.
 
-use crate::cache::{Cache, Key, MOST_SPAN, Made};
+use crate::cache::{CAREFUL, Cache, Key, MOST_SPAN, Made};
 use crate::{CodeSource, Cpu, Engine};
 use ir::opt::{Stitch, look_for_returns};
 use ir::{Op, Slot, Term};
@@ -69,19 +69,19 @@ fn measure(rounds: u32) -> (u32, u32) {
 
 impl Engine {
     /// The countdown of backward jumps has ended at one to `pc`: by itself, which makes it a sample of what runs, or for an interrupt.
-    pub(crate) fn heat(&self, cpu: &mut Cpu, pc: u64, from: u64) {
+    pub(crate) fn heat(&self, cpu: &mut Cpu, (pc, mode): Key, from: u64) {
         let mut cache = self.cache.lock();
         let (length, often) = measure(cache.options.hot.unwrap_or(0));
         let new = self.generation.load(Ordering::SeqCst) == cpu.raw.generation
             && cache.back.entry(pc).or_default().met(from, often)
-            && self.make_hot(cpu, &mut cache, pc);
+            && self.make_hot(cpu, &mut cache, (pc, mode));
         cpu.wind_up(length, if new { length } else { length.saturating_mul(SLOWER) });
     }
 
     /// Makes the loop at `pc` hot, if it can be; whether there is a new region.
-    fn make_hot(&self, cpu: &Cpu, cache: &mut Cache, pc: u64) -> bool {
+    fn make_hot(&self, cpu: &Cpu, cache: &mut Cache, (pc, mode): Key) -> bool {
         let pc = (self.guest().branch_target)(pc);
-        let key = (pc, cpu.mode);
+        let key = (pc, mode);
         let made = cache.make_hot(key, self.source(), &|slot| cpu.get(slot));
         cache.take_over(key, self.source());
         if !made {
@@ -111,13 +111,17 @@ impl Cache {
             return false;
         }
         let state = &self.guest.state;
-        let mut stitch = Stitch::new(key.0, key.1, pieces.returns.iter().map(|r| r.1).collect());
+        let called = key.1 & !state.direct_mode & !CAREFUL;
+        let mut stitch = Stitch::new((key.0, key.1 & !CAREFUL), pieces.returns.iter().map(|r| r.1).collect(), called);
         let mut read_to = 0;
-        for &pc in leaders {
-            read_to = read_to.max(self.front_end((pc, key.1), code, PIECE_INSNS, leaders));
-            match &pieces.returns_of(pc)[..] {
+        for &piece in leaders {
+            read_to = read_to.max(self.front_end(with_careful(piece, key), code, PIECE_INSNS, leaders));
+            match &pieces.returns_of(piece)[..] {
                 [] => stitch.add(&self.builder.region),
-                returns => stitch.add(&look_for_returns(&self.builder.region, returns, state.types, state.pc)),
+                returns => {
+                    let returns = (returns, called);
+                    stitch.add(&look_for_returns(&self.builder.region, returns, state.types, state.pc));
+                }
             }
         }
         let Some((region, ranges)) = stitch.finish() else { return false };
@@ -165,27 +169,30 @@ impl Cache {
 
     /// The pieces of the loop at `key`: its head, what direct jumps have led to, and small functions that it calls.
     fn leaders(&mut self, key: Key, code: &dyn CodeSource, around: Range<u64>) -> Pieces {
-        let mut all = Pieces::new(key.0, around);
-        let mut open = VecDeque::from([key.0]);
+        let head = (key.0, key.1 & !CAREFUL);
+        let called = head.1 & !self.guest.state.direct_mode;
+        let mut all = Pieces::new(head, around);
+        let mut open = VecDeque::from([head]);
         let mut left = MOST_LOOKED_AT;
-        while let Some(pc) = open.pop_front() {
+        while let Some(piece) = open.pop_front() {
             if all.insns >= MOST_INSNS {
                 break;
             }
-            for term in self.ends((pc, key.1), code, &mut all, &mut left) {
+            for term in self.ends(with_careful(piece, key), code, &mut all, &mut left) {
                 let next = match term {
-                    Term::Goto { pc } => pc,
+                    Term::Goto { pc } => (pc, piece.1),
+                    Term::Switch { pc, mode } => (pc, mode),
                     Term::Call { pc, ret } if all.returns.len() < MOST_CALLS && left > 0 => {
-                        let around = all.around.clone();
-                        let Some(function) = self.function((pc, key.1), code, around, &[key.0], &mut left) else {
+                        let (around, to) = (all.around.clone(), (pc, called | key.1 & CAREFUL));
+                        let Some(function) = self.function(to, code, around, &[key.0], &mut left) else {
                             continue;
                         };
                         all.call(function, ret);
-                        ret
+                        (ret, called)
                     }
                     _ => continue,
                 };
-                if self.has_run((next, key.1), code) && all.add(next) {
+                if self.has_run(with_careful(next, key), code) && all.add(next) {
                     open.push_back(next);
                 }
             }
@@ -215,20 +222,22 @@ impl Cache {
         if too_deep || !around.contains(&key.0) || !self.has_run(key, code) {
             return None;
         }
-        let mut all = Pieces::new(key.0, around);
-        let mut open = vec![key.0];
+        let start = (key.0, key.1 & !CAREFUL);
+        let mut all = Pieces::new(start, around);
+        let mut open = vec![start];
         let mut returns = false;
-        while let Some(pc) = open.pop() {
-            all.own.push(pc);
-            for term in self.ends((pc, key.1), code, &mut all, left) {
+        while let Some(piece) = open.pop() {
+            all.own.push(piece);
+            for term in self.ends(with_careful(piece, key), code, &mut all, left) {
                 let next = match term {
-                    Term::Goto { pc } => pc,
+                    Term::Goto { pc } => (pc, piece.1),
+                    Term::Switch { pc, mode } => (pc, mode),
                     Term::Call { pc, ret } => {
                         let callers = [callers, &[key.0]].concat();
                         let around = all.around.clone();
                         let Some(function) = self.function((pc, key.1), code, around, &callers, left) else { continue };
                         all.call(function, ret);
-                        ret
+                        (ret, start.1)
                     }
                     Term::Return { .. } => {
                         returns = true;
@@ -239,7 +248,7 @@ impl Cache {
                     _ => continue,
                 };
                 // What has not been run stays outside.
-                if self.has_run((next, key.1), code) && all.add(next) {
+                if self.has_run(with_careful(next, key), code) && all.add(next) {
                     open.push(next);
                 }
             }
@@ -255,33 +264,38 @@ impl Cache {
 struct Pieces {
     /// Where they may begin.
     around: Range<u64>,
-    /// Where they begin, in order of address.
-    starts: Vec<u64>,
+    /// Where they begin, and under which mode words (as guests have them), in order of address.
+    starts: Vec<Key>,
     insns: u32,
     /// Those of a function itself, not of others that it calls.
-    own: Vec<u64>,
+    own: Vec<Key>,
     /// Called functions' own pieces, and where the call returns to.
-    returns: Vec<(Vec<u64>, u64)>,
+    returns: Vec<(Vec<Key>, u64)>,
+}
+
+/// A guest's key as the engine's, by another of the same loop.
+fn with_careful((pc, mode): Key, key: Key) -> Key {
+    (pc, mode | key.1 & CAREFUL)
 }
 
 impl Pieces {
-    fn new(start: u64, around: Range<u64>) -> Pieces {
+    fn new(start: Key, around: Range<u64>) -> Pieces {
         Pieces { around, starts: vec![start], insns: 0, own: Vec::new(), returns: Vec::new() }
     }
 
     /// Adds a piece; false if it was there, or is too far away.
-    fn add(&mut self, pc: u64) -> bool {
-        let place = self.starts.binary_search(&pc);
-        self.around.contains(&pc)
+    fn add(&mut self, piece: Key) -> bool {
+        let place = self.starts.binary_search(&piece);
+        self.around.contains(&piece.0)
             && place.is_err_and(|at| {
-                self.starts.insert(at, pc);
+                self.starts.insert(at, piece);
                 true
             })
     }
 
     /// Adds a function that is called, with those that it calls.
     fn call(&mut self, function: Pieces, ret: u64) {
-        function.starts.into_iter().for_each(|pc| _ = self.add(pc));
+        function.starts.into_iter().for_each(|piece| _ = self.add(piece));
         self.insns += function.insns;
         // A call may have been met before: pieces overlap until all leaders are known, and functions are called from several places.
         for (own, ret) in function.returns.into_iter().chain([(function.own, ret)]) {
@@ -290,8 +304,8 @@ impl Pieces {
         }
     }
 
-    /// Where the piece at `pc` may return to.
-    fn returns_of(&self, pc: u64) -> Vec<u64> {
-        self.returns.iter().filter(|r| r.0.contains(&pc)).map(|r| r.1).collect()
+    /// Where a piece may return to.
+    fn returns_of(&self, piece: Key) -> Vec<u64> {
+        self.returns.iter().filter(|r| r.0.contains(&piece)).map(|r| r.1).collect()
     }
 }

@@ -19,7 +19,7 @@ impl Engine {
             cpu.set_pc(pc);
             let region = self.cache.lock().region((pc, mode), self.source());
             match self.interpret_region(cpu, &slots, &region) {
-                Next::Go(pc) => cpu.set_pc(pc),
+                Next::Go((pc, _)) => cpu.set_pc(pc),
                 Next::Leave(exit) => return exit,
             }
         }
@@ -32,7 +32,7 @@ impl Engine {
         let key = (pc, (self.guest().mode)(&cpu.raw.guest));
         let region = self.cache.lock().instruction(key, self.source());
         match self.interpret_region(cpu, &self.slots(), &region) {
-            Next::Go(pc) => {
+            Next::Go((pc, _)) => {
                 cpu.set_pc(pc);
                 Exit::Interrupted
             }
@@ -65,7 +65,7 @@ impl Engine {
             | Outcome::Call { pc, .. }
             | Outcome::Return(pc)
             | Outcome::Indirect(pc)
-            | Outcome::Resume { pc } => Next::Go(pc),
+            | Outcome::Resume { pc } => Next::Go((pc, cpu.mode)),
             Outcome::Syscall { next } => {
                 cpu.set_pc(next);
                 Next::Leave(Exit::Syscall)

@@ -1,6 +1,6 @@
 //! The run loop: from guest state to generated code and back.
 
-use crate::cache::{CAREFUL, Cache};
+use crate::cache::{CAREFUL, Cache, Key};
 use crate::cpu::Cpu;
 use crate::lock::Lock;
 use crate::serve;
@@ -49,7 +49,8 @@ unsafe impl Send for Engine {}
 const SI_KERNEL: i32 = 0x80;
 
 pub(crate) enum Next {
-    Go(u64),
+    /// On at an address, under a mode word.
+    Go(Key),
     Leave(Exit),
 }
 
@@ -134,19 +135,20 @@ impl Engine {
     }
 
     fn run_code(&self, cpu: &mut Cpu) -> Exit {
-        let mode = (self.guest.mode)(&cpu.raw.guest);
-        self.set_mode(cpu, mode);
-        let mut pc = cpu.pc();
+        // Computed anew, it says nothing of what direct jumps alone carry on, or there would be all code twice.
+        self.read_mode(cpu);
+        let (mut pc, mut mode) = (cpu.pc(), cpu.mode);
         loop {
             if cpu.mode & CAREFUL != self.careful() {
                 self.set_mode(cpu, cpu.mode & !CAREFUL);
+                mode = cpu.mode;
             }
             if cpu.is_interrupted() {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
             cpu.raw.generation = self.generation.load(Ordering::SeqCst);
-            let code = self.code_for(cpu, pc);
+            let code = self.code_for(cpu, (pc, mode));
             if self.tracing {
                 self.trace(cpu, pc, code);
             }
@@ -154,7 +156,7 @@ impl Engine {
                 continue;
             }
             match self.after(cpu) {
-                Next::Go(next) => pc = next,
+                Next::Go(next) => (pc, mode) = next,
                 Next::Leave(exit) => return exit,
             }
         }
@@ -167,19 +169,32 @@ impl Engine {
         }
         if self.guest.tagged_pointers && !std::mem::replace(&mut self.cache.lock().compiler.mask_tags, true) {
             self.drop_all();
-            return Next::Go(cpu.pc());
+            return self.again(cpu);
         }
         if self.generation.load(Ordering::SeqCst) != cpu.raw.generation {
             // Another thread has met tags meanwhile.
-            return Next::Go(cpu.pc());
+            return self.again(cpu);
         }
         // No page can be there: what the guest's kernel would say of it is the ABI's to know.
         cpu.fault.signo = libc::SIGSEGV;
         Next::Leave(Exit::Fault(cpu.fault))
     }
 
+    /// On at the Cpu's own address.
+    fn again(&self, cpu: &Cpu) -> Next {
+        Next::Go((cpu.pc(), cpu.mode))
+    }
+
     pub(crate) fn thunks(&self) -> &host::Thunks {
         &self.thunks
+    }
+
+    /// Computes the mode word anew; all of it, of which the Cpu keeps what does not depend on the way that led here.
+    fn read_mode(&self, cpu: &mut Cpu) -> u32 {
+        let mode = (self.guest.mode)(&cpu.raw.guest);
+        let direct = mode & self.guest.state.direct_mode;
+        self.set_mode(cpu, mode & !direct);
+        cpu.mode | direct
     }
 
     fn set_mode(&self, cpu: &mut Cpu, mode: u32) {
@@ -212,20 +227,22 @@ impl Engine {
         }
     }
 
-    /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is.
-    fn code_for(&self, cpu: &mut Cpu, pc: u64) -> u64 {
-        if let Some(code) = cpu.jump(pc) {
+    /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is, if a computed jump leads
+    /// there too.
+    fn code_for(&self, cpu: &mut Cpu, (pc, mode): Key) -> u64 {
+        let is_for_all = mode == cpu.mode;
+        if is_for_all && let Some(code) = cpu.jump(pc) {
             return code;
         }
         loop {
             let mut cache = self.cache.lock();
-            let key = ((self.guest.branch_target)(pc), cpu.mode);
+            let key = ((self.guest.branch_target)(pc), mode);
             let code = match cache.find(key, self.code) {
                 Some(code) => Some(code),
                 None => cache.translate(key, self.code),
             };
             if let Some(code) = code {
-                if self.chain {
+                if self.chain && is_for_all {
                     cpu.enter_jump(pc, code);
                 }
                 return code;
@@ -281,22 +298,20 @@ impl Engine {
         let exit = record.exit;
         self.count(|| Cause::of(&exit));
         match exit {
-            host::Exit::Goto { pc, link } => {
+            host::Exit::Goto { pc, mode, link } => {
                 let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
                 let link = links + 8 * u64::from(link);
-                self.follow(cpu, pc, link);
-                Next::Go(pc)
+                let key = (pc, mode | cpu.mode & CAREFUL);
+                self.follow(cpu, key, link);
+                Next::Go(key)
             }
-            host::Exit::Poll { pc } => Next::Go(pc),
-            host::Exit::Hot { pc, from } => {
-                self.heat(cpu, pc, from);
-                Next::Go(pc)
+            host::Exit::Poll { pc } => Next::Go((pc, cpu.mode)),
+            host::Exit::Hot { pc, from, mode } => {
+                let key = (pc, mode | cpu.mode & CAREFUL);
+                self.heat(cpu, key, from);
+                Next::Go(key)
             }
-            host::Exit::Resume { pc } => {
-                let mode = (self.guest.mode)(&cpu.raw.guest);
-                self.set_mode(cpu, mode);
-                Next::Go(pc)
-            }
+            host::Exit::Resume { pc } => Next::Go((pc, self.read_mode(cpu))),
             host::Exit::FlushCode { len, next } => {
                 cpu.set_pc(next);
                 Next::Leave(Exit::FlushCode { addr: cpu.raw.exit_value, len: u64::from(len) })
@@ -318,7 +333,7 @@ impl Engine {
         let pc = cpu.raw.exit_value;
         if kind == ExitKind::Indirect as u32 {
             self.count(|| Cause::Indirect);
-            return Next::Go(pc);
+            return Next::Go((pc, cpu.mode));
         }
         self.count(|| Cause::Syscall);
         cpu.set_pc(pc);
@@ -366,16 +381,16 @@ impl Engine {
         }
     }
 
-    /// Links the slot that was left through to the code for `pc`.
-    fn follow(&self, cpu: &mut Cpu, pc: u64, link: u64) {
+    /// Links the slot that was left through to the code for `key`.
+    fn follow(&self, cpu: &mut Cpu, key: Key, link: u64) {
         if !self.chain {
             cpu.reset_shadow();
             return;
         }
-        self.code_for(cpu, pc);
+        self.code_for(cpu, key);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
-            cache.link(link, (pc, cpu.mode), self.code);
+            cache.link(link, key, self.code);
         }
     }
 

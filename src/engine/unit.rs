@@ -20,12 +20,12 @@ use crate::hash::hash;
 use crate::{CodeSource, Image};
 use host::x86_64::Homes;
 use host::x86_64::asm::{Reg, Xmm};
-use host::{ExitRecord, FaultRecord, Ref, Site};
+use host::{ExitRecord, FaultRecord, Link, Ref, Site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u3";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u4";
 /// Thunks that code refers to: the first cells are their addresses.
 pub(crate) const THUNKS: usize = 6;
 /// More guest bytes than the regions of a page can be made from.
@@ -145,8 +145,15 @@ pub(crate) struct Cell {
     pub(crate) linked: u32,
     /// The page that it is of, as the number of its entry.
     pub(crate) page: u32,
-    /// So that no byte is without a name.
-    pub(crate) zero: u32,
+    /// The mode word there, as guests have it.
+    pub(crate) mode: u32,
+}
+
+impl Cell {
+    pub(crate) fn new(link: &Link) -> Cell {
+        let Link { pc, mode, stub } = *link;
+        Cell { pc, stub, linked: 0, page: 0, mode }
+    }
 }
 
 /// A link from another page of the unit.

@@ -1,17 +1,19 @@
 //! Translations made ahead of any run, to be stored.
 
 use crate::Engine;
-use crate::cache::{Cache, Key};
+use crate::cache::{CAREFUL, Cache, Key};
 use std::collections::BTreeSet;
 
 impl Engine {
     /// Translates what these guest addresses and all direct jumps from there lead to, as long as it is code of files and there is room.
     pub fn warm(&self, mode: u32, starts: Vec<u64>) {
         let mut cache = self.cache.lock();
-        let (mut open, mut seen) = (starts, BTreeSet::new());
-        while let Some(pc) = open.pop() {
+        let mode = mode & !self.guest().state.direct_mode;
+        let mut open: Vec<Key> = starts.into_iter().map(|pc| (pc, mode)).collect();
+        let mut seen = BTreeSet::new();
+        while let Some((pc, mode)) = open.pop() {
             let key = ((self.guest().branch_target)(pc), mode);
-            if !seen.insert(key.0) {
+            if !seen.insert(key) {
                 continue;
             }
             let known = cache.find(key, self.source()).is_some();
@@ -25,12 +27,12 @@ impl Engine {
 
 impl Cache {
     /// Adds where the links of a region lead that is stored, or that will be.
-    fn jumps_of(&mut self, key: Key, engine: &Engine, to: &mut Vec<u64>) {
+    fn jumps_of(&mut self, key: Key, engine: &Engine, to: &mut Vec<Key>) {
         let fresh = self.table.get(&key).and_then(|&n| self.regions[n as usize].recipe.as_ref());
         let cells = match fresh {
             Some(recipe) => &recipe.cells[..],
             None => self.store.as_mut().and_then(|s| s.cells(key, engine.source())).unwrap_or(&[]),
         };
-        to.extend(cells.iter().map(|c| c.pc));
+        to.extend(cells.iter().map(|c| (c.pc, c.mode | key.1 & CAREFUL)));
     }
 }

@@ -28,6 +28,8 @@ pub struct StateMap {
     pub syscall: SyscallSlots,
     /// The sticky flags of MXCSR that are the guest's.
     pub host_flags: u32,
+    /// See `arch::State::direct_mode`.
+    pub direct_mode: u32,
 }
 
 /// Where a system call's number, arguments and result stand.
@@ -41,9 +43,10 @@ pub struct SyscallSlots {
 /// How generated code is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address; `link` is the number of the link slot to be patched, in its region.
+    /// On to this guest address under a mode word; `link` is the number of the link slot to be patched, in its region.
     Goto {
         pc: u64,
+        mode: u32,
         link: u32,
     },
     /// A poll found work; the guest goes on at pc.
@@ -55,6 +58,7 @@ pub enum Exit {
     Hot {
         pc: u64,
         from: u64,
+        mode: u32,
     },
     Resume {
         pc: u64,
@@ -75,6 +79,16 @@ pub enum Exit {
         pc: u64,
         extra: u32,
     },
+}
+
+/// A link to other code.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Link {
+    /// The guest address that it leads to, and the mode word there.
+    pub pc: u64,
+    pub mode: u32,
+    /// Where it leads until it is linked, from the code's start.
+    pub stub: u32,
 }
 
 /// What generated code hands over, by address, when it leaves.
@@ -285,7 +299,7 @@ pub struct Ref {
 pub struct Code {
     pub exits: Vec<Exit>,
     /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
-    pub links: Vec<(u64, u32)>,
+    pub links: Vec<Link>,
     pub faults: Vec<FaultRecord>,
     pub sites: Vec<Site>,
     /// The homes of slots, if they are the region's own.

@@ -237,6 +237,7 @@ impl Run<'_, '_, '_> {
                 };
             }
             Term::Goto { pc } => Outcome::Goto(pc),
+            Term::Switch { pc, .. } => Outcome::Resume { pc },
             Term::Call { pc, ret } => Outcome::Call { pc, ret },
             Term::CallIndirect { pc, ret } => Outcome::Call { pc: address(pc), ret },
             Term::Return { pc } => Outcome::Return(address(pc)),

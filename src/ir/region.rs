@@ -5,7 +5,7 @@
 //! - A value is used only in the block that defines it, or in blocks that block dominates; between blocks guest state passes in slots,
 //!   and, after `opt/` has promoted slots (tier 2), in block parameters. Front ends produce no parameters, and use a value in a later block only
 //!   if blocks fall into one another from where it is defined to there ([`crate::Ways`]): it is still where it was.
-//! - Exits leave the region's `mode` as it is; code that changes it (FPCR write, …) leaves by [`Term::Resume`].
+//! - Exits leave the region's `mode` as it is; code that changes it leaves by [`Term::Switch`], or by [`Term::Resume`] (FPCR write, …).
 
 use crate::op::{Inst, Op, Val};
 use crate::types::{Round, Ty};
@@ -65,6 +65,11 @@ pub enum Term {
     /// On to the code at `pc`, linked directly. `pc` here and below carries the guest's low mode bits (Arm's T).
     Goto {
         pc: u64,
+    },
+    /// The same under another mode word, which guest state asks for by now.
+    Switch {
+        pc: u64,
+        mode: u32,
     },
     /// A call of `pc` that returns to `ret`, and one through a value.
     Call {

@@ -41,6 +41,7 @@ pub fn term(r: &Region, block: &Block) -> String {
             format!("branch {cond:?} ? {} : {}", target(then, then_args), target(other, other_args))
         }
         Term::Goto { pc } => format!("goto {pc:#x}"),
+        Term::Switch { pc, mode } => format!("goto {pc:#x}, mode {mode:#x}"),
         Term::Call { pc, ret } => format!("call {pc:#x}, back to {ret:#x}"),
         Term::CallIndirect { pc, ret } => format!("call {pc:?}, back to {ret:#x}"),
         Term::Return { pc } => format!("return {pc:?}"),

@@ -1,7 +1,7 @@
 //! Where everything of a unit's file will stand, before any of it is written: code refers to other code, links to other pages.
 
 use super::{Page, Piece};
-use crate::cache::{Key, KeyHasher};
+use crate::cache::{CAREFUL, Key, KeyHasher};
 use crate::unit::{CELLS, Cell, INCOMING, Incoming, PARTS, REGIONS, Region, SHARED, SITES, THUNKS, offsets};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
@@ -59,7 +59,7 @@ impl Plan {
 
     /// The page of the region that a link leads to, and which it is there.
     fn number(&self, p: &Piece, c: &Cell) -> Option<(u32, u32)> {
-        self.index.get(&(c.pc, p.mode)).copied()
+        self.index.get(&(c.pc, c.mode | p.mode & CAREFUL)).copied()
     }
 
     /// The region that a link leads to, and its page.

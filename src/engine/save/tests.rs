@@ -51,13 +51,13 @@ fn piece<'a>(pc: u64, stubs: &'a [u8], cells: &'a [Cell], exits: &'a [ExitRecord
 
 /// Its link, as it is before it is written.
 fn link_to(pc: u64) -> [Cell; 1] {
-    [Cell { pc, stub: END, linked: 0, page: 0, zero: 0 }]
+    [Cell { pc, stub: END, linked: 0, page: 0, mode: 0 }]
 }
 
 /// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
 fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
     let cells = targets.map(link_to);
-    let counted = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B } }];
+    let counted = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B, mode: 0 } }];
     let exits: &[ExitRecord] = if loops { &counted } else { &[] };
     let [a, b] = [(A, b"a", 0), (B, b"b", 1)].map(|(pc, stub, n)| ((pc, 0), piece(pc, stub, &cells[n], exits)));
     let page = Page { pieces: BTreeMap::from([a, b]), start: 0, end: 64, guest: 0 };

@@ -107,6 +107,7 @@ pub const STATE: State = State {
     x87: None,
     invalid_traps: true,
     host_flags: ir::fpflag::IEEE,
+    direct_mode: 0,
     settle: None,
     fp_control,
 };

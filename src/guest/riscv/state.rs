@@ -141,6 +141,7 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         x87: None,
         invalid_traps: true,
         host_flags: ir::fpflag::IEEE,
+        direct_mode: Vector::MODE,
         settle: None,
         fp_control,
     }
@@ -170,7 +171,14 @@ pub struct Vector {
     pub started: bool,
 }
 
+/// Where the mode word has which of [`PMLENS`] it is, and whether it says anything of vectors.
+const MASK: u32 = 11;
+const KNOWN: u32 = 1 << 13;
+
 impl Vector {
+    /// Its bits of the mode word.
+    pub const MODE: u32 = KNOWN | 0xff << 3;
+
     /// What the low byte of vtype says.
     pub fn of_type(vtype: u32) -> Vector {
         let lmul = (vtype & 7) as i32;
@@ -185,21 +193,31 @@ impl Vector {
         (!reserved && v.max(vlenb) > 0).then_some(v)
     }
 
+    /// Whether a mode word has one.
+    pub fn is_known(mode: u32) -> bool {
+        mode & KNOWN != 0
+    }
+
     /// The same in the mode word.
     pub fn of_mode(mode: u32) -> Vector {
         let v = Vector::of_type((mode >> 3 & 7) | (mode >> 6 & 3) << 3);
         Vector { ill: mode >> 8 & 1 != 0, full: mode >> 9 & 1 != 0, started: mode >> 10 & 1 != 0, ..v }
     }
 
-    /// Its bits of the mode word.
+    /// A mode word's bits for it.
     pub fn mode(self) -> u32 {
         let lmul = self.lmul as u32 & 7;
-        lmul << 3 | self.sew << 6 | u32::from(self.ill) << 8 | u32::from(self.full) << 9 | u32::from(self.started) << 10
+        KNOWN
+            | lmul << 3
+            | self.sew << 6
+            | u32::from(self.ill) << 8
+            | u32::from(self.full) << 9
+            | u32::from(self.started) << 10
     }
 
     /// A mode word with these bits.
     pub fn in_mode(self, mode: u32) -> u32 {
-        mode & !(0xff << 3) | self.mode()
+        mode & !Vector::MODE | self.mode()
     }
 
     /// Elements of a group of registers of `vlenb` bytes.
@@ -213,8 +231,6 @@ pub const fn shifted(v: u32, log2: i32) -> u32 {
     if log2 < 0 { v >> -log2 } else { v << log2 }
 }
 
-/// Where the mode word has which of [`PMLENS`] it is.
-const MASK: u32 = 11;
 const PMLENS: [u32; 4] = [0, 7, 16, 0];
 
 /// How many bits of addresses are overlooked in a mode.
@@ -222,7 +238,8 @@ pub fn overlooked(mode: u32) -> u32 {
     PMLENS[mode as usize >> MASK & 3]
 }
 
-/// The mode word: frm, [`Vector`], which of [`PMLENS`] there is.
+/// The mode word: frm, [`Vector`], which of [`PMLENS`] there is. Behind a call or a return nothing is known of vectors, nor is it where code begins that
+/// the engine has no link to: compiled code names a type before it uses it.
 fn mode(state: &[u8], layout: &State) -> u32 {
     let [frm, start, vl, vtype, vlenb] = [FRM, VSTART, VL, VTYPE, VLENB].map(|s| layout.get(state, s));
     let started = start != 0;

@@ -178,6 +178,7 @@ const fn layout(
         x87: Some(X87),
         invalid_traps: false,
         host_flags: ir::fpflag::IEEE | ir::fpflag::INPUT_DENORMAL,
+        direct_mode: 0,
         settle: Some(settle),
         fp_control,
     }

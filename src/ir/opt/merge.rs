@@ -224,7 +224,7 @@ fn is_short(r: &Region, way: usize) -> bool {
 /// Whether two blocks are one, or both go on to the same place outside.
 fn same(r: &Region, a: BlockId, b: BlockId) -> bool {
     let [x, y] = [a, b].map(|b| &r.blocks[b.0 as usize]);
-    let leaves = |b: &Block| b.start == b.end && matches!(b.term, Term::Goto { .. });
+    let leaves = |b: &Block| b.start == b.end && matches!(b.term, Term::Goto { .. } | Term::Switch { .. });
     a == b || leaves(x) && leaves(y) && x.term == y.term
 }
 
@@ -279,7 +279,7 @@ mod tests {
             b.enter(out);
             b.end(Term::Goto { pc: 0x1014 });
         }
-        let mut stitch = Stitch::new(0x1000, 0, Vec::new());
+        let mut stitch = Stitch::new((0x1000, 0), Vec::new(), 0);
         stitch.add(&b.region);
         stitch.finish().expect("a loop").0
     }

@@ -3,6 +3,7 @@
 mod align;
 mod forward;
 mod join;
+mod known;
 mod merge;
 mod order;
 mod peel;
@@ -16,6 +17,7 @@ pub use align::align;
 pub(crate) use align::origin;
 pub use forward::forward;
 pub use join::{Pair, join};
+pub use known::known;
 pub use merge::merge;
 pub use order::order;
 pub use peel::{frequencies, peel};
@@ -36,6 +38,7 @@ pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn
     let mut region = specialize(&region, held, types).unwrap_or(region);
     sink(&mut region);
     peel(&mut region);
+    known(&mut region, types);
     align(&mut region, types.len());
     let mut region = forward(&region, types).unwrap_or(region);
     order(&mut region);

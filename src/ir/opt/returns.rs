@@ -7,18 +7,18 @@ use crate::op::{Slot, Val};
 use crate::region::{Region, Term};
 use crate::types::{IntCc, Ty};
 
-/// The piece, which goes on at one of `returns` where it returns to that; `types` are all slots', `pc` the slot of the program counter, in which the
+/// The piece, which goes on at one of `returns`, under the mode word `called`, where it returns to that; `types` are all slots', `pc` the slot of the program counter, in which the
 /// address waits from one comparison to the next.
-pub fn look_for_returns(piece: &Region, returns: &[u64], types: &'static [Ty], pc: Slot) -> Region {
+pub fn look_for_returns(piece: &Region, (returns, called): (&[u64], u32), types: &'static [Ty], pc: Slot) -> Region {
     let again = |b: &mut Builder, v: Val, now: &[Val]| b.again(piece, v, |v| now[v.0 as usize]);
     rebuild_ends(piece, types, again, |b, term| match term {
-        Term::Return { pc: to } => end(b, to, returns, pc),
+        Term::Return { pc: to } => end(b, to, (returns, called), pc),
         term => b.end(term),
     })
 }
 
 /// Ends a block that returns to `to`.
-fn end(b: &mut Builder, to: Val, returns: &[u64], pc: Slot) {
+fn end(b: &mut Builder, to: Val, (returns, called): (&[u64], u32), pc: Slot) {
     let ty = b.region.ty(to);
     let mut to = to;
     b.set(pc, to);
@@ -28,7 +28,7 @@ fn end(b: &mut Builder, to: Val, returns: &[u64], pc: Slot) {
         let (then, other) = (b.block(), b.block());
         b.end(Term::Branch { cond, then, other });
         b.enter(then);
-        b.end(Term::Goto { pc: ret });
+        b.end(Term::Switch { pc: ret, mode: called });
         b.enter(other);
         to = b.get(pc);
     }
@@ -79,9 +79,9 @@ mod tests {
             let pc = b.get(LINK);
             b.end(Term::Return { pc });
         });
-        let mut stitch = Stitch::new(0x1000, 0, returns.to_vec());
+        let mut stitch = Stitch::new((0x1000, 0), returns.to_vec(), 0);
         [call, behind].iter().for_each(|p| stitch.add(p));
-        stitch.add(&look_for_returns(&function, returns, &TYPES, PC));
+        stitch.add(&look_for_returns(&function, (returns, 0), &TYPES, PC));
         stitch.finish().map(|(region, _)| region)
     }
 

@@ -14,7 +14,7 @@ pub fn sink(r: &mut Region) {
         let Term::Branch { cond, then, other } = r.blocks[at].term else { continue };
         let leaves = |b: BlockId| {
             let b = &r.blocks[b.0 as usize];
-            b.start == b.end && matches!(b.term, Term::Goto { .. })
+            b.start == b.end && matches!(b.term, Term::Goto { .. } | Term::Switch { .. })
         };
         let (out, on) = match (leaves(then), leaves(other)) {
             (true, false) => (then, other),

@@ -149,7 +149,7 @@ mod tests {
         b.end(Term::Goto { pc: 0x1000 });
         b.enter(out);
         b.end(Term::Goto { pc: 0x1008 });
-        let mut stitch = Stitch::new(0x1000, 0, Vec::new());
+        let mut stitch = Stitch::new((0x1000, 0), Vec::new(), 0);
         stitch.add(&b.region);
         stitch.finish().expect("a loop").0
     }

@@ -1,4 +1,4 @@
-//! Makes one region of pieces, each of which a front end has translated from an address of its own under one mode word: a jump from a piece to
+//! Makes one region of pieces, each of which a front end has translated from an address and a mode word of its own: a jump from a piece to
 //! another's start becomes one within the region, a call of one too. Each loop polls once a round, at its head.
 
 use crate::op::{Inst, Op, Val};
@@ -9,21 +9,24 @@ use crate::types::Ty;
 #[derive(Debug)]
 pub struct Stitch {
     region: Region,
-    /// Where each piece begins.
-    starts: Vec<(u64, BlockId)>,
+    /// Where each piece begins, and its mode word.
+    starts: Vec<((u64, u32), BlockId)>,
+    /// The mode word of each block's piece.
+    modes: Vec<u32>,
     /// Guest bytes that the pieces were made from.
     ranges: Vec<(u64, u64)>,
-    /// Where called pieces return to: those calls are jumps.
+    /// Where called pieces return to: those calls are jumps, and so are the returns, under this mode word.
     returns: Vec<u64>,
+    called: u32,
 }
 
 impl Stitch {
     /// A region to be entered at `pc`, which must be the start of a piece. Calls that return to `returns` are of pieces, which look for that
-    /// themselves ([`look_for_returns`](super::look_for_returns)).
-    pub fn new(pc: u64, mode: u32, returns: Vec<u64>) -> Stitch {
+    /// themselves ([`look_for_returns`](super::look_for_returns)); `called`: the mode word behind calls and returns.
+    pub fn new((pc, mode): (u64, u32), returns: Vec<u64>, called: u32) -> Stitch {
         let mut region = Region { pc, mode, ..Region::default() };
         region.blocks.push(Block { start: 0, end: 0, term: Term::Goto { pc }, params: Vec::new(), args: Vec::new() });
-        Stitch { region, starts: Vec::new(), ranges: Vec::new(), returns }
+        Stitch { region, starts: Vec::new(), modes: vec![mode], ranges: Vec::new(), returns, called }
     }
 
     /// Appends a piece. The order of pieces is that of the code.
@@ -54,9 +57,15 @@ impl Stitch {
             let mut term = b.term;
             term.map_args(|v| Val(v.0 + at));
             term.map_successors(|b| BlockId(b.0 + first_block));
+            term = match term {
+                Term::Goto { pc } => goto(r.mode, pc, piece.mode),
+                Term::Switch { pc, mode } => goto(r.mode, pc, mode),
+                term => term,
+            };
+            self.modes.push(piece.mode);
             r.blocks.push(Block { start, end: b.end + at, term, params: Vec::new(), args: Vec::new() });
         }
-        self.starts.push((piece.pc, BlockId(first_block)));
+        self.starts.push(((piece.pc, piece.mode), BlockId(first_block)));
         self.ranges.push((piece.pc, piece.end));
     }
 
@@ -72,19 +81,20 @@ impl Stitch {
         loops.then_some((self.region, self.ranges))
     }
 
-    fn start_of(&self, pc: u64) -> Option<BlockId> {
-        self.starts.iter().find(|s| s.0 == pc).map(|s| s.1)
+    fn start_of(&self, key: (u64, u32)) -> Option<BlockId> {
+        self.starts.iter().find(|s| s.0 == key).map(|s| s.1)
     }
 
     /// Jumps to pieces become jumps to blocks.
     fn join(&mut self) {
         for b in 0..self.region.blocks.len() {
-            let pc = match self.region.blocks[b].term {
-                Term::Goto { pc } => pc,
-                Term::Call { pc, ret } if self.returns.contains(&ret) => pc,
+            let key = match self.region.blocks[b].term {
+                Term::Goto { pc } => (pc, self.region.mode),
+                Term::Switch { pc, mode } => (pc, mode),
+                Term::Call { pc, ret } if self.returns.contains(&ret) => (pc, self.called),
                 _ => continue,
             };
-            let Some(to) = self.start_of(pc) else { continue };
+            let Some(to) = self.start_of(key) else { continue };
             self.region.blocks[b].term = Term::Jump(to);
         }
     }
@@ -109,7 +119,7 @@ impl Stitch {
     }
 
     fn poll_at(&mut self, block: usize) {
-        if let Some(&(pc, _)) = self.starts.iter().find(|s| s.1.0 as usize == block) {
+        if let Some(&((pc, _), _)) = self.starts.iter().find(|s| s.1.0 as usize == block) {
             let at = self.region.blocks[block].start as usize;
             self.region.insts[at].op = Op::Poll { pc };
         }
@@ -153,15 +163,21 @@ impl Stitch {
                 }
             }
         }
-        for (block, returns) in self.region.blocks.iter_mut().zip(returns).skip(1) {
+        let head_mode = self.region.mode;
+        for ((block, returns), mode) in self.region.blocks.iter_mut().zip(returns).zip(&self.modes).skip(1) {
             if returns || block.start == block.end {
                 continue;
             }
             if let Op::Insn { pc, extra: 0 } = self.region.insts[block.start as usize].op {
-                (block.end, block.term) = (block.start, Term::Goto { pc });
+                (block.end, block.term) = (block.start, goto(head_mode, pc, *mode));
             }
         }
     }
+}
+
+/// The way out of a region of mode `own` to code of another mode word.
+fn goto(own: u32, pc: u64, mode: u32) -> Term {
+    if mode == own { Term::Goto { pc } } else { Term::Switch { pc, mode } }
 }
 
 impl Stitch {

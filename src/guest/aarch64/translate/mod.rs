@@ -79,7 +79,7 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
+        if n > 0 && t.leaders.binary_search(&(cx.pc, mode)).is_ok() {
             break;
         }
         if at + 4 > filled {

@@ -239,7 +239,7 @@ fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let mut n = 0;
     // An IT block stays together, but for single steps.
     while n < t.max_insns || n == 0 || cx.it != 0 && t.max_insns > 1 {
-        if n > 0 && cx.it == 0 && t.leaders.binary_search(&cx.pc_t(cx.pc)).is_ok() {
+        if n > 0 && cx.it == 0 && t.leaders.binary_search(&(cx.pc_t(cx.pc), mode)).is_ok() {
             break;
         }
         let w = if thumb || cx.pc & 3 == 0 { code.at(cx.pc, thumb) } else { None };

@@ -54,7 +54,11 @@ fn link(cx: &mut Cx, d: u32) {
 pub(super) fn jump(cx: &mut Cx, d: u32, offset: i64) {
     let (pc, ret) = (target(cx, offset), cx.next);
     link(cx, d);
-    cx.b.end(if is_link(d) { Term::Call { pc, ret } } else { Term::Goto { pc } });
+    if is_link(d) {
+        cx.b.end(Term::Call { pc, ret });
+    } else {
+        cx.go_to(pc);
+    }
 }
 
 pub(crate) fn jal(cx: &mut Cx, i: Jal) {
@@ -68,7 +72,7 @@ pub(crate) fn jalr(cx: &mut Cx, i: Jalr) {
     link(cx, i.d);
     let term = match (cx.b.const_of(pc), is_link(i.d)) {
         (Some(pc), true) => Term::Call { pc: pc & !1, ret },
-        (Some(pc), false) => Term::Goto { pc: pc & !1 },
+        (Some(pc), false) => return cx.go_to(pc & !1),
         (None, true) => Term::CallIndirect { pc, ret },
         (None, false) if is_link(i.n) && i.d == 0 => Term::Return { pc },
         (None, false) => Term::Indirect { pc },

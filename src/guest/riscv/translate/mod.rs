@@ -48,7 +48,7 @@ pub(crate) use vector_reduce::*;
 
 use crate::features::{ZABHA, ZFH, ZFHMIN};
 use crate::insn::{RV, RV32, RV64, RVC, RVC32, RVC64, RVV, Translate};
-use crate::state;
+use crate::state::{self, Vector};
 use arch::{Code, State, Translation};
 use decode::{Row, Table};
 use ir::{Bin, Builder, Mem, Term, Trap, Ty, Val};
@@ -193,7 +193,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
+        if n > 0 && t.leaders.binary_search(&(cx.pc, cx.mode)).is_ok() {
             break;
         }
         let Some(w) = window.at(cx.pc, xlen) else {
@@ -204,9 +204,14 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             }
             break;
         };
-        // Exits keep the region's mode.
-        if cx.mode != mode && w.row.is_none_or(may_leave) {
+        // Conditional branches keep the region's mode.
+        if cx.mode != mode && w.row.is_some_and(is_branch) {
             break;
+        }
+        if !Vector::is_known(cx.mode) && w.row.is_some_and(needs_type) {
+            let pc = cx.pc;
+            cx.b.insn(pc, 0, pc.wrapping_add(w.len) & xlen.mask());
+            return cx.b.end(Term::Resume { pc });
         }
         cx.next = cx.pc.wrapping_add(w.len) & xlen.mask();
         cx.insn(&w);
@@ -216,19 +221,26 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
         cx.pc = cx.next;
     }
     let pc = cx.pc;
-    cx.b.end(if cx.mode == mode { Term::Goto { pc } } else { Term::Resume { pc } });
+    cx.go_to(pc);
 }
 
-/// Whether an instruction may leave the region by an exit that keeps its mode. Others go on, or leave by [`Term::Resume`].
-fn may_leave(row: &Row<Translate>) -> bool {
-    const NAMES: [&str; 16] = [
-        "beq", "bne", "blt", "bge", "bltu", "bgeu", "jal", "jalr", "c_j", "c_jal", "c_beqz", "c_bnez", "c_jr",
-        "c_jalr", "ecall", "fence_i",
-    ];
-    NAMES.contains(&row.name)
+/// Whether an instruction leaves the region on a condition.
+fn is_branch(row: &Row<Translate>) -> bool {
+    ["beq", "bne", "blt", "bge", "bltu", "bgeu", "c_beqz", "c_bnez"].contains(&row.name)
+}
+
+/// Whether what an instruction does depends on vtype or on vstart: all of V but what sets them.
+fn needs_type(row: &Row<Translate>) -> bool {
+    row.name.starts_with('v') && !row.name.starts_with("vset")
 }
 
 impl Cx<'_> {
+    /// Ends the region: on at `pc` under the mode word that holds by now.
+    pub(super) fn go_to(&mut self, pc: u64) {
+        let mode = self.mode;
+        self.b.end(if mode == self.b.region.mode { Term::Goto { pc } } else { Term::Switch { pc, mode } });
+    }
+
     fn insn(&mut self, w: &Word) {
         self.b.insn(self.pc, 0, self.next);
         self.word = w.bits;

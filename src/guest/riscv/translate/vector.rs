@@ -92,9 +92,9 @@ pub(super) mod form {
 }
 
 impl Cx<'_> {
-    /// The type in force; None if it is illegal.
+    /// The type in force; None if it is illegal, or not known (before VSETVLI and its like alone).
     pub(super) fn vector(&self) -> Option<Vector> {
-        Some(Vector::of_mode(self.mode)).filter(|v| !v.ill)
+        Some(Vector::of_mode(self.mode)).filter(|v| !v.ill && Vector::is_known(self.mode))
     }
 
     pub(super) fn vlenb(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! VSETVLI and its like, and the control and status registers of V (chapters 3 and 6).
 //!
 //! The region goes on with the type that a VSETVLI names, as far as it knows whether vl is VLMAX: where it does not, it takes what was so
-//! before, and leaves if that is wrong.
+//! before, and goes to code for the other case if that is wrong.
 
 use super::Cx;
 use crate::insn::*;
@@ -50,7 +50,7 @@ fn set(cx: &mut Cx, d: u32, wanted: Wanted, bits: u32) {
 fn set_type(cx: &mut Cx, bits: u32) {
     let bits = cx.b.i32(bits);
     cx.b.set(VTYPE, bits);
-    if Vector::of_mode(cx.mode).started {
+    if Vector::of_mode(cx.mode).started || !Vector::is_known(cx.mode) {
         let zero = cx.b.i32(0);
         cx.b.set(VSTART, zero);
     }
@@ -98,7 +98,8 @@ fn unknown(cx: &mut Cx, d: u32, wanted: impl Fn(&mut Cx) -> Val, v: Vector, befo
     let (go_on, leave) = if full { (all, some) } else { (some, all) };
     cx.b.enter(leave);
     of(cx, !full);
-    cx.b.end(Term::Resume { pc });
+    let mode = Vector { full: !full, ..v }.in_mode(cx.mode);
+    cx.b.end(Term::Switch { pc, mode });
     cx.b.enter(go_on);
     of(cx, full);
     cx.mode = Vector { full, ..v }.in_mode(cx.mode);

@@ -247,10 +247,13 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
         let beyond = cx.b.cmp(IntCc::Ult, room, start);
         let room = cx.b.select(beyond, start, room);
         cx.b.set(VL, room);
+        cx.b.end(Term::Resume { pc });
     } else {
         cx.b.set(VL, room);
+        // It is less than it was.
+        let mode = Vector { full: false, ..Vector::of_mode(cx.mode) }.in_mode(cx.mode);
+        cx.b.end(Term::Switch { pc, mode });
     }
-    cx.b.end(Term::Resume { pc });
     cx.b.enter(all);
     unit(cx, [i.d, i.n, i.v, i.f, i.e], true);
 }

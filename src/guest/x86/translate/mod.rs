@@ -164,7 +164,7 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && t.leaders.binary_search(&cx.pc).is_ok() {
+        if n > 0 && t.leaders.binary_search(&(cx.pc, mode)).is_ok() {
             break;
         }
         let Some(i) = window.at(cx.pc) else {

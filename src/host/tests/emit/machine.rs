@@ -136,7 +136,15 @@ impl Machine {
         // Some of both kinds have homes.
         let vec_homes = (F64S.start..F64S.end - 4).chain(V128S).chain(F64S.end - 4..F64S.end).map(Slot).collect();
         let syscall = SyscallSlots { number: Slot(7), args: [0, 1, 2, 3, 4, 5].map(Slot), result: Slot(0) };
-        let state = StateMap { slots, int_homes, vec_homes, pairs: PAIRS.to_vec(), syscall, host_flags: fpflag::IEEE };
+        let state = StateMap {
+            slots,
+            int_homes,
+            vec_homes,
+            pairs: PAIRS.to_vec(),
+            syscall,
+            host_flags: fpflag::IEEE,
+            direct_mode: 0,
+        };
         let map = Map::with(state, features, 7, VECTOR_HOMES.into());
         // SAFETY: a fresh anonymous mapping, checked below.
         let code = unsafe {

@@ -9,7 +9,7 @@ use super::super::{SCRATCH, field, thunks};
 use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::at;
-use crate::{Exit, ExitRecord, FlagsRule};
+use crate::{Exit, ExitRecord, FlagsRule, Link};
 use ir::{BlockId, Term, Val, is_stub};
 
 /// Bytes of a jump through a link slot.
@@ -120,17 +120,16 @@ impl Emitter<'_> {
         self.exit(&term);
         let label = self.labels[id.0 as usize];
         let written = self.a.offset_of(label).map(|at| self.a.here() - at);
-        if matches!(term, Term::Goto { .. }) && written == Some(JUMP_BY_LINK) {
+        if matches!(term, Term::Goto { .. } | Term::Switch { .. }) && written == Some(JUMP_BY_LINK) {
             self.bare.push((label, link));
         }
     }
 
     fn exit(&mut self, term: &Term) {
-        if !matches!(term, Term::Goto { .. } | Term::Call { .. })
-            && let Term::CallIndirect { pc, .. }
-            | Term::Return { pc }
-            | Term::Indirect { pc }
-            | Term::FlushCode { addr: pc, .. } = *term
+        if let Term::CallIndirect { pc, .. }
+        | Term::Return { pc }
+        | Term::Indirect { pc }
+        | Term::FlushCode { addr: pc, .. } = *term
             && matches!(self.loc(pc), Loc::Cc(_))
         {
             self.reg(pc);
@@ -138,20 +137,15 @@ impl Emitter<'_> {
         self.save_pending();
         self.host.forget();
         match *term {
-            Term::Goto { pc } => {
-                if pc <= self.pc {
-                    self.turn(pc);
-                }
-                self.restore_homes();
-                self.goto(pc);
-            }
+            Term::Goto { pc } => self.leave_to(pc, self.r.mode),
+            Term::Switch { pc, mode } => self.leave_to(pc, mode),
             Term::Call { pc, ret } => {
                 if pc <= self.pc {
                     self.poll(pc);
                 }
                 self.push_return(ret);
                 self.restore_homes();
-                let slot = self.link(pc);
+                let slot = self.link(pc, self.mode_behind());
                 self.a.call_mem(Mem::external(slot));
                 self.landing(ret);
             }
@@ -183,13 +177,27 @@ impl Emitter<'_> {
         }
     }
 
+    /// On to other code, which may be a loop's head.
+    fn leave_to(&mut self, pc: u64, mode: u32) {
+        if pc <= self.pc {
+            self.turn(pc, mode);
+        }
+        self.restore_homes();
+        self.goto(pc, mode);
+    }
+
+    /// The mode word behind calls, returns and the like.
+    fn mode_behind(&self) -> u32 {
+        self.r.mode & !self.map.state.direct_mode
+    }
+
     /// A system call, which the thunk makes if it can.
     fn syscall(&mut self, next: u64) {
         self.restore_homes();
         self.a.mov_ri(SCRATCH, next);
         self.a.call_extern(self.thunks.syscall);
         if self.extra == 0 {
-            self.goto(next);
+            self.goto(next, self.mode_behind());
         } else {
             // What goes on after it may belong to another mode.
             self.leave_restored(Exit::Resume { pc: next });
@@ -234,14 +242,14 @@ impl Emitter<'_> {
     }
 
     /// Polls at a backward jump to `pc`, by counting: whoever wants to interrupt the thread ends its countdown, too.
-    fn turn(&mut self, pc: u64) {
+    fn turn(&mut self, pc: u64, mode: u32) {
         if !self.count {
             return self.poll(pc);
         }
         self.a.alu_i(Alu::Sub, Size::D, field(at::COUNTDOWN), 1);
         let label = self.a.label();
         self.a.jcc(X::B, label);
-        self.leave_cold(label, Exit::Hot { pc, from: self.pc }, false);
+        self.leave_cold(label, Exit::Hot { pc, from: self.pc, mode }, false);
     }
 
     /// To code at `pc`, from a cold path on which guest state stands, in the homes within the region.
@@ -249,27 +257,27 @@ impl Emitter<'_> {
         self.host.forget();
         self.poll(pc);
         self.restore_homes();
-        self.goto(pc);
+        self.goto(pc, self.mode_behind());
     }
 
-    /// The address of a new link slot for a guest address.
-    fn link(&mut self, pc: u64) -> u64 {
+    /// The address of a new link slot for code.
+    fn link(&mut self, pc: u64, mode: u32) -> u64 {
         let n = self.out.links.len() as u64;
-        self.out.links.push((pc, 0));
+        self.out.links.push(Link { pc, mode, stub: 0 });
         self.first_link + 8 * n
     }
 
     /// What link slots point to until they are linked.
     pub(super) fn link_stubs(&mut self) {
         for n in 0..self.out.links.len() {
-            self.out.links[n].1 = self.a.here();
-            let pc = self.out.links[n].0;
-            self.leave_restored(Exit::Goto { pc, link: n as u32 });
+            self.out.links[n].stub = self.a.here();
+            let Link { pc, mode, .. } = self.out.links[n];
+            self.leave_restored(Exit::Goto { pc, mode, link: n as u32 });
         }
     }
 
-    fn goto(&mut self, pc: u64) {
-        let slot = self.link(pc);
+    fn goto(&mut self, pc: u64, mode: u32) {
+        let slot = self.link(pc, mode);
         self.a.jmp_mem(Mem::external(slot));
     }
 
@@ -298,7 +306,7 @@ impl Emitter<'_> {
     /// Where a call returns to.
     fn landing(&mut self, ret: u64) {
         self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, 8));
-        self.goto(ret);
+        self.goto(ret, self.mode_behind());
     }
 
     fn ret(&mut self, pc: Val) {

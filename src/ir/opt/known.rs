@@ -1,0 +1,156 @@
+//! Constants that slots hold from block to block: they are not written again, and who reads them takes the constant. So a loop that sets up the same
+//! each round (RISC-V's vtype and vl, a register that has a constant) does so in its first.
+
+use crate::helper::Touches;
+use crate::op::{Op, Slot};
+use crate::region::Region;
+use crate::types::Ty;
+
+/// The constants that the slots looked at hold, where that is known.
+type Known = Vec<Option<u64>>;
+
+/// The slots looked at: integers that constants are written to.
+struct Pass(Vec<Slot>);
+
+impl Pass {
+    fn of(r: &Region, types: &[Ty]) -> Pass {
+        let written = r.insts.iter().filter_map(|i| match i.op {
+            Op::Set(slot, v) if r.const_of(v).is_some() => Some(slot),
+            _ => None,
+        });
+        let mut slots: Vec<Slot> =
+            written.filter(|s| matches!(types.get(s.0 as usize), Some(Ty::I32 | Ty::I64))).collect();
+        slots.sort_unstable_by_key(|s| s.0);
+        slots.dedup();
+        Pass(slots)
+    }
+
+    fn number(&self, slot: Slot) -> Option<usize> {
+        self.0.binary_search_by_key(&slot.0, |s| s.0).ok()
+    }
+
+    /// Goes past an instruction; what it may be instead, if that is less.
+    fn step(&self, r: &Region, op: &Op, known: &mut Known) -> Option<Op> {
+        match *op {
+            Op::Get(slot) => known[self.number(slot)?].map(Op::Const),
+            Op::Set(slot, v) => {
+                let n = self.number(slot)?;
+                let before = std::mem::replace(&mut known[n], r.const_of(v));
+                (before.is_some() && before == known[n]).then_some(Op::Const(0))
+            }
+            Op::Call(h, _) if !matches!(h.touches, Touches::Reads(_)) => {
+                let touched = self.0.iter().zip(known).filter(|(slot, _)| h.touches.includes(**slot));
+                touched.for_each(|(_, c)| *c = None);
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+/// See the module. `types` are the slots'.
+pub fn known(r: &mut Region, types: &[Ty]) {
+    let pass = Pass::of(r, types);
+    if pass.0.is_empty() {
+        return;
+    }
+    let mut at: Vec<Option<Known>> = vec![None; r.blocks.len()];
+    at[0] = Some(vec![None; pass.0.len()]);
+    let mut changed = true;
+    while std::mem::take(&mut changed) {
+        for n in 0..r.blocks.len() {
+            let Some(mut known) = at[n].clone() else { continue };
+            let block = &r.blocks[n];
+            for inst in &r.insts[block.start as usize..block.end as usize] {
+                pass.step(r, &inst.op, &mut known);
+            }
+            for next in block.term.successors().map(|b| b.0 as usize) {
+                let met = match &at[next] {
+                    None => known.clone(),
+                    Some(before) => before.iter().zip(&known).map(|(a, b)| a.filter(|_| a == b)).collect(),
+                };
+                if at[next].as_ref() != Some(&met) {
+                    (at[next], changed) = (Some(met), true);
+                }
+            }
+        }
+    }
+    for (n, known) in at.into_iter().enumerate() {
+        let Some(mut known) = known else { continue };
+        for i in r.blocks[n].start as usize..r.blocks[n].end as usize {
+            let op = r.insts[i].op;
+            if let Some(less) = pass.step(r, &op, &mut known) {
+                r.insts[i].op = less;
+                if matches!(op, Op::Set(..)) {
+                    r.insts[i].ty = Ty::I32;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::Builder;
+    use crate::region::{FpControl, Term};
+    use crate::types::{IntCc, Round};
+
+    static SLOTS: [Ty; 2] = [Ty::I32; 2];
+    const LENGTH: Slot = Slot(0);
+    const LEFT: Slot = Slot(1);
+
+    /// A first round and a loop, both of which set a length and count down by it; the loop sets it to `again`. How many writes of the length are left.
+    fn writes(again: u32) -> usize {
+        let mut b = Builder::new(&SLOTS);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let (round, out) = (b.block(), b.block());
+        let count_down = |b: &mut Builder, n: u32| {
+            b.insn(0x1000, 0, 0x1004);
+            let length = b.i32(n);
+            b.set(LENGTH, length);
+            let (left, zero) = (b.get(LEFT), b.i32(0));
+            let less = b.sub(left, length);
+            b.set(LEFT, less);
+            let more = b.cmp(IntCc::Ne, less, zero);
+            b.branch(more, round, out);
+        };
+        count_down(&mut b, 4);
+        b.enter(round);
+        count_down(&mut b, again);
+        b.enter(out);
+        b.end(Term::Goto { pc: 0x1008 });
+        let mut r = b.region;
+        known(&mut r, &SLOTS);
+        r.insts.iter().filter(|i| matches!(i.op, Op::Set(LENGTH, _))).count()
+    }
+
+    /// A loop sets a length behind a read of it, to `again`; it was 4. Whether the read is a constant.
+    fn reads_a_constant(again: u32) -> bool {
+        let mut b = Builder::new(&SLOTS);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let length = b.i32(4);
+        b.set(LENGTH, length);
+        let round = b.block();
+        b.end(Term::Jump(round));
+        b.enter(round);
+        let read = b.get(LENGTH);
+        b.set(LEFT, read);
+        let length = b.i32(again);
+        b.set(LENGTH, length);
+        b.end(Term::Jump(round));
+        let mut r = b.region;
+        known(&mut r, &SLOTS);
+        r.const_of(read) == Some(4)
+    }
+
+    #[test]
+    fn a_constant_that_is_there_is_not_written_again() {
+        assert_eq!((writes(4), writes(8)), (1, 2));
+    }
+
+    #[test]
+    fn a_slot_that_holds_a_constant_on_all_ways_is_read_as_that() {
+        assert_eq!((reads_a_constant(4), reads_a_constant(5)), (true, false));
+    }
+}
