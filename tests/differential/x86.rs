@@ -18,7 +18,7 @@ use super::known;
 use super::record::{CODE, Layout, Record, SLOT, SLOTS, WINDOW, WINDOW_SIZE};
 use super::runner;
 use super::values;
-use super::x86_draw::{self, Drawn, RCX, RDI, RSI, RSP, Taste, draw, equalise, gpr_at};
+use super::x86_draw::{self, Drawn, RBP, RCX, RDI, RDX, RSI, RSP, Taste, draw, equalise, gpr_at};
 
 /// See [`Isa`].
 #[derive(Debug)]
@@ -417,6 +417,7 @@ impl X86Isa {
         // Branches whose distance is not known yet, with the instruction that they go to.
         let mut branches: Vec<(usize, usize)> = vec![];
         let (mut starts, mut written) = (vec![], vec![RCX, RSP]);
+        let mut counters = vec![RCX, RDX, RBP];
         while starts.len() < length && code.len() < ROOM - 20 {
             starts.push(code.len());
             if random.below(8) == 0 {
@@ -458,6 +459,7 @@ impl X86Isa {
                         return None;
                     }
                     written.push(n);
+                    counters.retain(|c| *c != n);
                     recent[0] = vec![n, recent[0][0]];
                 } else if used.register().is_vector_register() {
                     recent[1] = vec![n, recent[1][0]];
@@ -470,8 +472,8 @@ impl X86Isa {
         for (at, to) in branches {
             code[at + 1] = (starts[to.min(starts.len() - 1)] - at - 2) as u8;
         }
-        if random.below(2) == 0 {
-            self.go_round(&mut code, &mut record, random);
+        if random.below(2) == 0 && !counters.is_empty() {
+            self.go_round(&mut code, &mut record, counters[random.below(counters.len())], random);
         }
         if code.len() > ROOM || indices.is_empty() {
             return None;
@@ -480,33 +482,25 @@ impl X86Isa {
         self.checked(record, indices, slot)
     }
 
-    /// Lets the code be run some times over. It may read the counter; if it writes it, the dry run may not end.
-    fn go_round(&self, code: &mut Vec<u8>, record: &mut Record, random: &mut Random) {
-        let counts =
-            |record: &mut Record, n: usize, random: &mut Random| record.set(gpr_at(n), 8, 2 + random.below(3) as u128);
-        let back = |code: &mut Vec<u8>, op: u8| {
-            let distance = (code.len() as u8 + 2).wrapping_neg();
-            code.extend([op, distance]);
-        };
-        match random.below(3) {
+    /// Lets the code be run some times over. It may read the counter but not write it, or it might never end.
+    fn go_round(&self, code: &mut Vec<u8>, record: &mut Record, counter: usize, random: &mut Random) {
+        record.set(gpr_at(counter), 8, 2 + random.below(3) as u128);
+        let op = match counter {
             // LOOP.
-            0 => {
-                counts(record, RCX, random);
-                back(code, 0xe2);
-            }
+            RCX => 0xe2,
             // SUB EBP, 1 sets all flags, and JNZ.
-            1 => {
-                counts(record, 5, random);
+            RBP => {
                 code.extend([0x83, 0xed, 1]);
-                back(code, 0x75);
+                0x75
             }
             // DEC EDX leaves the carry, JNE.
             _ => {
-                counts(record, 2, random);
                 code.extend([0xff, 0xca]);
-                back(code, 0x75);
+                0x75
             }
-        }
+        };
+        let distance = (code.len() as u8 + 2).wrapping_neg();
+        code.extend([op, distance]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::features;
 use crate::translate::{BY_HALVES, Cx, GROUPS, mmx};
-use iced_x86::{Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic};
+use iced_x86::{Code, Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic, OpKind};
 
 /// Translates an instruction.
 pub(crate) type Translate = fn(&mut Cx<'_>, &Instruction);
@@ -114,6 +114,15 @@ const fn enter(table: &mut Table, mnemonic: Mnemonic, at: u16) {
 
 /// The row of an instruction.
 pub(crate) fn row(i: &Instruction) -> Option<Form> {
+    // 0F 0D, PREFETCHW's group, of registers: Intel's processors take it for a hint, AMD's do not.
+    if i.op0_kind() == OpKind::Register
+        && matches!(
+            i.code(),
+            Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D | Code::Reservednop_rm64_r64_0F0D
+        )
+    {
+        return None;
+    }
     let (table, functions) = if mmx::is_mmx(i) { (&MMX, &MMX_FUNCTIONS[..]) } else { (&TABLE, &FUNCTIONS[..]) };
     let at = table[i.mnemonic() as usize];
     let function = functions[usize::from(at & !VEX).checked_sub(1)?];
