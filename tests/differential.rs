@@ -26,6 +26,7 @@ use decode::Random;
 use crate::harness::{self, GUESTS, Guest};
 use isa::{Case, Isa};
 use record::SLOTS;
+pub(crate) use runner::CAREFUL;
 use runner::WAYS;
 pub(crate) use x86::is_of_x87;
 

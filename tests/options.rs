@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::differential::CAREFUL;
 use crate::harness::{self, GUESTS, Guest, Outcome};
 
 /// rqemu with these words before the greeting program.
@@ -47,7 +48,7 @@ fn traps_of_invalid_operations_end() {
     let program_text = "int main(void) { double volatile d = 0; int t = 0; \
         for (int i = 0; i < 300000; i++) { t += (int)d; d += 1e5; } return t == 1; }";
     fs::write(&source, program_text).unwrap();
-    for guest in GUESTS.iter().filter(|g| !g.name.starts_with("x86") && g.name != "i386") {
+    for guest in GUESTS.iter().filter(|g| CAREFUL.contains(&g.name)) {
         let triplet = guest.triplets[0];
         let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
             harness::leave_out(&format!("traps of invalid operations for {triplet}"), "no cross compiler");

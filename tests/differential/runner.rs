@@ -104,8 +104,8 @@ impl Emulator {
 /// The ways in which the program runs cases: its code, its code with every loop a hot region at once, its interpreter, and its code where invalid
 /// floating-point operations do not trap.
 pub(crate) const WAYS: [&str; 4] = ["jit", "hot", "interpreter", "careful"];
-/// The guests for which the last is another than the first.
-const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
+/// The guests for which the last is another than the first: their invalid operations trap.
+pub(crate) const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
 /// All that are invalid trap.
 const TRAPS: (&str, &str) = ("RQEMU_FP_TRAPS", "4000000000");
 
