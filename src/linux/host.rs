@@ -278,6 +278,11 @@ pub fn gettid() -> i32 {
     unsafe { call!(libc::SYS_gettid) }.unwrap_or(0) as i32
 }
 
+pub fn getuid() -> u32 {
+    // SAFETY: no memory is involved.
+    unsafe { call!(libc::SYS_getuid) }.unwrap_or(0) as u32
+}
+
 /// CLOCK_MONOTONIC in nanoseconds.
 pub fn monotonic() -> u64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };

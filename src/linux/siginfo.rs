@@ -71,6 +71,14 @@ impl HostInfo {
         self.i32_at(8)
     }
 
+    /// What kill(2) and its like tell of the sender.
+    pub fn sent(signo: i32, code: i32, pid: i32, uid: u32) -> HostInfo {
+        let mut info = HostInfo::fault(signo, code, 0);
+        info.0[16..20].copy_from_slice(&pid.to_le_bytes());
+        info.0[20..24].copy_from_slice(&uid.to_le_bytes());
+        info
+    }
+
     /// The information of a fault.
     pub fn fault(signo: i32, code: i32, addr: u64) -> HostInfo {
         let mut info = HostInfo::ZERO;

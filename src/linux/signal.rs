@@ -584,6 +584,9 @@ pub(crate) fn kills_by_default(signo: i32) -> bool {
 impl Task {
     /// Delivers what is in the inbox, then lets the host's signals in again and settles an interrupted call.
     pub(crate) fn deliver_signals(&mut self) {
+        if let Some(info) = self.sent_to_self.take() {
+            self.deliver(&info, None);
+        }
         while self.inbox.is_pending() || self.host_mask_differs() {
             self.cpu().clear_interrupt();
             if self.inbox.pending.fetch_and(!ASKED_TO_STOP, Ordering::Relaxed) & ASKED_TO_STOP != 0 {

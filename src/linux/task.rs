@@ -4,6 +4,7 @@ use crate::host::{self, Errno, Res};
 use crate::process::Process;
 use crate::random::Random;
 use crate::seccomp::Seat;
+use crate::siginfo::HostInfo;
 use crate::signal::{Actions, Inbox};
 use arch::abi::{AltStack, Gate};
 use engine::{Cpu, Exit};
@@ -26,6 +27,8 @@ pub struct Task {
     pub(crate) inbox: &'static Inbox,
     /// A system call was interrupted: what is to be done with it once the signals are delivered.
     pub(crate) restart: Option<Errno>,
+    /// A signal that the task has sent to itself: the next to be delivered.
+    pub(crate) sent_to_self: Option<HostInfo>,
     /// The mask of a sigsuspend that a handler ends.
     pub(crate) suspended: Option<u64>,
     /// The mapping with this thread's host stack and signal stack (address, length).

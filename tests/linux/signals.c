@@ -1,5 +1,6 @@
 /* Signals: delivery, siginfo, masks, queues, flags of sigaction, alternate stacks, nesting, restart, waiting. */
 #include "ok.h"
+#include <pthread.h>
 #include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -151,6 +152,46 @@ static void siginfo(void)
 	ended(child);
 	ok("siginfo of SIGCHLD", seen.si_signo == SIGCHLD && seen.si_code == CLD_EXITED && seen.si_status == 44 && seen.si_pid == child);
 	signal(SIGCHLD, SIG_DFL);
+}
+
+static void *raise_here(void *seen_from)
+{
+	raise(SIGUSR1);
+	*(pid_t *)seen_from = seen.si_pid;
+	return NULL;
+}
+
+/* A thread that sends to itself has the signal before the call returns, and tells who it is then. */
+static void to_self(void)
+{
+	handle(SIGUSR1, note_info, 0);
+	hits = 0;
+	same("tgkill", syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1), 0);
+	ok("is there when it returns", hits == 1 && seen.si_code == SI_TKILL && seen.si_pid == getpid() && seen.si_uid == getuid());
+	same("tkill", syscall(SYS_tkill, getpid(), SIGUSR1), 0);
+	ok("too", hits == 2 && seen.si_code == SI_TKILL && seen.si_pid == getpid());
+	fails("not of this process", syscall(SYS_tgkill, getppid(), getpid(), SIGUSR1), ESRCH);
+	fails("no process", syscall(SYS_tgkill, -1, getpid(), SIGUSR1), EINVAL);
+	fails("no such signal", syscall(SYS_tgkill, getpid(), getpid(), 65), EINVAL);
+	same("no signal", syscall(SYS_tgkill, getpid(), getpid(), 0), 0);
+	same("none of these came", hits, 2);
+	pid_t child = fork();
+	if (child == 0) {
+		raise(SIGUSR1);
+		_exit(hits == 3 && seen.si_pid == getpid() ? 7 : 8);
+	}
+	same("a child sends to itself", ended(child), 7);
+	child = vfork();
+	if (child == 0) {
+		raise(SIGUSR1);
+		_exit(seen.si_pid == getpid() ? 7 : 8);
+	}
+	same("a child in its parent's memory", ended(child), 7);
+	pid_t from = 0;
+	pthread_t thread;
+	pthread_create(&thread, NULL, raise_here, &from);
+	pthread_join(thread, NULL);
+	ok("a thread's process", from == getpid() && hits == 4);
 }
 
 static void nest(int number)
@@ -384,6 +425,7 @@ int main(void)
 	every_signal();
 	default_actions();
 	siginfo();
+	to_self();
 	flags();
 	alternate_stack();
 	interrupted_calls();

@@ -1,9 +1,9 @@
 //! Calls about signals. How they are delivered: [`crate::signal`].
 
 use crate::call;
-use crate::host::{Errno, Res};
+use crate::host::{self, Errno, Res};
 use crate::memory;
-use crate::siginfo::{self, HostInfo, SI_KERNEL};
+use crate::siginfo::{self, HostInfo, SI_KERNEL, SI_TKILL};
 use crate::signal::{self, Action, SIG_DFL, SIG_IGN, SYNCHRONOUS, UNBLOCKABLE, bit};
 use crate::task::Task;
 use arch::abi::{AltStack, FrameKind};
@@ -18,6 +18,9 @@ const KNOWN_FLAGS: u64 = signal::SA_NOCLDSTOP
     | signal::SA_RESTART
     | signal::SA_NODEFER
     | signal::SA_RESETHAND;
+
+/// The first real-time signal, on every ABI here.
+const REAL_TIME: i32 = 32;
 
 /// A guest's struct as a row of words: `long`s and, where the ABI has it, `int`s.
 struct Words<'a> {
@@ -287,6 +290,33 @@ pub fn queue(t: &mut Task, pid: i32, tid: Option<i32>, signo: i32, info: u64) ->
         None => t.host_call(libc::SYS_rt_sigqueueinfo, [pid, signo, host, 0, 0, 0]),
         Some(tid) => t.host_call(libc::SYS_rt_tgsigqueueinfo, [pid, tid as u64, signo, host, 0, 0]),
     }
+}
+
+pub fn tkill(t: &mut Task, tid: i32, signo: i32) -> Res {
+    let pid = host::getpid();
+    if sent_to_self(t, pid, tid, signo) {
+        Ok(0)
+    } else {
+        t.host_call(libc::SYS_tkill, [tid as u64, signo as u64, 0, 0, 0, 0])
+    }
+}
+
+pub fn tgkill(t: &mut Task, pid: i32, tid: i32, signo: i32) -> Res {
+    if pid == host::getpid() && sent_to_self(t, pid, tid, signo) {
+        return Ok(0);
+    }
+    t.host_call(libc::SYS_tgkill, [pid as u64, tid as u64, signo as u64, 0, 0, 0])
+}
+
+/// A signal that a thread sends to itself, lets in and has a handler for is delivered before the call returns (man 2 kill), so the host need not
+/// carry it. A real-time signal may find its queue full, which the host knows.
+fn sent_to_self(t: &mut Task, pid: i32, tid: i32, signo: i32) -> bool {
+    let to_self = tid == t.tid && (1..REAL_TIME).contains(&signo) && t.mask & bit(signo) == 0;
+    if !to_self || t.board().is_traced() || matches!(t.actions.get(signo).handler, SIG_DFL | SIG_IGN) {
+        return false;
+    }
+    t.sent_to_self = Some(HostInfo::sent(signo, SI_TKILL, pid, host::getuid()));
+    true
 }
 
 /// Here the kernel looks whether the signal is the one in `info`.

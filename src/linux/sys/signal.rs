@@ -64,8 +64,8 @@ syscalls! { |t|
     sys_sigreturn() -> Never { signal::sigreturn(t) }
     sys_sigaltstack(new: Addr, old: Addr) -> Zero { signal::sigaltstack(t, new, old) }
     sys_kill(pid: Pid, signal: Sig) -> Zero;
-    sys_tkill(tid: Pid, signal: Sig) -> Zero;
-    sys_tgkill(pid: Pid, tid: Pid, signal: Sig) -> Zero;
+    sys_tkill(tid: Pid, signal: Sig) -> Zero { signal::tkill(t, tid, signal) }
+    sys_tgkill(pid: Pid, tid: Pid, signal: Sig) -> Zero { signal::tgkill(t, pid, tid, signal) }
     sys_rt_sigqueueinfo(pid: Pid, signal: Sig, info: Addr) -> Zero { signal::queue(t, pid, None, signal, info) }
     sys_rt_tgsigqueueinfo(pid: Pid, tid: Pid, signal: Sig, info: Addr) -> Zero { signal::queue(t, pid, Some(tid), signal, info) }
     sys_pidfd_send_signal(pidfd: Fd, signal: Sig, info: Addr, flags: UInt) -> Zero { signal::pidfd_send(t, pidfd, signal, info, flags) }
