@@ -96,7 +96,7 @@ impl Cpu {
         let r = &mut this.raw;
         r.fcmp = FCMP;
         r.excl_addr = u64::MAX;
-        r.concurrent = AtomicU32::new(engine.is_concurrent().into());
+        r.concurrent = AtomicU32::new(engine.concurrent());
         r.granules = (&raw const GRANULE_TABLE) as u64;
         r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
         (r.newest, r.calls) = (engine.newest(), engine.calls());

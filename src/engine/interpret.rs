@@ -27,6 +27,7 @@ impl Engine {
 
     /// Runs one instruction, interpreted.
     pub fn step(&self, cpu: &mut Cpu) -> Exit {
+        self.begin_open_pairs();
         let pc = (self.guest().branch_target)(cpu.pc());
         cpu.set_pc(pc);
         let key = (pc, (self.guest().mode)(&cpu.raw.guest));

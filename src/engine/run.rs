@@ -7,9 +7,9 @@ use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
-use host::cpu::ExitKind;
+use host::cpu::{ALONE, CLOSED_PAIRS, ExitKind, OPEN_PAIRS};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// One for an address space, shared by its guest threads.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct Engine {
     pub(crate) stats: Option<&'static Stats>,
     /// Counts how often everything was dropped.
     pub(crate) generation: AtomicU32,
-    /// Whether another thread or process may see guest memory while a guest thread runs.
-    concurrent: AtomicBool,
+    /// What each [`host::cpu::Cpu::concurrent`] is to be.
+    concurrent: AtomicU32,
     /// How many invalid floating-point operations may still trap before code becomes [`CAREFUL`].
     traps_left: AtomicU32,
 }
@@ -71,25 +71,28 @@ impl Engine {
             chain: options.chain,
             cache: Lock::nameless(cache),
             generation: AtomicU32::new(0),
-            concurrent: AtomicBool::new(false),
+            concurrent: AtomicU32::new(ALONE),
             traps_left: AtomicU32::new(options.fp_traps),
         }
     }
 
-    pub(crate) fn is_concurrent(&self) -> bool {
+    /// For [`host::cpu::Cpu::concurrent`].
+    pub(crate) fn concurrent(&self) -> u32 {
         self.concurrent.load(Ordering::SeqCst)
     }
 
     /// From now on others may see guest memory: atomics lock, fences order. To be called before there are any others, by the one thread that
     /// runs guest code.
     pub fn begin_concurrency(&self) {
-        if self.concurrent.swap(true, Ordering::SeqCst) {
+        // The interpreter knows no closed pairs.
+        let level = if self.interpreting { OPEN_PAIRS } else { CLOSED_PAIRS };
+        if self.concurrent.compare_exchange(ALONE, level, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return;
         }
         for c in self.cpus.lock().iter() {
             // SAFETY: a live Cpu; those other than the caller's (a vfork's parent) wait in the kernel.
             let raw = unsafe { &mut (*c.0.as_ptr()).raw };
-            raw.concurrent.store(1, Ordering::SeqCst);
+            raw.concurrent.store(level, Ordering::SeqCst);
             // A monitor from before has no version.
             raw.excl_addr = u64::MAX;
         }
@@ -117,7 +120,10 @@ impl Engine {
     }
 
     pub(crate) fn add_cpu(&self, cpu: NonNull<Cpu>) {
-        self.cpus.lock().push(CpuPtr(cpu));
+        let mut cpus = self.cpus.lock();
+        // SAFETY: an atomic field of a live Cpu. What it was made with may be out of date.
+        unsafe { (*cpu.as_ptr()).raw.concurrent.store(self.concurrent(), Ordering::SeqCst) };
+        cpus.push(CpuPtr(cpu));
     }
     pub(crate) fn remove_cpu(&self, cpu: NonNull<Cpu>) {
         self.cpus.lock().retain(|c| c.0 != cpu);
@@ -147,7 +153,7 @@ impl Engine {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
-            cpu.raw.generation = self.generation.load(Ordering::SeqCst);
+            self.keep_up(cpu);
             let code = self.code_for(cpu, (pc, mode));
             if self.tracing {
                 self.trace(cpu, pc, code);
@@ -159,6 +165,15 @@ impl Engine {
                 Next::Go(next) => (pc, mode) = next,
                 Next::Leave(exit) => return exit,
             }
+        }
+    }
+
+    /// Before code is looked up: if all was dropped, the Cpu knows none when the lock is free.
+    fn keep_up(&self, cpu: &mut Cpu) {
+        let newest = self.generation.load(Ordering::SeqCst);
+        if newest != cpu.raw.generation {
+            drop(self.cache.lock());
+            cpu.raw.generation = newest;
         }
     }
 
@@ -312,6 +327,11 @@ impl Engine {
                 Next::Go(key)
             }
             host::Exit::Resume { pc } => Next::Go((pc, self.read_mode(cpu))),
+            host::Exit::OpenPair { pc, extra } => {
+                self.set_position(cpu, pc, extra);
+                self.begin_open_pairs();
+                Next::Go((pc, self.read_mode(cpu)))
+            }
             host::Exit::FlushCode { len, next } => {
                 cpu.set_pc(next);
                 Next::Leave(Exit::FlushCode { addr: cpu.raw.exit_value, len: u64::from(len) })
@@ -407,7 +427,22 @@ impl Engine {
 
     /// Drops all code: when there is no room for more.
     fn drop_all(&self) {
+        self.drop_code(&mut self.cache.lock(), |_| {});
+    }
+
+    /// From now on exclusive stores give stamps. Until all threads have come out of code that did not, nobody looks at any.
+    pub(crate) fn begin_open_pairs(&self) {
         let mut cache = self.cache.lock();
+        if self.concurrent.compare_exchange(CLOSED_PAIRS, OPEN_PAIRS, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.drop_code(&mut cache, |cpu| {
+                cpu.raw.concurrent.store(OPEN_PAIRS, Ordering::SeqCst);
+                cpu.clear_monitor();
+            });
+        }
+    }
+
+    /// Drops all code; `each` is done to every Cpu while none runs any.
+    fn drop_code(&self, cache: &mut Cache, each: impl Fn(&mut Cpu)) {
         let cpus = self.cpus.lock();
         self.generation.fetch_add(1, Ordering::SeqCst);
         crate::lock::barrier_everywhere();
@@ -430,6 +465,7 @@ impl Engine {
             let cpu = unsafe { &mut *c.0.as_ptr() };
             cpu.clear_jumps();
             cpu.reset_shadow();
+            each(cpu);
         }
     }
 
@@ -469,7 +505,7 @@ impl Engine {
         self.cache.release();
         if child {
             // Nobody takes their locks while there is one thread.
-            if self.is_concurrent() {
+            if self.concurrent() != ALONE {
                 crate::cpu::unlock_granules();
             }
             self.cache.lock().after_fork();

@@ -70,7 +70,7 @@ impl Cause {
             host::Exit::Goto { .. } => Cause::Goto,
             host::Exit::Poll { .. } => Cause::Poll,
             host::Exit::Hot { .. } => Cause::Hot,
-            host::Exit::Resume { .. } => Cause::Resume,
+            host::Exit::Resume { .. } | host::Exit::OpenPair { .. } => Cause::Resume,
             host::Exit::FlushCode { .. } => Cause::FlushCode,
             host::Exit::Trap { .. } => Cause::Trap,
             host::Exit::HelperTrap { .. } => Cause::HelperTrap,

@@ -47,7 +47,7 @@ pub struct Cpu {
     pub exit_value: u64,
     /// The address of the [`ExitRecord`](crate::ExitRecord).
     pub exit_record: u64,
-    /// Not 0: another thread or process may see guest memory meanwhile. Until then nothing needs a lock or a fence.
+    /// Who else may see guest memory meanwhile: [`ALONE`], [`CLOSED_PAIRS`] or [`OPEN_PAIRS`].
     pub concurrent: AtomicU32,
     /// The host's floating-point control and status: the guest's while generated code does not run, and the host's own.
     pub mxcsr: u32,
@@ -93,6 +93,14 @@ pub struct Cpu {
     pub guest: [u8; GUEST_SIZE],
     pub jumps: [JumpEntry; JUMP_CACHE],
 }
+
+/// [`Cpu::concurrent`]: no other thread or process sees guest memory, so nothing needs a lock or a fence.
+pub const ALONE: u32 = 0;
+/// Others do, but no thread has stored exclusively after another access than the load: such pairs are compare-and-exchange by value, and need
+/// no stamps.
+pub const CLOSED_PAIRS: u32 = 1;
+/// All exclusive stores give their granules stamps.
+pub const OPEN_PAIRS: u32 = 2;
 
 /// Entries of the table of exclusive stores; a power of two.
 pub const GRANULES: usize = 4096;

@@ -63,6 +63,11 @@ pub enum Exit {
     Resume {
         pc: u64,
     },
+    /// The exclusive store at pc is the first of an open pair ([`cpu::CLOSED_PAIRS`]); it is to be done anew.
+    OpenPair {
+        pc: u64,
+        extra: u32,
+    },
     /// The address is in `Cpu::exit_value`.
     FlushCode {
         len: u32,

@@ -29,6 +29,10 @@ pub(super) struct Plan {
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     pairs: Vec<Pair>,
+    /// The exclusive stores between which and their load no other access stands, though a branch may.
+    closed: Vec<u32>,
+    /// Blocks: whether an exclusive load comes before the end with no access behind it.
+    loaded_at_end: Vec<bool>,
     rounds: Vec<Round>,
     /// The same at the start of each block: by block and slot.
     dead_at_start: Vec<bool>,
@@ -72,6 +76,47 @@ impl Plan {
 
     pub(super) fn pair_of_store(&self, v: Val) -> Option<Pair> {
         self.pairs.iter().copied().find(|p| p.store == v.0)
+    }
+
+    /// Whether no access stands between the exclusive store `v` and its load.
+    pub(super) fn is_closed(&self, v: Val) -> bool {
+        self.closed.contains(&v.0)
+    }
+
+    /// Finds the exclusive stores of the blocks that are closed. A block that can be come to from one other alone goes on where that ended.
+    fn find_closed(&mut self, r: &Region) {
+        self.closed.clear();
+        self.loaded_at_end.clear();
+        self.loaded_at_end.resize(r.blocks.len(), false);
+        if !r.insts.iter().any(|i| matches!(i.op, Op::StoreExcl(..))) {
+            return;
+        }
+        let mut from = vec![(0, 0); r.blocks.len()];
+        // The region's own beginning.
+        from[0].0 = 1;
+        for (n, b) in r.blocks.iter().enumerate() {
+            for to in b.term.successors() {
+                let (ways, last) = &mut from[to.0 as usize];
+                (*ways, *last) = (*ways + 1, n);
+            }
+        }
+        for (n, b) in r.blocks.iter().enumerate() {
+            let mut loaded = matches!(from[n], (1, before) if before < n && self.loaded_at_end[before]);
+            for i in b.start..b.end {
+                match &r.insts[i as usize].op {
+                    Op::LoadExcl(..) => loaded = true,
+                    Op::StoreExcl(..) => {
+                        if std::mem::take(&mut loaded) {
+                            self.closed.push(i);
+                        }
+                    }
+                    Op::Fence(ir::Fence::Full) | Op::ClearExcl | Op::Call(..) => loaded = false,
+                    op if op.can_fault() => loaded = false,
+                    _ => {}
+                }
+            }
+            self.loaded_at_end[n] = loaded;
+        }
     }
 
     /// Finds the closed pairs of a block.
@@ -136,6 +181,7 @@ impl Plan {
         for b in &r.blocks {
             self.find_pairs(r, b.start, b.end);
         }
+        self.find_closed(r);
         for (i, b) in r.blocks.iter().enumerate().rev() {
             self.dead_at_end(&b.term, i, homed.len());
             self.block(r, b, homed, map.flags);

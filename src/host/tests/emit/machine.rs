@@ -1,7 +1,7 @@
 //! A toy guest to run compiled regions on: some slots with homes and some without, memory for code, and the reference that runs the same
 //! region by `ir::eval`.
 
-use host::cpu::{Cpu, GUEST_SIZE};
+use host::cpu::{Cpu, GUEST_SIZE, OPEN_PAIRS};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
@@ -230,7 +230,7 @@ impl Machine {
         cpu.excl_addr = u64::MAX;
         // Atomics with and without locks.
         let concurrent = cpu.concurrent.load(Ordering::Relaxed);
-        cpu.concurrent.store(1 - concurrent, Ordering::Relaxed);
+        cpu.concurrent.store(OPEN_PAIRS - concurrent, Ordering::Relaxed);
         cpu.fcmp = host::cpu::FCMP;
         *self.memory = state.memory;
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.

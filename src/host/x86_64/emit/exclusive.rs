@@ -7,8 +7,11 @@
 //! A granule's lock makes a store's look at the stamp and the store itself one: whoever stores exclusively meanwhile has first loaded what the
 //! holder's rival left, then finds the lock taken, and fails.
 //!
-//! A *closed pair* is a load and a store in one block with no other access between: what is stored depends on nothing but registers and the
-//! value loaded, so the pair is a compare-and-exchange, and takes no lock. It looks at it, after its load: two of them cannot
+//! A *closed pair* is a load and a store with no other access between: what is stored depends on nothing but registers and the
+//! value loaded, so the pair is a compare-and-exchange by value, whatever others stored meanwhile. As long as a program has no others
+//! ([`CLOSED_PAIRS`]), nobody needs a stamp. The first open pair's store leaves code for the engine, which has all threads go on with stamps.
+//!
+//! Then a closed pair gives its granule a stamp, too; in one block, without taking the lock. It looks at it, after its load: two of them cannot
 //! make A-B-A while the lock is held.
 //!
 //! Differs: a closed pair writes its stamp before its compare-and-exchange. Two that were both put off between the two, one since before the value it
@@ -20,7 +23,8 @@ use super::super::plan::Pair;
 use super::super::{SCRATCH, TEMPS, field};
 use super::Emitter;
 use super::cold::Cold;
-use crate::cpu::{GRANULES, at};
+use crate::Exit;
+use crate::cpu::{CLOSED_PAIRS, GRANULES, at};
 use ir::{Align, Ty, Val};
 
 impl Emitter<'_> {
@@ -128,12 +132,19 @@ impl Emitter<'_> {
         self.a.mov(addr_size, SCRATCH, base);
         self.a.alu(Alu::Cmp, Size::Q, SCRATCH, field(at::EXCL_ADDR));
         self.a.jcc(X::Ne, fail);
-        let (alone, tried) = (self.a.label(), self.a.label());
-        self.unless_concurrent(alone);
+        let (alone, by_value, tried) = (self.a.label(), self.a.label(), self.a.label());
+        self.judge_pair(Some(alone), by_value);
         self.claim(base, t, fail);
         self.exchange(mem, addr, t, None, value, ty, true);
         self.unlock_granule();
         self.a.jmp(tried);
+        if self.plan.is_closed(v) {
+            self.a.bind(by_value);
+            self.exchange(mem, addr, t, None, value, ty, true);
+            self.a.jmp(tried);
+        } else {
+            self.leave_for_stamps(by_value);
+        }
         self.a.bind(alone);
         self.exchange(mem, addr, t, None, value, ty, false);
         self.a.bind(tried);
@@ -141,6 +152,20 @@ impl Emitter<'_> {
         self.a.mov_ri(SCRATCH, 0);
         self.a.bind(done);
         self.excl_result(v, fail, done);
+    }
+
+    /// Goes on with stamps, else to one of the labels.
+    fn judge_pair(&mut self, alone: Option<Label>, without_stamps: Label) {
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), CLOSED_PAIRS as i32);
+        if let Some(label) = alone {
+            self.a.jcc(X::B, label);
+        }
+        self.a.jcc(X::E, without_stamps);
+    }
+
+    /// The store of an open pair, come to by the label.
+    fn leave_for_stamps(&mut self, label: Label) {
+        self.leave_cold(label, Exit::OpenPair { pc: self.pc, extra: self.extra }, false);
     }
 
     /// Stores the value if memory still holds what was loaded: that value, or what the monitor keeps. ZF tells. Scratch and `t` are lost.
@@ -167,13 +192,14 @@ impl Emitter<'_> {
         let value = self.reg(x);
         let t = self.temp();
         let (fail, done) = (self.a.label(), self.a.label());
-        let (alone, tried) = (self.a.label(), self.a.label());
-        self.unless_concurrent(alone);
+        let (alone, by_value, tried) = (self.a.label(), self.a.label(), self.a.label());
+        self.judge_pair(Some(alone), by_value);
         let granule = self.granule(base, t);
         self.a.alu_i(Alu::Cmp, Size::D, Mem { disp: 8, ..granule }, 0);
         self.a.jcc(X::Ne, fail);
         self.new_stamp(granule);
         let loaded = Some(Val(pair.load));
+        self.a.bind(by_value);
         self.exchange(mem, addr, t, loaded, value, ty, true);
         self.a.jmp(tried);
         self.a.bind(alone);
@@ -251,6 +277,11 @@ impl Emitter<'_> {
         }
         let xn = self.x(x);
         self.a.jcc(X::Ne, fail);
+        if !self.plan.is_closed(v) {
+            let open = self.a.label();
+            self.judge_pair(None, open);
+            self.leave_for_stamps(open);
+        }
         self.claim(base, t, fail);
         if base != Reg::R14 {
             self.a.mov(Size::Q, Reg::R14, base);
