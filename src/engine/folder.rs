@@ -28,8 +28,10 @@ pub struct Folder {
     limit: u64,
     /// What takes the folder's place, if there is none.
     carried: Option<Archive>,
-    /// Its files are in memory, where no bit changes unless somebody writes.
+    /// Its files are in memory.
     in_memory: bool,
+    /// What the seals of its files depend on, if they are worth anything.
+    lasting: Option<u128>,
 }
 
 /// A file of translations, for those who look after the folder.
@@ -81,10 +83,17 @@ impl Fd {
         unsafe { libc::fstatfs(self.0, fs.as_mut_ptr()) == 0 && fs.assume_init().f_type == libc::TMPFS_MAGIC }
     }
 
+    /// [`Folder::in_memory`] and [`Folder::lasting`]. In memory no bit changes unless somebody writes. On a disk a crash may leave anything, but what
+    /// was written since the system was started is read as it was written.
+    fn lasting(&self) -> (bool, Option<u128>) {
+        let in_memory = self.is_in_memory();
+        (in_memory, if in_memory { Some(0) } else { boot() })
+    }
+
     /// Sets the time of the last change to one that tells that there was none since: its nanoseconds are those of the file's seal.
-    fn seal(&self, key: u128, head: &[u8]) -> bool {
+    fn seal(&self, key: u128, head: &[u8], lasting: u128) -> bool {
         let keep = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT };
-        let sealed = libc::timespec { tv_nsec: seal(key, head), ..now(libc::CLOCK_REALTIME) };
+        let sealed = libc::timespec { tv_nsec: seal(key, head, lasting), ..now(libc::CLOCK_REALTIME) };
         // SAFETY: a plain system call on our descriptor, which reads the times.
         unsafe { libc::futimens(self.0, [keep, sealed].as_ptr()) == 0 }
     }
@@ -127,8 +136,21 @@ impl Mapped {
 const HEAD: usize = 256;
 
 /// The nanoseconds of a file's time of change if nobody has changed it.
-fn seal(key: u128, head: &[u8]) -> i64 {
-    (crate::hash::hash(&[&key.to_le_bytes(), head].concat()) as u64 % 1_000_000_000).cast_signed()
+fn seal(key: u128, head: &[u8], lasting: u128) -> i64 {
+    (crate::hash::hash(&[&key.to_le_bytes(), &lasting.to_le_bytes(), head].concat()) as u64 % 1_000_000_000)
+        .cast_signed()
+}
+
+/// What tells this start of the system from others (man 4 random).
+fn boot() -> Option<u128> {
+    const UUID: usize = 36;
+    let mut text = [0; UUID];
+    // SAFETY: the kernel reads the path, and writes at most so many bytes.
+    let n = unsafe {
+        let fd = Fd(Some(libc::open(c"/proc/sys/kernel/random/boot_id".as_ptr(), READ)).filter(|fd| *fd >= 0)?);
+        libc::read(fd.0, text.as_mut_ptr().cast(), UUID)
+    };
+    (n == UUID as isize).then(|| crate::hash::hash(&text))
 }
 
 /// A name in the folder.
@@ -142,7 +164,8 @@ impl Folder {
         let path = CString::new(path).ok()?;
         // SAFETY: a plain system call.
         let owner = unsafe { libc::geteuid() };
-        let mut folder = Folder { path, dev: 0, inode: 0, owner, secret: 0, limit, carried: None, in_memory: false };
+        let mut folder =
+            Folder { path, dev: 0, inode: 0, owner, secret: 0, limit, carried: None, in_memory: false, lasting: None };
         let mut fd = folder.descriptor();
         if fd.is_none() && make {
             // SAFETY: the kernel reads the path.
@@ -152,7 +175,7 @@ impl Folder {
         let fd = fd?;
         let stat = fd.belongs_to(owner)?;
         (folder.dev, folder.inode) = (stat.st_dev, stat.st_ino);
-        folder.in_memory = fd.is_in_memory();
+        (folder.in_memory, folder.lasting) = fd.lasting();
         folder.secret = folder.read_secret(&fd)?;
         Some(folder)
     }
@@ -161,7 +184,17 @@ impl Folder {
     pub fn carried() -> Option<Folder> {
         let archive = Archive::own()?;
         let (path, secret) = (CString::default(), archive.secret);
-        Some(Folder { path, dev: 0, inode: 0, owner: 0, secret, limit: 0, carried: Some(archive), in_memory: false })
+        Some(Folder {
+            path,
+            dev: 0,
+            inode: 0,
+            owner: 0,
+            secret,
+            limit: 0,
+            carried: Some(archive),
+            in_memory: false,
+            lasting: None,
+        })
     }
 
     /// The folder of the rqemu before this one, by the descriptor that it has handed on.
@@ -171,8 +204,8 @@ impl Folder {
         let owner = unsafe { libc::geteuid() };
         let stat = fd.belongs_to(owner)?;
         let (path, dev, inode) = (CString::default(), stat.st_dev, stat.st_ino);
-        let in_memory = fd.is_in_memory();
-        let mut folder = Folder { path, dev, inode, owner, secret: 0, limit, carried: None, in_memory };
+        let (in_memory, lasting) = fd.lasting();
+        let mut folder = Folder { path, dev, inode, owner, secret: 0, limit, carried: None, in_memory, lasting };
         folder.secret = folder.read_secret(&fd)?;
         keep(&fd);
         Some(folder)
@@ -301,7 +334,7 @@ impl Folder {
         let n = unsafe { libc::pread(fd.0, head.as_mut_ptr().cast(), head.len(), 0) };
         let head = head.get(..usize::try_from(n).ok()?)?;
         let before = before(head)?.next_multiple_of(4096);
-        let sealed = self.in_memory && stat.st_mtime_nsec == seal(key, head);
+        let sealed = self.lasting.is_some_and(|lasting| stat.st_mtime_nsec == seal(key, head, lasting));
         // Where huge pages can be mapped as a whole, if they are what it has.
         let align = if self.in_memory { huge::alignment(len) } else { 4096 };
         let mapped_len = len.next_multiple_of(align);
@@ -361,7 +394,9 @@ impl Folder {
         if written && self.in_memory {
             huge::collapse(&fd, bytes.len());
         }
-        written = written && fd.seal(key, &bytes[..bytes.len().min(HEAD)]);
+        if let Some(lasting) = self.lasting {
+            written = written && fd.seal(key, &bytes[..bytes.len().min(HEAD)], lasting);
+        }
         // SAFETY: the kernel reads the names.
         unsafe {
             let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name.as_ptr()) == 0;
