@@ -775,27 +775,30 @@ impl Emitter<'_> {
         self.spill_scratch_flags(v);
     }
 
-    /// A conditional comparison: c ? (flags of a comparison) : constant, or any two flags.
+    /// A conditional comparison: c ? (flags of a comparison) : constant, or those that `c` is a condition of; or any two flags.
     fn select_flags(&mut self, v: Val, c: Val, x: Val, y: Val) {
-        let (cmp, constant, on) = if self.const_flags(y).is_some() && self.is_deferred(x) {
-            (x, y, true)
-        } else if self.const_flags(x).is_some() && self.is_deferred(y) {
-            (y, x, false)
-        } else {
+        let compared = [(x, y, true), (y, x, false)].into_iter().find_map(|(cmp, other, on)| {
+            let (op, a, b, inverted) = match *self.r.op(cmp) {
+                Op::FlagsSub(a, b) if self.is_deferred(cmp) => (Alu::Cmp, a, b, true),
+                Op::FlagsAdd(a, b) if self.is_deferred(cmp) => (Alu::Add, a, b, false),
+                _ => return None,
+            };
+            let fits = self.const_flags(other).is_some() || self.stands_for(c, other, inverted, v);
+            fits.then_some((op, a, b, inverted, other, on))
+        });
+        let Some((op, a, b, inverted, other, on)) = compared else {
             return self.select_flags_in_memory(v, c, x, y);
-        };
-        let bits = self.const_flags(constant).expect("it was asked just now");
-        let (op, a, b, inverted) = match *self.r.op(cmp) {
-            Op::FlagsSub(a, b) => (Alu::Cmp, a, b, true),
-            Op::FlagsAdd(a, b) => (Alu::Add, a, b, false),
-            _ => return self.select_flags_in_memory(v, c, x, y),
         };
         if self.host.pending == self.map.flags && self.flags_die_here() {
             self.host.pending = None;
         }
+        let constant = self.const_flags(other);
         let named = self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name));
         let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
         if self.host.pending.is_some() || named || asked_again {
+            if constant.is_none() {
+                return self.select_flags_in_memory(v, c, x, y);
+            }
             // The flags before are needed still: the condition moves to a register.
             self.clobber();
         }
@@ -804,7 +807,6 @@ impl Emitter<'_> {
         let right = if self.imm32(b).is_some() { None } else { Some(self.rm(b)) };
         let HostCc::One(cc) = self.host_cond_simple(c) else { unreachable!("made simple") };
         let skip_if = if on { cc.invert() } else { cc };
-        let bits = if inverted { bits ^ 0x100 } else { bits };
         let left = if op == Alu::Add {
             let t = self.temp();
             self.a.mov(Size::Q, t, left);
@@ -812,17 +814,27 @@ impl Emitter<'_> {
         } else {
             left
         };
-        let (cold, back) = (self.a.label(), self.a.label());
-        self.a.jcc(skip_if, cold);
+        let (skip, back) = (self.a.label(), self.a.label());
+        self.a.jcc(skip_if, if constant.is_some() { skip } else { back });
         match (self.imm32(b), right) {
             (Some(imm), _) => self.a.alu_i(op, size, left, imm),
             (None, Some(rm)) => self.a.alu(op, size, left, rm),
             _ => unreachable!("one of the two"),
         }
         self.a.bind(back);
-        self.cold.push(Cold::Unpack { label: cold, back, bits });
+        if let Some(bits) = constant {
+            let bits = if inverted { bits ^ 0x100 } else { bits };
+            self.cold.push(Cold::Unpack { label: skip, back, bits });
+        }
         self.host.conds.clear();
         self.now_hold(v, Kind::Int { inverted });
+    }
+
+    /// Whether flags `f` stand in the host's as a comparison leaves them, `c` is one condition of them, and `v` is the last to use them.
+    fn stands_for(&self, c: Val, f: Val, inverted: bool, v: Val) -> bool {
+        self.host.cur == Some((f, Kind::Int { inverted }))
+            && matches!(self.loc(c), Loc::Cc(HostCc::One(_)))
+            && self.plan.last_use[f.0 as usize] <= v.0
     }
 
     /// A condition that is one host condition.
