@@ -101,6 +101,7 @@ pub struct Model {
 }
 
 impl PartialEq for Model {
+    #[inline]
     fn eq(&self, other: &Model) -> bool {
         let facts =
             |m: &Model| (m.long, m.big_endian, m.max_align, m.even_pairs, m.structs.as_ptr(), m.values.as_ptr());
@@ -110,6 +111,7 @@ impl PartialEq for Model {
 
 impl crate::Abi {
     /// The C data model.
+    #[inline]
     pub fn model(&self) -> Model {
         Model {
             long: self.long,

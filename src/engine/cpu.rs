@@ -152,9 +152,11 @@ impl Cpu {
         &mut self.raw.guest[..self.guest.state.size]
     }
     /// A slot of up to 8 bytes.
+    #[inline]
     pub fn get(&self, slot: Slot) -> u64 {
         self.guest.state.get(&self.raw.guest, slot)
     }
+    #[inline]
     pub fn set(&mut self, slot: Slot, v: u64) {
         self.guest.state.set(&mut self.raw.guest, slot, v);
     }
