@@ -120,7 +120,8 @@ fn get_lane(r: &Region, lane: Lane, a: Val, n: u8, ty: Ty) -> Folded {
             (_, Lane::S | Lane::D) => Folded::Op(Op::Bitcast(s)),
             _ => Folded::No,
         },
-        Op::VSet(set, old, _, at) if !overlap((set, at), (lane, n)) => Folded::Op(Op::VGet(lane, old, n)),
+        // Unless more is known of the vector before it is read as it is now: the old one would have to be kept beside it.
+        Op::VSet(set, old, _, at) if !overlap((set, at), (lane, n)) => get_lane(r, lane, old, n, ty),
         Op::V2(V2::ConcatLo, _, low, _) if n < half => Folded::Op(Op::VGet(lane, low, n)),
         Op::V2(V2::ConcatLo, _, _, high) => Folded::Op(Op::VGet(lane, high, n - half)),
         Op::V1(V1::MoveHi, _, whole) if n < half => Folded::Op(Op::VGet(lane, whole, n + half)),
