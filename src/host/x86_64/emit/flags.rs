@@ -92,7 +92,7 @@ impl Emitter<'_> {
             self.host.ruled = true;
             self.host.ruled_val = Some(v).filter(|_| named);
         } else {
-            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind);
+            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind, self.now);
             let named = named && !early;
             if self.host.pending.is_some() || named {
                 self.pack(kind);
@@ -154,8 +154,8 @@ impl Emitter<'_> {
         conds || named
     }
 
-    /// Evaluates the conditions that are all that is still to be read of flags `v`, which stand in the host's; whether that is so.
-    fn conditions_early(&mut self, v: Val, kind: Kind) -> bool {
+    /// Evaluates the conditions that are all that is read of flags `v`, which stand in the host's, from instruction `from` on; whether that is so.
+    fn conditions_early(&mut self, v: Val, kind: Kind, from: u32) -> bool {
         const AHEAD: u32 = 24;
         let (next, last) = (self.now + 1, self.plan.last_use[v.0 as usize]);
         if last < next || last - next > AHEAD || TEMPS.into_iter().all(|r| self.gpr.locked & 1 << r.0 != 0) {
@@ -163,7 +163,7 @@ impl Emitter<'_> {
         }
         let mut conds = [(Val::NONE, HostCc::FpEq); 2];
         let mut n = 0;
-        for i in self.now..=last {
+        for i in from..=last {
             let op = &self.r.insts[i as usize].op;
             let mut reads = false;
             op.for_each_arg(|a| reads |= a == v);
@@ -625,7 +625,7 @@ impl Emitter<'_> {
             _ => None,
         };
         if let (Some(inverted), Some(kind)) = (inverted, in_host) {
-            if self.plan.last_use[f.0 as usize] <= last {
+            if self.plan.last_use[f.0 as usize] <= last || self.conditions_early(f, kind, last + 1) {
                 // This was their last use: what a slot may still need of them has no name.
                 self.host.cur = Some((Val::NONE, kind));
             }
