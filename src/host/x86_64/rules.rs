@@ -48,7 +48,7 @@ impl Tracker {
         let Some(rule) = self.rule else { return false };
         match self.written(r, plan, i) {
             Some((slot, _)) if Some(slot) == map.flags => false,
-            Some((slot, v)) => self.after_write(r, plan, rule, slot, v).is_none(),
+            Some((slot, v)) => self.after_write(r, plan, map, rule, slot, v).is_none(),
             None => false,
         }
     }
@@ -59,7 +59,7 @@ impl Tracker {
             if Some(slot) == map.flags {
                 (self.flags, self.rule) = (Some(v), None);
             } else {
-                self.rule = self.rule.and_then(|rule| self.after_write(r, plan, rule, slot, v));
+                self.rule = self.rule.and_then(|rule| self.after_write(r, plan, map, rule, slot, v));
             }
             self.held[slot as usize] = v;
         }
@@ -87,30 +87,47 @@ impl Tracker {
         }
     }
 
-    /// The rule when `slot` has got the value `v`: a register that something constant was added to was the difference before.
-    fn after_write(&self, r: &Region, plan: &Plan, rule: FlagsRule, slot: u16, v: Val) -> Option<FlagsRule> {
+    /// The rule when `slot` has got the value `v`: a register that something constant was added to was the difference before, and what is no more in
+    /// this one may be in another.
+    fn after_write(&self, r: &Region, plan: &Plan, map: &Map, rule: FlagsRule, slot: u16, v: Val) -> Option<FlagsRule> {
         if !rule.uses(slot) {
             return Some(rule);
         }
         let before = self.held[slot as usize];
-        let wide = r.ty(v).bytes() >= rule.ty().bytes();
-        let added = match *r.op(v) {
-            Op::Bin(bin @ (Bin::Add | Bin::Sub), x, c)
-                if wide && !before.is_none() && plan.root[x.0 as usize] == before =>
-            {
-                let c = r.const_of(c).map(|c| ir::fold::sign_extend(c, r.ty(v).bits()) as i64)?;
-                if bin == Bin::Add { c } else { c.checked_neg()? }
-            }
-            _ => return None,
+        if before.is_none() {
+            return None;
+        }
+        let (slot_now, added) = match self.added(r, plan, rule, before, v) {
+            Some(added) => (slot, added),
+            None => (self.copy_of(map, rule, before, slot)?, 0),
         };
         let moved = |o: RuleOperand| match o {
             RuleOperand::Slot { slot: s, add } if s == slot => {
                 let add = i32::try_from(i64::from(add).checked_sub(added)?).ok()?;
-                Some(RuleOperand::Slot { slot, add })
+                Some(RuleOperand::Slot { slot: slot_now, add })
             }
             o => Some(o),
         };
         FlagsRule { a: moved(rule.a)?, b: moved(rule.b)?, ..rule }.checked()
+    }
+
+    /// The constant that was added to the value `before` to make `v`.
+    fn added(&self, r: &Region, plan: &Plan, rule: FlagsRule, before: Val, v: Val) -> Option<i64> {
+        match *r.op(v) {
+            Op::Bin(bin @ (Bin::Add | Bin::Sub), x, c)
+                if r.ty(v).bytes() >= rule.ty().bytes() && plan.root[x.0 as usize] == before =>
+            {
+                let c = r.const_of(c).map(|c| ir::fold::sign_extend(c, r.ty(v).bits()) as i64)?;
+                if bin == Bin::Add { Some(c) } else { c.checked_neg() }
+            }
+            _ => None,
+        }
+    }
+
+    /// Another slot than `but` that holds the value of an operand.
+    fn copy_of(&self, map: &Map, rule: FlagsRule, v: Val, but: u16) -> Option<u16> {
+        let holds = |s: usize| s != but.into() && self.held[s] == v && fits(map, s, rule.ty());
+        (0..self.held.len()).find(|&s| holds(s)).map(|s| s as u16)
     }
 
     /// A rule for flags value `f`, if its operands or its result are in slots.

@@ -92,7 +92,8 @@ impl Emitter<'_> {
             self.host.ruled = true;
             self.host.ruled_val = Some(v).filter(|_| named);
         } else {
-            let early = named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind, self.now);
+            let early =
+                named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind, self.now);
             let named = named && !early;
             if self.host.pending.is_some() || named {
                 self.pack(kind);
