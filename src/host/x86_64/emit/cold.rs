@@ -1,14 +1,14 @@
 //! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
 
 use super::super::alloc::Loc;
-use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xm, Xmm, vop};
 use super::super::field;
 use super::super::{SCRATCH, thunks};
 use super::Emitter;
 use super::flags::Kind;
 use crate::cpu::at;
 use crate::{Exit, FlagsRule, Site};
-use ir::{BlockId, Fmt, Helper, Ty, Val};
+use ir::{BlockId, Fmt, Helper, Shape, Ty, Val};
 
 /// An operand of a slow path, where it stands when the path is taken.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,8 @@ pub(super) enum Cold {
     NoQuotient { label: Label, back: Label },
     /// To `slow` if the scalar in `t` is NaN or the smallest normal number, to `beyond` if it is infinite; `m` is free.
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
+    /// RISC-V's NaN where the result in `t` is one; but one of a sum of products goes on to the addend's label if the `addend` is a NaN. `m` is free.
+    Canonical { label: Label, back: Label, shape: Shape, t: Xmm, m: Xmm, addend: Option<(Xm, Label)> },
     /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
     Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
     /// The conversion of the scalar `a` to `to` has given the most negative number: right for what is as low or lower, the greatest otherwise, and for
@@ -132,6 +134,11 @@ impl Emitter<'_> {
                 if let Some(beyond) = beyond {
                     self.jump_if_infinite(*fmt, *m, *beyond);
                 }
+                self.a.jmp(*back);
+            }
+            Cold::Canonical { label, back, shape, t, m, addend } => {
+                self.a.bind(*label);
+                self.canonical(*shape, *t, *m, *addend);
                 self.a.jmp(*back);
             }
             Cold::Tie { label, back, fmt, t, m, a } => {
