@@ -47,6 +47,8 @@ pub(super) enum Cold {
     /// The conversion of the scalar `a` to `to` has given the most negative number: right for what is as low or lower, the greatest otherwise, and for
     /// NaN that or zero. The host has raised what is due.
     Saturate { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, size: Size, nan_is_zero: bool },
+    /// The conversion of the scalar `a` to `to`, if it is from 2^63 on and below 2^64; else on to `slow`.
+    UpperHalf { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, slow: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register; the host's flags stay if `keep`.
@@ -149,6 +151,11 @@ impl Emitter<'_> {
             Cold::Saturate { label, back, fmt, a, to, size, nan_is_zero } => {
                 self.a.bind(*label);
                 self.saturate(*fmt, *a, (*to, *size), *nan_is_zero, *back);
+            }
+            Cold::UpperHalf { label, back, fmt, a, to, slow } => {
+                self.a.bind(*label);
+                self.upper_half(*fmt, *a, *to, *slow);
+                self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {
                 self.a.bind(*label);
