@@ -18,6 +18,13 @@ static void handler(int signo, siginfo_t *info, void *context)
 /* The signal that an access ends with, or 0. */
 #define ENDS(access) ({ int signo = sigsetjmp(back, 1); if (!signo) { access; } signo; })
 
+/* 64-bit code has no BOUND: there it is what it does. */
+#ifdef __i386__
+#define BOUND(suffix, index, pair) __asm__ volatile("bound" suffix " %0, %1" : : "r"(index), "m"(pair))
+#else
+#define BOUND(suffix, index, pair) do { if ((index) < (pair)[0] || (index) > (pair)[1]) __asm__ volatile("hlt"); } while (0)
+#endif
+
 int main(void)
 {
 	struct sigaction on = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
@@ -38,17 +45,14 @@ int main(void)
 	same("without a mapping", ENDS((void)page[0]), SIGSEGV);
 	same("there is none", code, SEGV_MAPERR);
 	same("the page is not there", error, 4);
-#ifdef __i386__
 	static const int wide[2] = {-5, 7};
 	static const short narrow[2] = {-5, 7};
 	static const struct { int index, signo; } cases[] = {{-5, 0}, {7, 0}, {0, 0}, {-6, SIGSEGV}, {8, SIGSEGV}, {0x10000, SIGSEGV}};
 	for (int i = 0; i < 6; i++) {
-		same("bound", ENDS(__asm__ volatile("bound %0, %1" : : "r"(cases[i].index), "m"(wide))), cases[i].signo);
-		int signo = i == 5 ? 0 : cases[i].signo;
-		same("bound of 16 bits", ENDS(__asm__ volatile("boundw %w0, %1" : : "r"(cases[i].index), "m"(narrow))), signo);
+		same("bound", ENDS(BOUND("l", cases[i].index, wide)), cases[i].signo);
+		same("bound of 16 bits", ENDS(BOUND("w", (short)cases[i].index, narrow)), (short)cases[i].index == cases[i].index ? cases[i].signo : 0);
 	}
 	same("the kernel's own code", code, SI_KERNEL);
-#endif
 	return done();
 }
 #else
