@@ -1,6 +1,8 @@
 //! What small loops become: the code of `golden/kernels.c` for each guest, translated for a host with AVX2 and nothing more, against
 //! `golden/<guest>/<function>.txt`. A translation that gets longer shows in a diff, and so does one that gets shorter. Regions of the first tier
-//! come first, then its loops as hot regions. Some loops are translated again for another state of the floating-point unit ([`VARIANTS`]).
+//! come first, then its loops as hot regions. Some loops are translated again for another state of the floating-point unit ([`VARIANTS`]). Code that is
+//! seldom run is counted in the first line, but not shown: ways that stand apart from the rest of a region, and what is translated for mode words that
+//! come up on the way.
 //!
 //! `RQEMU_BLESS=1` writes the files. The guest code stands in `golden/<guest>.code`; `golden/build` makes it.
 
@@ -179,7 +181,7 @@ fn compile(
             writeln!(text, "; {}", (guest.disassemble)(bytes, pc, 0).0).expect("text grows");
         }
     }
-    let (code, host_insns) = disassemble(guest, &asm.buf, names);
+    let (code, host_insns) = disassemble(guest, &asm.buf, out.cold as usize, names);
     text.push_str(&code);
     Translated { guest_insns: region.guest_insns, host_insns, text, next, back }
 }
@@ -219,8 +221,8 @@ fn in_state(guest: &Guest, displacement: i32) -> String {
     }
 }
 
-/// The code as text, with names for what it refers to, and its number of instructions. Stubs that leave for good are left out.
-fn disassemble(guest: &Guest, bytes: &[u8], mut names: BTreeMap<u64, String>) -> (String, usize) {
+/// The code up to where it is cold as text, with names for what it refers to, and the number of all instructions. Stubs that leave for good are left out.
+fn disassemble(guest: &Guest, bytes: &[u8], cold: usize, mut names: BTreeMap<u64, String>) -> (String, usize) {
     let decoder = || Decoder::with_ip(64, bytes, HOST, DecoderOptions::NONE);
     let mut end = bytes.len();
     let mut targets = BTreeSet::new();
@@ -251,10 +253,15 @@ fn disassemble(guest: &Guest, bytes: &[u8], mut names: BTreeMap<u64, String>) ->
         if i.ip() - HOST >= end as u64 {
             break;
         }
-        if let Some(name) = names.get(&i.ip()) {
-            if name.starts_with("unlinked") {
-                break;
-            }
+        let name = names.get(&i.ip());
+        if name.is_some_and(|name| name.starts_with("unlinked")) {
+            break;
+        }
+        count += 1;
+        if i.ip() - HOST >= cold as u64 {
+            continue;
+        }
+        if let Some(name) = name {
             writeln!(text, "{name}:").expect("text grows");
         }
         let mut line = String::new();
@@ -273,7 +280,6 @@ fn disassemble(guest: &Guest, bytes: &[u8], mut names: BTreeMap<u64, String>) ->
             line.replace_range(open + 1..close, &name.to_lowercase());
         }
         writeln!(text, "\t{line}").expect("text grows");
-        count += 1;
     }
     (text, count)
 }
@@ -314,11 +320,13 @@ fn golden(guest: &Guest, Variant { mode, traps, .. }: Variant, name: &str, bytes
     }
     text.pop();
     text.push('\n');
-    for (key, r) in &regions {
+    for (key, r) in regions.iter().filter(|(key, _)| key.1 == mode) {
         write!(text, "\n{}\n", place(key)).expect("text grows");
         text.push_str(&r.text);
     }
-    for (key, r) in &hot {
+    // Of a loop under several mode words the last is the usual one: RISC-V's with as many elements as there can be.
+    let usual = |n: usize| hot.get(n + 1).is_none_or(|(next, _)| next.0 != hot[n].0.0);
+    for (_, (key, r)) in hot.iter().enumerate().filter(|(n, _)| usual(*n)) {
         write!(text, "\nhot {}\n", place(key)).expect("text grows");
         text.push_str(&r.text);
     }

@@ -85,7 +85,9 @@ pub struct Cpu {
     pub spill: [[u64; 2]; 64],
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
-    pad: [u64; 5],
+    /// FNSTENV's words of the x87 unit, on their way between it and guest memory.
+    pub environment: [u32; 8],
+    pad: u64,
     /// The bits of an address that choose an entry of the jump cache; 0: leave at the next poll. Jumps find their entry by it, so that they need no poll.
     pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
@@ -168,6 +170,7 @@ displacement! {
     RET = ret;
     SPILL = spill;
     SAVE = save;
+    ENVIRONMENT = environment;
     GUEST = guest;
     JUMPS = jumps;
 }

@@ -311,4 +311,6 @@ pub struct Code {
     pub homes: Option<x86_64::Homes>,
     /// Fields of the code that refer to something outside it.
     pub refs: Vec<Ref>,
+    /// Where in the code the ways begin that are seldom taken.
+    pub cold: u32,
 }

@@ -462,10 +462,7 @@ impl Builder {
         self.push(Op::FlagsSetC(flags, c), Ty::Flags)
     }
     pub fn flags_opposite_c(&mut self, flags: Val) -> Val {
-        match *self.region.op(flags) {
-            Op::FlagsOppositeC(f) => f,
-            _ => self.push(Op::FlagsOppositeC(flags), Ty::Flags),
-        }
+        self.push(Op::FlagsOppositeC(flags), Ty::Flags)
     }
     pub fn flags_fcmp(&mut self, fmt: Fmt, env: Env, signalling: bool, a: Val, b: Val) -> Val {
         self.push(Op::FlagsFcmp { fmt, signalling, env, a, b }, Ty::Flags)

@@ -147,7 +147,8 @@ pub enum Outcome {
 /// # Panics
 /// If the region breaks the rules of `verify.rs`, or the state is smaller than the slots say.
 pub fn run(region: &Region, machine: &mut Machine) -> Outcome {
-    let mut run = Run { region, machine, values: vec![0; region.insts.len()], pc: region.pc, extra: 0 };
+    let values = vec![0; region.insts.len()];
+    let mut run = Run { region, machine, values, pc: region.pc, extra: 0, environment: [0; 7] };
     let mut at = BlockId(0);
     loop {
         let block = &region.blocks[at.0 as usize];
@@ -189,6 +190,8 @@ struct Run<'r, 'm, 'a> {
     /// Of the last `Insn`.
     pc: u64,
     extra: u32,
+    /// What [`crate::X87::Environment`] has taken.
+    environment: [u32; 7],
 }
 
 impl Run<'_, '_, '_> {

@@ -516,6 +516,15 @@ pub enum X87 {
     /// The unit's state to the image in guest state, and from it. Only between these two does the image hold anything.
     Save,
     Load,
+    /// The unit's environment, FNSTENV's words of 32 bits, is taken, and the unit stays as it is. The third word and what makes up the selectors are not the guest's.
+    Environment,
+    /// A word of what was taken: I32. Another one in its place.
+    Word(u8),
+    SetWord(u8),
+    /// FLDENV of the words.
+    SetEnvironment,
+    /// What else FNSTENV does: all exceptions are masked. An environment has been taken before.
+    Mask,
     /// An MMX register: I64.
     Mmx(u8),
     SetMmx(u8),
@@ -525,15 +534,16 @@ impl X87 {
     pub const fn result(self) -> Ty {
         match self {
             X87::Compare(_) => Ty::Flags,
-            X87::Status => Ty::I32,
+            X87::Status | X87::Word(_) => Ty::I32,
             X87::Mmx(_) => Ty::I64,
-            X87::Run(_) | X87::Move(_) | X87::Save | X87::Load | X87::SetMmx(_) => Ty::Void,
+            _ => Ty::Void,
         }
     }
 
     pub const fn operand(self) -> Option<Ty> {
         match self {
             X87::Move(_) => Some(Ty::I1),
+            X87::SetWord(_) => Some(Ty::I32),
             X87::SetMmx(_) => Some(Ty::I64),
             _ => None,
         }

@@ -836,6 +836,11 @@ impl Mm {
         }
     }
 
+    /// Whether the page that a mapped address is in is there for the processor: with no rights at all it is not (PROT_NONE).
+    pub(crate) fn is_present(&self, addr: u64) -> bool {
+        self.state.lock().map.at(addr).is_some_and(|(_, a)| a.prot & (PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+    }
+
     /// The text of /proc/self/maps, but for the names of files. `stack` is an address in the main stack.
     pub fn maps(&self, stack: u64) -> String {
         let s = self.state.lock();

@@ -796,7 +796,8 @@ impl Task {
         // An address that x86 cannot form at all: for most guests it is one without memory.
         let unformed = fault.code == crate::siginfo::SI_KERNEL && !self.abi().signals.no_such_address;
         let code = if unformed { libc_code::SEGV_MAPERR } else { fault.code };
-        let protection = fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR;
+        let protection =
+            fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR && self.process.mm.is_present(fault.addr);
         let facts = FaultFacts { addr: fault.addr, write: fault.write, fetch: false, protection };
         self.force(&HostInfo::fault(fault.signo, code, fault.addr), Some(facts));
     }

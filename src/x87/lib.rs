@@ -48,6 +48,9 @@ pub mod code {
     pub const EMMS: u16 = 0x0077;
     pub const FNSTCW: u16 = 0xd938;
     pub const FNSTSW: u16 = 0xdd38;
+    pub const FLDCW: u16 = 0xd928;
+    pub const FNSTENV: u16 = 0xd930;
+    pub const FLDENV: u16 = 0xd920;
 
     /// Whether it has a memory operand.
     pub const fn is_memory(code: u16) -> bool {

@@ -285,6 +285,11 @@ impl Plan {
         match *op {
             // One operand, said twice.
             Op::Crypto(_, a, b) if a == b => self.note_use(a, i),
+            // The flags of narrow sums are not the host's.
+            Op::FlagsAdc(a, _, _) if !matches!(r.ty(a), Ty::I32 | Ty::I64) => op.for_each_arg(|v| self.note_use(v, i)),
+            Op::AddC(a, b, f) | Op::FlagsAdc(a, b, f) => {
+                [a, b, carry_of(r, f).0].into_iter().for_each(|v| self.note_use(v, i));
+            }
             Op::V2(V2::PMulWide, Lane::D, a, b) => [a, b].into_iter().for_each(|v| self.note_use(half(r, v).0, i)),
             _ => op.for_each_arg(|v| self.note_use(v, i)),
         }
@@ -434,6 +439,14 @@ fn repeatable(r: &Region, start: u32, load: u32, store: u32) -> Option<u64> {
         });
     }
     all.then_some(pc)
+}
+
+/// The flags whose C goes into a sum, and whether the opposite of it does: that needs no value of its own.
+pub(super) fn carry_of(r: &Region, f: Val) -> (Val, bool) {
+    match *r.op(f) {
+        Op::FlagsOppositeC(of) => (of, true),
+        _ => (f, false),
+    }
 }
 
 /// What a carry-less product multiplies: a value, and which of its halves.

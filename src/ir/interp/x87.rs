@@ -27,7 +27,10 @@ impl Run<'_, '_, '_> {
 
     pub(super) fn x87(&mut self, slot: Slot, op: X87, v: u128) -> Result<u128, Stop> {
         let mut image = self.image(slot);
-        let is_checked = !matches!(op, X87::Status | X87::Save | X87::Load | X87::Run(code::FNCLEX | code::FNINIT));
+        let is_checked = match op {
+            X87::Run(code) => code::waits(code),
+            _ => matches!(op, X87::Compare(_) | X87::Move(_) | X87::Mmx(_) | X87::SetMmx(_)),
+        };
         if is_checked && x87::waiting(&image) != 0 {
             return Err(Stop::Trap { trap: Trap::X87, addr: 0 });
         }
@@ -48,6 +51,25 @@ impl Run<'_, '_, '_> {
             X87::Status => x87::word(&image, x87::STATUS).into(),
             // It is there always.
             X87::Save | X87::Load => 0,
+            X87::Environment => {
+                self.environment = environment(&image);
+                0
+            }
+            X87::Word(n) => self.environment[usize::from(n)].into(),
+            X87::SetWord(n) => {
+                self.environment[usize::from(n)] = v as u32;
+                0
+            }
+            X87::SetEnvironment => {
+                set_environment(&mut image, &self.environment);
+                0
+            }
+            X87::Mask => {
+                let control = x87::word(&image, x87::CONTROL) | x87::EXCEPTIONS;
+                x87::set_word(&mut image, x87::CONTROL, control);
+                x87::summarize(&mut image);
+                0
+            }
             X87::Mmx(n) => {
                 x87::enter_mmx(&mut image);
                 x87::mmx(&image, n).into()
@@ -96,6 +118,26 @@ impl Run<'_, '_, '_> {
         self.set_image(slot, &image);
         Ok(())
     }
+}
+
+/// FNSTENV's words. The unit's pointers are those of the image: not every processor takes them from there.
+fn environment(image: &Image) -> [u32; 7] {
+    let mut operand = [0; 128];
+    x87::run(&mut image.clone(), code::FNSTENV, &mut operand, false);
+    let data = u32::from(x87::word(image, x87::DATA)) | u32::from(x87::word(image, x87::DATA + 2)) << 16;
+    let word = |n: usize| u32::from_le_bytes([0, 1, 2, 3].map(|b| operand[4 * n + b]));
+    [word(0), word(1), word(2), 0, u32::from(x87::word(image, x87::OPCODE)) << 16, data, 0]
+}
+
+/// The opposite.
+fn set_environment(image: &mut Image, words: &[u32; 7]) {
+    let mut operand = [0; 128];
+    for (n, word) in words.iter().enumerate() {
+        operand[4 * n..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+    x87::run(image, code::FLDENV, &mut operand, false);
+    x87::set_word(image, x87::OPCODE, (words[4] >> 16) as u16 & 0x7ff);
+    image[x87::DATA..x87::MXCSR].copy_from_slice(&u64::from(words[5]).to_le_bytes());
 }
 
 /// What an instruction writes to its operand: nothing, if an exception that is not masked keeps it from that.

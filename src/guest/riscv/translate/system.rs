@@ -5,7 +5,7 @@ use super::{Cx, Quiet, rows, vector_config as vector};
 use crate::features::V;
 use crate::insn::*;
 use crate::state::FRM;
-use ir::{Bin, Cc, Mem, Term, Trap, Ty, Val, fpflag};
+use ir::{Bin, Cc, IntCc, Mem, Term, Trap, Ty, Val, fpflag};
 
 /// Bits of FENCE's sets: input, output, reads, writes.
 const INPUT: u32 = 8;
@@ -188,6 +188,7 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
         let Some(old) = read(cx, csr) else { return cx.undefined() };
         old
     };
+    let rounding = cx.b.get(FRM);
     if let Some(v) = v {
         let v = cx.b.trunc(Ty::I32, v);
         let new = match kind {
@@ -202,9 +203,14 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
         }
     }
     cx.set_x(d, old);
-    if v.is_some() && csr != FFLAGS {
-        let pc = cx.next;
+    let pc = cx.next;
+    if v.is_some() && is_vector {
         cx.b.end(Term::Resume { pc });
+    } else if v.is_some() && csr != FFLAGS {
+        // C libraries write the mode that is in force, around each function that needs a certain one.
+        let new = cx.b.get(FRM);
+        let changed = cx.b.cmp(IntCc::Ne, new, rounding);
+        cx.b.leave_if(changed, Term::Resume { pc });
     }
 }
 

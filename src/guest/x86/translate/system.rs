@@ -2,10 +2,11 @@
 
 use super::Cx;
 use super::helper::{CPUID, CYCLES, NUMBER};
+use super::x87_control::place;
 use crate::insn::rows;
 use crate::state::{FS_BASE, GS_BASE, R11, RANDOM, RAX, RBX, RCX, RDX};
 use iced_x86::{Instruction, OpKind};
-use ir::{Bin, Fence, Slot, Term, Trap, Ty, Val};
+use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Trap, Ty, Val};
 
 rows! {
     Syscall => syscall();
@@ -13,6 +14,7 @@ rows! {
     Int3 => int3();
     Int1 => int3();
     Into => into();
+    Bound => bound();
     Ud0 => ud();
     Ud1 => ud();
     Ud2 => ud();
@@ -139,6 +141,22 @@ fn into(cx: &mut Cx, _: &Instruction) {
     // A trap, too.
     let pc = cx.next;
     cx.b.insn(pc, 0, pc);
+    cx.privileged();
+    cx.b.enter(on);
+}
+
+/// Bounds are signed. Outside of them Linux reports what it does for a protection fault.
+fn bound(cx: &mut Cx, i: &Instruction) {
+    let size = i.memory_size().size() / 2;
+    let index = cx.read(i, 0);
+    let mem = Mem { size: size as u8, ..place(cx, i) };
+    let low = cx.b.load(Ty::int(size), mem);
+    let high = cx.b.load(Ty::int(size), mem.disp(size as i32));
+    let (below, above) = (cx.b.cmp(IntCc::Slt, index, low), cx.b.cmp(IntCc::Sgt, index, high));
+    let outside = cx.b.or(below, above);
+    let (trap, on) = (cx.b.block(), cx.b.block());
+    cx.b.branch(outside, trap, on);
+    cx.b.enter(trap);
     cx.privileged();
     cx.b.enter(on);
 }

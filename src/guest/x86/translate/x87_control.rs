@@ -1,12 +1,12 @@
 //! Control of SSE, and the state of the x87 unit and of SSE in memory.
 
 use super::Cx;
-use super::x87_image::{ENVIRONMENT, ENVIRONMENT16, FILL, FX_WIDE, MASK, TAKE};
+use super::x87_image::{ENVIRONMENT_WORDS, FILL, FX_WIDE, TAKE};
 use crate::insn::rows;
 use crate::state::{MXCSR, X87_IP, stage, xmm};
 use crate::xsave::{FX_MXCSR, FX_MXCSR_MASK, FX_XMM};
 use iced_x86::Instruction;
-use ir::{Bin, Helper, IntCc, Lane, Mem, Ty, Val, X87};
+use ir::{Bin, Helper, IntCc, Lane, Mem, Term, Ty, Val, X87};
 
 rows! {
     Ldmxcsr, Vldmxcsr => ldmxcsr();
@@ -17,7 +17,7 @@ rows! {
     Fxrstor64 => fxrstor(1);
     Fnstenv => store_environment();
     Fnsave => save();
-    Fldenv => load();
+    Fldenv => load_environment();
     Frstor => load();
 }
 
@@ -31,13 +31,16 @@ impl Cx<'_> {
         self.b.or(control, flags)
     }
 
-    /// Sets MXCSR. The mode word may change: the region ends.
+    /// Sets MXCSR, at an instruction's end. The mode word may change: then the region ends. Mostly exceptions alone do.
     pub(super) fn set_mxcsr(&mut self, v: Val) {
+        let old = self.b.get(MXCSR);
         let control = self.b.and_imm(v, MXCSR_CONTROL);
         let flags = self.b.and_imm(v, EXCEPTIONS);
         self.b.set_fp_flags(flags);
         self.b.set(MXCSR, control);
-        self.resume();
+        let changed = self.b.cmp(IntCc::Ne, control, old);
+        let pc = self.next;
+        self.b.leave_if(changed, Term::Resume { pc });
     }
 
     /// A protection fault if memory has reserved bits of MXCSR set.
@@ -58,15 +61,20 @@ impl Cx<'_> {
         self.b.call(helper, Ty::Void, &[form, long]);
     }
 
-    /// The unit's image, which has been saved, to the staging slots.
-    pub(super) fn fill_stages(&mut self, form: u64) {
-        let ip = match self.b.late() {
+    /// The address of the unit's last instruction.
+    fn last_ip(&mut self) -> Val {
+        match self.b.late() {
             Some(ip) => self.b.i64(ip),
             None => {
                 let ip = self.b.get(X87_IP);
                 self.b.zext(Ty::I64, ip)
             }
-        };
+        }
+    }
+
+    /// The unit's image, which has been saved, to the staging slots.
+    pub(super) fn fill_stages(&mut self, form: u64) {
+        let ip = self.last_ip();
         let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
         self.b.call(&FILL, Ty::Void, &[form, long, ip]);
     }
@@ -192,30 +200,59 @@ fn fxrstor(cx: &mut Cx, i: &Instruction, wide: u64) {
 
 // ---- FNSTENV, FNSAVE ----
 
-fn store_form(cx: &mut Cx, i: &Instruction) -> usize {
+/// The words of an environment: those that are not the unit's are the last instruction's address and selectors, which are 0.
+const IP_WORD: u8 = 3;
+const OPCODE_WORD: u8 = 4;
+const DATA_SELECTOR: u8 = 6;
+const OPCODE_BITS: u64 = 0x7ff_0000;
+
+fn store_environment(cx: &mut Cx, i: &Instruction) {
+    let size = i.memory_size().size() / usize::from(ENVIRONMENT_WORDS);
+    let mem = place(cx, i);
+    let ip = cx.last_ip();
+    cx.x87(X87::Environment);
+    for n in 0..ENVIRONMENT_WORDS {
+        let v = match n {
+            IP_WORD => cx.b.trunc(Ty::I32, ip),
+            OPCODE_WORD => {
+                let v = cx.x87(X87::Word(n));
+                cx.b.and_imm(v, OPCODE_BITS)
+            }
+            DATA_SELECTOR => cx.b.i32(0xffff_0000),
+            _ => cx.x87(X87::Word(n)),
+        };
+        let v = cx.b.trunc(Ty::int(size), v);
+        cx.b.store(piece(mem, usize::from(n) * size, size), v);
+    }
+    cx.x87(X87::Mask);
+}
+
+fn load_environment(cx: &mut Cx, i: &Instruction) {
+    let size = i.memory_size().size() / usize::from(ENVIRONMENT_WORDS);
+    let mem = place(cx, i);
+    cx.x87(X87::Run(x87::code::FWAIT));
+    for n in 0..ENVIRONMENT_WORDS {
+        let v = cx.b.load(Ty::int(size), piece(mem, usize::from(n) * size, size));
+        let v = cx.b.zext(Ty::I32, v);
+        cx.b.x87(crate::state::X87, X87::SetWord(n), v);
+    }
+    cx.x87(X87::SetEnvironment);
+    let ip = cx.x87(X87::Word(IP_WORD));
+    let ip = cx.b.zext(cx.xlen, ip);
+    cx.b.set(X87_IP, ip);
+}
+
+fn save(cx: &mut Cx, i: &Instruction) {
     let len = i.memory_size().size();
     let mem = place(cx, i);
     cx.x87(X87::Save);
     cx.fill_stages(len as u64);
     store_staged(cx, mem, len);
-    len
-}
-
-fn store_environment(cx: &mut Cx, i: &Instruction) {
-    let len = store_form(cx, i);
-    debug_assert!(matches!(len, ENVIRONMENT | ENVIRONMENT16));
-    cx.on_image(&MASK, 0);
-    cx.x87(X87::Load);
-}
-
-fn save(cx: &mut Cx, i: &Instruction) {
-    store_form(cx, i);
     cx.x87(X87::Run(x87::code::FNINIT));
     let zero = cx.imm(0);
     cx.b.set(X87_IP, zero);
 }
 
-/// FLDENV, FRSTOR.
 fn load(cx: &mut Cx, i: &Instruction) {
     let len = i.memory_size().size();
     let mem = place(cx, i);

@@ -4,11 +4,11 @@
 use crate::state::{STATE32, STATE64, X87, X87_IP, stage};
 use arch::State;
 use ir::{Frame, Helper, Slot, Touches};
-use x87::{CONTROL, DATA, EXCEPTIONS, IMAGE, INSTRUCTION, Image, OPCODE, REGISTERS, STATUS, TAGS, set_word, word};
+use x87::{CONTROL, DATA, IMAGE, INSTRUCTION, Image, OPCODE, REGISTERS, STATUS, TAGS, set_word, word};
 
-/// FNSTENV's and FNSAVE's lengths, with operands of 32 and of 16 bits.
-pub(crate) const ENVIRONMENT: usize = 28;
-pub(crate) const ENVIRONMENT16: usize = 14;
+/// What FNSTENV stores: so many words of 32 or 16 bits.
+pub(super) const ENVIRONMENT_WORDS: u8 = 7;
+const ENVIRONMENT: usize = 4 * ENVIRONMENT_WORDS as usize;
 const STACK: usize = 80;
 pub(crate) const FSAVE: usize = ENVIRONMENT + STACK;
 /// What programs can set in the control word, and what is always set.
@@ -158,8 +158,6 @@ fn fill(f: &mut Frame<'_>) {
     let bytes = match f.args[0] as u64 {
         FX => fxsave(&image, false).to_vec(),
         FX_WIDE => fxsave(&image, true).to_vec(),
-        n if n < ENVIRONMENT as u64 => environment(&image, 2),
-        n if n == ENVIRONMENT as u64 => environment(&image, 4),
         n if n < FSAVE as u64 => fsave(&image, 2),
         _ => fsave(&image, 4),
     };
@@ -177,7 +175,6 @@ pub(super) static TAKE: Helper = on_state("x87_take", |f| {
     match n as u64 {
         FX => new = fxsave(&staged, false),
         FX_WIDE => new = fxsave(&staged, true),
-        _ if n <= ENVIRONMENT => set_environment(&mut new, &staged[..n]),
         _ => set_fsave(&mut new, &staged[..n]),
     }
     set_image(l, f.state, &new);
@@ -185,15 +182,6 @@ pub(super) static TAKE: Helper = on_state("x87_take", |f| {
 
 /// The unit as processors begin.
 pub(super) static INITIAL: Helper = on_state("x87_initial", |f| set_image(layout(f), f.state, &x87::INITIAL));
-
-/// FNSTENV's effect on the unit: all exceptions are masked.
-pub(super) static MASK: Helper = on_state("x87_mask", |f| {
-    let l = layout(f);
-    let mut new = image(l, f.state);
-    let control = word(&new, CONTROL) | EXCEPTIONS;
-    set_word(&mut new, CONTROL, control);
-    set_image(l, f.state, &new);
-});
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,14 @@
 //! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
 
 use super::super::alloc::Loc;
-use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xmm, vop};
+use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xm, Xmm, vop};
 use super::super::field;
 use super::super::{SCRATCH, thunks};
 use super::Emitter;
 use super::flags::Kind;
 use crate::cpu::at;
 use crate::{Exit, FlagsRule, Site};
-use ir::{BlockId, Fmt, Helper, Ty, Val};
+use ir::{BlockId, Fmt, Helper, Shape, Ty, Val};
 
 /// An operand of a slow path, where it stands when the path is taken.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +40,15 @@ pub(super) enum Cold {
     NoQuotient { label: Label, back: Label },
     /// To `slow` if the scalar in `t` is NaN or the smallest normal number, to `beyond` if it is infinite; `m` is free.
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
+    /// RISC-V's NaN where the result in `t` is one; but one of a sum of products goes on to the addend's label if the `addend` is a NaN. `m` is free.
+    Canonical { label: Label, back: Label, shape: Shape, t: Xmm, m: Xmm, addend: Option<(Xm, Label)> },
     /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
     Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
     /// The conversion of the scalar `a` to `to` has given the most negative number: right for what is as low or lower, the greatest otherwise, and for
     /// NaN that or zero. The host has raised what is due.
     Saturate { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, size: Size, nan_is_zero: bool },
+    /// The conversion of the scalar `a` to `to`, if it is from 2^63 on and below 2^64; else on to `slow`.
+    UpperHalf { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, slow: Label },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register; the host's flags stay if `keep`.
@@ -134,6 +138,11 @@ impl Emitter<'_> {
                 }
                 self.a.jmp(*back);
             }
+            Cold::Canonical { label, back, shape, t, m, addend } => {
+                self.a.bind(*label);
+                self.canonical(*shape, *t, *m, *addend);
+                self.a.jmp(*back);
+            }
             Cold::Tie { label, back, fmt, t, m, a } => {
                 self.a.bind(*label);
                 self.tie_away(*fmt, *t, *m, *a);
@@ -142,6 +151,11 @@ impl Emitter<'_> {
             Cold::Saturate { label, back, fmt, a, to, size, nan_is_zero } => {
                 self.a.bind(*label);
                 self.saturate(*fmt, *a, (*to, *size), *nan_is_zero, *back);
+            }
+            Cold::UpperHalf { label, back, fmt, a, to, slow } => {
+                self.a.bind(*label);
+                self.upper_half(*fmt, *a, *to, *slow);
+                self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {
                 self.a.bind(*label);

@@ -169,7 +169,10 @@ impl Emitter<'_> {
             let mut reads = false;
             op.for_each_arg(|a| reads |= a == v);
             match *op {
-                _ if !reads || self.plan.skip[i as usize] => {}
+                _ if !reads => {}
+                // Left out, it may stand for what a sum reads (`carry_of`).
+                Op::FlagsOppositeC(_) => return false,
+                _ if self.plan.skip[i as usize] => {}
                 _ if i < next => return false,
                 Op::Cond(cc, _) => match host_cc(cc, kind) {
                     Some(host) if n < conds.len() => {

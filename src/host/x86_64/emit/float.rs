@@ -261,7 +261,14 @@ impl Emitter<'_> {
         args: &[Xm],
         zero: bool,
     ) {
-        let label = self.check(shape, check, label, t, m);
+        let replaced = check == Check::Nan && label.is_none() && !self.traps && self.nans_are_one(v);
+        let mut label = self.check(shape, check, label, t, m);
+        if replaced && let Some(nan) = label {
+            let back = self.a.label_here();
+            let addend = if let [_, _, c] = *args { Some((c, self.a.label())) } else { None };
+            label = addend.map(|(_, label)| label);
+            self.cold.push(Cold::Canonical { label: nan, back, shape, t, m, addend });
+        }
         if shape.lanes == 0 && !zero && self.is_wide(v) {
             self.fp_move(Shape { lanes: 1, ..shape }, d, t);
         } else {
@@ -270,6 +277,35 @@ impl Emitter<'_> {
         if let Some(label) = label {
             let back = self.a.label_here();
             self.cold_eval(v, label, back, args, Arg::Xmm(d));
+        }
+    }
+
+    /// Whether a NaN that comes out of the operation on the host is RISC-V's but for its bits.
+    fn nans_are_one(&self, v: Val) -> bool {
+        let op = self.r.op(v);
+        let plain = matches!(
+            op,
+            Op::Fp1(Fp1::Sqrt, ..) | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, ..) | Op::Fma { .. }
+        );
+        plain && op.env().is_some_and(|env| env.nan == NanRule::RiscV && !env.flush_in)
+    }
+
+    /// RISC-V's NaN in each lane of a result that is one. Where the `addend` of a sum of products is a NaN, only a look at the factors tells whether they
+    /// are invalid: infinity times zero.
+    pub(super) fn canonical(&mut self, shape: Shape, t: Xmm, m: Xmm, addend: Option<(Xm, Label)>) {
+        let double = shape.fmt == Fmt::F64;
+        if let Some((c, label)) = addend {
+            self.a.v2(vop::VMOVUPS, L128, m, c);
+            let unordered = width(shape, [vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
+            self.a.v3i(unordered, L128, m, m, Xm::Reg(m), UNORD_Q);
+            self.jump_if_lanes(shape, m, label);
+        }
+        let nan = self.fmt_const(shape.fmt, if double { 0x7ff8 << 48 } else { 0x7fc0_0000 });
+        if shape.lanes <= 1 {
+            self.a.v2(if double { vop::VMOVSD } else { vop::VMOVSS }, L128, t, nan);
+        } else {
+            self.a.v3i(if double { vop::VCMPPD } else { vop::VCMPPS }, L128, m, t, Xm::Reg(t), UNORD_Q);
+            self.a.v4(if double { vop::VBLENDVPD } else { vop::VBLENDVPS }, L128, t, t, nan, m);
         }
     }
 

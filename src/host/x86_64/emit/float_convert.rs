@@ -4,7 +4,7 @@
 //! Nothing may be rounded with the inexact exception before it is known to be in range, since out of range the guest's is invalid alone.
 
 use super::super::asm::vop::VOp;
-use super::super::asm::{Alu, Cc as X, L128, Label, Reg, Rm, Shift, Size, Unary, Xm, Xmm, vop};
+use super::super::asm::{Alu, Bit, Cc as X, L128, Label, Reg, Rm, Shift, Size, Unary, Xm, Xmm, vop};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::cold::{Arg, Cold};
@@ -138,8 +138,10 @@ impl Emitter<'_> {
             (true, 32) => Size::D,
             _ => Size::Q,
         };
+        // Of unsigned numbers of 64 bits the upper half is as usual.
+        let upper = (!signed && bits == 64 && !env.flush_in).then(|| self.a.label());
         if !signed {
-            self.below_unsigned_limit(fmt, bits, ra, label);
+            self.below_unsigned_limit(fmt, bits, ra, upper.unwrap_or(label));
         }
         let direct = truncate || in_force;
         let mut from = ra;
@@ -171,6 +173,9 @@ impl Emitter<'_> {
             let nan_is_zero = env.nan != NanRule::RiscV;
             self.cold.push(Cold::Saturate { label: beyond, back, fmt, a: ra, to: d, size, nan_is_zero });
         }
+        if let Some(upper) = upper {
+            self.cold.push(Cold::UpperHalf { label: upper, back, fmt, a: ra, to: d, slow: label });
+        }
         if !signed || !saturates || env.flush_in {
             self.cold_eval(v, label, back, &[Xm::Reg(ra)], Arg::Reg(d));
         }
@@ -195,6 +200,22 @@ impl Emitter<'_> {
         self.a.bind(greatest);
         self.a.unary(Unary::Not, size, to);
         self.a.jmp(back);
+    }
+
+    /// A number from 2^63 on and below 2^64, which is an integer, to an unsigned one; others go on to `slow`.
+    pub(super) fn upper_half(&mut self, fmt: Fmt, a: Xmm, to: Reg, slow: Label) {
+        let double = fmt == Fmt::F64;
+        let [least, beyond] = if double { [0x43e0 << 48, 0x43f0 << 48] } else { [0x5f00_0000, 0x5f80_0000] };
+        let [least, beyond] = [least, beyond].map(|bits| self.fmt_const(fmt, bits));
+        let compare = if double { vop::VUCOMISD } else { vop::VUCOMISS };
+        self.a.v2(compare, L128, a, least);
+        // Below, or a NaN.
+        self.a.jcc(X::B, slow);
+        self.a.v2(compare, L128, a, beyond);
+        self.a.jcc(X::Ae, slow);
+        self.a.v3(if double { vop::VSUBSD } else { vop::VSUBSS }, L128, XSCRATCH, a, least);
+        self.a.v2(conversion(double, true, true), L128, to, XSCRATCH);
+        self.a.bit_i(Bit::Btc, Size::Q, to, 63);
     }
 
     /// The label of the slow path, for a subnormal operand where those are flushed.

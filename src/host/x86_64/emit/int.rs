@@ -2,7 +2,7 @@
 
 use super::super::alloc::{HostCc, Loc, size, wide};
 use super::super::asm::{Alu, Bit, Cc as X, L128, Mem, Reg, Rm, Shift, Size, Unary, vop};
-use super::super::plan::NO_HOME;
+use super::super::plan::{NO_HOME, carry_of};
 use super::super::{SCRATCH, XSCRATCH};
 use super::Emitter;
 use super::flags::Kind;
@@ -855,7 +855,8 @@ impl Emitter<'_> {
         let exact = matches!(self.r.ty(a), Ty::I32 | Ty::I64);
         let flags = self.flags_after(v, |op| match (*op, alu) {
             _ if !exact => false,
-            (Op::FlagsAdc(x, y, g), Alu::Adc) | (Op::FlagsSbc(x, y, g), Alu::Sbb) => x == a && y == b && g == f,
+            (Op::FlagsAdc(x, y, g), Alu::Adc) => x == a && y == b && carry_of(self.r, g) == carry_of(self.r, f),
+            (Op::FlagsSbc(x, y, g), Alu::Sbb) => x == a && y == b && g == f,
             _ => false,
         });
         if let Some(flags) = flags {
@@ -881,7 +882,13 @@ impl Emitter<'_> {
             None => Ok(self.reg(b)),
         };
         self.copy_to_early(a);
-        self.carry_in(f, alu == Alu::Sbb, last);
+        match alu {
+            Alu::Adc => {
+                let (f, opposite) = carry_of(self.r, f);
+                self.carry_in(f, opposite, last);
+            }
+            _ => self.carry_in(f, true, last),
+        }
         self.now = last;
         let Some(v) = value else {
             self.copy_to(a, SCRATCH);

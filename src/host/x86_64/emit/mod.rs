@@ -259,6 +259,7 @@ impl Emitter<'_> {
                 self.block(id);
             }
         }
+        self.out.cold = self.a.here();
         self.cold_paths();
         self.slow_paths_of_traps();
         self.own_thunks();
