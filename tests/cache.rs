@@ -430,6 +430,8 @@ fn a_file_that_carries_translations_needs_no_folder() {
         let done = harness::run(Command::new(by).arg("-cache").arg(cache).args(["cache", "carry"]).arg(file), LIMIT);
         assert_eq!(done.end, "exit 0", "{}", String::from_utf8_lossy(&done.stderr));
     };
+    // What a folder holds beside translations: notes of files.
+    fs::write(cache.join("0123456789abcdef0123456789abcdef"), [0xff; 16]).expect("a note");
     write(&harness::rqemu(guest), &cache, &carrier);
     // One that carries some already loses them.
     write(&carrier, &folder("carried-none"), &again);

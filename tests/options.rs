@@ -171,6 +171,8 @@ fn what_is_wrong_is_one_line_and_a_status() {
         (&["-s", "much"], "needs a number"),
         (&["-D", "/nonexistent/log"], "cannot open the log"),
         (&["-d", "tid"], "needs a -D"),
+        (&["cache", "nothing"], "there is no command"),
+        (&["binfmt", "nothing"], "binfmt knows no"),
     ] {
         let got = greet(guest, options);
         let said = text(&got.stderr);

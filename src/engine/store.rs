@@ -6,7 +6,7 @@
 use crate::cache::{Key, KeyHasher};
 use crate::folder::Folder;
 use crate::hash::hash;
-use crate::unit::{Cell, Found, Header, THUNKS, Unit, View};
+use crate::unit::{Cell, Found, Header, MAGIC, THUNKS, Unit, View};
 use crate::{CodeSource, Image, program};
 use host::FaultRecord;
 use host::x86_64::Homes;
@@ -39,8 +39,11 @@ pub(crate) struct Store {
     bytes: Vec<u8>,
 }
 
-/// The bytes that a unit's cells take, by the first bytes of its file.
+/// The bytes that a unit's cells take, by the first bytes of its file. Nothing if it is another file: a folder has notes, too.
 pub(crate) fn room_for_cells(head: &[u8]) -> Option<usize> {
+    if !head.starts_with(&MAGIC) {
+        return None;
+    }
     let at = std::mem::offset_of!(Header, cells);
     let n = u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?);
     Some(n as usize * 8)

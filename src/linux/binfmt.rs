@@ -345,7 +345,9 @@ fn installer(c: &Call) -> Result<String, String> {
         let list = if value.is_empty() { words.next().map_or("", String::as_str) } else { value };
         let list: Vec<&str> = list.split(',').filter(|w| !w.is_empty()).collect();
         match name.trim_start_matches('-') {
-            _ if list.is_empty() => return Err(format!("{name} needs a list of guests, or all")),
+            "install" | "uninstall" if list.is_empty() => {
+                return Err(format!("{name} needs a list of guests, or all"));
+            }
             "install" => register_all(&chosen(&list, &foreign(c.guests))?, CONTAINER_FLAGS)?,
             "uninstall" => unregister_all(&chosen(&list, &foreign(c.guests))?)?,
             _ => return Err(format!("binfmt knows no {word:?} (see rqemu -h)")),

@@ -3,7 +3,7 @@
 
 use crate::cli::Say;
 use crate::options::Options;
-use crate::{binfmt, cache, doctor};
+use crate::{binfmt, cache, doctor, host};
 use arch::Guest;
 use std::fmt::Write;
 
@@ -60,10 +60,17 @@ pub fn command(args: &[Vec<u8>], options: &Options, env: &[Vec<u8>], guests: &[&
     // The longest name first: `binfmt status` before `binfmt`.
     let mut all: Vec<_> = rows().collect();
     all.sort_by_key(|r| std::cmp::Reverse(r.name.split(' ').count()));
-    let row = all.into_iter().find(|r| {
+    let row = all.iter().find(|r| {
         let name: Vec<_> = r.name.split(' ').collect();
         words.len() >= name.len() && words.iter().zip(&name).all(|(w, n)| w == n) && takes(r, words.len() - name.len())
-    })?;
+    });
+    let Some(row) = row else {
+        let first = words.first()?;
+        let meant = all.iter().any(|r| r.name.split(' ').next() == Some(first.as_str()));
+        let program = || host::open(first.as_bytes(), libc::O_PATH).map(host::close).is_ok();
+        return (meant && !program())
+            .then(|| said(Err(format!("there is no command {:?} (see rqemu -h)", words.join(" ")))));
+    };
     let args = words[row.name.split(' ').count()..].to_vec();
     Some((row.run)(&Call { options, env, guests, args }))
 }

@@ -173,7 +173,10 @@ enum What {
 /// Opens a program as execve does, with the errors that execve gives. None: it cannot be read, but perhaps executed.
 fn open(t: &Task, dir: i32, path: &[u8], flags: i32) -> Result<Option<Candidate>, Errno> {
     let name = host::c_string(path);
-    let fd = if path.is_empty() && flags & libc::AT_EMPTY_PATH != 0 {
+    let fd = if path.is_empty() && dir == libc::AT_FDCWD {
+        return Err(Errno::EACCES);
+    } else if path.is_empty() {
+        descriptor_flags(dir)?;
         let own = host::c_string(format!("/proc/self/fd/{dir}").as_bytes());
         t.host_call(libc::SYS_openat, [libc::AT_FDCWD as u64, own.as_ptr() as u64, OPEN_FLAGS, 0, 0, 0])
     } else {
@@ -223,6 +226,15 @@ fn gains_rights(file: &Candidate) -> bool {
     }
 }
 
+/// FD_CLOEXEC, or EBADF.
+fn descriptor_flags(fd: i32) -> Res {
+    // SAFETY: plain numbers.
+    unsafe { call!(libc::SYS_fcntl, fd, libc::F_GETFD) }
+}
+
+/// Only asks whether the file could be executed (Linux 6.14).
+const AT_EXECVE_CHECK: i32 = 0x1_0000;
+
 const OPEN_FLAGS: u64 = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
 
 /// execve(2) and execveat(2). Returns only with an error.
@@ -230,7 +242,7 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
     let mut args = read_strings(t, argv)?;
     let mut env = read_strings(t, envp)?;
     env.retain(|v| !v.starts_with(OWN));
-    if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
+    if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK) != 0 {
         return Err(Errno::EINVAL);
     }
     if path.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
@@ -242,6 +254,11 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
     let name = name_of(dir, &path);
     let path = proc::own_executable(t, dir, &path).unwrap_or(path);
     let original = Buffers::new(&path, &args, &with_settings(t, env.clone()));
+    if flags & AT_EXECVE_CHECK != 0 {
+        let (path, argv, envp) =
+            (original.path.as_ptr() as u64, original.argv.as_ptr() as u64, original.envp.as_ptr() as u64);
+        return t.host_call(libc::SYS_execveat, [dir as u64, path, argv, envp, flags as u64, 0]);
+    }
     let mut program = name_of(dir, &path);
     let mut what = examine(t, open(t, dir, &path, flags)?)?;
     let mut from_script = false;
@@ -249,6 +266,10 @@ pub fn execve(t: &mut Task, dir: i32, path: Vec<u8>, argv: u64, envp: u64, flags
         let Examined::Script(interpreter, argument) = what else { break };
         if depth == SCRIPT_DEPTH {
             return Err(Errno::ELOOP);
+        }
+        // The interpreter would find its script by a descriptor that is closed then.
+        if by_descriptor(dir, &path) && descriptor_flags(dir)? & libc::FD_CLOEXEC as u64 != 0 {
+            return Err(Errno::ENOENT);
         }
         script_arguments(&mut args, &program, &interpreter, argument);
         program = interpreter;
@@ -296,9 +317,13 @@ fn examine(t: &Task, file: Option<Candidate>) -> Result<Examined, Errno> {
     }
 }
 
+fn by_descriptor(dir: i32, path: &[u8]) -> bool {
+    dir != libc::AT_FDCWD && !path.starts_with(b"/")
+}
+
 /// The name under which a program knows its file: a path, or one through its descriptor as the kernel makes it.
 fn name_of(dir: i32, path: &[u8]) -> Vec<u8> {
-    if dir == libc::AT_FDCWD || path.starts_with(b"/") {
+    if !by_descriptor(dir, path) {
         return path.to_vec();
     }
     let dir = format!("/dev/fd/{dir}").into_bytes();

@@ -198,6 +198,21 @@ fn host_mmap(addr: u64, len: u64, prot: u32, flags: i32, fd: i32, offset: u64) -
     unsafe { call!(libc::SYS_mmap, addr, len, prot, flags, i64::from(fd), offset) }
 }
 
+/// The same where nothing may be mapped yet: EEXIST if something is.
+fn host_mmap_new(addr: u64, len: u64, prot: u32, flags: i32, fd: i32, offset: u64) -> Res {
+    if flags & libc::MAP_TYPE != libc::MAP_SHARED_VALIDATE {
+        return host_mmap(addr, len, prot, flags | libc::MAP_FIXED_NOREPLACE, fd, offset);
+    }
+    // Where the kernel looks at flags it does not take that one.
+    let reserve = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    host_mmap(addr, len, 0, reserve | libc::MAP_FIXED_NOREPLACE, -1, 0)?;
+    let done = host_mmap(addr, len, prot, flags | libc::MAP_FIXED, fd, offset);
+    if done.is_err() {
+        let _ = host_munmap(addr, len);
+    }
+    done
+}
+
 fn host_munmap(addr: u64, len: u64) -> Res {
     // SAFETY: the range was checked: it is the guest's.
     unsafe { call!(libc::SYS_munmap, addr, len) }
@@ -378,8 +393,10 @@ impl Mm {
             if r.flags & libc::MAP_FIXED_NOREPLACE != 0 && !s.map.is_free(r.addr, r.addr + len) {
                 return Err(Errno::EEXIST);
             }
-            let flags = r.flags & !libc::MAP_FIXED_NOREPLACE | libc::MAP_FIXED;
-            (host_mmap(r.addr, len, host_prot(prot), host_flags(flags), r.fd, r.offset)?, had_code)
+            let validated = r.flags & libc::MAP_TYPE == libc::MAP_SHARED_VALIDATE;
+            let dropped = if validated { 0 } else { libc::MAP_FIXED_NOREPLACE };
+            let flags = host_flags(r.flags & !dropped | libc::MAP_FIXED);
+            (host_mmap(r.addr, len, host_prot(prot), flags, r.fd, r.offset)?, had_code)
         } else {
             (self.place(&s, r, len, prot)?, false)
         };
@@ -412,21 +429,21 @@ impl Mm {
 
     /// Maps where there is room: at the hint if that is free, or as high as possible.
     fn place(&self, s: &State, r: &Request, len: u64, prot: u32) -> Res {
-        let flags = host_flags(r.flags) | libc::MAP_FIXED_NOREPLACE;
+        let flags = host_flags(r.flags);
         let hint = r.addr & !(PAGE - 1);
         if hint != 0
             && self.limits.is_high_enough(hint)
             && self.limits.allows(hint, len)
             && s.map.is_free(hint, hint + len)
         {
-            match host_mmap(hint, len, host_prot(prot), flags, r.fd, r.offset) {
+            match host_mmap_new(hint, len, host_prot(prot), flags, r.fd, r.offset) {
                 Err(Errno::EEXIST) => {}
                 done => return done,
             }
         }
         for at in self.image_places(r, hint) {
             if self.limits.allows(at, len) && s.map.is_free(at, at + len) {
-                match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+                match host_mmap_new(at, len, host_prot(prot), flags, r.fd, r.offset) {
                     Err(Errno::EEXIST) => {}
                     done => return done,
                 }
@@ -438,7 +455,7 @@ impl Mm {
             let low = || gap_below(&s.map, len, PAGE, self.limits.top.min(LOW), &holes);
             let gap = if r.flags & libc::MAP_32BIT != 0 { low() } else { self.gap(s, len, PAGE, &holes) };
             let Some(at) = gap else { break };
-            match host_mmap(at, len, host_prot(prot), flags, r.fd, r.offset) {
+            match host_mmap_new(at, len, host_prot(prot), flags, r.fd, r.offset) {
                 Err(Errno::EEXIST) => holes.push((at, at + PAGE.max(len / 2))),
                 Err(Errno::EINVAL) if r.addr == 0 && r.fd >= 0 => return self.place_by_kernel(s, r, len, prot),
                 done => return done,

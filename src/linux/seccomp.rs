@@ -198,10 +198,12 @@ pub enum Judgement {
     Made,
     /// It is not; this is its result.
     Instead(Res),
+    /// The tracer was asked, and may have changed it.
+    Anew,
 }
 
-/// Judges a call of a filtered task. `words`: the arguments as the registers hold them.
-pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
+/// Judges a call of a filtered task. `words`: the arguments as the registers hold them. `asked`: of this call the tracer was asked already.
+pub fn judge(t: &mut Task, number: u64, words: &[u64], asked: bool) -> Judgement {
     let row = table(t.abi().table).and_then(|table| table.get(number)).map(|c| c.row);
     let pc = t.get(t.process.guest.state.pc);
     if is_vdsos(t) {
@@ -236,8 +238,11 @@ pub fn judge(t: &mut Task, number: u64, words: &[u64]) -> Judgement {
             Judgement::Instead(Err(Errno::JUST_RETURN))
         }
         USER_NOTIF => ask_supervisor(t, number, &args),
-        // Without a tracer.
-        TRACE => Judgement::Instead(Err(Errno::ENOSYS)),
+        TRACE if asked => Judgement::Made,
+        TRACE => match t.filter_stop(value & !ACTION) {
+            Some(number) if number as i32 >= 0 => Judgement::Anew,
+            _ => Judgement::Instead(Err(Errno::ENOSYS)),
+        },
         KILL_THREAD => kill(t, libc::SIGSYS, false),
         _ => kill(t, libc::SIGSYS, true),
     }

@@ -362,7 +362,8 @@ fn real_path(fd: i32, path: &[u8]) -> Vec<u8> {
 /// a descriptor.
 fn comm(execfn: &[u8], exe: &[u8]) -> Vec<u8> {
     let by_descriptor = execfn.strip_prefix(b"/dev/fd/").is_some_and(|n| n.iter().all(u8::is_ascii_digit));
-    let name = if by_descriptor { exe } else { execfn };
+    // Its link says of a file that is gone that it is.
+    let name = if by_descriptor { exe.strip_suffix(b" (deleted)").unwrap_or(exe) } else { execfn };
     let name = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
     name[..name.len().min(15)].to_vec()
 }

@@ -73,6 +73,8 @@ static void positions(void)
 	lseek(fd, 0, SEEK_SET);
 	ok("readv", readv(fd, in, 2) == 10 && memcmp(a, "abcd", 4) == 0 && memcmp(b, "efghij", 6) == 0);
 	ok("preadv", preadv(fd, in, 2, 20) == 4 && memcmp(a, "abcd", 4) == 0);
+	in[1].iov_len = -1;
+	fails("a part of negative length", readv(fd, in, 2), EINVAL);
 	same("position", lseek(fd, 0, SEEK_CUR), 10);
 	ok("pread", pread(fd, big, 10, 8) == 10 && memcmp(big, "ij\0\0\0\0\0\0\0", 9) == 0);
 	same("at the end", pread(fd, big, 10, 24), 0);

@@ -132,6 +132,15 @@ static void auxiliary_vector(void)
 	ok("AT_PHDR", loads >= 1 && loads < 10);
 	const ElfW(Ehdr) *vdso = (void *)getauxval(AT_SYSINFO_EHDR);
 	ok("AT_SYSINFO_EHDR", vdso && memcmp(vdso->e_ident, ELFMAG, 4) == 0 && vdso->e_machine == ELF_MACHINE && vdso->e_type == ET_DYN);
+	unsigned long vector[200] = {0};
+	int page = 0;
+	ok("PR_GET_AUXV", prctl(0x41555856, vector, sizeof vector, 0, 0) > 20 * (int)sizeof *vector);
+	for (int i = 0; i < 198 && vector[i]; i += 2)
+		page += vector[i] == AT_PAGESZ && vector[i + 1] == 4096;
+	same("its page size", page, 1);
+	vector[2] = 77;
+	ok("a part of it", prctl(0x41555856, vector, 2 * sizeof *vector, 0, 0) > 20 * (int)sizeof *vector && vector[2] == 77);
+	fails("its arguments", prctl(0x41555856, vector, sizeof vector, 1, 0), EINVAL);
 	const unsigned char *random = (void *)getauxval(AT_RANDOM);
 	int zeros = 0;
 	for (int i = 0; i < 16; i++)

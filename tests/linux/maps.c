@@ -176,6 +176,20 @@ static int copied(void)
 	return ends(target, "/another (deleted)") ? 0 : 2;
 }
 
+/* MAP_SHARED_VALIDATE: flags that the file's mmap does not know are refused. */
+static void validated(void)
+{
+	int fd = open("validated", O_RDWR | O_CREAT, 0600), memory = memfd_create("validated", 0), both = PROT_READ | PROT_WRITE;
+	ftruncate(fd, 2 * 4096), ftruncate(memory, 4096);
+	char *at = mmap(NULL, 4096, both, MAP_SHARED_VALIDATE | MAP_POPULATE, fd, 4096);
+	ok("MAP_SHARED_VALIDATE", at != MAP_FAILED && (at[5] = 'v', pread(fd, text, 1, 4096 + 5)) == 1 && text[0] == 'v');
+	ok("of a memory file", mmap(NULL, 4096, both, MAP_SHARED_VALIDATE, memory, 0) != MAP_FAILED);
+	ok("at an address", mmap(at, 4096, both, MAP_SHARED_VALIDATE | MAP_FIXED, fd, 0) == at && at[5] == 0);
+	fails("not with MAP_SYNC", mmap(NULL, 4096, both, MAP_SHARED_VALIDATE | MAP_SYNC, memory, 0) == MAP_FAILED ? -1 : 0, EOPNOTSUPP);
+	fails("nor with a flag that is new", mmap(NULL, 4096, both, MAP_SHARED_VALIDATE | 1 << 25, fd, 0) == MAP_FAILED ? -1 : 0, EOPNOTSUPP);
+	fails("nor with MAP_FIXED_NOREPLACE", mmap(at + (1 << 20), 4096, both, MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, fd, 0) == MAP_FAILED ? -1 : 0, EOPNOTSUPP);
+}
+
 static void executable(void)
 {
 	pid_t child;
@@ -197,6 +211,7 @@ int main(int count, char **arguments)
 	flags();
 	queries();
 	descriptors();
+	validated();
 	executable();
 	return done();
 }

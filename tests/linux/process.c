@@ -25,6 +25,10 @@ static int child_role(int count, char **arguments)
 		printf(" %s %s\n", getenv("MARK") ? getenv("MARK") : "-", getenv("HOME") ? "home" : "no-home");
 		return 11;
 	}
+	if (strcmp(arguments[1], "name") == 0) {
+		prctl(PR_GET_NAME, path);
+		return printf("%s\n", path), 0;
+	}
 	if (strcmp(arguments[1], "exe") == 0) {
 		ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
 		return length > 0 && strcmp(path, arguments[2]) == 0 ? 0 : 1;
@@ -72,6 +76,16 @@ static void by_descriptor(void)
 	char *arguments[] = {"fexecve", "report", NULL}, *environment[] = {NULL};
 	fexecve(open(self, O_RDONLY | O_CLOEXEC), arguments, environment);
 }
+/* A program in memory, whose name is that of its file. */
+static void from_memory(void)
+{
+	char *arguments[] = {"memory", "name", NULL}, bytes[65536];
+	int from = open(self, O_RDONLY), to = memfd_create("program", 0);
+	for (ssize_t n; (n = read(from, bytes, sizeof bytes)) > 0;)
+		write(to, bytes, (size_t)n);
+	close(from);
+	fexecve(to, arguments, environ);
+}
 static void by_proc(void) { execl("/proc/self/exe", "proc", "report", NULL); }
 static void by_script(void)
 {
@@ -107,6 +121,34 @@ static void exec_forms(void)
 	memset(big, 'x', sizeof big - 1);
 	big[sizeof big - 1] = 0;
 	fails("an argument too long", execl(self, "x", big, NULL), E2BIG);
+}
+
+static int execute_at(int dir, const char *path, int flags)
+{
+	char *arguments[] = {"at", "report", NULL};
+	return syscall(SYS_execveat, dir, path, arguments, environ, flags);
+}
+
+static void exec_at(void)
+{
+	char text[9000];
+	same("a program in memory", output_of(text, sizeof text, from_memory), 0);
+	ok("its name", strcmp(text, "memfd:program\n") == 0);
+	int script = open("at-script", O_CREAT | O_WRONLY, 0755), folder = open(".", O_RDONLY | O_CLOEXEC);
+	dprintf(script, "#!%s report\n", self);
+	close(script);
+	script = open("at-script", O_RDONLY | O_CLOEXEC);
+	fails("a script that its interpreter could not open", execute_at(script, "", AT_EMPTY_PATH), ENOENT);
+	fails("one in such a folder", execute_at(folder, "at-script", 0), ENOENT);
+	fails("no descriptor", execute_at(-1, "", AT_EMPTY_PATH), EBADF);
+	fails("the working directory", execute_at(AT_FDCWD, "", AT_EMPTY_PATH), EACCES);
+	fails("flags that are none", execute_at(AT_FDCWD, self, 0x8000), EINVAL);
+	/* AT_EXECVE_CHECK, Linux 6.14 */
+	same("a program is asked about", execute_at(AT_FDCWD, self, 0x10000), 0);
+	same("a script by its descriptor", execute_at(script, "", AT_EMPTY_PATH | 0x10000), 0);
+	fails("data without the right", execute_at(AT_FDCWD, "data", 0x10000), EACCES);
+	fails("nothing", execute_at(AT_FDCWD, "no-such-file", 0x10000), ENOENT);
+	close(script), close(folder);
 }
 
 static int exec_status(char *const arguments[])
@@ -364,6 +406,7 @@ int main(int count, char **arguments)
 	self = path;
 	setenv("HOME", "/", 1);
 	exec_forms();
+	exec_at();
 	inheritance();
 	vforks();
 	spawns();

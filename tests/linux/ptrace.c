@@ -2,9 +2,13 @@
 #include "ok.h"
 #include "traced.h"
 #include <elf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <link.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -322,6 +326,69 @@ static void on_vdso(void)
 	waits(pid);
 }
 
+/* A filter leaves getppid to the tracer. */
+static void filtered(void)
+{
+	struct sock_filter rows[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 77),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {4, rows};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0))
+		_exit(92);
+	long parent = syscall(SYS_getppid);
+	_exit(parent > 0 ? 5 : errno == ENOSYS ? 6 : 93);
+}
+
+static void on_filters(void)
+{
+	struct { struct info i; uint64_t data; } told = {{0}};
+	unsigned long message = 0;
+	pid_t pid = traced(filtered);
+	waits(pid);
+	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("a filter asks the tracer", waits(pid) && status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8));
+	ok("with its number", trace(PTRACE_GETEVENTMSG, pid, 0, (long)&message) == 0 && message == 77);
+	ok("about a call", trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof told, (long)&told) >= 84 && told.i.op == 3 && told.i.entry.nr == SYS_getppid && (uint32_t)told.data == 77);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	ok("which is made", waits(pid) && is_stop(SIGTRAP) && trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof told.i, (long)&told) >= 24);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("and ends well", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+	pid = traced(filtered);
+	waits(pid);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("without the option there is no such call", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 6);
+}
+
+/* Signals that wait, and the mask. */
+static void on_pending(void)
+{
+	struct { uint64_t off; uint32_t flags; int32_t nr; } which = {0, 1, 10};
+	siginfo_t pending[10];
+	uint64_t mask = -1;
+	memset(pending, 0, sizeof pending);
+	pid_t pid = traced(sleeps);
+	waits(pid);
+	same("PTRACE_SETSIGMASK", trace(PTRACE_SETSIGMASK, pid, 8, (long)&mask), 0);
+	ok("PTRACE_GETSIGMASK", trace(PTRACE_GETSIGMASK, pid, 8, (long)&mask) == 0 && mask == ~(1ULL << (SIGKILL - 1) | 1ULL << (SIGSTOP - 1)));
+	sigqueue(pid, SIGRTMIN + 1, (union sigval){.sival_int = 5}), sigqueue(pid, SIGRTMIN + 2, (union sigval){.sival_int = 6});
+	same("PTRACE_PEEKSIGINFO", trace(PTRACE_PEEKSIGINFO, pid, (long)&which, (long)pending), 2);
+	ok("what waits", pending[0].si_signo == SIGRTMIN + 1 && pending[1].si_value.sival_int == 6 && pending[1].si_pid == getpid());
+	which.off = 1;
+	ok("from the second on", trace(PTRACE_PEEKSIGINFO, pid, (long)&which, (long)pending) == 1 && pending[0].si_value.sival_int == 6);
+	which.flags = 0;
+	same("none is the thread's own", trace(PTRACE_PEEKSIGINFO, pid, (long)&which, (long)pending), 0);
+	which.nr = -1;
+	fails("less than none", trace(PTRACE_PEEKSIGINFO, pid, (long)&which, (long)pending), EINVAL);
+	ptrace(PTRACE_DETACH, pid, 0, 0);
+	usleep(20000);
+	kill(pid, SIGKILL);
+	ok("the mask stays", waits(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -337,6 +404,8 @@ int main(int argc, char **argv)
 	on_attach();
 	on_start();
 	on_vdso();
+	on_filters();
+	on_pending();
 	on_seize(loops, "computes");
 	on_seize(sleeps, "sleeps");
 	fails("no such request", ptrace(0x1234, getpid(), 0, 0), ESRCH);

@@ -234,6 +234,13 @@ static void many_messages(void)
 	same("sendmmsg", sendmmsg(sender, send_all, 3, 0), 3);
 	same("recvmmsg", recvmmsg(receiver, receive_all, 4, MSG_WAITFORONE, NULL), 3);
 	ok("each message", strcmp(in[0], "one") == 0 && strcmp(in[1], "two") == 0 && strcmp(in[2], "three") == 0 && receive_all[2].msg_len == 5 && send_all[2].msg_len == 5);
+	send_all[1].msg_hdr.msg_iov = (void *)16;
+	same("sendmmsg up to what is wrong", sendmmsg(sender, send_all, 3, 0), 1);
+	send_all[0] = send_all[1];
+	fails("sendmmsg of nothing else", sendmmsg(sender, send_all, 3, 0), EFAULT);
+	receive_all[1].msg_hdr.msg_iov = (void *)16;
+	same("recvmmsg up to what is wrong", recvmmsg(receiver, receive_all, 4, MSG_DONTWAIT, NULL), 1);
+	fails("its error comes then", recv(receiver, in[0], 9, MSG_DONTWAIT), EFAULT);
 	length = sizeof from;
 	sendto(sender, "where", 5, 0, (void *)&address, sizeof address);
 	ok("recvfrom", recvfrom(receiver, in[0], 9, 0, (void *)&from, &length) == 5 && length == sizeof from && from.sin_family == AF_INET && from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));

@@ -13,12 +13,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering, fence};
 
 pub(crate) const EVENT_EXEC: u32 = 4;
+const EVENT_SECCOMP: u32 = 7;
 pub(crate) const EVENT_STOP: u32 = 128;
 pub(crate) const OPTION_SYSGOOD: u32 = 1;
 const OPTION_FORK: u32 = 1 << 1;
 const OPTION_VFORK: u32 = 1 << 2;
 const OPTION_CLONE: u32 = 1 << 3;
 pub(crate) const OPTION_EXEC: u32 = 1 << EVENT_EXEC;
+const OPTION_SECCOMP: u32 = 1 << EVENT_SECCOMP;
 
 /// si_code of a SIGTRAP by which the tracer sends a signal on ([`Data::incoming`]), or asks for a stop.
 pub(crate) const PASSED_ON: i32 = -70;
@@ -42,6 +44,7 @@ pub(crate) const EVENT: u32 = 3;
 pub(crate) const NO_CALL: u32 = 0;
 pub(crate) const ENTRY: u32 = 1;
 pub(crate) const EXIT: u32 = 2;
+pub(crate) const FILTERED: u32 = 3;
 
 /// What a board holds. The tracer's rqemu has the same layout: it is the same file.
 #[repr(C)]
@@ -351,6 +354,22 @@ impl Task {
             self.set(regs.number, d.number as u64);
         }
         d.number != -1
+    }
+
+    /// A filter leaves a call to the tracer (SECCOMP_RET_TRACE): the call's number as the tracer has it then. None: nobody is asked.
+    pub(crate) fn filter_stop(&mut self, data: u32) -> Option<i64> {
+        let d = self.board().get();
+        if d.traced == 0 || d.options & OPTION_SECCOMP == 0 {
+            return None;
+        }
+        let event = libc::SIGTRAP as u32 | EVENT_SECCOMP << 8;
+        let info = HostInfo::fault(libc::SIGTRAP, event as i32, 0);
+        let after = self.stop_for(EVENT, event, |d| (d.info, d.message, d.call) = (info, data.into(), FILTERED));
+        self.board().update(|d| d.call = ENTRY);
+        if after.number != d.number {
+            self.set(self.abi().syscall.number, after.number as u64);
+        }
+        Some(after.number)
     }
 
     /// After one. A call in which a tracer has come has no such stop: its end is before the stop that the tracer has found.

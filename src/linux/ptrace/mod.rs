@@ -16,6 +16,7 @@ use crate::host::{self, Errno, Res};
 use crate::lock::Lock;
 use crate::memory;
 use crate::siginfo::{self, HostInfo};
+use crate::signal::{SYNCHRONOUS, UNBLOCKABLE};
 use crate::task::Task;
 use board::{ASKED, BOARDS, Board, Data};
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ mod request {
     pub(super) const SEIZE: u64 = 0x4206;
     pub(super) const INTERRUPT: u64 = 0x4207;
     pub(super) const LISTEN: u64 = 0x4208;
+    pub(super) const PEEKSIGINFO: u64 = 0x4209;
     pub(super) const GETSIGMASK: u64 = 0x420a;
     pub(super) const SETSIGMASK: u64 = 0x420b;
     pub(super) const GET_SYSCALL_INFO: u64 = 0x420e;
@@ -318,10 +320,34 @@ fn on_stopped(t: &mut Task, request: u64, target: &Target, addr: u64, data: u64)
         }
         GETSIGMASK | SETSIGMASK if addr != 8 => Err(Errno::EINVAL),
         GETSIGMASK => memory::write_u64(data, target.data.mask).map(|()| 0),
-        SETSIGMASK => target.write(at!(mask), &memory::read_u64(data)?.to_le_bytes()).map(|()| 0),
+        SETSIGMASK => set_mask(target, memory::read_u64(data)? & !UNBLOCKABLE),
+        PEEKSIGINFO => peek_pending(t, pid, addr, data),
         GET_SYSCALL_INFO => registers::syscall_info(t, target, addr, data),
         _ => registers::request(t, request, target, addr, data),
     }
+}
+
+/// A signal that comes before the thread looks at its board is to wait, too.
+fn set_mask(target: &Target, mask: u64) -> Res {
+    let mut of_host = 0u64;
+    host_ptrace(GETSIGMASK, target.pid, 8, &raw mut of_host as u64)?;
+    of_host |= mask & !SYNCHRONOUS;
+    host_ptrace(SETSIGMASK, target.pid, 8, &raw const of_host as u64)?;
+    target.write(at!(mask), &mask.to_le_bytes()).map(|()| 0)
+}
+
+/// Signals that are pending: `addr` leads to a struct ptrace_peeksiginfo_args, which all ABIs have alike. The answers go to the array at `to`.
+fn peek_pending(t: &Task, pid: i32, addr: u64, to: u64) -> Res {
+    // off; flags and nr
+    let mut args = [memory::read_u64(addr)?, memory::read_u64(addr.wrapping_add(8))?];
+    let count = usize::try_from((args[1] >> 32) as i32).map_err(|_| Errno::EINVAL)?;
+    let mut infos = vec![HostInfo::ZERO; count.min(64)];
+    args[1] = args[1] & 0xffff_ffff | (infos.len() as u64) << 32;
+    let found = host_ptrace(PEEKSIGINFO, pid, args.as_ptr() as u64, infos.as_mut_ptr() as u64)?;
+    for (n, info) in infos.iter().take(found as usize).enumerate() {
+        memory::write(to.wrapping_add((n * siginfo::SIZE) as u64), &info.to_guest(t.abi()))?;
+    }
+    Ok(found)
 }
 
 /// What the thread finds when it goes on.

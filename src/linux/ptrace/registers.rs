@@ -251,16 +251,19 @@ pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) ->
     let slots = &t.process.guest.state;
     let d = &target.data;
     // The kernel knows such a stop by its bit of PTRACE_O_TRACESYSGOOD (ptrace_get_syscall_info).
-    let told = d.stop == board::SYSCALL && d.status & 0x80 != 0;
+    let told = d.stop == board::SYSCALL && d.status & 0x80 != 0 || d.call == board::FILTERED;
     let call = if told { d.call } else { board::NO_CALL };
     let mut b = vec![call as u8, 0, 0, 0];
     b.extend(audit_arch_of(t).to_le_bytes());
     b.extend(t.process.guest.address(slots.get(&state, slots.pc)).to_le_bytes());
     b.extend(slots.get(&state, t.abi().stack_pointer).to_le_bytes());
     match call {
-        board::ENTRY => {
+        board::ENTRY | board::FILTERED => {
             b.extend(d.number.to_le_bytes());
             d.args.iter().for_each(|a| b.extend(a.to_le_bytes()));
+            if call == board::FILTERED {
+                b.extend(d.message.to_le_bytes());
+            }
         }
         board::EXIT => {
             b.extend(d.result.to_le_bytes());

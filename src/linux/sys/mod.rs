@@ -186,15 +186,21 @@ fn table_of(abi: &'static Abi) -> Option<&'static Table> {
 /// Carries out the call that the guest's registers ask for. The caller writes the result to the guest's registers as its ABI has it, except
 /// after `Errno::JUST_RETURN`, and makes the call again after `RESTARTSYS` and `RESTARTNOINTR`.
 pub fn dispatch(t: &mut Task) -> Res {
+    dispatch_judged(t, false)
+}
+
+fn dispatch_judged(t: &mut Task, asked: bool) -> Res {
     let regs = &t.abi().syscall;
     let word = if t.abi().long == 4 { u64::from(u32::MAX) } else { u64::MAX };
     let words = regs.args.map(|slot| t.get(slot) & word);
     // The number is an int: aarch64 reads w8, arm r7.
     let number = t.get(regs.number) & 0xffff_ffff;
-    if t.seat.is_filtered()
-        && let Judgement::Instead(result) = seccomp::judge(t, number, &words)
-    {
-        return result;
+    if t.seat.is_filtered() {
+        match seccomp::judge(t, number, &words, asked) {
+            Judgement::Made => {}
+            Judgement::Instead(result) => return result,
+            Judgement::Anew => return dispatch_judged(t, true),
+        }
     }
     call(t, number, &words)
 }

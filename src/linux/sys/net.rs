@@ -53,10 +53,10 @@ syscalls! { |t|
             return t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), 0, 0]);
         }
         // man 2 sendmmsg: more than UIO_MAXIOV are not sent at once.
-        let args = |at| [fd as u64, at, u64::from(count.min(1024)), u64::from(flags), 0, 0];
+        let args = |at, count| [fd as u64, at, count, u64::from(flags), 0, 0];
         let headers = Headers::sending(t, messages, count.min(1024) as usize, Mmsghdr::size(t.abi().model()));
-        let mut headers = or_earlier(t, headers, nr::sys_sendmmsg, args)?;
-        let sent = t.host_call(call, args(headers.host()))?;
+        let mut headers = or_earlier(t, headers, nr::sys_sendmmsg, |at| args(at, u64::from(count)))?;
+        let sent = t.host_call(call, args(headers.host(), headers.len() as u64))?;
         headers.write_lengths(t, sent as usize)?;
         Ok(sent)
     }
@@ -100,11 +100,10 @@ fn recvmmsg(t: &mut Task, fd: i32, messages: u64, count: u32, flags: u32, timeou
     let result = if pass(t) {
         t.host_call(call, [fd as u64, messages, u64::from(count), u64::from(flags), timeout.host, 0])
     } else {
-        let count = count.min(1024) as usize;
-        let args = |at| [fd as u64, at, count as u64, u64::from(flags), timeout.host, 0];
-        let headers = Headers::receiving(t, messages, count, Mmsghdr::size(m));
-        let mut headers = or_earlier(t, headers, nr::sys_recvmmsg, args)?;
-        let result = t.host_call(call, args(headers.host()));
+        let args = |at, count| [fd as u64, at, count, u64::from(flags), timeout.host, 0];
+        let headers = Headers::receiving(t, messages, count.min(1024) as usize, Mmsghdr::size(m));
+        let mut headers = or_earlier(t, headers, nr::sys_recvmmsg, |at| args(at, u64::from(count)))?;
+        let result = t.host_call(call, args(headers.host(), headers.len() as u64));
         if let Ok(got) = result {
             headers.received(t, got as usize)?;
             headers.write_lengths(t, got as usize)?;
@@ -142,24 +141,43 @@ struct Headers {
 
 impl Headers {
     fn sending(t: &Task, guest: u64, count: usize, stride: usize) -> Result<Headers, Errno> {
-        let mut headers = Headers::empty(t, guest, stride);
-        for n in 0..count {
+        Headers::empty(t, guest, stride).with(count, |headers, n| {
             let h = headers.guest_header(t, n)?;
             let control = control_to_host(headers.model, &headers.read_control(&h)?)?;
-            headers.push(&h, control)?;
-        }
-        Ok(headers)
+            headers.push(&h, control)
+        })
     }
 
     fn receiving(t: &Task, guest: u64, count: usize, stride: usize) -> Result<Headers, Errno> {
-        let mut headers = Headers::empty(t, guest, stride);
-        for n in 0..count {
+        Headers::empty(t, guest, stride).with(count, |headers, n| {
             let h = headers.guest_header(t, n)?;
             // The host's headers are longer; what then does not fit the guest's buffer is cut off on the way back.
             let room = if h.msg_controllen == 0 { 0 } else { h.msg_controllen.min(1 << 16) as usize * 2 + 64 };
-            headers.push(&h, vec![0; room])?;
+            headers.push(&h, vec![0; room])
+        })
+    }
+
+    /// With so many headers. One that is wrong is the last, and wrong for the kernel too, if it is not the first: those before it are sent or received.
+    fn with(
+        mut self,
+        count: usize,
+        mut push: impl FnMut(&mut Headers, usize) -> Result<(), Errno>,
+    ) -> Result<Headers, Errno> {
+        for n in 0..count {
+            match push(&mut self, n) {
+                Err(error) if n == 0 => return Err(error),
+                Err(_) => {
+                    self.add([0, 0, memory::NOWHERE, 1, 0, 0, 0, 0], Vec::new(), Vec::new(), Vec::new());
+                    break;
+                }
+                Ok(()) => {}
+            }
         }
-        Ok(headers)
+        Ok(self)
+    }
+
+    fn len(&self) -> usize {
+        self.names.len()
     }
 
     fn empty(t: &Task, guest: u64, stride: usize) -> Headers {
@@ -206,11 +224,15 @@ impl Headers {
         (words[CONTROL], words[CONTROL_LEN]) =
             (if control.is_empty() { 0 } else { room.as_ptr() as u64 }, control.len() as u64);
         words[FLAGS] = u64::from(h.msg_flags);
+        self.add(words, iov, room, name);
+        Ok(())
+    }
+
+    fn add(&mut self, words: [u64; HOST_WORDS], iov: Vec<u64>, control: Vec<u64>, name: Vec<u8>) {
         self.words.extend_from_slice(&words);
         self.iovs.push(iov);
-        self.controls.push(room);
+        self.controls.push(control);
         self.names.push(name);
-        Ok(())
     }
 
     /// The address with its family turned round, where that must be.

@@ -228,6 +228,10 @@ pub fn iovecs(m: Model, addr: u64, count: usize) -> Result<Vec<u64>, Errno> {
     memory::read(addr, &mut guest)?;
     let mut words: Vec<u64> = guest.chunks(m.long).map(|w| number(m, w)).collect();
     words.iter_mut().step_by(2).for_each(|base| *base = untag(*base));
+    if m.long == 4 {
+        // The kernel takes lengths as ssize_t: EINVAL for what is negative.
+        words.iter_mut().skip(1).step_by(2).for_each(|len| *len = i64::from(*len as i32) as u64);
+    }
     words.push(0);
     Ok(words)
 }

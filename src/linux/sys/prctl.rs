@@ -116,9 +116,21 @@ static OPERATIONS: &[(u32, Act)] = &[
     (76, Act::Foreign),                 // PR_LOCK_SHADOW_STACK_STATUS
     (77, Act::Host),                    // PR_TIMER_CREATE_RESTORE_IDS
     (78, Act::Host),                    // PR_FUTEX_HASH
+    (0x4155_5856, Act::Body(auxv)),     // PR_GET_AUXV
     (0x5356_4d41, Act::Host),           // PR_SET_VMA
     (0x5961_6d61, Act::Host),           // PR_SET_PTRACER
 ];
+
+/// As much of the auxiliary vector as the buffer takes. Differs: the kernel's has room for entries that are not used, which its length counts.
+fn auxv(t: &mut Task, [buffer, len, rest @ ..]: [u64; 4]) -> Res {
+    if rest != [0; 2] {
+        return Err(Errno::EINVAL);
+    }
+    let places = t.process.mm.places();
+    let part = places.auxv.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+    memory::write(buffer, &places.auxv[..part])?;
+    Ok(places.auxv.len() as u64)
+}
 
 fn prctl(t: &mut Task, operation: u32, args: [u64; 4]) -> Res {
     let Some((_, act)) = OPERATIONS.iter().find(|(number, _)| *number == operation) else {
