@@ -105,11 +105,7 @@ impl Plan {
             for i in b.start..b.end {
                 match &r.insts[i as usize].op {
                     Op::LoadExcl(..) => loaded = true,
-                    Op::StoreExcl(..) => {
-                        if std::mem::take(&mut loaded) {
-                            self.closed.push(i);
-                        }
-                    }
+                    Op::StoreExcl(..) => self.closed.extend(std::mem::take(&mut loaded).then_some(i)),
                     Op::Fence(ir::Fence::Full) | Op::ClearExcl | Op::Call(..) => loaded = false,
                     op if op.can_fault() => loaded = false,
                     _ => {}
