@@ -292,6 +292,35 @@ fn stored_loops_become_hot() {
     }
 }
 
+/// What a child has stored its parent has for the next ones, or each would make it again.
+#[test]
+fn children_find_what_their_brothers_stored() {
+    for guest in GUESTS {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("children and stored code for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let cache = folder(&format!("brothers-{}", guest.name));
+        let (source, program) = (cache.with_extension("c"), cache.with_extension("program"));
+        let text = "#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n\
+            int main(int c, char **v) { char b[99]; int bad = 0, status; for (int k = 1; k < c; k++) { \
+            if (fork() == 0) { snprintf(b, 99, \"%d %g %s\", k, k * 0.3, v[k]); _exit(b[0] != '0' + k); } \
+            wait(&status); bad |= status; } return bad != 0; }";
+        fs::write(&source, text).expect("a source");
+        harness::compile(&compiler, &["-static", "-O1", "-w"], &source, &program).expect("a program");
+        let children = |n: usize| {
+            let _ = fs::remove_file(stats(&cache));
+            let _ = fs::remove_dir_all(&cache);
+            let outcome = harness::run(command(guest, &cache, &program).args(vec!["child"; n]), LIMIT);
+            assert_eq!(outcome.end, "exit 0", "{}", guest.name);
+            translated(&cache)
+        };
+        let (one, eight) = (children(1), children(8));
+        assert!(eight < one + one / 4, "{}: {one} regions with one child, {eight} with eight", guest.name);
+    }
+}
+
 /// A program that differs from another only behind its first page, so that both have the same key.
 #[test]
 fn guest_code_is_compared() {

@@ -515,6 +515,12 @@ impl Cache {
         self.arena.clear();
     }
 
+    pub(crate) fn before_fork(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.renew();
+        }
+    }
+
     /// In a fork's child.
     pub(crate) fn after_fork(&mut self) {
         self.arena.seal();

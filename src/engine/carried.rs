@@ -87,7 +87,7 @@ impl Archive {
         let p = unsafe { libc::mmap(before as *mut _, (file - before) as usize, prot, flags, -1, 0) };
         let len = item.len as usize;
         let whole = (file - before) as usize + len;
-        (p != libc::MAP_FAILED).then_some(Mapped { at: before, whole, file, len, sealed: false })
+        (p != libc::MAP_FAILED).then_some(Mapped { at: before, whole, file, len, inode: 0, sealed: false })
     }
 }
 

@@ -120,6 +120,8 @@ pub(crate) struct Mapped {
     /// The file; before it is as much private memory as was asked for, or more.
     pub(crate) file: u64,
     pub(crate) len: usize,
+    /// What tells it from a file that takes its place, as long as it is mapped; 0 if none can.
+    pub(crate) inode: u64,
     /// Nobody has written it since it was made, so its bytes are what they were.
     pub(crate) sealed: bool,
 }
@@ -287,11 +289,27 @@ impl Folder {
 
     /// Whether a note is there: a file whose name says all.
     pub fn has_note(&self, key: u128) -> bool {
+        self.stat_of(key).is_some_and(|s| s.st_size == size_of_val(&key) as i64)
+    }
+
+    /// When a file came into the folder last: seconds and nanoseconds.
+    pub(crate) fn changed(&self) -> Option<(i64, i64)> {
+        let usable = !self.path.is_empty() && KEPT.load(Ordering::Relaxed) < 0;
+        let stat = if usable { stat(&self.path) } else { self.kept()?.stat() };
+        stat.filter(|s| (s.st_dev, s.st_ino) == (self.dev, self.inode)).map(|s| (s.st_mtime, s.st_mtime_nsec))
+    }
+
+    /// The inode of a key's file.
+    pub(crate) fn inode_of(&self, key: u128) -> Option<u64> {
+        if self.carried.is_some() { None } else { self.stat_of(key).map(|s| s.st_ino) }
+    }
+
+    fn stat_of(&self, key: u128) -> Option<libc::stat> {
         let stat = match self.path_of(key) {
             Some(path) => stat(&path),
             None => self.same().and_then(|dir| Fd::open(&dir, &name(key), READ)?.stat()),
         };
-        stat.is_some_and(|s| self.owns(&s) && s.st_size == size_of_val(&key) as i64)
+        stat.filter(|s| self.owns(s))
     }
 
     /// The path of a key's file, if paths lead where they did at the start.
@@ -356,7 +374,7 @@ impl Folder {
             unsafe { libc::munmap(at as *mut _, whole) };
         }
         self.touch(&fd, &stat);
-        Some(Mapped { at, whole, file: mapped?, len, sealed })
+        Some(Mapped { at, whole, file: mapped?, len, inode: stat.st_ino, sealed })
     }
 
     /// Notes the use, for those who remove what is not used. Not each time: that would be a write for every reader.

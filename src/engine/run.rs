@@ -489,6 +489,7 @@ impl Engine {
 
     /// Takes the engine's locks, cache first, for a fork.
     pub fn before_fork(&self) {
+        self.cache.lock().before_fork();
         self.cache.hold();
         self.cpus.hold();
         if let Some(s) = self.stats {

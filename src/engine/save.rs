@@ -77,7 +77,7 @@ impl Cache {
             }
         }
         for (u, list) in fresh.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
-            let unit = &store.units[u];
+            let unit = store.newest(u);
             let weight = |n: &usize| if self.regions[*n].pieces > 0 { HOT } else { 1 };
             let worth = WORTH * list.iter().map(weight).sum::<u64>();
             if unit.len() == 0 || crate::folder::draw() % unit.len() < worth {

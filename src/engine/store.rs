@@ -15,6 +15,8 @@ use std::hash::BuildHasherDefault;
 
 /// More units than this are not opened.
 const MOST_UNITS: usize = 512;
+/// Nor more files of one unit, one after the other.
+const MOST_FILES: usize = 6;
 
 /// Guest addresses that show one object: their unit, if it has one.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Store {
     thunks: [u64; THUNKS],
     pub(crate) units: Vec<Unit>,
     attached: Vec<Attached>,
+    /// When the folder had changed last, when it was looked at.
+    seen: Option<(i64, i64)>,
     /// What was found: who links a region has just looked for it, and jump caches lose much.
     found: HashMap<Key, (Found, usize), BuildHasherDefault<KeyHasher>>,
     /// Guest code that is compared, in one place each time.
@@ -54,7 +58,7 @@ impl Store {
     pub(crate) fn new(folder: &'static Folder, options: &str, thunks: [u64; THUNKS]) -> Option<Store> {
         let setting = hash(&[&program::identity()?.to_le_bytes(), options.as_bytes()].concat());
         let (units, attached, bytes) = (Vec::new(), Vec::new(), Vec::new());
-        Some(Store { folder, setting, thunks, units, attached, found: HashMap::default(), bytes })
+        Some(Store { folder, setting, thunks, units, attached, seen: None, found: HashMap::default(), bytes })
     }
 
     fn key(&self, image: Image) -> u128 {
@@ -107,10 +111,44 @@ impl Store {
         if let Some(&found) = self.found.get(&key) {
             return Some(found);
         }
-        let unit = self.unit_of(crate::cache::address(key.0), source)?;
-        let found = self.units[unit].find(key.0, key.1, source, &mut self.bytes)?;
+        let mut unit = self.unit_of(crate::cache::address(key.0), source)?;
+        let found = loop {
+            match self.units[unit].find(key.0, key.1, source, &mut self.bytes) {
+                Some(found) => break found,
+                None => unit = self.units[unit].newer?,
+            }
+        };
         self.found.insert(key, (found, unit));
         Some((found, unit))
+    }
+
+    /// Looks for what others have written since: for a parent, whose children would all make it again.
+    pub(crate) fn renew(&mut self) {
+        let changed = self.folder.changed();
+        if std::mem::replace(&mut self.seen, changed) == changed {
+            return;
+        }
+        for n in 0..self.units.len() {
+            let unit = &self.units[n];
+            let files = self.units.iter().filter(|u| u.image == unit.image).count();
+            if unit.newer.is_some() || files >= MOST_FILES || self.units.len() == MOST_UNITS {
+                continue;
+            }
+            let changed = self.folder.inode_of(unit.key).is_some_and(|inode| unit.is_older_than(inode));
+            let mut newer = Unit::new(unit.image, unit.key);
+            if changed && self.load(&mut newer).is_some() {
+                self.units[n].newer = Some(self.units.len());
+                self.units.push(newer);
+            }
+        }
+    }
+
+    /// The unit with the newest file among those of unit `n`'s image.
+    pub(crate) fn newest(&self, mut n: usize) -> &Unit {
+        while let Some(newer) = self.units[n].newer {
+            n = newer;
+        }
+        &self.units[n]
     }
 
     /// The links of a stored region.
@@ -134,10 +172,12 @@ impl Store {
             if !away {
                 found.clear();
             }
-            if let Some(n) = a.unit.filter(|_| !away)
-                && let Some(list) = units[n].close(start, end)
-            {
-                slots.get_or_insert_with(Vec::new).extend(list);
+            let mut unit = a.unit.filter(|_| !away);
+            while let Some(n) = unit {
+                if let Some(list) = units[n].close(start, end) {
+                    slots.get_or_insert_with(Vec::new).extend(list);
+                }
+                unit = units[n].newer;
             }
             away
         });

@@ -363,6 +363,9 @@ pub(crate) struct Unit {
     cells: u64,
     file: u64,
     view: Option<View<'static>>,
+    inode: u64,
+    /// The number of the unit of the same image with what others have written since.
+    pub(crate) newer: Option<usize>,
     /// Its bytes are those that were written: blobs need no look at their checksums.
     sealed: bool,
     states: Vec<State>,
@@ -377,7 +380,21 @@ pub(crate) struct Unit {
 impl Unit {
     pub(crate) fn new(image: Image, key: u128) -> Unit {
         let (incoming, replaced, sites) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Unit { image, key, cells: 0, file: 0, view: None, sealed: false, states: Vec::new(), incoming, replaced, sites }
+        let (view, states) = (None, Vec::new());
+        Unit {
+            image,
+            key,
+            cells: 0,
+            file: 0,
+            view,
+            inode: 0,
+            newer: None,
+            sealed: false,
+            states,
+            incoming,
+            replaced,
+            sites,
+        }
     }
 
     /// Uses a file that is mapped, with room for its cells at `cells`.
@@ -385,12 +402,17 @@ impl Unit {
     /// # Safety
     /// The mappings stay, nobody else writes the cells.
     pub(crate) unsafe fn attach(&mut self, view: View<'static>, cells: u64, m: &Mapped, thunks: [u64; THUNKS]) {
-        (self.cells, self.file, self.sealed) = (cells, m.file, m.sealed);
+        (self.cells, self.file, self.inode, self.sealed) = (cells, m.file, m.inode, m.sealed);
         self.states = vec![State::Closed; view.entries().len()];
         for (n, thunk) in thunks.into_iter().enumerate() {
             self.write_cell(cells + 8 * n as u64, thunk);
         }
         self.view = Some(view);
+    }
+
+    /// Whether the file with this inode is another than the unit's.
+    pub(crate) fn is_older_than(&self, inode: u64) -> bool {
+        self.inode != inode
     }
 
     /// Bytes of its file.

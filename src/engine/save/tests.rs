@@ -202,7 +202,8 @@ fn linked_pages() -> (Unit, [u64; 2]) {
     // Cells, and the file right behind them.
     let words = vec![0u128; PAGE as usize / 16].into_iter().chain(aligned(&file)).collect::<Vec<_>>().leak();
     let before = words.as_ptr() as u64;
-    let mapped = Mapped { at: before, whole: 16 * words.len(), file: before + PAGE, len: file.len(), sealed: false };
+    let (whole, file_at) = (16 * words.len(), before + PAGE);
+    let mapped = Mapped { at: before, whole, file: file_at, len: file.len(), inode: 0, sealed: false };
     // SAFETY: the file's bytes among the words, which stay.
     let view = View::new(unsafe { std::slice::from_raw_parts(mapped.file as *const u8, file.len()) }, KEY);
     let mut unit = Unit::new(crate::Image { key: KEY, base: 0 }, KEY);
