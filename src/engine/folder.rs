@@ -294,8 +294,7 @@ impl Folder {
 
     /// When a file came into the folder last: seconds and nanoseconds.
     pub(crate) fn changed(&self) -> Option<(i64, i64)> {
-        let usable = !self.path.is_empty() && KEPT.load(Ordering::Relaxed) < 0;
-        let stat = if usable { stat(&self.path) } else { self.kept()?.stat() };
+        let stat = if self.is_at_its_path() { stat(&self.path) } else { self.kept()?.stat() };
         stat.filter(|s| (s.st_dev, s.st_ino) == (self.dev, self.inode)).map(|s| (s.st_mtime, s.st_mtime_nsec))
     }
 
@@ -312,11 +311,15 @@ impl Folder {
         stat.filter(|s| self.owns(s))
     }
 
-    /// The path of a key's file, if paths lead where they did at the start.
+    /// Whether its path leads where it did at the start.
+    fn is_at_its_path(&self) -> bool {
+        !self.path.is_empty() && KEPT.load(Ordering::Relaxed) < 0
+    }
+
+    /// The path of a key's file, if the folder is at its own.
     fn path_of(&self, key: u128) -> Option<CString> {
-        let usable = !self.path.is_empty() && KEPT.load(Ordering::Relaxed) < 0;
         let path = || [self.path.to_bytes(), b"/", name(key).to_bytes()].concat();
-        usable.then(|| CString::new(path()).expect("no zero in it"))
+        self.is_at_its_path().then(|| CString::new(path()).expect("no zero in it"))
     }
 
     /// Whether a file is one of the folder's: of its file system and its owner, whom nobody else can write for.
