@@ -126,7 +126,7 @@ fn hot_region(guest: &Guest, function: &mut Function, head: Key, leaders: &[Key]
     }
     let (region, _) = stitch.finish()?;
     // Neither 0 nor all ones.
-    Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types, &|_| 1))
+    Some(ir::opt::optimize(region, guest.state.pairs, guest.state.types, &|_| 1, guest.state.weak_loads))
 }
 
 fn compile(

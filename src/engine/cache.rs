@@ -572,9 +572,20 @@ impl Cache {
             code.log(&text);
         }
         if log.op {
-            let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name().to_owned();
-            code.log(&format!("OP {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
+            self.log_region("OP", key, region, code);
         }
+    }
+
+    /// A hot region, after optimisation (`-d op_opt`).
+    pub(crate) fn log_hot(&self, key: Key, region: &ir::Region, code: &dyn CodeSource) {
+        if self.options.log.op_opt && in_filter(self.options.log.filter, key.0) {
+            self.log_region("HOT_OP", key, region, code);
+        }
+    }
+
+    fn log_region(&self, what: &str, key: Key, region: &ir::Region, code: &dyn CodeSource) {
+        let names = |slot: ir::Slot| self.guest.state.slots[slot.0 as usize].name().to_owned();
+        code.log(&format!("{what} {:#x}\n{}\n", key.0, ir::text::region(region, &names)));
     }
 }
 
@@ -588,7 +599,7 @@ pub(crate) fn faults_at(faults: &[FaultRecord], at: u32) -> &[FaultRecord] {
 /// Whether translations are as everybody's: what is asked of each translation must be done for stored ones too.
 fn may_store(options: &Options) -> bool {
     let log = options.log;
-    options.chain && !(options.interpret || options.profile || log.in_asm || log.op || log.out_asm)
+    options.chain && !(options.interpret || options.profile || log.in_asm || log.op || log.op_opt || log.out_asm)
 }
 
 fn write_thunks(arena: &mut Arena, map: &Map, serve: u64, profile: Option<&dyn CodeSource>) -> host::Thunks {

@@ -77,7 +77,9 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let traps = sig == libc::SIGFPE && info.si_code == FPE_FLTINV && cpu.raw.mxcsr & MASK_INVALID == 0;
     let record = match records.first() {
         Some(FaultRecord { at, pc, flags: FlagsAt::SlowPath, .. }) => {
-            engine.count_trap(cpu);
+            if traps {
+                engine.count_trap(cpu);
+            }
             gregs[libc::REG_RIP as usize] = (rip - u64::from(*at) + pc) as i64;
             return true;
         }

@@ -128,8 +128,9 @@ impl Cache {
         if !self.goes_round(key.0, &region) {
             return false;
         }
-        let region = ir::opt::optimize(region, state.pairs, state.types, held);
+        let region = ir::opt::optimize(region, state.pairs, state.types, held, state.weak_loads);
         debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
+        self.log_hot(key, &region, code);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: Some(read_to) };
         self.publish(key, made, code);
         true

@@ -113,6 +113,8 @@ pub trait CodeSource: Sync + Debug {
 pub struct Log {
     pub in_asm: bool,
     pub op: bool,
+    /// Hot regions as they go to the back end.
+    pub op_opt: bool,
     pub out_asm: bool,
     pub unimp: bool,
     /// Each entry of generated code, with integer, floating-point or vector registers.

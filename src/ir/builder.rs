@@ -622,6 +622,11 @@ impl Builder {
         let mem = self.access(mem);
         self.push(Op::Load(mem), ty)
     }
+    /// A vector read ahead, in a block that ends with a branch and writes nothing.
+    pub(crate) fn load_ahead(&mut self, mem: Mem) -> Val {
+        let mem = self.access(mem);
+        self.push(Op::LoadAhead(mem), Ty::V128)
+    }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {
         let mem = self.access(mem);

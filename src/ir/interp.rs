@@ -152,10 +152,15 @@ pub fn run(region: &Region, machine: &mut Machine) -> Outcome {
     let mut at = BlockId(0);
     loop {
         let block = &region.blocks[at.0 as usize];
-        if let Err(stop) = run.block(block) {
-            return run.left_by(stop);
-        }
-        match run.end(block) {
+        let next = match run.block(block) {
+            Ok(()) => run.end(block),
+            Err(Stop::Ahead) => match block.term {
+                Term::Branch { then, .. } => Next::Block(then, 0..0),
+                _ => panic!("what reads ahead ends with a branch"),
+            },
+            Err(stop) => return run.left_by(stop),
+        };
+        match next {
             Next::Block(next, args) => {
                 run.enter(&region.blocks[next.0 as usize], &block.args[args]);
                 at = next;
@@ -169,6 +174,8 @@ pub fn run(region: &Region, machine: &mut Machine) -> Outcome {
 enum Stop {
     Trap { trap: Trap, addr: u64 },
     Fault(MemFault),
+    /// Of [`Op::LoadAhead`]: it is completed without.
+    Ahead,
 }
 
 impl From<MemFault> for Stop {
@@ -204,6 +211,7 @@ impl Run<'_, '_, '_> {
         match stop {
             Stop::Trap { trap, addr } => Outcome::Trap { trap, pc, extra, addr },
             Stop::Fault(fault) => Outcome::Fault { fault, pc, extra },
+            Stop::Ahead => unreachable!("the block's end tells where to"),
         }
     }
 
@@ -263,6 +271,7 @@ impl Run<'_, '_, '_> {
             Op::FpFlagsGet => return Ok(self.machine.fp_flags.into()),
             Op::FpFlagsSet(v) => self.machine.fp_flags = self.value(v) as u32,
             Op::Load(mem) => return self.load(mem, ty),
+            Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
             Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;

@@ -759,6 +759,9 @@ pub enum Op {
     VSet(Lane, Val, Val, u8),
 
     Load(Mem),
+    /// Sixteen bytes that a loop reads ahead of what the guest's does, and which may not be there: the block then ends as if the branch at its end were
+    /// taken. It is no access of the guest's: the block writes no slots.
+    LoadAhead(Mem),
     /// The value's low `size` bytes.
     Store(Mem, Val),
     /// The old value. `size` as in the result's type (I8 … I64).
@@ -893,7 +896,7 @@ impl Op {
                     *v = f(*v);
                 }
             }
-            Load(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
+            Load(m) | LoadAhead(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
             Store(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);

@@ -299,6 +299,20 @@ impl IntCc {
             IntCc::Sge => IntCc::Slt,
         }
     }
+    /// The comparison that holds of b and a where this holds of a and b.
+    pub const fn swap(self) -> IntCc {
+        match self {
+            IntCc::Eq | IntCc::Ne => self,
+            IntCc::Ult => IntCc::Ugt,
+            IntCc::Ule => IntCc::Uge,
+            IntCc::Ugt => IntCc::Ult,
+            IntCc::Uge => IntCc::Ule,
+            IntCc::Slt => IntCc::Sgt,
+            IntCc::Sle => IntCc::Sge,
+            IntCc::Sgt => IntCc::Slt,
+            IntCc::Sge => IntCc::Sle,
+        }
+    }
 }
 
 /// A condition on [`Ty::Flags`], with Arm's names. C is "no borrow" after a subtraction.

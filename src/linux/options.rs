@@ -21,7 +21,7 @@ log_items! {
     OUT_ASM "out_asm" 0 "host code of each translation";
     IN_ASM "in_asm" 1 "guest code of each translation";
     OP "op" 2 "intermediate code as the front end made it";
-    OP_OPT "op_opt" 3 "intermediate code after optimisation";
+    OP_OPT "op_opt" 3 "intermediate code of hot regions after optimisation";
     OP_IND "op_ind" 4 "accepted for qemu's sake: nothing to show";
     INT "int" 5 "signals and faults";
     EXEC "exec" 6 "each translation that is entered from the engine (with nochain: each)";

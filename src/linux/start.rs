@@ -325,7 +325,8 @@ fn engine_options(options: &Options, cpu: &arch::Cpu, store: Option<&'static Fol
         chain: !options.log.has(Log::NOCHAIN),
         log: engine::Log {
             in_asm: options.log.has(Log::IN_ASM),
-            op: options.log.has(Log::OP) || options.log.has(Log::OP_OPT),
+            op: options.log.has(Log::OP),
+            op_opt: options.log.has(Log::OP_OPT),
             out_asm: options.log.has(Log::OUT_ASM),
             unimp: options.log.has(Log::UNIMP),
             exec: options.log.has(Log::EXEC),

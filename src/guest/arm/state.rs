@@ -148,6 +148,7 @@ pub const STATE: State = State {
     vec_homes: &VEC_HOMES,
     x87: None,
     invalid_traps: true,
+    weak_loads: true,
     host_flags: ir::fpflag::IEEE,
     direct_mode: 0,
     settle: None,

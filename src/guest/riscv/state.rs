@@ -140,6 +140,7 @@ const fn layout(slots: &'static [SlotInfo], types: &'static [Ty]) -> State {
         vec_homes: &VEC_HOMES,
         x87: None,
         invalid_traps: true,
+        weak_loads: true,
         host_flags: ir::fpflag::IEEE,
         direct_mode: Vector::MODE,
         settle: None,

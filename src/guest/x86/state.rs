@@ -177,6 +177,7 @@ const fn layout(
         vec_homes,
         x87: Some(X87),
         invalid_traps: false,
+        weak_loads: false,
         host_flags: ir::fpflag::IEEE | ir::fpflag::INPUT_DENORMAL,
         direct_mode: 0,
         settle: Some(settle),

@@ -9,6 +9,7 @@ mod order;
 mod peel;
 mod rebuild;
 mod returns;
+mod scan;
 mod sink;
 mod special;
 mod stitch;
@@ -22,6 +23,7 @@ pub use merge::merge;
 pub use order::order;
 pub use peel::{frequencies, peel};
 pub use returns::look_for_returns;
+pub use scan::scan;
 pub use sink::sink;
 pub use special::specialize;
 pub use stitch::Stitch;
@@ -31,13 +33,15 @@ use crate::region::Region;
 use crate::types::Ty;
 
 /// All passes, in their order, over what [`Stitch`] made of a loop. `pairs` are slots that may be joined, `types` the slots' types, `held` what integer
-/// slots hold as the loop is entered, now at least.
-pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn Fn(Slot) -> u64) -> Region {
+/// slots hold as the loop is entered, now at least; `weak`: loads may be done in any order.
+pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn Fn(Slot) -> u64, weak: bool) -> Region {
     let region = join(&region, pairs, types).unwrap_or(region);
     let region = merge(&region, types).unwrap_or(region);
     let mut region = specialize(&region, held, types).unwrap_or(region);
     sink(&mut region);
-    peel(&mut region);
+    let narrow = region.blocks.len();
+    let mut region = if weak { scan(&region, types).unwrap_or(region) } else { region };
+    peel(&mut region, narrow);
     known(&mut region, types);
     align(&mut region, types.len());
     let mut region = forward(&region, types).unwrap_or(region);

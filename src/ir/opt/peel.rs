@@ -16,10 +16,10 @@ fn has(set: &[u64], n: usize) -> bool {
     set[n / 64] >> (n % 64) & 1 != 0
 }
 
-/// Peels the region's small innermost loops.
-pub fn peel(r: &mut Region) {
+/// Peels the region's small innermost loops whose heads are among the first `narrow` blocks: [`scan`](super::scan) has made the others.
+pub fn peel(r: &mut Region, narrow: usize) {
     let loops = loops(r);
-    for (n, (head, body)) in loops.iter().enumerate() {
+    for (n, (head, body)) in loops.iter().enumerate().filter(|(_, l)| l.0 < narrow) {
         let inner = loops
             .iter()
             .enumerate()
@@ -43,7 +43,7 @@ fn insns(r: &Region, block: usize) -> usize {
 
 /// Natural loops: their heads and their blocks, in order. A region that begins in the middle of an outer loop, at the head of an inner one, has both
 /// with one head. The outer one's code begins before that head, which tells them apart.
-fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
+pub(super) fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
     let dominators = dominators(r);
     let mut before = vec![Vec::new(); r.blocks.len()];
     for (n, b) in r.blocks.iter().enumerate() {

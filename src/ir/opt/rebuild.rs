@@ -15,9 +15,21 @@ pub(super) fn rebuild(r: &Region, types: &'static [Ty], emit: impl FnMut(&mut Bu
 pub(super) fn rebuild_ends(
     r: &Region,
     types: &'static [Ty],
+    emit: impl FnMut(&mut Builder, Val, &[Val]) -> Val,
+    end: impl FnMut(&mut Builder, Term),
+) -> Region {
+    let mut region = copy(r, types, emit, end).region;
+    (region.end, region.guest_insns) = (r.end, r.guest_insns);
+    region
+}
+
+/// The same, to be added to.
+pub(super) fn copy(
+    r: &Region,
+    types: &'static [Ty],
     mut emit: impl FnMut(&mut Builder, Val, &[Val]) -> Val,
     mut end: impl FnMut(&mut Builder, Term),
-) -> Region {
+) -> Builder {
     let mut b = Builder::new(types);
     b.start(r.pc, r.mode, r.fp);
     (1..r.blocks.len()).for_each(|_| _ = b.block());
@@ -31,7 +43,5 @@ pub(super) fn rebuild_ends(
         term.map_args(|v| now[v.0 as usize]);
         end(&mut b, term);
     }
-    let mut region = b.region;
-    (region.end, region.guest_insns) = (r.end, r.guest_insns);
-    region
+    b
 }

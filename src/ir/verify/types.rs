@@ -101,6 +101,7 @@ impl Check<'_> {
             }
             Op::Insn { .. } | Op::Poll { .. } | Op::ClearExcl | Op::Fence(_) => self.result(Ty::Void),
             Op::Load(_)
+            | Op::LoadAhead(_)
             | Op::Store(..)
             | Op::AtomicRmw(..)
             | Op::CmpXchg { .. }
@@ -474,6 +475,10 @@ impl Check<'_> {
             Op::Load(mem) => {
                 self.place(&mem, ty)?;
                 self.that(mem.ext == Ext::Zero || ty.is_int(), "only integers have a sign extension")
+            }
+            Op::LoadAhead(mem) => {
+                self.place(&mem, ty)?;
+                self.that(ty == Ty::V128 && mem.size == 16 && mem.align == Align::Any, "what is read ahead is a vector")
             }
             Op::Store(mem, v) => {
                 self.result(Ty::Void)?;

@@ -297,7 +297,7 @@ fn random_loops() {
         let hot = joined.is_some() || !rng.one_in(4);
         region = joined.unwrap_or(region);
         if rng.one_in(2) {
-            ir::opt::peel(&mut region);
+            ir::opt::peel(&mut region, usize::MAX);
             ir::opt::align(&mut region, machine::TYPES.len());
         }
         machine.load(&region, hot);

@@ -73,6 +73,11 @@ impl Emitter<'_> {
         let cc = self.host_cond(cond);
         self.save_later_conditions();
         let [on_then, on_other] = [true, false].map(|taken| self.tracker.on_edge(self.r, cond, taken));
+        if !self.ahead.is_empty() {
+            let label = self.edge(then, on_then);
+            let ahead = std::mem::take(&mut self.ahead);
+            self.trapping.extend(ahead.into_iter().map(|at| (at, label)));
+        }
         let (cc, target, rule, rest, rest_rule) = if self.is_next(other) || !self.is_next(then) {
             (cc, then, on_then, other, on_other)
         } else {

@@ -86,6 +86,14 @@ impl Emitter<'_> {
         mem
     }
 
+    /// Where it cannot be done is told by the end of the block.
+    pub(super) fn load_ahead(&mut self, v: Val, m: &ir::Mem) {
+        let mem = self.address(m);
+        let x = self.xdef(v, None);
+        self.ahead.push(self.a.here());
+        self.a.v2(vop::VMOVDQU, L128, x, mem);
+    }
+
     pub(super) fn load(&mut self, v: Val, m: &ir::Mem) {
         let mem = self.operand(m);
         let ty = self.r.ty(v);

@@ -134,6 +134,7 @@ impl Compiler {
             bare: Vec::new(),
             suspected: None,
             trapping: Vec::new(),
+            ahead: Vec::new(),
             constants: Vec::new(),
         };
         e.region();
@@ -239,6 +240,8 @@ pub(super) struct Emitter<'a> {
     suspected: Option<(u32, usize)>,
     /// Operations that may trap, and their slow paths.
     trapping: Vec<(u32, Label)>,
+    /// Loads ahead of the block at hand.
+    ahead: Vec<u32>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
 }
@@ -316,6 +319,7 @@ impl Emitter<'_> {
             Op::FpFlagsGet => self.fp_flags_get(v),
             Op::FpFlagsSet(x) => self.fp_flags_set(x),
             Op::Load(m) => self.load(v, &m),
+            Op::LoadAhead(m) => self.load_ahead(v, &m),
             Op::Store(m, x) => self.store(&m, x),
             Op::AtomicRmw(op, _, align, addr, x) => self.atomic_rmw(v, op, align, addr, x),
             Op::CmpXchg { addr, expected, new, align } => self.cmpxchg(v, align, addr, expected, new),

@@ -1,0 +1,654 @@
+//! Loops that search memory, element after element, go over many elements at once: as long as none of these ends the search, nothing of a round is
+//! seen but what its last one leaves. A C library's string functions are such loops, and compilers make no vector code of their like.
+//!
+//! The loop stays as it is, and beside it stands one that takes [`wide::CHUNK`] bytes a round. That one is entered from the loop's end, where a chunk
+//! begins, and left as soon as a chunk may hold what is looked for, crosses into another page, or cannot be read: the loop itself then finds what there
+//! is, be it a fault. Loads that a program does one after the other are done in another order here, so this is for guests that allow it.
+
+mod wide;
+
+use super::peel::loops;
+use super::rebuild::copy;
+use crate::builder::Builder;
+use crate::op::{Align, Bin, Ext, Mem, Op, Slot, Un, V2, Val};
+use crate::region::{Region, Term};
+use crate::types::{Cc, IntCc, Lane, Order, Ty};
+use std::collections::HashMap;
+
+/// A page, at least.
+const PAGE: u64 = 4096;
+/// Operations in a loop, arrays, and elements of one that a round reads, at most.
+const MOST_OPS: usize = 300;
+const MOST_ARRAYS: usize = 2;
+const MOST_ELEMENTS: usize = 4;
+
+/// The region with a wide loop beside each that searches, if there are any. `types` are all slots'.
+pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
+    let found: Vec<Search> = loops(r).iter().filter_map(|(head, body)| Search::of(r, *head, body)).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let mut b = copy(r, types, |b, v, now| b.again(r, v, |v| now[v.0 as usize]), Builder::end);
+    found.iter().for_each(|s| s.widen(&mut b));
+    let mut region = b.region;
+    (region.end, region.guest_insns) = (r.end, r.guest_insns);
+    Some(region)
+}
+
+/// What must hold for the search to go on.
+#[derive(Clone, Copy, Debug)]
+struct Test {
+    cc: IntCc,
+    a: Val,
+    /// Zero if there is none.
+    b: Val,
+    /// No byte of `a` may be zero.
+    bytes: bool,
+}
+
+/// Where loads of a round read from: an array of which each round reads the next elements.
+#[derive(Debug)]
+struct Array {
+    /// What the addresses are sums of, but for a constant.
+    base: [Root; 2],
+    /// The loads, and their constants, which are in a row.
+    loads: Vec<(i64, Val)>,
+}
+
+/// What does not depend on the instruction that asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Root {
+    None,
+    /// What a slot holds as the round begins.
+    Slot(Slot),
+    Value(Val),
+}
+
+/// A loop that searches: its blocks follow one another, and each may leave it.
+struct Search<'a> {
+    r: &'a Region,
+    blocks: Vec<usize>,
+    pc: u64,
+    extra: u32,
+    /// By instruction: the value that a slot's reader finds there, if the same round has written it.
+    found: HashMap<Val, Val>,
+    /// Slots to which a round adds a constant.
+    steps: Vec<(Slot, u64)>,
+    /// Slots in which it leaves what it has loaded to the next.
+    carried: Vec<(Slot, Val)>,
+    /// Slots that the loop writes.
+    written: Vec<Slot>,
+    loads: Vec<Val>,
+    arrays: Vec<Array>,
+    lane: Lane,
+    /// Bytes of each array that a round reads.
+    stride: u64,
+    /// Conditions on what is loaded.
+    data: Vec<Test>,
+    /// Conditions on what a round begins with.
+    counts: Vec<Test>,
+    /// What does not change and must fit an element, or be this.
+    narrow: Vec<Val>,
+    equal: Vec<(Val, u64)>,
+}
+
+impl<'a> Search<'a> {
+    fn of(r: &'a Region, head: usize, body: &[usize]) -> Option<Search<'a>> {
+        let blocks = chain(r, head, body)?;
+        let (pc, extra) = start(r, head)?;
+        let mut s = Search {
+            r,
+            blocks,
+            pc,
+            extra,
+            found: HashMap::new(),
+            steps: Vec::new(),
+            carried: Vec::new(),
+            written: Vec::new(),
+            loads: Vec::new(),
+            arrays: Vec::new(),
+            lane: Lane::B,
+            stride: 0,
+            data: Vec::new(),
+            counts: Vec::new(),
+            narrow: Vec::new(),
+            equal: Vec::new(),
+        };
+        s.follow_slots()?;
+        s.look_at_loads()?;
+        s.look_at_conditions()?;
+        Some(s)
+    }
+
+    fn insts(&self) -> impl Iterator<Item = Val> + use<'a, '_> {
+        self.blocks.iter().flat_map(|&n| self.r.blocks[n].start..self.r.blocks[n].end).map(Val)
+    }
+
+    /// Finds what slots hold, and which are counted; None if a round hands something else on to the next, or does more than to load and compute.
+    fn follow_slots(&mut self) -> Option<()> {
+        let mut held: HashMap<Slot, Val> = HashMap::new();
+        let mut begins_with: Vec<Slot> = Vec::new();
+        let (mut found, mut loads, mut ops) = (HashMap::new(), Vec::new(), 0);
+        for v in self.insts() {
+            match *self.r.op(v) {
+                Op::Get(slot) => match held.get(&slot) {
+                    Some(&is) => _ = found.insert(v, is),
+                    None => begins_with.push(slot),
+                },
+                Op::Set(slot, is) => _ = held.insert(slot, is),
+                Op::Insn { .. } | Op::Poll { .. } => {}
+                Op::Load(_) => loads.push(v),
+                op if op.has_effect() || op.can_fault() => return None,
+                _ => ops += 1,
+            }
+        }
+        (self.found, self.loads) = (found, loads);
+        self.written = held.keys().copied().collect();
+        self.written.sort_unstable_by_key(|s| s.0);
+        for &slot in &self.written {
+            let last = self.itself(held[&slot]);
+            let step = self.plus(last).filter(|(from, _)| *from == slot);
+            match step {
+                Some((_, step)) => self.steps.push((slot, step)),
+                None if !begins_with.contains(&slot) => {}
+                None if self.loads.contains(&last) => self.carried.push((slot, last)),
+                None if self.keeps(slot, last) => {}
+                None => return None,
+            }
+        }
+        (ops <= MOST_OPS).then_some(())
+    }
+
+    /// Whether of a slot's flags C and V stay as they were, and nothing else of what the round begins with matters.
+    fn keeps(&self, slot: Slot, mut flags: Val) -> bool {
+        while let Op::FlagsNz(_, before) = *self.op(flags) {
+            flags = before;
+        }
+        let begins = |v: Val| *self.op(v) == Op::Get(slot);
+        let mut readers = self.insts().filter(|&v| {
+            let (op, mut reads) = (self.r.op(v), false);
+            op.for_each_arg(|a| reads |= begins(a));
+            reads && !matches!(op, Op::FlagsNz(..))
+        });
+        begins(flags) && readers.next().is_none()
+    }
+
+    /// The value itself: what is read from a slot that the round has written is what was written.
+    fn itself(&self, mut v: Val) -> Val {
+        while let Some(&is) = self.found.get(&v) {
+            v = is;
+        }
+        v
+    }
+
+    fn const_of(&self, v: Val) -> Option<u64> {
+        self.r.const_of(self.itself(v))
+    }
+
+    /// A slot as the round begins, plus a constant, if that is what the value is.
+    fn plus(&self, v: Val) -> Option<(Slot, u64)> {
+        let v = self.itself(v);
+        let (slot, sum) = match *self.r.op(v) {
+            Op::Get(slot) => (slot, 0),
+            Op::Bin(Bin::Add, a, b) => self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_add(c)))?,
+            Op::Bin(Bin::Sub, a, b) => self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_sub(c)))?,
+            _ => return None,
+        };
+        Some((slot, sum & self.r.ty(v).mask()))
+    }
+
+    /// How much greater the value is in each round, if that is a constant.
+    fn step(&self, v: Val) -> Option<u64> {
+        if v.is_none() {
+            return Some(0);
+        }
+        let v = self.itself(v);
+        let step = match *self.r.op(v) {
+            Op::Get(slot) if !self.written.contains(&slot) => 0,
+            Op::Get(slot) => self.steps.iter().find(|s| s.0 == slot)?.1,
+            Op::Bin(Bin::Add, a, b) => self.step(a)?.wrapping_add(self.step(b)?),
+            Op::Bin(Bin::Sub, a, b) => self.step(a)?.wrapping_sub(self.step(b)?),
+            Op::Load(_) => return None,
+            op => {
+                let mut same = true;
+                op.for_each_arg(|a| same &= self.step(a) == Some(0));
+                return same.then_some(0);
+            }
+        };
+        Some(step & self.r.ty(v).mask())
+    }
+
+    /// Sorts the loads by arrays: all are of one size, and a round reads as many elements of each array, from where the one before ended.
+    fn look_at_loads(&mut self) -> Option<()> {
+        let m = self.mem(*self.loads.first()?);
+        self.stride = self.load_step(&m)?;
+        let size = u64::from(m.size);
+        for &load in &self.loads {
+            let m = self.mem(load);
+            let aligned = match m.align {
+                Align::Any => true,
+                Align::To(n) => u64::from(n) <= size,
+                _ => false,
+            };
+            let plain = m.order == Order::Plain && !m.big && m.space == 0 && aligned && self.r.ty(load).is_int();
+            if u64::from(m.size) != size || self.load_step(&m) != Some(self.stride) || !plain {
+                return None;
+            }
+            let (base, sum) = self.place(&m);
+            match self.arrays.iter_mut().find(|a| a.base == base) {
+                Some(array) => array.loads.push((sum, load)),
+                None => self.arrays.push(Array { base, loads: vec![(sum, load)] }),
+            }
+        }
+        let elements = self.arrays[0].loads.len();
+        for array in &mut self.arrays {
+            array.loads.sort_unstable();
+            let in_a_row = array.loads.windows(2).all(|w| w[0].0.checked_add_unsigned(size) == Some(w[1].0));
+            if array.loads.len() != elements || !in_a_row {
+                return None;
+            }
+        }
+        let fits = size <= 8 && self.arrays.len() <= MOST_ARRAYS && elements <= MOST_ELEMENTS && elements.is_power_of_two();
+        self.lane = Lane::log2(size.trailing_zeros());
+        (fits && self.stride == size * elements as u64).then_some(())
+    }
+
+    fn mem(&self, load: Val) -> Mem {
+        match *self.r.op(load) {
+            Op::Load(m) => m,
+            _ => unreachable!("it is a load"),
+        }
+    }
+
+    /// How much further each round's load reads.
+    fn load_step(&self, m: &Mem) -> Option<u64> {
+        let index = if m.index.is_none() { 0 } else { self.step(m.index)? << m.scale };
+        Some(self.step(m.base)?.wrapping_add(index) & self.r.ty(m.base).mask())
+    }
+
+    /// What a load's address is a sum of, and the constant in it.
+    fn place(&self, m: &Mem) -> ([Root; 2], i64) {
+        let ty = self.r.ty(m.base);
+        let root = |v: Val| match self.plus(v) {
+            _ if v.is_none() => (Root::None, 0),
+            Some((slot, sum)) => (Root::Slot(slot), sum),
+            None => (Root::Value(self.itself(v)), 0),
+        };
+        let ((base, sum), (index, more)) = (root(m.base), if m.index.is_none() { (Root::None, 0) } else { root(m.index) });
+        let sum = sum.wrapping_add(more << m.scale).wrapping_add_signed(m.disp.into());
+        // Differences count: of addresses of 32 bits as well.
+        ([base, index], if ty == Ty::I32 { i64::from(sum as i32) } else { sum as i64 })
+    }
+
+    /// The array, and which of a round's elements it is, of a load or of what is left of the last round's.
+    fn element(&self, v: Val) -> Option<(usize, usize)> {
+        let v = self.itself(v);
+        let load = match *self.r.op(v) {
+            Op::Load(_) => v,
+            Op::Get(slot) => self.carried.iter().find(|c| c.0 == slot)?.1,
+            _ => return None,
+        };
+        self.arrays.iter().enumerate().find_map(|(n, a)| Some((n, a.loads.iter().position(|l| l.1 == load)?)))
+    }
+
+    fn look_at_conditions(&mut self) -> Option<()> {
+        let mut tests = Vec::new();
+        for (n, &block) in self.blocks.iter().enumerate() {
+            let next = self.blocks[(n + 1) % self.blocks.len()];
+            if let Term::Branch { cond, then, .. } = self.r.blocks[block].term {
+                self.condition(cond, then.0 as usize == next, &mut tests)?;
+            }
+        }
+        for mut test in tests {
+            if self.step(test.a) == Some(0) && !test.b.is_none() {
+                test = Test { cc: test.cc.swap(), a: test.b, b: test.a, ..test };
+            }
+            match (self.step(test.a), self.step(test.b)) {
+                (Some(a), Some(0)) if a == 0 || test.cc != IntCc::Eq => self.counts.push(test),
+                (None, _) if matches!(test.cc, IntCc::Eq | IntCc::Ne) => self.look_at_data(test)?,
+                _ => return None,
+            }
+        }
+        (!self.data.is_empty()).then_some(())
+    }
+
+    /// A condition on what is loaded. All elements of an array are asked the same, be it more than the loop asks of each.
+    fn look_at_data(&mut self, mut test: Test) -> Option<()> {
+        if test.cc == IntCc::Eq && self.lane == Lane::D {
+            // All is asked of the whole element: it holds of its halves too.
+            match (self.half(test.a), self.half(test.b)) {
+                (Some((a, _)), _) if test.b.is_none() => test.a = a,
+                (Some((a, n)), Some((b, m))) if n == m => (test.a, test.b) = (a, b),
+                _ => {}
+            }
+        }
+        let mut leaves = Vec::new();
+        self.leaves(test.a, &mut leaves)?;
+        self.leaves(test.b, &mut leaves)?;
+        let (is_carried, element) = *leaves.first()?;
+        if leaves.iter().any(|l| *l != (is_carried, element)) {
+            return None;
+        }
+        // What the last round has loaded is asked for itself, and of the elements as if it were this round's.
+        self.counts.extend(is_carried.then_some(test));
+        if test.cc == IntCc::Eq && test.b.is_none() && !test.bytes
+            && let Some((x, equal)) = self.zero_bytes(test.a)
+        {
+            self.equal.extend(equal);
+            test = Test { a: x, bytes: true, ..test };
+        }
+        self.fits_lanes(test.a)?;
+        self.fits_lanes(test.b)?;
+        let asked = self.data.iter().any(|t| (t.cc, t.bytes) == (test.cc, test.bytes) && self.same(t.a, test.a) && self.same(t.b, test.b));
+        if !asked {
+            self.data.push(test);
+        }
+        Some(())
+    }
+
+    /// Takes a truth value that is to be as `wanted` to pieces all of which must hold.
+    fn condition(&self, cond: Val, wanted: bool, tests: &mut Vec<Test>) -> Option<()> {
+        let cond = self.itself(cond);
+        match *self.r.op(cond) {
+            Op::Cmp(cc, a, b) => {
+                let cc = if wanted { cc } else { cc.invert() };
+                self.comparison(cc, a, b, tests);
+                Some(())
+            }
+            Op::Cond(cc, flags) => self.flags(if wanted { cc } else { cc.invert() }, flags, tests),
+            Op::Bin(Bin::And, a, b) if wanted => {
+                self.condition(a, true, tests)?;
+                self.condition(b, true, tests)
+            }
+            Op::Bin(Bin::Or, a, b) if !wanted => {
+                self.condition(a, false, tests)?;
+                self.condition(b, false, tests)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of flags.
+    fn flags(&self, cc: Cc, flags: Val, tests: &mut Vec<Test>) -> Option<()> {
+        let flags = self.itself(flags);
+        match *self.r.op(flags) {
+            Op::FlagsSub(a, b) => {
+                self.comparison(after_subtraction(cc)?, a, b, tests);
+                Some(())
+            }
+            Op::FlagsLogic(v) | Op::FlagsNz(v, _) => {
+                let cc = after_subtraction(cc).filter(|cc| matches!(cc, IntCc::Eq | IntCc::Ne))?;
+                self.comparison(cc, v, Val::NONE, tests);
+                Some(())
+            }
+            Op::Select(cond, a, b) => match (self.constant_flags(a), self.constant_flags(b)) {
+                (_, Some(bits)) if !cc.holds(bits) => {
+                    self.condition(cond, true, tests)?;
+                    self.flags(cc, a, tests)
+                }
+                (Some(bits), _) if !cc.holds(bits) => {
+                    self.condition(cond, false, tests)?;
+                    self.flags(cc, b, tests)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// N, Z, C and V of flags that are constant, as bits 3 to 0.
+    fn constant_flags(&self, flags: Val) -> Option<u32> {
+        match *self.op(flags) {
+            Op::FlagsFromBits(bits) => self.r.const_of(self.itself(bits)).map(|c| c as u32 >> 28),
+            _ => None,
+        }
+    }
+
+    /// A comparison, with zero if `b` is nothing.
+    fn comparison(&self, cc: IntCc, a: Val, b: Val, tests: &mut Vec<Test>) {
+        let is_zero = b.is_none() || self.const_of(b) == Some(0);
+        match cc {
+            IntCc::Eq if is_zero => self.nothing_set(a, tests),
+            _ => tests.push(Test { cc, a, b: if is_zero { Val::NONE } else { b }, bytes: false }),
+        }
+    }
+
+    /// A value is to be zero: if it is a union, both its parts.
+    fn nothing_set(&self, v: Val, tests: &mut Vec<Test>) {
+        let test = |a, b, bytes| Test { cc: IntCc::Eq, a, b, bytes };
+        match *self.op(v) {
+            Op::Bin(Bin::Or, x, y) => {
+                for (part, other) in [(x, y), (y, x)] {
+                    // What the other part takes away is not set in it.
+                    let part = match *self.op(part) {
+                        Op::Bin(Bin::AndNot, part, but) if self.itself(but) == self.itself(other) => part,
+                        _ => part,
+                    };
+                    self.nothing_set(part, tests);
+                }
+            }
+            Op::Bin(Bin::Xor, x, y) => tests.push(test(x, y, false)),
+            Op::VGet(Lane::S, lanes, 0) => tests.push(match *self.op(lanes) {
+                Op::V2(V2::CmpEq, Lane::B, word, zero) if self.r.const_v_of(self.itself(zero)) == Some(0) => match *self.op(word) {
+                    Op::VFromScalar(word) if self.r.ty(word) == Ty::I32 => test(word, Val::NONE, true),
+                    _ => test(v, Val::NONE, false),
+                },
+                _ => test(v, Val::NONE, false),
+            }),
+            _ => tests.push(test(v, Val::NONE, false)),
+        }
+    }
+
+    /// The load that a value is a half of, and which.
+    fn half(&self, v: Val) -> Option<(Val, u8)> {
+        if v.is_none() {
+            return None;
+        }
+        let Op::Trunc(v) = *self.op(v) else { return None };
+        if self.r.ty(v) != Ty::I64 {
+            return None;
+        }
+        let (load, n) = match *self.op(v) {
+            Op::Bin(Bin::And, load, mask) if self.const_of(mask) == Some(u32::MAX.into()) => (load, 0),
+            Op::Bin(Bin::Shr, load, amount) if self.const_of(amount) == Some(32) => (load, 1),
+            _ => (v, 0),
+        };
+        let load = self.itself(load);
+        self.loads.contains(&load).then_some((load, n))
+    }
+
+    fn op(&self, v: Val) -> &'a Op {
+        self.r.op(self.itself(v))
+    }
+
+    /// What a value has of loads: whether the round before has done them, and which of its elements they are.
+    fn leaves(&self, v: Val, out: &mut Vec<(bool, usize)>) -> Option<()> {
+        if self.step(v).is_some() {
+            return Some(());
+        }
+        let v = self.itself(v);
+        match *self.r.op(v) {
+            Op::Load(_) | Op::Get(_) => {
+                let is_carried = matches!(self.r.op(v), Op::Get(_));
+                out.push((is_carried, self.element(v)?.1));
+            }
+            op => {
+                let mut all = Some(());
+                op.for_each_arg(|a| all = all.and_then(|()| self.leaves(a, out)));
+                all?;
+            }
+        }
+        Some(())
+    }
+
+    /// Whether two values are the same of elements that may differ.
+    fn same(&self, a: Val, b: Val) -> bool {
+        if a.is_none() || b.is_none() {
+            return a == b;
+        }
+        let (a, b) = (self.itself(a), self.itself(b));
+        if let (Some(x), Some(y)) = (self.element(a), self.element(b)) {
+            return x.0 == y.0;
+        }
+        let (mut x, y) = (*self.r.op(a), *self.r.op(b));
+        let (mut args, mut n, mut same) = (Vec::new(), 0, self.r.ty(a) == self.r.ty(b));
+        y.for_each_arg(|v| args.push(v));
+        x.map_args(|v| {
+            let other = args.get(n).copied().unwrap_or(Val::NONE);
+            n += 1;
+            same &= self.same(v, other);
+            other
+        });
+        same && x == y
+    }
+
+    /// The word of which the value has bits exactly if it has a byte of zero, and what must be what for that: a word less a one in every byte, without
+    /// what was set in it, and of that the highest bit of each byte.
+    fn zero_bytes(&self, v: Val) -> Option<(Val, Vec<(Val, u64)>)> {
+        let ty = self.r.ty(v);
+        if ty.bits() != self.lane.bits() || self.lane == Lane::B {
+            return None;
+        }
+        let ones = ty.mask() / 0xff;
+        let (mut plain, mut inverted) = (Vec::new(), Vec::new());
+        self.factors(v, &mut plain, &mut inverted);
+        let [not] = inverted[..] else { return None };
+        let difference = plain.iter().position(|&v| matches!(self.r.op(v), Op::Bin(Bin::Add | Bin::Sub, ..)))?;
+        let mut equal = Vec::new();
+        let x = match *self.r.op(plain.remove(difference)) {
+            Op::Bin(Bin::Sub, x, k) => {
+                equal.push((k, ones));
+                x
+            }
+            Op::Bin(_, x, k) => {
+                equal.push((k, ones.wrapping_neg() & ty.mask()));
+                x
+            }
+            _ => return None,
+        };
+        let x = self.itself(x);
+        match (*self.r.op(not), &plain[..]) {
+            (_, &[bits]) if not == x => equal.push((bits, ones << 7)),
+            (Op::Bin(Bin::Or, y, bits), []) if self.itself(y) == x => equal.push((bits, (ones << 7) ^ ty.mask())),
+            _ => return None,
+        }
+        // What is constant is looked at here, what is not as the loop runs.
+        let mut good = true;
+        equal.retain(|&(v, wanted)| {
+            let is = self.const_of(v);
+            good &= is.map_or(self.step(v) == Some(0), |is| is == wanted);
+            is.is_none()
+        });
+        good.then_some((x, equal))
+    }
+
+    /// The values that a value is the intersection of, and those whose complements it is of.
+    fn factors(&self, v: Val, plain: &mut Vec<Val>, inverted: &mut Vec<Val>) {
+        let v = self.itself(v);
+        match *self.r.op(v) {
+            Op::Bin(Bin::And, a, b) => {
+                self.factors(a, plain, inverted);
+                self.factors(b, plain, inverted);
+            }
+            Op::Bin(Bin::AndNot, a, b) => {
+                self.factors(a, plain, inverted);
+                inverted.push(self.itself(b));
+            }
+            Op::Un(Un::Not, a) => inverted.push(self.itself(a)),
+            _ => plain.push(v),
+        }
+    }
+
+    /// Sees to it that the value can be computed in lanes of the elements' size: it has that size, or nothing but zeros above it.
+    fn fits_lanes(&mut self, v: Val) -> Option<()> {
+        if v.is_none() {
+            return Some(());
+        }
+        let v = self.itself(v);
+        let ty = self.r.ty(v);
+        if !ty.is_int() || ty.bits() < self.lane.bits() {
+            return None;
+        }
+        let is_wide = ty.bits() > self.lane.bits();
+        match *self.r.op(v) {
+            Op::Const(c) => (c <= self.lane.mask()).then_some(()),
+            _ if let Some((array, n)) = self.element(v) => {
+                let m = self.mem(self.arrays[array].loads[n].1);
+                (!is_wide || m.ext == Ext::Zero).then_some(())
+            }
+            _ if self.step(v) == Some(0) => {
+                if is_wide {
+                    self.narrow.push(v);
+                }
+                Some(())
+            }
+            _ if self.step(v).is_some() => None,
+            Op::Bin(Bin::And | Bin::Or | Bin::Xor, a, b) => {
+                self.fits_lanes(a)?;
+                self.fits_lanes(b)
+            }
+            Op::Bin(Bin::Add | Bin::Sub | Bin::AndNot, a, b) if !is_wide => {
+                self.fits_lanes(a)?;
+                self.fits_lanes(b)
+            }
+            Op::Bin(Bin::Shl | Bin::Shr, a, b) if !is_wide && self.lane != Lane::B => {
+                self.const_of(b).filter(|c| (1..u64::from(ty.bits())).contains(c))?;
+                self.fits_lanes(a)
+            }
+            Op::Un(Un::Not, a) if !is_wide => self.fits_lanes(a),
+            Op::Zext(a) | Op::Trunc(a) => self.fits_lanes(a),
+            _ => None,
+        }
+    }
+}
+
+/// The first instruction of a loop's head, which polls: pc and the word beside it.
+fn start(r: &Region, head: usize) -> Option<(u64, u32)> {
+    let b = &r.blocks[head];
+    match r.insts[b.start as usize..b.end as usize] {
+        [poll, insn, ..] => match (poll.op, insn.op) {
+            (Op::Poll { pc }, Op::Insn { pc: same, extra }) if pc == same => Some((pc, extra)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The blocks of the shortest way round a loop.
+fn chain(r: &Region, head: usize, body: &[usize]) -> Option<Vec<usize>> {
+    let mut from = vec![None; r.blocks.len()];
+    let mut open = std::collections::VecDeque::from([head]);
+    while let Some(at) = open.pop_front() {
+        for to in r.blocks[at].term.successors().map(|s| s.0 as usize).filter(|s| body.contains(s)) {
+            if to == head {
+                let mut blocks: Vec<usize> = std::iter::successors(Some(at), |&b| if b == head { None } else { from[b] }).collect();
+                blocks.reverse();
+                return Some(blocks);
+            }
+            if from[to].is_none() {
+                from[to] = Some(at);
+                open.push_back(to);
+            }
+        }
+    }
+    None
+}
+/// The comparison of a and b whose truth a condition tells after the flags of a - b.
+fn after_subtraction(cc: Cc) -> Option<IntCc> {
+    Some(match cc {
+        Cc::Eq => IntCc::Eq,
+        Cc::Ne => IntCc::Ne,
+        Cc::Cs => IntCc::Uge,
+        Cc::Cc => IntCc::Ult,
+        Cc::Hi => IntCc::Ugt,
+        Cc::Ls => IntCc::Ule,
+        Cc::Ge => IntCc::Sge,
+        Cc::Lt => IntCc::Slt,
+        Cc::Gt => IntCc::Sgt,
+        Cc::Le => IntCc::Sle,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

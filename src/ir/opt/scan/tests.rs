@@ -1,0 +1,266 @@
+//! Loops that search, run with and without a wide one beside them: state, outcome and faults are the same.
+
+use super::scan;
+use crate::builder::Builder;
+use crate::interp::{Machine, MemFault, Memory, Outcome, run};
+use crate::op::{Bin, Mem, Slot, Val};
+use crate::opt::Stitch;
+use crate::region::{FpControl, Region, Term};
+use crate::types::{Cc, IntCc, Round, Ty};
+
+const P: Slot = Slot(0);
+const Q: Slot = Slot(1);
+const N: Slot = Slot(2);
+/// What is looked for.
+const E: Slot = Slot(3);
+const X: Slot = Slot(4);
+const Y: Slot = Slot(5);
+const FLAGS: Slot = Slot(6);
+static TYPES: [Ty; 7] = [Ty::I64, Ty::I64, Ty::I64, Ty::I64, Ty::I64, Ty::I64, Ty::Flags];
+const PLACES: [(usize, Ty); 7] =
+    [(0, Ty::I64), (8, Ty::I64), (16, Ty::I64), (24, Ty::I64), (32, Ty::I64), (40, Ty::I64), (48, Ty::Flags)];
+
+const BASE: u64 = 0x1_0000;
+const PC: u64 = 0x1000;
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Two pages less what is cut off at the end.
+struct Bytes {
+    bytes: Vec<u8>,
+    /// Accesses of sixteen bytes: the wide loop's.
+    wide: u32,
+}
+
+impl Memory for Bytes {
+    fn load(&mut self, addr: u64, size: usize) -> Result<u128, MemFault> {
+        self.wide += u32::from(size == 16);
+        let start = addr.wrapping_sub(BASE) as usize;
+        let bytes = start.checked_add(size).and_then(|end| self.bytes.get(start..end));
+        let bytes = bytes.ok_or(MemFault { addr, write: false })?;
+        Ok(bytes.iter().rev().fold(0, |v, &b| v << 8 | u128::from(b)))
+    }
+    fn store(&mut self, addr: u64, _: usize, _: u128) -> Result<(), MemFault> {
+        Err(MemFault { addr, write: true })
+    }
+    fn cmpxchg(&mut self, addr: u64, _: usize, _: u128, _: u128) -> Result<u128, MemFault> {
+        Err(MemFault { addr, write: true })
+    }
+}
+
+/// The loop that `round` makes a round of: it leaves by [`leave`].
+fn stitched(round: impl Fn(&mut Builder)) -> Region {
+    let mut b = Builder::new(&TYPES);
+    b.start(PC, 0, FpControl { round: Round::NearestEven });
+    b.insn(PC, 0, PC + 4);
+    round(&mut b);
+    b.end(Term::Goto { pc: PC });
+    let mut stitch = Stitch::new((PC, 0), Vec::new(), 0);
+    stitch.add(&b.region);
+    stitch.finish().expect("it is a loop").0
+}
+
+fn leave(b: &mut Builder, cond: Val, n: u64) {
+    b.leave_if(cond, Term::Goto { pc: 0x2000 + n });
+    b.insn(PC + 4 * n, 0, PC + 4 * n + 4);
+}
+
+fn leave_unless_zero(b: &mut Builder, v: Val, n: u64) {
+    let zero = b.constant(b.ty(v), 0);
+    let cond = b.cmp(IntCc::Ne, v, zero);
+    leave(b, cond, n);
+}
+
+/// Loads an element and goes on to the next.
+fn next(b: &mut Builder, from: Slot, to: Slot, size: u8) -> Val {
+    let at = b.get(from);
+    let v = b.load(Ty::I64, Mem::at(at, size));
+    let at = b.add_imm(at, size.into());
+    b.set(from, at);
+    b.set(to, v);
+    v
+}
+
+/// `strcmp`, byte by byte.
+fn compare_bytes(b: &mut Builder) {
+    let x = next(b, P, X, 1);
+    b.insn(PC + 4, 0, PC + 8);
+    let y = next(b, Q, Y, 1);
+    let zero = b.i64(0);
+    let ends = b.cmp(IntCc::Eq, x, zero);
+    leave(b, ends, 2);
+    let [x, y] = [X, Y].map(|s| b.get(s));
+    let differs = b.cmp(IntCc::Ne, x, y);
+    leave(b, differs, 3);
+}
+
+/// `strlen` by words, as C libraries find a byte of zero. The ones are in a register.
+fn zero_in_words(b: &mut Builder) {
+    let x = next(b, P, X, 8);
+    let ones = b.get(E);
+    let less = b.sub(x, ones);
+    let sevens = b.i64(ONES * 0x7f);
+    let low = b.or(x, sevens);
+    let v = b.and_not(less, low);
+    let flags = b.flags_logic(v);
+    b.set(FLAGS, flags);
+    b.set(Y, v);
+    let found = b.cond(Cc::Ne, flags);
+    leave(b, found, 1);
+}
+
+/// `memchr`: what is looked for may be no byte at all.
+fn counted_bytes(b: &mut Builder) {
+    let n = b.get(N);
+    let n = b.add_imm(n, -1);
+    b.set(N, n);
+    let minus = b.i64(u64::MAX);
+    let ends = b.cmp(IntCc::Eq, n, minus);
+    leave(b, ends, 1);
+    let x = next(b, P, X, 1);
+    let wanted = b.get(E);
+    let found = b.cmp(IntCc::Eq, x, wanted);
+    leave(b, found, 2);
+}
+
+/// Words that are to be as in another array, while a count is above a limit. Flags tell both.
+fn counted_words(b: &mut Builder) {
+    let n = b.get(N);
+    let sixteen = b.i64(16);
+    let flags = b.flags_sub(n, sixteen);
+    let less = b.sub(n, sixteen);
+    b.set(N, less);
+    let above = b.cond(Cc::Hi, flags);
+    b.insn(PC + 4, 0, PC + 8);
+    let x = next(b, P, X, 8);
+    b.insn(PC + 8, 0, PC + 12);
+    let y = next(b, Q, Y, 8);
+    let differ = b.xor(x, y);
+    let zero = b.i64(0);
+    let equal = b.flags_sub(differ, zero);
+    let nothing = b.i32(0);
+    let none = b.flags_from_bits(nothing);
+    let both = b.select(above, equal, none);
+    b.set(FLAGS, both);
+    let out = b.cond(Cc::Ne, both);
+    leave(b, out, 3);
+}
+
+/// What has been loaded is compared in the next round, two elements at a time.
+fn compare_later(b: &mut Builder) {
+    let (x, y) = (b.get(X), b.get(Y));
+    let differs = b.cmp(IntCc::Ne, x, y);
+    leave(b, differs, 1);
+    let [p, q] = [P, Q].map(|s| b.get(s));
+    let x = b.load(Ty::I64, Mem::at(p, 4));
+    let y = b.load(Ty::I64, Mem::at(q, 4));
+    b.insn(PC + 8, 0, PC + 12);
+    let [later_x, later_y] = [p, q].map(|at| b.load(Ty::I64, Mem::at(at, 4).disp(4)));
+    for (slot, at) in [(P, p), (Q, q)] {
+        let at = b.add_imm(at, 8);
+        b.set(slot, at);
+    }
+    b.set(X, later_x);
+    b.set(Y, later_y);
+    let differs = b.cmp(IntCc::Ne, x, y);
+    leave(b, differs, 3);
+}
+
+/// A shift of what is loaded, of a signed element, is no search for a byte.
+fn bits_of_halves(b: &mut Builder) {
+    let at = b.get(P);
+    let x = b.load(Ty::I32, Mem::at(at, 4));
+    let at = b.add_imm(at, 4);
+    b.set(P, at);
+    let high = b.shift_imm(Bin::Shr, x, 24);
+    let wanted = b.get(E);
+    let wanted = b.trunc(Ty::I32, wanted);
+    let rest = b.xor(high, wanted);
+    let wide = b.zext(Ty::I64, rest);
+    b.set(Y, wide);
+    let zero = b.i32(0);
+    let out = b.cmp(IntCc::Ne, rest, zero);
+    leave(b, out, 1);
+}
+
+fn sum(b: &mut Builder) {
+    let before = b.get(Y);
+    let x = next(b, P, X, 1);
+    let sum = b.add(before, x);
+    b.set(Y, sum);
+    let zero = b.i64(0);
+    let out = b.cmp(IntCc::Eq, x, zero);
+    leave(b, out, 1);
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % n
+    }
+}
+
+fn outcome(r: &Region, mut state: [u8; 64], memory: &mut Bytes) -> (Outcome, [u8; 64]) {
+    let outcome = run(r, &mut Machine { state: &mut state, slots: &PLACES, memory, fp_flags: 0, monitor: None });
+    (outcome, state)
+}
+
+/// Runs both on memory in which what ends the loop stands somewhere, or nowhere. How many wide accesses there were.
+fn agree(round: fn(&mut Builder), fill: u8, ends: &[u8], wanted: u64) -> u32 {
+    let plain = stitched(round);
+    let wide = scan(&plain, &TYPES).expect("it searches");
+    assert_eq!(crate::verify::check_made(&wide, &TYPES), Ok(()));
+    let mut random = Random(wanted ^ 7);
+    let mut accesses = 0;
+    for _ in 0..600 {
+        let len = 8192 - random.below(300) as usize;
+        let mut bytes = vec![fill; len];
+        // Two halves of the same, so that two arrays have it at the same place.
+        let first = random.below(64) * 8;
+        let (p, q) = (first + random.below(3) / 2 * random.below(8), first + 4096 - random.below(2) * 8 * random.below(64));
+        let length = [random.below(64), random.below(600), random.below(3000), 9000][random.below(4) as usize];
+        for (start, n) in [(p, 0), (q, random.below(2))] {
+            let at = (start + length) as usize;
+            if n == 0 && at < len {
+                bytes[at] = ends[random.below(ends.len() as u64) as usize];
+            }
+        }
+        let mut state = [0; 64];
+        let n = [length, random.below(4000), u64::MAX][random.below(3) as usize];
+        for (slot, v) in [(P, BASE + p), (Q, BASE + q), (N, n), (E, wanted)] {
+            state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
+        }
+        let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, wide: 0 });
+        assert_eq!(outcome(&wide, state, &mut one), outcome(&plain, state, &mut other), "p {p:#x} q {q:#x} length {length}");
+        assert_eq!(other.wide, 0);
+        accesses += one.wide;
+    }
+    accesses
+}
+
+#[test]
+fn searches_are_the_same() {
+    for (round, fill, ends, wanted) in [
+        (compare_bytes as fn(&mut Builder), 7, &[0, 8][..], 0),
+        (zero_in_words, 0x80, &[0, 1, 0x81][..], ONES),
+        // Of other numbers it is another search, which the loop does by itself.
+        (counted_bytes, 3, &[5, 4][..], 5),
+        (counted_words, 9, &[1][..], 0),
+        (compare_later, 9, &[1][..], 0),
+        (bits_of_halves, 9, &[8, 200][..], 9),
+    ] {
+        assert!(agree(round, fill, ends, wanted) > 10_000);
+    }
+}
+
+#[test]
+fn what_is_no_byte_or_no_mask_is_looked_for_alone() {
+    assert_eq!(agree(counted_bytes, 3, &[5][..], 0x105), 0);
+    assert_eq!(agree(zero_in_words, 0x80, &[0][..], ONES - 1), 0);
+}
+
+#[test]
+fn a_loop_that_hands_on_what_it_computes_is_left_alone() {
+    assert!(scan(&stitched(sum), &TYPES).is_none());
+}
