@@ -172,7 +172,10 @@ pub fn run(region: &Region, machine: &mut Machine) -> Outcome {
 
 /// Why a guest instruction is not completed.
 enum Stop {
-    Trap { trap: Trap, addr: u64 },
+    Trap {
+        trap: Trap,
+        addr: u64,
+    },
     Fault(MemFault),
     /// Of [`Op::LoadAhead`]: it is completed without.
     Ahead,

@@ -1,6 +1,7 @@
 //! Passes over regions that are worth more time: those of hot code.
 
 mod align;
+mod entries;
 mod forward;
 mod join;
 mod known;
@@ -16,6 +17,7 @@ mod stitch;
 
 pub use align::align;
 pub(crate) use align::origin;
+pub use entries::one_entry;
 pub use forward::forward;
 pub use join::{Pair, join};
 pub use known::known;
@@ -34,9 +36,16 @@ use crate::types::Ty;
 
 /// All passes, in their order, over what [`Stitch`] made of a loop. `pairs` are slots that may be joined, `types` the slots' types, `held` what integer
 /// slots hold as the loop is entered, now at least; `weak`: loads may be done in any order.
-pub fn optimize(region: Region, pairs: &[Pair], types: &'static [Ty], held: &dyn Fn(Slot) -> u64, weak: bool) -> Region {
+pub fn optimize(
+    region: Region,
+    pairs: &[Pair],
+    types: &'static [Ty],
+    held: &dyn Fn(Slot) -> u64,
+    weak: bool,
+) -> Region {
     let region = join(&region, pairs, types).unwrap_or(region);
-    let region = merge(&region, types).unwrap_or(region);
+    let mut region = merge(&region, types).unwrap_or(region);
+    one_entry(&mut region);
     let mut region = specialize(&region, held, types).unwrap_or(region);
     sink(&mut region);
     let narrow = region.blocks.len();

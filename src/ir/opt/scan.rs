@@ -7,6 +7,7 @@
 
 mod wide;
 
+use super::entries::round;
 use super::peel::loops;
 use super::rebuild::copy;
 use crate::builder::Builder;
@@ -94,7 +95,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn of(r: &'a Region, head: usize, body: &[usize]) -> Option<Search<'a>> {
-        let blocks = chain(r, head, body)?;
+        let blocks = round(r, head, |b| body.contains(&b))?;
         let (pc, extra) = start(r, head)?;
         let mut s = Search {
             r,
@@ -190,8 +191,12 @@ impl<'a> Search<'a> {
         let v = self.itself(v);
         let (slot, sum) = match *self.r.op(v) {
             Op::Get(slot) => (slot, 0),
-            Op::Bin(Bin::Add, a, b) => self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_add(c)))?,
-            Op::Bin(Bin::Sub, a, b) => self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_sub(c)))?,
+            Op::Bin(Bin::Add, a, b) => {
+                self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_add(c)))?
+            }
+            Op::Bin(Bin::Sub, a, b) => {
+                self.plus(a).zip(self.const_of(b)).map(|((slot, sum), c)| (slot, sum.wrapping_sub(c)))?
+            }
             _ => return None,
         };
         Some((slot, sum & self.r.ty(v).mask()))
@@ -248,7 +253,8 @@ impl<'a> Search<'a> {
                 return None;
             }
         }
-        let fits = size <= 8 && self.arrays.len() <= MOST_ARRAYS && elements <= MOST_ELEMENTS && elements.is_power_of_two();
+        let fits =
+            size <= 8 && self.arrays.len() <= MOST_ARRAYS && elements <= MOST_ELEMENTS && elements.is_power_of_two();
         self.lane = Lane::log2(size.trailing_zeros());
         (fits && self.stride == size * elements as u64).then_some(())
     }
@@ -274,7 +280,8 @@ impl<'a> Search<'a> {
             Some((slot, sum)) => (Root::Slot(slot), sum),
             None => (Root::Value(self.itself(v)), 0),
         };
-        let ((base, sum), (index, more)) = (root(m.base), if m.index.is_none() { (Root::None, 0) } else { root(m.index) });
+        let ((base, sum), (index, more)) =
+            (root(m.base), if m.index.is_none() { (Root::None, 0) } else { root(m.index) });
         let sum = sum.wrapping_add(more << m.scale).wrapping_add_signed(m.disp.into());
         // Differences count: of addresses of 32 bits as well.
         ([base, index], if ty == Ty::I32 { i64::from(sum as i32) } else { sum as i64 })
@@ -331,7 +338,9 @@ impl<'a> Search<'a> {
         }
         // What the last round has loaded is asked for itself, and of the elements as if it were this round's.
         self.counts.extend(is_carried.then_some(test));
-        if test.cc == IntCc::Eq && test.b.is_none() && !test.bytes
+        if test.cc == IntCc::Eq
+            && test.b.is_none()
+            && !test.bytes
             && let Some((x, equal)) = self.zero_bytes(test.a)
         {
             self.equal.extend(equal);
@@ -339,7 +348,10 @@ impl<'a> Search<'a> {
         }
         self.fits_lanes(test.a)?;
         self.fits_lanes(test.b)?;
-        let asked = self.data.iter().any(|t| (t.cc, t.bytes) == (test.cc, test.bytes) && self.same(t.a, test.a) && self.same(t.b, test.b));
+        let asked = self
+            .data
+            .iter()
+            .any(|t| (t.cc, t.bytes) == (test.cc, test.bytes) && self.same(t.a, test.a) && self.same(t.b, test.b));
         if !asked {
             self.data.push(test);
         }
@@ -429,10 +441,12 @@ impl<'a> Search<'a> {
             }
             Op::Bin(Bin::Xor, x, y) => tests.push(test(x, y, false)),
             Op::VGet(Lane::S, lanes, 0) => tests.push(match *self.op(lanes) {
-                Op::V2(V2::CmpEq, Lane::B, word, zero) if self.r.const_v_of(self.itself(zero)) == Some(0) => match *self.op(word) {
-                    Op::VFromScalar(word) if self.r.ty(word) == Ty::I32 => test(word, Val::NONE, true),
-                    _ => test(v, Val::NONE, false),
-                },
+                Op::V2(V2::CmpEq, Lane::B, word, zero) if self.r.const_v_of(self.itself(zero)) == Some(0) => {
+                    match *self.op(word) {
+                        Op::VFromScalar(word) if self.r.ty(word) == Ty::I32 => test(word, Val::NONE, true),
+                        _ => test(v, Val::NONE, false),
+                    }
+                }
                 _ => test(v, Val::NONE, false),
             }),
             _ => tests.push(test(v, Val::NONE, false)),
@@ -614,25 +628,6 @@ fn start(r: &Region, head: usize) -> Option<(u64, u32)> {
     }
 }
 
-/// The blocks of the shortest way round a loop.
-fn chain(r: &Region, head: usize, body: &[usize]) -> Option<Vec<usize>> {
-    let mut from = vec![None; r.blocks.len()];
-    let mut open = std::collections::VecDeque::from([head]);
-    while let Some(at) = open.pop_front() {
-        for to in r.blocks[at].term.successors().map(|s| s.0 as usize).filter(|s| body.contains(s)) {
-            if to == head {
-                let mut blocks: Vec<usize> = std::iter::successors(Some(at), |&b| if b == head { None } else { from[b] }).collect();
-                blocks.reverse();
-                return Some(blocks);
-            }
-            if from[to].is_none() {
-                from[to] = Some(at);
-                open.push_back(to);
-            }
-        }
-    }
-    None
-}
 /// The comparison of a and b whose truth a condition tells after the flags of a - b.
 fn after_subtraction(cc: Cc) -> Option<IntCc> {
     Some(match cc {

@@ -218,7 +218,8 @@ fn agree(round: fn(&mut Builder), fill: u8, ends: &[u8], wanted: u64) -> u32 {
         let mut bytes = vec![fill; len];
         // Two halves of the same, so that two arrays have it at the same place.
         let first = random.below(64) * 8;
-        let (p, q) = (first + random.below(3) / 2 * random.below(8), first + 4096 - random.below(2) * 8 * random.below(64));
+        let (p, q) =
+            (first + random.below(3) / 2 * random.below(8), first + 4096 - random.below(2) * 8 * random.below(64));
         let length = [random.below(64), random.below(600), random.below(3000), 9000][random.below(4) as usize];
         for (start, n) in [(p, 0), (q, random.below(2))] {
             let at = (start + length) as usize;
@@ -232,7 +233,11 @@ fn agree(round: fn(&mut Builder), fill: u8, ends: &[u8], wanted: u64) -> u32 {
             state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
         }
         let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, wide: 0 });
-        assert_eq!(outcome(&wide, state, &mut one), outcome(&plain, state, &mut other), "p {p:#x} q {q:#x} length {length}");
+        assert_eq!(
+            outcome(&wide, state, &mut one),
+            outcome(&plain, state, &mut other),
+            "p {p:#x} q {q:#x} length {length}"
+        );
         assert_eq!(other.wide, 0);
         accesses += one.wide;
     }

@@ -97,7 +97,13 @@ impl Search<'_> {
 
     /// Reads a chunk: whether one of its elements ends the search, and each array's vectors.
     fn read(&self, b: &mut Builder) -> (Val, Vec<Vec<Val>>) {
-        let mut lanes = Lanes { search: self, now: Now::new(self), vectors: vec![Vec::new(); self.arrays.len()], at: 0, splats: HashMap::new() };
+        let mut lanes = Lanes {
+            search: self,
+            now: Now::new(self),
+            vectors: vec![Vec::new(); self.arrays.len()],
+            at: 0,
+            splats: HashMap::new(),
+        };
         let mut ends = None;
         for at in 0..VECTORS {
             lanes.at = at;

@@ -1,0 +1,138 @@
+//! Loops that are also entered in the middle, as unrolled ones are that begin with what is left over: who comes in there does the rest of that round
+//! in a copy of its own, and goes on at the head. So the loop has one entry, which is what other passes look for.
+
+use super::peel::loops;
+use crate::op::{Op, Val};
+use crate::region::{Block, BlockId, Region};
+
+/// Guest instructions of a round that is worth it.
+const MOST_INSNS: usize = 64;
+
+/// Gives the region's loops one entry each.
+pub fn one_entry(r: &mut Region) {
+    let natural: Vec<usize> = loops(r).into_iter().map(|l| l.0).collect();
+    for head in (1..r.blocks.len()).filter(|head| !natural.contains(head)) {
+        let polls = r.insts.get(r.blocks[head].start as usize).is_some_and(|i| matches!(i.op, Op::Poll { .. }));
+        if !polls || r.blocks[head].start == r.blocks[head].end {
+            continue;
+        }
+        if let Some(round) = round(r, head, |_| true).filter(|round| insns(r, round) <= MOST_INSNS) {
+            copy_rest(r, &round);
+        }
+    }
+}
+
+fn insns(r: &Region, blocks: &[usize]) -> usize {
+    let of = |b: &Block| {
+        r.insts[b.start as usize..b.end as usize].iter().filter(|i| matches!(i.op, Op::Insn { .. })).count()
+    };
+    blocks.iter().map(|&b| of(&r.blocks[b])).sum()
+}
+
+/// The blocks of the shortest way from a block back to it, by such blocks alone.
+pub(super) fn round(r: &Region, head: usize, by: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
+    let mut from = vec![None; r.blocks.len()];
+    let mut open = std::collections::VecDeque::from([head]);
+    while let Some(at) = open.pop_front() {
+        for to in r.blocks[at].term.successors().map(|s| s.0 as usize).filter(|&s| by(s)) {
+            if to == head {
+                let mut blocks: Vec<usize> =
+                    std::iter::successors(Some(at), |&b| if b == head { None } else { from[b] }).collect();
+                blocks.reverse();
+                return Some(blocks);
+            }
+            if from[to].is_none() {
+                from[to] = Some(at);
+                open.push_back(to);
+            }
+        }
+    }
+    None
+}
+
+/// Lets ways into a round's blocks other than the first lead to copies, the last of which goes on at the first.
+fn copy_rest(r: &mut Region, round: &[usize]) {
+    let enters = |at: &usize| {
+        let comes = |n: usize| r.blocks[n].term.successors().any(|s| s.0 as usize == round[*at]);
+        (0..r.blocks.len()).any(|n| n != round[*at - 1] && comes(n))
+    };
+    let Some(rest) = (1..round.len()).find(enters).map(|at| &round[at..]) else { return };
+    let first = r.blocks.len();
+    let place = |b: BlockId| rest.iter().position(|&n| n == b.0 as usize);
+    let copy_of = |b: BlockId| place(b).map_or(b, |n| BlockId((first + n) as u32));
+    for n in 0..first {
+        let at = round.iter().position(|&b| b == n);
+        // The way on within the round stays.
+        let next = at.and_then(|at| round.get(at + 1)).map(|&b| BlockId(b as u32));
+        r.blocks[n].term.map_successors(|b| if Some(b) == next { b } else { copy_of(b) });
+    }
+    for &b in rest {
+        let Block { start, end, mut term, .. } = r.blocks[b].clone();
+        let at = r.insts.len() as u32;
+        let moved = |v: Val| Val(v.0 - start + at);
+        for i in start..end {
+            let mut inst = r.insts[i as usize];
+            inst.op.map_args(moved);
+            r.insts.push(inst);
+        }
+        term.map_args(moved);
+        term.map_successors(copy_of);
+        r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::Builder;
+    use crate::op::Slot;
+    use crate::region::{FpControl, Term};
+    use crate::types::{Round, Ty};
+
+    static TYPES: [Ty; 2] = [Ty::I1, Ty::I32];
+
+    /// A loop of a head and two blocks, which the entry may begin with the second of. Each adds to slot 1 and goes on by slot 0 or leaves.
+    fn region() -> Region {
+        let mut b = Builder::new(&TYPES);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let [head, middle, last, out] = std::array::from_fn(|_| b.block());
+        let cond = b.get(Slot(0));
+        b.branch(cond, head, last);
+        for (n, (block, next)) in [(head, middle), (middle, last), (last, head)].into_iter().enumerate() {
+            b.enter(block);
+            let pc = 0x1000 + 4 * n as u64;
+            b.push(if n == 0 { Op::Poll { pc } } else { Op::Insn { pc, extra: 0 } }, Ty::Void);
+            let v = b.get(Slot(1));
+            let v = b.add_imm(v, 1 << n);
+            b.set(Slot(1), v);
+            let cond = b.get(Slot(0));
+            b.branch(cond, next, out);
+        }
+        b.enter(out);
+        b.end(Term::Goto { pc: 0x1010 });
+        b.region
+    }
+
+    #[test]
+    fn who_enters_in_the_middle_comes_by_the_head() {
+        let mut r = region();
+        assert!(loops(&r).is_empty());
+        one_entry(&mut r);
+        assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+        assert_eq!(loops(&r), [(1, vec![1, 2, 3])]);
+        // The entry goes to a copy of the last block, and that to the head.
+        let Term::Branch { then, other, .. } = r.blocks[0].term else { panic!("it branches") };
+        assert_eq!(then, BlockId(1));
+        assert_eq!(r.blocks[other.0 as usize].term.successors().next(), Some(BlockId(1)));
+        assert!(other.0 > 4);
+    }
+
+    #[test]
+    fn a_loop_with_one_entry_stays() {
+        let mut r = region();
+        r.blocks[0].term = Term::Jump(BlockId(1));
+        let blocks = r.blocks.len();
+        one_entry(&mut r);
+        assert_eq!(r.blocks.len(), blocks);
+    }
+}
