@@ -1,7 +1,7 @@
 //! Loops that search memory, element after element, go over many elements at once: as long as none of these ends the search, nothing of a round is
 //! seen but what its last one leaves. A C library's string functions are such loops, and compilers make no vector code of their like.
 //!
-//! The loop stays as it is, and beside it stands one that takes [`wide::CHUNK`] bytes a round. That one is entered from the loop's end, where a chunk
+//! The loop stays as it is, and beside it stands one that takes a chunk of them a round. That one is entered from the loop's end, where a chunk
 //! begins, and left as soon as a chunk may hold what is looked for, crosses into another page, or cannot be read: the loop itself then finds what there
 //! is, be it a fault. Loads that a program does one after the other are done in another order here, so this is for guests that allow it.
 

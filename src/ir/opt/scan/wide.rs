@@ -7,45 +7,45 @@ use crate::region::{BlockId, Term};
 use crate::types::{Cc, IntCc, Lane, Ty};
 use std::collections::HashMap;
 
-/// Bytes of each array that a round reads, and vectors in them.
-pub(super) const CHUNK: u64 = 128;
-const VECTORS: usize = CHUNK as usize / 16;
-
 impl Search<'_> {
+    /// Bytes of each array that a round reads. (There can be as many narrow rounds before the first, which matters most if they read bytes.)
+    fn chunk(&self) -> u64 {
+        if self.lane == Lane::B { 128 } else { 256 }
+    }
+
     /// Elements in a chunk, and rounds of the loop that read them.
     fn elements(&self) -> usize {
-        CHUNK as usize / self.lane.bytes()
+        self.chunk() as usize / self.lane.bytes()
     }
 
     fn rounds(&self) -> u64 {
-        CHUNK / self.stride
+        self.chunk() / self.stride
     }
 
-    /// Appends the wide loop. Where the narrow one ends a round, it asks whether a chunk begins here; what must hold for a chunk to be read is asked
-    /// before it is, and after it things are left as they are after the chunk's last round.
+    /// Appends the wide loop. Where the narrow one ends a round, it asks whether a chunk begins here and what does not change is as it must be; what
+    /// else must hold for a chunk to be read is asked before it is, and after it things are left as they are after the chunk's last round.
     pub(super) fn widen(&self, b: &mut Builder) {
-        let guards = self.guards();
-        let [ask, head] = std::array::from_fn(|_| b.block());
+        let [ask, first, head] = std::array::from_fn(|_| b.block());
         let narrow = BlockId(self.blocks[0] as u32);
         let end = self.blocks[self.blocks.len() - 1];
         b.region.blocks[end].term.map_successors(|s| if s == narrow { ask } else { s });
 
         b.enter(ask);
         let at = Now::new(self).address(b, self.first_load(0));
-        let rest = b.and_imm(at, CHUNK - self.stride);
+        let rest = b.and_imm(at, self.chunk() - self.stride);
         let zero = b.constant(b.ty(rest), 0);
         let begins = b.cmp(IntCc::Eq, rest, zero);
-        b.end(Term::Branch { cond: begins, then: head, other: narrow });
+        b.end(Term::Branch { cond: begins, then: first, other: narrow });
+
+        b.enter(first);
+        let (still, each): (Vec<Guard>, Vec<Guard>) = self.guards().into_iter().partition(|g| self.is_still(g));
+        self.ask(b, &still, narrow);
+        b.end(Term::Jump(head));
 
         b.enter(head);
         b.push(Op::Poll { pc: self.pc }, Ty::Void);
         b.push(Op::Insn { pc: self.pc, extra: self.extra }, Ty::Void);
-        for guard in guards {
-            let holds = self.holds(b, guard);
-            let next = b.block();
-            b.end(Term::Branch { cond: holds, then: next, other: narrow });
-            b.enter(next);
-        }
+        self.ask(b, &each, narrow);
         let (ends, vectors) = self.read(b);
         let last = b.block();
         b.end(Term::Branch { cond: ends, then: narrow, other: last });
@@ -66,6 +66,25 @@ impl Search<'_> {
         pages.chain(narrow).chain(equal).chain(self.counts.iter().map(|&t| Guard::Test(t))).collect()
     }
 
+    /// Whether what is asked once is known for all rounds.
+    fn is_still(&self, guard: &Guard) -> bool {
+        match guard {
+            Guard::Page(_) => false,
+            Guard::Most(..) | Guard::Is(..) => true,
+            Guard::Test(test) => self.step(test.a) == Some(0),
+        }
+    }
+
+    /// Goes on in another block if all this holds.
+    fn ask(&self, b: &mut Builder, guards: &[Guard], narrow: BlockId) {
+        for &guard in guards {
+            let holds = self.holds(b, guard);
+            let next = b.block();
+            b.end(Term::Branch { cond: holds, then: next, other: narrow });
+            b.enter(next);
+        }
+    }
+
     fn holds(&self, b: &mut Builder, guard: Guard) -> Val {
         let mut now = Now::new(self);
         let compare = |b: &mut Builder, cc, v, with| {
@@ -76,7 +95,7 @@ impl Search<'_> {
             Guard::Page(array) => {
                 let at = now.address(b, self.first_load(array));
                 let in_page = b.and_imm(at, PAGE - 1);
-                compare(b, IntCc::Ule, in_page, PAGE - CHUNK)
+                compare(b, IntCc::Ule, in_page, PAGE - self.chunk())
             }
             Guard::Most(v, most) => {
                 let v = now.value(b, v);
@@ -105,7 +124,7 @@ impl Search<'_> {
             splats: HashMap::new(),
         };
         let mut ends = None;
-        for at in 0..VECTORS {
+        for at in 0..self.chunk() as usize / 16 {
             lanes.at = at;
             for test in &self.data {
                 let x = lanes.value(b, test.a);
