@@ -11,6 +11,7 @@ mod changing;
 mod control;
 mod crypto;
 mod data;
+mod decimal;
 pub(crate) mod descriptor;
 mod exceptions;
 mod far;
@@ -29,6 +30,7 @@ mod sse_float;
 mod sse_integer;
 mod sse_move;
 mod sse_string;
+mod step;
 mod string;
 mod system;
 mod thunk;
@@ -57,6 +59,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     control::ROWS,
     crypto::ROWS,
     data::ROWS,
+    decimal::ROWS,
     far::ROWS,
     flags::ROWS,
     integer::ROWS,
@@ -167,7 +170,8 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
     let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false, called: None };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
-    for n in 0..t.max_insns.max(1) {
+    let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
+    for n in 0..insns {
         if n > 0 && t.leaders.binary_search(&(cx.pc, mode)).is_ok() {
             break;
         }
@@ -182,6 +186,9 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
         cx.bytes = window.bytes(cx.pc);
         cx.called = if changing { None } else { Thunk::called(window.code, &i) };
+        if cx.steps() {
+            cx.step(&i);
+        }
         let first = cx.b.region.insts.len();
         cx.insn(&i);
         if cx.b.ended() {
