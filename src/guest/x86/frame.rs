@@ -37,7 +37,10 @@ fn exception(l: &State, state: &[u8], d: &Delivery) -> (u64, u64) {
         (11, _) if unformed => (13, 0),
         // A page fault: present, which the kernel says of all of its own memory, write, user, fetch.
         (11 | 7, Some(f)) => {
-            let error = u64::from(f.protection || f.addr >= ABI64.task_size) | u64::from(f.write) << 1 | 4 | u64::from(f.fetch) << 4;
+            let error = u64::from(f.protection || f.addr >= ABI64.task_size)
+                | u64::from(f.write) << 1
+                | 4
+                | u64::from(f.fetch) << 4;
             (14, error)
         }
         (11, None) => (13, 0),
