@@ -77,7 +77,8 @@ fn adjusted(how: Adjust, ax: u16, eflags: u32, base: u8) -> (u16, u32) {
         Adjust::BeforeQuotient => (al.wrapping_add(ah.wrapping_mul(base)).into(), [false, false]),
     };
     let al = ax as u8;
-    let flags = [(CF, carries[0]), (AF, carries[1]), (PF, al.count_ones().is_multiple_of(2)), (ZF, al == 0), (SF, al >= 0x80)];
+    let flags =
+        [(CF, carries[0]), (AF, carries[1]), (PF, al.count_ones().is_multiple_of(2)), (ZF, al == 0), (SF, al >= 0x80)];
     (ax, flags.into_iter().map(|(flag, set)| if set { flag } else { 0 }).sum())
 }
 
