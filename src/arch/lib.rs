@@ -148,6 +148,10 @@ pub struct Translation<'a> {
 pub trait Code: std::fmt::Debug {
     /// Copies the code at `pc` into `buf`; returns how many bytes there were (fewer where executable memory ends).
     fn fetch(&mut self, pc: u64, buf: &mut [u8]) -> usize;
+    /// The same of code that the translation asks for again each time it runs: it is none of what it was made from.
+    fn peek(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        self.fetch(pc, buf)
+    }
     /// Whether `pc` lies in a guarded page.
     fn is_guarded(&mut self, _pc: u64) -> bool {
         false

@@ -142,6 +142,9 @@ impl Code for Reader<'_> {
         self.end = self.end.max(pc + n as u64);
         n
     }
+    fn peek(&mut self, pc: u64, buf: &mut [u8]) -> usize {
+        self.source.fetch(pc, buf)
+    }
     fn is_guarded(&mut self, pc: u64) -> bool {
         self.source.is_guarded(pc)
     }

@@ -96,6 +96,10 @@ impl Builder {
         self.aligned.clear();
     }
 
+    fn is_of_this_block(&self, v: Val) -> bool {
+        v.0 >= self.region.blocks[self.current.0 as usize].start
+    }
+
     /// Whether the current block has its end.
     pub fn ended(&self) -> bool {
         self.region.blocks[self.current.0 as usize].term != Term::None
@@ -231,6 +235,8 @@ impl Builder {
         }
         match fold::fold(&self.region, &op, ty) {
             fold::Folded::No => self.push(op, ty),
+            // A truth value may be of an earlier block, but flags are of one.
+            fold::Folded::Op(Op::Cond(_, flags)) if !self.is_of_this_block(flags) => self.push(op, ty),
             fold::Folded::Val(v) => v,
             fold::Folded::Const(c) => self.constant(ty, c),
             fold::Folded::Op(op) => self.pure(op, ty),

@@ -24,6 +24,9 @@ pub enum Trap {
     Unimplemented,
     /// A breakpoint; the guest's `linux.rs` knows its immediate from the instruction.
     Breakpoint,
+    /// What a debugger hears of: an instruction has been followed by a trap, as it wanted; another asks for one.
+    Step,
+    Debug,
     /// The code at pc cannot be fetched.
     Fetch,
     /// pc is not aligned as the guest demands.

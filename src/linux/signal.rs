@@ -819,7 +819,8 @@ impl Task {
             Trap::Arithmetic => (libc::SIGFPE, FPE_INTDIV),
             Trap::PcAlign | Trap::Align => (libc::SIGBUS, BUS_ADRALN),
             Trap::Fetch => return self.fetch_fault(at),
-            Trap::Breakpoint => (libc::SIGTRAP, TRAP_BRKPT),
+            Trap::Breakpoint | Trap::Debug => (libc::SIGTRAP, TRAP_BRKPT),
+            Trap::Step => (libc::SIGTRAP, TRAP_TRACE),
             Trap::Undefined | Trap::Unimplemented => (libc::SIGILL, ILL_ILLOPC),
             Trap::NotPresent => (libc::SIGBUS, arch::abi::SI_KERNEL),
             Trap::FloatDivide => (libc::SIGFPE, FPE_FLTDIV),
@@ -876,6 +877,7 @@ pub mod libc_code {
     pub const FPE_FLTRES: i32 = 6;
     pub const FPE_FLTINV: i32 = 7;
     pub const TRAP_BRKPT: i32 = 1;
+    pub const TRAP_TRACE: i32 = 2;
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         {
             Some("bases of segments are no part of a record")
         }
+        // Where the processor keeps them to itself the kernel puts its own there, and the fault is its own, too.
+        Sgdt | Sidt | Sldt | Smsw | Str => Some("what the kernel makes of it"),
         // Processors look at where an outer stack would stand before they look at the selector.
         Retf => Some("a fault beyond what is popped"),
         // Some zero what is above the selector, others leave it (SDM, PUSH).

@@ -195,3 +195,17 @@ fn what_is_announced_is_implemented() {
     }
     assert!(FEATURES.iter().all(|(name, _)| isa.split('_').any(|n| n == *name)), "{isa}");
 }
+
+#[test]
+fn flags_are_of_one_block() {
+    // flt.s a4, fa0, fa1; bnez a4, .+8; beqz a4, .+8: what the second asks is what the first did.
+    let words: [u32; 3] = [0xa0b5_1753, 0x0007_1463, 0x0007_0463];
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    let mut b = Builder::new(RISCV64.state.types);
+    b.lasting = true;
+    let (code, features) = (&mut Bytes(bytes), RISCV64.cpus[0].features);
+    let mut t = Translation { b: &mut b, code, max_insns: 3, leaders: &[], features, guards: false };
+    (RISCV64.translate)(&mut t, 0x1000, 0);
+    assert_eq!(ir::verify::check_made(&b.region, RISCV64.state.types), Ok(()));
+    assert_eq!(b.region.blocks.iter().filter(|b| matches!(b.term, ir::Term::Branch { .. })).count(), 2);
+}

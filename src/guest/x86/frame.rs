@@ -1,11 +1,11 @@
 //! Signal frames of Linux on x86, and what debuggers see of registers: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h,
 //! registers at a handler's entry from what arch/x86/kernel/signal_32.c and signal_64.c do.
 
-use crate::linux::OLD_RETURN;
+use crate::linux::{ABI64, OLD_RETURN};
 use crate::segments;
 use crate::state::{
-    self, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, MXCSR, PC, R8, R9, R10, R11, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP,
-    SS, STATE32, STATE64, XCR0, r, selector, ymm_high,
+    self, CS, DS, ERROR, ES, EXCEPTION, FS, FS_BASE, GS, GS_BASE, MXCSR, OTHER, PC, R8, R9, R10, R11, RAX, RBP, RBX,
+    RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, STEPPED, TF, XCR0, r, selector, ymm_high,
 };
 use crate::translate::x87_image::{self, FSAVE};
 use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, MXCSR_MASK, XSTATE_BV, put, word};
@@ -28,14 +28,19 @@ const FPE_FLTINV: u64 = 7;
 const RED_ZONE: u64 = 128;
 
 /// Vector number and error code of the exception behind a signal.
-fn exception(d: &Delivery) -> (u64, u64) {
+fn exception(l: &State, state: &[u8], d: &Delivery) -> (u64, u64) {
     let unformed = word(d.info, SI_CODE, 4) == SI_KERNEL as u64;
+    let told = l.get(state, EXCEPTION);
     match (d.signo, d.fault.as_ref()) {
+        (11, None) if unformed && told != 0 => (told & ((1 << ERROR) - 1), told >> ERROR),
         // A protection fault, which has no address.
         (11, _) if unformed => (13, 0),
-        // A page fault: present, write, user, fetch.
+        // A page fault: present, which the kernel says of all of its own memory, write, user, fetch.
         (11 | 7, Some(f)) => {
-            let error = u64::from(f.protection) | u64::from(f.write) << 1 | 4 | u64::from(f.fetch) << 4;
+            let error = u64::from(f.protection || f.addr >= ABI64.task_size)
+                | u64::from(f.write) << 1
+                | 4
+                | u64::from(f.fetch) << 4;
             (14, error)
         }
         (11, None) => (13, 0),
@@ -43,11 +48,23 @@ fn exception(d: &Delivery) -> (u64, u64) {
         // The unit's exceptions, SSE's, a division's.
         (8, Some(_)) => (16, 0),
         (8, None) if (FPE_FLTDIV..=FPE_FLTINV).contains(&word(d.info, SI_CODE, 4)) => (19, 0),
-        (5, _) => (3, 0),
+        (5, _) if unformed => (3, 0),
+        (5, _) => (1, 0),
         (4, _) => (6, 0),
         _ => (0, 0),
     }
 }
+
+/// EFLAGS in a frame. RF keeps the instruction that a fault comes back to from raising a breakpoint again; there is none in what traps report behind
+/// themselves: the debugger's, INT3, INTO.
+fn frame_eflags(l: &State, state: &[u8], d: &Delivery, vector: u64) -> u32 {
+    let raised = word(d.info, SI_CODE, 4) as i32 > 0 && FAULTS.contains(&d.signo);
+    state::eflags(l, state) | if raised && !(1..=4).contains(&vector) { RF } else { 0 }
+}
+
+const RF: u32 = 1 << 16;
+/// SIGILL, SIGBUS, SIGFPE, SIGSEGV.
+const FAULTS: [u32; 4] = [4, 7, 8, 11];
 
 fn put_altstack(b: &mut [u8], at: usize, long: usize, s: &AltStack) {
     put(b, at, s.sp, long);
@@ -124,10 +141,10 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     for (n, slot) in ORDER64.iter().enumerate() {
         put(&mut b, REGS64 + 8 * n, l.get(state, *slot), 8);
     }
-    put(&mut b, REGS64 + 17 * 8, state::eflags(l, state).into(), 8);
+    let (vector, error) = exception(l, state, d);
+    put(&mut b, REGS64 + 17 * 8, frame_eflags(l, state, d, vector).into(), 8);
     put(&mut b, SEGMENTS64, l.get(state, selector(CS)), 2);
     put(&mut b, SEGMENTS64 + 6, l.get(state, selector(SS)), 2);
-    let (vector, error) = exception(d);
     put(&mut b, ERROR64, error, 8);
     put(&mut b, ERROR64 + 8, vector, 8);
     put(&mut b, ERROR64 + 16, d.mask, 8);
@@ -148,11 +165,14 @@ fn uc_flags(l: &State, state: &[u8]) -> u64 {
     if l.get(state, XCR0) != 0 { UC_FP_XSTATE } else { 0 }
 }
 
-/// Handlers begin with DF clear, and with x87, SSE and AVX as new programs have them.
+/// Handlers begin with DF and TF clear, and with x87, SSE and AVX as new programs have them.
 fn enter(l: &State, state: &mut [u8], d: &Delivery, sp: u64) {
     l.set(state, r(RSP), sp);
     l.set(state, PC, d.handler);
     l.set(state, state::DIRECTION, 0);
+    let other = l.get(state, OTHER);
+    l.set(state, OTHER, other & !u64::from(TF));
+    [STEPPED, EXCEPTION].iter().for_each(|slot| l.set(state, *slot, 0));
     l.set(state, MXCSR, MXCSR_INITIAL);
     x87_image::set_image(l, state, &x87::INITIAL);
     (0..16).for_each(|n| state[l.offset(ymm_high(n))..][..16].fill(0));
@@ -230,13 +250,13 @@ fn put_sigcontext32(b: &mut [u8], at: usize, state: &[u8], d: &Delivery, fx: u64
     for (n, reg) in ORDER32.into_iter().enumerate() {
         put(b, at + 16 + 4 * n, l.get(state, r(reg)), 4);
     }
-    let (vector, error) = exception(d);
+    let (vector, error) = exception(l, state, d);
     let rest = [
         vector,
         error,
         l.get(state, PC),
         l.get(state, selector(CS)),
-        state::eflags(l, state).into(),
+        frame_eflags(l, state, d, vector).into(),
         l.get(state, r(RSP)),
         l.get(state, selector(SS)),
         fx,

@@ -73,8 +73,10 @@ pub const fn stage(n: u32) -> Slot {
 /// What RDRAND draws from: a key of two words, each thread's own, and a counter.
 pub const RANDOM: [Slot; 3] = [Slot(69), Slot(70), Slot(71)];
 
-/// NT, AC, ID.
-pub const EFLAGS_OTHER: u32 = 1 << 14 | 1 << 18 | 1 << 21;
+/// TF, NT, AC, ID.
+pub const EFLAGS_OTHER: u32 = TF | 1 << 14 | 1 << 18 | 1 << 21;
+/// Each instruction is followed by a trap.
+pub const TF: u32 = 1 << 8;
 
 /// The upper half of YMM register n, whose lower half is XMM register n.
 pub const fn ymm_high(n: u32) -> Slot {
@@ -92,8 +94,13 @@ pub const fn descriptor(n: u32) -> Slot {
 }
 /// A bit for each segment register whose accesses in 32-bit code are limited or, in segments other than FS and GS, have a base.
 pub const CHECKED: Slot = Slot(96);
+/// Vector and, above [`ERROR`], error code of the trap that is being raised, if they do not follow from the signal.
+pub const EXCEPTION: Slot = Slot(97);
+pub const ERROR: u32 = 8;
+/// An instruction has been done under TF, and its trap is due.
+pub const STEPPED: Slot = Slot(98);
 
-const COUNT: usize = 97;
+const COUNT: usize = 99;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -120,6 +127,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("ymm6_high", V128), ("ymm7_high", V128), ("ymm8_high", V128), ("ymm9_high", V128), ("ymm10_high", V128), ("ymm11_high", V128),
         ("ymm12_high", V128), ("ymm13_high", V128), ("ymm14_high", V128), ("ymm15_high", V128), ("xcr0", I64), ("xstate", I64),
         ("es_cache", I64), ("cs_cache", I64), ("ss_cache", I64), ("ds_cache", I64), ("fs_cache", I64), ("gs_cache", I64), ("checked", I32),
+        ("exception", I32), ("stepped", I32),
     ]
 }
 
@@ -185,7 +193,8 @@ const fn layout(
     }
 }
 
-/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, and [`CHECKED`].
+/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, [`CHECKED`], and
+/// whether instructions are followed by traps.
 pub mod mode {
     pub const DIRECTION: u32 = 1;
     pub const ROUND: u32 = 1;
@@ -193,6 +202,7 @@ pub mod mode {
     pub const FLUSH_IN: u32 = 1 << 4;
     pub const UNMASKED: u32 = 1 << 5;
     pub const CHECKED: u32 = 6;
+    pub const STEP: u32 = 1 << 12;
 }
 
 const MXCSR_DAZ: u32 = 1 << 6;
@@ -201,7 +211,8 @@ pub const MXCSR_MASKS: u32 = 0x3f << 7;
 const MXCSR_FTZ: u32 = 1 << 15;
 
 fn mode(l: &State, state: &[u8]) -> u32 {
-    let [direction, mxcsr, checked] = [DIRECTION, MXCSR, CHECKED].map(|slot| l.get(state, slot) as u32);
+    let [direction, mxcsr, checked, other, stepped] =
+        [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED].map(|slot| l.get(state, slot) as u32);
     let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
     direction & mode::DIRECTION
         | (mxcsr >> 13 & 3) << mode::ROUND
@@ -209,6 +220,7 @@ fn mode(l: &State, state: &[u8]) -> u32 {
         | bit(mxcsr & MXCSR_DAZ != 0, mode::FLUSH_IN)
         | bit(mxcsr & MXCSR_MASKS != MXCSR_MASKS, mode::UNMASKED)
         | checked << mode::CHECKED
+        | bit(other & TF != 0 || stepped != 0, mode::STEP)
 }
 
 /// See [`mode`].

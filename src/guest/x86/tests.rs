@@ -137,6 +137,24 @@ fn code_that_may_change_is_checked_and_ends_with_a_store() {
 }
 
 #[test]
+fn callers_of_thunks_go_on() {
+    let ends = |thunk: [u8; 4]| {
+        // call 0x1007; ret; nop; the thunk
+        let region = translate(&I386, &[&[0xe8, 2, 0, 0, 0, 0xc3, 0x90], &thunk[..]].concat(), 9, 0);
+        assert_eq!(ir::verify::check_made(&region, I386.state.types), Ok(()));
+        region.blocks.iter().map(|b| b.term).collect::<Vec<_>>()
+    };
+    // mov ebx, [esp]; ret
+    let gone_on = ends([0x8b, 0x1c, 0x24, 0xc3]);
+    assert!(gone_on.iter().any(|t| matches!(t, Term::Return { .. })), "{gone_on:?}");
+    assert!(gone_on.contains(&Term::Call { pc: 0x1007, ret: 0x1005 }), "the bytes are asked for: {gone_on:?}");
+    // The same of ESP; pop ebx; jmp ebx.
+    for other in [[0x8b, 0x24, 0x24, 0xc3], [0x5b, 0xff, 0xe3, 0x90]] {
+        assert_eq!(ends(other), [Term::Call { pc: 0x1007, ret: 0x1005 }]);
+    }
+}
+
+#[test]
 fn the_vsyscall_page_has_three_calls() {
     let first = |pc: u64| {
         let mut b = Builder::new(X86_64.state.types);

@@ -79,6 +79,9 @@ fn call(cx: &mut Cx, i: &Instruction) {
     let link = cx.imm(ret);
     if is_near(i) {
         let pc = cx.target(i);
+        if let Some(thunk) = cx.called {
+            return cx.call_thunk(thunk, pc);
+        }
         cx.push(link);
         // The next instruction's address is asked for so; there is no return from it.
         return cx.b.end(if pc == ret { Term::Goto { pc } } else { Term::Call { pc, ret } });

@@ -112,8 +112,7 @@ impl Cx<'_> {
         self.b.cond(arm, flags)
     }
 
-    /// Sets EFLAGS, or its lower 16 bits where the instruction has only those. What user mode cannot change stays (IF, IOPL). TF is not there:
-    /// nothing steps.
+    /// Sets EFLAGS, or its lower 16 bits where the instruction has only those. What user mode cannot change stays (IF, IOPL).
     pub(super) fn set_eflags(&mut self, v: Val, ty: Ty) {
         let flags = self.b.flags_from_eflags(v);
         self.set_flags(flags);

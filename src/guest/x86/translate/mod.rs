@@ -11,6 +11,7 @@ mod changing;
 mod control;
 mod crypto;
 mod data;
+mod decimal;
 pub(crate) mod descriptor;
 mod exceptions;
 mod far;
@@ -29,8 +30,10 @@ mod sse_float;
 mod sse_integer;
 mod sse_move;
 mod sse_string;
+mod step;
 mod string;
 mod system;
+mod thunk;
 mod vector;
 pub(crate) mod vsyscall;
 mod x87;
@@ -45,6 +48,7 @@ use arch::{Code, State, Translation};
 use changing::Snapshot;
 use iced_x86::Instruction;
 use ir::{Builder, Term, Trap, Ty};
+use thunk::Thunk;
 use vector::{Vex, by_halves};
 
 /// The rows of all groups.
@@ -55,6 +59,7 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     control::ROWS,
     crypto::ROWS,
     data::ROWS,
+    decimal::ROWS,
     far::ROWS,
     flags::ROWS,
     integer::ROWS,
@@ -98,6 +103,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) vex: Option<Vex>,
     /// An instruction is translated to see what exceptions it raises.
     pub(crate) rehearsing: bool,
+    /// The function that the instruction calls, if it is known what it does.
+    pub(crate) called: Option<Thunk>,
 }
 
 pub(crate) fn block32(t: &mut Translation<'_>, pc: u64, mode: u32) {
@@ -161,9 +168,10 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
-    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false };
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false, called: None };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
-    for n in 0..t.max_insns.max(1) {
+    let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
+    for n in 0..insns {
         if n > 0 && t.leaders.binary_search(&(cx.pc, mode)).is_ok() {
             break;
         }
@@ -177,6 +185,10 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
         };
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
         cx.bytes = window.bytes(cx.pc);
+        cx.called = if changing { None } else { Thunk::called(window.code, &i) };
+        if cx.steps() {
+            cx.step(&i);
+        }
         let first = cx.b.region.insts.len();
         cx.insn(&i);
         if cx.b.ended() {

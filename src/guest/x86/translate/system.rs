@@ -4,7 +4,7 @@ use super::Cx;
 use super::helper::{CPUID, CYCLES, NUMBER};
 use super::x87_control::place;
 use crate::insn::rows;
-use crate::state::{FS_BASE, GS_BASE, R11, RANDOM, RAX, RBX, RCX, RDX};
+use crate::state::{ERROR, EXCEPTION, FS_BASE, GS_BASE, R11, RANDOM, RAX, RBX, RCX, RDX};
 use iced_x86::{Instruction, OpKind};
 use ir::{Bin, Fence, IntCc, Mem, Slot, Term, Trap, Ty, Val};
 
@@ -12,7 +12,7 @@ rows! {
     Syscall => syscall();
     Int => int();
     Int3 => int3();
-    Int1 => int3();
+    Int1 => int1();
     Into => into();
     Bound => bound();
     Ud0 => ud();
@@ -51,6 +51,11 @@ rows! {
     Clflush => touch();
     Clflushopt => touch();
     Clwb => touch();
+    Sldt => show(0);
+    Str => show(TASK);
+    Smsw => show(STATUS);
+    Sgdt => show_table(DESCRIPTORS);
+    Sidt => show_table(INTERRUPTS);
     Hlt => privileged();
     Cli => privileged();
     Sti => privileged();
@@ -70,7 +75,9 @@ rows! {
     Rdpmc => privileged();
     Xsetbv => privileged();
     Sysexit => privileged();
+    Sysexitq => privileged();
     Sysret => privileged();
+    Sysretq => privileged();
     Swapgs => privileged();
 }
 
@@ -78,6 +85,33 @@ impl Cx<'_> {
     /// Not for user mode: a general protection fault.
     pub(super) fn privileged(&mut self) {
         self.b.trap(Trap::Privileged);
+    }
+}
+
+/// What the kernel shows of its own where the processor keeps that from programs (UMIP, arch/x86/kernel/umip.c).
+const TASK: u32 = 0x40;
+const STATUS: u32 = 0x8005_0033;
+const DESCRIPTORS: u64 = 0xffff_ffff_fffe_0000;
+const INTERRUPTS: u64 = 0xffff_ffff_ffff_0000;
+
+/// Of a word that is stored, memory takes 16 bits.
+fn show(cx: &mut Cx, i: &Instruction, v: u32) {
+    let v = cx.imm(v.into());
+    if i.op0_kind() == OpKind::Register {
+        let v = cx.b.trunc(Ty::int(i.op0_register().size()), v);
+        return cx.set_reg(i.op0_register(), v);
+    }
+    let v = cx.b.trunc(Ty::I16, v);
+    let mem = cx.mem(i, 2);
+    cx.b.store(mem, v);
+}
+
+/// A table's limit, which is none, and its address.
+fn show_table(cx: &mut Cx, i: &Instruction, base: u64) {
+    let (limit, base) = (cx.b.constant(Ty::I16, 0), cx.imm(base & cx.xlen.mask()));
+    for (at, v) in [(0, limit), (2, base)] {
+        let mem = cx.part_of_memory(i, at, cx.b.ty(v).bytes());
+        cx.b.store(mem, v);
     }
 }
 
@@ -112,14 +146,43 @@ fn int(cx: &mut Cx, i: &Instruction) {
             cx.b.trap(Trap::Gate);
         }
         3 => breakpoint(cx),
-        // The overflow trap, which is reported behind it; the kernel sends what it sends for the others.
-        4 => {
-            let pc = cx.next;
-            cx.b.insn(pc, 0, pc);
-            cx.privileged();
-        }
-        _ => cx.privileged(),
+        4 => overflow(cx),
+        // The error code is the gate's place in its table.
+        n => cx.exception(vector::PROTECTION, u32::from(n) << 3 | IN_GATES),
     }
+}
+
+/// An error code tells of the table of gates, not of segments.
+const IN_GATES: u32 = 2;
+
+/// Numbers of exceptions.
+mod vector {
+    pub(super) const OVERFLOW: u32 = 4;
+    pub(super) const BOUND: u32 = 5;
+    pub(super) const PROTECTION: u32 = 13;
+}
+
+impl Cx<'_> {
+    /// One that the kernel reports as it does a protection fault.
+    fn exception(&mut self, vector: u32, error: u32) {
+        let v = self.b.i32(vector | error << ERROR);
+        self.b.set(EXCEPTION, v);
+        self.privileged();
+    }
+}
+
+/// The overflow trap, which is reported behind the instruction.
+fn overflow(cx: &mut Cx) {
+    let pc = cx.next;
+    cx.b.insn(pc, 0, pc);
+    cx.exception(vector::OVERFLOW, 0);
+}
+
+/// A trap, too.
+fn int1(cx: &mut Cx, _: &Instruction) {
+    let pc = cx.next;
+    cx.b.insn(pc, 0, pc);
+    cx.b.trap(Trap::Debug);
 }
 
 fn int3(cx: &mut Cx, _: &Instruction) {
@@ -134,14 +197,11 @@ fn breakpoint(cx: &mut Cx) {
 }
 
 fn into(cx: &mut Cx, _: &Instruction) {
-    let overflow = cx.condition(iced_x86::ConditionCode::o);
+    let overflows = cx.condition(iced_x86::ConditionCode::o);
     let (trap, on) = (cx.b.block(), cx.b.block());
-    cx.b.branch(overflow, trap, on);
+    cx.b.branch(overflows, trap, on);
     cx.b.enter(trap);
-    // A trap, too.
-    let pc = cx.next;
-    cx.b.insn(pc, 0, pc);
-    cx.privileged();
+    overflow(cx);
     cx.b.enter(on);
 }
 
@@ -157,7 +217,7 @@ fn bound(cx: &mut Cx, i: &Instruction) {
     let (trap, on) = (cx.b.block(), cx.b.block());
     cx.b.branch(outside, trap, on);
     cx.b.enter(trap);
-    cx.privileged();
+    cx.exception(vector::BOUND, 0);
     cx.b.enter(on);
 }
 
