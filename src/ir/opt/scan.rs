@@ -82,6 +82,8 @@ struct Search<'a> {
     loads: Vec<Val>,
     arrays: Vec<Array>,
     lane: Lane,
+    /// Elements are whole vectors, which are computed with one by one.
+    whole: bool,
     /// Bytes of each array that a round reads.
     stride: u64,
     /// Conditions on what is loaded.
@@ -109,6 +111,7 @@ impl<'a> Search<'a> {
             loads: Vec::new(),
             arrays: Vec::new(),
             lane: Lane::B,
+            whole: false,
             stride: 0,
             data: Vec::new(),
             counts: Vec::new(),
@@ -220,7 +223,8 @@ impl<'a> Search<'a> {
                 return same.then_some(0);
             }
         };
-        Some(step & self.r.ty(v).mask())
+        let ty = self.r.ty(v);
+        Some(if ty.is_int() { step & ty.mask() } else { step })
     }
 
     /// Sorts the loads by arrays: all are of one size, and a round reads as many elements of each array, from where the one before ended.
@@ -235,7 +239,9 @@ impl<'a> Search<'a> {
                 Align::To(n) => u64::from(n) <= size,
                 _ => false,
             };
-            let plain = m.order == Order::Plain && !m.big && m.space == 0 && aligned && self.r.ty(load).is_int();
+            let ty = self.r.ty(load);
+            let of_type = ty.is_int() || ty == Ty::V128 && size == 16;
+            let plain = m.order == Order::Plain && !m.big && m.space == 0 && aligned && of_type;
             if u64::from(m.size) != size || self.load_step(&m) != Some(self.stride) || !plain {
                 return None;
             }
@@ -253,9 +259,15 @@ impl<'a> Search<'a> {
                 return None;
             }
         }
-        let fits =
-            size <= 8 && self.arrays.len() <= MOST_ARRAYS && elements <= MOST_ELEMENTS && elements.is_power_of_two();
-        self.lane = Lane::log2(size.trailing_zeros());
+        self.whole = size == 16;
+        self.lane = if self.whole { Lane::B } else { Lane::log2(size.trailing_zeros()) };
+        // Vectors of the round that is computed again are all there at once.
+        let loads = if self.whole { MOST_ELEMENTS } else { MOST_ARRAYS * MOST_ELEMENTS };
+        let fits = size <= 16
+            && self.arrays.len() <= MOST_ARRAYS
+            && elements <= MOST_ELEMENTS
+            && elements.is_power_of_two()
+            && self.loads.len() <= loads;
         (fits && self.stride == size * elements as u64).then_some(())
     }
 
@@ -440,6 +452,7 @@ impl<'a> Search<'a> {
                 }
             }
             Op::Bin(Bin::Xor, x, y) => tests.push(test(x, y, false)),
+            Op::VGet(Lane::D, lanes, 0) => self.nothing_set_in(lanes, true, tests),
             Op::VGet(Lane::S, lanes, 0) => tests.push(match *self.op(lanes) {
                 Op::V2(V2::CmpEq, Lane::B, word, zero) if self.r.const_v_of(self.itself(zero)) == Some(0) => {
                     match *self.op(word) {
@@ -450,6 +463,41 @@ impl<'a> Search<'a> {
                 _ => test(v, Val::NONE, false),
             }),
             _ => tests.push(test(v, Val::NONE, false)),
+        }
+    }
+
+    /// A vector, or the low half of it at least, is to be zero. What is asked of more than it need be is asked in vain at worst.
+    fn nothing_set_in(&self, v: Val, low: bool, tests: &mut Vec<Test>) {
+        let test = |cc, a, b, bytes| Test { cc, a, b, bytes };
+        match *self.op(v) {
+            // Its low half is made of the first operand.
+            Op::V2(V2::PairwiseMaxU, _, x, y) => {
+                self.nothing_set_in(x, false, tests);
+                if !low {
+                    self.nothing_set_in(y, false, tests);
+                }
+            }
+            Op::V2(V2::Or, _, x, y) => [x, y].into_iter().for_each(|v| self.nothing_set_in(v, low, tests)),
+            Op::V2(V2::Xor, _, x, y) => tests.push(test(IntCc::Eq, x, y, false)),
+            Op::V2(V2::CmpEq, Lane::B, x, y) if self.r.const_v_of(self.itself(y)) == Some(0) => {
+                self.no_byte_zero_in(x, low, tests)
+            }
+            Op::V2(V2::CmpEq, Lane::B, x, y) => tests.push(test(IntCc::Ne, x, y, false)),
+            _ => tests.push(test(IntCc::Eq, v, Val::NONE, false)),
+        }
+    }
+
+    /// The same of bytes, none of which is to be zero.
+    fn no_byte_zero_in(&self, v: Val, low: bool, tests: &mut Vec<Test>) {
+        match *self.op(v) {
+            Op::V2(V2::PairwiseMinU, Lane::B, x, y) => {
+                self.no_byte_zero_in(x, false, tests);
+                if !low {
+                    self.no_byte_zero_in(y, false, tests);
+                }
+            }
+            Op::V2(V2::MinU, Lane::B, x, y) => [x, y].into_iter().for_each(|v| self.no_byte_zero_in(v, low, tests)),
+            _ => tests.push(Test { cc: IntCc::Eq, a: v, b: Val::NONE, bytes: true }),
         }
     }
 
@@ -573,6 +621,19 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The same of elements that are whole vectors, of which all can be computed that a round computes.
+    fn fits_whole(&self, v: Val) -> Option<()> {
+        if self.r.ty(v) != Ty::V128 {
+            return None;
+        }
+        if self.element(v).is_some() || self.step(v) == Some(0) {
+            return Some(());
+        }
+        let mut all = Some(());
+        self.op(v).for_each_arg(|a| all = all.and_then(|()| self.fits_whole(a)));
+        all
+    }
+
     /// Sees to it that the value can be computed in lanes of the elements' size: it has that size, or nothing but zeros above it.
     fn fits_lanes(&mut self, v: Val) -> Option<()> {
         if v.is_none() {
@@ -580,6 +641,9 @@ impl<'a> Search<'a> {
         }
         let v = self.itself(v);
         let ty = self.r.ty(v);
+        if self.whole {
+            return self.fits_whole(v);
+        }
         if !ty.is_int() || ty.bits() < self.lane.bits() {
             return None;
         }

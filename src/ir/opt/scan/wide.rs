@@ -10,12 +10,12 @@ use std::collections::HashMap;
 impl Search<'_> {
     /// Bytes of each array that a round reads. (There can be as many narrow rounds before the first, which matters most if they read bytes.)
     fn chunk(&self) -> u64 {
-        if self.lane == Lane::B { 128 } else { 256 }
+        if self.lane == Lane::B && !self.whole { 128 } else { 256 }
     }
 
     /// Elements in a chunk, and rounds of the loop that read them.
     fn elements(&self) -> usize {
-        self.chunk() as usize / self.lane.bytes()
+        self.chunk() as usize / if self.whole { 16 } else { self.lane.bytes() }
     }
 
     fn rounds(&self) -> u64 {
@@ -171,8 +171,11 @@ impl Search<'_> {
     /// What a load gives in the round whose first element is the one with this number.
     fn loaded(&self, b: &mut Builder, load: Val, vectors: &[Vec<Val>], first: usize) -> Val {
         let (array, n) = self.element(load).expect("all loads are known");
-        let in_vector = 16 / self.lane.bytes();
         let n = first + n;
+        if self.whole {
+            return vectors[array][n];
+        }
+        let in_vector = 16 / self.lane.bytes();
         let element = b.vget(self.lane.ty(), vectors[array][n / in_vector], (n % in_vector) as u32);
         let ty = self.r.ty(load);
         match self.mem(load).ext {
@@ -265,6 +268,9 @@ impl Lanes<'_> {
         if let Some((array, _)) = s.element(v) {
             return self.vector(b, array);
         }
+        if s.whole {
+            return self.whole(b, v);
+        }
         match *s.r.op(v) {
             Op::Const(c) => b.v128(splat(lane, c)),
             _ if s.step(v) == Some(0) => self.splat(b, v),
@@ -292,6 +298,18 @@ impl Lanes<'_> {
             Op::Zext(x) | Op::Trunc(x) => self.value(b, x),
             _ => unreachable!("it fits no lanes"),
         }
+    }
+
+    /// A value of one element that is a vector.
+    fn whole(&mut self, b: &mut Builder, v: Val) -> Val {
+        let s = self.search;
+        if s.step(v) == Some(0) {
+            return self.now.value(b, v);
+        }
+        let mut args = Vec::new();
+        s.r.op(v).for_each_arg(|a| args.push(a));
+        let args: HashMap<Val, Val> = args.into_iter().map(|a| (a, self.value(b, a))).collect();
+        b.again(s.r, v, |a| args[&a])
     }
 
     fn splat(&mut self, b: &mut Builder, v: Val) -> Val {
