@@ -156,6 +156,14 @@ pub struct Debug {
     pub can_step: bool,
 }
 
+impl Debug {
+    /// Whether a tracer changes a call's number elsewhere than in its register.
+    pub fn number_is_apart(&self) -> bool {
+        let in_set = matches!(self.original, Some(Original::Number { .. }));
+        in_set || self.number_set.is_some() || self.set_number.is_some()
+    }
+}
+
 /// See [`Debug::original`].
 #[derive(Clone, Copy, Debug)]
 pub enum Original {

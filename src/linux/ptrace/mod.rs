@@ -50,6 +50,7 @@ mod request {
     pub(super) const GETSIGMASK: u64 = 0x420a;
     pub(super) const SETSIGMASK: u64 = 0x420b;
     pub(super) const GET_SYSCALL_INFO: u64 = 0x420e;
+    pub(super) const SET_SYSCALL_INFO: u64 = 0x4212;
 }
 use request::*;
 
@@ -322,6 +323,7 @@ fn on_stopped(t: &mut Task, request: u64, target: &Target, addr: u64, data: u64)
         GETSIGMASK => memory::write_u64(data, target.data.mask).map(|()| 0),
         SETSIGMASK => set_mask(target, memory::read_u64(data)? & !UNBLOCKABLE),
         PEEKSIGINFO => peek_pending(t, pid, addr, data),
+        SET_SYSCALL_INFO => registers::set_syscall_info(t, target, addr, data),
         GET_SYSCALL_INFO => registers::syscall_info(t, target, addr, data),
         _ => registers::request(t, request, target, addr, data),
     }
