@@ -79,6 +79,9 @@ pub(crate) struct Data {
     /// Where guest state stands, and the auxiliary vector with its length.
     pub state: u64,
     pub auxv: [u64; 2],
+    /// Where beginning and end of the heap stand, and where the vDSO begins and ends.
+    pub heap: u64,
+    pub vdso: [u64; 2],
     pub info: HostInfo,
     pub incoming: HostInfo,
 }
@@ -184,7 +187,11 @@ impl Task {
         let machine = u32::from(elf.machine) | u32::from(elf.class) << 16;
         let (state, auxv) = (self.cpu().state().as_ptr() as u64, self.process.mm.places().auxv);
         let auxv = [auxv.as_ptr() as u64, auxv.len() as u64];
-        self.board().update(|d| (d.tid, d.machine, d.state, d.auxv) = (self.tid, machine, state, auxv));
+        let (mm, vdso) = (self.process.mm, self.process.image.vdso);
+        let (heap, vdso) = (mm.heap_place(), mm.range_at(vdso).unwrap_or_default().into());
+        self.board().update(|d| {
+            (d.tid, d.machine, d.state, d.auxv, d.heap, d.vdso) = (self.tid, machine, state, auxv, heap, vdso);
+        });
     }
 
     /// Begins to be traced: by its own wish, as a new program or as a child.
