@@ -218,7 +218,7 @@ static void of_another(void)
 	}
 	snprintf(path, sizeof path, "/proc/%d/maps", child);
 	contents(path);
-	ok("another's heap at once", strstr(text, "[heap]\n"));
+	ok("another's heap at once", strstr(text, "[heap]\n") != NULL);
 	read(ready[0], own + sizeof text - 1, 1);
 	contents(path);
 	int heaps = 0, stacks = 0, vdsos = !strstr(own, "[vdso]"), foreign = 0;
