@@ -2,6 +2,7 @@
 #include "ok.h"
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 static char text[1 << 20];
@@ -208,7 +209,7 @@ static void of_another(void)
 {
 	char path[40], *own = mmap(NULL, sizeof text, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int ready[2];
-	sbrk(8192);
+	syscall(SYS_brk, syscall(SYS_brk, 0) + 8192);
 	pipe(ready);
 	pid_t child = fork();
 	if (!child) {
