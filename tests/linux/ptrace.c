@@ -189,6 +189,8 @@ static void on_tampering(void)
 	to_call(pid), set_number(pid, -1);
 	ok("another", to_call(pid));
 	set_word(pid, RESULT, -EXDEV);
+	struct info told;
+	ok("an error is told as one", trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof told, (long)&told) == 33 && told.exit.rval == -EXDEV && told.exit.is_error);
 	to_call(pid), set_number(pid, SYS_getpid), to_call(pid);
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	ok("what it saw of these", waits(pid) && WIFEXITED(status) && WEXITSTATUS(status) == 3);

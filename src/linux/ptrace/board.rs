@@ -70,9 +70,9 @@ pub(crate) struct Data {
     pub flush: u32,
     pub fp_flags: u32,
     pub call: u32,
-    pub is_error: u32,
     pub number: i64,
     pub args: [u64; 6],
+    /// What a call that is not made has as its result.
     pub result: i64,
     pub mask: u64,
     pub message: u64,
@@ -412,17 +412,16 @@ impl Task {
         }
         let slot = self.abi().syscall.result;
         let before = self.get(slot);
-        let (value, is_error) = match result {
-            Ok(_) | Err(Errno::JUST_RETURN) => (before.cast_signed(), 0),
-            Err(e) => (i64::from(-e.0), 1),
-        };
         // A call that is to be made again has not changed its register yet.
-        let again = matches!(result, Err(Errno::RESTARTSYS | Errno::RESTARTNOINTR));
-        if again {
-            self.set(slot, value as u64);
+        let again = match result {
+            Err(e @ (Errno::RESTARTSYS | Errno::RESTARTNOINTR)) => Some(e),
+            _ => None,
+        };
+        if let Some(e) = again {
+            self.set(slot, i64::from(-e.0) as u64);
         }
-        self.call_stop(|d| (d.call, d.result, d.is_error) = (EXIT, value, is_error));
-        if again {
+        self.call_stop(|d| d.call = EXIT);
+        if again.is_some() {
             self.set(slot, before);
         }
     }

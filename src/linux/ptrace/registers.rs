@@ -301,11 +301,7 @@ pub(super) fn set_syscall_info(t: &Task, target: &Target, size: u64, from: u64) 
             }
         }
         board::EXIT if !fits(word(24)) => return Err(Errno::ERANGE),
-        board::EXIT => {
-            slots.set(&mut state, regs.result, word(24));
-            target.write(at!(result), &b[24..32])?;
-            target.write_u32(at!(is_error), (b[32] != 0).into())?;
-        }
+        board::EXIT => slots.set(&mut state, regs.result, word(24)),
         _ => return Err(Errno::EINVAL),
     }
     poke(target.pid, target.data.state, &state).map(|()| 0)
@@ -330,8 +326,12 @@ pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) ->
             }
         }
         board::EXIT => {
-            b.extend(d.result.to_le_bytes());
-            b.push(d.is_error as u8);
+            let word = slots.get(&state, t.abi().syscall.result);
+            let signed = if t.abi().long == 4 { i64::from(word as i32) } else { word.cast_signed() };
+            // The kernel's IS_ERR_VALUE.
+            let is_error = (-4095..0).contains(&signed);
+            b.extend(if is_error { signed } else { word.cast_signed() }.to_le_bytes());
+            b.push(is_error.into());
         }
         _ => {}
     }
