@@ -24,9 +24,7 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
         }
         (File::NumaMaps, _) => numa_maps(&maps(t, found)?, &text(fd)?).into_bytes(),
         (File::Status, Whose::OfAnother) => status(&text(fd)?, None),
-        (File::Auxv, Whose::OfAnother) => {
-            ptrace::auxv_of(pid(folder)?)?
-        }
+        (File::Auxv, Whose::OfAnother) => ptrace::auxv_of(pid(folder)?)?,
         (_, Whose::OfAnother) => return None,
         // A descriptor of the kernel's file goes on to tell of this process after an execve.
         (File::Cmdline | File::Environ, _) if p.image.told => return None,
