@@ -109,7 +109,9 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     let text = String::from_utf8_lossy(&text);
     let is_bad = |line: &&str| ["internal fault", "panicked", "stuck in round"].iter().any(|part| line.contains(part));
     let bad: Vec<&str> = text.lines().filter(is_bad).collect();
-    match text.lines().find(|line| line.starts_with("done: ")) {
+    // The calls may have written anything before it.
+    let last = text.rfind("done: ").map(|at| text[at..].trim_end());
+    match last.filter(|rest| rest.starts_with(&format!("done: {count} rounds, "))) {
         Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.to_owned()),
         _ => {
             let said = if bad.is_empty() { text.to_string() } else { bad.join(" ## ") };

@@ -14,6 +14,8 @@ pub struct Abi {
     pub max_align: usize,
     /// 64-bit arguments of 32-bit ABIs begin in an even register.
     pub even_pairs: bool,
+    /// `off_t` has 32 bits, and files are bounded for who opens them without O_LARGEFILE (CONFIG_ARCH_32BIT_OFF_T).
+    pub short_offsets: bool,
     /// Where the number and the arguments of a system call stand, and its result.
     pub syscall: SyscallRegs,
     /// Structs that this ABI lays out otherwise than `linux` declares them (which is asm-generic's way with 64 bits). The first list that has a
@@ -152,6 +154,14 @@ pub struct Debug {
     /// What PTRACE_PEEKUSR and PTRACE_POKEUSR know.
     pub user_area: Option<UserArea>,
     pub can_step: bool,
+}
+
+impl Debug {
+    /// Whether a tracer changes a call's number elsewhere than in its register.
+    pub fn number_is_apart(&self) -> bool {
+        let in_set = matches!(self.original, Some(Original::Number { .. }));
+        in_set || self.number_set.is_some() || self.set_number.is_some()
+    }
 }
 
 /// See [`Debug::original`].

@@ -18,6 +18,7 @@ pub enum Call {
     SetMempolicy = 276,
     Keyctl = 288,
     MigratePages = 294,
+    Openat = 295,
     SetRobustList = 311,
     MovePages = 317,
     Getsockopt = 365,
@@ -31,7 +32,8 @@ pub fn is_like(m: Model) -> bool {
 }
 
 // rqemu_compat_call(const u32 *pending, nr, args[6]): as `rqemu_safe_syscall` (`host.rs`), but a call that the kernel wants to restart is
-// one that was not made: nothing tells them apart here, and none of the calls above gives ERESTARTSYS but ioctls that wait for a device.
+// one that was not made: nothing tells them apart here, and none of the calls above gives ERESTARTSYS but ioctls that wait for a device and openings that
+// wait for a lease.
 // A host without the table faults at rqemu_compat_end, and goes on at rqemu_compat_fault. Older kernels clear r8 to r11.
 global_asm!(
     ".pushsection .text.rqemu_compat, \"ax\"",

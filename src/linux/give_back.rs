@@ -58,7 +58,7 @@ pub(crate) fn set(t: &mut Task, [mode, start, len, selector]: [u64; 4]) -> Res {
 /// Gives the call back that is to be made, if it is one of those.
 pub(crate) fn given(t: &mut Task) -> bool {
     let Some(GiveBack { start, len, selector }) = t.give_back else { return false };
-    let pc = t.get(t.process.guest.state.pc);
+    let pc = t.process.guest.address(t.get(t.process.guest.state.pc));
     // i386's own return from a signal handler goes through.
     let code = t.process.image.return_code;
     let returns = t.abi().segments.is_some() && t.abi().long == 4 && (code..code + 16).contains(&pc);

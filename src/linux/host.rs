@@ -320,11 +320,16 @@ pub fn open(path: &[u8], flags: i32) -> Result<i32, Errno> {
 
 /// Whether a path, whose links are followed, leads to something.
 pub fn exists(path: &[u8]) -> bool {
+    stat_at(libc::AT_FDCWD, path, 0).is_ok()
+}
+
+/// fstatat(2).
+pub fn stat_at(dir: i32, path: &[u8], flags: i32) -> Result<libc::stat, Errno> {
     let path = c_string(path);
     // SAFETY: all zero is a stat; the kernel writes it, and reads the string.
     unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
-        call!(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), &raw mut stat, 0).is_ok()
+        call!(libc::SYS_newfstatat, dir, path.as_ptr(), &raw mut stat, flags).map(|_| stat)
     }
 }
 

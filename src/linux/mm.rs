@@ -104,8 +104,8 @@ struct State {
     mmap_top: u64,
     /// The old layout: they are placed from here upwards, as long as there is room.
     mmap_base: Option<u64>,
-    brk_start: u64,
-    brk: u64,
+    /// Where it begins, and the break.
+    heap: [u64; 2],
     places: Places,
     /// READ_IMPLIES_EXEC: PROT_READ gives PROT_EXEC too.
     read_implies_exec: bool,
@@ -644,7 +644,7 @@ impl Mm {
     /// brk(2): the new end of the heap, or the old one if it cannot be had.
     pub fn brk(&self, engine: &Engine, new: u64) -> u64 {
         let s = self.state.lock();
-        let (start, old) = (s.brk_start, s.brk);
+        let [start, old] = s.heap;
         if new < start || !self.limits.allows(start, new - start) || new - start > self.data_limit() {
             return old;
         }
@@ -671,7 +671,7 @@ impl Mm {
         } else if to < from && self.munmap(engine, to, from - to).is_err() {
             return old;
         }
-        self.state.lock().brk = new;
+        self.state.lock().heap[1] = new;
         new
     }
 
@@ -888,8 +888,17 @@ impl Mm {
 
     /// The heap: start and end.
     pub fn heap(&self) -> (u64, u64) {
-        let s = self.state.lock();
-        (s.brk_start, s.brk)
+        self.state.lock().heap.into()
+    }
+
+    /// Where these two words stand, for who looks from another process.
+    pub(crate) fn heap_place(&self) -> u64 {
+        &raw const self.state.lock().heap as u64
+    }
+
+    /// The range that the map has at an address.
+    pub(crate) fn range_at(&self, addr: u64) -> Option<(u64, u64)> {
+        self.state.lock().map.at(addr).map(|(start, a)| (start, a.end))
     }
 }
 

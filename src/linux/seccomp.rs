@@ -205,7 +205,7 @@ pub enum Judgement {
 /// Judges a call of a filtered task. `words`: the arguments as the registers hold them. `asked`: of this call the tracer was asked already.
 pub fn judge(t: &mut Task, number: u64, words: &[u64], asked: bool) -> Judgement {
     let row = table(t.abi().table).and_then(|table| table.get(number)).map(|c| c.row);
-    let pc = t.get(t.process.guest.state.pc);
+    let pc = t.process.guest.address(t.get(t.process.guest.state.pc));
     if is_vdsos(t) {
         return Judgement::Made;
     }

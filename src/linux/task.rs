@@ -178,6 +178,6 @@ impl Task {
         if self.board().is_traced() && crate::sys::is_vdsos(self) {
             return crate::sys::dispatch(self);
         }
-        if self.entry_stop() { crate::sys::dispatch(self) } else { Err(Errno::ENOSYS) }
+        self.entry_stop().unwrap_or_else(|| crate::sys::dispatch(self))
     }
 }

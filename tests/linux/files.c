@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -65,7 +66,7 @@ static void opening(void)
 
 static void positions(void)
 {
-	int fd = open("p", O_CREAT | O_RDWR, 0600);
+	int fd = open64("p", O_CREAT | O_RDWR, 0600);
 	char a[4], b[6], big[10] = "";
 	struct iovec two[2] = {{"abcd", 4}, {"efghij", 6}}, in[2] = {{a, 4}, {b, 6}};
 	same("writev", writev(fd, two, 2), 10);
@@ -251,6 +252,57 @@ static void locks(void)
 	ended(child);
 }
 
+static void interrupted(int signal)
+{
+}
+
+// What is opened without O_LARGEFILE, which 64-bit ABIs and those that have had no other off_t always set, ends at 2 GiB.
+static void long_files(void)
+{
+#if __SIZEOF_LONG__ == 4 && defined SYS_open
+	int large = 00100000, bound = 1;
+#ifdef __arm__
+	large = 00400000;
+#endif
+#else
+	int large = 0, bound = 0;
+#endif
+	int plain = syscall(SYS_openat, AT_FDCWD, "long", O_CREAT | O_RDWR, 0600);
+	ok("O_LARGEFILE is told", bound ? !(fcntl(plain, F_GETFL) & large) : 1);
+	errno = 0;
+	ok("a byte before 2 GiB", pwrite64(plain, "ab", 2, 0x7ffffffe) == (bound ? 1 : 2));
+	ok("a byte behind it", pwrite64(plain, "a", 1, 0x7fffffff) == (bound ? -1 : 1) && errno == (bound ? EFBIG : 0));
+	close(plain);
+	int wide = syscall(SYS_openat, AT_FDCWD, "long", O_RDWR | large);
+	ok("and with O_LARGEFILE", pwrite64(wide, "a", 1, 0x80000000) == 1 && (fcntl(wide, F_GETFL) & large) == large);
+	const int flags[] = {O_RDONLY, O_RDWR, O_WRONLY | O_TRUNC, O_PATH};
+	int opened = 0, overflows = 0;
+	for (int i = 0; i < 4; i++) {
+		struct stat64 stat;
+		fstat64(wide, &stat);
+		if (i == 2 && stat.st_size < 0x7fffffff)
+			break;
+		int fd = syscall(SYS_openat, AT_FDCWD, "long", flags[i]);
+		fd < 0 ? overflows += errno == EOVERFLOW : opened++;
+		close(fd);
+		ftruncate64(wide, 0x80000001);
+	}
+	ok("a long file is opened", opened == (bound ? 1 : 4) && overflows == (bound ? 3 : 0));
+	ftruncate64(wide, 3);
+	plain = syscall(SYS_openat, AT_FDCWD, "long", O_RDONLY);
+	ok("a short one again", plain >= 0 && read(plain, (char[4]){0}, 4) == 3);
+	close(plain), close(wide), unlink("long");
+	// One that waits for its other end is interrupted.
+	mkfifo("fifo", 0600);
+	struct sigaction action = {.sa_handler = interrupted};
+	sigaction(SIGALRM, &action, NULL);
+	struct itimerval soon = {{0, 20000}, {0, 20000}}, never = {0};
+	setitimer(ITIMER_REAL, &soon, NULL);
+	fails("open of a pipe without a reader", syscall(SYS_openat, AT_FDCWD, "fifo", O_WRONLY), EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+	unlink("fifo");
+}
+
 int main(void)
 {
 	for (int fd = 3; fd < 1024; fd++)
@@ -260,5 +312,6 @@ int main(void)
 	attributes();
 	folders();
 	locks();
+	long_files();
 	return done();
 }

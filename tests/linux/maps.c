@@ -2,6 +2,7 @@
 #include "ok.h"
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 static char text[1 << 20];
@@ -203,6 +204,39 @@ static void executable(void)
 	same("the program's own file", ended(child), 0);
 }
 
+/* A child tells of its memory, and its parent is told the same. */
+static void of_another(void)
+{
+	char path[40], *own = mmap(NULL, sizeof text, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ready[2];
+	syscall(SYS_brk, syscall(SYS_brk, 0) + 8192);
+	pipe(ready);
+	pid_t child = fork();
+	if (!child) {
+		contents("/proc/self/maps"), strcpy(own, text);
+		write(ready[1], "", 1);
+		pause(), _exit(0);
+	}
+	snprintf(path, sizeof path, "/proc/%d/maps", child);
+	contents(path);
+	ok("another's heap at once", strstr(text, "[heap]\n") != NULL);
+	read(ready[0], own + sizeof text - 1, 1);
+	contents(path);
+	int heaps = 0, stacks = 0, vdsos = !strstr(own, "[vdso]"), foreign = 0;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long start, end, from, to;
+		sscanf(line, "%lx-%lx", &start, &end);
+		heaps += ends(line, " [heap]"), stacks += ends(line, " [stack]"), vdsos += ends(line, " [vdso]") && strstr(line, " r-xp ");
+		char *there = own;
+		while (there && sscanf(there, "%lx-%lx", &from, &to) == 2 && to <= start)
+			(there = strchr(there, '\n')) && there++;
+		foreign += !there || !*there || end <= from;
+	}
+	ok("its heap, stack and vDSO", heaps == 1 && stacks == 1 && vdsos == 1);
+	ok("nothing that it does not know of", !foreign);
+	kill(child, SIGKILL), ended(child);
+}
+
 int main(int count, char **arguments)
 {
 	if (count > 1)
@@ -213,5 +247,6 @@ int main(int count, char **arguments)
 	descriptors();
 	validated();
 	executable();
+	of_another();
 	return done();
 }

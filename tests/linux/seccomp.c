@@ -163,9 +163,21 @@ static int arguments(void)
 
 static siginfo_t trapped;
 static volatile int traps;
+static volatile uintptr_t went_on;
 static void on_trap(int number, siginfo_t *info, void *context)
 {
-	(void)context;
+	mcontext_t *registers = &((ucontext_t *)context)->uc_mcontext;
+#if defined __x86_64__
+	went_on = registers->gregs[REG_RIP];
+#elif defined __i386__
+	went_on = registers->gregs[REG_EIP];
+#elif defined __arm__
+	went_on = registers->arm_pc;
+#elif defined __riscv
+	went_on = registers->__gregs[0];
+#else
+	went_on = registers->pc;
+#endif
 	trapped = *info;
 	traps += number == SIGSYS;
 }
@@ -184,6 +196,9 @@ static int trap(void)
 		return 2;
 	if (trapped.si_syscall != SYS_getppid || trapped.si_arch != ARCH)
 		return 3;
+	/* Of a Thumb instruction, too, without a bit for that. */
+	if ((uintptr_t)trapped.si_call_addr != went_on)
+		return 4;
 	/* i386's C library calls by the vDSO. */
 	char *at = trapped.si_call_addr, *entry = (char *)getauxval(AT_SYSINFO);
 	return !(at > &__executable_start && at < &etext || entry && at > entry && at < entry + 64);

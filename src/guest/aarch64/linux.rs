@@ -13,6 +13,7 @@ pub static ABI: Abi = Abi {
     big_endian: false,
     max_align: 16,
     even_pairs: false,
+    short_offsets: false,
     syscall: SyscallRegs { number: x(8), args: [x(0), x(1), x(2), x(3), x(4), x(5)], result: x(0), rewind },
     structs: &[layouts::STRUCTS],
     values: layouts::VALUES,

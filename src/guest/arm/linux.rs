@@ -14,6 +14,7 @@ pub static ABI: Abi = Abi {
     big_endian: false,
     max_align: 8,
     even_pairs: true,
+    short_offsets: true,
     syscall: SyscallRegs { number: r(7), args: [r(0), r(1), r(2), r(3), r(4), r(5)], result: r(0), rewind },
     structs: &[layouts::STRUCTS, ILP32],
     values: layouts::VALUES,

@@ -33,6 +33,7 @@ pub const ABI32: Abi = Abi {
     big_endian: false,
     max_align: 8,
     even_pairs: false,
+    short_offsets: false,
     syscall: REGISTERS,
     structs: &[layouts::STRUCTS, ILP32],
     values: layouts::VALUES,

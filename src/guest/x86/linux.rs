@@ -28,6 +28,7 @@ pub const ABI64: Abi = Abi {
         result: r(RAX),
         rewind: rewind64,
     },
+    short_offsets: false,
     structs: &[X86_64],
     table: "x86_64",
     thread_pointer: FS_BASE,
@@ -63,6 +64,7 @@ pub const ABI32: Abi = Abi {
     big_endian: false,
     max_align: 4,
     even_pairs: false,
+    short_offsets: true,
     syscall: SyscallRegs {
         number: r(RAX),
         args: [r(RBX), r(RCX), r(RDX), r(RSI), r(RDI), r(RBP)],

@@ -25,6 +25,6 @@ impl Mm {
     pub fn set_places(&self, places: Places, heap: (u64, u64)) {
         let mut s = self.change();
         s.places = places;
-        (s.brk_start, s.brk) = heap;
+        s.heap = heap.into();
     }
 }

@@ -24,10 +24,7 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
         }
         (File::NumaMaps, _) => numa_maps(&maps(t, found)?, &text(fd)?).into_bytes(),
         (File::Status, Whose::OfAnother) => status(&text(fd)?, None),
-        (File::Auxv, Whose::OfAnother) => {
-            let pid = std::str::from_utf8(folder.rsplit(|b| *b == b'/').next()?).ok()?;
-            ptrace::auxv_of(pid.parse().ok()?)?
-        }
+        (File::Auxv, Whose::OfAnother) => ptrace::auxv_of(pid(folder)?)?,
         (_, Whose::OfAnother) => return None,
         // A descriptor of the kernel's file goes on to tell of this process after an execve.
         (File::Cmdline | File::Environ, _) if p.image.told => return None,
@@ -44,6 +41,11 @@ pub(super) fn of(t: &Task, found: &Found, fd: i32) -> Option<Vec<u8>> {
             of_each.collect::<String>().into_bytes()
         }
     })
+}
+
+/// The process or thread whose folder it is.
+fn pid(folder: &[u8]) -> Option<i32> {
+    std::str::from_utf8(folder.rsplit(|b| *b == b'/').next()?).ok()?.parse().ok()
 }
 
 /// A process's maps, without rqemu's own.
@@ -345,13 +347,15 @@ pub(super) fn host_range(found: &Found, at: u64) -> Option<(u64, u64)> {
     host_maps(&found.folder)?.lines().filter_map(range).find(|r| (r.0..r.1).contains(&at))
 }
 
-/// Addresses that the kernel was told of another process (`start.rs`): where its code and its stack begin. 0 if we may not know.
-fn told(folder: &[u8]) -> (u64, u64) {
+/// Addresses that the kernel was told of another process (`start.rs`): where its code and its stack begin; and an address in or at the end of rqemu's own
+/// heap. 0 if we may
+/// not know.
+fn told(folder: &[u8]) -> (u64, u64, u64) {
     let line = text_of(&[folder, b"/stat"].concat()).unwrap_or_default();
     let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
     let fields: Vec<u64> = fields.map(|f| f.parse().unwrap_or(0)).collect();
     let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
-    (field(26), field(28))
+    (field(26), field(28), field(47))
 }
 
 /// Where a process's code begins.
@@ -370,7 +374,7 @@ fn mapped_at(folder: &[u8], at: u64) -> Option<Vec<u8>> {
     path(line_at(&maps, at)?).filter(|p| p.starts_with('/')).map(|p| p.replace("\\012", "\n").into_bytes())
 }
 
-/// The maps of another process that runs by rqemu, without rqemu's own: these are around its file, stack and vDSO, above all of the guest's.
+/// The maps of another process that runs by rqemu, without rqemu's own: these are around its file, stack and vDSO, above all of the guest's, but for its heap.
 /// Differs: executable is what the files' program headers say; what else the process made executable only it knows.
 fn maps_of_another(folder: &[u8], maps: &str) -> String {
     let own = host::readlink(&[folder, b"/exe"].concat()).unwrap_or_default();
@@ -378,13 +382,28 @@ fn maps_of_another(folder: &[u8], maps: &str) -> String {
     let is_rqemus = |l: &&str| path(l).is_some_and(|p| p == own || p.starts_with("[v"));
     let first = maps.lines().filter(is_rqemus).filter_map(range).map(|r| r.0).min().unwrap_or(u64::MAX);
     let end = first.saturating_sub(crate::mm::MARGIN).max(1 << 32);
-    let (_, stack) = told(folder);
+    let (_, stack, own_heap) = told(folder);
+    let names = pid(folder).and_then(ptrace::names_of).unwrap_or_default();
+    let edges: Vec<u64> = names.iter().flat_map(|(r, _)| [r.0, r.1]).collect();
+    let vdso: Vec<_> = names.iter().filter(|(_, name)| *name == "[vdso]").map(|(r, _)| *r).collect();
     let mut out = String::new();
     let (mut name, mut segments, mut code) = (String::new(), Vec::new(), Vec::new());
     for line in maps.lines().filter(|l| range(l).is_some_and(|r| r.0 < end)) {
         let (start, until) = range(line).unwrap_or_default();
+        if (start..=until).contains(&own_heap) {
+            continue;
+        }
         if (start..until).contains(&stack) {
-            let _ = writeln!(out, "{:<73}[stack]", line.trim_end());
+            let name = if path(line).is_none() { "[stack]" } else { "" };
+            let _ = writeln!(out, "{}", padded(line, name));
+            continue;
+        }
+        if path(line).is_none() {
+            for piece in with_code(line, &vdso, &edges) {
+                let at = range(&piece).map_or(0, |(at, _)| at);
+                let own = names.iter().find(|((from, to), _)| (*from..*to).contains(&at));
+                let _ = writeln!(out, "{}", own.map_or(piece.clone(), |(_, name)| padded(&piece, name)));
+            }
             continue;
         }
         let file = path(line).filter(|p| p.starts_with('/')).unwrap_or_default();
@@ -396,7 +415,7 @@ fn maps_of_another(folder: &[u8], maps: &str) -> String {
         if let Some(first) = segments.first().filter(|s| Some(s.offset & !4095) == offset(line)) {
             code = code_at(start.wrapping_sub(first.vaddr & !4095), &segments);
         }
-        for piece in with_code(line, &code) {
+        for piece in with_code(line, &code, &[]) {
             let _ = writeln!(out, "{piece}");
         }
     }
@@ -432,15 +451,16 @@ fn code_at(bias: u64, segments: &[elf::Segment]) -> Vec<(u64, u64)> {
         .collect()
 }
 
-/// A line of maps in pieces, of which those are executable that are readable and in a range of `code`.
-fn with_code(line: &str, code: &[(u64, u64)]) -> Vec<String> {
+/// A line of maps in pieces, of which those are executable that are readable and in a range of `code`. It is cut at `edges` too.
+fn with_code(line: &str, code: &[(u64, u64)], edges: &[u64]) -> Vec<String> {
     let mut fields = line.splitn(4, ' ');
     let (Some((start, end)), Some(offset), Some(permissions), Some(rest)) =
         (range(line), offset(line), fields.nth(1), fields.nth(1))
     else {
         return vec![line.to_owned()];
     };
-    let mut cuts: Vec<u64> = code.iter().flat_map(|c| [c.0, c.1]).filter(|at| (start..end).contains(at)).collect();
+    let mut cuts: Vec<u64> = code.iter().flat_map(|c| [c.0, c.1]).chain(edges.iter().copied()).collect();
+    cuts.retain(|at| (start..end).contains(at));
     cuts.extend([start, end]);
     cuts.sort_unstable();
     cuts.dedup();
@@ -518,16 +538,16 @@ mod tests {
         let segments = [segment(elf::PF_R, 0x1000, 0x1000, 0x1800), segment(elf::PF_X, 0x2800, 0x3800, 0x1900)];
         let code = code_at(0x40_0000 - 0x1000, &segments);
         assert_eq!(code, [(0x40_2000, 0x40_5000)]);
-        let pieces = with_code(line, &code);
+        let pieces = with_code(line, &code, &[]);
         let first: Vec<String> = pieces.iter().map(|p| p.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             first,
             ["00400000-00402000 r--p 00001000", "00402000-00405000 r-xp 00003000", "00405000-00408000 r--p 00006000"]
         );
-        assert_eq!(with_code(line, &[]), [line]);
+        assert_eq!(with_code(line, &[], &[]), [line]);
         assert_eq!(path(&pieces[1]), Some("/bin/a b"));
         let guarded = line.replace("r--p", "---p");
-        assert_eq!(with_code(&guarded, &[(0, 0x20000)]), [guarded]);
+        assert_eq!(with_code(&guarded, &[(0, 0x20000)], &[]), [guarded]);
     }
 
     #[test]

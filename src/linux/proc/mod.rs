@@ -126,13 +126,8 @@ fn is_proc(fd: i32) -> bool {
 
 /// Device and inode, by a path that is followed.
 fn identity(path: &[u8]) -> Option<(u64, u64)> {
-    let path = host::c_string(path);
-    // SAFETY: all zero is a stat; the kernel writes it, and reads the path.
-    unsafe {
-        let mut stat: libc::stat = std::mem::zeroed();
-        call!(libc::SYS_newfstatat, libc::AT_FDCWD, path.as_ptr(), &raw mut stat, 0).ok()?;
-        Some((stat.st_dev, stat.st_ino))
-    }
+    let stat = host::stat_at(libc::AT_FDCWD, path, 0).ok()?;
+    Some((stat.st_dev, stat.st_ino))
 }
 
 /// Which of our files an absolute path in a proc file system names, whose links are resolved.

@@ -3,11 +3,12 @@
 //! A thread stops where its guest's state is exact: in the run loop, by a trap that the host's kernel reports to the tracer.
 
 use crate::call;
-use crate::host::{self, CloneArgs, Errno};
+use crate::host::{self, CloneArgs, Errno, Res};
 use crate::siginfo::{HostInfo, SI_KERNEL, SI_USER};
 use crate::signal::{self, UNBLOCKABLE, bit};
 use crate::sys::direct;
 use crate::task::Task;
+use arch::abi::Original;
 use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering, fence};
@@ -69,15 +70,18 @@ pub(crate) struct Data {
     pub flush: u32,
     pub fp_flags: u32,
     pub call: u32,
-    pub is_error: u32,
     pub number: i64,
     pub args: [u64; 6],
+    /// What a call that is not made has as its result.
     pub result: i64,
     pub mask: u64,
     pub message: u64,
     /// Where guest state stands, and the auxiliary vector with its length.
     pub state: u64,
     pub auxv: [u64; 2],
+    /// Where beginning and end of the heap stand, and where the vDSO begins and ends.
+    pub heap: u64,
+    pub vdso: [u64; 2],
     pub info: HostInfo,
     pub incoming: HostInfo,
 }
@@ -183,7 +187,11 @@ impl Task {
         let machine = u32::from(elf.machine) | u32::from(elf.class) << 16;
         let (state, auxv) = (self.cpu().state().as_ptr() as u64, self.process.mm.places().auxv);
         let auxv = [auxv.as_ptr() as u64, auxv.len() as u64];
-        self.board().update(|d| (d.tid, d.machine, d.state, d.auxv) = (self.tid, machine, state, auxv));
+        let (mm, vdso) = (self.process.mm, self.process.image.vdso);
+        let (heap, vdso) = (mm.heap_place(), mm.range_at(vdso).unwrap_or_default().into());
+        self.board().update(|d| {
+            (d.tid, d.machine, d.state, d.auxv, d.heap, d.vdso) = (self.tid, machine, state, auxv, heap, vdso);
+        });
     }
 
     /// Begins to be traced: by its own wish, as a new program or as a child.
@@ -335,25 +343,50 @@ impl Task {
         d
     }
 
-    /// Before a system call; false if it is not to be made.
-    pub(crate) fn entry_stop(&mut self) -> bool {
+    /// Before a system call: its result, if the tracer has it not made.
+    pub(crate) fn entry_stop(&mut self) -> Option<Res> {
         if !self.board().is_traced() {
-            return true;
+            return None;
         }
         self.publish();
         let regs = &self.abi().syscall;
         let number = self.get(regs.number) as u32 as i32;
         let args = regs.args.map(|slot| self.get(slot));
-        let set = |d: &mut Data| (d.call, d.number, d.args) = (ENTRY, number.into(), args);
+        let nothing = -i64::from(Errno::ENOSYS.0);
+        let set = |d: &mut Data| (d.call, d.number, d.args, d.result) = (ENTRY, number.into(), args, nothing);
         self.board().update(set);
         if !self.stops_at_calls() {
-            return true;
+            return None;
         }
         let d = self.call_stop(set);
-        if d.number != i64::from(number) {
-            self.set(regs.number, d.number as u64);
+        let apart = self.abi().debug.number_is_apart();
+        let asked = if apart { d.number } else { (self.get(regs.number) as i32).into() };
+        match asked {
+            // It was none.
+            -1 if number == -1 => Some(Err(Errno::ENOSYS)),
+            -1 => Some(self.not_made(&d)),
+            _ if asked == i64::from(number) => None,
+            _ => {
+                self.set(regs.number, asked as u64);
+                let result = crate::sys::dispatch(self);
+                // The register keeps what it held.
+                if apart && regs.number != regs.result && result != Err(Errno::JUST_RETURN) {
+                    self.set(regs.number, number as u64);
+                }
+                Some(result)
+            }
         }
-        d.number != -1
+    }
+
+    /// The result of a call whose number the tracer has made -1: what it has put there.
+    fn not_made(&self, d: &Data) -> Res {
+        let debug = &self.abi().debug;
+        match debug.original {
+            Some(Original::Number { .. }) => Ok(d.result.cast_unsigned()),
+            // Where the result has been ENOSYS from the start (arch/riscv/kernel/traps.c).
+            _ if !debug.number_is_apart() && self.get(self.abi().syscall.args[0]) == d.args[0] => Err(Errno::ENOSYS),
+            _ => Err(Errno::JUST_RETURN),
+        }
     }
 
     /// A filter leaves a call to the tracer (SECCOMP_RET_TRACE): the call's number as the tracer has it then. None: nobody is asked.
@@ -379,17 +412,16 @@ impl Task {
         }
         let slot = self.abi().syscall.result;
         let before = self.get(slot);
-        let (value, is_error) = match result {
-            Ok(_) | Err(Errno::JUST_RETURN) => (before.cast_signed(), 0),
-            Err(e) => (i64::from(-e.0), 1),
-        };
         // A call that is to be made again has not changed its register yet.
-        let again = matches!(result, Err(Errno::RESTARTSYS | Errno::RESTARTNOINTR));
-        if again {
-            self.set(slot, value as u64);
+        let again = match result {
+            Err(e @ (Errno::RESTARTSYS | Errno::RESTARTNOINTR)) => Some(e),
+            _ => None,
+        };
+        if let Some(e) = again {
+            self.set(slot, i64::from(-e.0) as u64);
         }
-        self.call_stop(|d| (d.call, d.result, d.is_error) = (EXIT, value, is_error));
-        if again {
+        self.call_stop(|d| d.call = EXIT);
+        if again.is_some() {
             self.set(slot, before);
         }
     }

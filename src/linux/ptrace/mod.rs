@@ -50,6 +50,7 @@ mod request {
     pub(super) const GETSIGMASK: u64 = 0x420a;
     pub(super) const SETSIGMASK: u64 = 0x420b;
     pub(super) const GET_SYSCALL_INFO: u64 = 0x420e;
+    pub(super) const SET_SYSCALL_INFO: u64 = 0x4212;
 }
 use request::*;
 
@@ -195,10 +196,20 @@ impl Target {
 
 /// The auxiliary vector of another guest, as its /proc has it.
 pub(crate) fn auxv_of(pid: i32) -> Option<Vec<u8>> {
-    let [at, len] = Target::find(pid)?.data.auxv;
+    let [at, len] = Target::find_soon(pid)?.data.auxv;
     let mut bytes = vec![0; usize::try_from(len).ok().filter(|n| *n <= 4096)?];
     peek(pid, at, &mut bytes).ok()?;
     Some(bytes)
+}
+
+/// What another guest's memory is, of which the host knows no name.
+pub(crate) fn names_of(pid: i32) -> Option<Vec<((u64, u64), &'static str)>> {
+    let Data { heap, vdso, .. } = Target::find_soon(pid)?.data;
+    let mut bytes = [0; 16];
+    peek(pid, heap, &mut bytes).ok()?;
+    let [start, end] = [0, 8].map(|at| bytes[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b)));
+    let pages = (start & !4095, end.wrapping_add(4095) & !4095);
+    Some(vec![(pages, "[heap]"), (vdso.into(), "[vdso]")])
 }
 
 macro_rules! at {
@@ -322,6 +333,7 @@ fn on_stopped(t: &mut Task, request: u64, target: &Target, addr: u64, data: u64)
         GETSIGMASK => memory::write_u64(data, target.data.mask).map(|()| 0),
         SETSIGMASK => set_mask(target, memory::read_u64(data)? & !UNBLOCKABLE),
         PEEKSIGINFO => peek_pending(t, pid, addr, data),
+        SET_SYSCALL_INFO => registers::set_syscall_info(t, target, addr, data),
         GET_SYSCALL_INFO => registers::syscall_info(t, target, addr, data),
         _ => registers::request(t, request, target, addr, data),
     }

@@ -77,7 +77,7 @@ fn read_set(t: &Task, target: &Target, set: &RegisterSet) -> Result<Vec<u8>, Err
         Some(Original::Number { at, result }) => {
             put(at, if d.call == board::NO_CALL { -1 } else { d.number });
             if d.call == board::ENTRY {
-                put(result, -i64::from(Errno::ENOSYS.0));
+                put(result, d.result);
             }
         }
         None => {}
@@ -85,15 +85,26 @@ fn read_set(t: &Task, target: &Target, set: &RegisterSet) -> Result<Vec<u8>, Err
     Ok(out)
 }
 
-/// The number of the call that is about to be made, as the tracer has it now; the register that it stands in keeps it.
-fn write_number(t: &Task, target: &Target, at: usize, new: &[u8], state: &mut [u8]) -> Result<(), Errno> {
+/// The number of the call that is about to be made, and the result that it has if it is not, as the tracer has them now; the register that both stand in
+/// keeps the number.
+fn write_number(
+    t: &Task,
+    target: &Target,
+    (at, result): (usize, usize),
+    new: &[u8],
+    state: &mut [u8],
+) -> Result<(), Errno> {
     let d = &target.data;
     if d.call != board::ENTRY {
         return Ok(());
     }
     let number = new.get(at..at + 4).and_then(|b| b.first_chunk()).map_or(-1, |b| i32::from_le_bytes(*b));
+    let mut word = [0; 8];
+    let bytes = new.get(result..result + t.abi().long).unwrap_or_default();
+    word[..bytes.len()].copy_from_slice(bytes);
     t.process.guest.state.set(state, t.abi().syscall.number, d.number as u64);
-    target.write(at!(number), &i64::from(number).to_le_bytes())
+    target.write(at!(number), &i64::from(number).to_le_bytes())?;
+    target.write(at!(result), &word)
 }
 
 fn write_set(t: &Task, target: &Target, set: &RegisterSet, new: &[u8]) -> Result<(), Errno> {
@@ -106,8 +117,8 @@ fn write_set(t: &Task, target: &Target, set: &RegisterSet, new: &[u8]) -> Result
         }
         RegisterSource::State { write, .. } => {
             let flags = write(&mut state, new, target.data.fp_flags).ok_or(Errno::EINVAL)?;
-            if let Some(Original::Number { at, .. }) = t.abi().debug.original.filter(|_| set.kind == NT_PRSTATUS) {
-                write_number(t, target, at, new, &mut state)?;
+            if let Some(Original::Number { at, result }) = t.abi().debug.original.filter(|_| set.kind == NT_PRSTATUS) {
+                write_number(t, target, (at, result), new, &mut state)?;
             }
             target.write_u32(at!(fp_flags), flags)?;
             return poke(target.pid, target.data.state, &state);
@@ -245,14 +256,63 @@ fn user_word(t: &Task, area: &UserArea, writes: bool, target: &Target, (addr, da
     write_set(t, target, set, &all).map(|()| 0)
 }
 
+/// Of which stop at a call a thread is told to be. The kernel knows one at its beginning or end by its bit of PTRACE_O_TRACESYSGOOD
+/// (ptrace_get_syscall_info).
+fn told_call(d: &board::Data) -> u32 {
+    let told = d.stop == board::SYSCALL && d.status & 0x80 != 0 || d.call == board::FILTERED;
+    if told { d.call } else { board::NO_CALL }
+}
+
+/// The other way (Linux 6.16): number and arguments of a call, or its result. `size`: of what the tracer has at `from`.
+pub(super) fn set_syscall_info(t: &Task, target: &Target, size: u64, from: u64) -> Res {
+    // sizeof(struct ptrace_syscall_info)
+    let mut b = [0; 88];
+    if size < b.len() as u64 {
+        return Err(Errno::EINVAL);
+    }
+    memory::read(from, &mut b)?;
+    let word = |at: usize| b[at..].first_chunk().map_or(0, |w| u64::from_le_bytes(*w));
+    // Registers have 32 bits in 32-bit ABIs.
+    let fits = |v: u64| t.abi().long == 8 || v.cast_signed() == i64::from(v as i32) || v >> 32 == 0;
+    let call = told_call(&target.data);
+    if u32::from(b[0]) != call || b[1..4] != [0; 3] {
+        return Err(Errno::EINVAL);
+    }
+    let (slots, regs) = (&t.process.guest.state, &t.abi().syscall);
+    let mut state = state_of(t, target)?;
+    match call {
+        board::ENTRY | board::FILTERED => {
+            let number = i32::try_from(word(24).cast_signed()).map_err(|_| Errno::ERANGE)?;
+            let args: [u64; 6] = std::array::from_fn(|n| word(32 + 8 * n));
+            if !args.iter().all(|a| t.abi().long == 8 || a >> 32 == 0) {
+                return Err(Errno::ERANGE);
+            }
+            if call == board::FILTERED && b[84..] != [0; 4] {
+                return Err(Errno::EINVAL);
+            }
+            target.write(at!(number), &i64::from(number).to_le_bytes())?;
+            if !t.abi().debug.number_is_apart() {
+                slots.set(&mut state, regs.number, number as u64);
+            }
+            // Arguments of a call that is not made would be its result where both have one register.
+            if number != -1 {
+                args.iter().zip(regs.args).for_each(|(a, slot)| slots.set(&mut state, slot, *a));
+                target.write(at!(args), &args.map(u64::to_le_bytes).concat())?;
+            }
+        }
+        board::EXIT if !fits(word(24)) => return Err(Errno::ERANGE),
+        board::EXIT => slots.set(&mut state, regs.result, word(24)),
+        _ => return Err(Errno::EINVAL),
+    }
+    poke(target.pid, target.data.state, &state).map(|()| 0)
+}
+
 /// struct ptrace_syscall_info, as far as there is room; its size.
 pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) -> Res {
     let state = state_of(t, target)?;
     let slots = &t.process.guest.state;
     let d = &target.data;
-    // The kernel knows such a stop by its bit of PTRACE_O_TRACESYSGOOD (ptrace_get_syscall_info).
-    let told = d.stop == board::SYSCALL && d.status & 0x80 != 0 || d.call == board::FILTERED;
-    let call = if told { d.call } else { board::NO_CALL };
+    let call = told_call(d);
     let mut b = vec![call as u8, 0, 0, 0];
     b.extend(audit_arch_of(t).to_le_bytes());
     b.extend(t.process.guest.address(slots.get(&state, slots.pc)).to_le_bytes());
@@ -266,8 +326,12 @@ pub(super) fn syscall_info(t: &mut Task, target: &Target, size: u64, to: u64) ->
             }
         }
         board::EXIT => {
-            b.extend(d.result.to_le_bytes());
-            b.push(d.is_error as u8);
+            let word = slots.get(&state, t.abi().syscall.result);
+            let signed = if t.abi().long == 4 { i64::from(word as i32) } else { word.cast_signed() };
+            // The kernel's IS_ERR_VALUE.
+            let is_error = (-4095..0).contains(&signed);
+            b.extend(if is_error { signed } else { word.cast_signed() }.to_le_bytes());
+            b.push(is_error.into());
         }
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! Files by name: opening, directories, links, owners and modes, extended attributes, notification. What tells of a file is in `stat.rs`.
 
+use crate::compat;
+use crate::host;
 use crate::lock::Lock;
 use crate::proc;
 use crate::ptrace;
@@ -9,7 +11,9 @@ syscalls! { |t|
     sys_open(path: Path, flags: Flags<Open>, mode: Mode) -> Fd { open_at(t, libc::AT_FDCWD, path, flags, mode) }
     sys_openat(dir: DirFd, path: Path, flags: Flags<Open>, mode: Mode) -> Fd { open_at(t, dir, path, flags, mode) }
     sys_openat2(dir: DirFd, path: Path, how: In<OpenHow>, size: Size) -> Fd { open_at2(t, dir, path, how, size) }
-    sys_creat(path: NewPath, mode: Mode) -> Fd;
+    sys_creat(path: NewPath, mode: Mode) -> Fd {
+        open_host(t, libc::AT_FDCWD, path, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, mode)
+    }
     sys_mknod(path: NewPath, mode: Mode, dev: UInt) -> Zero;
     sys_mknodat(dir: DirFd, path: NewPath, mode: Mode, dev: UInt) -> Zero;
     sys_mkdir(path: NewPath, mode: Mode) -> Zero;
@@ -97,21 +101,48 @@ fn terminated(mut path: Vec<u8>) -> Vec<u8> {
 }
 
 fn open_at(t: &mut Task, dir: i32, path: Text, flags: u32, mode: u32) -> Res {
-    let name = path.read()?;
     let host_flags = flags::Open.to_host(t.abi().model(), u64::from(flags)) as i32;
+    open_host(t, dir, path, host_flags, mode)
+}
+
+fn open_host(t: &mut Task, dir: i32, path: Text, host_flags: i32, mode: u32) -> Res {
+    let name = path.read()?;
     // What is to be made is made where the guest says, and a link that is not followed is the host's.
-    let path = if host_flags & libc::O_CREAT != 0 {
+    let found = if host_flags & libc::O_CREAT != 0 {
         name.clone()
     } else if host_flags & libc::O_NOFOLLOW != 0 {
         proc::resolve_link(t, dir, name.clone())
     } else {
         proc::resolve(t, dir, name.clone())
     };
-    let path = terminated(path);
-    let args = [dir as u64, path.as_ptr() as u64, host_flags as u64, u64::from(mode), 0, 0];
-    let fd = t.host_call(i64::from(nr::sys_openat), args)?;
+    // The 32-bit call takes the guest's own string.
+    let bounded = found == name && is_bounded(t, dir, &name, host_flags);
+    let found = terminated(found);
+    let args = |path: u64| [dir as u64, path, host_flags as u64, u64::from(mode), 0, 0];
+    let done = bounded.then(|| t.compat_call(compat::Call::Openat, args(path.addr)));
+    let fd = match done {
+        Some(done) if !compat::is_absent() => done?,
+        _ => t.host_call(i64::from(nr::sys_openat), args(found.as_ptr() as u64))?,
+    };
     ptrace::opened(&name, host_flags);
     proc::opened(t, &name, fd, host_flags)
+}
+
+/// Whether opening the file binds it to offsets of 31 bits: then a long one is EOVERFLOW, and nothing is written beyond (EFBIG). The kernel does that for a file
+/// that was opened without O_LARGEFILE, which the host's 64-bit calls always set; its 32-bit call is made where it matters, and not where it may wait.
+fn is_bounded(t: &Task, dir: i32, path: &[u8], flags: i32) -> bool {
+    const O_LARGEFILE: i32 = 0o100_000;
+    if !t.abi().short_offsets || flags & (O_LARGEFILE | libc::O_PATH | libc::O_DIRECTORY) != 0 {
+        return false;
+    }
+    let link = if flags & libc::O_NOFOLLOW != 0 { libc::AT_SYMLINK_NOFOLLOW } else { 0 };
+    match host::stat_at(dir, path, link) {
+        Ok(stat) => {
+            let written = flags & libc::O_ACCMODE != libc::O_RDONLY;
+            stat.st_mode & libc::S_IFMT == libc::S_IFREG && (written || stat.st_size > i64::from(i32::MAX))
+        }
+        Err(_) => flags & libc::O_CREAT != 0,
+    }
 }
 
 fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64) -> Res {

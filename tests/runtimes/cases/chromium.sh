@@ -1,6 +1,7 @@
 # Chromium without a screen, with its sandbox (namespaces, seccomp): its processes, JavaScript and WebAssembly, a worker, a picture of the page.
 # seconds: 400
 # needs: /usr/bin/chromium
+# without riscv64: Debian 13 has no chromium for riscv64
 # user
 # prints: <p id="out">fib 75025 wasm 42 worker 81 sorted true</p>
 # prints: PNG 300 x 200

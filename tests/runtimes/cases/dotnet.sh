@@ -1,6 +1,9 @@
 # A self-contained .NET program (npm): its runtime in one file, the compiler, JSON, a server that is spoken to by pipes.
 # seconds: 600
 # needs: /opt/dotnet/dist/azmcp
+# without armhf: the package is for arm64 and x64 alone
+# without riscv64: the package is for arm64 and x64 alone
+# without i386: .NET is not made for i386 on Linux
 # prints: version true
 # prints: 200 Success True
 # prints: protocolVersion true
