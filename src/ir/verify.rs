@@ -9,7 +9,7 @@ mod types;
 mod tests;
 
 use crate::op::{Op, Val};
-use crate::region::{BlockId, Region, Term};
+use crate::region::{Block, BlockId, Region, Term};
 use crate::text;
 use crate::types::Ty;
 use crate::ways::Ways;
@@ -59,6 +59,8 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
             };
             let late = set_since_insn && op.can_raise();
             need(!late, || blame("it can fault after its guest instruction has set a slot".to_owned()))?;
+            let ends_early = matches!(op, Op::LoadAhead(_)) && !reads_ahead(r, block);
+            need(!ends_early, || blame("its block writes slots, or does not branch".to_owned()))?;
         }
         let blame = |what: String| format!("block {b}: {}: {what}", text::term(r, block));
         let args = |mut f: &mut dyn FnMut(Val)| {
@@ -69,6 +71,12 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
         end(r, id).map_err(blame)?;
     }
     Ok(far)
+}
+
+/// Whether a block can end before it is done.
+fn reads_ahead(r: &Region, block: &Block) -> bool {
+    let writes = |i: u32| r.op(Val(i)).has_effect() && !matches!(r.op(Val(i)), Op::Insn { .. } | Op::Poll { .. });
+    matches!(block.term, Term::Branch { .. }) && !(block.start..block.end).any(writes)
 }
 
 fn need(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
