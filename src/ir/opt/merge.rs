@@ -13,11 +13,18 @@ const MOST_OPS: usize = 10;
 
 /// The region with such ways merged, if there are any.
 pub fn merge(r: &Region, types: &'static [Ty]) -> Option<Region> {
-    let mut merged = None;
+    let mut merged: Option<Region> = None;
+    let mut times = frequencies(r);
     for at in 0..r.blocks.len() {
         let now = merged.as_ref().unwrap_or(r);
+        if times[at] == 1 {
+            continue;
+        }
         let Some(fork) = Fork::at(now, at) else { continue };
-        merged = fork.merged(now, types).or(merged);
+        if let Some(region) = fork.merged(now, types) {
+            times = frequencies(&region);
+            merged = Some(region);
+        }
     }
     merged
 }
@@ -38,7 +45,7 @@ impl Fork {
         let ways = [then, other].map(|b| b.0 as usize);
         let alone =
             |way: usize| r.blocks.iter().flat_map(|b| b.term.successors()).filter(|s| s.0 as usize == way).count() == 1;
-        if ways[0] == ways[1] || frequencies(r)[at] == 1 || !ways.into_iter().all(|w| alone(w) && is_short(r, w)) {
+        if ways[0] == ways[1] || !ways.into_iter().all(|w| alone(w) && is_short(r, w)) {
             return None;
         }
         let fork = |conds, end| Some(Fork { at, cond, ways, conds, end });
