@@ -2,7 +2,8 @@
 //! in a copy of its own, and goes on at the head. So the loop has one entry, which is what other passes look for.
 
 use super::peel::loops;
-use crate::op::{Op, Val};
+use super::rebuild::copy_of_block;
+use crate::op::Op;
 use crate::region::{Block, BlockId, Region};
 
 /// Guest instructions of a round that is worth it.
@@ -67,17 +68,9 @@ fn copy_rest(r: &mut Region, round: &[usize]) {
         r.blocks[n].term.map_successors(|b| if Some(b) == next { b } else { copy_of(b) });
     }
     for &b in rest {
-        let Block { start, end, mut term, .. } = r.blocks[b].clone();
-        let at = r.insts.len() as u32;
-        let moved = |v: Val| Val(v.0 - start + at);
-        for i in start..end {
-            let mut inst = r.insts[i as usize];
-            inst.op.map_args(moved);
-            r.insts.push(inst);
-        }
-        term.map_args(moved);
-        term.map_successors(copy_of);
-        r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
+        let mut copy = copy_of_block(r, b);
+        copy.term.map_successors(copy_of);
+        r.blocks.push(copy);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Peels innermost loops: their first round gets code of its own. So all ways to the head of the loop that goes round come from the loop itself,
 //! and what holds at its end holds at its head. Short ones go two rounds at a time, of which the second does not poll.
 
-use crate::op::{Op, Val};
+use super::rebuild::copy_of_block;
+use crate::op::Op;
 use crate::region::{Block, BlockId, Region};
 
 /// Guest instructions of a loop that is worth it.
@@ -144,17 +145,10 @@ fn copy_loop(r: &mut Region, head: usize, body: &[usize], back: Back) -> usize {
         Err(_) => b,
     };
     for &b in body {
-        let (start, end) = (r.blocks[b].start, r.blocks[b].end);
-        let at = r.insts.len() as u32;
-        for i in start..end {
-            let mut inst = r.insts[i as usize];
-            inst.op.map_args(|v| Val(v.0 - start + at));
-            r.insts.push(inst);
-        }
-        let mut term = r.blocks[b].term;
-        term.map_args(|v| Val(v.0 - start + at));
-        term.map_successors(|b| if home(b) && back == Back::ToLoop { b } else { copy_of(b) });
-        r.blocks.push(Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() });
+        let mut copy = copy_of_block(r, b);
+        let at = copy.start;
+        copy.term.map_successors(|b| if home(b) && back == Back::ToLoop { b } else { copy_of(b) });
+        r.blocks.push(copy);
         r.blocks[b].term.map_successors(|b| if home(b) { copy_of(b) } else { b });
         if b == head
             && back == Back::ToLoop

@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::op::Val;
-use crate::region::{BlockId, Region, Term};
+use crate::region::{Block, BlockId, Region, Term};
 use crate::types::Ty;
 
 /// The region with the same blocks, each operation as `emit` appends it. `emit` is told the old value and where the new ones stand, by old ones; it
@@ -44,4 +44,18 @@ pub(super) fn copy(
         end(&mut b, term);
     }
     b
+}
+
+/// Appends a copy of a block's instructions; the block of them, which ends as the other does. Values are the block's own.
+pub(super) fn copy_of_block(r: &mut Region, block: usize) -> Block {
+    let Block { start, end, mut term, .. } = r.blocks[block].clone();
+    let at = r.insts.len() as u32;
+    let moved = |v: Val| Val(v.0 - start + at);
+    for i in start..end {
+        let mut inst = r.insts[i as usize];
+        inst.op.map_args(moved);
+        r.insts.push(inst);
+    }
+    term.map_args(moved);
+    Block { start: at, end: at + (end - start), term, params: Vec::new(), args: Vec::new() }
 }
