@@ -118,7 +118,8 @@ pub enum FlagsAt {
     HostFcmp { swapped: bool },
     /// Nowhere: this makes them again.
     Rule(FlagsRule),
-    /// This is no access but an operation of floating point: if it traps it is done by its slow path, at the offset in `pc`.
+    /// This is no access of the guest's but an operation of floating point, or a load ahead ([`ir::Op::LoadAhead`]): if it traps, on at the offset in `pc`, its
+    /// slow path.
     SlowPath,
 }
 

@@ -50,8 +50,8 @@ struct Test {
 /// Where loads of a round read from: an array of which each round reads the next elements.
 #[derive(Debug)]
 struct Array {
-    /// What the addresses are sums of, but for a constant.
-    base: [Root; 2],
+    /// What the addresses are sums of, but for a constant, and by which power of two the second is multiplied.
+    base: ([Root; 2], u8),
     /// The loads, and their constants, which are in a row.
     loads: Vec<(i64, Val)>,
 }
@@ -192,6 +192,10 @@ impl<'a> Search<'a> {
     /// A slot as the round begins, plus a constant, if that is what the value is.
     fn plus(&self, v: Val) -> Option<(Slot, u64)> {
         let v = self.itself(v);
+        let ty = self.r.ty(v);
+        if !ty.is_int() {
+            return None;
+        }
         let (slot, sum) = match *self.r.op(v) {
             Op::Get(slot) => (slot, 0),
             Op::Bin(Bin::Add, a, b) => {
@@ -202,7 +206,7 @@ impl<'a> Search<'a> {
             }
             _ => return None,
         };
-        Some((slot, sum & self.r.ty(v).mask()))
+        Some((slot, sum & ty.mask()))
     }
 
     /// How much greater the value is in each round, if that is a constant.
@@ -285,7 +289,7 @@ impl<'a> Search<'a> {
     }
 
     /// What a load's address is a sum of, and the constant in it.
-    fn place(&self, m: &Mem) -> ([Root; 2], i64) {
+    fn place(&self, m: &Mem) -> (([Root; 2], u8), i64) {
         let ty = self.r.ty(m.base);
         let root = |v: Val| match self.plus(v) {
             _ if v.is_none() => (Root::None, 0),
@@ -296,7 +300,7 @@ impl<'a> Search<'a> {
             (root(m.base), if m.index.is_none() { (Root::None, 0) } else { root(m.index) });
         let sum = sum.wrapping_add(more << m.scale).wrapping_add_signed(m.disp.into());
         // Differences count: of addresses of 32 bits as well.
-        ([base, index], if ty == Ty::I32 { i64::from(sum as i32) } else { sum as i64 })
+        (([base, index], m.scale), if ty == Ty::I32 { i64::from(sum as i32) } else { sum as i64 })
     }
 
     /// The array, and which of a round's elements it is, of a load or of what is left of the last round's.
@@ -323,12 +327,20 @@ impl<'a> Search<'a> {
                 test = Test { cc: test.cc.swap(), a: test.b, b: test.a, ..test };
             }
             match (self.step(test.a), self.step(test.b)) {
-                (Some(a), Some(0)) if a == 0 || test.cc != IntCc::Eq => self.counts.push(test),
+                (Some(0), Some(0)) => self.counts.push(test),
+                (Some(a), Some(0)) if test.cc != IntCc::Eq && self.stays_in_range(a, test.a) => self.counts.push(test),
                 (None, _) if matches!(test.cc, IntCc::Eq | IntCc::Ne) => self.look_at_data(test)?,
                 _ => return None,
             }
         }
         (!self.data.is_empty()).then_some(())
+    }
+
+    /// Whether what is counted by such steps does not go round the end of numbers more than once in a round of the wide loop.
+    fn stays_in_range(&self, step: u64, v: Val) -> bool {
+        let mask = self.r.ty(v).mask();
+        let size = step.min(step.wrapping_neg() & mask);
+        size.checked_mul(self.rounds()).is_some_and(|way| way <= mask / 2)
     }
 
     /// A condition on what is loaded. All elements of an array are asked the same, be it more than the loop asks of each.
@@ -348,7 +360,10 @@ impl<'a> Search<'a> {
         if leaves.iter().any(|l| *l != (is_carried, element)) {
             return None;
         }
-        // What the last round has loaded is asked for itself, and of the elements as if it were this round's.
+        // What the last round has loaded is asked for itself, and of the elements as if it were this round's. (Nobody asks numbers for their bytes.)
+        if is_carried && test.bytes {
+            return None;
+        }
         self.counts.extend(is_carried.then_some(test));
         if test.cc == IntCc::Eq
             && test.b.is_none()

@@ -348,8 +348,7 @@ pub(super) fn host_range(found: &Found, at: u64) -> Option<(u64, u64)> {
 }
 
 /// Addresses that the kernel was told of another process (`start.rs`): where its code and its stack begin; and an address in or at the end of rqemu's own
-/// heap. 0 if we may
-/// not know.
+/// heap. 0 if we may not know.
 fn told(folder: &[u8]) -> (u64, u64, u64) {
     let line = text_of(&[folder, b"/stat"].concat()).unwrap_or_default();
     let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();

@@ -18,7 +18,7 @@ impl Search<'_> {
         self.chunk() as usize / if self.whole { 16 } else { self.lane.bytes() }
     }
 
-    fn rounds(&self) -> u64 {
+    pub(super) fn rounds(&self) -> u64 {
         self.chunk() / self.stride
     }
 
