@@ -124,8 +124,6 @@ pub(crate) struct Cache {
     sites: Vec<Box<Site>>,
     pub(crate) store: Option<Store>,
     pub(crate) stats: Option<&'static Stats>,
-    /// See [`crate::fault::high_vectors`].
-    pub(crate) high_vectors: usize,
 }
 
 /// Guest code for the front end.
@@ -194,7 +192,6 @@ impl Cache {
             unlinked: HashMap::default(),
             sites: Vec::new(),
             store,
-            high_vectors: if options.host.avx512 { crate::fault::high_vectors() } else { 0 },
             stats,
         }
     }

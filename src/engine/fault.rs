@@ -5,6 +5,7 @@ use crate::{Cpu, Fault};
 use host::x86_64::asm::Reg;
 use host::{FaultRecord, FlagsAt};
 use libc::{c_int, siginfo_t, ucontext_t};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Where `ucontext_t` has a general register, by its number in instructions.
 const GREGS: [c_int; 16] = [
@@ -62,7 +63,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         gregs[libc::REG_RIP as usize] = to as i64;
         return true;
     }
-    if cpu.raw.in_code.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+    if cpu.raw.in_code.load(Ordering::SeqCst) == 0 {
         return false;
     }
     if cpu.guards(addr) {
@@ -97,6 +98,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     };
     let map = cache.homes_at(rip);
     let guest = engine.guest();
+    let high = if cache.options.host.avx512 { high_vectors() } else { 0 };
     for (s, slot) in guest.state.slots.iter().enumerate() {
         let at = slot.offset as usize;
         if let Some(Reg(r)) = map.gpr[s] {
@@ -105,7 +107,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
             cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
         } else if let Some(x) = map.xmm[s] {
             // SAFETY: the kernel's signal frame.
-            let v = unsafe { vector(fp, x.0, cache.high_vectors) };
+            let v = unsafe { vector(fp, x.0, high) };
             let n = slot.ty.bytes();
             cpu.raw.guest[at..at + n].copy_from_slice(&v.to_le_bytes()[..n]);
         }
@@ -122,9 +124,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
         // An exclusive store faulted with its granule's lock held.
         // SAFETY: the entry is in the table of granules; its second word is the lock.
-        unsafe {
-            (*((entry.get() + 8) as *const std::sync::atomic::AtomicU64)).store(0, std::sync::atomic::Ordering::SeqCst)
-        };
+        unsafe { (*((entry.get() + 8) as *const AtomicU64)).store(0, Ordering::SeqCst) };
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
@@ -139,9 +139,17 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     true
 }
 
-/// Where the XSAVE area of a signal frame has zmm16 to zmm31: CPUID says it (SDM vol. 1, 13.5).
-pub(crate) fn high_vectors() -> usize {
-    std::arch::x86_64::__cpuid_count(0xd, HI16_ZMM).ebx as usize
+/// Where the XSAVE area of a signal frame has zmm16 to zmm31: CPUID says it (SDM vol. 1, 13.5), once, since under a hypervisor that is slow.
+fn high_vectors() -> usize {
+    static SAID: AtomicUsize = AtomicUsize::new(0);
+    match SAID.load(Ordering::Relaxed) {
+        0 => {
+            let said = std::arch::x86_64::__cpuid_count(0xd, HI16_ZMM).ebx as usize;
+            SAID.store(said, Ordering::Relaxed);
+            said
+        }
+        said => said,
+    }
 }
 
 /// The low half of the low half of vector register `n`. `high` is what [`high_vectors`] says.

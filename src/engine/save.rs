@@ -4,8 +4,8 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, INCOMING, MAGIC, PAGE, PARTS, REFS, REGIONS, Record, Region,
-    SITES, SIZES, StoredHome, StoredSite, THUNKS, View,
+    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, INCOMING, MAGIC, OUTGOING, PAGE, PARTS, REFS, REGIONS, Record,
+    Region, SITES, SIZES, StoredHome, StoredSite, THUNKS, View, checksum,
 };
 use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
 use plan::{Laid, Plan, moved, place};
@@ -236,19 +236,24 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
         jump[2..6].copy_from_slice(&((cells_at + 8 * n as i64 - end) as i32).to_le_bytes());
     }
     let mut out = vec![0; size_of::<Header>() + pages.len() * size_of::<Entry>()];
+    let initial = out.len();
+    out.resize(initial + (cells - THUNKS) * size_of::<u32>(), 0);
     let mut entries = Vec::with_capacity(pages.len());
     for (n, (number, page)) in pages.iter().enumerate() {
         pad(&mut out, 64);
         let blob = out.len();
         let laid = &plan.pages[n];
-        BlobWriter { blob, page, laid, plan: &plan, cells_at: cells_at + 8 * laid.first_cell as i64 }.write(&mut out);
+        let writer = BlobWriter { blob, page, laid, plan: &plan, cells_at: cells_at + 8 * laid.first_cell as i64 };
+        writer.write(&mut out);
+        let (at, leads) = (initial + (laid.first_cell - THUNKS) * size_of::<u32>(), writer.initial());
+        out[at..at + leads.len()].copy_from_slice(&leads);
         entries.push(Entry {
             page: *number,
             start: page.start,
             end: page.end,
             blob: blob as u64,
             guest: page.guest,
-            check: hash(&out[blob..]),
+            check: checksum(&out[blob..], &leads),
             blob_len: (out.len() - blob) as u32,
             first_cell: laid.first_cell as u32,
             counts: laid.counts,
@@ -318,10 +323,24 @@ impl BlobWriter<'_> {
         self.refer(out);
     }
 
+    /// Where the cells lead when the page is opened: to its own code, or to where they are linked.
+    fn initial(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for (p, r) in self.regions() {
+            for c in p.cells {
+                let own = self.plan.leads(p, c).filter(|(page, _)| *page == self.laid.number);
+                put(&mut all, &[own.map_or(r.code + moved(p, r, c.stub), |(_, r)| r.code)]);
+            }
+            put(&mut all, &vec![0u32; p.sites.len()]);
+        }
+        all
+    }
+
     fn write_part(&self, part: usize, out: &mut Vec<u8>) {
         match part {
             REGIONS => put(out, &self.laid.regions),
             INCOMING => put(out, &self.laid.incoming),
+            OUTGOING => put(out, &self.laid.outgoing),
             _ => self.regions().for_each(|(p, r)| self.write_share(part, p, r, out)),
         }
     }
@@ -338,8 +357,7 @@ impl BlobWriter<'_> {
             FAULTS => put(out, p.faults),
             CELLS => {
                 for c in p.cells {
-                    let (page, linked) = self.plan.leads(p, c).map_or((0, 0), |(page, r)| (page, r.code));
-                    put(out, &[Cell { linked, page, stub: moved(p, r, c.stub), ..*c }]);
+                    put(out, &[Cell { stub: moved(p, r, c.stub), ..*c }]);
                 }
             }
             SITES => put(out, p.sites),

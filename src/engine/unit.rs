@@ -5,8 +5,9 @@
 //! file, mapped to be read and run, shared by all processes:
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
-//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, links from other pages, the code, and where links lead until
-//!                 they are linked
+//!     u32...      of each cell of a page: where it leads when the page is opened, from the blob's start
+//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, links from and to other pages, the code, and where links lead
+//!                 until they are linked
 //! ```
 //!
 //! Links between two pages are linked when the second of them is opened: a page knows where its links lead, and which links lead to it.
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u4";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u5";
 /// Thunks that code refers to: the first cells are their addresses.
 pub(crate) const THUNKS: usize = 6;
 /// More guest bytes than the regions of a page can be made from.
@@ -43,6 +44,9 @@ impl Record for FaultRecord {}
 impl Record for Ref {}
 impl Record for StoredHome {}
 impl Record for Incoming {}
+impl Record for Outgoing {}
+impl Record for u32 {}
+impl Record for u8 {}
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +78,18 @@ pub(crate) struct Entry {
     pub(crate) end: u64,
     pub(crate) blob: u64,
     pub(crate) guest: u128,
+    /// Of the blob and the first values of its cells: [`checksum`].
     pub(crate) check: u128,
     pub(crate) blob_len: u32,
     pub(crate) first_cell: u32,
     pub(crate) counts: [u32; PARTS],
+}
+
+impl Entry {
+    /// Its cells, those of links and those of sites.
+    fn cells(&self) -> usize {
+        (self.counts[CELLS] + self.counts[SITES]) as usize
+    }
 }
 
 /// What a blob consists of, in its order; the numbers of [`Entry::counts`].
@@ -91,7 +103,8 @@ pub(crate) const HOMES: usize = 6;
 /// Of the parts above each region has a share.
 pub(crate) const SHARED: usize = 7;
 pub(crate) const INCOMING: usize = 7;
-pub(crate) const PARTS: usize = 8;
+pub(crate) const OUTGOING: usize = 8;
+pub(crate) const PARTS: usize = 9;
 pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Region>(),
     size_of::<ExitRecord>(),
@@ -101,7 +114,13 @@ pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Ref>(),
     size_of::<StoredHome>(),
     size_of::<Incoming>(),
+    size_of::<Outgoing>(),
 ];
+
+/// Of a page's blob, and of what its cells are at first.
+pub(crate) fn checksum(blob: &[u8], initial: &[u8]) -> u128 {
+    hash(blob).wrapping_add(hash(initial))
+}
 
 /// Where the parts of a blob begin, and the code after them.
 pub(crate) fn offsets(counts: &[u32; PARTS]) -> [usize; PARTS + 1] {
@@ -141,10 +160,6 @@ pub(crate) struct Cell {
     pub(crate) pc: u64,
     /// Where it leads until it is linked, from the region's code.
     pub(crate) stub: u32,
-    /// Code of this unit that it leads to, from its blob's start; 0: it is of no page of the unit.
-    pub(crate) linked: u32,
-    /// The page that it is of, as the number of its entry.
-    pub(crate) page: u32,
     /// The mode word there, as guests have it.
     pub(crate) mode: u32,
 }
@@ -152,7 +167,7 @@ pub(crate) struct Cell {
 impl Cell {
     pub(crate) fn new(link: &Link) -> Cell {
         let Link { pc, mode, stub } = *link;
-        Cell { pc, stub, linked: 0, page: 0, mode }
+        Cell { pc, stub, mode }
     }
 }
 
@@ -167,6 +182,18 @@ pub(crate) struct Incoming {
     /// Where it leads until it is linked, from the start of its page's blob.
     pub(crate) stub: u32,
     /// The code here that it leads to, from the blob's start.
+    pub(crate) code: u32,
+}
+
+/// A link to another page of the unit.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Outgoing {
+    /// The link's cell, among all of the unit.
+    pub(crate) cell: u32,
+    /// The number of its entry.
+    pub(crate) to: u32,
+    /// The code there that it leads to, from the start of its blob.
     pub(crate) code: u32,
 }
 
@@ -286,7 +313,20 @@ impl<'a> View<'a> {
 
     /// A page's blob, if it is whole.
     pub(crate) fn checked_blob(&self, entry: &'a Entry) -> Option<Blob<'a>> {
-        self.blob(entry).filter(|b| hash(b.bytes) == entry.check)
+        let blob = self.blob(entry)?;
+        let initial = records::<u8>(self.0, self.initial_at(entry), entry.cells() * size_of::<u32>())?;
+        (checksum(blob.bytes, initial) == entry.check).then_some(blob)
+    }
+
+    fn initial_at(&self, entry: &Entry) -> usize {
+        let before = (entry.first_cell as usize).wrapping_sub(THUNKS);
+        let table = size_of::<Header>() + self.header().pages as usize * size_of::<Entry>();
+        table.wrapping_add(before.wrapping_mul(size_of::<u32>()))
+    }
+
+    /// Where a page's cells lead when it is opened, from its blob's start; nothing for those of sites.
+    pub(crate) fn initial(&self, entry: &Entry) -> Option<&'a [u32]> {
+        records(self.0, self.initial_at(entry), entry.cells())
     }
 }
 
@@ -321,6 +361,9 @@ impl<'a> Blob<'a> {
     }
     pub(crate) fn incoming(&self) -> &'a [Incoming] {
         self.part(INCOMING)
+    }
+    fn outgoing(&self) -> &'a [Outgoing] {
+        self.part(OUTGOING)
     }
     pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
         &self.bytes[r.code as usize..][..r.code_len as usize]
@@ -469,46 +512,52 @@ impl Unit {
         if source.fetch(base.wrapping_add(entry.start), bytes) != bytes.len() || hash(bytes) != entry.guest {
             return State::Other;
         }
-        self.fill_cells(view, n, &blob);
-        for i in blob.incoming() {
-            let (slot, stub) = self.slot_of(view, i);
-            let code = self.file + entry.blob + u64::from(i.code);
-            // It may lead to fresh code by now.
-            if self.states[i.from as usize] == State::Open
-                && self.read_cell(slot) == stub
-                && !self.replaced.contains(&code)
-            {
-                self.write_cell(slot, code);
-            }
-        }
+        let Some(initial) = view.initial(entry) else { return State::Damaged };
+        self.fill_cells(&blob, initial);
+        self.link(view, &blob);
         State::Open
     }
 
-    /// Fills in the cells of a page: links lead to what is open, and to the page itself.
-    fn fill_cells(&mut self, view: View<'static>, n: usize, blob: &Blob) {
-        let at = self.file + blob.entry.blob;
-        let mut cell = self.cells + 8 * u64::from(blob.entry.first_cell);
+    /// Fills in the cells of a page: links lead to the page itself, or to where they are linked.
+    fn fill_cells(&mut self, blob: &Blob<'static>, initial: &[u32]) {
+        let (at, cells) = (self.file + blob.entry.blob, self.cells + 8 * u64::from(blob.entry.first_cell));
+        for (n, leads) in (0..).zip(initial) {
+            self.write_cell(cells + 8 * n, at + u64::from(*leads));
+        }
         for r in blob.regions() {
-            for c in blob.cells(r) {
-                self.write_cell(cell, self.target_of(view, n, c).unwrap_or(at + u64::from(r.code + c.stub)));
-                cell += 8;
+            let first = Blob::first_cell(r);
+            if !self.replaced.is_empty() {
+                for (n, c) in (first..).zip(blob.cells(r)) {
+                    if self.replaced.contains(&self.read_cell(cells + 8 * n)) {
+                        self.write_cell(cells + 8 * n, at + u64::from(r.code + c.stub));
+                    }
+                }
             }
-            for s in blob.sites(r) {
+            for (n, s) in (first + u64::from(r.counts[CELLS])..).zip(blob.sites(r)) {
                 self.sites.push(Box::new(s.restore()));
-                self.write_cell(cell, std::ptr::from_ref(&**self.sites.last().expect("just pushed")) as u64);
-                cell += 8;
+                let site = std::ptr::from_ref(&**self.sites.last().expect("just pushed"));
+                self.write_cell(cells + 8 * n, site as u64);
             }
         }
     }
 
-    /// The stored code that a link of page `n`, which is being opened, can lead to from the start.
-    fn target_of(&self, view: View<'static>, n: usize, c: &Cell) -> Option<u64> {
-        let page = c.page as usize;
-        if c.linked == 0 || page != n && self.states[page] != State::Open {
-            return None;
+    /// Links a page that is being opened with those that are open.
+    fn link(&self, view: View<'static>, blob: &Blob<'static>) {
+        let at = self.file + blob.entry.blob;
+        for o in blob.outgoing() {
+            let code = self.file + view.entries()[o.to as usize].blob + u64::from(o.code);
+            if self.states[o.to as usize] == State::Open && !self.replaced.contains(&code) {
+                self.write_cell(self.cells + 8 * u64::from(o.cell), code);
+            }
         }
-        let code = self.file + view.entries()[page].blob + u64::from(c.linked);
-        (!self.replaced.contains(&code)).then_some(code)
+        for i in blob.incoming().iter().filter(|i| self.states[i.from as usize] == State::Open) {
+            let (slot, stub) = self.slot_of(view, i);
+            let code = at + u64::from(i.code);
+            // It may lead to fresh code by now.
+            if self.read_cell(slot) == stub && !self.replaced.contains(&code) {
+                self.write_cell(slot, code);
+            }
+        }
     }
 
     /// The slot of a link from another page, and where it leads until it is linked.

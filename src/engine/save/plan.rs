@@ -2,7 +2,9 @@
 
 use super::{Page, Piece};
 use crate::cache::{CAREFUL, Key, KeyHasher};
-use crate::unit::{CELLS, Cell, INCOMING, Incoming, PARTS, REGIONS, Region, SHARED, SITES, THUNKS, offsets};
+use crate::unit::{
+    CELLS, Cell, INCOMING, Incoming, OUTGOING, Outgoing, PARTS, REGIONS, Region, SHARED, SITES, THUNKS, offsets,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 
@@ -15,6 +17,7 @@ pub(super) struct Laid {
     pub(super) at: [usize; PARTS + 1],
     pub(super) regions: Vec<Region>,
     pub(super) incoming: Vec<Incoming>,
+    pub(super) outgoing: Vec<Outgoing>,
     /// Of all cells of the unit.
     pub(super) first_cell: usize,
 }
@@ -34,15 +37,17 @@ impl Plan {
             index.extend((0..).zip(page.pieces.keys()).map(|(r, key)| (*key, (n, r))));
         }
         let mut plan = Plan { pages: Vec::with_capacity(pages.len()), index };
-        let mut incoming = vec![0; pages.len()];
+        // Links from other pages, and to other pages.
+        let mut crossing = vec![(0, 0); pages.len()];
         for (page, n) in pages.values().zip(0..) {
-            for to in page.pieces.values().flat_map(|p| p.cells.iter().filter_map(|c| plan.number(p, c))) {
-                incoming[to.0 as usize] += u32::from(to.0 != n);
+            for (to, _) in page.pieces.values().flat_map(|p| p.cells.iter().filter_map(|c| plan.number(p, c))) {
+                crossing[to as usize].0 += u32::from(to != n);
+                crossing[n as usize].1 += u32::from(to != n);
             }
         }
         let mut first_cell = THUNKS;
-        for ((page, number), incoming) in pages.values().zip(0..).zip(incoming) {
-            let laid = lay_out(page, number, incoming, first_cell);
+        for ((page, number), crossing) in pages.values().zip(0..).zip(crossing) {
+            let laid = lay_out(page, number, crossing, first_cell);
             first_cell += (laid.counts[CELLS] + laid.counts[SITES]) as usize;
             plan.pages.push(laid);
         }
@@ -81,13 +86,14 @@ impl Plan {
                 let cell = laid.first_cell as u32 + r.first[CELLS] + r.first[SITES] + link;
                 let stub = r.code + moved(p, r, c.stub);
                 self.pages[to as usize].incoming.push(Incoming { from, cell, stub, code });
+                self.pages[from as usize].outgoing.push(Outgoing { cell, to, code });
             }
         }
     }
 }
 
-/// A page's blob, its links from elsewhere counted and not yet entered.
-fn lay_out(page: &Page, number: u32, incoming: u32, first_cell: usize) -> Laid {
+/// A page's blob, its links from and to elsewhere counted and not yet entered.
+fn lay_out(page: &Page, number: u32, (incoming, outgoing): (u32, u32), first_cell: usize) -> Laid {
     let mut counts = [0u32; SHARED];
     let mut regions = Vec::with_capacity(page.pieces.len());
     for p in page.pieces.values() {
@@ -112,7 +118,7 @@ fn lay_out(page: &Page, number: u32, incoming: u32, first_cell: usize) -> Laid {
     }
     let mut all = [0; PARTS];
     all[..SHARED].copy_from_slice(&counts);
-    all[INCOMING] = incoming;
+    (all[INCOMING], all[OUTGOING]) = (incoming, outgoing);
     debug_assert_eq!(all[REGIONS] as usize, regions.len());
     let at = offsets(&all);
     let mut code_at = at[PARTS];
@@ -125,7 +131,8 @@ fn lay_out(page: &Page, number: u32, incoming: u32, first_cell: usize) -> Laid {
         r.stubs = code_at as u32;
         code_at += r.stubs_len as usize;
     }
-    Laid { number, counts: all, at, regions, incoming: Vec::with_capacity(incoming as usize), first_cell }
+    let (incoming, outgoing) = (Vec::with_capacity(incoming as usize), Vec::with_capacity(outgoing as usize));
+    Laid { number, counts: all, at, regions, incoming, outgoing, first_cell }
 }
 
 /// Where an offset in a piece's stubs comes to lie, from its region's code.
