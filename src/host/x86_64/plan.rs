@@ -1,5 +1,5 @@
 //! What emission needs to know before it begins: who uses a value last, which values and slot writes nobody needs, and which values should be
-//! computed straight into the host register that is a slot's home. One backward pass over each block, the last block first.
+//! computed straight into the host register that is a slot's home. One backward pass over each block, what it leads to first.
 
 use super::Map;
 use ir::{Bin, Crypto, Fp1, Fp2, Lane, Op, Region, Slot, Ty, Un, Val};
@@ -34,8 +34,9 @@ pub(super) struct Plan {
     /// Blocks: whether an exclusive load comes before the end with no access behind it.
     loaded_at_end: Vec<bool>,
     rounds: Vec<Round>,
-    /// The same at the start of each block: by block and slot.
+    /// The same at the start of each block that has been planned: by block and slot.
     dead_at_start: Vec<bool>,
+    planned: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
     /// Where the block begins. Values of earlier ones may take no home early: between the blocks the region may be left.
@@ -178,10 +179,14 @@ impl Plan {
             self.find_pairs(r, b.start, b.end);
         }
         self.find_closed(r);
-        for (i, b) in r.blocks.iter().enumerate().rev() {
-            self.dead_at_end(&b.term, i, homed.len());
+        self.planned.clear();
+        self.planned.resize(r.blocks.len(), false);
+        for i in successors_first(r) {
+            let b = &r.blocks[i];
+            self.dead_at_end(&b.term, homed.len());
             self.block(r, b, homed, map.flags);
             self.dead_at_start[i * homed.len()..][..homed.len()].copy_from_slice(&self.dead);
+            self.planned[i] = true;
         }
     }
 
@@ -191,13 +196,13 @@ impl Plan {
         self.dead_at_start[block.0 as usize * slots + slot as usize]
     }
 
-    /// The slots that are dead at the end of block `at`: in all blocks that it goes on to, which have been planned.
-    fn dead_at_end(&mut self, term: &ir::Term, at: usize, slots: usize) {
+    /// The slots that are dead at the end of a block: in all blocks that it goes on to, which have been planned unless they are heads of loops.
+    fn dead_at_end(&mut self, term: &ir::Term, slots: usize) {
         self.dead.clear();
         self.dead.resize(slots, term.successors().next().is_some());
         for b in term.successors() {
             let start = &self.dead_at_start[b.0 as usize * slots..][..slots];
-            let planned = b.0 as usize > at;
+            let planned = self.planned[b.0 as usize];
             for (dead, start) in self.dead.iter_mut().zip(start) {
                 *dead &= planned && *start;
             }
@@ -396,6 +401,23 @@ impl Plan {
             self.wanted[s] = root;
         }
     }
+}
+
+/// The blocks that can be reached, each behind those that it goes on to, but for jumps back.
+fn successors_first(r: &Region) -> Vec<usize> {
+    let mut seen = vec![false; r.blocks.len()];
+    let mut order = Vec::with_capacity(r.blocks.len());
+    // A block is met again when all behind it are done.
+    let mut open = vec![(0, false)];
+    while let Some((at, done)) = open.pop() {
+        if done {
+            order.push(at);
+        } else if !std::mem::replace(&mut seen[at], true) {
+            open.push((at, true));
+            open.extend(r.blocks[at].term.successors().map(|b| (b.0 as usize, false)));
+        }
+    }
+    order
 }
 
 /// The address of the guest instruction of the exclusive load `load`, if the instructions from there to the store `store` (in one block, which

@@ -275,16 +275,10 @@ struct Run {
 const SELECTS: u32 = 3;
 
 /// Rows that only compute from registers to registers and flags, and cannot trap.
-const COMPUTE: [&str; 23] = [
+const COMPUTE: [&str; 26] = [
     "dp_imm", "dp_reg", "dp_rsr", "dp_imm8", "dp_two", "sh_two", "adr", "movw", "movt", "mul", "mul_two", "mla", "mls",
-    "xt", "sbfx", "ubfx", "bfi", "rev", "rev16", "revsh", "rbit", "clz", "pkh",
+    "xt", "sbfx", "ubfx", "bfi", "rev", "rev16", "revsh", "rbit", "clz", "pkh", "vmov_reg", "vabs", "vneg",
 ];
-
-fn computes(w: Word) -> bool {
-    let Some(row) = w.row() else { return false };
-    let d = row.fields.iter().find(|f| f.name() == "d").map_or(0, |f| f.of(w.bits));
-    d != 15 && COMPUTE.contains(&row.name)
-}
 
 impl Cx<'_> {
     /// Marks the instruction and sees to its condition.
@@ -314,11 +308,17 @@ impl Cx<'_> {
         *run = Some(Run { cc, skip, flags_written: writes_flags(w) });
     }
 
+    fn computes(&self, w: Word) -> bool {
+        let Some(row) = w.row().filter(|row| self.has(row, w.bits)) else { return false };
+        let d = row.fields.iter().find(|f| f.name() == "d").map_or(0, |f| f.of(w.bits));
+        d != 15 && COMPUTE.contains(&row.name)
+    }
+
     /// Whether the instructions with the condition `cc` from here on are few and all compute.
     fn selects(&self, cc: Cc, first: Word, code: &Window<'_>) -> bool {
         let (mut w, mut pc, mut it) = (first, self.pc, self.it);
         for _ in 0..SELECTS {
-            if !computes(w) {
+            if !self.computes(w) {
                 return false;
             }
             pc = pc.wrapping_add(w.len);

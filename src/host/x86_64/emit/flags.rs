@@ -193,6 +193,11 @@ impl Emitter<'_> {
         true
     }
 
+    /// Flags from memory, no wider than they were stored: a wider load would wait until they have left the store buffer.
+    fn load_flags(&mut self, to: Reg, from: Mem) {
+        self.a.movzx(Size::W, to, from);
+    }
+
     pub(super) fn store_flags_slot(&mut self, slot: u16) {
         let m = self.map.mem(slot as usize);
         self.a.mov_mr(Size::W, m, SCRATCH);
@@ -320,8 +325,8 @@ impl Emitter<'_> {
             self.a.mov_mi(Size::D, m, bits as i32);
         } else if self.loc(v) != Loc::Slot(slot) {
             let from = self.flags_mem(v);
-            self.a.mov(Size::D, SCRATCH, from);
-            self.a.mov_mr(Size::D, m, SCRATCH);
+            self.load_flags(SCRATCH, from);
+            self.a.mov_mr(Size::W, m, SCRATCH);
         }
     }
 
@@ -374,7 +379,7 @@ impl Emitter<'_> {
         }
         let m = self.flags_mem(v);
         self.clobber();
-        self.a.mov(Size::D, SCRATCH, m);
+        self.load_flags(SCRATCH, m);
         self.unpack();
         self.host.cur = Some((v, Kind::Int { inverted: false }));
         Kind::Int { inverted: false }
@@ -542,8 +547,11 @@ impl Emitter<'_> {
         self.now_hold(v, Kind::Int { inverted: true });
     }
 
+    /// A condition that is asked of flags soon.
     fn first_cond(&self, f: Val) -> Option<Cc> {
-        (f.0 + 1..(f.0 + 8).min(self.r.insts.len() as u32)).find_map(|i| match self.r.insts[i as usize].op {
+        const AHEAD: u32 = 32;
+        let last = self.plan.last_use[f.0 as usize].saturating_add(1);
+        (f.0 + 1..(f.0 + AHEAD).min(last).min(self.r.insts.len() as u32)).find_map(|i| match self.r.insts[i as usize].op {
             Op::Cond(cc, x) if x == f => Some(cc),
             _ => None,
         })
@@ -642,7 +650,7 @@ impl Emitter<'_> {
         }
         let m = self.flags_mem(f);
         self.clobber();
-        self.a.bit_i(Bit::Bt, Size::D, m, 8);
+        self.a.bit_i(Bit::Bt, Size::W, m, 8);
         if want_inverted {
             self.a.cmc();
         }
@@ -663,7 +671,7 @@ impl Emitter<'_> {
         self.clobber();
         let d = self.def(v, None);
         self.a.mov_ri(d, 0xc101);
-        self.a.mov(Size::D, SCRATCH, m);
+        self.load_flags(SCRATCH, m);
         self.a.pext(Size::D, d, SCRATCH, d);
         self.a.shift_i(Shift::Shl, Size::D, d, 28);
     }
@@ -715,7 +723,7 @@ impl Emitter<'_> {
         self.clobber();
         if self.loc(old) != Loc::Slot(slot) {
             self.spill_flags_in_slot(slot, old);
-            self.a.mov(Size::D, SCRATCH, from);
+            self.load_flags(SCRATCH, from);
             self.store_flags_slot(slot);
         }
         Some(slot)
@@ -726,7 +734,7 @@ impl Emitter<'_> {
         let held = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !held.is_none() && held != except && self.loc(held) == Loc::Slot(slot) && self.live_after(held) {
             let m = self.map.mem(slot as usize);
-            self.a.mov(Size::D, SCRATCH, m);
+            self.load_flags(SCRATCH, m);
             self.spill_scratch_flags(held);
         }
     }
@@ -744,7 +752,7 @@ impl Emitter<'_> {
         self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
         self.a.lahf();
         self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc000);
-        self.a.mov(Size::D, t, m);
+        self.load_flags(t, m);
         self.a.alu_i(Alu::And, Size::D, t, 0x101);
         self.a.alu(Alu::Or, Size::D, SCRATCH, t);
         self.spill_scratch_flags(v);
@@ -761,7 +769,7 @@ impl Emitter<'_> {
         }
         let m = self.flags_mem(f);
         self.clobber();
-        self.a.mov(Size::D, SCRATCH, m);
+        self.load_flags(SCRATCH, m);
         self.a.alu_i(Alu::Xor, Size::D, SCRATCH, 0x100);
         self.spill_scratch_flags(v);
     }
@@ -773,7 +781,7 @@ impl Emitter<'_> {
         let t = self.temp();
         self.a.mov(Size::D, t, c);
         self.a.shift_i(Shift::Shl, Size::D, t, 8);
-        self.a.mov(Size::D, SCRATCH, m);
+        self.load_flags(SCRATCH, m);
         self.a.alu_i(Alu::And, Size::D, SCRATCH, !0x100);
         self.a.alu(Alu::Or, Size::D, SCRATCH, t);
         self.spill_scratch_flags(v);
@@ -872,8 +880,8 @@ impl Emitter<'_> {
         self.clobber();
         let r: Reg = self.reg(c);
         self.a.test(Size::B, r, r);
-        self.a.mov(Size::D, SCRATCH, mx);
-        self.a.cmov(X::E, Size::D, SCRATCH, my);
+        self.load_flags(SCRATCH, mx);
+        self.a.cmov(X::E, Size::W, SCRATCH, my);
         self.spill_scratch_flags(v);
     }
 
