@@ -176,6 +176,15 @@ uint64_t mix(const uint64_t *p, size_t n)
 	return a ^ b;
 }
 
+double least(const double *p, size_t n)
+{
+	double m = p[0];
+	for (size_t i = 1; i < n; i++)
+		if (p[i] < m)
+			m = p[i];
+	return m;
+}
+
 /* What C libraries write by hand: a conditional comparison, the largest of pairs, sums of bytes with their carries. */
 #ifdef __aarch64__
 const uint64_t *equal_words(const uint64_t *a, const uint64_t *b)

@@ -517,3 +517,34 @@ fn widens(op: &Op) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::successors_first;
+    use ir::{Builder, FpControl, Round, Slot, Term, Ty};
+
+    static TYPES: [Ty; 1] = [Ty::I1];
+
+    #[test]
+    fn blocks_come_behind_what_they_go_on_to_wherever_they_stand() {
+        let mut b = Builder::new(&TYPES);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let [head, join, aside, unreached] = std::array::from_fn(|_| b.block());
+        b.end(Term::Jump(head));
+        b.enter(head);
+        let cond = b.get(Slot(0));
+        b.branch(cond, aside, join);
+        b.enter(join);
+        let cond = b.get(Slot(0));
+        let out = b.block();
+        b.branch(cond, head, out);
+        for (block, to) in [(aside, Term::Jump(join)), (unreached, Term::Jump(join)), (out, Term::Goto { pc: 0 })] {
+            b.enter(block);
+            b.end(to);
+        }
+        let order = successors_first(&b.region);
+        let at = |block: ir::BlockId| order.iter().position(|&b| b == block.0 as usize);
+        assert!(at(out) < at(join) && at(join) < at(aside) && at(aside) < at(head) && order.len() == 5);
+        assert_eq!(at(unreached), None);
+    }
+}

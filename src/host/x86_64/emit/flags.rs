@@ -551,9 +551,11 @@ impl Emitter<'_> {
     fn first_cond(&self, f: Val) -> Option<Cc> {
         const AHEAD: u32 = 32;
         let last = self.plan.last_use[f.0 as usize].saturating_add(1);
-        (f.0 + 1..(f.0 + AHEAD).min(last).min(self.r.insts.len() as u32)).find_map(|i| match self.r.insts[i as usize].op {
-            Op::Cond(cc, x) if x == f => Some(cc),
-            _ => None,
+        (f.0 + 1..(f.0 + AHEAD).min(last).min(self.r.insts.len() as u32)).find_map(|i| {
+            match self.r.insts[i as usize].op {
+                Op::Cond(cc, x) if x == f => Some(cc),
+                _ => None,
+            }
         })
     }
 
