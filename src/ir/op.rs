@@ -16,6 +16,7 @@ pub struct Val(pub u32);
 impl Val {
     /// "No value", where an operand is optional.
     pub const NONE: Val = Val(u32::MAX);
+    #[inline]
     pub const fn is_none(self) -> bool {
         self.0 == u32::MAX
     }
@@ -932,6 +933,7 @@ impl Op {
     }
 
     /// Whether the operation can leave the generated code in the middle: what a guest's handler can then see must be exact.
+    #[inline]
     pub fn can_fault(&self) -> bool {
         match self {
             Op::Load(_)

@@ -160,13 +160,16 @@ impl Default for Region {
 }
 
 impl Region {
+    #[inline]
     pub fn ty(&self, v: Val) -> Ty {
         self.insts[v.0 as usize].ty
     }
+    #[inline]
     pub fn op(&self, v: Val) -> &Op {
         &self.insts[v.0 as usize].op
     }
     /// The bits of a scalar constant.
+    #[inline]
     pub fn const_of(&self, v: Val) -> Option<u64> {
         match self.op(v) {
             Op::Const(c) => Some(*c),

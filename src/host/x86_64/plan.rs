@@ -39,6 +39,8 @@ pub(super) struct Plan {
     planned: Vec<bool>,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
+    /// Those that have one, each once, and perhaps others.
+    wanting: Vec<u16>,
     /// Where the block begins. Values of earlier ones may take no home early: between the blocks the region may be left.
     start: u32,
 }
@@ -212,8 +214,8 @@ impl Plan {
     fn block(&mut self, r: &Region, block: &ir::Block, homed: &[bool], flags: Option<u16>) {
         let (start, end, term) = (block.start, block.end, &block.term);
         self.start = start;
-        self.wanted.clear();
         self.wanted.resize(homed.len(), Val::NONE);
+        self.wanting.drain(..).for_each(|s| self.wanted[usize::from(s)] = Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
         for i in (start..end).rev() {
             self.flags_dead[i as usize] = flags.is_some_and(|f| self.dead[f as usize]);
@@ -362,9 +364,12 @@ impl Plan {
     /// Guest state can be seen before instruction `i` is done: every slot must stand.
     fn all_seen(&mut self, i: u32) {
         self.dead.fill(false);
-        for s in 0..self.wanted.len() {
-            self.unwant(s, i);
-        }
+        let mut wanting = std::mem::take(&mut self.wanting);
+        wanting.retain(|&s| {
+            self.unwant(s.into(), i);
+            !self.wanted[usize::from(s)].is_none()
+        });
+        self.wanting = wanting;
     }
 
     /// Slot `s` is read at `i`: a value defined before may not take its home early.
@@ -399,6 +404,9 @@ impl Plan {
         if fits {
             self.home[root.0 as usize] = slot.0;
             self.wanted[s] = root;
+            if !self.wanting.contains(&slot.0) {
+                self.wanting.push(slot.0);
+            }
         }
     }
 }
