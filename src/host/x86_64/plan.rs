@@ -37,6 +37,7 @@ pub(super) struct Plan {
     /// The same at the start of each block that has been planned: by block and slot.
     dead_at_start: Vec<bool>,
     planned: Vec<bool>,
+    order: Order,
     /// Slots: the value that is going to be set there and wants its home.
     wanted: Vec<Val>,
     /// Those that have one, each once, and perhaps others.
@@ -183,13 +184,16 @@ impl Plan {
         self.find_closed(r);
         self.planned.clear();
         self.planned.resize(r.blocks.len(), false);
-        for i in successors_first(r) {
+        let mut order = std::mem::take(&mut self.order);
+        order.find(r);
+        for &i in &order.blocks {
             let b = &r.blocks[i];
             self.dead_at_end(&b.term, homed.len());
             self.block(r, b, homed, map.flags);
             self.dead_at_start[i * homed.len()..][..homed.len()].copy_from_slice(&self.dead);
             self.planned[i] = true;
         }
+        self.order = order;
     }
 
     /// Whether a slot is overwritten in `block` (or beyond) before anybody can see what it holds at the block's start.
@@ -412,20 +416,29 @@ impl Plan {
 }
 
 /// The blocks that can be reached, each behind those that it goes on to, but for jumps back.
-fn successors_first(r: &Region) -> Vec<usize> {
-    let mut seen = vec![false; r.blocks.len()];
-    let mut order = Vec::with_capacity(r.blocks.len());
-    // A block is met again when all behind it are done.
-    let mut open = vec![(0, false)];
-    while let Some((at, done)) = open.pop() {
-        if done {
-            order.push(at);
-        } else if !std::mem::replace(&mut seen[at], true) {
-            open.push((at, true));
-            open.extend(r.blocks[at].term.successors().map(|b| (b.0 as usize, false)));
+#[derive(Default, Debug)]
+struct Order {
+    blocks: Vec<usize>,
+    seen: Vec<bool>,
+    /// A block is met again when all behind it are done.
+    open: Vec<(usize, bool)>,
+}
+
+impl Order {
+    fn find(&mut self, r: &Region) {
+        self.blocks.clear();
+        self.seen.clear();
+        self.seen.resize(r.blocks.len(), false);
+        self.open.push((0, false));
+        while let Some((at, done)) = self.open.pop() {
+            if done {
+                self.blocks.push(at);
+            } else if !std::mem::replace(&mut self.seen[at], true) {
+                self.open.push((at, true));
+                self.open.extend(r.blocks[at].term.successors().map(|b| (b.0 as usize, false)));
+            }
         }
     }
-    order
 }
 
 /// The address of the guest instruction of the exclusive load `load`, if the instructions from there to the store `store` (in one block, which
@@ -528,7 +541,7 @@ fn widens(op: &Op) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::successors_first;
+    use super::Order;
     use ir::{Builder, FpControl, Round, Slot, Term, Ty};
 
     static TYPES: [Ty; 1] = [Ty::I1];
@@ -550,7 +563,9 @@ mod tests {
             b.enter(block);
             b.end(to);
         }
-        let order = successors_first(&b.region);
+        let mut order = Order::default();
+        order.find(&b.region);
+        let order = order.blocks;
         let at = |block: ir::BlockId| order.iter().position(|&b| b == block.0 as usize);
         assert!(at(out) < at(join) && at(join) < at(aside) && at(aside) < at(head) && order.len() == 5);
         assert_eq!(at(unreached), None);
