@@ -104,6 +104,9 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     let mut command = Command::new(harness::repository().join("tests/hostile/suite"));
     command.arg(harness::rqemu(subject.guest)).arg(&subject.program).arg(&subject.numbers);
     command.args([seed.to_string(), "0".into(), count.to_string()]);
+    let state = harness::scratch("hostile").join(format!("stuck-{}-{seed}", subject.guest.name));
+    let _ = fs::remove_file(&state);
+    command.env("HOSTILE_STATE", &state);
     let done = harness::run(&mut command, Duration::from_secs(60 + count));
     let text = [done.stdout, done.stderr].concat();
     let text = String::from_utf8_lossy(&text);
@@ -115,7 +118,8 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
         Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.to_owned()),
         _ => {
             let said = if bad.is_empty() { text.to_string() } else { bad.join(" ## ") };
-            Err(format!("seed {seed}: {}: {said}", done.end))
+            let state = if state.exists() { format!(" ({})", state.display()) } else { String::new() };
+            Err(format!("seed {seed}: {}: {said}{state}", done.end))
         }
     }
 }

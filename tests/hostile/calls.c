@@ -34,6 +34,8 @@
 enum { PAGE = 4096, BUFFER = 16 * PAGE, CALLS = 24 };
 /* How often the parent looks at a child, and how long it sleeps between: not a time, for on a loaded machine both wait. */
 enum { LOOKS = 60000, PAUSE_US = 200 };
+/* For so long a round that does not end can be looked at. */
+enum { SHOWN_US = 10000000 };
 
 static struct call {
 	long number;
@@ -45,6 +47,10 @@ static int count;
 static volatile struct log {
 	int call, made;
 	unsigned long args[6];
+	struct note {
+		int call;
+		unsigned long args[6];
+	} notes[CALLS];
 } *last;
 
 /* The call that was made last. A child's may have overwritten the note. */
@@ -132,6 +138,20 @@ static void print(const char *what)
 	fflush(stdout);
 }
 
+/* The calls of a round up to the one that print told of. */
+static void print_notes(void)
+{
+	for (int n = 0; n < CALLS && n <= last->made; n++) {
+		volatile struct note *note = &last->notes[n];
+		unsigned call = note->call;
+		printf("  %d %s(", n, calls[call < (unsigned)count ? call : 0].name);
+		for (int i = 0; i < 6; i++)
+			printf("%s0x%lx", i ? ", " : "", note->args[i]);
+		puts(")");
+	}
+	fflush(stdout);
+}
+
 static void child(int say)
 {
 	pid_t self = getpid();
@@ -150,8 +170,8 @@ static void child(int say)
 		int call = below(count);
 		unsigned long a[6];
 		for (int i = 0; i < 6; i++)
-			last->args[i] = a[i] = value();
-		last->call = call;
+			last->args[i] = last->notes[n].args[i] = a[i] = value();
+		last->call = last->notes[n].call = call;
 		last->made = n;
 		if (say)
 			print("call");
@@ -174,7 +194,8 @@ static void round_of(uint64_t seed, uint64_t number, int say)
 		child(say);
 	if (pid < 0)
 		return;
-	while (!waitpid(pid, &status, WNOHANG)) {
+	/* A call may stop it, by a signal that its own child sends or as a tracee: that is no waiting. */
+	while (!waitpid(pid, &status, WNOHANG | WUNTRACED)) {
 		usleep(PAUSE_US);
 		if (stuck || ++looks < (last_call()->name[0] == '+' ? LOOKS / 15 : LOOKS))
 			continue;
@@ -182,6 +203,9 @@ static void round_of(uint64_t seed, uint64_t number, int say)
 		if (last_call()->name[0] != '+' && last->made >= 0) {
 			snprintf(what, sizeof what, "stuck in round %llu", (unsigned long long)number);
 			print(what);
+			print_notes();
+			for (int shown = 0; shown < SHOWN_US; shown += PAUSE_US)
+				usleep(PAUSE_US);
 		}
 		kill(pid, SIGKILL);
 	}
