@@ -121,7 +121,7 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     let bad: Vec<&str> = text.lines().filter(is_bad).collect();
     let last = text.rfind(&format!("done: {count} rounds, ")).map(|at| text[at..].trim_end());
     match last {
-        Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.to_owned()),
+        Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.lines().next().unwrap_or_default().to_owned()),
         _ => {
             let said = if bad.is_empty() { text.to_string() } else { bad.join(" ## ") };
             let state = if state.exists() { format!(" ({})", state.display()) } else { String::new() };
