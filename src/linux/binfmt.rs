@@ -350,7 +350,9 @@ fn register_all(guests: &[&Guest], flags: &str) -> Result<(), String> {
         path = format!("/proc/self/fd/{fd}");
     }
     let done = guests.iter().try_for_each(|g| register_one(g, &path, flags));
-    copy.map(host::close);
+    if let Some(fd) = copy {
+        host::close(fd);
+    }
     done
 }
 
