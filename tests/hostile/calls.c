@@ -130,8 +130,12 @@ static void arm_alarm(void)
 	sigprocmask(SIG_SETMASK, &none, 0);
 }
 
+/* The output is the children's too: one may have asked not to wait where the pipe is full. */
+static void wait_for_readers(void) { fcntl(1, F_SETFL, fcntl(1, F_GETFL) & ~O_NONBLOCK); }
+
 static void print(const char *what)
 {
+	wait_for_readers();
 	const struct call *c = last_call();
 	printf("%s: %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx), call %d\n", what, c->name, last->args[0], last->args[1], last->args[2], last->args[3],
 		last->args[4], last->args[5], last->made);
@@ -272,6 +276,7 @@ int main(int argc, char **argv)
 	drop_rights();
 	for (uint64_t n = first; n < first + rounds; n++)
 		round_of(seed, n, argc > 5);
+	wait_for_readers();
 	printf("done: %llu rounds, %d descriptors, %d numbers\n", (unsigned long long)rounds, fds, count);
 	return 0;
 }
