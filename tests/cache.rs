@@ -235,6 +235,36 @@ fn programs_do_the_same_cold_warm_and_with_damage() {
     }
 }
 
+/// Processes that are killed at any point leave no half-written file, and what they leave does the next one no harm.
+#[test]
+fn those_that_are_killed_leave_nothing_half_done() {
+    const POINTS: u32 = 25;
+    for (guest, program, plain) in programs().iter().filter(|p| p.1.to_string_lossy().contains("jumps")) {
+        let cache = folder(&format!("killed-{}", guest.name));
+        let start = std::time::Instant::now();
+        run(guest, &cache, program);
+        let whole = start.elapsed();
+        for point in 0..POINTS {
+            // Every other one finds what those before have left.
+            if point % 2 == 0 {
+                let _ = fs::remove_dir_all(&cache);
+            }
+            let mut command = command(guest, &cache, program);
+            let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("rqemu");
+            std::thread::sleep(whole * point / (POINTS - 5));
+            let _ = child.kill();
+            child.wait().expect("its end");
+            let is_whole = |name: &str| name.len() == 32 || ["lock", "secret"].contains(&name);
+            let names = fs::read_dir(&cache).into_iter().flatten().flatten();
+            let names: Vec<_> = names.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+            assert!(names.iter().all(|n| is_whole(n)), "{}, point {point}: {names:?}", guest.name);
+        }
+        let (outcome, _) = run(guest, &cache, program);
+        harness::compare(plain, &outcome).unwrap_or_else(|e| panic!("{}: {e}", guest.name));
+        assert_eq!(run(guest, &cache, program).0, outcome, "{}: once more", guest.name);
+    }
+}
+
 #[test]
 fn ten_processes_write_at_once() {
     for (guest, program, plain) in programs().iter().filter(|p| p.1.to_string_lossy().contains("jumps")) {

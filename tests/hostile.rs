@@ -61,6 +61,9 @@ const MAY_WAIT: &[&str] = &[
     "vfork",
 ];
 
+/// What the program says of a round that does not end, before the round's number.
+const STUCK: &str = "stuck in round ";
+
 /// A guest's program with the numbers of its table.
 pub(crate) struct Subject {
     pub(crate) guest: &'static Guest,
@@ -104,18 +107,25 @@ pub(crate) fn rounds(subject: &Subject, seed: u64, count: u64) -> Result<String,
     let mut command = Command::new(harness::repository().join("tests/hostile/suite"));
     command.arg(harness::rqemu(subject.guest)).arg(&subject.program).arg(&subject.numbers);
     command.args([seed.to_string(), "0".into(), count.to_string()]);
+    let state = harness::scratch("hostile").join(format!("stuck-{}-{seed}", subject.guest.name));
+    let _ = fs::remove_file(&state);
+    command.env("HOSTILE_STATE", &state);
     let done = harness::run(&mut command, Duration::from_secs(60 + count));
     let text = [done.stdout, done.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let is_bad = |line: &&str| ["internal fault", "panicked", "stuck in round"].iter().any(|part| line.contains(part));
+    // The calls may have written anything before and after the last line, the program's own strings too.
+    let stuck = |line: &str| {
+        line.match_indices(STUCK).any(|(at, _)| line[at + STUCK.len()..].starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let is_bad = |line: &&str| line.contains("internal fault") || line.contains("panicked") || stuck(line);
     let bad: Vec<&str> = text.lines().filter(is_bad).collect();
-    // The calls may have written anything before it.
-    let last = text.rfind("done: ").map(|at| text[at..].trim_end());
-    match last.filter(|rest| rest.starts_with(&format!("done: {count} rounds, "))) {
-        Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.to_owned()),
+    let last = text.rfind(&format!("done: {count} rounds, ")).map(|at| text[at..].trim_end());
+    match last {
+        Some(line) if bad.is_empty() && done.end == "exit 0" => Ok(line.lines().next().unwrap_or_default().to_owned()),
         _ => {
             let said = if bad.is_empty() { text.to_string() } else { bad.join(" ## ") };
-            Err(format!("seed {seed}: {}: {said}", done.end))
+            let state = if state.exists() { format!(" ({})", state.display()) } else { String::new() };
+            Err(format!("seed {seed}: {}: {said}{state}", done.end))
         }
     }
 }

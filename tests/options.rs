@@ -1,6 +1,7 @@
 //! What options do, with the greeting programs of the repository: nothing foreign is needed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -65,6 +66,41 @@ fn traps_of_invalid_operations_end() {
             let traps: u64 = after(&log, "\"fp_trap\": ");
             assert!((20..100).contains(&traps), "{} -hot {hot}: {traps}", guest.name);
         }
+    }
+}
+
+/// Sanitizers know the layouts of machines alone: with -R addresses end where those of such a machine do.
+#[test]
+fn sanitizers_find_what_they_look_for() {
+    let race = "#include <pthread.h>\nint x; static void *f(void *p) { x++; return p; }
+        int main(void) { pthread_t t[2]; for (int i = 0; i < 2; i++) pthread_create(t + i, 0, f, 0); for (int i = 0; i < 2; i++) pthread_join(t[i], 0); return 0; }";
+    let leak = "#include <stdlib.h>\nint main(void) { char *volatile p = malloc(10); p = 0; return p != 0; }";
+    let beyond = "#include <stdlib.h>\nint main(int n, char **v) { char *p = malloc(10); return p[10 * n]; }";
+    for (name, kind, source, size, end, said) in [
+        ("aarch64", "thread", race, "4096G", "exit 66", "ThreadSanitizer: data race"),
+        ("aarch64", "address", leak, "0", "exit 1", "LeakSanitizer: detected memory leaks"),
+        ("arm", "address", beyond, "0", "exit 1", "AddressSanitizer: heap-buffer-overflow"),
+    ] {
+        let guest = GUESTS.iter().find(|g| g.name == name).expect("a guest");
+        let triplet = guest.triplets[0];
+        let dir = harness::scratch("sanitizers");
+        let (file, program) = (dir.join(format!("{kind}.c")), dir.join(format!("{kind}.{name}")));
+        fs::write(&file, source).expect("a source");
+        let root = format!("/usr/{triplet}");
+        let compiler = harness::find_program(&format!("{triplet}-gcc")).filter(|_| Path::new(&root).is_dir());
+        let Some(compiler) = compiler else {
+            harness::leave_out(&format!("sanitizers for {triplet}"), "no cross compiler (tests/setup host)");
+            continue;
+        };
+        if harness::compile(&compiler, &["-g", &format!("-fsanitize={kind}")], &file, &program).is_err() {
+            harness::leave_out(&format!("{kind} sanitizer for {triplet}"), "the compiler has none");
+            continue;
+        }
+        let mut command = Command::new(harness::rqemu(guest));
+        command.args(["-R", size, "-L", &root]).arg(&program);
+        let done = harness::run(&mut command, Duration::from_secs(60));
+        assert_eq!(done.end, end, "{kind} {name}: {done:?}");
+        assert!(text(&done.stderr).contains(said), "{kind} {name}: {}", text(&done.stderr));
     }
 }
 

@@ -66,6 +66,22 @@ impl Fd {
         (fd >= 0).then_some(Fd(fd))
     }
 
+    /// A file that has no name yet.
+    fn nameless(dir: &Fd) -> Option<Fd> {
+        Fd::open(dir, c".", libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC)
+    }
+
+    /// Gives it one that nobody has. Before Linux 6.10 the descriptor alone serves only those who may read everything; /proc serves all.
+    fn link(&self, dir: &Fd, name: &CStr) -> bool {
+        let path = CString::new(format!("/proc/self/fd/{}", self.0)).expect("no zero in it");
+        let (to, by_path) = (name.as_ptr(), libc::AT_SYMLINK_FOLLOW);
+        // SAFETY: the kernel reads the names.
+        unsafe {
+            libc::linkat(self.0, c"".as_ptr(), dir.0, to, libc::AT_EMPTY_PATH) == 0
+                || libc::linkat(libc::AT_FDCWD, path.as_ptr(), dir.0, to, by_path) == 0
+        }
+    }
+
     fn stat(&self) -> Option<libc::stat> {
         let mut stat = MaybeUninit::uninit();
         // SAFETY: the kernel writes the struct if it answers 0.
@@ -267,15 +283,19 @@ impl Folder {
             if limited() || unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), SECRET, 0) } != SECRET as isize {
                 return None;
             }
-            let temporary = temporary();
-            let fd = Fd::open(dir, &temporary, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC)?;
-            let written = fd.write(&bytes);
-            // SAFETY: the kernel reads the names. A link does not replace another's secret.
-            unsafe {
-                if written {
-                    libc::linkat(dir.0, temporary.as_ptr(), dir.0, c"secret".as_ptr(), 0);
+            // A link does not replace another's secret.
+            let nameless = Fd::nameless(dir).is_some_and(|fd| fd.write(&bytes) && fd.link(dir, c"secret"));
+            if !nameless {
+                let temporary = temporary();
+                let fd = Fd::open(dir, &temporary, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC)?;
+                let written = fd.write(&bytes);
+                // SAFETY: the kernel reads the names.
+                unsafe {
+                    if written {
+                        libc::linkat(dir.0, temporary.as_ptr(), dir.0, c"secret".as_ptr(), 0);
+                    }
+                    libc::unlinkat(dir.0, temporary.as_ptr(), 0);
                 }
-                libc::unlinkat(dir.0, temporary.as_ptr(), 0);
             }
         }
         None
@@ -408,24 +428,33 @@ impl Folder {
         let name = name(key);
         let old = Fd::open(&dir, &name, READ).and_then(|fd| read(&fd, self.owner)).unwrap_or_default();
         let Some(bytes) = make(old.as_slice()) else { return false };
+        let done = self.put(&dir, key, &bytes, true) || self.put(&dir, key, &bytes, false);
+        if done && self.is_time_to_prune(bytes.len()) {
+            self.prune_to(&dir, self.limit);
+        }
+        done
+    }
+
+    /// Puts a file in its place as a whole. `nameless`: it has no name until it is written, so that nothing is left of a writer that is killed; not
+    /// every file system has such files.
+    fn put(&self, dir: &Fd, key: u128, bytes: &[u8], nameless: bool) -> bool {
         let temporary = temporary();
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-        let Some(fd) = Fd::open(&dir, &temporary, flags) else { return false };
-        let mut written = fd.write(&bytes);
+        let fd = if nameless { Fd::nameless(dir) } else { Fd::open(dir, &temporary, flags) };
+        let Some(fd) = fd else { return false };
+        let mut written = fd.write(bytes);
         if written && self.in_memory {
             huge::collapse(&fd, bytes.len());
         }
         if let Some(lasting) = self.lasting {
             written = written && fd.seal(key, &bytes[..bytes.len().min(HEAD)], lasting);
         }
+        written = written && (!nameless || fd.link(dir, &temporary));
         // SAFETY: the kernel reads the names.
         unsafe {
-            let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name.as_ptr()) == 0;
+            let done = written && libc::renameat(dir.0, temporary.as_ptr(), dir.0, name(key).as_ptr()) == 0;
             if !done {
                 libc::unlinkat(dir.0, temporary.as_ptr(), 0);
-            }
-            if done && self.is_time_to_prune(bytes.len()) {
-                self.prune_to(&dir, self.limit);
             }
             done
         }

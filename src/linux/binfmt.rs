@@ -39,6 +39,9 @@ pub const FLAGS: &str = "PF";
 /// The same for containers, whose users expect sudo to work. O: the program is handed over open, readable or not. C: set-id programs get their
 /// rights.
 const CONTAINER_FLAGS: &str = "POCF";
+/// A byte of e_ident that means nothing. In the copy of rqemu that is registered for programs of its own kind it is not 0, and the registration asks
+/// for 0: else the kernel would need rqemu to start rqemu.
+const MARK: usize = 15;
 const DIR: &str = "/proc/sys/fs/binfmt_misc";
 
 /// A registration, as the kernel's `register` file takes it.
@@ -68,12 +71,20 @@ fn pattern(elf: &Elf) -> Vec<(u8, u8)> {
     // e_type: ET_EXEC (2) or ET_DYN (3).
     put(16, 2, 2, 0xfffe);
     put(18, 2, u32::from(elf.machine), 0xffff);
+    if is_own_kind(elf) {
+        put(MARK, 1, 0, 0xff);
+    }
     if let Some((mask, value)) = elf.flags {
         put(if elf.class == 32 { 36 } else { 48 }, 4, value, mask);
     }
     let used = bytes.iter().rposition(|b| b.1 != 0).map_or(0, |last| last + 1);
     bytes.truncate(used);
     bytes
+}
+
+/// Whether rqemu itself is a program of this kind.
+fn is_own_kind(elf: &Elf) -> bool {
+    elf::is_hosts(elf) && elf.class == usize::BITS as u8
 }
 
 /// A handler that the kernel knows.
@@ -243,9 +254,15 @@ fn platforms(guest: &Guest) -> &'static [&'static str] {
     PLATFORMS.iter().find(|p| (p.0, p.1, p.2) == (e.machine, e.class, e.big_endian)).map_or(&[], |p| p.3)
 }
 
-/// The guests that may be registered: the kernel would need rqemu to start rqemu if the host's own were.
+/// The guests that are registered unless the user names others: not the host's own.
 pub fn foreign<'a>(guests: &[&'a Guest]) -> Vec<&'a Guest> {
     guests.iter().copied().filter(|g| !elf::is_hosts(&g.elf)).collect()
+}
+
+/// The same, and those of the host's that somebody has registered.
+pub fn foreign_or_taken<'a>(guests: &[&'a Guest], handlers: &[Handler]) -> Vec<&'a Guest> {
+    let is = |g: &&Guest| !elf::is_hosts(&g.elf) || handlers.iter().any(|h| h.takes(g));
+    guests.iter().copied().filter(is).collect()
 }
 
 /// The guests that these words name: our names, OCI's, a handler's name; all.
@@ -258,7 +275,7 @@ fn chosen<'a>(words: &[&str], guests: &[&'a Guest]) -> Result<Vec<&'a Guest>, St
             g.name == name || platforms(g).iter().any(|p| *p == name || p.split('/').next() == Some(name))
         };
         match (name, guests.iter().find(is)) {
-            ("all" | "*", _) => list.extend(guests),
+            ("all" | "*", _) => list.extend(foreign(guests)),
             (_, Some(guest)) => list.push(*guest),
             _ => return Err(format!("there is no guest {word:?} (rqemu -guests lists them)")),
         }
@@ -287,20 +304,61 @@ fn register(c: &Call) -> Result<String, String> {
     if let Some(odd) = flags.chars().find(|f| !"POCF".contains(*f)) {
         return Err(format!("--flags: {odd:?} is none of P, O, C, F"));
     }
-    let all = if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? };
+    let all = if words.is_empty() { foreign(c.guests) } else { chosen(&words, c.guests)? };
     register_all(&all, flags)?;
     Ok(String::new())
 }
 
+/// The whole machine would run by rqemu, and none of its programs start if that fails: only a user namespace may have this.
+fn may_be_registered(guest: &Guest, flags: &str) -> Result<(), String> {
+    let name = guest.name;
+    if !is_own_kind(&guest.elf) {
+        Ok(())
+    } else if !in_user_namespace() {
+        Err(format!("{name}: the machine's own programs are left to its kernel but in a user namespace (unshare -Urm)"))
+    } else if !flags.contains('F') {
+        Err(format!("{name}: needs the flag F, for rqemu is a program of this kind itself"))
+    } else {
+        Ok(())
+    }
+}
+
+/// A copy of our file that a registration for its own kind does not take. It is in memory: the registration (F) keeps it.
+fn marked_copy() -> Result<i32, Errno> {
+    let mut bytes = host::read_file(b"/proc/self/exe")?;
+    bytes[MARK] = 1;
+    // MFD_EXEC (Linux 6.3): a system may ask for it.
+    let make = |flags: u32| {
+        // SAFETY: the kernel reads the name.
+        unsafe { crate::call!(libc::SYS_memfd_create, c"rqemu".as_ptr(), flags) }
+    };
+    let fd = make(libc::MFD_EXEC).or_else(|_| make(0))? as i32;
+    host::write_all(fd, &bytes);
+    let whole = host::stat_at(fd, b"", libc::AT_EMPTY_PATH).is_ok_and(|s| s.st_size == bytes.len() as i64);
+    if whole { Ok(fd) } else { Err(Errno::ENOSPC) }
+}
+
 fn register_all(guests: &[&Guest], flags: &str) -> Result<(), String> {
-    let path = own_path()?;
+    let mut path = own_path()?;
+    guests.iter().try_for_each(|g| may_be_registered(g, flags))?;
     mount()?;
-    guests.iter().try_for_each(|g| register_one(g, &path, flags))
+    // Where programs of our own kind are rqemu's, so would a rqemu be that has no mark.
+    let of_own_kind = guests.iter().find(|g| is_own_kind(&g.elf));
+    let copy = of_own_kind.map(|g| marked_copy().map_err(|e| format!("{}: no copy of rqemu: {}", g.name, e.name())));
+    let copy = copy.transpose()?;
+    if let Some(fd) = copy {
+        path = format!("/proc/self/fd/{fd}");
+    }
+    let done = guests.iter().try_for_each(|g| register_one(g, &path, flags));
+    if let Some(fd) = copy {
+        host::close(fd);
+    }
+    done
 }
 
 fn unregister(c: &Call) -> Result<String, String> {
     let words: Vec<&str> = c.args.iter().map(String::as_str).collect();
-    unregister_all(&if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? })?;
+    unregister_all(&if words.is_empty() { c.guests.to_vec() } else { chosen(&words, c.guests)? })?;
     Ok(String::new())
 }
 
@@ -321,8 +379,8 @@ fn unregister_all(guests: &[&Guest]) -> Result<(), String> {
 
 fn status(c: &Call) -> Result<String, String> {
     let words: Vec<&str> = c.args.iter().map(String::as_str).collect();
-    let (guests, handlers) =
-        (if words.is_empty() { foreign(c.guests) } else { chosen(&words, &foreign(c.guests))? }, handlers());
+    let handlers = handlers();
+    let guests = if words.is_empty() { foreign_or_taken(c.guests, &handlers) } else { chosen(&words, c.guests)? };
     let mut text = String::new();
     for guest in guests {
         let mut found = handlers.iter().filter(|h| h.takes(guest)).peekable();
@@ -348,14 +406,14 @@ fn installer(c: &Call) -> Result<String, String> {
             "install" | "uninstall" if list.is_empty() => {
                 return Err(format!("{name} needs a list of guests, or all"));
             }
-            "install" => register_all(&chosen(&list, &foreign(c.guests))?, CONTAINER_FLAGS)?,
-            "uninstall" => unregister_all(&chosen(&list, &foreign(c.guests))?)?,
+            "install" => register_all(&chosen(&list, c.guests)?, CONTAINER_FLAGS)?,
+            "uninstall" => unregister_all(&chosen(&list, c.guests)?)?,
             _ => return Err(format!("binfmt knows no {word:?} (see rqemu -h)")),
         }
     }
     // Where it may not be mounted nothing is known.
     let _ = mount();
-    Ok(json(&foreign(c.guests), &handlers()))
+    Ok(json(c.guests, &handlers()))
 }
 
 /// A JSON string.
@@ -379,6 +437,7 @@ fn json(guests: &[&Guest], handlers: &[Handler]) -> String {
     let runs = |g: &&&Guest| is_enabled() && handlers.iter().any(|h| h.enabled && h.takes(g));
     let own = format!("linux/{}", if cfg!(target_arch = "x86_64") { "amd64" } else { std::env::consts::ARCH });
     let guests = guests.iter().filter(runs).flat_map(|g| platforms(g)).map(|p| format!("linux/{p}"));
+    let guests = guests.filter(|p| *p != own).collect::<Vec<_>>();
     let lines = |list: Vec<String>| {
         if list.is_empty() { String::from("[]") } else { format!("[\n{}\n  ]", list.join(",\n")) }
     };

@@ -21,6 +21,7 @@ pub enum Call {
     Openat = 295,
     SetRobustList = 311,
     MovePages = 317,
+    OpenByHandleAt = 342,
     Getsockopt = 365,
     Setsockopt = 366,
     IoUringSetup = 425,

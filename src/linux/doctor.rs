@@ -47,7 +47,7 @@ fn doctor(c: &Call) -> Say {
     ];
     findings.push(("binfmt_misc".into(), mounted()));
     let handlers = binfmt::handlers();
-    for guest in binfmt::foreign(c.guests) {
+    for guest in binfmt::foreign_or_taken(c.guests, &handlers) {
         let takers: Vec<&Handler> = handlers.iter().filter(|h| h.takes(guest)).collect();
         findings.push((guest.name.into(), registration(guest.name, &takers)));
         findings.push((format!("{} libraries", guest.name), libraries(guest.name, c)));

@@ -34,6 +34,8 @@
 enum { PAGE = 4096, BUFFER = 16 * PAGE, CALLS = 24 };
 /* How often the parent looks at a child, and how long it sleeps between: not a time, for on a loaded machine both wait. */
 enum { LOOKS = 60000, PAUSE_US = 200 };
+/* For so long a round that does not end can be looked at. */
+enum { SHOWN_US = 10000000 };
 
 static struct call {
 	long number;
@@ -45,6 +47,10 @@ static int count;
 static volatile struct log {
 	int call, made;
 	unsigned long args[6];
+	struct note {
+		int call;
+		unsigned long args[6];
+	} notes[CALLS];
 } *last;
 
 /* The call that was made last. A child's may have overwritten the note. */
@@ -124,11 +130,29 @@ static void arm_alarm(void)
 	sigprocmask(SIG_SETMASK, &none, 0);
 }
 
+/* The output is the children's too: one may have asked not to wait where the pipe is full. */
+static void wait_for_readers(void) { fcntl(1, F_SETFL, fcntl(1, F_GETFL) & ~O_NONBLOCK); }
+
 static void print(const char *what)
 {
+	wait_for_readers();
 	const struct call *c = last_call();
 	printf("%s: %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx), call %d\n", what, c->name, last->args[0], last->args[1], last->args[2], last->args[3],
 		last->args[4], last->args[5], last->made);
+	fflush(stdout);
+}
+
+/* The calls of a round up to the one that print told of. */
+static void print_notes(void)
+{
+	for (int n = 0; n < CALLS && n <= last->made; n++) {
+		volatile struct note *note = &last->notes[n];
+		unsigned call = note->call;
+		printf("  %d %s(", n, calls[call < (unsigned)count ? call : 0].name);
+		for (int i = 0; i < 6; i++)
+			printf("%s0x%lx", i ? ", " : "", note->args[i]);
+		puts(")");
+	}
 	fflush(stdout);
 }
 
@@ -150,8 +174,8 @@ static void child(int say)
 		int call = below(count);
 		unsigned long a[6];
 		for (int i = 0; i < 6; i++)
-			last->args[i] = a[i] = value();
-		last->call = call;
+			last->args[i] = last->notes[n].args[i] = a[i] = value();
+		last->call = last->notes[n].call = call;
 		last->made = n;
 		if (say)
 			print("call");
@@ -174,7 +198,8 @@ static void round_of(uint64_t seed, uint64_t number, int say)
 		child(say);
 	if (pid < 0)
 		return;
-	while (!waitpid(pid, &status, WNOHANG)) {
+	/* A call may stop it, by a signal that its own child sends or as a tracee: that is no waiting. */
+	while (!waitpid(pid, &status, WNOHANG | WUNTRACED)) {
 		usleep(PAUSE_US);
 		if (stuck || ++looks < (last_call()->name[0] == '+' ? LOOKS / 15 : LOOKS))
 			continue;
@@ -182,6 +207,9 @@ static void round_of(uint64_t seed, uint64_t number, int say)
 		if (last_call()->name[0] != '+' && last->made >= 0) {
 			snprintf(what, sizeof what, "stuck in round %llu", (unsigned long long)number);
 			print(what);
+			print_notes();
+			for (int shown = 0; shown < SHOWN_US; shown += PAUSE_US)
+				usleep(PAUSE_US);
 		}
 		kill(pid, SIGKILL);
 	}
@@ -248,6 +276,7 @@ int main(int argc, char **argv)
 	drop_rights();
 	for (uint64_t n = first; n < first + rounds; n++)
 		round_of(seed, n, argc > 5);
+	wait_for_readers();
 	printf("done: %llu rounds, %d descriptors, %d numbers\n", (unsigned long long)rounds, fds, count);
 	return 0;
 }

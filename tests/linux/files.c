@@ -256,6 +256,31 @@ static void interrupted(int signal)
 {
 }
 
+// openat2 sets O_LARGEFILE for everybody; a handle and O_TMPFILE do not.
+static void long_by_other_ways(int bound, int large)
+{
+	struct { uint64_t flags, mode, resolve; } how = {O_RDWR};
+	struct { struct file_handle h; char rest[128]; } handle = {{128}};
+	int mount, fd = syscall(SYS_openat, AT_FDCWD, "long", O_CREAT | O_RDWR | large, 0600);
+	ftruncate64(fd, 0x80000001);
+	int again = syscall(437, AT_FDCWD, "long", &how, sizeof how);
+	ok("openat2 opens a long file", again >= 0 && pwrite64(again, "a", 1, 0x80000001) == 1);
+	close(again);
+	int named = !name_to_handle_at(AT_FDCWD, "long", &handle.h, &mount, 0), here = open(".", O_RDONLY | O_DIRECTORY);
+	// for root alone
+	again = named ? open_by_handle_at(here, &handle.h, O_RDWR) : -1;
+	ok("a handle does not", !named || errno == EPERM || (bound ? again < 0 && errno == EOVERFLOW : again >= 0));
+	close(again);
+	errno = 0;
+	again = named ? open_by_handle_at(here, &handle.h, O_RDWR | large) : -1;
+	ok("but with O_LARGEFILE", !named || errno == EPERM || (again >= 0 && pwrite64(again, "a", 1, 0x80000001) == 1));
+	close(again), close(here), close(fd), unlink("long");
+	fd = syscall(SYS_openat, AT_FDCWD, ".", O_TMPFILE | O_RDWR, 0600);
+	errno = 0;
+	ok("a file without a name", fd < 0 || (pwrite64(fd, "a", 1, 0x80000000) == (bound ? -1 : 1) && errno == (bound ? EFBIG : 0)));
+	close(fd);
+}
+
 // What is opened without O_LARGEFILE, which 64-bit ABIs and those that have had no other off_t always set, ends at 2 GiB.
 static void long_files(void)
 {
@@ -292,6 +317,7 @@ static void long_files(void)
 	plain = syscall(SYS_openat, AT_FDCWD, "long", O_RDONLY);
 	ok("a short one again", plain >= 0 && read(plain, (char[4]){0}, 4) == 3);
 	close(plain), close(wide), unlink("long");
+	long_by_other_ways(bound, large);
 	// One that waits for its other end is interrupted.
 	mkfifo("fifo", 0600);
 	struct sigaction action = {.sa_handler = interrupted};

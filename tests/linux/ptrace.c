@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <link.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -495,6 +496,27 @@ static void on_pending(void)
 	ok("the mask stays", waits(pid) && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+/* A root with nothing in it has no /proc to look at the other through. */
+static void on_bare_root(void)
+{
+	char empty[] = "/tmp/bareXXXXXX";
+	int here = open("/", O_RDONLY | O_DIRECTORY), entered = mkdtemp(empty) && (!geteuid() || !unshare(CLONE_NEWUSER)) && !chroot(empty);
+	if (!entered) {
+		ok("without /proc: a stop", 1);
+		ok("without /proc: a fault", 1);
+		return;
+	}
+	pid_t pid = traced(crash);
+	ok("without /proc: a stop", waits(pid) && is_stop(SIGSTOP));
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	ok("without /proc: a fault", waits(pid) && is_stop(SIGSEGV));
+	kill(pid, SIGKILL);
+	waits(pid);
+	fchdir(here);
+	chroot(".");
+	rmdir(empty);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -514,6 +536,7 @@ int main(int argc, char **argv)
 	on_vdso();
 	on_filters();
 	on_pending();
+	on_bare_root();
 	on_seize(loops, "computes");
 	on_seize(sleeps, "sleeps");
 	fails("no such request", ptrace(0x1234, getpid(), 0, 0), ESRCH);

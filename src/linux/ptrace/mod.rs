@@ -131,8 +131,13 @@ fn table_in(pid: i32) -> Option<u64> {
 /// Something in rqemu's file, to find its mapping by.
 static TABLE_IDENTITY: u8 = 1;
 
+/// Without /proc our own table's place is tried: a child that has not begun another program has it there.
 fn board_in(pid: i32) -> Option<u64> {
-    let table = table_in(pid)?;
+    let here = &raw const BOARDS as u64;
+    table_in(pid).into_iter().chain([here]).find_map(|table| board_of_table(pid, table))
+}
+
+fn board_of_table(pid: i32, table: u64) -> Option<u64> {
     let mut entries = vec![0u64; BOARDS.len()];
     // SAFETY: the same memory as bytes.
     let bytes = unsafe { std::slice::from_raw_parts_mut(entries.as_mut_ptr().cast::<u8>(), 8 * entries.len()) };

@@ -77,7 +77,7 @@ syscalls! { |t|
 
     // Handles, notification.
     sys_name_to_handle_at(dir: DirFd, path: Path, handle: Addr, mount_id: Out<Int32>, flags: Flags<At>) -> Zero;
-    sys_open_by_handle_at(mount: Fd, handle: Addr, flags: Flags<Open>) -> Fd;
+    sys_open_by_handle_at(mount: Fd, handle: Addr, flags: Flags<Open>) -> Fd { open_by_handle(t, mount, handle, flags) }
     sys_inotify_init() -> Fd;
     sys_inotify_init1(flags: Flags<Open>) -> Fd;
     sys_inotify_add_watch(fd: Fd, path: Path, mask: UInt) -> Int;
@@ -130,10 +130,13 @@ fn open_host(t: &mut Task, dir: i32, path: Text, host_flags: i32, mode: u32) -> 
 
 /// Whether opening the file binds it to offsets of 31 bits: then a long one is EOVERFLOW, and nothing is written beyond (EFBIG). The kernel does that for a file
 /// that was opened without O_LARGEFILE, which the host's 64-bit calls always set; its 32-bit call is made where it matters, and not where it may wait.
+/// openat2(2) sets it for every ABI.
 fn is_bounded(t: &Task, dir: i32, path: &[u8], flags: i32) -> bool {
-    const O_LARGEFILE: i32 = 0o100_000;
-    if !t.abi().short_offsets || flags & (O_LARGEFILE | libc::O_PATH | libc::O_DIRECTORY) != 0 {
+    if !may_be_bounded(t, flags) {
         return false;
+    }
+    if flags & libc::O_TMPFILE == libc::O_TMPFILE {
+        return true;
     }
     let link = if flags & libc::O_NOFOLLOW != 0 { libc::AT_SYMLINK_NOFOLLOW } else { 0 };
     match host::stat_at(dir, path, link) {
@@ -143,6 +146,32 @@ fn is_bounded(t: &Task, dir: i32, path: &[u8], flags: i32) -> bool {
         }
         Err(_) => flags & libc::O_CREAT != 0,
     }
+}
+
+fn may_be_bounded(t: &Task, flags: i32) -> bool {
+    const O_LARGEFILE: i32 = 0o100_000;
+    // O_TMPFILE has the bit of O_DIRECTORY.
+    let is_folder = flags & libc::O_TMPFILE == libc::O_DIRECTORY;
+    t.abi().short_offsets && flags & (O_LARGEFILE | libc::O_PATH) == 0 && !is_folder
+}
+
+/// open_by_handle_at(2): what the handle leads to is looked at first, as in [`is_bounded`].
+fn open_by_handle(t: &mut Task, mount: i32, handle: u64, flags: u32) -> Res {
+    let flags = flags::Open.to_host(t.abi().model(), u64::from(flags)) as i32;
+    let args = |flags: i32| [mount as u64, handle, flags as u64, 0, 0, 0];
+    let nr = i64::from(nr::sys_open_by_handle_at);
+    let looked = may_be_bounded(t, flags).then(|| t.host_call(nr, args(libc::O_PATH | libc::O_CLOEXEC)));
+    if let Some(Ok(fd)) = looked {
+        let stat = host::stat_at(fd as i32, b"", libc::AT_EMPTY_PATH);
+        host::close(fd as i32);
+        if stat.is_ok_and(|s| s.st_mode & libc::S_IFMT == libc::S_IFREG) {
+            let done = t.compat_call(compat::Call::OpenByHandleAt, args(flags));
+            if !compat::is_absent() {
+                return done;
+            }
+        }
+    }
+    t.host_call(nr, args(flags))
 }
 
 fn open_at2(t: &mut Task, dir: i32, path: Text, how: Pointer<OpenHow>, size: u64) -> Res {
