@@ -223,10 +223,19 @@ impl Cache {
         let mut left = MOST_LOOKED_AT;
         // What stands before the loop is how it was come to, its head where it was entered.
         let reach = key.0 + 1..piece.0.saturating_add(JUMP_REACH);
-        let mut found: Vec<u64> = cpu.jumped().filter(|pc| reach.contains(pc)).collect();
-        found.sort_unstable();
-        found.dedup();
-        found.retain(|&pc| self.leads_into((pc, mode | key.1 & CAREFUL), code, all, &mut left));
+        let mut near: Vec<u64> = cpu.jumped().filter(|pc| reach.contains(pc)).collect();
+        near.sort_unstable();
+        near.dedup();
+        let leads: Vec<bool> =
+            near.iter().map(|&pc| self.leads_into((pc, mode | key.1 & CAREFUL), code, all, &mut left)).collect();
+        let mut found: Vec<u64> = near.iter().zip(&leads).filter(|(_, leads)| **leads).map(|(pc, _)| *pc).collect();
+        // Those among them that do not (most have calls) leave the region, and registers would change homes each time.
+        let [Some(first), Some(last)] = [leads.iter().position(|l| *l), leads.iter().rposition(|l| *l)] else {
+            return Vec::new();
+        };
+        if found.len() * 4 < (last - first + 1) * 3 {
+            return Vec::new();
+        }
         found.truncate(MOST_JUMPS);
         let new = found.iter().map(|&pc| (pc, mode)).filter(|&next| all.add(next)).collect();
         all.jumps.retain(|j| j.0 != piece);
