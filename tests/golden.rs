@@ -176,7 +176,10 @@ fn compile(
     let back = out.exits.iter().filter_map(|e| if let Exit::Poll { pc } = e { Some(*pc) } else { None }).collect();
     let mut text = String::new();
     if !hot {
-        for pc in region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }) {
+        let mut insns: Vec<u64> =
+            region.insts.iter().filter_map(|i| if let Op::Insn { pc, .. } = i.op { Some(pc) } else { None }).collect();
+        insns.dedup();
+        for pc in insns {
             let bytes = &function.0[((pc & !1) - CODE) as usize..];
             writeln!(text, "; {}", (guest.disassemble)(bytes, pc, 0).0).expect("text grows");
         }

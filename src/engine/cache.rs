@@ -560,8 +560,12 @@ impl Cache {
         let region = &self.builder.region;
         if log.in_asm {
             let mut text = format!("IN {:#x} mode {:#x}\n", key.0, key.1);
+            let mut last = None;
             for inst in &region.insts {
-                if let ir::Op::Insn { pc, .. } = inst.op {
+                // One that goes on behind a change of what the word beside pc says is marked again.
+                if let ir::Op::Insn { pc, .. } = inst.op
+                    && last.replace(pc) != Some(pc)
+                {
                     let mut buf = [0; 16];
                     let at = self.guest.address(pc);
                     let n = code.fetch(at, &mut buf);

@@ -6,7 +6,7 @@
 
 use crate::cache::{CAREFUL, Cache, Key, MOST_SPAN, Made};
 use crate::{CodeSource, Cpu, Engine};
-use ir::opt::{Stitch, look_for_returns};
+use ir::opt::{Expected, Stitch, look_for};
 use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -24,6 +24,10 @@ const FUNCTION_INSNS: u32 = 200;
 const DEEPEST: usize = 3;
 /// Calls that do.
 const MOST_CALLS: usize = 8;
+/// How far computed jumps lead within a loop, to how many places, and the pieces behind each that are looked at for a way on into the loop.
+const JUMP_REACH: u64 = 1 << 16;
+const MOST_JUMPS: usize = 64;
+const MOST_BEHIND: usize = 8;
 /// How far from its head the pieces of a loop begin that is to be stored.
 const STORED_REACH: u64 = MOST_SPAN / 2 - 256;
 /// How often a loop is met at the end of a countdown before it counts as hot.
@@ -82,7 +86,7 @@ impl Engine {
     fn make_hot(&self, cpu: &Cpu, cache: &mut Cache, (pc, mode): Key) -> bool {
         let pc = (self.guest().branch_target)(pc);
         let key = (pc, mode);
-        let made = cache.make_hot(key, self.source(), &|slot| cpu.get(slot));
+        let made = cache.make_hot(key, self.source(), cpu);
         cache.take_over(key, self.source());
         if !made {
             return false;
@@ -96,12 +100,12 @@ impl Engine {
 }
 
 impl Cache {
-    /// Makes the loop at `key` a hot region, if it is one, by what slots hold now; whether there is a new region.
-    fn make_hot(&mut self, key: Key, code: &dyn CodeSource, held: &dyn Fn(Slot) -> u64) -> bool {
+    /// Makes the loop at `key` a hot region, if it is one, by what slots hold now and where computed jumps have led; whether there is a new region.
+    fn make_hot(&mut self, key: Key, code: &dyn CodeSource, cpu: &Cpu) -> bool {
         if !self.has_room() {
             return false;
         }
-        let pieces = self.leaders(key, code, self.around(key.0));
+        let pieces = self.leaders(key, code, self.around(key.0), cpu);
         let leaders = &pieces.starts;
         let before = match self.table.get(&key) {
             Some(&n) => self.regions[n as usize].pieces,
@@ -116,19 +120,20 @@ impl Cache {
         let mut read_to = 0;
         for &piece in leaders {
             read_to = read_to.max(self.front_end(with_careful(piece, key), code, PIECE_INSNS, leaders));
-            match &pieces.returns_of(piece)[..] {
-                [] => stitch.add(&self.builder.region),
-                returns => {
-                    let returns = (returns, called);
-                    stitch.add(&look_for_returns(&self.builder.region, returns, state.types, state.pc));
-                }
+            let (returns, jumps) = (pieces.returns_of(piece), pieces.jumps_of(piece));
+            if returns.is_empty() && jumps.is_empty() {
+                stitch.add(&self.builder.region);
+            } else {
+                let expected = Expected { returns: &returns, jumps, mode: called };
+                stitch.add(&look_for(&self.builder.region, &expected, state.types, state.pc));
             }
         }
         let Some((region, ranges)) = stitch.finish() else { return false };
         if !self.goes_round(key.0, &region) {
             return false;
         }
-        let region = ir::opt::optimize(region, state.pairs, state.types, held, state.weak_loads);
+        let held = |slot: Slot| cpu.get(slot);
+        let region = ir::opt::optimize(region, state.pairs, state.types, &held, state.weak_loads);
         debug_assert_eq!(ir::verify::check(&region, state.types), Ok(()), "hot region at {:#x}", key.0);
         self.log_hot(key, &region, code);
         let made = Made { region: &region, ranges: &ranges, pieces: leaders.len() as u32, read_to: Some(read_to) };
@@ -168,8 +173,8 @@ impl Cache {
         head.saturating_sub(STORED_REACH)..head.saturating_add(STORED_REACH)
     }
 
-    /// The pieces of the loop at `key`: its head, what direct jumps have led to, and small functions that it calls.
-    fn leaders(&mut self, key: Key, code: &dyn CodeSource, around: Range<u64>) -> Pieces {
+    /// The pieces of the loop at `key`: its head, what direct jumps have led to, and computed ones that go on into it, and small functions that it calls.
+    fn leaders(&mut self, key: Key, code: &dyn CodeSource, around: Range<u64>, cpu: &Cpu) -> Pieces {
         let head = (key.0, key.1 & !CAREFUL);
         let called = head.1 & !self.guest.state.direct_mode;
         let mut all = Pieces::new(head, around);
@@ -191,6 +196,10 @@ impl Cache {
                         all.call(function, ret);
                         (ret, called)
                     }
+                    Term::Indirect { .. } => {
+                        open.extend(self.jumps(piece, (key, called), code, &mut all, cpu));
+                        continue;
+                    }
                     _ => continue,
                 };
                 if self.has_run(with_careful(next, key), code) && all.add(next) {
@@ -199,6 +208,67 @@ impl Cache {
             }
         }
         all
+    }
+
+    /// Where the computed jump that ends a piece has led to, if a way from there leads to a piece of `all`: the handlers of an interpreter's loop. New
+    /// pieces are added and given.
+    fn jumps(
+        &mut self,
+        piece: Key,
+        (key, mode): (Key, u32),
+        code: &dyn CodeSource,
+        all: &mut Pieces,
+        cpu: &Cpu,
+    ) -> Vec<Key> {
+        let mut left = MOST_LOOKED_AT;
+        // What stands before the loop is how it was come to, its head where it was entered.
+        let reach = key.0 + 1..piece.0.saturating_add(JUMP_REACH);
+        let mut near: Vec<u64> = cpu.jumped().filter(|pc| reach.contains(pc)).collect();
+        near.sort_unstable();
+        near.dedup();
+        let leads: Vec<bool> =
+            near.iter().map(|&pc| self.leads_into((pc, mode | key.1 & CAREFUL), code, all, &mut left)).collect();
+        let mut found: Vec<u64> = near.iter().zip(&leads).filter(|(_, leads)| **leads).map(|(pc, _)| *pc).collect();
+        // Those among them that do not (most have calls) leave the region, and registers would change homes each time.
+        let [Some(first), Some(last)] = [leads.iter().position(|l| *l), leads.iter().rposition(|l| *l)] else {
+            return Vec::new();
+        };
+        if found.len() * 4 < (last - first + 1) * 3 {
+            return Vec::new();
+        }
+        found.truncate(MOST_JUMPS);
+        let new = found.iter().map(|&pc| (pc, mode)).filter(|&next| all.add(next)).collect();
+        all.jumps.retain(|j| j.0 != piece);
+        all.jumps.push((piece, found));
+        new
+    }
+
+    /// Whether direct jumps lead from `key` to a piece of `all`.
+    fn leads_into(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32) -> bool {
+        let mut seen = vec![(key.0, key.1 & !CAREFUL)];
+        let insns = all.insns;
+        let mut at = 0;
+        let mut leads = all.starts.contains(&seen[0]);
+        while !leads && at < seen.len() && at < MOST_BEHIND && *left > 0 && all.around.contains(&seen[at].0) {
+            let piece = seen[at];
+            at += 1;
+            if !self.has_run(with_careful(piece, key), code) {
+                continue;
+            }
+            for term in self.ends(with_careful(piece, key), code, all, left) {
+                let next = match term {
+                    Term::Goto { pc } => (pc, piece.1),
+                    Term::Switch { pc, mode } => (pc, mode),
+                    _ => continue,
+                };
+                leads |= all.starts.contains(&next);
+                if !seen.contains(&next) {
+                    seen.push(next);
+                }
+            }
+        }
+        all.insns = insns;
+        leads
     }
 
     /// How the blocks end of the piece at `key`, which goes to the next of `all` at most. `left`: instructions that may still be looked at.
@@ -272,6 +342,8 @@ struct Pieces {
     own: Vec<Key>,
     /// Called functions' own pieces, and where the call returns to.
     returns: Vec<(Vec<Key>, u64)>,
+    /// Pieces that end by a computed jump, and where it leads.
+    jumps: Vec<(Key, Vec<u64>)>,
 }
 
 /// A guest's key as the engine's, by another of the same loop.
@@ -281,7 +353,7 @@ fn with_careful((pc, mode): Key, key: Key) -> Key {
 
 impl Pieces {
     fn new(start: Key, around: Range<u64>) -> Pieces {
-        Pieces { around, starts: vec![start], insns: 0, own: Vec::new(), returns: Vec::new() }
+        Pieces { around, starts: vec![start], insns: 0, own: Vec::new(), returns: Vec::new(), jumps: Vec::new() }
     }
 
     /// Adds a piece; false if it was there, or is too far away.
@@ -303,6 +375,11 @@ impl Pieces {
             self.returns.retain(|r| r.1 != ret);
             self.returns.push((own, ret));
         }
+    }
+
+    /// Where the computed jump at a piece's end may lead.
+    fn jumps_of(&self, piece: Key) -> &[u64] {
+        self.jumps.iter().find(|j| j.0 == piece).map_or(&[], |j| &j.1)
     }
 
     /// Where a piece may return to.

@@ -40,6 +40,12 @@ impl Cpu {
         (entry.pc == pc && pc != NOWHERE).then_some(entry.code)
     }
 
+    /// The addresses that it has, some perhaps twice.
+    pub(crate) fn jumped(&self) -> impl Iterator<Item = u64> {
+        let used = self.jump_entry(u64::MAX) + 1;
+        self.raw.jumps[..used].iter().map(|j| j.pc).filter(|&pc| pc != NOWHERE && pc != 0)
+    }
+
     /// Enters an address, but for those of the first entry, which stays empty. With the translation cache's lock.
     pub(crate) fn enter_jump(&mut self, pc: u64, code: u64) {
         let entries = (self.jump_mask.load(Ordering::Relaxed) >> 2) + 1;

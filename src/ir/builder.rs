@@ -25,10 +25,30 @@ pub struct Builder {
     aligned: Vec<(Val, u64, u8)>,
     /// A slot that is to get a constant by the end of the block.
     late: Option<(Slot, u64)>,
+    /// A slot that is to be moved by the end of the block.
+    moved: Option<Moved>,
     /// What is known lasts behind a branch that may leave ([`Builder::leave_if`]): values are used in later blocks.
     pub lasting: bool,
     /// The slots of flags: those are read anew in each block.
     flags: Vec<usize>,
+}
+
+/// A slot that holds a value yet that something constant has been added to: see [`Builder::set_moving`].
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    slot: Slot,
+    /// What it holds, and what it is to hold.
+    held: Val,
+    value: Val,
+    by: i16,
+}
+
+/// Where the word beside pc ([`Op::Insn`]) has how far the moved slot is from what it holds.
+const MOVED_SHIFT: u32 = 16;
+
+/// The same from such a word, and the rest of it.
+pub fn moved_by(extra: u32) -> (i16, u32) {
+    ((extra >> MOVED_SHIFT) as i16, extra & ((1 << MOVED_SHIFT) - 1))
 }
 
 /// Where a builder stood.
@@ -39,6 +59,7 @@ pub struct Mark {
     current: BlockId,
     known: Vec<Val>,
     late: Option<(Slot, u64)>,
+    moved: Option<Moved>,
 }
 
 impl Builder {
@@ -52,6 +73,7 @@ impl Builder {
             consts: Vec::new(),
             aligned: Vec::new(),
             late: None,
+            moved: None,
             lasting: false,
             flags: (0..slot_types.len()).filter(|s| slot_types[*s] == Ty::Flags).collect(),
         }
@@ -64,7 +86,7 @@ impl Builder {
         r.blocks.clear();
         r.vectors.clear();
         (r.pc, r.mode, r.end, r.fp, r.guest_insns) = (pc, mode, pc, fp, 0);
-        self.late = None;
+        (self.late, self.moved) = (None, None);
         let entry = self.block();
         self.enter(entry);
     }
@@ -112,7 +134,20 @@ impl Builder {
     #[inline(never)]
     pub fn end(&mut self, term: Term) {
         assert!(!self.ended(), "a block has one end");
+        let moved = self.moved.is_some();
         self.settle();
+        let leaves = matches!(
+            term,
+            Term::Goto { .. }
+                | Term::Switch { .. }
+                | Term::Call { .. }
+                | Term::CallIndirect { .. }
+                | Term::Return { .. }
+                | Term::Indirect { .. }
+        );
+        if moved && !leaves {
+            self.mark_settled();
+        }
         let b = &mut self.region.blocks[self.current.0 as usize];
         (b.end, b.term) = (self.region.insts.len() as u32, term);
     }
@@ -166,6 +201,7 @@ impl Builder {
             current: self.current,
             known: self.known.clone(),
             late: self.late,
+            moved: self.moved,
         }
     }
 
@@ -183,7 +219,7 @@ impl Builder {
             }
         }
         self.known.copy_from_slice(&mark.known);
-        self.late = mark.late;
+        (self.late, self.moved) = (mark.late, mark.moved);
     }
 
     pub fn ty(&self, v: Val) -> Ty {
@@ -246,7 +282,8 @@ impl Builder {
     /// The start of a guest instruction: see [`Op::Insn`]. `next` is the address after it.
     #[inline(never)]
     pub fn insn(&mut self, pc: u64, extra: u32, next: u64) {
-        self.push(Op::Insn { pc, extra }, Ty::Void);
+        let moved = self.moved.map_or(0, |m| u32::from(m.by as u16) << MOVED_SHIFT);
+        self.push(Op::Insn { pc, extra: extra | moved }, Ty::Void);
         self.region.guest_insns += 1;
         self.region.end = self.region.end.max(next);
     }
@@ -302,6 +339,9 @@ impl Builder {
     #[inline(never)]
     pub fn set(&mut self, slot: Slot, v: Val) {
         self.late = self.late.filter(|(late, _)| *late != slot);
+        if let Some(m) = self.moved.take_if(|m| m.slot == slot) {
+            self.known[slot.0 as usize] = m.held;
+        }
         let at = slot.0 as usize;
         assert_eq!(self.ty(v), self.slot_types[at], "type of slot {at}");
         if self.known[at] != v {
@@ -317,10 +357,49 @@ impl Builder {
     pub fn late(&self) -> Option<u64> {
         self.late.map(|(_, c)| c)
     }
+    /// Writes an integer slot that is moved often, and by constants: a stack pointer. If what it gets is what it holds plus something constant, it is
+    /// written where the block ends or a helper may see it. Until then only a fault can, whose record tells how far it was moved, in the upper half of the word
+    /// beside pc ([`moved_by`]). Like [`Builder::set`] it comes last in an instruction. There is one such slot.
+    pub fn set_moving(&mut self, slot: Slot, v: Val) {
+        let held = self.moved.map_or(self.known[slot.0 as usize], |m| m.held);
+        let by = if held.is_none() { None } else { self.distance(held, v) };
+        let Some(by) = by else { return self.set(slot, v) };
+        if by == 0 {
+            return self.set(slot, held);
+        }
+        let value = self.add_imm(held, by.into());
+        self.moved = Some(Moved { slot, held, value, by });
+        self.known[slot.0 as usize] = value;
+    }
+
+    /// How far one value is from another, if that is known.
+    fn distance(&self, from: Val, to: Val) -> Option<i16> {
+        let [(a, first), (b, second)] = [from, to].map(|v| origin(&self.region, v));
+        let by = fold::sign_extend(second.wrapping_sub(first), self.ty(from).bits()) as i64;
+        if a == b { i16::try_from(by).ok() } else { None }
+    }
+
     fn settle(&mut self) {
         if let Some((slot, c)) = self.late.take() {
             let v = self.constant(self.slot_types[slot.0 as usize], c);
             self.set(slot, v);
+        }
+        let Some(Moved { slot, held, by, .. }) = self.moved else { return };
+        // Anew, so that what it holds need not wait elsewhere.
+        let ty = self.ty(held);
+        let by = self.constant(ty, i64::from(by) as u64);
+        let value = self.push(Op::Bin(Bin::Add, held, by), ty);
+        self.set(slot, value);
+    }
+
+    /// Behind [`Builder::settle`]: what follows of the instruction finds the moved slot written.
+    fn mark_settled(&mut self) {
+        let last = self.region.insts.iter().rev().find_map(|i| match i.op {
+            Op::Insn { pc, extra } => Some((pc, moved_by(extra))),
+            _ => None,
+        });
+        if let Some((pc, (1.. | ..=-1, extra))) = last {
+            self.push(Op::Insn { pc, extra }, Ty::Void);
         }
     }
     pub fn fp_flags(&mut self) -> Val {
@@ -641,6 +720,11 @@ impl Builder {
     /// An access in its shortest form: its address folded, its alignment not asked for where an access before would have trapped.
     fn access(&mut self, mem: Mem) -> Mem {
         let mut mem = fold::address(&self.region, &self.known, mem);
+        if let Some(m) = self.moved.filter(|m| m.value == mem.base)
+            && let Some(disp) = mem.disp.checked_add(m.by.into())
+        {
+            (mem.base, mem.disp) = (m.held, disp);
+        }
         if let (Align::To(bytes), true) = (mem.align, mem.index.is_none()) {
             let (root, sum) = origin(&self.region, mem.base);
             let (sum, low) = (sum.wrapping_add_signed(mem.disp.into()), u64::from(bytes) - 1);
@@ -686,6 +770,7 @@ impl Builder {
     /// An instruction of the unit with a memory operand.
     #[inline(never)]
     pub fn x87_mem(&mut self, image: Slot, code: u16, mem: Mem) {
+        let mem = self.access(mem);
         self.push(Op::X87Mem { image, code, mem }, Ty::Void);
     }
     /// Calls a helper with up to four arguments; the result has type `ty` (Void: none).
@@ -693,8 +778,10 @@ impl Builder {
     pub fn call(&mut self, helper: &'static Helper, ty: Ty, args: &[Val]) -> Val {
         let mut a = [Val::NONE; 4];
         a[..args.len()].copy_from_slice(args);
-        if self.late.is_some_and(|(slot, _)| helper.touches.includes(slot)) {
+        let waiting = [self.late.map(|l| l.0), self.moved.map(|m| m.slot)];
+        if waiting.into_iter().flatten().any(|slot| helper.touches.includes(slot)) {
             self.settle();
+            self.mark_settled();
         }
         let v = self.push(Op::Call(helper, a), ty);
         self.touched(helper);

@@ -17,7 +17,7 @@ pub mod types;
 pub mod verify;
 mod ways;
 
-pub use builder::{Builder, Mark};
+pub use builder::{Builder, Mark, moved_by};
 pub use eval::{SM4_BOX, eval};
 pub use helper::{Frame, Helper, Touches};
 pub use op::{

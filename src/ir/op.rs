@@ -558,8 +558,8 @@ pub enum Op {
     Const(u64),
     /// A V128 constant: an index into the region's `vectors`.
     ConstV(u32),
-    /// The start of the guest instruction at `pc`. `extra` is the guest's second word of position (ITSTATE, branch delay): what a
-    /// fault record gives back beside pc.
+    /// The start of the guest instruction at `pc`. `extra` is the guest's second word of position (ITSTATE, branch delay, what
+    /// slots are still to be told): what a fault record gives back beside pc. An instruction within which that changes is marked again.
     Insn {
         pc: u64,
         extra: u32,

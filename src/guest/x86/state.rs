@@ -151,16 +151,22 @@ static VEC_HOMES32: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 40, 4
 pub const STATE32: State = layout(&SLOTS32, &TYPES32, &INT_HOMES32, &VEC_HOMES32, settle32);
 pub const STATE64: State = layout(&SLOTS64, &TYPES64, &INT_HOMES64, &VEC_HOMES64, settle64);
 
-fn settle32(state: &mut [u8], pc: u64, back: u32) {
-    settle(&STATE32, state, pc, back);
+fn settle32(state: &mut [u8], pc: u64, extra: u32) {
+    settle(&STATE32, state, pc, extra);
 }
 
-fn settle64(state: &mut [u8], pc: u64, back: u32) {
-    settle(&STATE64, state, pc, back);
+fn settle64(state: &mut [u8], pc: u64, extra: u32) {
+    settle(&STATE64, state, pc, extra);
 }
 
-/// The word beside pc, if it is not 0: how far back the x87 unit's last instruction stands, which [`X87_IP`] has not been told yet.
-fn settle(l: &State, state: &mut [u8], pc: u64, back: u32) {
+/// The word beside pc: how far the stack pointer is from what it holds yet, and how far back the x87 unit's last instruction stands, if that is not 0, which
+/// [`X87_IP`] has not been told yet.
+fn settle(l: &State, state: &mut [u8], pc: u64, extra: u32) {
+    let (by, back) = ir::moved_by(extra);
+    if by != 0 {
+        let sp = l.get(state, r(RSP));
+        l.set(state, r(RSP), sp.wrapping_add_signed(by.into()));
+    }
     if back != 0 {
         l.set(state, X87_IP, pc.wrapping_sub(back.into()));
     }

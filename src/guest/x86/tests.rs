@@ -81,14 +81,43 @@ fn instructions_translate() {
 
 /// FLD1, whose address is kept until somebody may see it.
 const FLD1: [u8; 2] = [0xd9, 0xe8];
+/// And a push, whose stack pointer is.
+const PUSH: [u8; 1] = [0x50];
 
 #[test]
 fn what_is_set_late_stands_before_an_instruction_that_shows_it() {
     for (guest, bits) in BOTH {
         each_insn(guest, bits, 0, 3, |bytes, text, _| {
-            let region = translate(guest, &[&FLD1, bytes].concat(), 2, 0);
-            assert_eq!(ir::verify::check_made(&region, guest.state.types), Ok(()), "{text}");
+            for before in [&FLD1[..], &PUSH] {
+                let region = translate(guest, &[before, bytes].concat(), 2, 0);
+                assert_eq!(ir::verify::check_made(&region, guest.state.types), Ok(()), "{text}");
+            }
         });
+    }
+}
+
+#[test]
+fn the_stack_pointer_is_written_once() {
+    // push eax; push ecx; pop edx; push ebx; mov eax, [esp + 4]
+    let code = [0x50, 0x51, 0x5a, 0x53, 0x8b, 0x44, 0x24, 4];
+    for (guest, bits) in BOTH {
+        let region = translate(guest, &code, 5, 0);
+        assert_eq!(ir::verify::check_made(&region, guest.state.types), Ok(()));
+        let sp = crate::state::r(crate::state::RSP);
+        let sets = region.insts.iter().filter(|i| matches!(i.op, Op::Set(slot, _) if slot == sp)).count();
+        assert_eq!(sets, 1, "{bits} bits");
+        let word = bits as i16 / 8;
+        let moved: Vec<i16> = region
+            .insts
+            .iter()
+            .filter_map(|i| if let Op::Insn { extra, .. } = i.op { Some(ir::moved_by(extra).0 / word) } else { None })
+            .collect();
+        assert!(moved.starts_with(&[0, -1, -2, -1, -2]), "{moved:?}");
+        let bases = region.insts.iter().filter_map(|i| match i.op {
+            Op::Load(m) | Op::Store(m, _) => Some(m.base),
+            _ => None,
+        });
+        assert!(bases.into_iter().all(|v| matches!(region.op(v), Op::Get(slot) if *slot == sp)));
     }
 }
 

@@ -24,7 +24,7 @@ pub use known::known;
 pub use merge::merge;
 pub use order::order;
 pub use peel::{frequencies, peel};
-pub use returns::look_for_returns;
+pub use returns::{Expected, look_for};
 pub use scan::scan;
 pub use sink::sink;
 pub use special::specialize;

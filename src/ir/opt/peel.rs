@@ -3,7 +3,7 @@
 
 use super::rebuild::copy_of_block;
 use crate::op::Op;
-use crate::region::{Block, BlockId, Region};
+use crate::region::{Block, BlockId, Region, Term};
 
 /// Guest instructions of a loop that is worth it.
 const MOST_INSNS: usize = 64;
@@ -26,7 +26,11 @@ pub fn peel(r: &mut Region, narrow: usize) {
             .enumerate()
             .any(|(m, (other, inside))| m != n && inside.len() < body.len() && body.contains(other));
         let insns: usize = body.iter().map(|&b| insns(r, b)).sum();
-        if !inner && insns <= MOST_INSNS {
+        if insns > MOST_INSNS {
+            // An outer loop comes behind an inner one with the same head, whose ends it has too.
+            let whole = loops[n..].iter().take_while(|l| l.0 == *head).last().map_or(body, |l| &l.1);
+            poll_behind(r, *head, whole);
+        } else if !inner {
             let first = copy_loop(r, *head, body, Back::ToCopy);
             if insns <= SHORT {
                 let copy: Vec<usize> = (first..r.blocks.len()).collect();
@@ -35,6 +39,22 @@ pub fn peel(r: &mut Region, narrow: usize) {
             }
         }
     }
+}
+
+/// Lets the ends of a loop alone lead to the poll at its head, in a block of its own: what they bring is not what who enters it brings, flags in their slot
+/// mostly, and behind the poll mostly nobody asks for either.
+fn poll_behind(r: &mut Region, head: usize, body: &[usize]) {
+    let Block { start, end, .. } = r.blocks[head];
+    if start == end || !matches!(r.insts[start as usize].op, Op::Poll { .. }) {
+        return;
+    }
+    let poll = BlockId(r.blocks.len() as u32);
+    r.blocks[head].start = start + 1;
+    for &b in body {
+        r.blocks[b].term.map_successors(|s| if s.0 as usize == head { poll } else { s });
+    }
+    let term = Term::Jump(BlockId(head as u32));
+    r.blocks.push(Block { start, end: start + 1, term, params: Vec::new(), args: Vec::new() });
 }
 
 fn insns(r: &Region, block: usize) -> usize {

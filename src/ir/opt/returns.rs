@@ -1,5 +1,6 @@
-//! Returns that may lead to code behind a call of the same region. Where a function has become part of a loop that calls it, the host's predictor of
-//! returns knows nothing of the call, so a comparison takes its place.
+//! Computed jumps that may lead to code of the same region. Where a function has become part of a loop that calls it, the host's predictor of
+//! returns knows nothing of the call, so a comparison takes its place. Other jumps are compared with each place that they are known to lead to; the back
+//! end makes a table of that.
 
 use super::rebuild::rebuild_ends;
 use crate::builder::Builder;
@@ -7,32 +8,52 @@ use crate::op::{Slot, Val};
 use crate::region::{Region, Term};
 use crate::types::{IntCc, Ty};
 
-/// The piece, which goes on at one of `returns`, under the mode word `called`, where it returns to that; `types` are all slots', `pc` the slot of the program counter, in which the
+/// Where computed jumps of a piece may lead within its region.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    pub returns: &'a [u64],
+    /// Other jumps.
+    pub jumps: &'a [u64],
+    /// The mode word behind them.
+    pub mode: u32,
+}
+
+/// The piece, which goes on where it is expected to if it leads there; `types` are all slots', `pc` the slot of the program counter, in which the
 /// address waits from one comparison to the next.
-pub fn look_for_returns(piece: &Region, (returns, called): (&[u64], u32), types: &'static [Ty], pc: Slot) -> Region {
+pub fn look_for(piece: &Region, expected: &Expected, types: &'static [Ty], pc: Slot) -> Region {
     let again = |b: &mut Builder, v: Val, now: &[Val]| b.again(piece, v, |v| now[v.0 as usize]);
     rebuild_ends(piece, types, again, |b, term| match term {
-        Term::Return { pc: to } => end(b, to, (returns, called), pc),
+        Term::Return { pc: to } => {
+            let pc = end(b, to, expected.returns, expected.mode, pc);
+            b.end(Term::Return { pc });
+        }
+        Term::Indirect { pc: to } => {
+            let pc = end(b, to, expected.jumps, expected.mode, pc);
+            b.end(Term::Indirect { pc });
+        }
         term => b.end(term),
     })
 }
 
-/// Ends a block that returns to `to`.
-fn end(b: &mut Builder, to: Val, (returns, called): (&[u64], u32), pc: Slot) {
+/// Where a block goes to `to`: the address where it is none of those.
+fn end(b: &mut Builder, to: Val, expected: &[u64], mode: u32, pc: Slot) -> Val {
+    if expected.is_empty() {
+        return to;
+    }
     let ty = b.region.ty(to);
     let mut to = to;
     b.set(pc, to);
-    for &ret in returns {
+    for &ret in expected {
         let here = b.constant(ty, ret);
         let cond = b.cmp(IntCc::Eq, to, here);
         let (then, other) = (b.block(), b.block());
         b.end(Term::Branch { cond, then, other });
         b.enter(then);
-        b.end(Term::Switch { pc: ret, mode: called });
+        b.end(Term::Switch { pc: ret, mode });
         b.enter(other);
         to = b.get(pc);
     }
-    b.end(Term::Return { pc: to });
+    to
 }
 
 #[cfg(test)]
@@ -81,7 +102,7 @@ mod tests {
         });
         let mut stitch = Stitch::new((0x1000, 0), returns.to_vec(), 0);
         [call, behind].iter().for_each(|p| stitch.add(p));
-        stitch.add(&look_for_returns(&function, (returns, 0), &TYPES, PC));
+        stitch.add(&look_for(&function, &Expected { returns, jumps: &[], mode: 0 }, &TYPES, PC));
         stitch.finish().map(|(region, _)| region)
     }
 
@@ -96,6 +117,27 @@ mod tests {
             let out = r.blocks.iter().find_map(|b| if let Term::Return { pc } = b.term { Some(pc) } else { None });
             assert!(matches!(*r.op(out.expect("a way out")), crate::op::Op::Get(PC)));
         }
+    }
+
+    #[test]
+    fn a_computed_jump_becomes_comparisons() {
+        let head = piece(0x1000, |b| {
+            let pc = b.get(LINK);
+            b.end(Term::Indirect { pc });
+        });
+        let stitched = |jumps: &[u64]| {
+            let mut stitch = Stitch::new((0x1000, 0), Vec::new(), 0);
+            stitch.add(&look_for(&head, &Expected { returns: &[], jumps, mode: 0 }, &TYPES, PC));
+            for pc in [0x2000, 0x3000] {
+                stitch.add(&piece(pc, |b| b.end(Term::Goto { pc: 0x1000 })));
+            }
+            stitch.finish().map(|(region, _)| region)
+        };
+        let r = stitched(&[0x2000, 0x3000]).expect("a loop");
+        assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+        assert_eq!(r.blocks.iter().filter(|b| matches!(b.term, Term::Branch { .. })).count(), 2);
+        assert!(r.blocks.iter().any(|b| matches!(b.term, Term::Indirect { .. })));
+        assert!(stitched(&[]).is_none());
     }
 
     #[test]

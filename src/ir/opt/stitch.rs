@@ -22,7 +22,7 @@ pub struct Stitch {
 
 impl Stitch {
     /// A region to be entered at `pc`, which must be the start of a piece. Calls that return to `returns` are of pieces, which look for that
-    /// themselves ([`look_for_returns`](super::look_for_returns)); `called`: the mode word behind calls and returns.
+    /// themselves ([`look_for`](super::look_for)); `called`: the mode word behind calls and returns.
     pub fn new((pc, mode): (u64, u32), returns: Vec<u64>, called: u32) -> Stitch {
         let mut region = Region { pc, mode, ..Region::default() };
         region.blocks.push(Block { start: 0, end: 0, term: Term::Goto { pc }, params: Vec::new(), args: Vec::new() });

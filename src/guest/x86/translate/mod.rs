@@ -103,6 +103,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) vex: Option<Vex>,
     /// An instruction is translated to see what exceptions it raises.
     pub(crate) rehearsing: bool,
+    /// The stack pointer is written as late as may be.
+    pub(crate) moves: bool,
     /// The function that the instruction calls, if it is known what it does.
     pub(crate) called: Option<Thunk>,
 }
@@ -168,7 +170,9 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
-    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex: None, rehearsing: false, called: None };
+    let moves = mode & (mode::UNMASKED | mode::STEP) == 0 && !changing;
+    let (vex, called, rehearsing) = (None, None, false);
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, rehearsing, moves, called };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
     for n in 0..insns {

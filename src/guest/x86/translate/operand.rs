@@ -2,7 +2,7 @@
 
 use super::Cx;
 use super::segment::IN_SEGMENT;
-use crate::state::{self, CS, FS, FS_BASE, GS, GS_BASE, mode, selector};
+use crate::state::{self, CS, FS, FS_BASE, GS, GS_BASE, RSP, mode, selector};
 use iced_x86::{Instruction, OpAccess, OpKind, Register, UsedMemory};
 use ir::{Align, Bin, Mem, Slot, Ty, Val};
 
@@ -67,7 +67,11 @@ impl Cx<'_> {
     }
 
     pub(super) fn set_x(&mut self, n: u32, v: Val) {
-        self.b.set(state::r(n), v);
+        if n == RSP && self.moves {
+            self.b.set_moving(state::r(n), v);
+        } else {
+            self.b.set(state::r(n), v);
+        }
     }
 
     /// The low part of a general register.

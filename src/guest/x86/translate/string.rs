@@ -74,7 +74,7 @@ fn string(cx: &mut Cx, i: &Instruction, kind: Kind) {
     let body = cx.b.block();
     let is_plain = cx.mode & mode::DIRECTION == 0 && cx.mode >> mode::CHECKED == 0 && s.at == cx.xlen;
     let moves = matches!(kind, Kind::Move | Kind::Store) && is_plain;
-    let chunk = moves.then(|| (cx.b.block(), cx.b.block()));
+    let chunks = moves.then(|| [CHUNK, SMALL_CHUNK].map(|bytes| (bytes, std::array::from_fn(|_| cx.b.block()))));
     let ends = matches!(kind, Kind::Scan | Kind::Compare).then(|| (cx.b.block(), cx.b.block()));
     let done = cx.b.block();
     let count = cx.low(s.at, RCX);
@@ -82,8 +82,8 @@ fn string(cx: &mut Cx, i: &Instruction, kind: Kind) {
     let none = cx.b.cmp(IntCc::Eq, count, zero);
     cx.b.branch(none, done, body);
     cx.b.enter(body);
-    if let Some((chunk, single)) = chunk {
-        s.many(cx, chunk, single);
+    for (bytes, blocks) in chunks.into_iter().flatten() {
+        s.many(cx, bytes, blocks);
     }
     s.once(cx);
     s.count(cx, 1);
@@ -115,8 +115,11 @@ struct Step<'a> {
     i: &'a Instruction,
 }
 
-/// Bytes that repeated moves and stores take at once.
-const CHUNK: u32 = 32;
+/// Bytes that repeated moves and stores take at once, and near their end.
+const CHUNK: u32 = 128;
+const SMALL_CHUNK: u32 = 32;
+/// Bytes that are read before they are written.
+const PAIR: u32 = 32;
 
 impl Step<'_> {
     fn mem(self, cx: &mut Cx, n: u32, bytes: usize) -> Mem {
@@ -181,40 +184,48 @@ impl Step<'_> {
         cx.flags_sub(a, b);
     }
 
-    /// Ahead of a single step of a repeated move or store: many at once, if there are as many, and the target does not begin within what is read.
+    /// Ahead of a single step of a repeated move or store: so many bytes at once, if there are as many, and the target does not begin within what is read, nor
+    /// the source in what is written before the last is read. The blocks: for a second look, for these bytes, for what comes instead.
     // Differs: a fault within finds none of them done, where hardware has done those that it could.
-    fn many(self, cx: &mut Cx, chunk: BlockId, single: BlockId) {
-        let elements = CHUNK / self.ty.bytes() as u32;
+    fn many(self, cx: &mut Cx, bytes: u32, [look, chunk, instead]: [BlockId; 3]) {
+        let elements = bytes / self.ty.bytes() as u32;
         let (count, least) = (cx.low(self.at, RCX), cx.b.constant(self.at, elements.into()));
-        let mut enough = cx.b.cmp(IntCc::Uge, count, least);
+        let enough = cx.b.cmp(IntCc::Uge, count, least);
+        cx.b.branch(enough, look, instead);
+        cx.b.enter(look);
         if self.kind == Kind::Move {
             let (from, to) = (self.mem(cx, RSI, 16), self.mem(cx, RDI, 16));
             let distance = cx.b.sub(to.base, from.base);
-            let least = cx.b.constant(self.at, CHUNK.into());
-            let apart = cx.b.cmp(IntCc::Uge, distance, least);
-            enough = cx.b.and(enough, apart);
+            let beyond = cx.b.add_imm(distance, -i64::from(bytes));
+            let behind = if bytes > PAIR { 2 * bytes } else { bytes + 1 };
+            let most = cx.b.constant(self.at, (behind as u64).wrapping_neg());
+            let apart = cx.b.cmp(IntCc::Ule, beyond, most);
+            cx.b.branch(apart, chunk, instead);
+        } else {
+            cx.b.end(Term::Jump(chunk));
         }
-        cx.b.branch(enough, chunk, single);
         cx.b.enter(chunk);
         let to = self.mem(cx, RDI, 16);
-        let values: [Val; 2] = if self.kind == Kind::Move {
-            let from = self.mem(cx, RSI, 16);
-            [0, 16].map(|at| cx.b.load(Ty::V128, from.disp(at)))
-        } else {
-            let v = cx.low(self.ty, RAX);
-            let lane = Lane::log2(self.ty.bytes().trailing_zeros());
-            [cx.b.vsplat(lane, v); 2]
-        };
-        for (at, v) in [0, 16].into_iter().zip(values) {
-            cx.b.store(to.disp(at), v);
+        for at in (0..bytes as i32).step_by(PAIR as usize) {
+            let values: [Val; 2] = if self.kind == Kind::Move {
+                let from = self.mem(cx, RSI, 16);
+                [at, at + 16].map(|at| cx.b.load(Ty::V128, from.disp(at)))
+            } else {
+                let v = cx.low(self.ty, RAX);
+                let lane = Lane::log2(self.ty.bytes().trailing_zeros());
+                [cx.b.vsplat(lane, v); 2]
+            };
+            for (at, v) in [at, at + 16].into_iter().zip(values) {
+                cx.b.store(to.disp(at), v);
+            }
         }
         if self.kind == Kind::Move {
-            self.advance(cx, RSI, CHUNK);
+            self.advance(cx, RSI, bytes);
         }
-        self.advance(cx, RDI, CHUNK);
+        self.advance(cx, RDI, bytes);
         self.count(cx, elements);
         let pc = cx.pc;
         cx.b.end(Term::Goto { pc });
-        cx.b.enter(single);
+        cx.b.enter(instead);
     }
 }

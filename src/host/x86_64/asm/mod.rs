@@ -148,6 +148,13 @@ impl Asm {
         Ok(())
     }
 
+    /// Appends a word: how far `label` is from `table`, which is bound.
+    pub fn distance(&mut self, label: Label, table: Label) {
+        self.buf.extend_from_slice(&[0; 4]);
+        let from = self.offset_of(table).expect("the table begins before its words");
+        self.refer(label, 0, (self.here() - from) as i32);
+    }
+
     /// Makes the 32-bit field just written, with `tail` bytes behind it, refer to `label` + `add`.
     fn refer(&mut self, label: Label, tail: u32, add: i32) {
         let at = self.buf.len() as u32 - tail - 4;

@@ -23,7 +23,10 @@ impl Emitter<'_> {
                 self.prepare_successor(b, self.tracker.rule);
                 self.jump_to(b);
             }
-            Term::Branch { cond, then, other } => self.branch(cond, then, other),
+            Term::Branch { cond, then, other } => match self.choice.take() {
+                Some(choice) => self.choose(&choice),
+                None => self.branch(cond, then, other),
+            },
             _ => self.exit(term),
         }
     }
@@ -102,7 +105,7 @@ impl Emitter<'_> {
     }
 
     /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
-    fn edge(&mut self, b: BlockId, rule: Option<FlagsRule>) -> Label {
+    pub(super) fn edge(&mut self, b: BlockId, rule: Option<FlagsRule>) -> Label {
         self.note_way(b);
         let to = self.labels[b.0 as usize];
         let (pending, ruled) = (self.pending_kind(), self.rule_now());

@@ -1,6 +1,7 @@
 //! Emits a region: one forward pass, an operation at a time. Each file here has the operations of one kind; `alloc.rs` says where values are.
 
 mod bits;
+mod choice;
 mod cold;
 mod crypto;
 mod exclusive;
@@ -30,6 +31,7 @@ use super::reads::{self, Held};
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
+use choice::Choice;
 use cold::Cold;
 use crypto::Sha256;
 use flags::HostFlags;
@@ -108,6 +110,7 @@ impl Compiler {
             first_link: request.first_link,
             first_site: request.first_site,
             count: request.count,
+            hot: request.hot,
             traps: request.traps,
             out: Code::default(),
             gpr: File::EMPTY,
@@ -136,6 +139,9 @@ impl Compiler {
             trapping: Vec::new(),
             ahead: Vec::new(),
             constants: Vec::new(),
+            choice: None,
+            tables: Vec::new(),
+            chosen: vec![false; request.region.blocks.len()],
         };
         e.region();
         let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
@@ -198,6 +204,7 @@ pub(super) struct Emitter<'a> {
     first_link: u64,
     first_site: u64,
     count: bool,
+    hot: bool,
     traps: bool,
     out: Code,
     pub(super) gpr: File,
@@ -244,6 +251,12 @@ pub(super) struct Emitter<'a> {
     ahead: Vec<u32>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
+    /// What the block at hand ends with, if it is the first of many comparisons of one value.
+    choice: Option<Choice>,
+    /// Tables behind the code, of places in it.
+    tables: Vec<(Label, Vec<Label>)>,
+    /// Blocks that a table leads to.
+    chosen: Vec<bool>,
 }
 
 impl Emitter<'_> {
@@ -267,6 +280,7 @@ impl Emitter<'_> {
         self.slow_paths_of_traps();
         self.own_thunks();
         self.place_constants();
+        self.place_tables();
         // Behind all else: they can be put elsewhere.
         self.link_stubs();
     }
@@ -274,6 +288,9 @@ impl Emitter<'_> {
     fn block(&mut self, id: BlockId) {
         let block = &self.r.blocks[id.0 as usize];
         self.emitted[id.0 as usize] = true;
+        if self.chosen[id.0 as usize] {
+            self.a.align(16);
+        }
         self.a.bind(self.labels[id.0 as usize]);
         if self.ways.falls[id.0 as usize].is_none() {
             (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
@@ -285,8 +302,9 @@ impl Emitter<'_> {
         (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
         self.end = block.end;
         self.fenced = self.fenced_at[id.0 as usize];
+        self.choice = if self.hot { Choice::at(self.r, self.ways, id) } else { None };
         for i in block.start..block.end {
-            if self.plan.skip[i as usize] {
+            if self.plan.skip[i as usize] || self.choice.as_ref().is_some_and(|c| c.is_condition(i)) {
                 continue;
             }
             if i != self.done {
