@@ -16,6 +16,8 @@ struct Place {
     root: Val,
     sum: u64,
     size: u8,
+    /// Of addresses.
+    mask: u64,
 }
 
 impl Place {
@@ -24,14 +26,15 @@ impl Place {
             return None;
         }
         let (root, sum) = origin(r, m.base);
-        let sum = sum.wrapping_add_signed(m.disp.into()) & r.ty(m.base).mask();
-        Some(Place { root, sum, size: m.size })
+        let mask = r.ty(m.base).mask();
+        let sum = sum.wrapping_add_signed(m.disp.into()) & mask;
+        Some(Place { root, sum, size: m.size, mask })
     }
 
-    /// Whether the two have no byte in common. Nothing is known of other roots; what goes round the end of the address space is none of ours.
+    /// Whether the two have no byte in common. Nothing is known of other roots. One may begin before the root, the other behind it.
     fn is_apart(&self, other: &Place) -> bool {
-        let (a, b) = (self.sum, other.sum);
-        self.root == other.root && (a + u64::from(self.size) <= b || b + u64::from(other.size) <= a)
+        let behind = |a: &Place, b: &Place| b.sum.wrapping_sub(a.sum) & a.mask >= u64::from(a.size);
+        self.root == other.root && behind(self, other) && behind(other, self)
     }
 }
 
@@ -98,7 +101,9 @@ fn find(r: &Region, stored: &[(Place, Val)], place: Place, ty: Ty) -> Option<Kno
     }
     match at(place.sum, ty) {
         Some(v) => Some(Known::Value(v)),
-        None if ty == Ty::I64 => Some(Known::Words(at(place.sum, Ty::I32)?, at(place.sum + 4, Ty::I32)?)),
+        None if ty == Ty::I64 => {
+            Some(Known::Words(at(place.sum, Ty::I32)?, at(place.sum.wrapping_add(4) & place.mask, Ty::I32)?))
+        }
         None => None,
     }
 }
@@ -154,6 +159,24 @@ mod tests {
             let at = b.get(Slot(0));
             b.store(Mem::at(at, 4).disp(16), at);
         }));
+    }
+
+    #[test]
+    fn a_store_that_begins_before_the_root_does() {
+        for root in [Ty::I32, Ty::I64] {
+            let apart = |a: (i64, u8), b: (i64, u8)| {
+                let place = |(sum, size): (i64, u8)| Place {
+                    root: Val(0),
+                    sum: sum as u64 & root.mask(),
+                    size,
+                    mask: root.mask(),
+                };
+                place(a).is_apart(&place(b))
+            };
+            assert!(!apart((-4, 8), (0, 4)) && !apart((0, 4), (-4, 8)), "{root:?}");
+            assert!(!apart((-8, 8), (-4, 4)) && !apart((-4, 4), (-8, 8)), "{root:?}");
+            assert!(apart((-8, 8), (0, 4)) && apart((0, 4), (-8, 8)) && apart((-8, 4), (-4, 4)), "{root:?}");
+        }
     }
 
     #[test]
