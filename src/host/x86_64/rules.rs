@@ -229,7 +229,7 @@ fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
     }
 }
 
-/// By block: the rule at its entry, where all ways there bring the same one.
+/// By block: the rule at its entry, where all ways there bring the same one. Where no ways meet it is found out on the way.
 pub(super) fn at_entries(
     r: &Region,
     plan: &Plan,
@@ -237,6 +237,9 @@ pub(super) fn at_entries(
     map: &Map,
     tracker: &mut Tracker,
 ) -> Vec<Option<FlagsRule>> {
+    if ways.count[0] == 0 && ways.count.iter().all(|n| *n < 2) {
+        return vec![None; r.blocks.len()];
+    }
     // The outer option: whether anything has led there yet.
     let mut at: Vec<Option<Option<FlagsRule>>> = vec![None; r.blocks.len()];
     at[0] = Some(None);

@@ -41,7 +41,9 @@ impl Emitter<'_> {
     pub(super) fn takes_over(&mut self, b: BlockId, rule: Option<FlagsRule>) -> bool {
         let n = b.0 as usize;
         if self.hands_over(b) {
-            debug_assert!(!self.host.ruled || self.rules[n] == rule, "the rule at block {n}");
+            // The only way there: the rule at its start, if nobody has found it out before (`at_entries`).
+            debug_assert!(!self.host.ruled || self.rules[n].is_none() || self.rules[n] == rule, "the rule at block {n}");
+            self.rules[n] = rule;
             self.entry[n] = self.host.handed_over();
             self.found[n] = true;
             return true;
