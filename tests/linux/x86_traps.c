@@ -75,7 +75,7 @@ static const struct {
 	CASE("digits in base 0", WIDE("\x90\x90\xd4\x00", "\x31\xc9\xf7\xf1"), SIGFPE, FPE_INTDIV, 2, 0, 0),
 	CASE("overflow", WIDE("\xb0\x7f\x04\x01\xce", "\x90\x90\x90\xcd\x04"), SIGSEGV, SI_KERNEL, 5, 4, 0),
 	CASE("no overflow", WIDE("\x31\xc0\xce", "\x31\xc0"), 0, 0, 0, 0, 0),
-	CASE("the kernel's memory", WIDE("\xa1\x00\x00\xff\xff", "\x48\xb8\x00\x00\x00\x00\x00\x80\xff\xff\x8b\x00"), SIGSEGV, SEGV_MAPERR, WIDE(0, 10), 14, WIDE(4, 5)),
+	CASE("the kernel's memory", WIDE("\xa1\x00\xf0\xff\xff", "\x48\xb8\x00\x00\x00\x00\x00\x80\xff\xff\x8b\x00"), SIGSEGV, SEGV_MAPERR, WIDE(0, 10), 14, WIDE(4, 5)),
 	CASE("one step", START_STEPPING "\x90" STOP_STEPPING, SIGTRAP, TRAP_TRACE, sizeof START_STEPPING, 1, 0),
 	CASE("a step that is a jump", START_STEPPING "\xeb\x02\x90\x90" STOP_STEPPING, SIGTRAP, TRAP_TRACE, sizeof START_STEPPING - 1 + 4, 1, 0),
 };

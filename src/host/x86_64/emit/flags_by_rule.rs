@@ -42,7 +42,10 @@ impl Emitter<'_> {
         let n = b.0 as usize;
         if self.hands_over(b) {
             // The only way there: the rule at its start, if nobody has found it out before (`at_entries`).
-            debug_assert!(!self.host.ruled || self.rules[n].is_none() || self.rules[n] == rule, "the rule at block {n}");
+            debug_assert!(
+                !self.host.ruled || self.rules[n].is_none() || self.rules[n] == rule,
+                "the rule at block {n}"
+            );
             self.rules[n] = rule;
             self.entry[n] = self.host.handed_over();
             self.found[n] = true;
