@@ -1,6 +1,5 @@
 //! What stands behind a region's code: exits, slow paths, constants. And the calls of helper sites.
 
-use super::super::alloc::Loc;
 use super::super::asm::{Alu, Cc as X, L128, Label, Mem, Reg, Size, Xm, Xmm, vop};
 use super::super::field;
 use super::super::{SCRATCH, thunks};
@@ -300,7 +299,7 @@ impl Emitter<'_> {
             let to = |half: i32| field(at::ARGS + i as i32 * 16 + half);
             if ty == Ty::Flags {
                 let m = self.flags_place(*a);
-                self.a.mov(Size::D, SCRATCH, m);
+                self.load_flags(SCRATCH, m);
                 self.a.mov_mr(Size::Q, to(0), SCRATCH);
             } else if ty.is_int() {
                 match self.const_of(*a).map(|c| i32::try_from(c as i64)) {
@@ -391,12 +390,7 @@ impl Emitter<'_> {
         } else if let Some(x) = self.map.homes.xmm[s] {
             self.free_xhome(x);
         } else if self.map.state.slots[s].ty == Ty::Flags {
-            let v = self.slot_holds[s];
-            if !v.is_none() && self.live_after(v) && self.loc(v) == Loc::Slot(s as u16) {
-                let m = self.map.mem(s);
-                self.a.mov(Size::D, SCRATCH, m);
-                self.spill_scratch_flags(v);
-            }
+            self.spill_flags_in_slot(s as u16, Val::NONE);
         } else {
             self.rescue(s as u16, Val::NONE);
         }

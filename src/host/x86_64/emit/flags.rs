@@ -194,7 +194,7 @@ impl Emitter<'_> {
     }
 
     /// Flags from memory, no wider than they were stored: a wider load would wait until they have left the store buffer.
-    fn load_flags(&mut self, to: Reg, from: Mem) {
+    pub(super) fn load_flags(&mut self, to: Reg, from: Mem) {
         self.a.movzx(Size::W, to, from);
     }
 
@@ -732,7 +732,7 @@ impl Emitter<'_> {
     }
 
     /// Flags in a slot's memory, which is going to be overwritten, move out if they are still needed and not `except`.
-    fn spill_flags_in_slot(&mut self, slot: u16, except: Val) {
+    pub(super) fn spill_flags_in_slot(&mut self, slot: u16, except: Val) {
         let held = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
         if !held.is_none() && held != except && self.loc(held) == Loc::Slot(slot) && self.live_after(held) {
             let m = self.map.mem(slot as usize);
