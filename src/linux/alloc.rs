@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout};
 const CLASSES: usize = 8 + 4 * 8;
 const LARGEST: usize = 32 << 10;
 const ARENA: usize = 1 << 20;
-/// How much of an arena is asked for at once rather than by a page fault each: what the shortest program takes.
+/// How much of an arena is asked for at once rather than by a page fault each.
 const SOON: usize = 64 << 10;
 const PAGE: usize = 4096;
 
@@ -18,12 +18,13 @@ const PAGE: usize = 4096;
 struct Heap {
     /// Heads of the lists of free blocks; a free block's first word is the next.
     free: [usize; CLASSES],
-    /// What is left of the current arena.
+    /// What is left of the current arena, and up to where its pages have been asked for.
     at: usize,
+    ready: usize,
     end: usize,
 }
 
-static HEAP: Lock<Heap> = Lock::nameless(Heap { free: [0; CLASSES], at: 0, end: 0 });
+static HEAP: Lock<Heap> = Lock::nameless(Heap { free: [0; CLASSES], at: 0, ready: 0, end: 0 });
 
 /// The allocator; `main.rs` makes it the global one.
 #[derive(Debug)]
@@ -81,11 +82,14 @@ impl Heap {
                 self.end = 0;
                 return 0;
             }
-            self.end = self.at + ARENA;
-            // SAFETY: memory that was just mapped.
-            let _ = unsafe { call!(libc::SYS_madvise, self.at, SOON, libc::MADV_POPULATE_WRITE) };
+            (self.ready, self.end) = (self.at, self.at + ARENA);
         }
         self.at += size;
+        if self.at > self.ready {
+            // SAFETY: memory of the arena that nobody has yet. LARGEST is less than SOON, which divides ARENA.
+            let _ = unsafe { call!(libc::SYS_madvise, self.ready, SOON, libc::MADV_POPULATE_WRITE) };
+            self.ready += SOON;
+        }
         self.at - size
     }
 }
