@@ -19,7 +19,7 @@ impl Engine {
             cpu.set_pc(pc);
             let region = self.cache.lock().region((pc, mode), self.source());
             match self.interpret_region(cpu, &slots, &region) {
-                Next::Go((pc, _)) => cpu.set_pc(pc),
+                Next::Go((pc, _)) | Next::Enter((pc, _), _) => cpu.set_pc(pc),
                 Next::Leave(exit) => return exit,
             }
         }
@@ -33,7 +33,7 @@ impl Engine {
         let key = (pc, (self.guest().mode)(&cpu.raw.guest));
         let region = self.cache.lock().instruction(key, self.source());
         match self.interpret_region(cpu, &self.slots(), &region) {
-            Next::Go((pc, _)) => {
+            Next::Go((pc, _)) | Next::Enter((pc, _), _) => {
                 cpu.set_pc(pc);
                 Exit::Interrupted
             }

@@ -48,9 +48,18 @@ unsafe impl Send for Engine {}
 /// si_code of a fault at an address that the host cannot have.
 const SI_KERNEL: i32 = 0x80;
 
+/// How code is come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    Direct,
+    Computed,
+}
+
 pub(crate) enum Next {
     /// On at an address, under a mode word.
     Go(Key),
+    /// The same where the code for it is known.
+    Enter(Key, u64),
     Leave(Exit),
 }
 
@@ -144,17 +153,20 @@ impl Engine {
         // Computed anew, it says nothing of what direct jumps alone carry on, or there would be all code twice.
         self.read_mode(cpu);
         let (mut pc, mut mode) = (cpu.pc(), cpu.mode);
+        let mut known = None;
         loop {
             if cpu.mode & CAREFUL != self.careful() {
                 self.set_mode(cpu, cpu.mode & !CAREFUL);
-                mode = cpu.mode;
+                (mode, known) = (cpu.mode, None);
             }
             if cpu.is_interrupted() {
                 cpu.set_pc((self.guest.branch_target)(pc));
                 return Exit::Interrupted;
             }
-            self.keep_up(cpu);
-            let code = self.code_for(cpu, (pc, mode));
+            if self.keep_up(cpu) {
+                known = None;
+            }
+            let code = known.take().unwrap_or_else(|| self.code_for(cpu, (pc, mode), Way::Computed));
             if self.tracing {
                 self.trace(cpu, pc, code);
             }
@@ -163,18 +175,21 @@ impl Engine {
             }
             match self.after(cpu) {
                 Next::Go(next) => (pc, mode) = next,
+                Next::Enter(next, code) => ((pc, mode), known) = (next, Some(code)),
                 Next::Leave(exit) => return exit,
             }
         }
     }
 
-    /// Before code is looked up: if all was dropped, the Cpu knows none when the lock is free.
-    fn keep_up(&self, cpu: &mut Cpu) {
+    /// Before code is looked up: if all was dropped (which is said), the Cpu knows none when the lock is free.
+    fn keep_up(&self, cpu: &mut Cpu) -> bool {
         let newest = self.generation.load(Ordering::SeqCst);
-        if newest != cpu.raw.generation {
+        let dropped = newest != cpu.raw.generation;
+        if dropped {
             drop(self.cache.lock());
             cpu.raw.generation = newest;
         }
+        dropped
     }
 
     /// A fault in generated code, or an address with a tag: then all code is made anew, to take tags off.
@@ -242,10 +257,10 @@ impl Engine {
         }
     }
 
-    /// The code for where a branch to `pc` goes, translated if need be, and entered in the jump cache under `pc` as it is, if a computed jump leads
-    /// there too.
-    fn code_for(&self, cpu: &mut Cpu, (pc, mode): Key) -> u64 {
-        let is_for_all = mode == cpu.mode;
+    /// The code for where a branch to `pc` goes, translated if need be. For a computed one it is entered in the jump cache, under `pc` as it is; direct
+    /// ones are linked.
+    fn code_for(&self, cpu: &mut Cpu, (pc, mode): Key, way: Way) -> u64 {
+        let is_for_all = mode == cpu.mode && way == Way::Computed;
         if is_for_all && let Some(code) = cpu.jump(pc) {
             return code;
         }
@@ -317,8 +332,7 @@ impl Engine {
                 let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
                 let link = links + 8 * u64::from(link);
                 let key = (pc, mode | cpu.mode & CAREFUL);
-                self.follow(cpu, key, link);
-                Next::Go(key)
+                self.follow(cpu, key, link)
             }
             host::Exit::Poll { pc } => Next::Go((pc, cpu.mode)),
             host::Exit::Hot { pc, from, mode } => {
@@ -401,17 +415,18 @@ impl Engine {
         }
     }
 
-    /// Links the slot that was left through to the code for `key`.
-    fn follow(&self, cpu: &mut Cpu, key: Key, link: u64) {
+    /// Links the slot that was left through to the code for `key`, and goes on there.
+    fn follow(&self, cpu: &mut Cpu, key: Key, link: u64) -> Next {
         if !self.chain {
             cpu.reset_shadow();
-            return;
+            return Next::Go(key);
         }
-        self.code_for(cpu, key);
+        let code = self.code_for(cpu, key, Way::Direct);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
             cache.link(link, key, self.code);
         }
+        Next::Enter(key, code)
     }
 
     /// Guest code in [start, end) may have changed: its translations are forgotten. Any thread may call it.
