@@ -113,7 +113,8 @@ fn compiler(guest: &Guest) -> Compiler {
 fn region(guest: &Guest, function: &mut Function, (pc, mode): Key, leaders: &[Key]) -> ir::Region {
     let mut b = Builder::new(guest.state.types);
     let features = guest.cpus[0].features;
-    let mut t = Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders, features, guards: false };
+    let mut t =
+        Translation { b: &mut b, code: function, max_insns: MAX_INSNS, leaders: &leaders, features, guards: false };
     (guest.translate)(&mut t, pc, mode);
     b.region
 }

@@ -170,7 +170,7 @@ impl World {
             b: &mut b,
             code: &mut code,
             max_insns,
-            leaders: &[],
+            leaders: &(),
             features: guest.cpus[0].features,
             guards: false,
         };

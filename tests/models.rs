@@ -75,7 +75,7 @@ const DIFFERS: [(&str, &str); 10] = [
 ];
 
 /// A word whose registers are all plain ones, below `special`.
-fn draw<F>(table: &Table<F>, row: &Row<F>, special: u32, random: &mut Random) -> Option<u32> {
+fn draw<F: Copy>(table: &Table<F>, row: &Row<F>, special: u32, random: &mut Random) -> Option<u32> {
     (0..200).find_map(|_| {
         let bits = table.random(row, random)?;
         let base = row.fields.iter().find(|f| f.name() == "n").map_or(31, |f| f.of(bits));
@@ -98,7 +98,7 @@ struct Words {
 }
 
 impl Words {
-    fn add<F>(&mut self, table: &Table<F>, kind: char, special: u32, random: &mut Random) {
+    fn add<F: Copy>(&mut self, table: &Table<F>, kind: char, special: u32, random: &mut Random) {
         for row in table.rows().iter().filter(|r| !NOT_RUN.contains(&r.name)) {
             for _ in 0..PER_ROW {
                 let Some(bits) = draw(table, row, special, random) else { continue };

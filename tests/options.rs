@@ -69,6 +69,32 @@ fn traps_of_invalid_operations_end() {
     }
 }
 
+/// Regions end where others begin, and where their own branches lead: nearly all of a C library's start is translated once.
+#[test]
+fn instructions_are_translated_once() {
+    let dir = harness::scratch("once");
+    fs::create_dir_all(&dir).unwrap();
+    let source = dir.join("source.c");
+    fs::write(&source, "#include <stdio.h>\nint main(void) { printf(\"%d\\n\", 42); return 0; }").unwrap();
+    for guest in GUESTS {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("translating once for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let (program, log) = (dir.join(guest.name), dir.join(format!("{}.log", guest.name)));
+        harness::compile(&compiler, &["-static", "-O1"], &source, &program).expect("a program");
+        let mut command = Command::new(harness::rqemu(guest));
+        command.args(["-cache", "off", "-hot", "off", "-d", "in_asm", "-D"]).arg(&log).arg(&program);
+        assert_eq!(harness::run(&mut command, Duration::from_secs(60)).end, "exit 0");
+        let log = fs::read_to_string(&log).unwrap();
+        let made: Vec<&str> = log.lines().filter_map(|l| Some(l.strip_prefix("0x")?.split_once(':')?.0)).collect();
+        let different = made.iter().collect::<std::collections::BTreeSet<_>>().len();
+        assert!(different > 1000, "{}: {different} instructions", guest.name);
+        assert!(made.len() * 10 < different * 12, "{}: {} for {different} instructions", guest.name, made.len());
+    }
+}
+
 /// Sanitizers know the layouts of machines alone: with -R addresses end where those of such a machine do.
 #[test]
 fn sanitizers_find_what_they_look_for() {

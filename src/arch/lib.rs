@@ -136,12 +136,31 @@ pub struct Translation<'a> {
     pub code: &'a mut dyn Code,
     /// At most so many guest instructions.
     pub max_insns: u32,
-    /// Addresses (with mode bits) and mode words before which to stop, in order: other pieces of a hot region begin there.
-    pub leaders: &'a [(u64, u32)],
+    /// Where to stop, since other code begins there; and at what branches of the region lead to ([`ir::Builder::is_target`]).
+    pub leaders: &'a dyn Leaders,
     /// [`Cpu::features`] of the model.
     pub features: u64,
     /// There are guarded pages: indirect branches and where they may lead take part in the check.
     pub guards: bool,
+}
+
+/// Addresses (with mode bits) and mode words that code begins with.
+pub trait Leaders: std::fmt::Debug {
+    fn has(&self, pc: u64, mode: u32) -> bool;
+}
+
+/// In order.
+impl Leaders for &[(u64, u32)] {
+    fn has(&self, pc: u64, mode: u32) -> bool {
+        self.binary_search(&(pc, mode)).is_ok()
+    }
+}
+
+/// None.
+impl Leaders for () {
+    fn has(&self, _pc: u64, _mode: u32) -> bool {
+        false
+    }
 }
 
 /// Guest code, as the front end may read it.

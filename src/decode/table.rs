@@ -32,7 +32,7 @@ pub struct StoredPattern {
 /// A row as it is generated; see [`Row`].
 ///
 /// There are thousands in a program that is a static-pie, and each pointer in them would be a relocation at its start, with a page that is no longer
-/// the file's. So these are numbers alone, and rows with pointers are made when the first word is decoded: most programs start from stored translations.
+/// the file's. So these are numbers alone, and a row with pointers is made for each word that is decoded.
 #[derive(Debug)]
 pub struct StoredRow {
     pub name: Span,
@@ -44,7 +44,7 @@ pub struct StoredRow {
 }
 
 /// One encoding: one line of a row file.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Row<F: 'static> {
     /// The row's name; several rows may share it.
     pub name: &'static str,
@@ -69,7 +69,7 @@ pub struct Row<F: 'static> {
 }
 
 /// A set of instruction words.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Pattern {
     /// Bits that are fixed.
     pub mask: u32,
@@ -254,7 +254,7 @@ pub struct Table<F: 'static> {
     pub prints: fn(&str) -> Print,
     /// The function that extracts a row's fields and calls the guest's, by the row's index.
     pub translate: fn(usize) -> F,
-    /// The rows with all that belongs to them, once they have been asked for.
+    /// All rows with what belongs to them, once they have been asked for: tests do.
     pub made: OnceLock<Vec<Row<F>>>,
     /// First level: gathers the root's index bits of a word.
     pub root: fn(u32) -> usize,
@@ -297,7 +297,7 @@ pub struct Slot {
     pub len: u16,
 }
 
-impl<F> Table<F> {
+impl<F: Copy> Table<F> {
     /// The rows, in the file's order.
     pub fn rows(&self) -> &[Row<F>] {
         loop {
@@ -327,14 +327,15 @@ impl<F> Table<F> {
     }
 
     /// The row that a word decodes to, `None` if it is not allocated. Bits above the section's width must be zero.
-    pub fn decode(&self, bits: u32) -> Option<&Row<F>> {
+    pub fn decode(&self, bits: u32) -> Option<Row<F>> {
         let root = &self.roots[(self.root)(bits)];
         let gather = |(shift, mask): (u8, u16)| (bits >> shift) as usize & usize::from(mask);
         let index = gather(root.bits[0]) | gather(root.bits[1]) | gather(root.bits[2]);
         let slot = self.slots[root.first as usize + index];
         let list = &self.candidates[slot.first as usize..][..usize::from(slot.len)];
         let matches = |c: &&Candidate| bits & c.mask == c.value && (!c.constrained || self.holds(c, bits));
-        list.iter().find(matches).and_then(|c| self.rows().get(usize::from(c.row)))
+        let index = usize::from(list.iter().find(matches)?.row);
+        self.stored.get(index).map(|r| self.row(r, index))
     }
 
     /// Whether the word satisfies the candidate's constraints.
@@ -378,7 +379,7 @@ impl Pattern {
     }
 }
 
-impl<F> Row<F> {
+impl<F: Copy> Row<F> {
     /// The instruction as text.
     pub fn print(&self, bits: u32, pc: u64) -> String {
         let at = At { bits, pc, fields: self.fields };

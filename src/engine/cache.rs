@@ -9,7 +9,7 @@ use crate::stats::{Clock, Made as Counted, Stage, Stats};
 use crate::store::Store;
 use crate::unit::{Cell, Found, StoredSite};
 use crate::{CodeSource, Options};
-use arch::{Code, Guest, Translation};
+use arch::{Code, Guest, Leaders, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
 use host::{ExitRecord, FaultRecord, Link, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
@@ -111,7 +111,7 @@ pub(crate) struct Cache {
     pub(crate) regions: Vec<RegionInfo>,
     /// How many of them a fork's child has from its parent, which stores them.
     pub(crate) inherited: usize,
-    pub(crate) table: HashMap<Key, u32, BuildHasherDefault<KeyHasher>>,
+    pub(crate) table: Table,
     /// Regions by guest page.
     pages: BTreeMap<u64, Vec<u32>>,
     /// What is known of backward jumps, by where they lead.
@@ -124,6 +124,25 @@ pub(crate) struct Cache {
     sites: Vec<Box<Site>>,
     pub(crate) store: Option<Store>,
     pub(crate) stats: Option<&'static Stats>,
+}
+
+type Table = HashMap<Key, u32, BuildHasherDefault<KeyHasher>>;
+
+/// Where code begins, as far as the front end is to care.
+#[derive(Clone, Copy, Debug)]
+struct Known<'a> {
+    /// The regions that there are, with this bit in their modes.
+    begun: Option<&'a Table>,
+    careful: u32,
+    /// In order.
+    leaders: &'a [Key],
+}
+
+impl Leaders for Known<'_> {
+    fn has(&self, pc: u64, mode: u32) -> bool {
+        let begun = self.begun.is_some_and(|table| table.contains_key(&(pc, mode | self.careful)));
+        begun || self.leaders.has(pc, mode)
+    }
 }
 
 /// Guest code for the front end.
@@ -332,27 +351,38 @@ impl Cache {
         }))
     }
 
-    /// Guest code to IR, in the builder: at most so many instructions, and stopping before the leaders. Up to where code was read.
+    /// Guest code to IR, in the builder: at most so many instructions. Up to where code was read. A piece of a hot region stops before the others, whose
+    /// `leaders` these are; a region of its own before those that there are and loops within it: what is in two is made, kept and stored twice.
     pub(crate) fn front_end(&mut self, key: Key, code: &dyn CodeSource, max_insns: u32, leaders: &[Key]) -> u64 {
-        let (pc, mode) = key;
+        let alone = leaders.is_empty();
+        let known = Known { begun: alone.then_some(&self.table), careful: key.1 & CAREFUL, leaders };
         // The passes over hot regions take values of one block at a time.
-        self.builder.lasting = leaders.is_empty();
-        let mut reader = Reader { source: code, end: address(pc) };
-        let mut t = Translation {
-            b: &mut self.builder,
-            code: &mut reader,
-            max_insns,
-            leaders,
-            features: self.options.features,
-            guards: code.guards(),
+        self.builder.lasting = alone;
+        let mut front_end = |leaders: &dyn Leaders| {
+            let mut reader = Reader { source: code, end: address(key.0) };
+            let mut t = Translation {
+                b: &mut self.builder,
+                code: &mut reader,
+                max_insns,
+                leaders,
+                features: self.options.features,
+                guards: code.guards(),
+            };
+            (self.guest.translate)(&mut t, key.0, key.1 & !CAREFUL);
+            (reader.end, self.builder.loop_within())
         };
-        (self.guest.translate)(&mut t, pc, mode & !CAREFUL);
+        let (mut end, within) = front_end(&known);
+        if let Some(head) = within {
+            let leaders = &[(head, key.1 & !CAREFUL)];
+            end = front_end(&Known { leaders, ..known }).0;
+        }
         debug_assert_eq!(
             ir::verify::check_made(&self.builder.region, self.guest.state.types),
             Ok(()),
-            "translation at {pc:#x}"
+            "translation at {:#x}",
+            key.0
         );
-        reader.end
+        end
     }
 
     /// Enters a region. If there is another of its key, what leads there leads here from now on.

@@ -29,6 +29,12 @@ pub struct Builder {
     moved: Option<Moved>,
     /// What is known lasts behind a branch that may leave ([`Builder::leave_if`]): values are used in later blocks.
     pub lasting: bool,
+    /// The guest instruction being built.
+    at: u64,
+    /// Where branches of the region lead ([`Builder::leave_if`]) that lie ahead of them.
+    targets: Vec<u64>,
+    /// The first instruction of the region, but for its start, that a branch behind it leads to.
+    back: Option<u64>,
     /// The slots of flags: those are read anew in each block.
     flags: Vec<usize>,
 }
@@ -75,6 +81,9 @@ impl Builder {
             late: None,
             moved: None,
             lasting: false,
+            at: 0,
+            targets: Vec::new(),
+            back: None,
             flags: (0..slot_types.len()).filter(|s| slot_types[*s] == Ty::Flags).collect(),
         }
     }
@@ -87,6 +96,8 @@ impl Builder {
         r.vectors.clear();
         (r.pc, r.mode, r.end, r.fp, r.guest_insns) = (pc, mode, pc, fp, 0);
         (self.late, self.moved) = (None, None);
+        (self.at, self.back) = (pc, None);
+        self.targets.clear();
         let entry = self.block();
         self.enter(entry);
     }
@@ -164,6 +175,9 @@ impl Builder {
 
     /// Leaves the region by `term` if the condition (I1) holds; else what follows is done.
     pub fn leave_if(&mut self, cond: Val, term: Term) {
+        if let Term::Goto { pc } = term {
+            self.note_target(pc);
+        }
         let current = self.current;
         let (left, rest) = (self.block(), self.block());
         // Blocks that were made before and have code, or will have some, stand between this one and the rest.
@@ -186,6 +200,24 @@ impl Builder {
                 self.known[slot] = Val::NONE;
             }
         }
+    }
+
+    fn note_target(&mut self, pc: u64) {
+        if pc > self.at {
+            self.targets.push(pc);
+        } else if pc > self.region.pc && self.back.is_none_or(|back| pc < back) {
+            self.back = Some(pc);
+        }
+    }
+
+    /// Whether an earlier branch of the region leads to the instruction: it begins a region of its own, or it would be in two.
+    pub fn is_target(&self, pc: u64) -> bool {
+        self.lasting && self.targets.contains(&pc)
+    }
+
+    /// The head of a loop that lies within the region.
+    pub fn loop_within(&self) -> Option<u64> {
+        self.back.filter(|_| self.lasting)
     }
 
     /// Ends the block by a trap of the current instruction.
@@ -284,6 +316,7 @@ impl Builder {
     pub fn insn(&mut self, pc: u64, extra: u32, next: u64) {
         let moved = self.moved.map_or(0, |m| u32::from(m.by as u16) << MOVED_SHIFT);
         self.push(Op::Insn { pc, extra: extra | moved }, Ty::Void);
+        self.at = pc;
         self.region.guest_insns += 1;
         self.region.end = self.region.end.max(next);
     }

@@ -492,5 +492,5 @@ impl Isa for A64Isa {
 fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
     let n = (pc % SLOT / 4).checked_sub(1)?;
     let word = *record.words().get(n as usize)?;
-    Some((A64.decode(word)?, word))
+    Some((&A64.rows()[A64.decode(word)?.index], word))
 }

@@ -152,7 +152,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
             b: &mut b,
             code: &mut code,
             max_insns: 16,
-            leaders: &[],
+            leaders: &(),
             features: guest.cpus[0].features,
             guards: false,
         };

@@ -584,7 +584,7 @@ fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
     let word = *record.words().get(n as usize)?;
     let tables: &[&'static Rows] = if word & 3 == 3 { &[&RV, &RV64, &RVV] } else { &[&RVC, &RVC64] };
     let word = if word & 3 == 3 { word } else { word & 0xffff };
-    Some((tables.iter().find_map(|t| t.decode(word))?, word))
+    Some((tables.iter().find_map(|t| t.rows().get(t.decode(word)?.index))?, word))
 }
 
 impl Isa for RvIsa {

@@ -36,7 +36,7 @@ fn region(cpu: &arch::Cpu, words: &[u32], mode: u32) -> Region {
         b: &mut b,
         code: &mut code,
         max_insns: words.len() as u32,
-        leaders: &[],
+        leaders: &(),
         features: cpu.features,
         guards: false,
     };
@@ -88,7 +88,7 @@ fn a_region_ends_where_the_code_does() {
         b: &mut b,
         code: &mut code,
         max_insns: 100,
-        leaders: &[],
+        leaders: &(),
         features: AARCH64.cpus[0].features,
         guards: false,
     };

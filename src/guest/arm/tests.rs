@@ -27,7 +27,7 @@ fn translate(pc: u64, code: &[u8], mode: u32, max_insns: u32) -> Region {
         b: &mut b,
         code: &mut bytes,
         max_insns,
-        leaders: &[],
+        leaders: &(),
         features: ARM.cpus[0].features,
         guards: false,
     };
@@ -70,7 +70,7 @@ fn for_each_row(seed: u64, mut f: impl FnMut(u64, &[u8], &str)) {
     }
 }
 
-fn random_word<F>(table: &Table<F>, row: &Row<F>, random: &mut Random) -> u32 {
+fn random_word<F: Copy>(table: &Table<F>, row: &Row<F>, random: &mut Random) -> u32 {
     table.random(row, random).unwrap_or_else(|| panic!("line {}: {}", row.line, row.name))
 }
 

@@ -31,7 +31,7 @@ fn translate_in(guest: &Guest, bytes: &[u8], insns: u32, mode: u32) -> Region {
         b: &mut b,
         code: &mut code,
         max_insns: insns,
-        leaders: &[],
+        leaders: &(),
         features: guest.cpus[0].features,
         guards: false,
     };
@@ -204,7 +204,7 @@ fn flags_are_of_one_block() {
     let mut b = Builder::new(RISCV64.state.types);
     b.lasting = true;
     let (code, features) = (&mut Bytes(bytes), RISCV64.cpus[0].features);
-    let mut t = Translation { b: &mut b, code, max_insns: 3, leaders: &[], features, guards: false };
+    let mut t = Translation { b: &mut b, code, max_insns: 3, leaders: &(), features, guards: false };
     (RISCV64.translate)(&mut t, 0x1000, 0);
     assert_eq!(ir::verify::check_made(&b.region, RISCV64.state.types), Ok(()));
     assert_eq!(b.region.blocks.iter().filter(|b| matches!(b.term, ir::Term::Branch { .. })).count(), 2);

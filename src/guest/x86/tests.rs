@@ -26,7 +26,7 @@ fn translate(guest: &Guest, bytes: &[u8], insns: u32, mode: u32) -> Region {
     let mut b = Builder::new(guest.state.types);
     let mut code = Bytes(bytes.into());
     let features = guest.cpus[0].features;
-    let mut t = Translation { b: &mut b, code: &mut code, max_insns: insns, leaders: &[], features, guards: false };
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: insns, leaders: &(), features, guards: false };
     (guest.translate)(&mut t, 0x1000, mode);
     b.region
 }
@@ -155,7 +155,7 @@ fn code_that_may_change_is_checked_and_ends_with_a_store() {
     let mut code = Changing(Bytes(vec![1, 0xc8, 0x89, 2, 0x90]));
     let mut b = Builder::new(X86_64.state.types);
     let features = X86_64.cpus[0].features;
-    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &[], features, guards: false };
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &(), features, guards: false };
     (X86_64.translate)(&mut t, 0x1000, 0);
     assert_eq!(b.region.end, 0x1004);
     let ends: Vec<Term> = b.region.blocks.iter().map(|b| b.term).collect();
@@ -188,7 +188,7 @@ fn the_vsyscall_page_has_three_calls() {
     let first = |pc: u64| {
         let mut b = Builder::new(X86_64.state.types);
         let mut code = Bytes(Vec::new());
-        let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &[], features: 0, guards: false };
+        let mut t = Translation { b: &mut b, code: &mut code, max_insns: 9, leaders: &(), features: 0, guards: false };
         (X86_64.translate)(&mut t, pc, 0);
         b.region.blocks[0].term
     };
@@ -205,7 +205,7 @@ fn has(guest: &Guest, model: &str, bytes: &[u8]) -> bool {
     let features = arch::Cpu::parse(guest, model).expect("a model").features;
     let mut b = Builder::new(guest.state.types);
     let mut code = Bytes(bytes.into());
-    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 1, leaders: &[], features, guards: false };
+    let mut t = Translation { b: &mut b, code: &mut code, max_insns: 1, leaders: &(), features, guards: false };
     (guest.translate)(&mut t, 0x1000, 0);
     b.region.blocks[0].term != Term::Trap(ir::Trap::Undefined)
 }

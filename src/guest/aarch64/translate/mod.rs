@@ -79,7 +79,7 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && t.leaders.binary_search(&(cx.pc, mode)).is_ok() {
+        if n > 0 && (cx.b.is_target(cx.pc) || t.leaders.has(cx.pc, mode)) {
             break;
         }
         if at + 4 > filled {
@@ -132,7 +132,7 @@ impl Cx<'_> {
             branch::arrive(self, word);
         }
         match A64.decode(word) {
-            Some(row) if self.has(row, word) => (row.translate)(self, word),
+            Some(row) if self.has(&row, word) => (row.translate)(self, word),
             // Hints that a processor does not know do nothing.
             Some(_) if word & 0xffff_f01f == 0xd503_201f => {}
             _ => self.undefined(),

@@ -78,7 +78,7 @@ struct Word {
 }
 
 impl Word {
-    fn row(&self) -> Option<&'static decode::Row<Translate>> {
+    fn row(&self) -> Option<decode::Row<Translate>> {
         self.table.decode(self.bits)
     }
 }
@@ -239,7 +239,8 @@ fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let mut n = 0;
     // An IT block stays together, but for single steps.
     while n < t.max_insns || n == 0 || cx.it != 0 && t.max_insns > 1 {
-        if n > 0 && cx.it == 0 && t.leaders.binary_search(&(cx.pc_t(cx.pc), mode)).is_ok() {
+        let at = cx.pc_t(cx.pc);
+        if n > 0 && cx.it == 0 && (cx.b.is_target(at) || t.leaders.has(at, mode)) {
             break;
         }
         let w = if thumb || cx.pc & 3 == 0 { code.at(cx.pc, thumb) } else { None };
@@ -365,7 +366,7 @@ impl Cx<'_> {
     fn insn(&mut self, w: Word) {
         let it = advance(self.it);
         match w.row() {
-            Some(row) if self.has(row, w.bits) => (row.translate)(self, w.bits),
+            Some(row) if self.has(&row, w.bits) => (row.translate)(self, w.bits),
             _ => self.undefined(),
         }
         // The IT instruction has set ITSTATE itself.

@@ -105,10 +105,10 @@ enum Quiet {
 struct Word {
     bits: u32,
     len: u64,
-    row: Option<&'static Row<Translate>>,
+    row: Option<Row<Translate>>,
 }
 
-fn find(tables: &[&'static Table<Translate>], bits: u32) -> Option<&'static Row<Translate>> {
+fn find(tables: &[&'static Table<Translate>], bits: u32) -> Option<Row<Translate>> {
     tables.iter().find_map(|table| table.decode(bits))
 }
 
@@ -193,7 +193,7 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && t.leaders.binary_search(&(cx.pc, cx.mode)).is_ok() {
+        if n > 0 && (cx.b.is_target(cx.pc) || t.leaders.has(cx.pc, cx.mode)) {
             break;
         }
         let Some(w) = window.at(cx.pc, xlen) else {
@@ -205,10 +205,10 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             break;
         };
         // Conditional branches keep the region's mode.
-        if cx.mode != mode && w.row.is_some_and(is_branch) {
+        if cx.mode != mode && w.row.as_ref().is_some_and(is_branch) {
             break;
         }
-        if !Vector::is_known(cx.mode) && w.row.is_some_and(needs_type) {
+        if !Vector::is_known(cx.mode) && w.row.as_ref().is_some_and(needs_type) {
             let pc = cx.pc;
             cx.b.insn(pc, 0, pc.wrapping_add(w.len) & xlen.mask());
             return cx.b.end(Term::Resume { pc });
@@ -246,7 +246,7 @@ impl Cx<'_> {
         self.word = w.bits;
         self.before = std::mem::take(&mut self.now);
         match w.row {
-            Some(row) if self.has(row, w.bits) => (row.translate)(self, w.bits),
+            Some(row) if self.has(&row, w.bits) => (row.translate)(self, w.bits),
             _ => self.undefined(),
         }
     }
