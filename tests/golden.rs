@@ -13,7 +13,7 @@ use std::fs;
 use arch::{Code, Guest, Translation};
 use host::cpu::{BIAS, at};
 use host::x86_64::{Compiler, Features, Map, Request};
-use host::{Exit, ExitRecord, Link, Place, StateMap, SyscallSlots, Thunks};
+use host::{Exit, Link, Place, StateMap, SyscallSlots, Thunks};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Register};
 use ir::opt::Stitch;
 use ir::{Builder, Op};
@@ -145,12 +145,11 @@ fn compile(
     asm.relocate(HOST).expect("all is near");
     // Constants stand behind the code; what follows the last exit is theirs.
     let mut names = BTreeMap::new();
-    for (n, Link { pc, stub, .. }) in out.links.iter().enumerate() {
+    for (n, Link { pc, .. }) in out.links.iter().enumerate() {
         names.insert(LINKS + 8 * n as u64, format!("to {pc:#x}"));
-        names.insert(HOST + u64::from(*stub), format!("unlinked {pc:#x}"));
     }
     for (n, exit) in out.exits.iter().enumerate() {
-        names.insert(EXITS + (n * size_of::<ExitRecord>()) as u64, exit_name(exit));
+        names.insert(EXITS + (n * size_of::<Exit>()) as u64, exit_name(exit));
     }
     for (n, site) in out.sites.iter().enumerate() {
         let name =

@@ -1,15 +1,21 @@
 //! Memory for generated code: written through one mapping, run through another, never writable and executable at one address.
 //!
-//! An arena is a range of addresses, so that everything in it is within reach of everything else: link slots (private memory: they change),
-//! site cells (each points to what a call of Rust is for), exit records, and code. Code comes in segments, each shared memory of its own. Published code never changes, so a
-//! fork may share it; the child goes on in fresh segments.
+//! An arena is a range of addresses, so that everything in it is within reach of everything else: link slots (private memory: they change) and their
+//! records, site cells (each points to what a call of Rust is for), exits, and code. Code comes in segments, each shared memory of its own. Published
+//! code never changes, so a fork may share it; the child goes on in fresh segments.
 
+use host::x86_64::thunks::{self, STUB};
+use host::{Exit, Link};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEGMENT: usize = 1 << 20;
 /// Bytes of code for each byte of link slots.
 const LINKS_SHARE: usize = 8;
-const EXIT_BYTES: usize = size_of::<host::ExitRecord>();
+const EXIT_BYTES: usize = size_of::<Exit>();
+const LINK_BYTES: usize = size_of::<Link>();
+/// Stubs that are written at once.
+const STUBS: usize = 128;
 
 /// See the module.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub(crate) struct Arena {
     base: usize,
     size: usize,
     links_end: usize,
+    records_at: usize,
+    sites_at: usize,
     sites_end: usize,
     exits_at: usize,
     exits_end: usize,
@@ -30,6 +38,10 @@ pub(crate) struct Arena {
     segment_end: usize,
     alias: isize,
     alias_at: usize,
+    /// [`host::Thunks::link`].
+    thunk: u64,
+    /// Where the stubs of link slots are, so many slots each.
+    stubs: Vec<u64>,
 }
 
 fn map(addr: usize, len: usize, prot: i32, flags: i32, fd: i32, offset: i64) -> Option<usize> {
@@ -47,30 +59,36 @@ impl Arena {
         // One segment more, for what is kept.
         let code = code.next_multiple_of(SEGMENT).max(SEGMENT) + SEGMENT;
         let links = code / LINKS_SHARE;
+        let records = links / 8 * LINK_BYTES;
         let sites = links / 2;
-        let exits = (links / 8 * 2 * EXIT_BYTES).next_multiple_of(4096);
-        let size = links + sites + exits + code;
+        let exits = (links / 8 * EXIT_BYTES).next_multiple_of(4096);
+        let size = links + records + sites + exits + code;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let base = map(0, size, libc::PROT_NONE, flags, -1, 0).expect("no addresses for the code cache");
         let rw = libc::PROT_READ | libc::PROT_WRITE;
-        map(base, links + sites + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
-        let exits_at = base + links + sites;
+        map(base, links + records + sites + exits, rw, flags | libc::MAP_FIXED, -1, 0).expect("no memory for links");
+        let (records_at, sites_at) = (base + links, base + links + records);
+        let exits_at = sites_at + sites;
         let code_at = exits_at + exits;
         Arena {
             base,
             size,
             links_end: base + links,
+            records_at,
+            sites_at,
             sites_end: exits_at,
             exits_at,
             exits_end: code_at,
             kept: code_at,
             link_next: base,
-            site_next: base + links,
+            site_next: sites_at,
             exit_next: exits_at,
             next: code_at,
             segment_end: code_at,
             alias: 0,
             alias_at: 0,
+            thunk: 0,
+            stubs: Vec::new(),
         }
     }
 
@@ -158,10 +176,44 @@ impl Arena {
         self.next += code.len();
     }
 
-    /// Adds link slots with these contents.
-    pub(crate) fn add_link(&mut self, target: u64) {
-        self.set_link(self.link_next as u64, target);
+    /// Adds a link slot, which is not linked, and its record.
+    pub(crate) fn add_link(&mut self, pc: u64, mode: u32) {
+        let (slot, n) = (self.link_next, (self.link_next - self.base) / 8);
+        assert!(slot < self.links_end, "the caller has asked for room");
+        if n == self.stubs.len() * STUBS {
+            self.write_stubs();
+        }
+        let record = self.records_at + LINK_BYTES * n;
+        let link = Link { pc, mode, slot: (slot as i64 - record as i64) as i32 };
+        // SAFETY: within the table, aligned, written once before anybody can have its address.
+        unsafe { (record as *mut Link).write(link) };
+        self.set_link(slot as u64, self.stub_of(slot as u64));
         self.link_next += 8;
+    }
+
+    /// The next stubs.
+    fn write_stubs(&mut self) {
+        let at = self.place(STUBS * STUB);
+        let first = self.records_at + LINK_BYTES * STUBS * self.stubs.len();
+        let stub = |n: usize| {
+            let (stub, record) = (at as i64 + (STUB * n) as i64, (first + LINK_BYTES * n) as i64);
+            thunks::stub((record - stub) as i32, (self.thunk as i64 - stub) as i32)
+        };
+        let code: Vec<u8> = (0..STUBS).flat_map(stub).collect();
+        self.write(&code);
+        self.stubs.push(at);
+    }
+
+    /// Where a slot leads that is not linked.
+    pub(crate) fn stub_of(&self, slot: u64) -> u64 {
+        let n = (slot as usize - self.base) / 8;
+        self.stubs[n / STUBS] + (n % STUBS * STUB) as u64
+    }
+
+    pub(crate) fn leads_to(&self, slot: u64) -> u64 {
+        debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");
+        // SAFETY: the slot is aligned and in memory of ours.
+        unsafe { (*(slot as *const AtomicU64)).load(Ordering::Acquire) }
     }
 
     /// Adds a cell that points to a site.
@@ -176,21 +228,19 @@ impl Arena {
     pub(crate) fn set_link(&self, slot: u64, target: u64) {
         debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");
         // SAFETY: the slot is aligned and in memory of ours; running code reads it as a whole.
-        unsafe { (*(slot as *const std::sync::atomic::AtomicU64)).store(target, std::sync::atomic::Ordering::Release) };
+        unsafe { (*(slot as *const AtomicU64)).store(target, Ordering::Release) };
     }
 
-    /// Adds an exit record of a region whose first link slot is at `links`.
-    pub(crate) fn add_exit(&mut self, exit: host::Exit, links: u64) {
+    pub(crate) fn add_exit(&mut self, exit: Exit) {
         assert!(self.exit_next + EXIT_BYTES <= self.exits_end, "the caller has asked for room");
-        let record = host::ExitRecord { links: links.wrapping_sub(self.exit_next as u64).cast_signed(), exit };
         // SAFETY: within the table, aligned, written once before anybody can have its address.
-        unsafe { (self.exit_next as *mut host::ExitRecord).write(record) };
+        unsafe { (self.exit_next as *mut Exit).write(exit) };
         self.exit_next += EXIT_BYTES;
     }
 
-    /// What is in the segments so far stays when the rest is dropped.
-    pub(crate) fn keep(&mut self) {
-        self.kept = self.segment_end;
+    /// What is in the segments so far stays when the rest is dropped: thunks, among them that of links.
+    pub(crate) fn keep(&mut self, thunk: u64) {
+        (self.kept, self.thunk) = (self.segment_end, thunk);
     }
 
     /// Drops all code that is not kept, links and exits. Nobody may be running code.
@@ -201,7 +251,8 @@ impl Arena {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
             map(self.kept, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
-        (self.link_next, self.site_next, self.exit_next) = (self.base, self.links_end, self.exits_at);
+        (self.link_next, self.site_next, self.exit_next) = (self.base, self.sites_at, self.exits_at);
+        self.stubs.clear();
         (self.next, self.segment_end) = (self.kept, self.kept);
     }
 }

@@ -7,11 +7,11 @@ use crate::hot::Head;
 use crate::save::Recipe;
 use crate::stats::{Clock, Made as Counted, Stage, Stats};
 use crate::store::Store;
-use crate::unit::{Cell, Found, StoredSite};
+use crate::unit::{Found, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Leaders, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
-use host::{ExitRecord, FaultRecord, Link, Place, Site, StateMap, SyscallSlots};
+use host::{FaultRecord, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -67,10 +67,10 @@ pub(crate) struct RegionInfo {
     /// Host code [code, code_end).
     pub(crate) code: u64,
     pub(crate) code_end: u64,
-    pub(crate) faults: Vec<FaultRecord>,
+    pub(crate) faults: Box<[FaultRecord]>,
     pub(crate) homes: Option<Homes>,
-    /// Link slots that lead here, with what they point to when they do not.
-    incoming: Vec<(u64, u64)>,
+    /// Link slots that lead here.
+    incoming: Vec<u64>,
     pub(crate) live: bool,
     /// What is needed to store it, if it is to be stored and is not yet.
     pub(crate) recipe: Option<Box<Recipe>>,
@@ -118,8 +118,6 @@ pub(crate) struct Cache {
     pub(crate) back: HashMap<u64, Head, BuildHasherDefault<KeyHasher>>,
     /// Regions for the interpreter.
     interpreted: HashMap<Key, Arc<ir::Region>, BuildHasherDefault<KeyHasher>>,
-    /// Link slots that are not linked: slot → (exit code it points to).
-    unlinked: HashMap<u64, u64, BuildHasherDefault<KeyHasher>>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
     pub(crate) store: Option<Store>,
@@ -188,7 +186,7 @@ impl Cache {
         let map = Map::new(state, options.host);
         let mut arena = Arena::new(options.code_size);
         let thunks = write_thunks(&mut arena, &map, serve, options.profile.then_some(code));
-        arena.keep();
+        arena.keep(thunks.link);
         let compiler = Compiler::new(map, thunks, options.host);
         let store = options.store.filter(|_| may_store(&options)).and_then(|folder| {
             let (features, most) = (options.features, options.max_insns);
@@ -208,7 +206,6 @@ impl Cache {
             pages: BTreeMap::new(),
             back: HashMap::default(),
             interpreted: HashMap::default(),
-            unlinked: HashMap::default(),
             sites: Vec::new(),
             store,
             stats,
@@ -295,20 +292,15 @@ impl Cache {
             code.placed(Some(pc), at, &asm.buf);
         }
         let len = asm.buf.len() as u64;
-        for exit in &out.exits {
-            self.arena.add_exit(*exit, first_link);
-        }
+        out.exits.iter().for_each(|exit| self.arena.add_exit(*exit));
         for site in &out.sites {
             self.sites.push(Box::new(*site));
             self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
-        for (n, &Link { stub, .. }) in out.links.iter().enumerate() {
-            let target = at + u64::from(stub);
-            self.arena.add_link(target);
-            self.unlinked.insert(first_link + 8 * n as u64, target);
-        }
+        out.links.iter().for_each(|link| self.arena.add_link(link.pc, link.mode));
         let recipe = made.read_to.and_then(|end| self.recipe(&made, end, &out, code));
-        self.add(key, &made, (at, at + len), out, recipe);
+        self.add(key, &made, (at, at + len), &out, recipe);
+        self.compiler.take_back(out);
         clock.end(Stage::BackEnd);
         self.count(&made, len);
         at
@@ -345,8 +337,8 @@ impl Cache {
             end,
             guest: crate::hash::hash(&bytes),
             refs: out.refs.clone(),
-            exits: out.exits.iter().map(|exit| ExitRecord { links: 0, exit: *exit }).collect(),
-            cells: out.links.iter().map(Cell::new).collect(),
+            exits: out.exits.clone(),
+            links: out.links.clone(),
             sites: out.sites.iter().map(StoredSite::new).collect(),
         }))
     }
@@ -391,7 +383,7 @@ impl Cache {
         key: Key,
         made: &Made,
         (code, code_end): (u64, u64),
-        out: host::Code,
+        out: &host::Code,
         recipe: Option<Box<Recipe>>,
     ) {
         let n = self.regions.len() as u32;
@@ -405,8 +397,8 @@ impl Cache {
             pieces: made.pieces,
             code,
             code_end,
-            faults: out.faults,
-            homes: out.homes,
+            faults: out.faults.as_slice().into(),
+            homes: out.homes.clone(),
             incoming: Vec::new(),
             live: true,
             recipe,
@@ -416,29 +408,24 @@ impl Cache {
         }
         if let Some(before) = self.table.insert(key, n) {
             info.incoming = std::mem::take(&mut self.regions[before as usize].incoming);
-            for (slot, _) in &info.incoming {
-                self.set_slot(*slot, code);
-            }
+            info.incoming.iter().for_each(|slot| self.set_slot(*slot, code));
         }
         self.regions.push(info);
     }
 
     /// Points the link slot at the region of `key`, which must be there.
     pub(crate) fn link(&mut self, slot: u64, key: Key, source: &dyn CodeSource) {
-        let stored = self.store.as_ref().and_then(|s| s.with_slot(slot));
-        let stub = match stored {
-            Some(unit) => unit.stub_of(slot),
-            None => self.unlinked.get(&slot).copied(),
-        };
-        let Some(stub) = stub else { return };
+        if self.is_linked(slot) {
+            return;
+        }
         let code = if let Some(&n) = self.table.get(&key) {
             let region = &mut self.regions[n as usize];
-            region.incoming.push((slot, stub));
+            region.incoming.push(slot);
             region.code
         } else {
             let Some((Found { code, page, .. }, unit)) = self.stored(key, source) else { return };
             if let Some(store) = &mut self.store {
-                store.units[unit].linked(page, slot, stub);
+                store.units[unit].linked(page, slot);
             }
             code
         };
@@ -446,7 +433,6 @@ impl Cache {
             s.made(Counted::Links, 1);
         }
         self.set_slot(slot, code);
-        self.unlinked.remove(&slot);
     }
 
     /// What leads to stored code of `key` leads to the fresh code from now on, if there is some.
@@ -456,9 +442,7 @@ impl Cache {
         let Some((stored, unit)) = store.find(key, source) else { return };
         let slots = store.units[unit].replace(stored);
         let code = self.regions[n as usize].code;
-        for &(slot, _) in &slots {
-            self.set_slot(slot, code);
-        }
+        slots.iter().for_each(|slot| self.set_slot(*slot, code));
         self.regions[n as usize].incoming.extend(slots);
     }
 
@@ -469,12 +453,19 @@ impl Cache {
         }
     }
 
+    fn is_linked(&self, slot: u64) -> bool {
+        match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
+            Some(unit) => unit.is_linked(slot),
+            None => self.arena.leads_to(slot) != self.arena.stub_of(slot),
+        }
+    }
+
     /// Slots lead nowhere again.
-    fn unlink(&mut self, slots: Vec<(u64, u64)>) {
-        for (slot, stub) in slots {
-            self.set_slot(slot, stub);
-            if self.store.as_ref().is_none_or(|s| s.with_slot(slot).is_none()) {
-                self.unlinked.insert(slot, stub);
+    fn unlink(&self, slots: Vec<u64>) {
+        for slot in slots {
+            match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
+                Some(unit) => unit.unlink(slot),
+                None => self.arena.set_link(slot, self.arena.stub_of(slot)),
             }
         }
     }
@@ -532,7 +523,6 @@ impl Cache {
         self.interpreted.clear();
         self.back.clear();
         self.pages.clear();
-        self.unlinked.clear();
         self.sites.clear();
         // Code of today's addresses is stored without tags taken off.
         self.store = self.store.take().filter(|_| !self.compiler.mask_tags);

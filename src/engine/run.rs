@@ -319,21 +319,19 @@ impl Engine {
 
     /// What the code was left for.
     fn after(&self, cpu: &mut Cpu) -> Next {
-        let kind = cpu.raw.exit_kind;
-        // SAFETY: generated code hands over the address of an exit record, which stays while it runs.
-        let record =
-            (kind == ExitKind::Static as u32).then(|| unsafe { *(cpu.raw.exit_record as *const host::ExitRecord) });
+        let (kind, record) = (cpu.raw.exit_kind, cpu.raw.exit_record);
+        // SAFETY: generated code hands over the address of such a record, which stays while it runs.
+        let link = (kind == ExitKind::Link as u32).then(|| unsafe { *(record as *const host::Link) });
+        // SAFETY: as before.
+        let exit = (kind == ExitKind::Static as u32).then(|| unsafe { *(record as *const host::Exit) });
         cpu.raw.in_code.store(0, Ordering::Release);
-        let Some(record) = record else { return self.after_other(cpu, kind) };
-        let exit = record.exit;
+        if let Some(host::Link { pc, mode, slot }) = link {
+            self.count(|| Cause::Goto);
+            return self.follow(cpu, (pc, mode | cpu.mode & CAREFUL), record.wrapping_add_signed(slot.into()));
+        }
+        let Some(exit) = exit else { return self.after_other(cpu, kind) };
         self.count(|| Cause::of(&exit));
         match exit {
-            host::Exit::Goto { pc, mode, link } => {
-                let links = cpu.raw.exit_record.wrapping_add_signed(record.links);
-                let link = links + 8 * u64::from(link);
-                let key = (pc, mode | cpu.mode & CAREFUL);
-                self.follow(cpu, key, link)
-            }
             host::Exit::Poll { pc } => Next::Go((pc, cpu.mode)),
             host::Exit::Hot { pc, from, mode } => {
                 let key = (pc, mode | cpu.mode & CAREFUL);
@@ -416,7 +414,7 @@ impl Engine {
     }
 
     /// Links the slot that was left through to the code for `key`, and goes on there.
-    fn follow(&self, cpu: &mut Cpu, key: Key, link: u64) -> Next {
+    fn follow(&self, cpu: &mut Cpu, key: Key, slot: u64) -> Next {
         if !self.chain {
             cpu.reset_shadow();
             return Next::Go(key);
@@ -424,7 +422,7 @@ impl Engine {
         let code = self.code_for(cpu, key, Way::Direct);
         let mut cache = self.cache.lock();
         if self.generation.load(Ordering::SeqCst) == cpu.raw.generation {
-            cache.link(link, key, self.code);
+            cache.link(slot, key, self.code);
         }
         Next::Enter(key, code)
     }

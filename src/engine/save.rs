@@ -4,11 +4,12 @@ use crate::CodeSource;
 use crate::cache::{Cache, address};
 use crate::hash::hash;
 use crate::unit::{
-    CELLS, Cell, EXITS, Entry, FAULTS, HOMES, Header, INCOMING, MAGIC, OUTGOING, PAGE, PARTS, REFS, REGIONS, Record,
-    Region, SITES, SIZES, StoredHome, StoredSite, THUNKS, View, checksum,
+    EXITS, Entry, FAULTS, HOMES, Header, INCOMING, LINKS, MAGIC, OUTGOING, PAGE, PARTS, REFS, REGIONS, Record, Region,
+    SITES, SIZES, StoredHome, StoredSite, THUNKS, View, checksum,
 };
-use host::{Exit, ExitRecord, FaultRecord, Outside, Ref};
-use plan::{Laid, Plan, moved, place};
+use host::x86_64::thunks;
+use host::{Exit, FaultRecord, Link, Outside, Ref};
+use plan::{Laid, Plan};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +22,8 @@ pub(crate) struct Recipe {
     pub(crate) end: u64,
     pub(crate) guest: u128,
     pub(crate) refs: Vec<Ref>,
-    pub(crate) exits: Vec<ExitRecord>,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) exits: Vec<Exit>,
+    pub(crate) links: Vec<Link>,
     pub(crate) sites: Vec<StoredSite>,
 }
 
@@ -37,13 +38,10 @@ struct Piece<'a> {
     /// Those of a hot one: it takes the place of others of its key that have fewer.
     pieces: u32,
     code: &'a [u8],
-    /// Where its links lead until they are linked, and where that is counted to begin by `cells` and `refs`.
-    stubs: &'a [u8],
-    stubs_at: u32,
     refs: &'a [Ref],
-    exits: &'a [ExitRecord],
+    exits: &'a [Exit],
     faults: &'a [FaultRecord],
-    cells: &'a [Cell],
+    links: &'a [Link],
     sites: &'a [StoredSite],
     homes: Cow<'a, [StoredHome]>,
 }
@@ -63,6 +61,8 @@ struct Page<'a> {
 const WORTH: u64 = 32 << 10;
 /// As many others a hot region counts: it takes some 300 µs, and memory for the compiler in a process that needs none else.
 const HOT: u64 = 30;
+/// A blob begins in a cache line of its own.
+const BLOB_ALIGN: usize = 64;
 /// Units do not grow beyond this: references are of 32 bits.
 const MOST: usize = 1 << 30;
 
@@ -135,22 +135,17 @@ impl Cache {
             if stored || hash(part(recipe.start, recipe.end)) != recipe.guest {
                 continue;
             }
-            let all = self.arena.bytes(r.code, r.code_end);
-            let stubs_at = recipe.cells.iter().map(|c| c.stub).min().unwrap_or(all.len() as u32);
-            let (code, stubs) = all.split_at(stubs_at as usize);
             let piece = Piece {
                 pc,
                 mode,
                 start: recipe.start,
                 end: recipe.end,
                 pieces: r.pieces,
-                code,
-                stubs,
-                stubs_at,
+                code: self.arena.bytes(r.code, r.code_end),
                 refs: &recipe.refs,
                 exits: &recipe.exits,
                 faults: &r.faults,
-                cells: &recipe.cells,
+                links: &recipe.links,
                 sites: &recipe.sites,
                 homes: r.homes.as_ref().map(StoredHome::list).unwrap_or_default().into(),
             };
@@ -181,12 +176,10 @@ fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
                 end: r.end,
                 pieces: r.pieces,
                 code: blob.code(r),
-                stubs: blob.stubs(r),
-                stubs_at: r.stubs - r.code,
                 refs: blob.refs(r),
                 exits: blob.exits(r),
                 faults: blob.faults(r),
-                cells: blob.cells(r),
+                links: blob.links(r),
                 sites: blob.sites(r),
                 homes: blob.homes(r).into(),
             };
@@ -235,12 +228,13 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
         jump[..2].copy_from_slice(&[0xff, 0x25]);
         jump[2..6].copy_from_slice(&((cells_at + 8 * n as i64 - end) as i32).to_le_bytes());
     }
-    let mut out = vec![0; size_of::<Header>() + pages.len() * size_of::<Entry>()];
-    let initial = out.len();
-    out.resize(initial + (cells - THUNKS) * size_of::<u32>(), 0);
+    let initial = size_of::<Header>() + pages.len() * size_of::<Entry>();
+    let before = initial + (cells - THUNKS) * size_of::<u32>();
+    let mut out = Vec::with_capacity(plan.len(before));
+    out.resize(before, 0);
     let mut entries = Vec::with_capacity(pages.len());
     for (n, (number, page)) in pages.iter().enumerate() {
-        pad(&mut out, 64);
+        pad(&mut out, BLOB_ALIGN);
         let blob = out.len();
         let laid = &plan.pages[n];
         let writer = BlobWriter { blob, page, laid, plan: &plan, cells_at: cells_at + 8 * laid.first_cell as i64 };
@@ -276,6 +270,9 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The last thunk is that of links ([`host::Thunks::all`]).
+const LINK_THUNK: usize = THUNKS - 1;
+
 /// Where the jump through a thunk's cell is in the file.
 fn thunk_at(n: usize) -> usize {
     std::mem::offset_of!(Header, thunks) + 8 * n
@@ -304,8 +301,12 @@ impl BlobWriter<'_> {
         self.blob + self.laid.at[part] + r.first[part] as usize * SIZES[part]
     }
 
-    fn first_cell(&self, r: &Region) -> i64 {
-        self.cells_at + 8 * i64::from(r.first[CELLS] + r.first[SITES])
+    /// Where the cells of a link and of a site are.
+    fn link(&self, r: &Region, n: u32) -> i64 {
+        self.cells_at + 8 * i64::from(r.first[LINKS] + n)
+    }
+    fn site(&self, r: &Region, n: u32) -> i64 {
+        self.cells_at + 8 * i64::from(self.laid.counts[LINKS] + r.first[SITES] + n)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -319,20 +320,24 @@ impl BlobWriter<'_> {
             out.extend_from_slice(p.code);
             pad(out, 16);
         }
-        self.page.pieces.values().for_each(|p| out.extend_from_slice(p.stubs));
+        debug_assert_eq!(out.len(), self.blob + self.laid.stub(0), "stubs in their place");
+        for n in 0..self.laid.counts[LINKS] as usize {
+            let at = out.len() as i64;
+            let record = (self.blob + self.laid.at[LINKS] + n * SIZES[LINKS]) as i64;
+            out.extend_from_slice(&thunks::stub((record - at) as i32, (thunk_at(LINK_THUNK) as i64 - at) as i32));
+        }
         self.refer(out);
     }
 
     /// Where the cells lead when the page is opened: to its own code, or to where they are linked.
     fn initial(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        for (p, r) in self.regions() {
-            for c in p.cells {
-                let own = self.plan.leads(p, c).filter(|(page, _)| *page == self.laid.number);
-                put(&mut all, &[own.map_or(r.code + moved(p, r, c.stub), |(_, r)| r.code)]);
-            }
-            put(&mut all, &vec![0u32; p.sites.len()]);
+        let links = self.page.pieces.values().flat_map(|p| p.links.iter().map(move |link| (p, link)));
+        for (n, (p, link)) in links.enumerate() {
+            let own = self.plan.leads(p, link).filter(|(page, _)| *page == self.laid.number);
+            put(&mut all, &[own.map_or(self.laid.stub(n) as u32, |(_, r)| r.code)]);
         }
+        put(&mut all, &vec![0u32; self.laid.counts[SITES] as usize]);
         all
     }
 
@@ -348,20 +353,16 @@ impl BlobWriter<'_> {
     /// A region's share of a part.
     fn write_share(&self, part: usize, p: &Piece, r: &Region, out: &mut Vec<u8>) {
         match part {
-            EXITS => {
-                for (n, e) in p.exits.iter().enumerate() {
-                    let record = self.start_of(EXITS, r) + n * size_of::<ExitRecord>();
-                    put(out, &[ExitRecord { links: self.first_cell(r) - record as i64, exit: e.exit }]);
-                }
-            }
+            EXITS => put(out, p.exits),
             FAULTS => put(out, p.faults),
-            CELLS => {
-                for c in p.cells {
-                    put(out, &[Cell { stub: moved(p, r, c.stub), ..*c }]);
+            LINKS => {
+                for (link, n) in p.links.iter().zip(0..) {
+                    let record = self.start_of(LINKS, r) + n as usize * size_of::<Link>();
+                    put(out, &[Link { slot: (self.link(r, n) - record as i64) as i32, ..*link }]);
                 }
             }
             SITES => put(out, p.sites),
-            REFS => p.refs.iter().for_each(|f| put(out, &[Ref { at: place(p, r, f.at), ..*f }])),
+            REFS => put(out, p.refs),
             HOMES => put(out, &p.homes),
             _ => unreachable!("regions have no share of part {part}"),
         }
@@ -372,17 +373,17 @@ impl BlobWriter<'_> {
         // What leads to the head of a loop is to lead to a hot region when there is one.
         let heads: BTreeSet<u64> = (self.page.pieces.values())
             .flat_map(|p| p.exits)
-            .filter_map(|e| if let Exit::Hot { pc, .. } = e.exit { Some(pc) } else { None })
+            .filter_map(|e| if let Exit::Hot { pc, .. } = e { Some(*pc) } else { None })
             .collect();
         // Code that a link leads to for good: of this page, which is valid as a whole.
         let direct = |p: &Piece, n: u32| {
-            let c = &p.cells[n as usize];
-            let (page, r) = self.plan.leads(p, c).filter(|_| !heads.contains(&c.pc))?;
+            let link = &p.links[n as usize];
+            let (page, r) = self.plan.leads(p, link).filter(|_| !heads.contains(&link.pc))?;
             (page == self.laid.number).then(|| (self.blob + r.code as usize) as i64)
         };
         for (p, r) in self.regions() {
             for reference in p.refs {
-                let field = self.blob + (r.code + place(p, r, reference.at)) as usize;
+                let field = self.blob + (r.code + reference.at) as usize;
                 let opcode = [out[field - 2], out[field - 1]];
                 let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
                 let target = match reference.to {
@@ -392,15 +393,15 @@ impl BlobWriter<'_> {
                     {
                         let direct = direct(p, n);
                         out[field - 2..field].copy_from_slice(if direct.is_some() { code } else { cell });
-                        direct.unwrap_or(self.first_cell(r) + 8 * i64::from(n))
+                        direct.unwrap_or(self.link(r, n))
                     }
                     Outside::Branch { link, jump } => {
                         direct(p, link).unwrap_or((self.blob + (r.code + jump) as usize) as i64)
                     }
                     Outside::Thunk(n) => thunk_at(n as usize) as i64,
-                    Outside::Exit(n) => (self.start_of(EXITS, r) + n as usize * size_of::<ExitRecord>()) as i64,
-                    Outside::Link(n) => self.first_cell(r) + 8 * i64::from(n),
-                    Outside::Site(n) => self.first_cell(r) + 8 * i64::from(n + r.counts[CELLS]),
+                    Outside::Exit(n) => (self.start_of(EXITS, r) + n as usize * size_of::<Exit>()) as i64,
+                    Outside::Link(n) => self.link(r, n),
+                    Outside::Site(n) => self.site(r, n),
                 };
                 let end = (field + 4 + usize::from(reference.tail)) as i64;
                 out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());

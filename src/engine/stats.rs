@@ -67,7 +67,6 @@ counted! {
 impl Cause {
     pub(crate) fn of(exit: &host::Exit) -> Cause {
         match exit {
-            host::Exit::Goto { .. } => Cause::Goto,
             host::Exit::Poll { .. } => Cause::Poll,
             host::Exit::Hot { .. } => Cause::Hot,
             host::Exit::Resume { .. } | host::Exit::OpenPair { .. } => Cause::Resume,

@@ -6,10 +6,10 @@
 use crate::cache::{Key, KeyHasher};
 use crate::folder::Folder;
 use crate::hash::hash;
-use crate::unit::{Cell, Found, Header, MAGIC, THUNKS, Unit, View};
+use crate::unit::{Found, Header, MAGIC, THUNKS, Unit, View};
 use crate::{CodeSource, Image, program};
-use host::FaultRecord;
 use host::x86_64::Homes;
+use host::{FaultRecord, Link};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
@@ -152,9 +152,9 @@ impl Store {
     }
 
     /// The links of a stored region.
-    pub(crate) fn cells(&mut self, key: (u64, u32), source: &dyn CodeSource) -> Option<&[Cell]> {
+    pub(crate) fn links(&mut self, key: (u64, u32), source: &dyn CodeSource) -> Option<&[Link]> {
         let (found, unit) = self.find(key, source)?;
-        self.units[unit].cells_of(found)
+        self.units[unit].links_of(found)
     }
 
     /// The unit that a link slot is in.
@@ -164,7 +164,7 @@ impl Store {
 
     /// Closes what was made from guest bytes in the range; the slots that lead there, or nothing if there was none such. What the range shows is asked
     /// anew.
-    pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
+    pub(crate) fn invalidate(&mut self, start: u64, end: u64) -> Option<Vec<u64>> {
         let mut slots = None;
         let (units, found) = (&mut self.units, &mut self.found);
         self.attached.retain(|a| {

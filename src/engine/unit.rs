@@ -1,13 +1,12 @@
 //! A unit: the stored translations of one file that is mapped for execution, at one place. How its file is laid out, and how a mapped one is used.
 //!
 //! ```text
-//! cells (private memory, not in the file): addresses of thunks, link slots, site cells
+//! cells (private memory, not in the file): addresses of thunks; of each page link slots, then site cells
 //! file, mapped to be read and run, shared by all processes:
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
 //!     u32...      of each cell of a page: where it leads when the page is opened, from the blob's start
-//!     blob...     of a page: its regions, exits, faults, cells, sites, references, homes, links from and to other pages, the code, and where links lead
-//!                 until they are linked
+//!     blob...     of a page: its regions, exits, faults, links, sites, references, homes, links from and to other pages, the code, and the stubs of links
 //! ```
 //!
 //! Links between two pages are linked when the second of them is opened: a page knows where its links lead, and which links lead to it.
@@ -21,14 +20,15 @@ use crate::hash::hash;
 use crate::{CodeSource, Image};
 use host::x86_64::Homes;
 use host::x86_64::asm::{Reg, Xmm};
-use host::{ExitRecord, FaultRecord, Link, Ref, Site};
+use host::x86_64::thunks::STUB;
+use host::{Exit, FaultRecord, Link, Ref, Site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u5";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u6";
 /// Thunks that code refers to: the first cells are their addresses.
-pub(crate) const THUNKS: usize = 6;
+pub(crate) const THUNKS: usize = 7;
 /// More guest bytes than the regions of a page can be made from.
 const MOST_BYTES: u64 = 16 * PAGE;
 
@@ -37,9 +37,9 @@ pub(crate) trait Record: Copy {}
 impl Record for Header {}
 impl Record for Entry {}
 impl Record for Region {}
-impl Record for Cell {}
+impl Record for Link {}
 impl Record for StoredSite {}
-impl Record for ExitRecord {}
+impl Record for Exit {}
 impl Record for FaultRecord {}
 impl Record for Ref {}
 impl Record for StoredHome {}
@@ -88,7 +88,12 @@ pub(crate) struct Entry {
 impl Entry {
     /// Its cells, those of links and those of sites.
     fn cells(&self) -> usize {
-        (self.counts[CELLS] + self.counts[SITES]) as usize
+        (self.counts[LINKS] + self.counts[SITES]) as usize
+    }
+
+    /// Where the stub of a link is, from the blob's start: at its end they stand.
+    pub(crate) fn stub(&self, link: u32) -> u32 {
+        self.blob_len - (self.counts[LINKS] - link) * STUB as u32
     }
 }
 
@@ -96,7 +101,7 @@ impl Entry {
 pub(crate) const REGIONS: usize = 0;
 pub(crate) const EXITS: usize = 1;
 pub(crate) const FAULTS: usize = 2;
-pub(crate) const CELLS: usize = 3;
+pub(crate) const LINKS: usize = 3;
 pub(crate) const SITES: usize = 4;
 pub(crate) const REFS: usize = 5;
 pub(crate) const HOMES: usize = 6;
@@ -107,9 +112,9 @@ pub(crate) const OUTGOING: usize = 8;
 pub(crate) const PARTS: usize = 9;
 pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Region>(),
-    size_of::<ExitRecord>(),
+    size_of::<Exit>(),
     size_of::<FaultRecord>(),
-    size_of::<Cell>(),
+    size_of::<Link>(),
     size_of::<StoredSite>(),
     size_of::<Ref>(),
     size_of::<StoredHome>(),
@@ -145,30 +150,8 @@ pub(crate) struct Region {
     /// Code, from the blob's start.
     pub(crate) code: u32,
     pub(crate) code_len: u32,
-    /// Where its links lead until they are linked, from the blob's start.
-    pub(crate) stubs: u32,
-    pub(crate) stubs_len: u32,
     pub(crate) first: [u32; SHARED],
-    /// Numbers of its parts; cells are those of links, cells of sites follow them.
     pub(crate) counts: [u32; SHARED],
-}
-
-/// A link.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Cell {
-    pub(crate) pc: u64,
-    /// Where it leads until it is linked, from the region's code.
-    pub(crate) stub: u32,
-    /// The mode word there, as guests have it.
-    pub(crate) mode: u32,
-}
-
-impl Cell {
-    pub(crate) fn new(link: &Link) -> Cell {
-        let Link { pc, mode, stub } = *link;
-        Cell { pc, stub, mode }
-    }
 }
 
 /// A link from another page of the unit.
@@ -179,8 +162,6 @@ pub(crate) struct Incoming {
     pub(crate) from: u32,
     /// The link's cell, among all of the unit.
     pub(crate) cell: u32,
-    /// Where it leads until it is linked, from the start of its page's blob.
-    pub(crate) stub: u32,
     /// The code here that it leads to, from the blob's start.
     pub(crate) code: u32,
 }
@@ -341,14 +322,14 @@ impl<'a> Blob<'a> {
     pub(crate) fn regions(&self) -> &'a [Region] {
         self.part(REGIONS)
     }
-    pub(crate) fn exits(&self, r: &Region) -> &'a [ExitRecord] {
+    pub(crate) fn exits(&self, r: &Region) -> &'a [Exit] {
         self.of(EXITS, r)
     }
     pub(crate) fn faults(&self, r: &Region) -> &'a [FaultRecord] {
         self.of(FAULTS, r)
     }
-    pub(crate) fn cells(&self, r: &Region) -> &'a [Cell] {
-        self.of(CELLS, r)
+    pub(crate) fn links(&self, r: &Region) -> &'a [Link] {
+        self.of(LINKS, r)
     }
     pub(crate) fn sites(&self, r: &Region) -> &'a [StoredSite] {
         self.of(SITES, r)
@@ -367,13 +348,6 @@ impl<'a> Blob<'a> {
     }
     pub(crate) fn code(&self, r: &Region) -> &'a [u8] {
         &self.bytes[r.code as usize..][..r.code_len as usize]
-    }
-    pub(crate) fn stubs(&self, r: &Region) -> &'a [u8] {
-        &self.bytes[r.stubs as usize..][..r.stubs_len as usize]
-    }
-    /// The region's first cell, from the blob's first one: cells of links and of sites are counted.
-    fn first_cell(r: &Region) -> u64 {
-        u64::from(r.first[CELLS] + r.first[SITES])
     }
 }
 
@@ -412,8 +386,8 @@ pub(crate) struct Unit {
     /// Its bytes are those that were written: blobs need no look at their checksums.
     sealed: bool,
     states: Vec<State>,
-    /// By page: link slots elsewhere that lead there, with what they point to when they do not. Those that the file knows of are not among them.
-    incoming: BTreeMap<usize, Vec<(u64, u64)>>,
+    /// By page: link slots elsewhere that lead there, but for those that the file knows of.
+    incoming: BTreeMap<usize, Vec<u64>>,
     /// Code that fresh code stands for: nothing is linked to it by itself.
     replaced: BTreeSet<u64>,
     #[allow(clippy::vec_box, reason = "cells hold their addresses")]
@@ -520,24 +494,19 @@ impl Unit {
 
     /// Fills in the cells of a page: links lead to the page itself, or to where they are linked.
     fn fill_cells(&mut self, blob: &Blob<'static>, initial: &[u32]) {
-        let (at, cells) = (self.file + blob.entry.blob, self.cells + 8 * u64::from(blob.entry.first_cell));
-        for (n, leads) in (0..).zip(initial) {
-            self.write_cell(cells + 8 * n, at + u64::from(*leads));
+        let (at, first) = (self.file + blob.entry.blob, blob.entry.first_cell);
+        for (n, leads) in (first..).zip(initial) {
+            self.write_cell(self.cell(n), at + u64::from(*leads));
         }
-        for r in blob.regions() {
-            let first = Blob::first_cell(r);
-            if !self.replaced.is_empty() {
-                for (n, c) in (first..).zip(blob.cells(r)) {
-                    if self.replaced.contains(&self.read_cell(cells + 8 * n)) {
-                        self.write_cell(cells + 8 * n, at + u64::from(r.code + c.stub));
-                    }
-                }
-            }
-            for (n, s) in (first + u64::from(r.counts[CELLS])..).zip(blob.sites(r)) {
-                self.sites.push(Box::new(s.restore()));
-                let site = std::ptr::from_ref(&**self.sites.last().expect("just pushed"));
-                self.write_cell(cells + 8 * n, site as u64);
-            }
+        let links = blob.entry.counts[LINKS];
+        if !self.replaced.is_empty() {
+            let is_replaced = |slot: &u64| self.replaced.contains(&self.read_cell(*slot));
+            (first..first + links).map(|n| self.cell(n)).filter(is_replaced).for_each(|slot| self.unlink(slot));
+        }
+        for (n, s) in (first + links..).zip(blob.part::<StoredSite>(SITES)) {
+            self.sites.push(Box::new(s.restore()));
+            let site = std::ptr::from_ref(&**self.sites.last().expect("just pushed"));
+            self.write_cell(self.cell(n), site as u64);
         }
     }
 
@@ -547,23 +516,16 @@ impl Unit {
         for o in blob.outgoing() {
             let code = self.file + view.entries()[o.to as usize].blob + u64::from(o.code);
             if self.states[o.to as usize] == State::Open && !self.replaced.contains(&code) {
-                self.write_cell(self.cells + 8 * u64::from(o.cell), code);
+                self.write_cell(self.cell(o.cell), code);
             }
         }
         for i in blob.incoming().iter().filter(|i| self.states[i.from as usize] == State::Open) {
-            let (slot, stub) = self.slot_of(view, i);
-            let code = at + u64::from(i.code);
+            let (slot, code) = (self.cell(i.cell), at + u64::from(i.code));
             // It may lead to fresh code by now.
-            if self.read_cell(slot) == stub && !self.replaced.contains(&code) {
+            if !self.is_linked(slot) && !self.replaced.contains(&code) {
                 self.write_cell(slot, code);
             }
         }
-    }
-
-    /// The slot of a link from another page, and where it leads until it is linked.
-    fn slot_of(&self, view: View<'static>, i: &Incoming) -> (u64, u64) {
-        let from = &view.entries()[i.from as usize];
-        (self.cells + 8 * u64::from(i.cell), self.file + from.blob + u64::from(i.stub))
     }
 
     /// Whether a link slot is one of this unit's.
@@ -571,45 +533,50 @@ impl Unit {
         self.view.is_some_and(|v| (self.cells..self.cells + 8 * u64::from(v.header().cells)).contains(&slot))
     }
 
-    /// Where a slot of this unit leads until it is linked; nothing if it is linked.
-    pub(crate) fn stub_of(&self, slot: u64) -> Option<u64> {
+    /// Where a slot of this unit leads until it is linked.
+    fn stub_of(&self, slot: u64) -> Option<u64> {
         let entries = self.view?.entries();
-        let number = (slot - self.cells) / 8;
-        let entry = &entries[entries.partition_point(|e| u64::from(e.first_cell) <= number).checked_sub(1)?];
-        let blob = self.view?.blob(entry)?;
-        let number = number - u64::from(entry.first_cell);
-        let regions = blob.regions();
-        // Several may begin at the cell, if some have none: the last of them is meant.
-        let r = &regions[regions.partition_point(|r| Blob::first_cell(r) <= number).checked_sub(1)?];
-        let cell = blob.cells(r).get((number - Blob::first_cell(r)) as usize)?;
-        let stub = self.file + entry.blob + u64::from(r.code + cell.stub);
-        (self.read_cell(slot) == stub).then_some(stub)
+        let number = ((slot - self.cells) / 8) as u32;
+        // Several pages may begin at the cell, if some have none: the last of them is meant.
+        let entry = &entries[entries.partition_point(|e| e.first_cell <= number).checked_sub(1)?];
+        Some(self.file + entry.blob + u64::from(entry.stub(number - entry.first_cell)))
     }
 
-    /// The slots that lead to a region of this unit, with where they lead until they are linked. From now on none is linked to it by itself.
-    pub(crate) fn replace(&mut self, found: Found) -> Vec<(u64, u64)> {
+    pub(crate) fn is_linked(&self, slot: u64) -> bool {
+        self.stub_of(slot) != Some(self.read_cell(slot))
+    }
+
+    /// A slot leads nowhere again.
+    pub(crate) fn unlink(&self, slot: u64) {
+        if let Some(stub) = self.stub_of(slot) {
+            self.write_cell(slot, stub);
+        }
+    }
+
+    /// The slots that lead to a region of this unit. From now on none is linked to it by itself.
+    pub(crate) fn replace(&mut self, found: Found) -> Vec<u64> {
         self.replaced.insert(found.code);
         let mut slots = self.incoming.get(&found.page).cloned().unwrap_or_default();
         if let Some(view) = self.view
             && let Some(blob) = view.blob(&view.entries()[found.page])
         {
-            let entry = blob.entry;
-            let (at, cells) = (self.file + entry.blob, self.cells + 8 * u64::from(entry.first_cell));
-            for r in blob.regions() {
-                let numbered = (Blob::first_cell(r)..).zip(blob.cells(r));
-                slots.extend(numbered.map(|(n, c)| (cells + 8 * n, at + u64::from(r.code + c.stub))));
-            }
-            slots.extend(self.static_slots(view, &blob));
+            let first = blob.entry.first_cell;
+            slots.extend((first..first + blob.entry.counts[LINKS]).map(|n| self.cell(n)));
+            slots.extend(self.static_slots(&blob));
         }
-        slots.retain(|&(slot, _)| self.read_cell(slot) == found.code);
+        slots.retain(|slot| self.read_cell(*slot) == found.code);
         slots
     }
 
-    /// The slots of other pages that lead to a page by what the file knows, with where they lead until they are linked.
-    fn static_slots(&self, view: View<'static>, blob: &Blob<'static>) -> Vec<(u64, u64)> {
+    fn cell(&self, number: u32) -> u64 {
+        self.cells + 8 * u64::from(number)
+    }
+
+    /// The slots of other pages that lead to a page by what the file knows.
+    fn static_slots(&self, blob: &Blob<'static>) -> Vec<u64> {
         let at = self.file + blob.entry.blob;
-        let leads = |i: &&Incoming| self.read_cell(self.slot_of(view, i).0) == at + u64::from(i.code);
-        blob.incoming().iter().filter(leads).map(|i| self.slot_of(view, i)).collect()
+        let leads = |i: &&Incoming| self.read_cell(self.cell(i.cell)) == at + u64::from(i.code);
+        blob.incoming().iter().filter(leads).map(|i| self.cell(i.cell)).collect()
     }
 
     #[cfg(test)]
@@ -623,12 +590,12 @@ impl Unit {
     }
 
     /// Notes that a slot elsewhere leads to a page of this unit.
-    pub(crate) fn linked(&mut self, page: usize, slot: u64, stub: u64) {
-        self.incoming.entry(page).or_default().push((slot, stub));
+    pub(crate) fn linked(&mut self, page: usize, slot: u64) {
+        self.incoming.entry(page).or_default().push(slot);
     }
 
     /// Closes the pages whose regions were made from guest bytes in the range; the slots that lead there, or nothing if there are none such.
-    pub(crate) fn close(&mut self, start: u64, end: u64) -> Option<Vec<(u64, u64)>> {
+    pub(crate) fn close(&mut self, start: u64, end: u64) -> Option<Vec<u64>> {
         let view = self.view?;
         let base = self.image.base;
         let mut slots = None;
@@ -640,7 +607,7 @@ impl Unit {
             self.states[n] = State::Closed;
             let slots = slots.get_or_insert_with(Vec::new);
             slots.extend(self.incoming.remove(&n).unwrap_or_default());
-            slots.extend(view.blob(entry).map(|blob| self.static_slots(view, &blob)).unwrap_or_default());
+            slots.extend(view.blob(entry).map(|blob| self.static_slots(&blob)).unwrap_or_default());
         }
         slots
     }
@@ -657,9 +624,9 @@ impl Unit {
     }
 
     /// The links of a region.
-    pub(crate) fn cells_of(&self, found: Found) -> Option<&[Cell]> {
+    pub(crate) fn links_of(&self, found: Found) -> Option<&[Link]> {
         let (blob, r, _) = self.region_at(found.code)?;
-        Some(blob.cells(r))
+        Some(blob.links(r))
     }
 
     /// The region whose code is at the host address, the blob it is in, and how far in the code that is.

@@ -29,10 +29,10 @@ impl Cache {
     /// Adds where the links of a region lead that is stored, or that will be.
     fn jumps_of(&mut self, key: Key, engine: &Engine, to: &mut Vec<Key>) {
         let fresh = self.table.get(&key).and_then(|&n| self.regions[n as usize].recipe.as_ref());
-        let cells = match fresh {
-            Some(recipe) => &recipe.cells[..],
-            None => self.store.as_mut().and_then(|s| s.cells(key, engine.source())).unwrap_or(&[]),
+        let links = match fresh {
+            Some(recipe) => &recipe.links[..],
+            None => self.store.as_mut().and_then(|s| s.links(key, engine.source())).unwrap_or(&[]),
         };
-        to.extend(cells.iter().map(|c| (c.pc, c.mode | key.1 & CAREFUL)));
+        to.extend(links.iter().map(|c| (c.pc, c.mode | key.1 & CAREFUL)));
     }
 }

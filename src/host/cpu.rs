@@ -45,7 +45,7 @@ pub struct Cpu {
     /// How generated code was left: an [`ExitKind`], and what it says.
     pub exit_kind: u32,
     pub exit_value: u64,
-    /// The address of the [`ExitRecord`](crate::ExitRecord).
+    /// The address of the [`Exit`](crate::Exit) or [`Link`](crate::Link).
     pub exit_record: u64,
     /// Who else may see guest memory meanwhile: [`ALONE`], [`CLOSED_PAIRS`] or [`OPEN_PAIRS`].
     pub concurrent: AtomicU32,
@@ -118,6 +118,8 @@ const _: () = assert!(offset_of!(Cpu, guest) % 64 == 0, "slots are as aligned as
 pub enum ExitKind {
     /// By the exit at `exit_record`.
     Static,
+    /// By the link at `exit_record`, which is not linked.
+    Link,
     /// To the guest address in `exit_value`, which the jump cache did not know.
     Indirect,
     /// A fault; state is saved.

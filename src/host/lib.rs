@@ -43,12 +43,6 @@ pub struct SyscallSlots {
 /// How generated code is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Exit {
-    /// On to this guest address under a mode word; `link` is the number of the link slot to be patched, in its region.
-    Goto {
-        pc: u64,
-        mode: u32,
-        link: u32,
-    },
     /// A poll found work; the guest goes on at pc.
     Poll {
         pc: u64,
@@ -86,23 +80,16 @@ pub enum Exit {
     },
 }
 
-/// A link to other code.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A link to other code. It is a jump through a slot, which leads to a stub until it is linked ([`x86_64::thunks::stub`]); the stub hands over this record's
+/// address.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Link {
     /// The guest address that it leads to, and the mode word there.
     pub pc: u64,
     pub mode: u32,
-    /// Where it leads until it is linked, from the code's start.
-    pub stub: u32,
-}
-
-/// What generated code hands over, by address, when it leaves.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ExitRecord {
-    /// From the record to its region's first link slot.
-    pub links: i64,
-    pub exit: Exit,
+    /// How far its slot is from the record, once that has its place.
+    pub slot: i32,
 }
 
 /// Where the flags of guest state are at a faulting access.
@@ -243,8 +230,10 @@ pub struct Site {
 pub struct Thunks {
     /// Called from Rust: `extern "C" fn(cpu, code)`.
     pub enter: u64,
-    /// Leaves with the address of an exit record in rax.
+    /// Leaves with the address of an [`Exit`] in rax.
     pub exit: u64,
+    /// The same with that of a [`Link`].
+    pub link: u64,
     /// Goes to the guest address in rax.
     pub indirect: u64,
     /// A return whose address (rax) does not match the top of the shadow stack.
@@ -268,9 +257,9 @@ pub struct Thunks {
 }
 
 impl Thunks {
-    /// Those that regions refer to.
-    pub fn all(&self) -> [u64; 6] {
-        [self.exit, self.indirect, self.return_miss, self.site, self.syscall, self.serve]
+    /// Those that regions and stubs refer to.
+    pub fn all(&self) -> [u64; 7] {
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall, self.serve, self.link]
     }
 }
 
@@ -304,7 +293,7 @@ pub struct Ref {
 #[derive(Debug, Default)]
 pub struct Code {
     pub exits: Vec<Exit>,
-    /// The link slots in their order: where each leads, and the offset of the code that it points to until it is linked.
+    /// By link slot.
     pub links: Vec<Link>,
     pub faults: Vec<FaultRecord>,
     pub sites: Vec<Site>,

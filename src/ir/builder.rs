@@ -186,20 +186,18 @@ impl Builder {
             ended && is_stub(&self.region, BlockId(b))
         });
         self.branch(cond, left, rest);
-        let known = (self.lasting && falls).then(|| {
-            let none = vec![Val::NONE; self.known.len()];
-            let known = (std::mem::replace(&mut self.known, none), std::mem::take(&mut self.consts));
-            (known, std::mem::take(&mut self.aligned))
-        });
-        self.enter(left);
-        self.end(term);
-        self.enter(rest);
-        if let Some((known, aligned)) = known {
-            ((self.known, self.consts), self.aligned) = (known, aligned);
-            for &slot in &self.flags {
-                self.known[slot] = Val::NONE;
-            }
+        if !self.lasting || !falls {
+            self.enter(left);
+            self.end(term);
+            return self.enter(rest);
         }
+        let at = self.region.insts.len() as u32;
+        for (block, term) in [(left, term), (rest, Term::None)] {
+            let b = &mut self.region.blocks[block.0 as usize];
+            (b.start, b.end, b.term) = (at, at, term);
+        }
+        self.current = rest;
+        self.flags.iter().for_each(|&slot| self.known[slot] = Val::NONE);
     }
 
     fn note_target(&mut self, pc: u64) {

@@ -29,8 +29,8 @@ const REFS: [Ref; 3] = [
     Ref { at: CALL_FIELD, tail: 0, to: Outside::Link(0) },
 ];
 
-/// A region of that code at `pc`, with a link and its stub of one byte.
-fn piece<'a>(pc: u64, stubs: &'a [u8], cells: &'a [Cell], exits: &'a [ExitRecord]) -> Piece<'a> {
+/// A region of that code at `pc`, with a link.
+fn piece<'a>(pc: u64, links: &'a [Link], exits: &'a [Exit]) -> Piece<'a> {
     Piece {
         pc,
         mode: 0,
@@ -38,28 +38,26 @@ fn piece<'a>(pc: u64, stubs: &'a [u8], cells: &'a [Cell], exits: &'a [ExitRecord
         end: pc + 4,
         pieces: 0,
         code: &CODE,
-        stubs,
-        stubs_at: END,
         refs: &REFS,
         exits,
         faults: &[],
-        cells,
+        links,
         sites: &[],
         homes: Cow::Borrowed(&[]),
     }
 }
 
 /// Its link, as it is before it is written.
-fn link_to(pc: u64) -> [Cell; 1] {
-    [Cell { pc, stub: END, mode: 0 }]
+fn link_to(pc: u64) -> [Link; 1] {
+    [Link { pc, mode: 0, slot: 0 }]
 }
 
-/// A page of two regions that link to `targets`; `loops`: jumps back to B are counted. Their stubs are a byte each, 'a' and 'b'.
+/// A page of two regions that link to `targets`; `loops`: jumps back to B are counted.
 fn file(targets: [u64; 2], loops: bool) -> Vec<u8> {
-    let cells = targets.map(link_to);
-    let counted = [ExitRecord { links: 0, exit: Exit::Hot { pc: B, from: B, mode: 0 } }];
-    let exits: &[ExitRecord] = if loops { &counted } else { &[] };
-    let [a, b] = [(A, b"a", 0), (B, b"b", 1)].map(|(pc, stub, n)| ((pc, 0), piece(pc, stub, &cells[n], exits)));
+    let links = targets.map(link_to);
+    let counted = [Exit::Hot { pc: B, from: B, mode: 0 }];
+    let exits: &[Exit] = if loops { &counted } else { &[] };
+    let [a, b] = [(A, 0), (B, 1)].map(|(pc, n)| ((pc, 0), piece(pc, &links[n], exits)));
     let page = Page { pieces: BTreeMap::from([a, b]), start: 0, end: 64, guest: 0 };
     write(KEY, &BTreeMap::from([(PAGE_NUMBER, page)])).expect("a small file")
 }
@@ -79,10 +77,14 @@ fn aligned(file: &[u8]) -> Vec<u128> {
 #[derive(PartialEq, Debug)]
 struct Written {
     code: i64,
-    stub: (i64, u8),
-    cell: Cell,
-    /// Where its cell leads at first.
+    /// Its link's stub, and how far that is from the record that it hands over and from the jump through the cell of the thunk for links.
+    stub: i64,
+    hands: i64,
+    thunk: i64,
+    link: Link,
+    /// Where its cell leads at first, and which it is by the link's record.
     leads: i64,
+    cell: i64,
     opcodes: [[u8; 2]; 2],
     branch: i64,
     jump: i64,
@@ -104,11 +106,22 @@ fn read(file: &[u8]) -> Vec<Written> {
             i64::from(r.code + at + 4) + i64::from(rel)
         };
         let opcode = |field: u32| [code[field as usize - 2], code[field as usize - 1]];
+        let stub = i64::from(entry.stub(r.first[LINKS]));
+        let stub_field = |at: i64| {
+            let field = &bytes[(entry.blob as i64 + stub + at) as usize..][..4];
+            stub + at + 4 + i64::from(i32::from_le_bytes(field.try_into().expect("four")))
+        };
+        let link = blob.links(r)[0];
+        let in_file = |of: *const u8| of as i64 - bytes.as_ptr() as i64;
+        let record = in_file(std::ptr::from_ref(&blob.links(r)[0]).cast());
         Written {
             code: r.code.into(),
-            stub: (r.stubs.into(), blob.stubs(r)[0]),
-            cell: blob.cells(r)[0],
-            leads: view.initial(entry).expect("of a whole page")[(r.first[CELLS] + r.first[SITES]) as usize].into(),
+            stub,
+            hands: stub_field(3) + entry.blob as i64 - record,
+            thunk: stub_field(8) + entry.blob as i64 - thunk_at(LINK_THUNK) as i64,
+            link,
+            leads: view.initial(entry).expect("of a whole page")[r.first[LINKS] as usize].into(),
+            cell: (record + i64::from(link.slot) + PAGE as i64) / 8 - THUNKS as i64,
             opcodes: [JUMP_FIELD, CALL_FIELD].map(opcode),
             branch: field(BRANCH),
             jump: field(JUMP_FIELD),
@@ -147,7 +160,7 @@ fn links_to_other_pages_and_to_heads_of_loops_are_not() {
         for r in &regions {
             assert!(r.is_through_cell(), "{regions:?}");
             // The cell leads there from the start all the same.
-            assert_eq!(r.leads, if linked { b } else { r.stub.0 });
+            assert_eq!(r.leads, if linked { b } else { r.stub });
         }
     }
 }
@@ -156,9 +169,9 @@ fn links_to_other_pages_and_to_heads_of_loops_are_not() {
 fn stubs_stand_behind_all_code() {
     let regions = read(&file([B, FAR], false));
     let end = regions.iter().map(|r| r.code + i64::from(END)).max().expect("two");
-    for (r, name) in regions.iter().zip(*b"ab") {
-        assert!(r.stub.0 >= end && r.stub.1 == name, "{regions:?}");
-        assert_eq!(r.code + i64::from(r.cell.stub), r.stub.0, "the cell knows where it is");
+    for (n, r) in regions.iter().enumerate() {
+        assert!(r.stub >= end && r.hands == 0 && r.thunk == 0, "{regions:?}");
+        assert_eq!(r.cell, n as i64, "the record knows where its cell is");
     }
 }
 
@@ -173,7 +186,7 @@ fn what_is_written_again_is_the_same_and_follows_its_page() {
     // Without B nothing may lead there.
     pages.get_mut(&PAGE_NUMBER).expect("the page").pieces.remove(&(B, 0));
     let regions = read(&write(KEY, &pages).expect("a small file"));
-    assert!(regions.len() == 1 && regions[0].is_through_cell() && regions[0].leads == regions[0].stub.0, "{regions:?}");
+    assert!(regions.len() == 1 && regions[0].is_through_cell() && regions[0].leads == regions[0].stub, "{regions:?}");
 }
 
 /// Guest code that is zeros, or, from `changed` on, something else.
@@ -193,13 +206,13 @@ impl CodeSource for Zeros {
 
 /// A unit of the regions A and C, each of which links to the other, in use; the slots of those links.
 fn linked_pages() -> (Unit, [u64; 2]) {
-    let cells = [C, A].map(link_to);
-    let page = |pc: u64, cells: &'static [Cell]| {
+    let links = [C, A].map(link_to);
+    let page = |pc: u64, links: &'static [Link]| {
         let start = pc / PAGE * PAGE;
-        let pieces = BTreeMap::from([((pc, 0), piece(pc, b"s", cells, &[]))]);
+        let pieces = BTreeMap::from([((pc, 0), piece(pc, links, &[]))]);
         Page { pieces, start, end: start + 64, guest: hash(&[0; 64]) }
     };
-    let [from_a, from_c] = cells.map(|c| &*Box::leak(Box::new(c)));
+    let [from_a, from_c] = links.map(|l| &*Box::leak(Box::new(l)));
     let pages = BTreeMap::from([(A / PAGE, page(A, from_a)), (C / PAGE, page(C, from_c))]);
     let file = write(KEY, &pages).expect("a small file");
     // Cells, and the file right behind them.
@@ -223,7 +236,7 @@ fn links_between_pages_are_linked_when_both_are_open() {
         let find = |unit: &mut Unit, pc| unit.find(pc, 0, &source, &mut Vec::new()).expect("stored").code;
         let first = find(&mut unit, order[0]);
         let slot = if order[0] == A { from_a } else { from_c };
-        assert!(unit.stub_of(slot).is_some(), "the other page is not open");
+        assert!(!unit.is_linked(slot), "the other page is not open");
         let second = find(&mut unit, order[1]);
         let (a, c) = if order[0] == A { (first, second) } else { (second, first) };
         assert_eq!([from_a, from_c].map(|slot| unit.leads_to(slot)), [c, a]);
@@ -237,13 +250,12 @@ fn links_from_other_pages_end_with_their_page() {
     let mut find = |pc, source: &Zeros| unit.find(pc, 0, source, &mut Vec::new()).map(|f| f.code);
     let (_, c) = (find(A, &source), find(C, &source).expect("stored"));
     let slots = unit.close(C, C + 4).expect("it was open");
-    let [(slot, stub)] = slots[..] else { panic!("one slot leads there: {slots:?}") };
-    assert_eq!(slot, from_a);
-    unit.set_slot(slot, stub);
-    assert_eq!(unit.stub_of(from_a), Some(stub));
+    assert_eq!(slots, [from_a], "one slot leads there");
+    unit.unlink(from_a);
+    assert!(!unit.is_linked(from_a));
     // Other guest bytes: the page stays closed, nothing leads there.
     source.changed.store(C, std::sync::atomic::Ordering::Relaxed);
-    assert!(unit.find(C, 0, &source, &mut Vec::new()).is_none() && unit.leads_to(from_a) == stub);
+    assert!(unit.find(C, 0, &source, &mut Vec::new()).is_none() && !unit.is_linked(from_a));
     // The old ones again: a link that leads to fresh code by now is left.
     source.changed.store(u64::MAX, std::sync::atomic::Ordering::Relaxed);
     unit.close(C, C + 4);
@@ -259,9 +271,9 @@ fn nothing_is_linked_to_what_was_replaced() {
     let c = unit.find(C, 0, &source, &mut Vec::new()).expect("stored");
     assert_eq!(unit.replace(c), []);
     unit.find(A, 0, &source, &mut Vec::new()).expect("stored");
-    assert!(unit.stub_of(from_a).is_some());
+    assert!(!unit.is_linked(from_a));
     let (mut unit, [from_a, _]) = linked_pages();
     let [_, c] = [A, C].map(|pc| unit.find(pc, 0, &source, &mut Vec::new()).expect("stored"));
     let slots = unit.replace(c);
-    assert!(slots.len() == 1 && slots[0].0 == from_a, "{slots:?}");
+    assert_eq!(slots, [from_a]);
 }

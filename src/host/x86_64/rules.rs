@@ -229,7 +229,7 @@ fn of_zero(r: &Region, f: Val) -> Option<FlagsOp> {
     }
 }
 
-/// By block: the rule at its entry, where all ways there bring the same one. Where no ways meet it is found out on the way.
+/// By block: the rule at its entry, where all ways there bring the same one. Nothing if no ways meet: it is found out on the way.
 pub(super) fn at_entries(
     r: &Region,
     plan: &Plan,
@@ -238,7 +238,7 @@ pub(super) fn at_entries(
     tracker: &mut Tracker,
 ) -> Vec<Option<FlagsRule>> {
     if ways.count[0] == 0 && ways.count.iter().all(|n| *n < 2) {
-        return vec![None; r.blocks.len()];
+        return Vec::new();
     }
     // The outer option: whether anything has led there yet.
     let mut at: Vec<Option<Option<FlagsRule>>> = vec![None; r.blocks.len()];

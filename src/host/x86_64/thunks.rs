@@ -21,6 +21,8 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     w.enter();
     at.exit = w.start();
     w.exit();
+    at.link = w.start();
+    w.link();
     at.indirect = w.start();
     w.indirect();
     at.return_miss = w.start();
@@ -46,6 +48,7 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
 pub struct ThunkOffsets {
     pub enter: u32,
     pub exit: u32,
+    pub link: u32,
     pub indirect: u32,
     pub return_miss: u32,
     pub site: u32,
@@ -66,6 +69,7 @@ impl ThunkOffsets {
         Thunks {
             enter: a(self.enter),
             exit: a(self.exit),
+            link: a(self.link),
             indirect: a(self.indirect),
             return_miss: a(self.return_miss),
             site: a(self.site),
@@ -79,6 +83,18 @@ impl ThunkOffsets {
             syscall_restart: a(self.syscall_restart),
         }
     }
+}
+
+/// Bytes of a stub.
+pub const STUB: usize = 12;
+
+/// What a link slot leads to until it is linked: hands the link's record to `thunk`, of [`Thunks::link`]. By distances from the stub's start.
+pub fn stub(record: i32, thunk: i32) -> [u8; STUB] {
+    // lea rax, [rip + rel32]; jmp rel32
+    let mut code = [0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+    code[3..7].copy_from_slice(&(record - 7).to_le_bytes());
+    code[8..].copy_from_slice(&(thunk - STUB as i32).to_le_bytes());
+    code
 }
 
 /// The site thunk for a region's own map, written into its code. That may be stored, so it refers to Rust by the thunk `serve`.
@@ -159,8 +175,16 @@ impl Writer<'_> {
     }
 
     fn exit(&mut self) {
+        self.exit_by_record(ExitKind::Static);
+    }
+
+    fn link(&mut self) {
+        self.exit_by_record(ExitKind::Link);
+    }
+
+    fn exit_by_record(&mut self, kind: ExitKind) {
         self.a.mov_mr(Size::Q, field(at::EXIT_RECORD), SCRATCH);
-        self.a.mov_mi(Size::D, field(at::EXIT_KIND), ExitKind::Static as i32);
+        self.a.mov_mi(Size::D, field(at::EXIT_KIND), kind as i32);
         self.store_homes();
         self.leave();
     }

@@ -110,7 +110,7 @@ impl Emitter<'_> {
         self.drop_flags(|plan, slot| ends.iter().all(|&b| plan.is_dead_in(b, slot)));
         self.clobber();
         for &b in &choice.inner {
-            self.emitted[b.0 as usize] = true;
+            self.blocks[b.0 as usize].emitted = true;
         }
         self.copy_to(choice.value, SCRATCH);
         let [n, table] = [self.temp(), self.temp()];
@@ -132,7 +132,7 @@ impl Emitter<'_> {
         for way in &choice.ways {
             let rule = self.tracker.on_edge(self.r, way.cond, true);
             entries[((way.constant - base) >> shift) as usize] = self.edge(way.to, rule);
-            self.chosen[way.to.0 as usize] = true;
+            self.blocks[way.to.0 as usize].chosen = true;
         }
         self.tables.push((at, entries));
     }

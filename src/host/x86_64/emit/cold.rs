@@ -57,7 +57,7 @@ pub(super) enum Cold {
 impl Emitter<'_> {
     pub(super) fn cold_paths(&mut self) {
         for i in 0..self.r.blocks.len() {
-            if self.ways.count[i] > 0 && !self.emitted[i] {
+            if self.ways.count[i] > 0 && !self.blocks[i].emitted {
                 self.stub(BlockId(i as u32));
             }
         }

@@ -9,7 +9,7 @@ use super::super::{SCRATCH, field, thunks};
 use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::at;
-use crate::{Exit, ExitRecord, FlagsRule, Link};
+use crate::{Exit, FlagsRule, Link};
 use ir::{BlockId, Term, Val, is_stub};
 
 /// Bytes of a jump through a link slot.
@@ -41,21 +41,21 @@ impl Emitter<'_> {
 
     /// What is known where a way leads to a block.
     fn note_way(&mut self, b: BlockId) {
-        self.stub_at[b.0 as usize] = (self.pc, self.extra);
-        self.fenced_at[b.0 as usize] = self.fenced && self.ways.count[b.0 as usize] == 1 && b.0 != 0;
+        self.blocks[b.0 as usize].stub_at = (self.pc, self.extra);
+        self.blocks[b.0 as usize].fenced = self.fenced && self.ways.count[b.0 as usize] == 1 && b.0 != 0;
     }
 
     /// Whether the block finds flags in the host's: it has one predecessor, which stands before it.
     pub(super) fn hands_over(&self, b: BlockId) -> bool {
-        self.ways.count[b.0 as usize] == 1 && b.0 != 0 && !self.emitted[b.0 as usize]
+        self.ways.count[b.0 as usize] == 1 && b.0 != 0 && !self.blocks[b.0 as usize].emitted
     }
 
     /// Goes to a block, by falling into it if it is not written yet.
     fn jump_to(&mut self, b: BlockId) {
-        if is_stub(self.r, b) && !self.emitted[b.0 as usize] {
+        if is_stub(self.r, b) && !self.blocks[b.0 as usize].emitted {
             self.stub(b);
-        } else if self.emitted[b.0 as usize] || !self.is_next(b) {
-            let label = self.labels[b.0 as usize];
+        } else if self.blocks[b.0 as usize].emitted || !self.is_next(b) {
+            let label = self.blocks[b.0 as usize].label;
             self.a.jmp(label);
         }
     }
@@ -63,7 +63,7 @@ impl Emitter<'_> {
     /// Whether `b` is the block that will be written next.
     fn is_next(&self, b: BlockId) -> bool {
         (1..self.r.blocks.len())
-            .find(|&i| !self.emitted[i] && !is_stub(self.r, BlockId(i as u32)) && self.ways.count[i] > 0)
+            .find(|&i| !self.blocks[i].emitted && !is_stub(self.r, BlockId(i as u32)) && self.ways.count[i] > 0)
             .is_some_and(|i| i == b.0 as usize)
     }
 
@@ -107,7 +107,7 @@ impl Emitter<'_> {
     /// Where a conditional jump to the block goes: there, or to a cold place that saves flags on the way.
     pub(super) fn edge(&mut self, b: BlockId, rule: Option<FlagsRule>) -> Label {
         self.note_way(b);
-        let to = self.labels[b.0 as usize];
+        let to = self.blocks[b.0 as usize].label;
         let (pending, ruled) = (self.pending_kind(), self.rule_now());
         if self.takes_over(b, rule) || pending.is_none() && ruled.is_none() {
             return to;
@@ -119,14 +119,14 @@ impl Emitter<'_> {
 
     /// A block that only leaves, in the cold part.
     pub(super) fn stub(&mut self, id: BlockId) {
-        self.emitted[id.0 as usize] = true;
-        self.a.bind(self.labels[id.0 as usize]);
+        self.blocks[id.0 as usize].emitted = true;
+        self.a.bind(self.blocks[id.0 as usize].label);
         self.flags_at_block(id);
-        (self.pc, self.extra) = self.stub_at[id.0 as usize];
+        (self.pc, self.extra) = self.blocks[id.0 as usize].stub_at;
         let term = self.r.blocks[id.0 as usize].term;
         let link = self.out.links.len() as u32;
         self.exit(&term);
-        let label = self.labels[id.0 as usize];
+        let label = self.blocks[id.0 as usize].label;
         let written = self.a.offset_of(label).map(|at| self.a.here() - at);
         if matches!(term, Term::Goto { .. } | Term::Switch { .. }) && written == Some(JUMP_BY_LINK) {
             self.bare.push((label, link));
@@ -229,7 +229,7 @@ impl Emitter<'_> {
     }
 
     fn hand_exit(&mut self, exit: Exit) {
-        let record = self.first_exit + (self.out.exits.len() * size_of::<ExitRecord>()) as u64;
+        let record = self.first_exit + (self.out.exits.len() * size_of::<Exit>()) as u64;
         self.out.exits.push(exit);
         self.a.lea(Size::Q, SCRATCH, Mem::external(record));
     }
@@ -271,17 +271,8 @@ impl Emitter<'_> {
     /// The address of a new link slot for code.
     fn link(&mut self, pc: u64, mode: u32) -> u64 {
         let n = self.out.links.len() as u64;
-        self.out.links.push(Link { pc, mode, stub: 0 });
+        self.out.links.push(Link { pc, mode, slot: 0 });
         self.first_link + 8 * n
-    }
-
-    /// What link slots point to until they are linked.
-    pub(super) fn link_stubs(&mut self) {
-        for n in 0..self.out.links.len() {
-            self.out.links[n].stub = self.a.here();
-            let Link { pc, mode, .. } = self.out.links[n];
-            self.leave_restored(Exit::Goto { pc, mode, link: n as u32 });
-        }
     }
 
     fn goto(&mut self, pc: u64, mode: u32) {

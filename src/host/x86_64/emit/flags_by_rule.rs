@@ -30,9 +30,9 @@ impl Emitter<'_> {
     /// Flags at the start of a block.
     pub(super) fn flags_at_block(&mut self, id: BlockId) {
         let n = id.0 as usize;
-        self.tracker.start(self.map.homed.len(), self.ways.falls[n].is_some(), self.rules[n]);
-        self.host = std::mem::take(&mut self.entry[n]);
-        self.host.ruled |= self.rules[n].is_some() && self.host.pending.is_none() && !self.found[n];
+        self.tracker.start(self.map.homed.len(), self.ways.falls[n].is_some(), self.blocks[n].rule);
+        self.host = std::mem::take(&mut self.blocks[n].entry);
+        self.host.ruled |= self.blocks[n].rule.is_some() && self.host.pending.is_none() && !self.blocks[n].found;
         self.drop_flags(|plan, slot| plan.is_dead_in(id, slot));
     }
 
@@ -43,18 +43,18 @@ impl Emitter<'_> {
         if self.hands_over(b) {
             // The only way there: the rule at its start, if nobody has found it out before (`at_entries`).
             debug_assert!(
-                !self.host.ruled || self.rules[n].is_none() || self.rules[n] == rule,
+                !self.host.ruled || self.blocks[n].rule.is_none() || self.blocks[n].rule == rule,
                 "the rule at block {n}"
             );
-            self.rules[n] = rule;
-            self.entry[n] = self.host.handed_over();
-            self.found[n] = true;
+            self.blocks[n].rule = rule;
+            self.blocks[n].entry = self.host.handed_over();
+            self.blocks[n].found = true;
             return true;
         }
-        debug_assert!(self.rules[n].is_none() || self.rules[n] == rule, "the rule at block {n}");
+        debug_assert!(self.blocks[n].rule.is_none() || self.blocks[n].rule == rule, "the rule at block {n}");
         let flags = self.map.flags;
         let stale = self.host.pending.into_iter().chain(flags.filter(|_| self.host.ruled));
-        stale.into_iter().all(|s| self.plan.is_dead_in(b, s) || Some(s) == flags && self.rules[n].is_some())
+        stale.into_iter().all(|s| self.plan.is_dead_in(b, s) || Some(s) == flags && self.blocks[n].rule.is_some())
     }
 
     /// Flags that are stale in their slots, in which nobody will see them.

@@ -30,7 +30,7 @@ use super::plan::Plan;
 use super::reads::{self, Held};
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
-use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
+use crate::{Code, Exit, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use choice::Choice;
 use cold::Cold;
 use crypto::Sha256;
@@ -50,13 +50,42 @@ pub struct Compiler {
     ways: Ways,
     tracker: Tracker,
     locs: Vec<Loc>,
+    blocks: Vec<AtBlock>,
+    slot_holds: Vec<Val>,
+    /// That of a region that has been placed, for its memory.
+    spare: Code,
+}
+
+/// What is known of a block while a region is emitted.
+#[derive(Debug)]
+struct AtBlock {
+    label: Label,
+    emitted: bool,
+    /// A table leads there.
+    chosen: bool,
+    /// Flags as a block with one predecessor finds them, and whether that has been said.
+    entry: HostFlags,
+    found: bool,
+    /// The rule of the flags slot that holds as it begins.
+    rule: Option<FlagsRule>,
+    /// With one predecessor: nothing has been accessed since a locked instruction.
+    fenced: bool,
+    /// Guest position at the branch to a block that only leaves.
+    stub_at: (u64, u32),
+}
+
+impl AtBlock {
+    fn new(label: Label) -> AtBlock {
+        let (emitted, chosen, found, fenced) = (false, false, false, false);
+        AtBlock { label, emitted, chosen, entry: HostFlags::default(), found, rule: None, fenced, stub_at: (0, 0) }
+    }
 }
 
 /// What a region's code needs from outside.
 #[derive(Debug)]
 pub struct Request<'a> {
     pub region: &'a Region,
-    /// The address of the region's first exit record.
+    /// The address of the region's first exit.
     pub first_exit: u64,
     /// The address of its first link slot; the others follow.
     pub first_link: u64,
@@ -76,7 +105,29 @@ impl Compiler {
         let mut asm = Asm::new();
         asm.staging = features.avx512.then_some(STAGING);
         let (plan, ways, tracker) = (Plan::default(), Ways::default(), Tracker::default());
-        Compiler { map, thunks, features, mask_tags: false, asm, plan, ways, tracker, locs: Vec::new() }
+        let (locs, blocks, slot_holds) = (Vec::new(), Vec::new(), Vec::new());
+        Compiler {
+            map,
+            thunks,
+            features,
+            mask_tags: false,
+            asm,
+            plan,
+            ways,
+            tracker,
+            locs,
+            blocks,
+            slot_holds,
+            spare: Code::default(),
+        }
+    }
+
+    /// The code of a region is not needed any more.
+    pub fn take_back(&mut self, mut code: Code) {
+        let Code { exits, links, faults, sites, homes, refs, cold: _ } = &mut code;
+        (exits.clear(), links.clear(), faults.clear(), sites.clear(), refs.clear());
+        *homes = None;
+        self.spare = code;
     }
 
     /// Compiles a region. The code is in the returned assembler, to be relocated and placed before the next call.
@@ -90,6 +141,12 @@ impl Compiler {
         let rules = rules::at_entries(request.region, &self.plan, &self.ways, map, &mut self.tracker);
         self.locs.clear();
         self.locs.resize(request.region.insts.len(), Loc::None);
+        self.blocks.clear();
+        self.blocks.extend(request.region.blocks.iter().map(|_| AtBlock::new(self.asm.label())));
+        for (block, rule) in self.blocks.iter_mut().zip(rules) {
+            block.rule = rule;
+        }
+        self.slot_holds.resize(map.homed.len(), Val::NONE);
         let mut e = Emitter {
             r: request.region,
             map,
@@ -104,15 +161,15 @@ impl Compiler {
             way_out: None,
             own_site: None,
             tracker: &mut self.tracker,
-            rules,
             locs: &mut self.locs,
+            blocks: &mut self.blocks,
             first_exit: request.first_exit,
             first_link: request.first_link,
             first_site: request.first_site,
             count: request.count,
             hot: request.hot,
             traps: request.traps,
-            out: Code::default(),
+            out: std::mem::take(&mut self.spare),
             gpr: File::EMPTY,
             xmm: File::EMPTY,
             sha256: None,
@@ -125,14 +182,8 @@ impl Compiler {
             extra: 0,
             host: HostFlags::default(),
             zero_tells: None,
-            entry: vec![HostFlags::default(); request.region.blocks.len()],
-            found: vec![false; request.region.blocks.len()],
-            stub_at: vec![(0, 0); request.region.blocks.len()],
-            slot_holds: vec![Val::NONE; self.map.homed.len()],
-            labels: Vec::new(),
-            emitted: vec![false; request.region.blocks.len()],
+            slot_holds: &mut self.slot_holds,
             fenced: false,
-            fenced_at: vec![false; request.region.blocks.len()],
             cold: Vec::new(),
             bare: Vec::new(),
             suspected: None,
@@ -141,7 +192,6 @@ impl Compiler {
             constants: Vec::new(),
             choice: None,
             tables: Vec::new(),
-            chosen: vec![false; request.region.blocks.len()],
         };
         e.region();
         let (first_exit, first_link, first_site) = (e.first_exit, e.first_link, e.first_site);
@@ -155,7 +205,7 @@ impl Compiler {
             };
             if let Some(n) = thunks.iter().position(|t| *t == target) {
                 Outside::Thunk(n as u32)
-            } else if let Some(n) = number(first_exit, code.exits.len(), size_of::<ExitRecord>()) {
+            } else if let Some(n) = number(first_exit, code.exits.len(), size_of::<Exit>()) {
                 Outside::Exit(n)
             } else if let Some(n) = number(first_link, code.links.len(), 8) {
                 Outside::Link(n)
@@ -163,7 +213,7 @@ impl Compiler {
                 Outside::Site(number(first_site, code.sites.len(), 8).expect("regions refer to nothing else"))
             }
         };
-        code.refs = self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }).collect();
+        code.refs.extend(self.asm.externs.iter().map(|e| Ref { at: e.at, tail: e.tail, to: outside(e.target) }));
         code.refs.extend(branches(&self.asm, &bare));
         (&mut self.asm, code)
     }
@@ -197,9 +247,8 @@ pub(super) struct Emitter<'a> {
     /// By instruction: what is known of a slot that is read, if that was asked for.
     pub(super) reads: Vec<Held>,
     tracker: &'a mut Tracker,
-    /// By block: the rule of the flags slot that holds as it begins.
-    rules: Vec<Option<FlagsRule>>,
     pub(super) locs: &'a mut Vec<Loc>,
+    blocks: &'a mut Vec<AtBlock>,
     first_exit: u64,
     first_link: u64,
     first_site: u64,
@@ -227,19 +276,10 @@ pub(super) struct Emitter<'a> {
     pub(super) host: HostFlags,
     /// The host's Z says whether this value is zero, if no code has been written since here.
     zero_tells: Option<(Val, u32)>,
-    /// Flags as a block with one predecessor finds them.
-    entry: Vec<HostFlags>,
-    /// Whether `entry` has been said.
-    found: Vec<bool>,
-    /// Guest position at the branch to a block that only leaves.
-    stub_at: Vec<(u64, u32)>,
     /// By slot without a home: the value that is there, perhaps in a register too.
-    slot_holds: Vec<Val>,
-    labels: Vec<Label>,
-    emitted: Vec<bool>,
+    slot_holds: &'a mut Vec<Val>,
     /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
     fenced: bool,
-    fenced_at: Vec<bool>,
     cold: Vec<Cold>,
     /// Blocks that are a jump through a link and nothing else: their labels and links.
     bare: Vec<(Label, u32)>,
@@ -255,23 +295,17 @@ pub(super) struct Emitter<'a> {
     choice: Option<Choice>,
     /// Tables behind the code, of places in it.
     tables: Vec<(Label, Vec<Label>)>,
-    /// Blocks that a table leads to.
-    chosen: Vec<bool>,
 }
 
 impl Emitter<'_> {
     fn region(&mut self) {
-        for (i, b) in self.r.blocks.iter().enumerate() {
-            let label = self.a.label();
-            self.labels.push(label);
-            debug_assert!(b.params.is_empty(), "block {i} has parameters");
-        }
+        debug_assert!(self.r.blocks.iter().all(|b| b.params.is_empty()), "no block has parameters");
         if let Some(local) = self.local {
             local.enter(self.a);
         }
         for i in 0..self.r.blocks.len() {
             let id = BlockId(i as u32);
-            if !self.emitted[i] && !is_stub(self.r, id) && (i == 0 || self.ways.count[i] > 0) {
+            if !self.blocks[i].emitted && !is_stub(self.r, id) && (i == 0 || self.ways.count[i] > 0) {
                 self.block(id);
             }
         }
@@ -281,17 +315,15 @@ impl Emitter<'_> {
         self.own_thunks();
         self.place_constants();
         self.place_tables();
-        // Behind all else: they can be put elsewhere.
-        self.link_stubs();
     }
 
     fn block(&mut self, id: BlockId) {
         let block = &self.r.blocks[id.0 as usize];
-        self.emitted[id.0 as usize] = true;
-        if self.chosen[id.0 as usize] {
+        self.blocks[id.0 as usize].emitted = true;
+        if self.blocks[id.0 as usize].chosen {
             self.a.align(16);
         }
-        self.a.bind(self.labels[id.0 as usize]);
+        self.a.bind(self.blocks[id.0 as usize].label);
         if self.ways.falls[id.0 as usize].is_none() {
             (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
             self.slot_holds.fill(Val::NONE);
@@ -301,7 +333,7 @@ impl Emitter<'_> {
         self.flags_at_block(id);
         (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
         self.end = block.end;
-        self.fenced = self.fenced_at[id.0 as usize];
+        self.fenced = self.blocks[id.0 as usize].fenced;
         self.choice = if self.hot { Choice::at(self.r, self.ways, id) } else { None };
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || self.choice.as_ref().is_some_and(|c| c.is_condition(i)) {
