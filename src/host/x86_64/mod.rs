@@ -121,7 +121,12 @@ impl Map {
 
     /// The slot's place in memory.
     pub(crate) fn mem(&self, slot: usize) -> Mem {
-        Mem::base(STATE, i32::from(self.state.slots[slot].offset) - crate::cpu::BIAS)
+        self.mem_at(slot, 0)
+    }
+
+    /// A place within a slot.
+    pub(crate) fn mem_at(&self, slot: usize, byte: i32) -> Mem {
+        Mem::base(STATE, i32::from(self.state.slots[slot].offset) - crate::cpu::BIAS + byte)
     }
 }
 

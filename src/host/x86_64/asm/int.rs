@@ -772,6 +772,8 @@ impl Asm {
         lahf = [0x9f];
         /// SF ZF AF PF CF = ah
         sahf = [0x9e];
+        /// eax = ah (`movzx eax, ah`), which no instruction with a REX prefix can name
+        movzx_ah = [0x0f, 0xb6, 0xc4];
         /// CF = !CF
         cmc = [0xf5];
         stc = [0xf9];

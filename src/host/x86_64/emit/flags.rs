@@ -95,14 +95,20 @@ impl Emitter<'_> {
             let early =
                 named && self.plan.last_use[v.0 as usize] > self.now && self.conditions_early(v, kind, self.now);
             let named = named && !early;
-            if self.host.pending.is_some() || named {
-                self.pack(kind);
-            }
-            if let Some(slot) = self.host.pending {
-                self.store_flags_slot(slot);
-            }
-            if named {
-                self.spill_scratch_flags(v);
+            match self.host.pending {
+                Some(slot) => {
+                    self.save_in_slot(slot, kind);
+                    if named {
+                        // It stays there for as long as nothing else is to.
+                        self.slot_holds[slot as usize] = v;
+                        self.set_loc(v, Loc::Slot(slot));
+                    }
+                }
+                None if named => {
+                    self.pack(kind);
+                    self.spill_scratch_flags(v);
+                }
+                None => {}
             }
         }
         (self.host.cur, self.host.pending) = (None, None);
@@ -234,14 +240,8 @@ impl Emitter<'_> {
                 }
             }
             Kind::Part { slot, carry } => {
-                let m = self.map.mem(slot as usize);
-                if !carry {
-                    // A rotation through the carry changes no other flag that counts here.
-                    self.a.movzx(Size::B, SCRATCH, Mem { disp: m.disp + 1, ..m });
-                    self.a.shift_i(Shift::Rcr, Size::B, SCRATCH, 1);
-                }
-                self.a.lahf();
-                self.a.mov(Size::B, SCRATCH, m);
+                self.pack_part(slot, carry);
+                self.a.mov(Size::B, SCRATCH, self.map.mem(slot as usize));
             }
             Kind::Fcmp { swapped } => {
                 self.a.lahf();
@@ -262,10 +262,41 @@ impl Emitter<'_> {
         self.save_ruled();
     }
 
-    /// The host's flags, which mean this, to a slot. Takes scratch.
+    /// The host's flags, which mean this and which nobody needs any more, to a slot. Takes scratch.
     pub(super) fn save_flags(&mut self, slot: u16, kind: Kind) {
-        self.pack_last(kind);
-        self.store_flags_slot(slot);
+        match kind {
+            Kind::Part { .. } => self.save_in_slot(slot, kind),
+            _ => {
+                self.pack_last(kind);
+                self.store_flags_slot(slot);
+            }
+        }
+    }
+
+    /// The same, and they stay as they were, but for C of `Part` without it.
+    fn save_in_slot(&mut self, slot: u16, kind: Kind) {
+        match kind {
+            Kind::Part { slot: rest, carry } if rest == slot => {
+                self.pack_part(slot, carry);
+                // V stays: were it written too, it would be a chain of loads and stores through each round of a loop.
+                self.a.movzx_ah();
+                self.a.mov_mr(Size::B, self.map.mem_at(slot as usize, 1), SCRATCH);
+            }
+            _ => {
+                self.pack(kind);
+                self.store_flags_slot(slot);
+            }
+        }
+    }
+
+    /// N, Z and C to ah; C from the slot unless the host has it.
+    fn pack_part(&mut self, slot: u16, carry: bool) {
+        if !carry {
+            // A rotation through the carry changes no other flag that counts here.
+            self.a.movzx(Size::B, SCRATCH, self.map.mem_at(slot as usize, 1));
+            self.a.shift_i(Shift::Rcr, Size::B, SCRATCH, 1);
+        }
+        self.a.lahf();
     }
 
     pub(super) fn get_flags(&mut self, slot: u16, v: Val) {

@@ -423,4 +423,6 @@ fn without_operands() {
     for (n, f) in rows {
         check(n, &[], f);
     }
+    let i = check("movzx", &[reg(Size::D, Reg::RAX)], Asm::movzx_ah);
+    assert_eq!(i.op1_register(), iced_x86::Register::AH);
 }
