@@ -1,6 +1,6 @@
 //! Hot regions: a loop that has gone round often is translated anew as a whole, with all that belongs to it.
 //!
-//! The first tier's regions end at the first unconditional branch; their backward jumps count down, all of a thread's together, and where a countdown
+//! The first tier's regions end at the first unconditional branch, or where other code begins; their backward jumps count down, all of a thread's together, and where a countdown
 //! ends is a sample of what runs. Where several have ended, the pieces of guest code that lie on ways from the loop's head back to it are translated
 //! once more and stitched together. What has not been run so far stays outside.
 
