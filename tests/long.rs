@@ -88,7 +88,8 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     if let Some(why) = why_not {
         progress.record(suite.into(), "left-out".into(), &why);
     } else {
-        let mut script = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn().expect("a script");
+        let mut script =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn().expect("a script");
         // A verdict counts from when it is said, for the script may be stopped.
         for line in BufReader::new(script.stdout.take().expect("a pipe")).lines().map_while(Result::ok) {
             if let [name, class, remark] = line.splitn(3, '\t').collect::<Vec<_>>()[..] {
@@ -257,19 +258,14 @@ fn differential() {
     let named =
         |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
     // Two, for one waits now and then while records are written and read.
-    progress.run_with(
-        2,
-        &parts,
-        name,
-        |(guest, seed)| match differential::run_part(guest, *seed) {
-            Err(why) => ("left-out".into(), why),
-            Ok(report) if report.differences.is_empty() => {
-                let disowned: String = report.disowned.iter().map(|line| format!(" ## {line}")).collect();
-                ("same".into(), format!("cases={} {}{disowned}", report.cases, named(&report.rows)))
-            }
-            Ok(report) => ("differs".into(), report.differences.join(" ## ")),
-        },
-    );
+    progress.run_with(2, &parts, name, |(guest, seed)| match differential::run_part(guest, *seed) {
+        Err(why) => ("left-out".into(), why),
+        Ok(report) if report.differences.is_empty() => {
+            let disowned: String = report.disowned.iter().map(|line| format!(" ## {line}")).collect();
+            ("same".into(), format!("cases={} {}{disowned}", report.cases, named(&report.rows)))
+        }
+        Ok(report) => ("differs".into(), report.differences.join(" ## ")),
+    });
     let counts = differential_counts(&progress);
     let lines: String = counts.iter().map(|((guest, row), n)| format!("# row\t{guest}\t{row}\t{n}\n")).collect();
     let disowned = progress.disowned();
@@ -278,7 +274,8 @@ fn differential() {
     let last = progress::last_report("differential");
     let others = last.lines().filter(|line| {
         let mut fields = line.split('\t');
-        matches!(fields.next(), Some("# row" | "# reference contradicts itself")) && !fields.next().is_some_and(of_named)
+        matches!(fields.next(), Some("# row" | "# reference contradicts itself"))
+            && !fields.next().is_some_and(of_named)
     });
     let others: String = others.map(|line| format!("{line}\n")).collect();
     progress.keep_all_but("differential", &guests_named(), &names, of_named);

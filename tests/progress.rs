@@ -203,7 +203,9 @@ fn a_part_of_a_suite_leaves_the_reports_other_rows() {
         ("a/3", case("same", "")),
         ("b/1", case("same", "7 ms")),
     ];
-    assert!(done.iter().map(|(name, case)| (name.as_str(), case)).eq(expected.iter().map(|(name, case)| (*name, case))));
+    assert!(
+        done.iter().map(|(name, case)| (name.as_str(), case)).eq(expected.iter().map(|(name, case)| (*name, case)))
+    );
 }
 
 fn commit() -> String {

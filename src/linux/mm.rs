@@ -132,17 +132,15 @@ impl State {
 impl Limits {
     /// Of a guest whose user space ends at `task_size`, in this process as it is now.
     pub fn new(task_size: u64) -> Limits {
-        let mut holes: Vec<(u64, u64)> = Vec::new();
-        for at in own_places().into_iter().filter(|at| *at != 0) {
-            let at = at & !(PAGE - 1);
-            let (start, end) = (at.saturating_sub(MARGIN).max(1 << 32), at.saturating_add(MARGIN).min(1 << 47));
-            match holes.iter_mut().find(|h| h.0 <= end && h.1 >= start) {
-                Some(h) => *h = (h.0.min(start), h.1.max(end)),
-                None => holes.push((start, end)),
-            }
-        }
-        holes.sort_unstable();
         let mut top = task_size.min((1 << 47) - PAGE);
+        let mut holes = joined(own_places().into_iter().filter(|at| *at != 0).map(|at| (at & !(PAGE - 1), MARGIN)));
+        // A kernel has put our stack under the top.
+        if top > 1 << 32 && !holes.iter().any(|h| h.1 >= top) && !host_lets(top - PAGE) {
+            let others = (1 << 32..top).step_by(MARGIN as usize / 2).filter(|at| !host_lets(*at));
+            holes = joined(
+                holes.iter().map(|h| (h.0 + (h.1 - h.0) / 2, (h.1 - h.0) / 2)).chain(others.map(|at| (at, MARGIN / 2))),
+            );
+        }
         if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
             top = last.0;
         }
@@ -166,6 +164,31 @@ fn own_places() -> [u64; 5] {
     // SAFETY: brk(0) only asks; the vector of the process's start is only read.
     let (brk, vdso) = unsafe { (call!(libc::SYS_brk, 0).unwrap_or(0), libc::getauxval(libc::AT_SYSINFO_EHDR)) };
     [&raw const stack as u64, &raw const *heap as u64, own_places as *const () as u64, brk, vdso]
+}
+
+/// Ranges of so much around these addresses, above 32 bits, in order, those that touch each other in one.
+fn joined(places: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<_> = places
+        .map(|(at, around)| (at.saturating_sub(around).max(1 << 32), at.saturating_add(around).min(1 << 47)))
+        .collect();
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, range| {
+        let touch = next.0 <= range.1;
+        if touch {
+            range.1 = range.1.max(next.1);
+        }
+        touch
+    });
+    ranges
+}
+
+/// Whether a page may be mapped here: not where the host is an emulator that lives there itself, another rqemu say.
+fn host_lets(at: u64) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    match host_mmap_new(at, PAGE, 0, flags, -1, 0) {
+        Ok(_) => host_munmap(at, PAGE).is_ok(),
+        Err(why) => why == Errno::EEXIST,
+    }
 }
 
 /// From here on every host lets programs map memory.
