@@ -59,10 +59,10 @@ fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     comments.filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name)).next().map(str::trim)
 }
 
-/// All cases of one folder under `tests/programs`, for every root that stands. `long` takes both handlers and the
+/// All cases, for every root that stands. `long` takes both handlers and the
 /// cases that say so, too.
-pub(crate) fn cases(folder: &str, long: bool) -> Vec<Case> {
-    let mut scripts: Vec<_> = fs::read_dir(harness::repository().join("tests/programs").join(folder))
+pub(crate) fn cases(long: bool) -> Vec<Case> {
+    let mut scripts: Vec<_> = fs::read_dir(harness::repository().join("tests/programs/cases"))
         .expect("programs")
         .flatten()
         .map(|entry| entry.path())
@@ -190,7 +190,7 @@ pub(crate) fn check(case: &Case, way: &Way) -> Result<(), String> {
 #[test]
 fn tasks() {
     let _alone = harness::alone();
-    harness::judge("programs", &cases("cases", false), Case::title, |case| check(case, &ways::USUAL));
+    harness::judge("programs", &cases(false), Case::title, |case| check(case, &ways::USUAL));
 }
 
 /// What ps and pgrep say of other processes: what they would on a machine of the guest's kind. The reference shows itself.

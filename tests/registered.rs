@@ -120,6 +120,44 @@ fn the_hosts_own_programs() {
     assert_eq!(out, expected);
 }
 
+/// rqemu in rqemu: the inner one finds what of the address space is the outer one's.
+#[test]
+fn one_rqemu_runs_another() {
+    if !possible("one") {
+        return;
+    }
+    let out = output(
+        "one",
+        "$RQEMU binfmt register x86_64; for guest in aarch64 arm riscv64 i386 x86_64; do $RQEMU $HELLO/$guest; done; $RQEMU $RQEMU $HELLO/aarch64",
+    );
+    let hello = ["an aarch64", "an arm", "a riscv64", "an i386", "an x86_64", "an aarch64"];
+    let hello = hello.map(|guest| format!("Hello from {guest} program.\n")).concat();
+    assert_eq!(out, hello);
+}
+
+/// A program that no rqemu can show its tracer goes on without it, and one that never begins ends: nobody waits for ever.
+#[test]
+fn tracing_what_may_not_be_read() {
+    if !possible("many") {
+        return;
+    }
+    let Some(strace) = harness::find_program("strace") else {
+        return harness::leave_out("tracing_what_may_not_be_read", "no strace (tests/setup host)");
+    };
+    let out = output(
+        "many",
+        &format!(
+            "TMP=$(mktemp -d); trap 'rm -rf $TMP' EXIT; chmod 755 $TMP; cd $TMP; cp $HELLO/aarch64 hello; cp $RQEMU rqemu; chmod 711 hello
+            for flags in POF PF; do
+                ./rqemu binfmt register --flags $flags x86_64 aarch64
+                timeout -k 1 30 setpriv --reuid 5 --regid 5 --clear-groups {} ./hello 2>said || echo $?; grep '^+++' said
+            done",
+            strace.display()
+        ),
+    );
+    assert_eq!(out, "Hello from an aarch64 program.\n+++ exited with 0 +++\n126\n+++ exited with 126 +++\n");
+}
+
 #[test]
 fn what_is_wrong_with_a_registration_is_said() {
     for (words, part) in [

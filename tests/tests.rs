@@ -21,6 +21,7 @@ mod long;
 mod models;
 mod options;
 mod programs;
+mod progress;
 mod reference;
 mod registered;
 mod stress;

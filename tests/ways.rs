@@ -129,7 +129,7 @@ fn in_way(way: &'static Way) -> Vec<Case> {
     let linux = linux::cases().into_iter().map(|of_linux| {
         case(format!("linux/{}", of_linux.title()), Box::new(move |way: &Way| linux::check(&of_linux, way)) as Check)
     });
-    let programs = programs::cases("cases", false).into_iter().map(|task| {
+    let programs = programs::cases(false).into_iter().map(|task| {
         case(format!("programs/{}", task.title()), Box::new(move |way: &Way| programs::check(&task, way)) as Check)
     });
     greetings.chain(linux).chain(programs).collect()

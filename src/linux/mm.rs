@@ -17,27 +17,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 mod attach;
+mod limits;
 mod places;
 
+pub use limits::Limits;
+pub(crate) use limits::MARGIN;
+use limits::{LOWEST, lowest};
 pub use places::Places;
 
 const PROT_READ: u32 = libc::PROT_READ as u32;
 const PROT_WRITE: u32 = libc::PROT_WRITE as u32;
 const PROT_EXEC: u32 = libc::PROT_EXEC as u32;
 const PROT_ALL: u32 = PROT_READ | PROT_WRITE | PROT_EXEC;
-/// Room that rqemu's own later mappings have around its first ones.
-pub(crate) const MARGIN: u64 = 1 << 40;
-
-/// The limits of an address space.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// The first that may not.
-    pub top: u64,
-    /// Where rqemu lives.
-    pub holes: Vec<(u64, u64)>,
-    /// The PROT_* bit of guarded pages, where the processor has them.
-    pub guard: u32,
-}
 
 /// An address space.
 #[derive(Debug)]
@@ -127,54 +118,6 @@ impl State {
     fn refuses(&self, old: u32, new: u32) -> bool {
         self.refusal != 0 && new & PROT_EXEC != 0 && (new & PROT_WRITE != 0 || old & PROT_EXEC == 0)
     }
-}
-
-impl Limits {
-    /// Of a guest whose user space ends at `task_size`, in this process as it is now.
-    pub fn new(task_size: u64) -> Limits {
-        let mut holes: Vec<(u64, u64)> = Vec::new();
-        for at in own_places().into_iter().filter(|at| *at != 0) {
-            let at = at & !(PAGE - 1);
-            let (start, end) = (at.saturating_sub(MARGIN).max(1 << 32), at.saturating_add(MARGIN).min(1 << 47));
-            match holes.iter_mut().find(|h| h.0 <= end && h.1 >= start) {
-                Some(h) => *h = (h.0.min(start), h.1.max(end)),
-                None => holes.push((start, end)),
-            }
-        }
-        holes.sort_unstable();
-        let mut top = task_size.min((1 << 47) - PAGE);
-        if let Some(last) = holes.last().filter(|h| h.1 >= top && h.0 < top) {
-            top = last.0;
-        }
-        Limits { top, holes, guard: 0 }
-    }
-
-    /// Whether the host may let programs map what begins here.
-    fn is_high_enough(&self, start: u64) -> bool {
-        start >= LOWEST || start >= lowest()
-    }
-
-    fn allows(&self, start: u64, len: u64) -> bool {
-        let Some(end) = start.checked_add(len) else { return false };
-        end <= self.top && !self.holes.iter().any(|h| h.0 < end && h.1 > start)
-    }
-}
-
-/// Where this process has mappings at its start: rqemu itself, its heaps, its stack, the host's vDSO. Each is small beside [`MARGIN`].
-fn own_places() -> [u64; 5] {
-    let (stack, heap) = (0u8, Box::new(0u8));
-    // SAFETY: brk(0) only asks; the vector of the process's start is only read.
-    let (brk, vdso) = unsafe { (call!(libc::SYS_brk, 0).unwrap_or(0), libc::getauxval(libc::AT_SYSINFO_EHDR)) };
-    [&raw const stack as u64, &raw const *heap as u64, own_places as *const () as u64, brk, vdso]
-}
-
-/// From here on every host lets programs map memory.
-const LOWEST: u64 = 1 << 20;
-
-/// From here on this one does.
-fn lowest() -> u64 {
-    let setting = host::read_file(b"/proc/sys/vm/mmap_min_addr").ok();
-    setting.and_then(|t| String::from_utf8(t).ok()?.trim().parse().ok()).unwrap_or(65536).max(PAGE)
 }
 
 /// The highest free range below `top`, as low as the host lets it be.

@@ -14,6 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering, fence};
 
 pub(crate) const EVENT_EXEC: u32 = 4;
+pub(crate) const EVENT_EXIT: u32 = 6;
 const EVENT_SECCOMP: u32 = 7;
 pub(crate) const EVENT_STOP: u32 = 128;
 pub(crate) const OPTION_SYSGOOD: u32 = 1;

@@ -5,7 +5,7 @@
 //! the board and sends the thread on with a SIGTRAP that stands for it, and the thread stops itself where its state is exact.
 //!
 //! Differs: a tracer gets SIGCHLD for the host's stops too. Threads that a group stop finds elsewhere show the registers of their last stop. Programs
-//! of the host cannot be traced.
+//! of the host cannot be traced, nor those whose file may not be read, by a tracer without rights: these go on without it.
 
 pub(crate) mod board;
 pub(crate) mod registers;
@@ -89,6 +89,11 @@ fn transfer(nr: i64, pid: i32, local: (u64, usize), remote: u64) -> Result<(), E
 
 pub(crate) fn peek(pid: i32, addr: u64, buf: &mut [u8]) -> Result<(), Errno> {
     transfer(libc::SYS_process_vm_readv, pid, (buf.as_mut_ptr() as u64, buf.len()), addr)
+}
+
+/// Whether the kernel shows nothing of its memory, not even to its tracer.
+fn is_hidden(pid: i32) -> bool {
+    peek(pid, 0, &mut [0]) == Err(Errno::EPERM)
 }
 
 fn poke(pid: i32, addr: u64, bytes: &[u8]) -> Result<(), Errno> {

@@ -1,6 +1,6 @@
 //! wait4 and waitid for tracers: stops of the host's that are not the guest's are settled, and the wait goes on.
 
-use super::board::{self, ASKED, EVENT_STOP, PASSED_ON};
+use super::board::{self, ASKED, EVENT_EXIT, EVENT_STOP, PASSED_ON};
 use super::{Target, at, host_ptrace, request};
 use crate::host::Res;
 use crate::memory;
@@ -21,6 +21,12 @@ enum Found {
     Nothing,
 }
 
+/// Of a program whose file may not be read the kernel shows nothing to a tracer without rights, and so not its board: it goes on alone.
+fn let_go(pid: i32, signal: i32) -> Found {
+    let _ = host_ptrace(request::DETACH, pid, 0, signal as u64);
+    Found::Nothing
+}
+
 fn go_on(pid: i32, signal: i32) -> Found {
     let _ = host_ptrace(request::CONT, pid, 0, signal as u64);
     Found::Nothing
@@ -35,11 +41,16 @@ fn judge(pid: i32, status: u32) -> Found {
         return Found::Stop(status);
     }
     let target = Target::find(pid);
+    if target.is_none() && super::is_hidden(pid) {
+        return let_go(pid, if event != 0 || matches!(signo, libc::SIGTRAP | libc::SIGSTOP) { 0 } else { signo });
+    }
     match event {
         0 => signal(pid, signo, &info, target),
         board::EVENT_EXEC => go_on(pid, 0),
         // A child's first one, which it does itself when it is ready; or a group stop, or its end.
         EVENT_STOP if signo == libc::SIGTRAP && target.is_none() => go_on(pid, 0),
+        // Its rqemu ends before the program has begun. A tracer could not answer.
+        EVENT_EXIT if target.is_none() => go_on(pid, 0),
         _ => Found::Stop(status),
     }
 }

@@ -1,11 +1,15 @@
-# The newest Node that npm has: WebAssembly, worker threads, a child.
+# The newest Node that npm has: WebAssembly, worker threads, a child; npm itself.
 # seconds: 300
-# needs: /opt/node/bin/node
+# needs: /opt/node/bin/node /opt/npm/index.js
 # without riscv64: npm has no node-linux-riscv64
 # without i386: Node is not made for i386 any more
 # prints: wasm 42
 # prints: workers 0,1,4,9
 # prints: child true
+# prints: npm starts
+# prints: one-1.0.0.tgz
+# prints: 1
+# prints: 42
 cat >a.js <<'END'
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 if (!isMainThread) {
@@ -31,3 +35,9 @@ if (!isMainThread) {
 }
 END
 /opt/node/bin/node a.js
+# npm without a registry: its start, a package made, installed with a dependency of the same kind, and a script of it run
+export PATH=/opt/node/bin:$PATH npm_config_cache=/tmp/cache npm_config_offline=true npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false
+npm() { node /opt/npm/bin/npm-cli.js "$@" 2>&1; }
+[ "$(npm --version)" = "$(node -p 'require("/opt/npm/package.json").version')" ] && echo npm starts
+mkdir one two && (cd one && npm init -y >/dev/null && echo 'module.exports = n => n * 2;' >index.js && npm pack --silent)
+cd two && npm init -y >/dev/null && npm pkg set scripts.twice='node -p "require(\"one\")(21)"' && npm install --silent ../one/one-1.0.0.tgz && npm ls --parseable | grep -c node_modules/one && npm run --silent twice

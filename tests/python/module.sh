@@ -1,0 +1,8 @@
+# One module of Python's own tests, of which nothing may use the network, sound, a screen, much memory or much time. What each test of it came to is left in report.xml.
+mkdir work && cd work
+python3 -m test --timeout "$2" --junit-xml /tmp/report.xml "$1" >/tmp/said 2>&1
+echo "ended $?"
+tail -c 20000 /tmp/said
+echo
+echo "report"
+cat /tmp/report.xml
