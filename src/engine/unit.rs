@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const PAGE: u64 = 4096;
 pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u5";
 /// Thunks that code refers to: the first cells are their addresses.
-pub(crate) const THUNKS: usize = 6;
+pub(crate) const THUNKS: usize = 8;
 /// More guest bytes than the regions of a page can be made from.
 const MOST_BYTES: u64 = 16 * PAGE;
 

@@ -1,5 +1,6 @@
 //! What generated code finds through its state register: guest state, and the engine's fields beside it.
 
+use ir::fpflag;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
 
@@ -54,6 +55,10 @@ pub struct Cpu {
     pub host_mxcsr: u32,
     /// Sticky floating-point flags, beside those in MXCSR.
     pub fp_flags: u32,
+    /// All sticky flags, while the host traps at what would raise another; else [`UNKNOWN`].
+    pub known_flags: u32,
+    /// How many such traps this thread may still have. Then its flags are asked for each time.
+    pub watches: u32,
     /// Set by a helper that wants to leave: 1 + trap.
     pub helper_trap: u32,
     pub scratch: u32,
@@ -87,7 +92,6 @@ pub struct Cpu {
     pub save: [[u64; 2]; 8],
     /// FNSTENV's words of the x87 unit, on their way between it and guest memory.
     pub environment: [u32; 8],
-    pad: u64,
     /// The bits of an address that choose an entry of the jump cache; 0: leave at the next poll. Jumps find their entry by it, so that they need no poll.
     pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
@@ -109,6 +113,25 @@ pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach the two words before it and the first slots with short displacements.
 pub const BIAS: i32 = 120;
+
+/// [`Cpu::known_flags`] that have to be asked for.
+pub const UNKNOWN: u32 = u32::MAX;
+/// Flags that trap where all are known, unless they are raised already. Invalid operations trap anyhow or have been met; inexact ones have.
+pub const WATCHED: u32 = fpflag::DIV_BY_ZERO | fpflag::OVERFLOW | fpflag::UNDERFLOW;
+/// From a flag in MXCSR to the bit that masks its exception.
+pub const MASKS: u32 = 7;
+
+impl Cpu {
+    /// Any flag may be raised from now on, and nobody hears of it. `mxcsr` is the one in force; an operation that has trapped is to be done again.
+    pub fn unwatch(&mut self, mxcsr: &mut u32) {
+        if self.known_flags != UNKNOWN {
+            // The trap has raised its flag, though a tiny result that is exact raises none.
+            let watched = !(*mxcsr >> MASKS) & WATCHED;
+            *mxcsr = *mxcsr & !watched | WATCHED << MASKS;
+            self.known_flags = UNKNOWN;
+        }
+    }
+}
 
 const _: () = assert!(offset_of!(Cpu, guest) % 64 == 0, "slots are as aligned as their offsets");
 
@@ -153,6 +176,8 @@ displacement! {
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;
     FP_FLAGS = fp_flags;
+    KNOWN_FLAGS = known_flags;
+    WATCHES = watches;
     HELPER_TRAP = helper_trap;
     SCRATCH = scratch;
     EXCL_ADDR = excl_addr;

@@ -82,6 +82,14 @@ pub(super) fn is_plain(env: Env) -> bool {
 impl Emitter<'_> {
     pub(super) fn fp_flags_get(&mut self, v: Val) {
         self.clobber();
+        if self.map.state.invalid_traps {
+            let (label, d) = (self.a.label(), self.def(v, None));
+            self.a.mov(Size::D, d, field(at::KNOWN_FLAGS));
+            self.a.test(Size::D, d, d);
+            self.a.jcc(X::S, label);
+            let back = self.a.label_here();
+            return self.cold.push(Cold::GetFlags { label, back, to: d });
+        }
         self.a.stmxcsr(field(at::SCRATCH));
         let d = self.def(v, None);
         self.a.mov(Size::D, d, field(at::SCRATCH));
@@ -92,6 +100,13 @@ impl Emitter<'_> {
     pub(super) fn fp_flags_set(&mut self, x: Val) {
         self.clobber();
         let x = self.reg(x);
+        if self.map.state.invalid_traps {
+            let label = self.a.label();
+            self.a.alu(Alu::Cmp, Size::D, x, field(at::KNOWN_FLAGS));
+            self.a.jcc(X::Ne, label);
+            let back = self.a.label_here();
+            return self.cold.push(Cold::SetFlags { label, back, from: x });
+        }
         self.a.mov_mr(Size::D, field(at::FP_FLAGS), x);
         self.a.stmxcsr(field(at::SCRATCH));
         self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
