@@ -24,7 +24,7 @@ mod vector_shuffle;
 mod x87;
 
 use super::alloc::{File, Loc};
-use super::asm::{Asm, L128, L256, Label, Reg, vop};
+use super::asm::{Asm, L128, L256, Label, Mem, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
 use super::reads::{self, Held};
@@ -138,6 +138,7 @@ impl Compiler {
             suspected: None,
             trapping: Vec::new(),
             ahead: Vec::new(),
+            folded: None,
             constants: Vec::new(),
             choice: None,
             tables: Vec::new(),
@@ -249,6 +250,8 @@ pub(super) struct Emitter<'a> {
     trapping: Vec<(u32, Label)>,
     /// Loads ahead of the block at hand.
     ahead: Vec<u32>,
+    /// One that the operation at hand does itself, and where it reads.
+    folded: Option<(Val, Mem)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
     /// What the block at hand ends with, if it is the first of many comparisons of one value.
