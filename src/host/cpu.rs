@@ -9,6 +9,9 @@ pub const GUEST_SIZE: usize = 5120;
 /// Most entries of the jump cache, a power of two. The first one stays empty.
 pub const JUMP_CACHE: usize = 16384;
 
+/// Places for values that generated code has no register for. A group of RISC-V's longest vectors is 64 values, and there may be a mask of each.
+pub const SPILLS: usize = 128;
+
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
 
@@ -87,7 +90,7 @@ pub struct Cpu {
     pub args: [[u64; 2]; 4],
     pub ret: [u64; 2],
     /// Values that generated code spills.
-    pub spill: [[u64; 2]; 64],
+    pub spill: [[u64; 2]; SPILLS],
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
     /// FNSTENV's words of the x87 unit, on their way between it and guest memory.

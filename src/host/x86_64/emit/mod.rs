@@ -30,6 +30,7 @@ use super::plan::Plan;
 use super::reads::{self, Held};
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
+use crate::cpu::SPILLS;
 use crate::{Code, ExitRecord, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use choice::Choice;
 use cold::Cold;
@@ -117,7 +118,7 @@ impl Compiler {
             xmm: File::EMPTY,
             sha256: None,
             spills: 0,
-            spilled: [Val::NONE; 64],
+            spilled: [Val::NONE; SPILLS],
             now: 0,
             end: 0,
             done: u32::MAX,
@@ -213,9 +214,9 @@ pub(super) struct Emitter<'a> {
     /// What value registers that are free still have of SHA-256.
     pub(super) sha256: Option<Sha256>,
     /// Spill slots in use.
-    pub(super) spills: u64,
+    pub(super) spills: u128,
     /// The value in each.
-    pub(super) spilled: [Val; 64],
+    pub(super) spilled: [Val; SPILLS],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
     /// The end of the block being emitted.
