@@ -65,6 +65,8 @@ pub struct Cpu {
     /// Set by a helper that wants to leave: 1 + trap.
     pub helper_trap: u32,
     pub scratch: u32,
+    /// MXCSR of an operation with a rounding of its own.
+    pub rounded: u32,
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
@@ -95,6 +97,7 @@ pub struct Cpu {
     pub save: [[u64; 2]; 8],
     /// FNSTENV's words of the x87 unit, on their way between it and guest memory.
     pub environment: [u32; 8],
+    pad: [u64; 7],
     /// The bits of an address that choose an entry of the jump cache; 0: leave at the next poll. Jumps find their entry by it, so that they need no poll.
     pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
@@ -183,6 +186,7 @@ displacement! {
     WATCHES = watches;
     HELPER_TRAP = helper_trap;
     SCRATCH = scratch;
+    ROUNDED = rounded;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
     EXCL_SEEN = excl_seen;

@@ -50,6 +50,8 @@ pub(super) enum Cold {
     UpperHalf { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, slow: Label },
     /// The sticky flags to a register: they are not known.
     GetFlags { label: Label, back: Label, to: Reg },
+    /// The region's rounding again, after an operation with its own, with what that has raised.
+    RoundAgain { label: Label, back: Label },
     /// The sticky flags become what the register has.
     SetFlags { label: Label, back: Label, from: Reg },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
@@ -164,6 +166,15 @@ impl Emitter<'_> {
                 self.a.bind(*label);
                 self.a.call_extern(self.thunks.get_flags);
                 self.a.mov(Size::D, *to, SCRATCH);
+                self.a.jmp(*back);
+            }
+            Cold::RoundAgain { label, back } => {
+                self.a.bind(*label);
+                self.a.stmxcsr(field(at::SCRATCH));
+                self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
+                self.round_in_scratch(self.r.fp.round);
+                self.a.mov_mr(Size::D, field(at::SCRATCH), SCRATCH);
+                self.a.ldmxcsr(field(at::SCRATCH));
                 self.a.jmp(*back);
             }
             Cold::SetFlags { label, back, from } => {

@@ -36,7 +36,7 @@ use choice::Choice;
 use cold::Cold;
 use crypto::Sha256;
 use flags::HostFlags;
-use ir::{BlockId, Op, Region, Ty, Val, Ways, is_stub};
+use ir::{BlockId, Op, Region, Round, Ty, Val, Ways, is_stub};
 
 /// What the back end keeps from region to region.
 #[derive(Debug)]
@@ -140,6 +140,7 @@ impl Compiler {
             trapping: Vec::new(),
             ahead: Vec::new(),
             folded: None,
+            rounding: request.region.fp.round,
             constants: Vec::new(),
             choice: None,
             tables: Vec::new(),
@@ -249,6 +250,8 @@ pub(super) struct Emitter<'a> {
     suspected: Option<(u32, usize)>,
     /// Operations that may trap, and their slow paths.
     trapping: Vec<(u32, Label)>,
+    /// The rounding in force: the region's, but around an operation with one of its own.
+    rounding: Round,
     /// Loads ahead of the block at hand.
     ahead: Vec<u32>,
     /// One that the operation at hand does itself, and where it reads.
