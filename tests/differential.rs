@@ -30,16 +30,20 @@ pub(crate) use runner::CAREFUL;
 use runner::WAYS;
 pub(crate) use x86::is_of_x87;
 
-/// The instruction sets, by guest; None for one that no cases are drawn of.
-fn isa_of(guest: &Guest) -> Option<&'static dyn Isa> {
+/// The instruction sets, by guest, the one with all rows first; none for one that no cases are drawn of.
+fn isas_of(guest: &Guest) -> Vec<&'static dyn Isa> {
     match guest.name {
-        "aarch64" => Some(&a64::A64Isa),
-        "arm" => Some(&a32::ArmIsa),
-        "riscv64" => Some(&rv::RvIsa),
-        "x86_64" => Some(&x86::LONG),
-        "i386" => Some(&x86::SHORT),
-        _ => None,
+        "aarch64" => vec![&a64::A64Isa],
+        "arm" => vec![&a32::ArmIsa],
+        "riscv64" => rv::ALL.iter().map(|isa| isa as &dyn Isa).collect(),
+        "x86_64" => vec![&x86::LONG],
+        "i386" => vec![&x86::SHORT],
+        _ => vec![],
     }
+}
+
+fn isa_of(guest: &Guest) -> Option<&'static dyn Isa> {
+    isas_of(guest).first().copied()
 }
 
 /// Cases from a seed for a reference of this kind (`None`: the usual one): so many of each row that wants it, then sequences.
@@ -48,7 +52,7 @@ fn cases(isa: &dyn Isa, cpu: Option<&str>, seed: u64, per_row: usize, sequences:
     let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut cases: Vec<Case> = vec![];
     for (i, row) in isa.rows().iter().enumerate() {
-        if known::cpu(row.section, row.name) != cpu {
+        if known::cpu(row.section, row.name) != cpu || !isa.takes(i) {
             continue;
         }
         let goal = cases.len() + per_row;
@@ -84,12 +88,32 @@ pub(crate) struct Report {
 
 /// Runs cases under the reference and in the program's ways ([`WAYS`]); `Err` says what is missing here.
 pub(crate) fn run(guest: &Guest, ways: &[&str], seed: u64, per_row: usize, sequences: usize) -> Result<Report, String> {
-    let isa = isa_of(guest).ok_or("no cases are drawn of it")?;
-    let runner = runner::built(guest)?;
-    let names = isa.rows();
     let mut report = Report { cases: 0, rows: BTreeMap::new(), differences: vec![], disowned: vec![] };
+    let isas = isas_of(guest);
+    if isas.is_empty() {
+        return Err("no cases are drawn of it".into());
+    }
+    for isa in isas {
+        // Other lengths of vectors share what one has.
+        let part = if isa.vlenb() > 16 { 4 } else { 1 };
+        run_isa(guest, isa, ways, seed, (per_row / part, sequences / part), &mut report)?;
+    }
+    Ok(report)
+}
+
+fn run_isa(
+    guest: &Guest,
+    isa: &dyn Isa,
+    ways: &[&str],
+    seed: u64,
+    (per_row, sequences): (usize, usize),
+    report: &mut Report,
+) -> Result<(), String> {
+    let runner = runner::built(guest, isa.vlenb())?;
+    let names = isa.rows();
     for cpu in cpus(isa) {
-        let emulators = runner::emulators(guest, cpu.unwrap_or("max"), ways).ok_or("no reference emulator")?;
+        let emulators =
+            runner::emulators(guest, cpu.unwrap_or("max"), isa.vlenb(), ways).ok_or("no reference emulator")?;
         let cases = cases(isa, cpu, seed, per_row, if cpu.is_none() { sequences } else { 0 });
         let name = format!("cases-{seed}");
         let mut records = vec![];
@@ -113,7 +137,7 @@ pub(crate) fn run(guest: &Guest, ways: &[&str], seed: u64, per_row: usize, seque
             *report.rows.entry(format!("{}:{}:{}", row.section, row.name, row.line)).or_default() += 1;
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 /// A part of the long suite for a guest: [`PART`] cases, two in three of single rows, every row alike.
@@ -226,7 +250,7 @@ fn every_row_is_drawn() {
 fn ways_differ() {
     for guest in GUESTS {
         let program = harness::repository().join("tests/programs/hello").join(guest.name);
-        let Some(all) = runner::emulators(guest, "max", &WAYS) else { continue };
+        let Some(all) = runner::emulators(guest, "max", 16, &WAYS) else { continue };
         for way in all.iter().filter(|e| WAYS.contains(&e.name)) {
             let translations = way.translations(&program);
             assert_eq!(
@@ -254,8 +278,8 @@ fn x86_lines() {
 pub(crate) fn x86_recorded() -> String {
     let guest = GUESTS.iter().find(|g| g.name == "x86_64").expect("x86_64");
     let cases = cases(&x86::LONG, None, 3, 16, 0);
-    let runner = runner::built(guest).expect("a runner");
-    let host = &runner::emulators(guest, "max", &[]).expect("the host")[0];
+    let runner = runner::built(guest, 16).expect("a runner");
+    let host = &runner::emulators(guest, "max", 16, &[]).expect("the host")[0];
     let records = runner::run(&x86::LONG, host, &runner, &cases, "lines").expect("records");
     let head = "# What the host's processor does; written by tests/differential.rs (RQEMU_BLESS=1). The form is described in tests/insn.rs.\n";
     format!("{head}{}\n", x86::lines(&cases, &records).join("\n"))

@@ -104,6 +104,7 @@ fn compiler(guest: &Guest) -> Compiler {
         pairs: guest.state.pairs.to_vec(),
         syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
         host_flags: guest.state.host_flags,
+        invalid_traps: guest.state.invalid_traps,
         direct_mode: guest.state.direct_mode,
     };
     Compiler::new(Map::new(state, Features::default()), thunks(), Features::default())

@@ -180,6 +180,7 @@ impl Cache {
             pairs: guest.state.pairs.to_vec(),
             syscall: SyscallSlots { number: call.number, args: call.args, result: call.result },
             host_flags: guest.state.host_flags,
+            invalid_traps: guest.state.invalid_traps,
             direct_mode: guest.state.direct_mode,
         };
         assert!(guest.state.size <= host::cpu::GUEST_SIZE, "guest state fits its place");

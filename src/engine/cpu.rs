@@ -2,7 +2,7 @@
 
 use crate::jumps::REMEMBERED;
 use crate::{Engine, Fault};
-use host::cpu::{FCMP, GRANULES, NOWHERE};
+use host::cpu::{FCMP, GRANULES, MASKS, NOWHERE, UNKNOWN, WATCHED};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
 use std::ptr::{self, NonNull};
@@ -12,6 +12,8 @@ const PAGE: usize = 4096;
 const SHADOW: usize = 256 << 10;
 /// Entries below which the shadow stack is empty: they match no guest address.
 const SENTINELS: usize = 8;
+/// How many times a thread's sticky flags may be found raised by a trap.
+const WATCHES: u32 = 64;
 /// MXCSR with all exceptions masked, and the bit that masks invalid operations.
 const MASKED: u32 = 0x1f80;
 pub(crate) const MASK_INVALID: u32 = 1 << 7;
@@ -101,6 +103,7 @@ impl Cpu {
         r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
         (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
+        (r.known_flags, r.watches) = (UNKNOWN, WATCHES);
         r.shadow_top = cpu as u64 - 16 * SENTINELS as u64;
         this.new_jumps();
         this.reset_shadow();
@@ -172,8 +175,16 @@ impl Cpu {
         self.raw.fp_flags | self.raw.mxcsr & self.guest.state.host_flags
     }
     pub fn set_fp_flags(&mut self, flags: u32) {
+        self.unwatch();
         self.raw.fp_flags = flags;
         self.raw.mxcsr &= !0x3f;
+    }
+
+    /// While generated code does not run: nothing traps that would raise a flag.
+    fn unwatch(&mut self) {
+        let mut mxcsr = self.raw.mxcsr;
+        self.raw.unwatch(&mut mxcsr);
+        self.raw.mxcsr = mxcsr;
     }
 
     /// The guest's x87 unit, if it has one, as guest state has it.
@@ -256,7 +267,7 @@ impl Cpu {
     pub fn fork_state_from(&mut self, other: &Cpu) {
         self.raw.guest = other.raw.guest;
         self.raw.fp_flags = other.fp_flags();
-        self.raw.mxcsr = other.raw.mxcsr & !0x3f;
+        (self.raw.mxcsr, self.raw.known_flags) = (other.raw.mxcsr & !0x3f | WATCHED << MASKS, UNKNOWN);
         self.mode = other.mode;
     }
 
@@ -275,6 +286,7 @@ impl Cpu {
 
     /// Sets the host's floating-point control for a mode. `traps`: at invalid operations.
     pub(crate) fn set_fp_control(&mut self, round: Round, traps: bool) {
+        self.unwatch();
         let rc = match round {
             Round::Down => 1,
             Round::Up => 2,

@@ -2,6 +2,7 @@
 
 use crate::cpu::MASK_INVALID;
 use crate::{Cpu, Fault};
+use host::cpu::{MASKS, UNKNOWN, WATCHED};
 use host::x86_64::asm::Reg;
 use host::{FaultRecord, FlagsAt};
 use libc::{c_int, siginfo_t, ucontext_t};
@@ -35,6 +36,8 @@ const PF_WRITE: i64 = 2;
 const MXCSR_FLAGS: u32 = 0x3f;
 /// si_code of an invalid operation of floating point, which libc does not name.
 const FPE_FLTINV: i32 = 7;
+/// Those of division by zero, overflow and underflow.
+const WATCHED_CODES: std::ops::RangeInclusive<c_int> = 3..=5;
 /// EFLAGS.TF: a trap after the next instruction.
 const TRAP_FLAG: i64 = 1 << 8;
 
@@ -75,6 +78,15 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     let engine = cpu.engine();
     let cache = engine.cache.lock();
     let records = cache.faults_at(rip);
+    let unwatched = |cpu: &mut Cpu| {
+        // SAFETY: as above.
+        unsafe { cpu.raw.unwatch(&mut (*fp).mxcsr) };
+    };
+    if sig == libc::SIGFPE && WATCHED_CODES.contains(&info.si_code) && cpu.raw.known_flags != UNKNOWN {
+        cpu.raw.watches = cpu.raw.watches.saturating_sub(1);
+        unwatched(cpu);
+        return true;
+    }
     let traps = sig == libc::SIGFPE && info.si_code == FPE_FLTINV && cpu.raw.mxcsr & MASK_INVALID == 0;
     let record = match records.first() {
         Some(FaultRecord { at, pc, flags: FlagsAt::SlowPath, .. }) => {
@@ -87,6 +99,7 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         // What it gives and raises is right, or is looked at.
         None if traps => {
             engine.count_trap(cpu);
+            unwatched(cpu);
             cpu.stepping = true;
             gregs[libc::REG_EFL as usize] |= TRAP_FLAG;
             // SAFETY: as above.
@@ -128,9 +141,10 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
     }
     engine.set_position(cpu, record.pc, record.extra);
     cpu.raw.shadow = gregs[libc::REG_RSP as usize] as u64;
+    unwatched(cpu);
     // SAFETY: as above.
     let mxcsr = unsafe { (*fp).mxcsr };
-    cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | mxcsr & MXCSR_FLAGS;
+    cpu.raw.mxcsr = cpu.raw.mxcsr & !MXCSR_FLAGS | mxcsr & MXCSR_FLAGS | WATCHED << MASKS;
     let write = gregs[libc::REG_ERR as usize] & PF_WRITE != 0;
     // Of an exception of floating point the address is the instruction's.
     let addr = if sig == libc::SIGFPE { record.pc } else { addr };

@@ -218,7 +218,6 @@ fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
         key,
         len: 0,
         thunks: [[0; 8]; THUNKS],
-        zero: 0,
         entries: 0,
         check: 0,
     };

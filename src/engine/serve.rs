@@ -2,6 +2,7 @@
 
 use crate::Cpu;
 use host::Site;
+use host::cpu::UNKNOWN;
 
 /// What the site thunk is to call.
 pub(crate) fn entry(counting: bool) -> u64 {
@@ -49,5 +50,8 @@ unsafe extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
             ret
         }
     };
+    if raw.known_flags != UNKNOWN {
+        raw.known_flags = raw.fp_flags;
+    }
     raw.ret = [ret as u64, (ret >> 64) as u64];
 }

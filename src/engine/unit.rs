@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const PAGE: u64 = 4096;
 pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u6";
 /// Thunks that code refers to: the first cells are their addresses.
-pub(crate) const THUNKS: usize = 7;
+pub(crate) const THUNKS: usize = 9;
 /// More guest bytes than the regions of a page can be made from.
 const MOST_BYTES: u64 = 16 * PAGE;
 
@@ -60,12 +60,13 @@ pub(crate) struct Header {
     pub(crate) len: u64,
     /// `jmp [cell]` for each thunk.
     pub(crate) thunks: [[u8; 8]; THUNKS],
-    /// So that no byte is without a name.
-    pub(crate) zero: u64,
     pub(crate) entries: u128,
     /// Of all before.
     pub(crate) check: u128,
 }
+
+// No byte of it is without a name: all are summed.
+const _: () = assert!(size_of::<Header>() == 72 + 8 * THUNKS);
 
 /// A guest page with translations.
 #[repr(C)]

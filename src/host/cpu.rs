@@ -1,5 +1,6 @@
 //! What generated code finds through its state register: guest state, and the engine's fields beside it.
 
+use ir::fpflag;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
 
@@ -7,6 +8,9 @@ use std::sync::atomic::AtomicU32;
 pub const GUEST_SIZE: usize = 5120;
 /// Most entries of the jump cache, a power of two. The first one stays empty.
 pub const JUMP_CACHE: usize = 16384;
+
+/// Places for values that generated code has no register for. A group of RISC-V's longest vectors is 64 values, and there may be a mask of each.
+pub const SPILLS: usize = 128;
 
 /// What marks empty entries of the jump cache and of the shadow stack: no address that code can be at, but one a guest may jump to.
 pub const NOWHERE: u64 = 0x8000_dead_0000_0001;
@@ -54,9 +58,15 @@ pub struct Cpu {
     pub host_mxcsr: u32,
     /// Sticky floating-point flags, beside those in MXCSR.
     pub fp_flags: u32,
+    /// All sticky flags, while the host traps at what would raise another; else [`UNKNOWN`].
+    pub known_flags: u32,
+    /// How many such traps this thread may still have. Then its flags are asked for each time.
+    pub watches: u32,
     /// Set by a helper that wants to leave: 1 + trap.
     pub helper_trap: u32,
     pub scratch: u32,
+    /// MXCSR of an operation with a rounding of its own.
+    pub rounded: u32,
     /// The exclusive monitor: address (u64::MAX: none) and the value that was loaded.
     pub excl_addr: u64,
     pub excl_value: [u64; 2],
@@ -82,12 +92,12 @@ pub struct Cpu {
     pub args: [[u64; 2]; 4],
     pub ret: [u64; 2],
     /// Values that generated code spills.
-    pub spill: [[u64; 2]; 64],
+    pub spill: [[u64; 2]; SPILLS],
     /// Registers that the site thunk saves beside the homes.
     pub save: [[u64; 2]; 8],
     /// FNSTENV's words of the x87 unit, on their way between it and guest memory.
     pub environment: [u32; 8],
-    pad: u64,
+    pad: [u64; 7],
     /// The bits of an address that choose an entry of the jump cache; 0: leave at the next poll. Jumps find their entry by it, so that they need no poll.
     pub going: AtomicU32,
     /// How many backward jumps are not to leave before one does.
@@ -109,6 +119,25 @@ pub const GRANULES: usize = 4096;
 
 /// The state register points so far into `guest`, to reach the two words before it and the first slots with short displacements.
 pub const BIAS: i32 = 120;
+
+/// [`Cpu::known_flags`] that have to be asked for.
+pub const UNKNOWN: u32 = u32::MAX;
+/// Flags that trap where all are known, unless they are raised already. Invalid operations trap anyhow or have been met; inexact ones have.
+pub const WATCHED: u32 = fpflag::DIV_BY_ZERO | fpflag::OVERFLOW | fpflag::UNDERFLOW;
+/// From a flag in MXCSR to the bit that masks its exception.
+pub const MASKS: u32 = 7;
+
+impl Cpu {
+    /// Any flag may be raised from now on, and nobody hears of it. `mxcsr` is the one in force; an operation that has trapped is to be done again.
+    pub fn unwatch(&mut self, mxcsr: &mut u32) {
+        if self.known_flags != UNKNOWN {
+            // The trap has raised its flag, though a tiny result that is exact raises none.
+            let watched = !(*mxcsr >> MASKS) & WATCHED;
+            *mxcsr = *mxcsr & !watched | WATCHED << MASKS;
+            self.known_flags = UNKNOWN;
+        }
+    }
+}
 
 const _: () = assert!(offset_of!(Cpu, guest) % 64 == 0, "slots are as aligned as their offsets");
 
@@ -155,8 +184,11 @@ displacement! {
     MXCSR = mxcsr;
     HOST_MXCSR = host_mxcsr;
     FP_FLAGS = fp_flags;
+    KNOWN_FLAGS = known_flags;
+    WATCHES = watches;
     HELPER_TRAP = helper_trap;
     SCRATCH = scratch;
+    ROUNDED = rounded;
     EXCL_ADDR = excl_addr;
     EXCL_VALUE = excl_value;
     EXCL_SEEN = excl_seen;

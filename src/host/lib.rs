@@ -28,6 +28,8 @@ pub struct StateMap {
     pub syscall: SyscallSlots,
     /// The sticky flags of MXCSR that are the guest's.
     pub host_flags: u32,
+    /// See `arch::State::invalid_traps`.
+    pub invalid_traps: bool,
     /// See `arch::State::direct_mode`.
     pub direct_mode: u32,
 }
@@ -242,6 +244,10 @@ pub struct Thunks {
     pub site: u64,
     /// Goes to the address that marks the empty shadow stack, if a guest should want that.
     pub sentinel: u64,
+    /// Called for all sticky flags, which are not known; they come in rax.
+    pub get_flags: u64,
+    /// Called to set the sticky flags to those in rax.
+    pub set_flags: u64,
     /// Goes to what site thunks call: `extern "C" fn(cpu, site)`.
     pub serve: u64,
     /// Leaves after a fault: guest state is saved already.
@@ -258,8 +264,9 @@ pub struct Thunks {
 
 impl Thunks {
     /// Those that regions and stubs refer to.
-    pub fn all(&self) -> [u64; 7] {
-        [self.exit, self.indirect, self.return_miss, self.site, self.syscall, self.serve, self.link]
+    pub fn all(&self) -> [u64; 9] {
+        let [get, set] = [self.get_flags, self.set_flags];
+        [self.exit, self.indirect, self.return_miss, self.site, self.syscall, self.serve, get, set, self.link]
     }
 }
 

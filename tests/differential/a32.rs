@@ -360,7 +360,18 @@ fn dry(code: &[u8], pc: u64, record: &Record) -> Dry {
     let thumb = u64::from(is_thumb(record));
     static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
     let slots = SLOTS.get_or_init(|| aim::slots(&ARM));
-    dry_run(&ARM, Start { at: pc, code, pc: pc | thumb, slots, state: state_of(record), window: &record.0[416..] })
+    dry_run(
+        &ARM,
+        Start {
+            at: pc,
+            code,
+            pc: pc | thumb,
+            slots,
+            state: state_of(record),
+            features: ARM.cpus[0].features,
+            window: &record.0[416..],
+        },
+    )
 }
 
 /// Makes a memory instruction's address point into the window.

@@ -198,7 +198,18 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
     let slots = SLOTS.get_or_init(|| aim::slots(&AARCH64));
-    dry_run(&AARCH64, Start { at: pc, code: &code, pc, slots, state: state_of(record), window: &record.0[880..] })
+    dry_run(
+        &AARCH64,
+        Start {
+            at: pc,
+            code: &code,
+            pc,
+            slots,
+            state: state_of(record),
+            features: AARCH64.cpus[0].features,
+            window: &record.0[880..],
+        },
+    )
 }
 
 /// The case, if it may be run.

@@ -126,6 +126,8 @@ pub(crate) struct Start<'a> {
     pub(crate) slots: &'a [(usize, Ty)],
     /// Guest state.
     pub(crate) state: Vec<u8>,
+    /// What the processor has.
+    pub(crate) features: u64,
     /// The window.
     pub(crate) window: &'a [u8],
 }
@@ -153,7 +155,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
             code: &mut code,
             max_insns: 16,
             leaders: &(),
-            features: guest.cpus[0].features,
+            features: start.features,
             guards: false,
         };
         (guest.translate)(&mut t, pc, (guest.mode)(&state));

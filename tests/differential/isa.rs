@@ -30,6 +30,14 @@ pub(crate) struct RowName {
 pub(crate) trait Isa: Sync + Debug {
     /// The guest's name.
     fn name(&self) -> &'static str;
+    /// Bytes of RISC-V's vector registers, of which the processor is to have so many.
+    fn vlenb(&self) -> usize {
+        16
+    }
+    /// Whether cases of a row alone are drawn.
+    fn takes(&self, _row: usize) -> bool {
+        true
+    }
     /// Its record.
     fn layout(&self) -> &'static Layout;
     /// All rows.

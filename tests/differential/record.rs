@@ -70,19 +70,23 @@ impl Layout {
         Layout { size: 672, parts }
     }
 
-    /// RISC-V's.
-    pub(crate) fn riscv64() -> Layout {
+    /// RISC-V's, with vector registers of so many bytes at the end: their further parts of 16 are named v0.1 and so on.
+    pub(crate) fn riscv64(vlenb: usize) -> Layout {
         let mut parts = vec![];
         let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
         (1..32).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));
         let named = [("fcsr", 320, 8), ("pc", 328, 8), ("signal", 336, 4), ("code", 340, 4), ("addr", 344, 8)];
         named.iter().for_each(|&(name, at, size)| part(name, at, size));
         (0..32).for_each(|n| part(&format!("f{n}"), 352 + 8 * n, 8));
-        (0..32).for_each(|n| part(&format!("v{n}"), 608 + 16 * n, 16));
         let vector = ["vstart", "vcsr", "vl", "vtype"];
-        vector.iter().enumerate().for_each(|(i, name)| part(name, 1120 + 8 * i, 8));
-        part("memory", 1152, 256);
-        Layout { size: 1408, parts }
+        vector.iter().enumerate().for_each(|(i, name)| part(name, 608 + 8 * i, 8));
+        part("memory", 640, 256);
+        for n in 0..2 * vlenb {
+            let (register, piece) = (n / (vlenb / 16), n % (vlenb / 16));
+            let piece = if piece == 0 { String::new() } else { format!(".{piece}") };
+            part(&format!("v{register}{piece}"), 896 + 16 * n, 16);
+        }
+        Layout { size: 896 + 32 * vlenb, parts }
     }
 
     /// That of x86 with 8 or 16 registers of each kind.

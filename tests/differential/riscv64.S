@@ -31,7 +31,7 @@ run_case:
         addi    t0, a0, R_V
         .irp    n, 0, 8, 16, 24
         vl8re8.v v\n, (t0)
-        addi    t0, t0, 128
+        addi    t0, t0, 8 * VLENB
         .endr
         ld      t0, R_VCSR(a0)
         csrw    vcsr, t0
@@ -80,7 +80,7 @@ case_left:
         addi    t0, gp, R_V
         .irp    n, 0, 8, 16, 24
         vs8r.v  v\n, (t0)
-        addi    t0, t0, 128
+        addi    t0, t0, 8 * VLENB
         .endr
         fscsr   zero
         la      t0, home

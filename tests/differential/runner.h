@@ -25,13 +25,13 @@
 #define R_SIGNAL 336
 #define R_ADDRESS 344
 #define R_F 352
-#define R_V 608
-#define R_VSTART 1120
-#define R_VCSR 1128
-#define R_VL 1136
-#define R_VTYPE 1144
-#define R_MEMORY 1152
-#define R_SIZE 1408
+#define R_VSTART 608
+#define R_VCSR 616
+#define R_VL 624
+#define R_VTYPE 632
+#define R_MEMORY 640
+#define R_V 896
+#define R_SIZE (896 + 32 * VLENB) /* VLENB is defined by the compiler's argument */
 #elif defined(__x86_64__) || defined(__i386__)
 /* One layout for both: words of eight bytes. Of 32 bits the first eight registers of each kind are there. */
 #define R_CODE 0

@@ -42,22 +42,32 @@ fn parts(guest: &Guest) -> (&'static str, &'static [&'static str]) {
 }
 
 /// The guest's runner, built once; `Err` says what is missing.
-pub(crate) fn built(guest: &Guest) -> Result<PathBuf, String> {
-    static BUILT: Mutex<BTreeMap<&str, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+pub(crate) fn built(guest: &Guest, vlenb: usize) -> Result<PathBuf, String> {
+    type Built = BTreeMap<(&'static str, usize), Result<PathBuf, String>>;
+    static BUILT: Mutex<Built> = Mutex::new(BTreeMap::new());
     let mut all = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    all.entry(guest.name).or_insert_with(|| build(guest)).clone()
+    all.entry((guest.name, vlenb)).or_insert_with(|| build(guest, vlenb)).clone()
 }
 
-fn build(guest: &Guest) -> Result<PathBuf, String> {
+fn build(guest: &Guest, vlenb: usize) -> Result<PathBuf, String> {
     // The host's compiler makes code of 32 bits, too, if it needs no library.
     let name = if guest.native { "gcc".into() } else { format!("{}-gcc", guest.triplets[0]) };
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
     let (code, flags) = parts(guest);
-    let (runner, partial) =
-        (out.join(format!("runner-{}", guest.name)), out.join(format!("runner-{}.partial", guest.name)));
+    let (runner, partial) = (
+        out.join(format!("runner-{}-{vlenb}", guest.name)),
+        out.join(format!("runner-{}-{vlenb}.partial", guest.name)),
+    );
     let mut command = Command::new(compiler);
-    command.args(FLAGS).args(flags).arg(folder.join("runner.c")).arg(folder.join(code)).arg("-o").arg(&partial);
+    command
+        .args(FLAGS)
+        .args(flags)
+        .arg(format!("-DVLENB={vlenb}"))
+        .arg(folder.join("runner.c"))
+        .arg(folder.join(code))
+        .arg("-o")
+        .arg(&partial);
     let done = harness::run(&mut command, Duration::from_secs(60));
     if done.end != "exit 0" {
         return Err(format!("the runner does not compile: {}", String::from_utf8_lossy(&done.stderr)));
@@ -72,7 +82,7 @@ pub(crate) struct Emulator {
     pub(crate) name: &'static str,
     /// None: the host itself.
     program: Option<PathBuf>,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     variables: &'static [(&'static str, &'static str)],
 }
 
@@ -80,7 +90,7 @@ impl Emulator {
     /// The reference, optimising nothing across instructions.
     pub(crate) fn one_by_one(&self) -> Emulator {
         let mut arguments = self.arguments.clone();
-        arguments.push("-one-insn-per-tb");
+        arguments.push("-one-insn-per-tb".into());
         Emulator { arguments, program: self.program.clone(), ..*self }
     }
 }
@@ -110,21 +120,26 @@ pub(crate) const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
 const TRAPS: (&str, &str) = ("RQEMU_FP_TRAPS", "4000000000");
 
 /// The reference as this processor first, then the program in these ways; `None` without a reference.
-pub(crate) fn emulators(guest: &Guest, cpu: &'static str, ways: &[&str]) -> Option<Vec<Emulator>> {
+pub(crate) fn emulators(guest: &Guest, cpu: &'static str, vlenb: usize, ways: &[&str]) -> Option<Vec<Emulator>> {
+    let vlen = (vlenb > 16).then(|| format!("max,vlen={}", 8 * vlenb));
+    let (cpu, ours) = match vlen {
+        Some(model) => (model.clone(), vec!["-cpu".into(), model]),
+        None => (cpu.into(), vec![]),
+    };
     let rqemu = harness::rqemu(guest);
     let emulator =
         |name, program: PathBuf, arguments, variables| Emulator { name, program: Some(program), arguments, variables };
     let reference = if guest.native {
         Emulator { name: "reference", program: None, arguments: vec![], variables: &[] }
     } else {
-        emulator("reference", harness::reference(guest)?, vec!["-cpu", cpu], &[])
+        emulator("reference", harness::reference(guest)?, vec!["-cpu".into(), cpu], &[])
     };
     let all = [
         reference,
-        emulator(WAYS[0], rqemu.clone(), vec![], &[("RQEMU_HOT", "off"), TRAPS]),
-        emulator(WAYS[1], rqemu.clone(), vec![], &[("RQEMU_HOT", "0"), TRAPS]),
-        emulator(WAYS[2], rqemu.clone(), vec![], &[("RQEMU_INTERPRET", "1")]),
-        emulator(WAYS[3], rqemu, vec![], &[("RQEMU_HOT", "off"), ("RQEMU_FP_TRAPS", "0")]),
+        emulator(WAYS[0], rqemu.clone(), ours.clone(), &[("RQEMU_HOT", "off"), TRAPS]),
+        emulator(WAYS[1], rqemu.clone(), ours.clone(), &[("RQEMU_HOT", "0"), TRAPS]),
+        emulator(WAYS[2], rqemu.clone(), ours.clone(), &[("RQEMU_INTERPRET", "1")]),
+        emulator(WAYS[3], rqemu, ours, &[("RQEMU_HOT", "off"), ("RQEMU_FP_TRAPS", "0")]),
     ];
     let wanted = |e: &Emulator| ways.contains(&e.name) && (e.name != WAYS[3] || CAREFUL.contains(&guest.name));
     Some(all.into_iter().filter(|e| e.name == "reference" || wanted(e)).collect())
@@ -213,7 +228,7 @@ pub(crate) fn run(
     name: &str,
 ) -> Result<Records, String> {
     let folder = harness::scratch("differential");
-    let base = folder.join(format!("{name}-{}-{}-{}", isa.name(), emulator.name, std::process::id()));
+    let base = folder.join(format!("{name}-{}-{}-{}-{}", isa.name(), isa.vlenb(), emulator.name, std::process::id()));
     let (input, output) = (base.with_extension("in"), base.with_extension("out"));
     let size = isa.layout().size;
     let bytes: Vec<u8> = cases.iter().flat_map(|c| c.record.0.iter().copied()).collect();

@@ -17,19 +17,22 @@ type Rows = Table<fn(&mut riscv::Cx<'_>, u32)>;
 
 /// See [`Isa`].
 #[derive(Debug)]
-pub(crate) struct RvIsa;
+pub(crate) struct RvIsa(usize);
+
+/// With vector registers of 128 bits all rows, with others those of vectors.
+pub(crate) static ALL: [RvIsa; 4] = [RvIsa(16), RvIsa(32), RvIsa(64), RvIsa(128)];
 
 const TABLES: [&Rows; 5] = [&RV, &RV64, &RVC, &RVC64, &RVV];
 
 /// Places in a record.
 const FCSR_AT: usize = 320;
 const F_AT: usize = 352;
-const V_AT: usize = 608;
-const VSTART_AT: usize = 1120;
-const VCSR_AT: usize = 1128;
-const VL_AT: usize = 1136;
-const VTYPE_AT: usize = 1144;
-const MEMORY_AT: usize = 1152;
+const VSTART_AT: usize = 608;
+const VCSR_AT: usize = 616;
+const VL_AT: usize = 624;
+const VTYPE_AT: usize = 632;
+const MEMORY_AT: usize = 640;
+const V_AT: usize = 896;
 
 const GP: u32 = 3;
 const VXRM: u32 = 0x00a;
@@ -214,9 +217,14 @@ fn boxed(random: &mut Random) -> u64 {
     }
 }
 
+/// Bytes of a vector register.
+fn vlenb(record: &Record) -> usize {
+    (record.0.len() - V_AT) / 32
+}
+
 /// A record with random state.
-fn random_record(random: &mut Random) -> Record {
-    let mut record = Record(vec![0; RvIsa.layout().size]);
+fn random_record(isa: &RvIsa, random: &mut Random) -> Record {
+    let mut record = Record(vec![0; isa.layout().size]);
     for n in (1..32).filter(|&n| n != GP as usize) {
         let v = match random.below(10) {
             0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
@@ -250,14 +258,15 @@ fn random_record(random: &mut Random) -> Record {
 
 /// Vector state.
 fn random_vectors(record: &mut Record, random: &mut Random) {
+    let vlenb = vlenb(record);
     let vtype = loop {
         let vtype = (random.next() & 0x1f | (random.next() & 3) << 6) as u32;
-        if state::Vector::of_register(vtype.into(), 16).is_some() || random.below(64) == 0 {
+        if state::Vector::of_register(vtype.into(), vlenb as u32).is_some() || random.below(64) == 0 {
             break vtype;
         }
     };
     let v = state::Vector::of_type(vtype);
-    let max = v.max(16);
+    let max = v.max(vlenb as u32);
     let vl = if random.below(2) == 0 { max } else { random.below(max as usize + 1) as u32 };
     // At most VLMAX - 1 (3.7).
     let start = if random.below(12) == 0 && max > 1 { random.below(max as usize) } else { 0 };
@@ -268,7 +277,7 @@ fn random_vectors(record: &mut Record, random: &mut Random) {
     record.set(VCSR_AT, 8, vcsr.into());
     let size = 1 << v.sew.max(u32::from(random.below(4) == 0));
     let is_float = random.below(2) == 0;
-    for at in (V_AT..V_AT + 512).step_by(size) {
+    for at in (V_AT..record.0.len()).step_by(size) {
         let v = match (size, is_float) {
             (2, true) => values::float(random, 5, 10),
             (4, true) => values::float(random, 8, 23),
@@ -279,8 +288,10 @@ fn random_vectors(record: &mut Record, random: &mut Random) {
     }
     // Masks of all kinds.
     if random.below(2) == 0 {
-        let mask = u128::from(random.next()) << 64 | u128::from(random.next());
-        record.set(V_AT, 16, mask);
+        for at in (V_AT..V_AT + vlenb).step_by(16) {
+            let mask = u128::from(random.next()) << 64 | u128::from(random.next());
+            record.set(at, 16, mask);
+        }
     }
 }
 
@@ -308,7 +319,7 @@ fn prepare_vector((table, row): (&Rows, &Row), word: &mut u32, record: &mut Reco
         && let (Some(m), Some(e)) = (get(row, *word, "m"), get(row, *word, "e"))
     {
         let size = 1 << (e & 3);
-        for at in (V_AT + 16 * m as usize..V_AT + 512).step_by(size) {
+        for at in (V_AT + vlenb(record) * m as usize..record.0.len()).step_by(size) {
             record.set(at, size, random.below(128) as u128);
         }
     }
@@ -324,13 +335,14 @@ fn state_of(record: &Record, slot: u64) -> Vec<u8> {
     set(state::FRM, record.get(FCSR_AT, 8) as u64 >> 5);
     let get = |at| record.get(at, 8) as u64;
     // VSETVL's part, which has no type for some.
-    let legal = state::Vector::of_register(get(VTYPE_AT), 16).is_some();
+    let legal = state::Vector::of_register(get(VTYPE_AT), vlenb(record) as u32).is_some();
     let (vl, vtype) = if legal { (get(VL_AT), get(VTYPE_AT)) } else { (0, state::VILL) };
-    let vector = [(state::VSTART, get(VSTART_AT)), (state::VL, vl), (state::VTYPE, vtype), (state::VLENB, 16)];
+    let vector =
+        [(state::VSTART, get(VSTART_AT)), (state::VL, vl), (state::VTYPE, vtype), (state::VLENB, vlenb(record) as u64)];
     vector.into_iter().for_each(|(slot, v)| set(slot, v));
     set(state::VXRM, get(VCSR_AT) >> 1);
     set(state::VXSAT, get(VCSR_AT) & 1);
-    bytes[state::VECTORS..state::VECTORS + 512].copy_from_slice(&record.0[V_AT..V_AT + 512]);
+    bytes[state::VECTORS..][..32 * vlenb(record)].copy_from_slice(&record.0[V_AT..]);
     bytes
 }
 
@@ -352,13 +364,20 @@ fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
     record.set(at, 8, target.wrapping_add(target.wrapping_sub(addr)).into());
 }
 
+/// What the processor has that all rows are for.
+fn features(vlenb: usize) -> u64 {
+    let cpu = arch::Cpu::parse(&RISCV64, &format!("max,vlen={}", 8 * vlenb));
+    cpu.expect("a model").features
+}
+
 /// Runs words that begin at `pc`.
 fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
     let slots = SLOTS.get_or_init(|| aim::slots(&RISCV64));
     let state = state_of(record, pc & !(SLOT - 1));
-    dry_run(&RISCV64, Start { at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..] })
+    let features = features(vlenb(record));
+    dry_run(&RISCV64, Start { features, at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..V_AT] })
 }
 
 /// Whether it is a fault-only-first load that would reach beyond the page, at either end: the reference faults in the middle of a segment, too, and we
@@ -380,7 +399,11 @@ fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
     let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && record.get(VSTART_AT, 8) != 0;
     // It looks at all of what a fault-only-first load of segments might read, before it looks at vl; a single one is aimed well before the end.
     let first_only = rows.len() > 1 && all.iter().any(|r| r.name == "vle_ff");
+    // Where LMUL is less than 1 the reference has no SHA-2, though a group of elements may fit (the manual asks for no more).
+    let is_sha2 = all.iter().any(|r| r.name.starts_with("vsha2")) && vlenb(&record) > 16;
+    let may_be_less = record.get(VTYPE_AT, 1) & 4 != 0 || all.iter().any(|r| r.name.starts_with("vset"));
     if whole
+        || is_sha2 && may_be_less
         || first_only
         || reaches_beyond(all[0], &record)
         || all.iter().any(|r| is_vector(r) && is_memory(r)) && ran.accesses.iter().any(is_beyond)
@@ -426,10 +449,10 @@ fn prepare((table, row): (&Rows, &Row), word: &mut u32, pc: u64, record: &mut Re
 }
 
 /// A case of one instruction.
-fn single(index: usize, slot: u64, random: &mut Random) -> Option<Case> {
+fn single(isa: &RvIsa, index: usize, slot: u64, random: &mut Random) -> Option<Case> {
     let (table, row) = rows()[index];
     let mut word = draw((table, row), random)?;
-    let mut record = random_record(random);
+    let mut record = random_record(isa, random);
     let mut words = vec![];
     // A store-conditional mostly follows its load-reserved, into x0.
     if row.name == "sc" && random.below(4) != 0 {
@@ -486,8 +509,8 @@ fn connect(
 }
 
 /// A case of several instructions with data flowing between them.
-fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
-    let mut record = random_record(random);
+fn sequence(isa: &RvIsa, slot: u64, random: &mut Random) -> Option<Case> {
+    let mut record = random_record(isa, random);
     let bases = [state::SP, 8 + random.below(4) as u32, 12 + random.below(4) as u32];
     for n in bases {
         let target = WINDOW + if random.below(6) == 0 { 240 } else { 16 * (1 + random.below(11)) as u64 };
@@ -495,7 +518,7 @@ fn sequence(slot: u64, random: &mut Random) -> Option<Case> {
     }
     let length = 3 + random.below(6);
     let (mut words, mut indices, mut recent, mut targets) = (vec![], vec![], [10, 10], vec![]);
-    let mix = if random.below(3) == 0 { [0, 1, 3, 3, 3, 3, 3, 3] } else { [0, 0, 0, 1, 1, 2, 2, 2] };
+    let mix = if isa.0 > 16 || random.below(3) == 0 { [0, 1, 3, 3, 3, 3, 3, 3] } else { [0, 0, 0, 1, 1, 2, 2, 2] };
     while words.len() < length {
         let left = length - words.len() - 1;
         let index = if left > 0 && random.below(8) == 0 {
@@ -591,9 +614,15 @@ impl Isa for RvIsa {
     fn name(&self) -> &'static str {
         "riscv64"
     }
+    fn vlenb(&self) -> usize {
+        self.0
+    }
+    fn takes(&self, row: usize) -> bool {
+        self.0 == 16 || is_vector(rows()[row].1)
+    }
     fn layout(&self) -> &'static Layout {
-        static LAYOUT: OnceLock<Layout> = OnceLock::new();
-        LAYOUT.get_or_init(Layout::riscv64)
+        static LAYOUTS: [OnceLock<Layout>; 4] = [const { OnceLock::new() }; 4];
+        LAYOUTS[(self.0 / 16).ilog2() as usize].get_or_init(|| Layout::riscv64(self.0))
     }
     fn rows(&self) -> Vec<RowName> {
         rows().iter().map(|(_, r)| RowName { section: r.section, name: r.name, line: r.line }).collect()
@@ -601,8 +630,8 @@ impl Isa for RvIsa {
     fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case> {
         let slot = CODE + SLOT * index as u64;
         match row {
-            Some(row) => single(row, slot, random),
-            None => sequence(slot, random),
+            Some(row) => single(self, row, slot, random),
+            None => sequence(self, slot, random),
         }
     }
     fn text(&self, record: &Record, index: usize) -> String {
@@ -640,7 +669,7 @@ impl Isa for RvIsa {
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
         // How far a vector access came, and vstart with it.
         let is_vector = row_at(record, pc).is_some_and(|(row, _)| is_vector(row));
-        let names = (0..32).map(|n| format!("v{n}")).chain(["vstart".into(), "vl".into()]);
-        if is_vector { names.collect() } else { vec![] }
+        let names = self.layout().parts.iter().map(|p| p.name.clone()).filter(|name| name.starts_with('v'));
+        if is_vector { names.filter(|name| !["vcsr", "vtype"].contains(&&**name)).collect() } else { vec![] }
     }
 }

@@ -331,7 +331,15 @@ impl X86Isa {
         let window = &record.0[MEMORY_AT..MEMORY_AT + WINDOW_SIZE as usize];
         dry_run(
             self.guest(),
-            Start { at: slot, code: code_of(record), pc: slot, slots, state: self.state_of(record), window },
+            Start {
+                at: slot,
+                code: code_of(record),
+                pc: slot,
+                slots,
+                state: self.state_of(record),
+                features: self.guest().cpus[0].features,
+                window,
+            },
         )
     }
 

@@ -5,7 +5,7 @@ use super::asm::{self, Mem, Reg, Rm, Size, Xm, Xmm, vop};
 use super::emit::Emitter;
 use super::plan::NO_HOME;
 use super::{SCRATCH, TEMPS, XTEMPS, field};
-use crate::cpu::at;
+use crate::cpu::{SPILLS, at};
 use ir::{Op, Ty, Val};
 
 /// A host condition for a truth value that is still in the host's flags.
@@ -113,7 +113,7 @@ impl Emitter<'_> {
 
     pub(super) fn take_spill(&mut self) -> u8 {
         let n = self.spills.trailing_ones();
-        assert!(n < 64, "out of spill slots");
+        assert!(n < SPILLS as u32, "out of spill slots");
         self.spills |= 1 << n;
         n as u8
     }

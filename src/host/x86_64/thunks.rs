@@ -1,5 +1,6 @@
 //! The borders of generated code: entering it, leaving it, calling Rust from it. Written once for a guest, since they move its homes.
 
+mod flags;
 mod syscall;
 
 use super::asm::{Alu, Asm, Cc, L128, Label, Mem, Reg, Size, vop};
@@ -38,6 +39,10 @@ pub fn write(map: &Map, serve: u64) -> (Asm, ThunkOffsets) {
     });
     at.fault = w.start();
     w.fault();
+    at.get_flags = w.start();
+    w.get_flags();
+    at.set_flags = w.start();
+    w.set_flags();
     at.syscall = w.start();
     w.syscall(&mut at);
     (a, at)
@@ -55,6 +60,8 @@ pub struct ThunkOffsets {
     pub serve: u32,
     pub sentinel: u32,
     pub fault: u32,
+    pub get_flags: u32,
+    pub set_flags: u32,
     pub syscall: u32,
     pub syscall_begin: u32,
     pub syscall_end: u32,
@@ -76,6 +83,8 @@ impl ThunkOffsets {
             sentinel: a(self.sentinel),
             serve: a(self.serve),
             fault: a(self.fault),
+            get_flags: a(self.get_flags),
+            set_flags: a(self.set_flags),
             syscall: a(self.syscall),
             syscall_begin: a(self.syscall_begin),
             syscall_end: a(self.syscall_end),

@@ -175,6 +175,9 @@ pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
     block(t, pc, mode, &state::STATE64, Ty::I64);
 }
 
+/// An instruction of more operations ends its region, lest the back end has to keep several long groups of vector registers at once.
+const MOST_OPS: usize = 160;
+
 /// Translates from `pc` to the first branch, system call or trap, or to the limit.
 fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     t.b.start(pc, mode, (state.fp_control)(mode));
@@ -214,11 +217,15 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             return cx.b.end(Term::Resume { pc });
         }
         cx.next = cx.pc.wrapping_add(w.len) & xlen.mask();
+        let ops = cx.b.region.insts.len();
         cx.insn(&w);
         if cx.b.ended() {
             return;
         }
         cx.pc = cx.next;
+        if cx.b.region.insts.len() - ops > MOST_OPS {
+            break;
+        }
     }
     let pc = cx.pc;
     cx.go_to(pc);

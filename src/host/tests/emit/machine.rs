@@ -1,7 +1,7 @@
 //! A toy guest to run compiled regions on: some slots with homes and some without, memory for code, and the reference that runs the same
 //! region by `ir::eval`.
 
-use host::cpu::{Cpu, GUEST_SIZE, OPEN_PAIRS};
+use host::cpu::{Cpu, GUEST_SIZE, OPEN_PAIRS, UNKNOWN};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
@@ -117,6 +117,9 @@ extern "C" fn serve(cpu: *mut Cpu, site: *const Site) {
     let (cpu, site) = unsafe { (&mut *cpu, &*site) };
     let args = cpu.args.map(|[low, high]| u128::from(low) | u128::from(high) << 64);
     let bits = evaluate(&site.op, site.ty, &site.arg_types, &args, &mut cpu.fp_flags);
+    if cpu.known_flags != UNKNOWN {
+        cpu.known_flags = cpu.fp_flags;
+    }
     cpu.ret = [bits as u64, (bits >> 64) as u64];
     cpu.owner += 1;
 }
@@ -143,6 +146,7 @@ impl Machine {
             pairs: PAIRS.to_vec(),
             syscall,
             host_flags: fpflag::IEEE,
+            invalid_traps: true,
             direct_mode: 0,
         };
         let map = Map::with(state, features, 7, VECTOR_HOMES.into());
@@ -227,6 +231,7 @@ impl Machine {
         cpu.shadow = self.shadow.as_ptr() as u64 + 8 * 2048;
         cpu.shadow_top = cpu.shadow;
         (cpu.mxcsr, cpu.fp_flags, cpu.owner) = (self.mxcsr, state.fp_flags, 0);
+        (cpu.known_flags, cpu.watches) = (UNKNOWN, u32::MAX);
         cpu.excl_addr = u64::MAX;
         // Atomics with and without locks.
         let concurrent = cpu.concurrent.load(Ordering::Relaxed);

@@ -233,6 +233,11 @@ impl Maker {
                 held.push(self.b.push(Op::Un(Un::Not, v), Ty::I64));
             }
         }
+        // Flags that were asked for are known.
+        if rng.one_in(2) {
+            let f = self.b.fp_flags();
+            self.keep(f, rng);
+        }
         let v = self.apply(case, rng);
         self.keep(v, rng);
         if rng.one_in(2) {

@@ -48,6 +48,12 @@ pub(super) enum Cold {
     Saturate { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, size: Size, nan_is_zero: bool },
     /// The conversion of the scalar `a` to `to`, if it is from 2^63 on and below 2^64; else on to `slow`.
     UpperHalf { label: Label, back: Label, fmt: Fmt, a: Xmm, to: Reg, slow: Label },
+    /// The sticky flags to a register: they are not known.
+    GetFlags { label: Label, back: Label, to: Reg },
+    /// The region's rounding again, after an operation with its own, with what that has raised.
+    RoundAgain { label: Label, back: Label },
+    /// The sticky flags become what the register has.
+    SetFlags { label: Label, back: Label, from: Reg },
     /// The floating-point comparison at `v` by [`ir::eval`]; the host's flags become what its own comparison would leave.
     Compare { label: Label, back: Label, v: Val, args: Vec<Arg>, swapped: bool },
     /// The operation at `v` by [`ir::eval`], its operands where `args` say, its result to a vector register; the host's flags stay if `keep`.
@@ -154,6 +160,27 @@ impl Emitter<'_> {
             Cold::UpperHalf { label, back, fmt, a, to, slow } => {
                 self.a.bind(*label);
                 self.upper_half(*fmt, *a, *to, *slow);
+                self.a.jmp(*back);
+            }
+            Cold::GetFlags { label, back, to } => {
+                self.a.bind(*label);
+                self.a.call_extern(self.thunks.get_flags);
+                self.a.mov(Size::D, *to, SCRATCH);
+                self.a.jmp(*back);
+            }
+            Cold::RoundAgain { label, back } => {
+                self.a.bind(*label);
+                self.a.stmxcsr(field(at::SCRATCH));
+                self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
+                self.round_in_scratch(self.r.fp.round);
+                self.a.mov_mr(Size::D, field(at::SCRATCH), SCRATCH);
+                self.a.ldmxcsr(field(at::SCRATCH));
+                self.a.jmp(*back);
+            }
+            Cold::SetFlags { label, back, from } => {
+                self.a.bind(*label);
+                self.a.mov(Size::D, SCRATCH, *from);
+                self.a.call_extern(self.thunks.set_flags);
                 self.a.jmp(*back);
             }
             Cold::Compare { label, back, v, args, swapped } => {

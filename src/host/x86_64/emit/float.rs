@@ -11,11 +11,13 @@ use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
 use super::float_check::{Check, Guard, PRODUCT, PRODUCT_IN_SUM, QUOTIENT, tiny, wanted};
-use crate::cpu::at;
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
+use crate::cpu::{UNKNOWN, at};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Ty, Val};
 
 /// MXCSR's sticky flags.
 const MXCSR_FLAGS: i32 = 0x3f;
+/// Its rounding control.
+const ROUNDING: i32 = 3 << 13;
 
 /// Predicates of vcmp (SDM vol. 2, VCMPPD): quiet and signalling.
 const EQ_OQ: u8 = 0x00;
@@ -82,6 +84,14 @@ pub(super) fn is_plain(env: Env) -> bool {
 impl Emitter<'_> {
     pub(super) fn fp_flags_get(&mut self, v: Val) {
         self.clobber();
+        if self.map.state.invalid_traps {
+            let (label, d) = (self.a.label(), self.def(v, None));
+            self.a.mov(Size::D, d, field(at::KNOWN_FLAGS));
+            self.a.test(Size::D, d, d);
+            self.a.jcc(X::S, label);
+            let back = self.a.label_here();
+            return self.cold.push(Cold::GetFlags { label, back, to: d });
+        }
         self.a.stmxcsr(field(at::SCRATCH));
         let d = self.def(v, None);
         self.a.mov(Size::D, d, field(at::SCRATCH));
@@ -92,6 +102,13 @@ impl Emitter<'_> {
     pub(super) fn fp_flags_set(&mut self, x: Val) {
         self.clobber();
         let x = self.reg(x);
+        if self.map.state.invalid_traps {
+            let label = self.a.label();
+            self.a.alu(Alu::Cmp, Size::D, x, field(at::KNOWN_FLAGS));
+            self.a.jcc(X::Ne, label);
+            let back = self.a.label_here();
+            return self.cold.push(Cold::SetFlags { label, back, from: x });
+        }
         self.a.mov_mr(Size::D, field(at::FP_FLAGS), x);
         self.a.stmxcsr(field(at::SCRATCH));
         self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
@@ -102,6 +119,52 @@ impl Emitter<'_> {
 
     /// Emits `v` if it is a floating-point operation done here.
     pub(super) fn float_op(&mut self, v: Val) -> bool {
+        let Some(round) = self.other_rounding(v) else { return self.rounded_op(v) };
+        self.clobber();
+        self.rounding = round;
+        self.a.stmxcsr(field(at::SCRATCH));
+        self.a.mov(Size::D, SCRATCH, field(at::SCRATCH));
+        self.round_in_scratch(round);
+        self.a.mov_mr(Size::D, field(at::ROUNDED), SCRATCH);
+        self.a.ldmxcsr(field(at::ROUNDED));
+        let done = self.rounded_op(v);
+        assert!(done, "it is one of the host's but for its rounding");
+        self.rounding = self.r.fp.round;
+        // Where all flags are known it has raised none.
+        let label = self.a.label();
+        self.a.alu_i(Alu::Cmp, Size::D, field(at::KNOWN_FLAGS), UNKNOWN.cast_signed());
+        self.a.jcc(X::E, label);
+        self.a.ldmxcsr(field(at::SCRATCH));
+        let back = self.a.label_here();
+        self.cold.push(Cold::RoundAgain { label, back });
+        true
+    }
+
+    /// The rounding of an operation that has its own, where nothing else is in the host's way.
+    fn other_rounding(&self, v: Val) -> Option<Round> {
+        let (env, shape) = match *self.r.op(v) {
+            Op::Fp1(Fp1::Sqrt, shape, env, _) => (env, shape),
+            Op::FpCvt { from: Fmt::F64, to: Fmt::F32, lanes: 0, env, .. } => (env, Shape::scalar(Fmt::F32)),
+            Op::FpFromInt { shape, env, fbits: 0, v, .. } if matches!(self.r.ty(v), Ty::I32 | Ty::I64) => (env, shape),
+            Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, env, ..) | Op::Fma { shape, env, .. } => {
+                (env, shape)
+            }
+            _ => return None,
+        };
+        let plain = env.nan == NanRule::RiscV && !env.flush_in && is_plain(env);
+        let own = plain && shape == Shape::scalar(shape.fmt) && is_native(shape.fmt) && env.round != self.r.fp.round;
+        own.then_some(env.round).filter(|round| rounding(*round).is_some())
+    }
+
+    /// MXCSR in scratch with this rounding.
+    pub(super) fn round_in_scratch(&mut self, round: Round) {
+        let control = rounding(round).expect("one of the host's");
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, !ROUNDING);
+        self.a.alu_i(Alu::Or, Size::D, SCRATCH, i32::from(control) << ROUNDING.trailing_zeros());
+    }
+
+    /// The same under the rounding in force.
+    fn rounded_op(&mut self, v: Val) -> bool {
         match *self.r.op(v) {
             Op::Fp1(Fp1::Neg, shape, _, a) => self.fp_sign(v, shape, a, [vop::VXORPS, vop::VXORPD], sign(shape.fmt)),
             Op::Fp1(Fp1::Abs, shape, _, a) => {
@@ -119,7 +182,7 @@ impl Emitter<'_> {
                 return self.fp2(v, op, shape, env, a, b);
             }
             Op::Fma { shape, env, neg_product, neg_addend, a, b, c }
-                if is_native(shape.fmt) && is_plain(env) && env.round == self.r.fp.round =>
+                if is_native(shape.fmt) && is_plain(env) && env.round == self.rounding =>
             {
                 self.fma(v, shape, env, (neg_product, neg_addend), [a, b, c]);
             }
@@ -134,7 +197,7 @@ impl Emitter<'_> {
 
     /// Whether the host's scalar operation is the guest's, in everything.
     fn is_own(&self, shape: Shape, env: Env) -> bool {
-        is_native(shape.fmt) && wanted(env, Check::Nan) == Check::Nothing && env.round == self.r.fp.round
+        is_native(shape.fmt) && wanted(env, Check::Nan) == Check::Nothing && env.round == self.rounding
     }
 
     // ---- registers, checks, slow paths ----
@@ -261,12 +324,14 @@ impl Emitter<'_> {
         args: &[Xm],
         zero: bool,
     ) {
-        let replaced = check == Check::Nan && label.is_none() && !self.traps && self.nans_are_one(v);
-        let mut label = self.check(shape, check, label, t, m);
+        // What traps goes to the slow path still.
+        let replaced = check == Check::Nan && (label.is_none() || self.traps) && self.nans_are_one(v);
+        let trap = label.filter(|_| replaced);
+        let mut label = self.check(shape, check, label.filter(|_| !replaced), t, m);
         if replaced && let Some(nan) = label {
             let back = self.a.label_here();
-            let addend = if let [_, _, c] = *args { Some((c, self.a.label())) } else { None };
-            label = addend.map(|(_, label)| label);
+            let addend = if let [_, _, c] = *args { Some((c, trap.unwrap_or_else(|| self.a.label()))) } else { None };
+            label = trap.or(addend.map(|(_, label)| label));
             self.cold.push(Cold::Canonical { label: nan, back, shape, t, m, addend });
         }
         if shape.lanes == 0 && !zero && self.is_wide(v) {
@@ -388,12 +453,10 @@ impl Emitter<'_> {
         let nan = if env.nan.is_canonical() { Check::Nan } else { Check::Nothing };
         let (check, imm) = match op {
             // A NaN operand is the only cause of a NaN, and comes through.
-            Fp1::Sqrt if env.round == self.r.fp.round && shape.lanes <= 1 && self.is_not_negative(shape.fmt, a) => {
+            Fp1::Sqrt if env.round == self.rounding && shape.lanes <= 1 && self.is_not_negative(shape.fmt, a) => {
                 (nan, None)
             }
-            Fp1::Sqrt if env.round == self.r.fp.round => {
-                (self.or_trap(shape, env, wanted(env, Check::Nan), &[a]), None)
-            }
+            Fp1::Sqrt if env.round == self.rounding => (self.or_trap(shape, env, wanted(env, Check::Nan), &[a]), None),
             Fp1::RoundInt if env.round == Round::NearestAway => {
                 self.round_away(v, shape, env, a);
                 return true;
@@ -453,7 +516,7 @@ impl Emitter<'_> {
             Fp2::MaxSelect => ([vop::VMAXSS, vop::VMAXSD, vop::VMAXPS, vop::VMAXPD], Check::Nothing),
             Fp2::MulX | Fp2::RecipStep | Fp2::RsqrtStep => return false,
         };
-        if env.round != self.r.fp.round {
+        if env.round != self.rounding {
             return false;
         }
         let (guard, check) = match op {

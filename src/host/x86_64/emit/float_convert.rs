@@ -63,7 +63,7 @@ impl Emitter<'_> {
                 }
                 self.fp_finish(v, shape, (nan, label), (d, t, m), &[Xm::Reg(ra)], true);
             }
-            (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.r.fp.round => {
+            (Fmt::F64, Fmt::F32, 0 | 2) if env.round == self.rounding => {
                 let check = wanted(env, if env.flush_in { Check::Nan } else { tiny(env) });
                 self.save_for(check, env);
                 let ra = self.x(a);
@@ -111,7 +111,7 @@ impl Emitter<'_> {
     fn scalar_to_int(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, bits: u8, a: Val) -> bool {
         let round = env.round;
         // Truncation has an instruction; the rounding in force too.
-        let in_force = round == self.r.fp.round;
+        let in_force = round == self.rounding;
         let truncate = round == Round::Zero;
         let away = round == Round::NearestAway;
         let mode = rounding(round).unwrap_or(3);
@@ -250,7 +250,7 @@ impl Emitter<'_> {
             return self.double_lanes_to_int(v, shape, env, signed, a);
         }
         let round = env.round;
-        let in_force = round == self.r.fp.round;
+        let in_force = round == self.rounding;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
         let ra = self.x(a);
@@ -302,7 +302,7 @@ impl Emitter<'_> {
     /// One lane after the other.
     fn double_lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         let round = env.round;
-        let in_force = round == self.r.fp.round;
+        let in_force = round == self.rounding;
         let truncate = round == Round::Zero;
         let Some(mode) = rounding(round) else { return false };
         self.clobber();
@@ -348,7 +348,7 @@ impl Emitter<'_> {
     fn int_to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         let wide = self.r.ty(a) == Ty::I64;
         let exact = fmt == Fmt::F64 && !wide;
-        if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.r.fp.round {
+        if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.rounding {
             return false;
         }
         let half = wide && !signed;
@@ -412,7 +412,7 @@ impl Emitter<'_> {
     }
 
     fn int_to_lanes(&mut self, v: Val, shape: Shape, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
-        if env.round != self.r.fp.round {
+        if env.round != self.rounding {
             return false;
         }
         if shape.fmt == Fmt::F64 {

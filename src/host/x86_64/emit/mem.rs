@@ -2,12 +2,13 @@
 
 use super::super::alloc::size;
 use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
+use super::super::plan::NO_HOME;
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
 use super::cold::Cold;
 use crate::Exit;
 use crate::cpu::at;
-use ir::{Align, Ext, Fence, Order, Rmw, Trap, Ty, Val};
+use ir::{Align, Ext, Fence, Op, Order, Rmw, Trap, Ty, V2, Val};
 
 impl Emitter<'_> {
     /// The host's operand for a guest address.
@@ -89,9 +90,23 @@ impl Emitter<'_> {
     /// Where it cannot be done is told by the end of the block.
     pub(super) fn load_ahead(&mut self, v: Val, m: &ir::Mem) {
         let mem = self.address(m);
+        if self.goes_into_next(v) {
+            self.folded = Some((v, mem));
+            return;
+        }
         let x = self.xdef(v, None);
         self.ahead.push(self.a.here());
         self.a.v2(vop::VMOVDQU, L128, x, mem);
+    }
+
+    /// Whether a vector that is loaded is an operand of the next operation and of no other, which can have it in memory ([`Self::vop2`]).
+    fn goes_into_next(&self, v: Val) -> bool {
+        let next = Val(v.0 + 1);
+        let Some(Op::V2(op, lane, a, b)) = self.r.insts.get(next.0 as usize).map(|i| i.op) else { return false };
+        let small = lane != ir::Lane::D;
+        let commutes = matches!(op, V2::And | V2::Or | V2::Xor | V2::CmpEq) || op == V2::MinU && small;
+        let alone = self.plan.uses[v.0 as usize] == 1 && self.plan.home[v.0 as usize] == NO_HOME;
+        commutes && alone && (a == v) != (b == v) && self.plan.round_of(next).is_none()
     }
 
     pub(super) fn load(&mut self, v: Val, m: &ir::Mem) {

@@ -24,18 +24,19 @@ mod vector_shuffle;
 mod x87;
 
 use super::alloc::{File, Loc};
-use super::asm::{Asm, L128, L256, Label, Reg, vop};
+use super::asm::{Asm, L128, L256, Label, Mem, Reg, vop};
 use super::local::Local;
 use super::plan::Plan;
 use super::reads::{self, Held};
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
+use crate::cpu::SPILLS;
 use crate::{Code, Exit, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
 use choice::Choice;
 use cold::Cold;
 use crypto::Sha256;
 use flags::HostFlags;
-use ir::{BlockId, Op, Region, Ty, Val, Ways, is_stub};
+use ir::{BlockId, Op, Region, Round, Ty, Val, Ways, is_stub};
 
 /// What the back end keeps from region to region.
 #[derive(Debug)]
@@ -174,7 +175,7 @@ impl Compiler {
             xmm: File::EMPTY,
             sha256: None,
             spills: 0,
-            spilled: [Val::NONE; 64],
+            spilled: [Val::NONE; SPILLS],
             now: 0,
             end: 0,
             done: u32::MAX,
@@ -189,6 +190,8 @@ impl Compiler {
             suspected: None,
             trapping: Vec::new(),
             ahead: Vec::new(),
+            folded: None,
+            rounding: request.region.fp.round,
             constants: Vec::new(),
             choice: None,
             tables: Vec::new(),
@@ -261,9 +264,9 @@ pub(super) struct Emitter<'a> {
     /// What value registers that are free still have of SHA-256.
     pub(super) sha256: Option<Sha256>,
     /// Spill slots in use.
-    pub(super) spills: u64,
+    pub(super) spills: u128,
     /// The value in each.
-    pub(super) spilled: [Val; 64],
+    pub(super) spilled: [Val; SPILLS],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
     /// The end of the block being emitted.
@@ -287,8 +290,12 @@ pub(super) struct Emitter<'a> {
     suspected: Option<(u32, usize)>,
     /// Operations that may trap, and their slow paths.
     trapping: Vec<(u32, Label)>,
+    /// The rounding in force: the region's, but around an operation with one of its own.
+    rounding: Round,
     /// Loads ahead of the block at hand.
     ahead: Vec<u32>,
+    /// One that the operation at hand does itself, and where it reads.
+    folded: Option<(Val, Mem)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
     /// What the block at hand ends with, if it is the first of many comparisons of one value.

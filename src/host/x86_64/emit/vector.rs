@@ -51,6 +51,13 @@ impl Emitter<'_> {
 
     /// One instruction on two operands.
     pub(super) fn vop2(&mut self, v: Val, op: VOp, a: Val, b: Val) {
+        if let Some((loaded, mem)) = self.folded.take() {
+            let other = if a == loaded { b } else { a };
+            let x = self.x(other);
+            let d = self.xdef(v, Some(other));
+            self.ahead.push(self.a.here());
+            return self.a.v3(op, L128, d, x, mem);
+        }
         let ra = self.x(a);
         let mb = self.xm(b);
         let d = self.xdef(v, Some(a));

@@ -123,25 +123,46 @@ impl Search<'_> {
             at: 0,
             splats: HashMap::new(),
         };
-        let mut ends = None;
+        let least = self.least();
+        let add = |b: &mut Builder, sum: Option<Val>, v| match (sum, least) {
+            (None, _) => Some(v),
+            (Some(sum), Some(lane)) => Some(b.v2(V2::MinU, lane, sum, v)),
+            (Some(sum), None) => Some(b.v2(V2::Or, Lane::D, sum, v)),
+        };
+        let mut sum = None;
         for at in 0..self.chunk() as usize / 16 {
             lanes.at = at;
+            // One vector's first, so that each waits for the sum once.
+            let mut all = None;
             for test in &self.data {
-                let x = lanes.value(b, test.a);
-                let y = if test.b.is_none() { b.v128(0) } else { lanes.value(b, test.b) };
-                let found = match test.cc {
-                    _ if test.bytes => b.v2(V2::CmpEq, Lane::B, x, y),
-                    IntCc::Ne => b.v2(V2::CmpEq, self.lane, x, y),
-                    _ if test.b.is_none() => x,
-                    _ => b.v2(V2::Xor, Lane::D, x, y),
-                };
-                ends = Some(ends.map_or(found, |ends| b.v2(V2::Or, Lane::D, ends, found)));
+                let one = if least.is_some() { lanes.holds(b, test) } else { lanes.fails(b, test) };
+                all = add(b, all, one);
             }
+            sum = all.map_or(sum, |all| add(b, sum, all));
             (0..self.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
         }
-        let ends = ends.expect("something is asked");
+        let sum = sum.expect("something is asked");
+        let ends = match least {
+            Some(lane) => {
+                let zero = b.v128(0);
+                b.v2(V2::CmpEq, lane, sum, zero)
+            }
+            None => sum,
+        };
         let flags = b.flags_test(ends, ends);
         (b.cond(Cc::Ne, flags), lanes.vectors)
+    }
+
+    /// The lane of which none may be zero, where that is what is asked: the least of all says so. There is none of 64 bits.
+    fn least(&self) -> Option<Lane> {
+        let asked = |t: &Test| match t.cc {
+            _ if t.bytes => Some(Lane::B),
+            IntCc::Ne => Some(self.lane),
+            _ => None,
+        };
+        let lane = self.data.iter().find_map(asked)?;
+        let fits = lane != Lane::D && !self.whole && self.data.iter().all(|t| asked(t).is_none_or(|l| l == lane));
+        fits.then_some(lane)
     }
 
     /// The chunk's last round, of elements that have been read.
@@ -259,6 +280,28 @@ impl Lanes<'_> {
             self.vectors[array].push(v);
         }
         self.vectors[array][self.at]
+    }
+
+    /// Lanes that are not zero where the test holds.
+    fn holds(&mut self, b: &mut Builder, test: &Test) -> Val {
+        let x = self.value(b, test.a);
+        if test.b.is_none() && (test.bytes || test.cc == IntCc::Ne) {
+            return x;
+        }
+        let y = if test.b.is_none() { b.v128(0) } else { self.value(b, test.b) };
+        if test.cc == IntCc::Ne { b.v2(V2::Xor, Lane::D, x, y) } else { b.v2(V2::CmpEq, self.search.lane, x, y) }
+    }
+
+    /// Lanes that are not zero where it does not.
+    fn fails(&mut self, b: &mut Builder, test: &Test) -> Val {
+        let x = self.value(b, test.a);
+        let y = if test.b.is_none() { b.v128(0) } else { self.value(b, test.b) };
+        match test.cc {
+            _ if test.bytes => b.v2(V2::CmpEq, Lane::B, x, y),
+            IntCc::Ne => b.v2(V2::CmpEq, self.search.lane, x, y),
+            _ if test.b.is_none() => x,
+            _ => b.v2(V2::Xor, Lane::D, x, y),
+        }
     }
 
     fn value(&mut self, b: &mut Builder, v: Val) -> Val {
