@@ -114,16 +114,28 @@ impl Fd {
         unsafe { libc::futimens(self.0, [keep, sealed].as_ptr()) == 0 }
     }
 
-    fn write(&self, mut bytes: &[u8]) -> bool {
+    fn write(&self, mut at: u64, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             // SAFETY: the kernel reads the bytes.
-            let n = unsafe { libc::write(self.0, bytes.as_ptr().cast(), bytes.len()) };
+            let n = unsafe { libc::pwrite(self.0, bytes.as_ptr().cast(), bytes.len(), at.cast_signed()) };
             if n <= 0 {
                 return false;
             }
-            bytes = &bytes[n as usize..];
+            (at, bytes) = (at + n as u64, &bytes[n as usize..]);
         }
         true
+    }
+}
+
+/// What a file is to have.
+pub(crate) trait Contents {
+    /// Hands over each part with its place, in any order. False as soon as one is not taken.
+    fn write(&self, to: &mut dyn FnMut(u64, &[u8]) -> bool) -> bool;
+}
+
+impl Contents for &[u8] {
+    fn write(&self, to: &mut dyn FnMut(u64, &[u8]) -> bool) -> bool {
+        to(0, self)
     }
 }
 
@@ -284,11 +296,11 @@ impl Folder {
                 return None;
             }
             // A link does not replace another's secret.
-            let nameless = Fd::nameless(dir).is_some_and(|fd| fd.write(&bytes) && fd.link(dir, c"secret"));
+            let nameless = Fd::nameless(dir).is_some_and(|fd| fd.write(0, &bytes) && fd.link(dir, c"secret"));
             if !nameless {
                 let temporary = temporary();
                 let fd = Fd::open(dir, &temporary, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC)?;
-                let written = fd.write(&bytes);
+                let written = fd.write(0, &bytes);
                 // SAFETY: the kernel reads the names.
                 unsafe {
                     if written {
@@ -360,7 +372,7 @@ impl Folder {
 
     /// Makes a note.
     pub fn note(&self, key: u128) {
-        self.replace(key, |_| Some(key.to_le_bytes().to_vec()));
+        self.replace(key, |_, put| put(&&key.to_le_bytes()[..]));
     }
 
     /// Maps a file to be read and run, with `before(its first bytes)` bytes of private memory ahead of it.
@@ -412,8 +424,8 @@ impl Folder {
         }
     }
 
-    /// Replaces the file of a key by what `make` says, given the bytes of the file that is there; one writer at a time. False if nothing was written.
-    pub(crate) fn replace(&self, key: u128, make: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> bool {
+    /// Replaces the file of a key by what `make` puts down, given the bytes of the file that is there; one writer at a time. False if nothing was written.
+    pub(crate) fn replace(&self, key: u128, make: impl FnOnce(&[u8], &mut dyn FnMut(&dyn Contents))) -> bool {
         if self.carried.is_some() || limited() {
             return false;
         }
@@ -427,27 +439,37 @@ impl Folder {
         }
         let name = name(key);
         let old = Fd::open(&dir, &name, READ).and_then(|fd| read(&fd, self.owner)).unwrap_or_default();
-        let Some(bytes) = make(old.as_slice()) else { return false };
-        let done = self.put(&dir, key, &bytes, true) || self.put(&dir, key, &bytes, false);
-        if done && self.is_time_to_prune(bytes.len()) {
+        let mut written = None;
+        make(old.as_slice(), &mut |contents| {
+            written = self.put(&dir, key, contents, true).or_else(|| self.put(&dir, key, contents, false));
+        });
+        if written.is_some_and(|len| self.is_time_to_prune(len)) {
             self.prune_to(&dir, self.limit);
         }
-        done
+        written.is_some()
     }
 
-    /// Puts a file in its place as a whole. `nameless`: it has no name until it is written, so that nothing is left of a writer that is killed; not
-    /// every file system has such files.
-    fn put(&self, dir: &Fd, key: u128, bytes: &[u8], nameless: bool) -> bool {
+    /// Puts a file in its place as a whole; how long it is. `nameless`: it has no name until it is written, so that nothing is left of a writer that is
+    /// killed; not every file system has such files.
+    fn put(&self, dir: &Fd, key: u128, contents: &dyn Contents, nameless: bool) -> Option<u64> {
         let temporary = temporary();
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
         let fd = if nameless { Fd::nameless(dir) } else { Fd::open(dir, &temporary, flags) };
-        let Some(fd) = fd else { return false };
-        let mut written = fd.write(bytes);
+        let fd = fd?;
+        let (mut head, mut len) = ([0; HEAD], 0);
+        let mut written = contents.write(&mut |at, bytes| {
+            len = len.max(at + bytes.len() as u64);
+            if let Some(head) = head.get_mut(at as usize..) {
+                let n = head.len().min(bytes.len());
+                head[..n].copy_from_slice(&bytes[..n]);
+            }
+            fd.write(at, bytes)
+        });
         if written && self.in_memory {
-            huge::collapse(&fd, bytes.len());
+            huge::collapse(&fd, len as usize);
         }
         if let Some(lasting) = self.lasting {
-            written = written && fd.seal(key, &bytes[..bytes.len().min(HEAD)], lasting);
+            written = written && fd.seal(key, &head[..HEAD.min(len as usize)], lasting);
         }
         written = written && (!nameless || fd.link(dir, &temporary));
         // SAFETY: the kernel reads the names.
@@ -456,13 +478,13 @@ impl Folder {
             if !done {
                 libc::unlinkat(dir.0, temporary.as_ptr(), 0);
             }
-            done
+            done.then_some(len)
         }
     }
 
     /// Files are counted when a big one was written, and else now and then.
-    fn is_time_to_prune(&self, written: usize) -> bool {
-        written as u64 > self.limit / 64 || draw() & 15 == 0
+    fn is_time_to_prune(&self, written: u64) -> bool {
+        written > self.limit / 64 || draw() & 15 == 0
     }
 
     /// Removes what was used least recently, down to three quarters of what is allowed, and what a writer has left that died.

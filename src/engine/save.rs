@@ -2,6 +2,7 @@
 
 use crate::CodeSource;
 use crate::cache::{Cache, address};
+use crate::folder::Contents;
 use crate::hash::hash;
 use crate::unit::{
     EXITS, Entry, FAULTS, HOMES, Header, INCOMING, LINKS, MAGIC, OUTGOING, PAGE, PARTS, REFS, REGIONS, Record, Region,
@@ -82,7 +83,7 @@ impl Cache {
             let worth = WORTH * list.iter().map(weight).sum::<u64>();
             if unit.len() == 0 || crate::folder::draw() % unit.len() < worth {
                 let (key, base) = (unit.key, unit.image.base);
-                store.folder.replace(key, |old| self.merged(key, base, list, old, source));
+                store.folder.replace(key, |old, put| self.merge(key, base, list, old, source, put));
             }
         }
         // Written or not: it is not tried again.
@@ -91,8 +92,16 @@ impl Cache {
         }
     }
 
-    /// The file that has the regions of the old one and the fresh ones of `list`. Nothing if it would be the old one again.
-    fn merged(&self, key: u128, base: u64, list: &[usize], old: &[u8], source: &dyn CodeSource) -> Option<Vec<u8>> {
+    /// Puts down the file that has the regions of the old one and the fresh ones of `list`, unless it would be the old one again.
+    fn merge(
+        &self,
+        key: u128,
+        base: u64,
+        list: &[usize],
+        old: &[u8],
+        source: &dyn CodeSource,
+        put: &mut dyn FnMut(&dyn Contents),
+    ) {
         let mut pages = old_pages(key, old);
         let mut fresh: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for &n in list {
@@ -104,8 +113,11 @@ impl Cache {
             added += self.add_fresh(page, &list, base, source);
         }
         pages.retain(|_, p| !p.pieces.is_empty());
-        let file = if added > 0 { write(key, &pages) } else { None };
-        file.filter(|f| f.len() <= MOST)
+        if added > 0
+            && let Some(file) = File::new(key, &pages)
+        {
+            put(&file);
+        }
     }
 
     /// Adds fresh regions to a page; how many.
@@ -206,67 +218,98 @@ fn pad(out: &mut Vec<u8>, to: usize) {
 }
 
 /// The file with these pages.
-fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
-    let plan = Plan::new(pages);
-    let cells = plan.cells();
-    // Where the cells are, from the start of the file.
-    let cells_at = -((cells * 8).next_multiple_of(PAGE as usize) as i64);
-    let mut header = Header {
-        magic: MAGIC,
-        pages: pages.len() as u32,
-        cells: u32::try_from(cells).ok()?,
-        key,
-        len: 0,
-        thunks: [[0; 8]; THUNKS],
-        entries: 0,
-        check: 0,
-    };
-    for (n, jump) in header.thunks.iter_mut().enumerate() {
-        // jmp [rip + rel32]
-        let end = (thunk_at(n) + 6) as i64;
-        jump[..2].copy_from_slice(&[0xff, 0x25]);
-        jump[2..6].copy_from_slice(&((cells_at + 8 * n as i64 - end) as i32).to_le_bytes());
-    }
-    let initial = size_of::<Header>() + pages.len() * size_of::<Entry>();
-    let before = initial + (cells - THUNKS) * size_of::<u32>();
-    let mut out = Vec::with_capacity(plan.len(before));
-    out.resize(before, 0);
-    let mut entries = Vec::with_capacity(pages.len());
-    for (n, (number, page)) in pages.iter().enumerate() {
-        pad(&mut out, BLOB_ALIGN);
-        let blob = out.len();
-        let laid = &plan.pages[n];
-        let writer = BlobWriter { blob, page, laid, plan: &plan, cells_at: cells_at + 8 * laid.first_cell as i64 };
-        writer.write(&mut out);
-        let (at, leads) = (initial + (laid.first_cell - THUNKS) * size_of::<u32>(), writer.initial());
-        out[at..at + leads.len()].copy_from_slice(&leads);
-        entries.push(Entry {
-            page: *number,
-            start: page.start,
-            end: page.end,
-            blob: blob as u64,
-            guest: page.guest,
-            check: checksum(&out[blob..], &leads),
-            blob_len: (out.len() - blob) as u32,
-            first_cell: laid.first_cell as u32,
-            counts: laid.counts,
-        });
-        if out.len() > MOST {
-            return None;
+struct File<'a> {
+    pages: &'a BTreeMap<u64, Page<'a>>,
+    plan: Plan,
+    /// Without its sums.
+    header: Header,
+    /// Where the cells are, from the start of the file.
+    cells_at: i64,
+}
+
+impl<'a> File<'a> {
+    /// Nothing if it would be too large.
+    fn new(key: u128, pages: &'a BTreeMap<u64, Page<'a>>) -> Option<File<'a>> {
+        let plan = Plan::new(pages);
+        let cells = plan.cells();
+        let cells_at = -((cells * 8).next_multiple_of(PAGE as usize) as i64);
+        let mut header = Header {
+            magic: MAGIC,
+            pages: pages.len() as u32,
+            cells: u32::try_from(cells).ok()?,
+            key,
+            len: 0,
+            thunks: [[0; 8]; THUNKS],
+            entries: 0,
+            check: 0,
+        };
+        for (n, jump) in header.thunks.iter_mut().enumerate() {
+            // jmp [rip + rel32]
+            let end = (thunk_at(n) + 6) as i64;
+            jump[..2].copy_from_slice(&[0xff, 0x25]);
+            jump[2..6].copy_from_slice(&((cells_at + 8 * n as i64 - end) as i32).to_le_bytes());
         }
+        let mut file = File { pages, plan, header, cells_at };
+        let len = file.plan.len(file.first_blob());
+        file.header.len = len as u64;
+        (len <= MOST).then_some(file)
     }
-    let mut table = Vec::new();
-    put(&mut table, &entries);
-    header.entries = hash(&table);
-    header.len = out.len() as u64;
-    let mut head = Vec::new();
-    put(&mut head, &[header]);
-    let check = std::mem::offset_of!(Header, check);
-    let sum = hash(&head[..check]);
-    head[check..check + 16].copy_from_slice(&sum.to_le_bytes());
-    out[..head.len()].copy_from_slice(&head);
-    out[head.len()..][..table.len()].copy_from_slice(&table);
-    Some(out)
+
+    /// Where the table of what cells are at first is, and what comes behind it.
+    fn initial(&self) -> usize {
+        size_of::<Header>() + self.pages.len() * size_of::<Entry>()
+    }
+    fn first_blob(&self) -> usize {
+        self.initial() + (self.header.cells as usize - THUNKS) * size_of::<u32>()
+    }
+
+    /// What stands before the blobs.
+    fn front(&self, entries: &[Entry], initial: &[u8]) -> Vec<u8> {
+        let (mut front, mut table) = (Vec::with_capacity(self.first_blob()), Vec::new());
+        put(&mut table, entries);
+        put(&mut front, &[Header { entries: hash(&table), ..self.header }]);
+        let check = std::mem::offset_of!(Header, check);
+        let sum = hash(&front[..check]);
+        front[check..check + 16].copy_from_slice(&sum.to_le_bytes());
+        front.extend(table);
+        front.extend_from_slice(initial);
+        front
+    }
+}
+
+impl Contents for File<'_> {
+    /// Blob by blob, each in the memory of the one before.
+    fn write(&self, to: &mut dyn FnMut(u64, &[u8]) -> bool) -> bool {
+        let (mut out, mut initial) = (Vec::new(), Vec::new());
+        let mut entries = Vec::with_capacity(self.pages.len());
+        let mut end = self.first_blob();
+        for ((number, page), laid) in self.pages.iter().zip(&self.plan.pages) {
+            let blob = end.next_multiple_of(BLOB_ALIGN);
+            let cells_at = self.cells_at + 8 * laid.first_cell as i64;
+            let writer = BlobWriter { blob, page, laid, plan: &self.plan, cells_at };
+            out.clear();
+            writer.write(&mut out);
+            end = blob + out.len();
+            let first = initial.len();
+            writer.initial(&mut initial);
+            entries.push(Entry {
+                page: *number,
+                start: page.start,
+                end: page.end,
+                blob: blob as u64,
+                guest: page.guest,
+                check: checksum(&out, &initial[first..]),
+                blob_len: out.len() as u32,
+                first_cell: laid.first_cell as u32,
+                counts: laid.counts,
+            });
+            if !to(blob as u64, &out) {
+                return false;
+            }
+        }
+        debug_assert_eq!(end as u64, self.header.len, "as it was planned");
+        to(0, &self.front(&entries, &initial))
+    }
 }
 
 /// The last thunk is that of links ([`host::Thunks::all`]).
@@ -280,7 +323,7 @@ fn thunk_at(n: usize) -> usize {
 /// A jump and a call through a cell, and the same right to the code that it leads to, as long by a prefix that changes nothing.
 const THROUGH: [([u8; 2], [u8; 2]); 2] = [([0xff, 0x25], [0x67, 0xe9]), ([0xff, 0x15], [0x67, 0xe8])];
 
-/// Writes a page's blob, which begins at `blob` in the file.
+/// Writes a page's blob, which begins at `blob` in the file, to memory that begins with it.
 struct BlobWriter<'a> {
     blob: usize,
     page: &'a Page<'a>,
@@ -309,19 +352,20 @@ impl BlobWriter<'_> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.laid.len());
         for part in 0..PARTS {
-            out.resize(self.blob + self.laid.at[part], 0);
+            out.resize(self.laid.at[part], 0);
             self.write_part(part, out);
         }
-        out.resize(self.blob + self.laid.at[PARTS], 0);
+        out.resize(self.laid.at[PARTS], 0);
         for (p, r) in self.regions() {
-            debug_assert_eq!(out.len(), self.blob + r.code as usize, "code in its place");
+            debug_assert_eq!(out.len(), r.code as usize, "code in its place");
             out.extend_from_slice(p.code);
             pad(out, 16);
         }
-        debug_assert_eq!(out.len(), self.blob + self.laid.stub(0), "stubs in their place");
+        debug_assert_eq!(out.len(), self.laid.stub(0), "stubs in their place");
         for n in 0..self.laid.counts[LINKS] as usize {
-            let at = out.len() as i64;
+            let at = (self.blob + out.len()) as i64;
             let record = (self.blob + self.laid.at[LINKS] + n * SIZES[LINKS]) as i64;
             out.extend_from_slice(&thunks::stub((record - at) as i32, (thunk_at(LINK_THUNK) as i64 - at) as i32));
         }
@@ -329,15 +373,13 @@ impl BlobWriter<'_> {
     }
 
     /// Where the cells lead when the page is opened: to its own code, or to where they are linked.
-    fn initial(&self) -> Vec<u8> {
-        let mut all = Vec::new();
+    fn initial(&self, to: &mut Vec<u8>) {
         let links = self.page.pieces.values().flat_map(|p| p.links.iter().map(move |link| (p, link)));
         for (n, (p, link)) in links.enumerate() {
             let own = self.plan.leads(p, link).filter(|(page, _)| *page == self.laid.number);
-            put(&mut all, &[own.map_or(self.laid.stub(n) as u32, |(_, r)| r.code)]);
+            put(to, &[own.map_or(self.laid.stub(n) as u32, |(_, r)| r.code)]);
         }
-        put(&mut all, &vec![0u32; self.laid.counts[SITES] as usize]);
-        all
+        (0..self.laid.counts[SITES]).for_each(|_| put(to, &[0u32]));
     }
 
     fn write_part(&self, part: usize, out: &mut Vec<u8>) {
@@ -382,7 +424,7 @@ impl BlobWriter<'_> {
         };
         for (p, r) in self.regions() {
             for reference in p.refs {
-                let field = self.blob + (r.code + reference.at) as usize;
+                let field = (r.code + reference.at) as usize;
                 let opcode = [out[field - 2], out[field - 1]];
                 let way = THROUGH.iter().find(|(cell, code)| opcode == *cell || opcode == *code);
                 let target = match reference.to {
@@ -402,7 +444,7 @@ impl BlobWriter<'_> {
                     Outside::Link(n) => self.link(r, n),
                     Outside::Site(n) => self.site(r, n),
                 };
-                let end = (field + 4 + usize::from(reference.tail)) as i64;
+                let end = (self.blob + field + 4 + usize::from(reference.tail)) as i64;
                 out[field..field + 4].copy_from_slice(&((target - end) as i32).to_le_bytes());
             }
         }

@@ -66,7 +66,7 @@ mod tests {
         let Some((folder, path)) = folder("huge") else { return };
         for (key, len, align) in [(1, FROM - 1, 4096), (2, FROM, HUGE), (3, HUGE + 5, HUGE)] {
             let bytes: Vec<u8> = (0..len).map(|n| (n ^ n >> 9) as u8).collect();
-            assert!(folder.replace(key, |_| Some(bytes.clone())), "{path}");
+            assert!(folder.replace(key, |_, put| put(&bytes.as_slice())), "{path}");
             let m = folder.map(key, |_| Some(100)).expect("just written");
             assert!((m.file as usize).is_multiple_of(align) && m.sealed, "{m:?}");
             // SAFETY: mapped, as long as the file, with a hundred bytes ahead of it that are ours.

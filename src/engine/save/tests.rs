@@ -189,6 +189,18 @@ fn what_is_written_again_is_the_same_and_follows_its_page() {
     assert!(regions.len() == 1 && regions[0].is_through_cell() && regions[0].leads == regions[0].stub, "{regions:?}");
 }
 
+/// The bytes of the file with these pages.
+fn write(key: u128, pages: &BTreeMap<u64, Page>) -> Option<Vec<u8>> {
+    let (file, mut bytes) = (File::new(key, pages)?, Vec::new());
+    let whole = file.write(&mut |at, part| {
+        let end = at as usize + part.len();
+        bytes.resize(end.max(bytes.len()), 0);
+        bytes[at as usize..end].copy_from_slice(part);
+        true
+    });
+    whole.then_some(bytes)
+}
+
 /// Guest code that is zeros, or, from `changed` on, something else.
 #[derive(Debug)]
 struct Zeros {
