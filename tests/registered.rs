@@ -340,6 +340,24 @@ fn the_action_registers() {
     assert!(out.contains("\"linux/arm64\"") && out.ends_with("Hello from an aarch64 program.\n"), "{out}");
 }
 
+/// As README says: what is put there needs no library, and runs a program. It is built already, unless with other settings than the tests.
+#[test]
+fn cargo_installs_it() {
+    let dir = harness::scratch("cargo-install");
+    let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    install.args(["install", "--locked", "--offline", "--path", ".", "--root"]).arg(&dir);
+    let done = harness::run(install.current_dir(harness::repository()), Duration::from_secs(1800));
+    assert_eq!(done.end, "exit 0", "{done:?}");
+    let program = dir.join("bin/rqemu");
+    let bytes = std::fs::read(&program).expect("the program");
+    let field = |at: usize, len: usize| bytes[at..at + len].iter().rev().fold(0, |n, b| n << 8 | usize::from(*b));
+    let (headers, size, count) = (field(0x20, 8), field(0x36, 2), field(0x38, 2));
+    let wants_loader = (0..count).any(|n| field(headers + n * size, 4) == 3);
+    assert!(!wants_loader, "a program header of type PT_INTERP");
+    let greeting = Command::new(&program).arg(harness::repository().join("tests/programs/hello/arm")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&greeting.stdout), "Hello from an arm program.\n");
+}
+
 #[test]
 fn the_debian_package() {
     if harness::find_program("dpkg-deb").is_none() {
