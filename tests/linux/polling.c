@@ -1,10 +1,12 @@
 /* Waiting for descriptors: pipes, poll, select, epoll; and the descriptors made for it: eventfd, signalfd, timerfd, inotify. */
 #include "ok.h"
+#include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -122,6 +124,33 @@ static void epolls(void)
 	same("epoll_pwait2", syscall(SYS_epoll_pwait2, ep, got, 4, sizeof(long) == 8 ? (void *)&limit : (void *)(long long[]){0, 1000000}, NULL, 8), 0);
 }
 
+static void many(void)
+{
+	enum { COUNT = 1500 };
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = COUNT + 100;
+	same("room for many", setrlimit(RLIMIT_NOFILE, &limit), 0);
+	static struct epoll_event got[2 * COUNT];
+	static char seen[COUNT + 100];
+	int ep = epoll_create1(0), fds[COUNT], all = 0;
+	for (int i = 0; i < COUNT; i++) {
+		fds[i] = eventfd(1, 0);
+		epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &(struct epoll_event){.events = EPOLLIN, .data.u32 = i});
+	}
+	int n = epoll_wait(ep, got, 2 * COUNT, 0);
+	same("as many events as there are", n, COUNT);
+	for (int i = 0; i < n; i++)
+		all += !seen[got[i].data.u32]++;
+	same("each once", all, COUNT);
+	same("as many as there is room for", epoll_wait(ep, got, COUNT - 1, 0), COUNT - 1);
+	fails("too many", epoll_wait(ep, got, INT_MAX, 0), EINVAL);
+	fails("where nothing can be", epoll_wait(ep, (void *)-4096l, 1, 0), EFAULT);
+	for (int i = 0; i < COUNT; i++)
+		close(fds[i]);
+	close(ep);
+}
+
 static void events(void)
 {
 	uint64_t value = 5;
@@ -203,6 +232,7 @@ int main(void)
 	pipes();
 	poll_and_select();
 	epolls();
+	many();
 	events();
 	signals();
 	timers();

@@ -139,8 +139,8 @@ pub fn write_set(m: arch::layout::Model, addr: u64, count: usize, host: &[u64]) 
     memory::write(addr, &guest)
 }
 
-/// Events at once; more wait for the next call.
-const MOST_EVENTS: i32 = 1024;
+/// As many events as there may be descriptors (fs.nr_open).
+const MOST_EVENTS: i32 = 1 << 20;
 
 /// epoll_wait with events of the guest's layout: `call(t, host's array, its length)`.
 fn wait_epoll(
@@ -153,12 +153,18 @@ fn wait_epoll(
     if r.same || max <= 0 {
         return call(t, events.addr, max as u64);
     }
-    let max = max.min(MOST_EVENTS) as usize;
-    if events.addr.checked_add((max * r.size) as u64).is_none_or(|end| end > t.process.mm.top()) {
+    if max > i32::MAX / r.size as i32 {
+        return Err(Errno::EINVAL);
+    }
+    if events.addr.checked_add((max as usize * r.size) as u64).is_none_or(|end| end > t.process.mm.top()) {
         return Err(Errno::EFAULT);
     }
-    let mut host = vec![0u64; (max * r.host_size).div_ceil(8)];
+    let max = max.min(MOST_EVENTS) as usize;
+    // Not cleared: programs ask for many and get few.
+    let mut host: Vec<u8> = Vec::with_capacity(max * r.host_size);
     let n = call(t, host.as_mut_ptr() as u64, max as u64)?;
-    plain::write_structs(r, events.addr, plain::bytes(&host), n as usize)?;
+    // SAFETY: the kernel has written so many events.
+    unsafe { host.set_len(n as usize * r.host_size) };
+    plain::write_structs(r, events.addr, &host, n as usize)?;
     Ok(n)
 }
