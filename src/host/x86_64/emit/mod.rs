@@ -125,9 +125,12 @@ impl Compiler {
 
     /// The code of a region is not needed any more.
     pub fn take_back(&mut self, mut code: Code) {
-        let Code { exits, links, faults, sites, homes, refs, cold: _ } = &mut code;
-        (exits.clear(), links.clear(), faults.clear(), sites.clear(), refs.clear());
-        *homes = None;
+        code.exits.clear();
+        code.links.clear();
+        code.faults.clear();
+        code.sites.clear();
+        code.refs.clear();
+        code.homes = None;
         self.spare = code;
     }
 
