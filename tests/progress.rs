@@ -19,6 +19,8 @@ pub(crate) struct Progress {
     /// What is tested, as it was at the start.
     commit: String,
     pub(crate) done: Mutex<BTreeMap<String, (String, String)>>,
+    /// Lines of the report on groups of which the last one tells how many cases were the same, but not which.
+    vague: String,
 }
 
 impl Progress {
@@ -40,7 +42,7 @@ impl Progress {
         harness::tell(&format!("{suite}: {} cases were done before", done.len()));
         // A named emulator is of no commit that is known here.
         let commit = std::env::var("RQEMU_TEST_BIN").unwrap_or_else(|_| commit());
-        Self { file, commit, done: Mutex::new(done) }
+        Self { file, commit, done: Mutex::new(done), vague: String::new() }
     }
 
     /// Judges each case that has no verdict yet, as many at a time as there are processors.
@@ -91,7 +93,7 @@ impl Progress {
     }
 
     /// Of a run that was kept to some cases, the last report's verdicts of all others, which stay in the next. Of those that are the
-    /// same a report may tell nothing but their number; they are among `names`.
+    /// same a report may tell nothing but their number; they are among `names`, if that is the number of all of their group.
     pub(crate) fn keep_others(&mut self, suite: &str, selection: &str, names: &[String]) {
         self.keep_all_but(suite, selection, names, |name| name.contains(selection));
     }
@@ -109,7 +111,7 @@ impl Progress {
         }
         let text = last_report(suite);
         let done = self.done.get_mut().unwrap();
-        let others = merge(&text, done, names, selected);
+        let others = merge(&text, done, &mut self.vague, names, selected);
         let before = text.lines().find_map(|line| line.strip_prefix("# commit\t")).unwrap_or("never run");
         let now = format!("{} (of those named {selection})", self.commit);
         if !before.starts_with(&now) {
@@ -134,6 +136,7 @@ impl Progress {
         for ((group, class), count) in counts {
             let _ = writeln!(text, "# count\t{group}\t{class}\t{count}");
         }
+        text.push_str(&self.vague);
         text.push_str(further);
         text.push_str("# every case that is not the same\n");
         for (name, (class, remark)) in done.iter().filter(|(_, (class, _))| class != "same") {
@@ -161,9 +164,11 @@ pub(crate) fn last_report(suite: &str) -> String {
 fn merge(
     report: &str,
     done: &mut BTreeMap<String, (String, String)>,
+    vague: &mut String,
     names: &[String],
     selected: impl Fn(&str) -> bool,
 ) -> usize {
+    let group = |name: &str| name.split('/').next().unwrap_or("").to_owned();
     let rows = report.lines().filter_map(|line| {
         let fields: Vec<&str> = line.splitn(4, '\t').collect();
         match fields[..] {
@@ -172,20 +177,28 @@ fn merge(
             _ => None,
         }
     });
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    // By group: the cases that were run, and those of the suite.
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for line in report.lines() {
-        if let ["# count", group, "same", count] = line.split('\t').collect::<Vec<_>>()[..] {
-            counts.insert(group, count.parse().unwrap_or(0));
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            ["# count", group, _, count] => counts.entry(group.into()).or_default().0 += count.parse().unwrap_or(0),
+            ["# part", ..] => _ = writeln!(vague, "{line}"),
+            _ => {}
         }
+    }
+    for name in names {
+        counts.entry(group(name)).or_default().1 += 1;
     }
     let before = done.len();
     for (name, class, remark) in rows.filter(|(name, _, _)| !selected(name)) {
         done.entry(name.into()).or_insert_with(|| (class.into(), remark.into()));
     }
-    // The rest of a group that was run.
-    let run = |name: &str| counts.contains_key(name.split('/').next().unwrap_or(""));
-    for name in names.iter().filter(|name| !selected(name) && run(name)) {
+    // The rest of a group that was run whole.
+    for name in names.iter().filter(|name| !selected(name) && counts[&group(name)].0 >= counts[&group(name)].1) {
         done.entry(name.clone()).or_insert_with(|| ("same".into(), String::new()));
+    }
+    for (group, (run, all)) in counts.iter().filter(|(_, (run, all))| (1..*all).contains(run)) {
+        let _ = writeln!(vague, "# part\t{group}\t{run} of {all} had been run before; which is not known");
     }
     done.len() - before
 }
@@ -196,7 +209,9 @@ fn a_part_of_a_suite_leaves_the_reports_other_rows() {
     let case = |class: &str, remark: &str| (class.to_owned(), remark.to_owned());
     let mut done = BTreeMap::from([("a/1".to_owned(), case("same", ""))]);
     let names = ["a/1", "a/2", "a/3", "b/1", "c/1"].map(String::from);
-    assert_eq!(merge(report, &mut done, &names, |name| name == "a/1"), 3);
+    let mut vague = String::new();
+    assert_eq!(merge(report, &mut done, &mut vague, &names, |name| name == "a/1"), 3);
+    assert_eq!(vague, "");
     let expected = [
         ("a/1", case("same", "")),
         ("a/2", case("differs", "old")),
@@ -205,6 +220,18 @@ fn a_part_of_a_suite_leaves_the_reports_other_rows() {
     ];
     assert!(
         done.iter().map(|(name, case)| (name.as_str(), case)).eq(expected.iter().map(|(name, case)| (*name, case)))
+    );
+}
+
+#[test]
+fn a_group_that_was_run_in_part_is_not_taken_for_whole() {
+    let report = "# count\ta\tsame\t2\n# count\ta\tdiffers\t1\na/1\tdiffers\told\n";
+    let names = ["a/1", "a/2", "a/3", "a/4", "b/1"].map(String::from);
+    let (mut done, mut vague) = (BTreeMap::new(), String::new());
+    assert_eq!(merge(report, &mut done, &mut vague, &names, |name| name == "b/1"), 1);
+    assert!(
+        done.keys().eq(["a/1"]) && vague == "# part\ta\t3 of 4 had been run before; which is not known\n",
+        "{vague}"
     );
 }
 
