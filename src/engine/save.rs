@@ -56,6 +56,13 @@ struct Page<'a> {
     guest: u128,
 }
 
+impl<'a> Page<'a> {
+    /// All links, in the order of their cells, each with its piece.
+    fn links(&self) -> impl Iterator<Item = (&Piece<'a>, &'a Link)> {
+        self.pieces.values().flat_map(|p| p.links.iter().map(move |link| (p, link)))
+    }
+}
+
 /// A file's size for each fresh region that makes rewriting it worth while: a translation costs a process some 10 µs and the pages of memory that it
 /// takes, and so much of a file to read, sum, lay out and write some 70. For fewer regions a file is rewritten now and then, as often less: or no
 /// process would ever do it for the next ones. So programs that go another way each time do not write each time.
@@ -255,12 +262,10 @@ impl<'a> File<'a> {
         (len <= MOST).then_some(file)
     }
 
-    /// Where the table of what cells are at first is, and what comes behind it.
-    fn initial(&self) -> usize {
-        size_of::<Header>() + self.pages.len() * size_of::<Entry>()
-    }
+    /// Bytes of what stands before the blobs.
     fn first_blob(&self) -> usize {
-        self.initial() + (self.header.cells as usize - THUNKS) * size_of::<u32>()
+        let cells = self.header.cells as usize - THUNKS;
+        size_of::<Header>() + self.pages.len() * size_of::<Entry>() + cells * size_of::<u32>()
     }
 
     /// What stands before the blobs.
@@ -374,8 +379,7 @@ impl BlobWriter<'_> {
 
     /// Where the cells lead when the page is opened: to its own code, or to where they are linked.
     fn initial(&self, to: &mut Vec<u8>) {
-        let links = self.page.pieces.values().flat_map(|p| p.links.iter().map(move |link| (p, link)));
-        for (n, (p, link)) in links.enumerate() {
+        for (n, (p, link)) in self.page.links().enumerate() {
             let own = self.plan.leads(p, link).filter(|(page, _)| *page == self.laid.number);
             put(to, &[own.map_or(self.laid.stub(n) as u32, |(_, r)| r.code)]);
         }

@@ -56,7 +56,7 @@ impl Plan {
         // Links from other pages, and to other pages.
         let mut crossing = vec![(0, 0); pages.len()];
         for (page, n) in pages.values().zip(0..) {
-            for (to, _) in page.pieces.values().flat_map(|p| p.links.iter().filter_map(|l| plan.number(p, l))) {
+            for (to, _) in page.links().filter_map(|(p, link)| plan.number(p, link)) {
                 crossing[to as usize].0 += u32::from(to != n);
                 crossing[n as usize].1 += u32::from(to != n);
             }
@@ -97,8 +97,7 @@ impl Plan {
     /// Enters the links of a page to others there.
     fn enter_links(&mut self, page: &Page, from: u32) {
         let first = self.pages[from as usize].first_cell as u32;
-        let links = page.pieces.values().flat_map(|p| p.links.iter().map(move |link| (p, link)));
-        for ((p, link), cell) in links.zip(first..) {
+        for ((p, link), cell) in page.links().zip(first..) {
             let leads = self.leads(p, link).filter(|(to, _)| *to != from).map(|(to, r)| (to, r.code));
             if let Some((to, code)) = leads {
                 self.pages[to as usize].incoming.push(Incoming { from, cell, code });
