@@ -67,6 +67,8 @@ pub(crate) struct RegionInfo {
     /// Host code [code, code_end).
     pub(crate) code: u64,
     pub(crate) code_end: u64,
+    /// Where else it can be entered: guest addresses, and how far in the code that is.
+    pub(crate) side_entries: Box<[(u64, u32)]>,
     pub(crate) faults: Box<[FaultRecord]>,
     pub(crate) homes: Option<Homes>,
     /// Link slots that lead here.
@@ -79,6 +81,17 @@ pub(crate) struct RegionInfo {
 impl RegionInfo {
     fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         std::iter::once((self.start, self.end)).chain(self.more.iter().copied())
+    }
+
+    /// The code of `key`, which it has.
+    fn code_of(&self, key: Key) -> u64 {
+        let side = self.side_entries.iter().find(|e| key != self.key && e.0 == key.0);
+        self.code + side.map_or(0, |e| u64::from(e.1))
+    }
+
+    /// Everything that the region is found by.
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        std::iter::once(self.key).chain(self.side_entries.iter().map(|e| (e.0, self.key.1)))
     }
 
     /// The guest pages that its bytes are in, some perhaps several times.
@@ -235,7 +248,7 @@ impl Cache {
     /// The code of a region that is there.
     pub(crate) fn find(&mut self, key: Key, source: &dyn CodeSource) -> Option<u64> {
         if let Some(&n) = self.table.get(&key) {
-            return Some(self.regions[n as usize].code);
+            return Some(self.regions[n as usize].code_of(key));
         }
         self.stored(key, source).map(|(found, _)| found.code)
     }
@@ -400,6 +413,7 @@ impl Cache {
             code_end,
             faults: out.faults.as_slice().into(),
             homes: out.homes.clone(),
+            side_entries: out.side_entries.as_slice().into(),
             incoming: Vec::new(),
             live: true,
             recipe,
@@ -408,8 +422,15 @@ impl Cache {
             self.pages.entry(page).or_default().push(n);
         }
         if let Some(before) = self.table.insert(key, n) {
-            info.incoming = std::mem::take(&mut self.regions[before as usize].incoming);
+            let before = before as usize;
+            let led = self.regions[before].code_of(key);
+            let incoming = std::mem::take(&mut self.regions[before].incoming);
+            let (led_there, others) = incoming.into_iter().partition(|slot| self.leads_to(*slot) == led);
+            (info.incoming, self.regions[before].incoming) = (led_there, others);
             info.incoming.iter().for_each(|slot| self.set_slot(*slot, code));
+        }
+        for key in info.keys().skip(1) {
+            self.table.entry(key).or_insert(n);
         }
         self.regions.push(info);
     }
@@ -422,7 +443,7 @@ impl Cache {
         let code = if let Some(&n) = self.table.get(&key) {
             let region = &mut self.regions[n as usize];
             region.incoming.push(slot);
-            region.code
+            region.code_of(key)
         } else {
             let Some((Found { code, page, .. }, unit)) = self.stored(key, source) else { return };
             if let Some(store) = &mut self.store {
@@ -442,7 +463,7 @@ impl Cache {
         let Some(store) = &mut self.store else { return };
         let Some((stored, unit)) = store.find(key, source) else { return };
         let slots = store.units[unit].replace(stored);
-        let code = self.regions[n as usize].code;
+        let code = self.regions[n as usize].code_of(key);
         slots.iter().for_each(|slot| self.set_slot(*slot, code));
         self.regions[n as usize].incoming.extend(slots);
     }
@@ -458,6 +479,13 @@ impl Cache {
         match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
             Some(unit) => unit.is_linked(slot),
             None => self.arena.leads_to(slot) != self.arena.stub_of(slot),
+        }
+    }
+
+    fn leads_to(&self, slot: u64) -> u64 {
+        match self.store.as_ref().and_then(|s| s.with_slot(slot)) {
+            Some(unit) => unit.leads_to(slot),
+            None => self.arena.leads_to(slot),
         }
     }
 
@@ -503,10 +531,12 @@ impl Cache {
         if !std::mem::replace(&mut r.live, false) {
             return;
         }
-        if self.table.get(&r.key) == Some(&n) {
-            self.table.remove(&r.key);
-        }
         let incoming = std::mem::take(&mut r.incoming);
+        for key in r.keys() {
+            if self.table.get(&key) == Some(&n) {
+                self.table.remove(&key);
+            }
+        }
         let pages: Vec<u64> = r.guest_pages().collect();
         self.unlink(incoming);
         for page in pages {

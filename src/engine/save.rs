@@ -6,7 +6,7 @@ use crate::folder::Contents;
 use crate::hash::hash;
 use crate::unit::{
     EXITS, Entry, FAULTS, HOMES, Header, INCOMING, LINKS, MAGIC, OUTGOING, PAGE, PARTS, REFS, REGIONS, Record, Region,
-    SITES, SIZES, StoredHome, StoredSite, THUNKS, View, checksum,
+    SIDE_ENTRIES, SITES, SIZES, StoredHome, StoredSite, THUNKS, View, checksum,
 };
 use host::x86_64::thunks;
 use host::{Exit, FaultRecord, Link, Outside, Ref};
@@ -45,6 +45,8 @@ struct Piece<'a> {
     links: &'a [Link],
     sites: &'a [StoredSite],
     homes: Cow<'a, [StoredHome]>,
+    /// From its code's start.
+    side_entries: Vec<(u64, u32)>,
 }
 
 /// The pieces of a guest page, in order of (pc, mode); the checksum of its bytes from `start` to `end`.
@@ -167,6 +169,7 @@ impl Cache {
                 links: &recipe.links,
                 sites: &recipe.sites,
                 homes: r.homes.as_ref().map(StoredHome::list).unwrap_or_default().into(),
+                side_entries: r.side_entries.to_vec(),
             };
             page.pieces.insert(r.key, piece);
             added += 1;
@@ -201,6 +204,7 @@ fn old_pages(key: u128, old: &[u8]) -> BTreeMap<u64, Page<'_>> {
                 links: blob.links(r),
                 sites: blob.sites(r),
                 homes: blob.homes(r).into(),
+                side_entries: blob.side_entries_of(r).map(|e| (e.pc, e.code - r.code)).collect(),
             };
             page.pieces.insert((r.pc, r.mode), piece);
         }
@@ -381,7 +385,7 @@ impl BlobWriter<'_> {
     fn initial(&self, to: &mut Vec<u8>) {
         for (n, (p, link)) in self.page.links().enumerate() {
             let own = self.plan.leads(p, link).filter(|(page, _)| *page == self.laid.number);
-            put(to, &[own.map_or(self.laid.stub(n) as u32, |(_, r)| r.code)]);
+            put(to, &[own.map_or(self.laid.stub(n) as u32, |(_, code)| code)]);
         }
         (0..self.laid.counts[SITES]).for_each(|_| put(to, &[0u32]));
     }
@@ -391,6 +395,7 @@ impl BlobWriter<'_> {
             REGIONS => put(out, &self.laid.regions),
             INCOMING => put(out, &self.laid.incoming),
             OUTGOING => put(out, &self.laid.outgoing),
+            SIDE_ENTRIES => put(out, &self.laid.side_entries),
             _ => self.regions().for_each(|(p, r)| self.write_share(part, p, r, out)),
         }
     }
@@ -423,8 +428,8 @@ impl BlobWriter<'_> {
         // Code that a link leads to for good: of this page, which is valid as a whole.
         let direct = |p: &Piece, n: u32| {
             let link = &p.links[n as usize];
-            let (page, r) = self.plan.leads(p, link).filter(|_| !heads.contains(&link.pc))?;
-            (page == self.laid.number).then(|| (self.blob + r.code as usize) as i64)
+            let (page, code) = self.plan.leads(p, link).filter(|_| !heads.contains(&link.pc))?;
+            (page == self.laid.number).then(|| (self.blob + code as usize) as i64)
         };
         for (p, r) in self.regions() {
             for reference in p.refs {

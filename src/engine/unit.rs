@@ -6,7 +6,7 @@
 //!     Header      what it is for; jumps through the thunks' cells
 //!     Entry...    by guest page, in order: the guest bytes that its regions were made from, and their checksum; where the blob is
 //!     u32...      of each cell of a page: where it leads when the page is opened, from the blob's start
-//!     blob...     of a page: its regions, exits, faults, links, sites, references, homes, links from and to other pages, the code, and the stubs of links
+//!     blob...     of a page: its regions, exits, faults, links, sites, references, homes, links from and to other pages, side entries, the code, and the stubs of links
 //! ```
 //!
 //! Links between two pages are linked when the second of them is opened: a page knows where its links lead, and which links lead to it.
@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const PAGE: u64 = 4096;
-pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u6";
+pub(crate) const MAGIC: [u8; 8] = *b"rqemu\0u7";
 /// Thunks that code refers to: the first cells are their addresses.
 pub(crate) const THUNKS: usize = 9;
 /// More guest bytes than the regions of a page can be made from.
@@ -45,6 +45,7 @@ impl Record for Ref {}
 impl Record for StoredHome {}
 impl Record for Incoming {}
 impl Record for Outgoing {}
+impl Record for SideEntry {}
 impl Record for u32 {}
 impl Record for u8 {}
 
@@ -110,7 +111,8 @@ pub(crate) const HOMES: usize = 6;
 pub(crate) const SHARED: usize = 7;
 pub(crate) const INCOMING: usize = 7;
 pub(crate) const OUTGOING: usize = 8;
-pub(crate) const PARTS: usize = 9;
+pub(crate) const SIDE_ENTRIES: usize = 9;
+pub(crate) const PARTS: usize = 10;
 pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<Region>(),
     size_of::<Exit>(),
@@ -121,6 +123,7 @@ pub(crate) const SIZES: [usize; PARTS] = [
     size_of::<StoredHome>(),
     size_of::<Incoming>(),
     size_of::<Outgoing>(),
+    size_of::<SideEntry>(),
 ];
 
 /// Of a page's blob, and of what its cells are at first.
@@ -176,6 +179,16 @@ pub(crate) struct Outgoing {
     /// The number of its entry.
     pub(crate) to: u32,
     /// The code there that it leads to, from the start of its blob.
+    pub(crate) code: u32,
+}
+
+/// Where else than at its beginning a region can be entered. A page's are in order of (pc, mode).
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SideEntry {
+    pub(crate) pc: u64,
+    pub(crate) mode: u32,
+    /// From the blob's start.
     pub(crate) code: u32,
 }
 
@@ -344,6 +357,13 @@ impl<'a> Blob<'a> {
     pub(crate) fn incoming(&self) -> &'a [Incoming] {
         self.part(INCOMING)
     }
+    fn side_entries(&self) -> &'a [SideEntry] {
+        self.part(SIDE_ENTRIES)
+    }
+    pub(crate) fn side_entries_of(&self, r: &Region) -> impl Iterator<Item = &'a SideEntry> {
+        let code = r.code..r.code + r.code_len;
+        self.side_entries().iter().filter(move |e| code.contains(&e.code))
+    }
     fn outgoing(&self) -> &'a [Outgoing] {
         self.part(OUTGOING)
     }
@@ -467,10 +487,14 @@ impl Unit {
             return None;
         }
         let blob = view.blob(entry)?;
-        let regions = blob.regions();
-        let at = regions.binary_search_by_key(&(pc, mode), |r| (r.pc, r.mode)).ok()?;
-        let r = &regions[at];
-        Some(Found { code: self.file + entry.blob + u64::from(r.code), page: n, pieces: r.pieces })
+        let (code, pieces) = match blob.regions().binary_search_by_key(&(pc, mode), |r| (r.pc, r.mode)) {
+            Ok(at) => (blob.regions()[at].code, blob.regions()[at].pieces),
+            Err(_) => {
+                let at = blob.side_entries().binary_search_by_key(&(pc, mode), |e| (e.pc, e.mode)).ok()?;
+                (blob.side_entries()[at].code, 0)
+            }
+        };
+        Some(Found { code: self.file + entry.blob + u64::from(code), page: n, pieces })
     }
 
     /// Checks a page and fills in its cells.
@@ -580,7 +604,6 @@ impl Unit {
         blob.incoming().iter().filter(leads).map(|i| self.cell(i.cell)).collect()
     }
 
-    #[cfg(test)]
     pub(crate) fn leads_to(&self, slot: u64) -> u64 {
         self.read_cell(slot)
     }

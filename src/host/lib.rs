@@ -310,4 +310,6 @@ pub struct Code {
     pub refs: Vec<Ref>,
     /// Where in the code the ways begin that are seldom taken.
     pub cold: u32,
+    /// Guest addresses of [`ir::Region::side_entries`], and where they are in the code.
+    pub side_entries: Vec<(u64, u32)>,
 }

@@ -31,8 +31,8 @@ pub struct Builder {
     pub lasting: bool,
     /// The guest instruction being built.
     at: u64,
-    /// Where branches of the region lead ([`Builder::leave_if`]) that lie ahead of them.
-    targets: Vec<u64>,
+    /// Where branches of the region lead ([`Builder::leave_if`]) that lie ahead of them, the blocks that end by them, and those that leave.
+    targets: Vec<(u64, BlockId, BlockId)>,
     /// The first instruction of the region, but for its start, that a branch behind it leads to.
     back: Option<u64>,
     /// The slots of flags: those are read anew in each block.
@@ -48,6 +48,9 @@ struct Moved {
     value: Val,
     by: i16,
 }
+
+/// Of the pages by which translations are stored.
+const PAGE_BITS: u32 = 12;
 
 /// Where the word beside pc ([`Op::Insn`]) has how far the moved slot is from what it holds.
 const MOVED_SHIFT: u32 = 16;
@@ -94,6 +97,7 @@ impl Builder {
         r.insts.clear();
         r.blocks.clear();
         r.vectors.clear();
+        r.side_entries.clear();
         (r.pc, r.mode, r.end, r.fp, r.guest_insns) = (pc, mode, pc, fp, 0);
         (self.late, self.moved) = (None, None);
         (self.at, self.back) = (pc, None);
@@ -175,11 +179,11 @@ impl Builder {
 
     /// Leaves the region by `term` if the condition (I1) holds; else what follows is done.
     pub fn leave_if(&mut self, cond: Val, term: Term) {
-        if let Term::Goto { pc } = term {
-            self.note_target(pc);
-        }
         let current = self.current;
         let (left, rest) = (self.block(), self.block());
+        if let Term::Goto { pc } = term {
+            self.note_target(pc, current, left);
+        }
         // Blocks that were made before and have code, or will have some, stand between this one and the rest.
         let falls = (current.0 + 1..left.0).all(|b| {
             let ended = self.region.blocks[b as usize].term != Term::None;
@@ -200,17 +204,33 @@ impl Builder {
         self.flags.iter().for_each(|&slot| self.known[slot] = Val::NONE);
     }
 
-    fn note_target(&mut self, pc: u64) {
+    fn note_target(&mut self, pc: u64, from: BlockId, left: BlockId) {
         if pc > self.at {
-            self.targets.push(pc);
+            self.targets.push((pc, from, left));
         } else if pc > self.region.pc && self.back.is_none_or(|back| pc < back) {
             self.back = Some(pc);
         }
     }
 
-    /// Whether an earlier branch of the region leads to the instruction: it begins a region of its own, or it would be in two.
+    /// Whether earlier branches of the region lead to the instruction.
     pub fn is_target(&self, pc: u64) -> bool {
-        self.lasting && self.targets.contains(&pc)
+        self.lasting && self.targets.iter().any(|t| t.0 == pc)
+    }
+
+    /// Goes on at the instruction at `pc`, to which earlier branches of the region lead ([`Builder::is_target`]): from now on they do so within it, and nothing is
+    /// known of what slots hold. False if that would be on another page than the region begins on: regions are looked for by page.
+    pub fn meet(&mut self, pc: u64) -> bool {
+        if (pc ^ self.region.pc) >> PAGE_BITS != 0 {
+            return false;
+        }
+        let join = self.block();
+        self.end(Term::Jump(join));
+        for &(_, from, left) in self.targets.iter().filter(|t| t.0 == pc) {
+            self.region.blocks[from.0 as usize].term.map_successors(|b| if b == left { join } else { b });
+        }
+        self.enter(join);
+        self.region.side_entries.push((pc, join));
+        true
     }
 
     /// The head of a loop that lies within the region.
@@ -828,3 +848,6 @@ impl Builder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

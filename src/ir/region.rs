@@ -5,6 +5,8 @@
 //! - A value is used only in the block that defines it, or in blocks that block dominates; between blocks guest state passes in slots,
 //!   and, after `opt/` has promoted slots (tier 2), in block parameters. Front ends produce no parameters, and use a value in a later block only
 //!   if blocks fall into one another from where it is defined to there ([`crate::Ways`]): it is still where it was.
+//! - A side entry's block begins with a guest instruction, under the region's mode word, and uses no value of another block: it can be come to from
+//!   outside as the region itself can.
 //! - Exits leave the region's `mode` as it is; code that changes it leaves by [`Term::Switch`], or by [`Term::Resume`] (FPCR write, …).
 
 use crate::op::{Inst, Op, Val};
@@ -140,6 +142,8 @@ pub struct Region {
     pub insts: Vec<Inst>,
     pub blocks: Vec<Block>,
     pub vectors: Vec<u128>,
+    /// Where ways of it meet: the guest's address, and the block there.
+    pub side_entries: Vec<(u64, BlockId)>,
     /// Guest instructions in it.
     pub guest_insns: u32,
 }
@@ -154,6 +158,7 @@ impl Default for Region {
             insts: Vec::new(),
             blocks: Vec::new(),
             vectors: Vec::new(),
+            side_entries: Vec::new(),
             guest_insns: 0,
         }
     }

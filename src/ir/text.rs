@@ -13,7 +13,9 @@ pub fn region(r: &Region, names: Names) -> String {
     let mut out = format!("region {:#x} .. {:#x}, mode {:#x}, {} instructions\n", r.pc, r.end, r.mode, r.guest_insns);
     for (i, block) in r.blocks.iter().enumerate() {
         // Writing to a string does not fail.
-        let _ = writeln!(out, "b{i}{}:", list(&block.params));
+        let side = r.side_entries.iter().find(|e| e.1.0 as usize == i);
+        let side = side.map_or(String::new(), |e| format!(" ({:#x})", e.0));
+        let _ = writeln!(out, "b{i}{}:{side}", list(&block.params));
         for v in (block.start..block.end).map(Val).filter(|v| !block.params.contains(v)) {
             let _ = writeln!(out, "  {}", inst(r, v, names));
         }

@@ -7,7 +7,7 @@ use crate::region::{BlockId, Region, Term};
 /// See the module. By block.
 #[derive(Debug, Default)]
 pub struct Ways {
-    /// How many ways lead there from blocks that can be reached. Those without any are not emitted.
+    /// How many ways lead there from outside and from blocks that can be reached. Those without any are not emitted.
     pub count: Vec<u32>,
     /// The guest instruction that a block begins in, if it does not begin with one.
     pub begins_at: Vec<(u64, u32)>,
@@ -26,6 +26,11 @@ impl Ways {
         self.falls.clear();
         self.falls.resize(n, None);
         let mut open = vec![0];
+        for &(pc, block) in &r.side_entries {
+            let b = block.0 as usize;
+            (self.count[b], self.begins_at[b]) = (1, (pc, 0));
+            open.push(b);
+        }
         while let Some(b) = open.pop() {
             let block = &r.blocks[b];
             let last = r.insts[block.start as usize..block.end as usize].iter().rev().find_map(|i| match i.op {

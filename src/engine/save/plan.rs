@@ -3,11 +3,12 @@
 use super::{BLOB_ALIGN, Page, Piece};
 use crate::cache::{CAREFUL, Key, KeyHasher};
 use crate::unit::{
-    INCOMING, Incoming, LINKS, OUTGOING, Outgoing, PARTS, REGIONS, Region, SHARED, SITES, THUNKS, offsets,
+    INCOMING, Incoming, LINKS, OUTGOING, Outgoing, PARTS, REGIONS, Region, SHARED, SIDE_ENTRIES, SITES, SideEntry,
+    THUNKS, offsets,
 };
 use host::Link;
 use host::x86_64::thunks::STUB;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 
 /// A page's blob: numbers of records, where its parts begin in it, its regions.
@@ -22,6 +23,7 @@ pub(super) struct Laid {
     stubs: usize,
     pub(super) incoming: Vec<Incoming>,
     pub(super) outgoing: Vec<Outgoing>,
+    pub(super) side_entries: Vec<SideEntry>,
     /// Of all cells of the unit.
     pub(super) first_cell: usize,
 }
@@ -42,28 +44,32 @@ impl Laid {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) pages: Vec<Laid>,
-    /// The page of a region, and which it is there.
-    index: HashMap<Key, (u32, u32), BuildHasherDefault<KeyHasher>>,
+    /// By what regions are found by: the page, which region it is there, and how far in its code.
+    index: HashMap<Key, (u32, u32, u32), BuildHasherDefault<KeyHasher>>,
 }
 
 impl Plan {
     pub(super) fn new(pages: &BTreeMap<u64, Page>) -> Plan {
         let mut index = HashMap::default();
         for (page, n) in pages.values().zip(0..) {
-            index.extend((0..).zip(page.pieces.keys()).map(|(r, key)| (*key, (n, r))));
+            for (p, r) in page.pieces.values().zip(0..) {
+                index.extend(p.side_entries.iter().map(|(pc, at)| ((*pc, p.mode), (n, r, *at))));
+            }
+            // What begins at an entry of another comes first: it may be hot.
+            index.extend((0..).zip(page.pieces.keys()).map(|(r, key)| (*key, (n, r, 0))));
         }
         let mut plan = Plan { pages: Vec::with_capacity(pages.len()), index };
         // Links from other pages, and to other pages.
         let mut crossing = vec![(0, 0); pages.len()];
         for (page, n) in pages.values().zip(0..) {
-            for (to, _) in page.links().filter_map(|(p, link)| plan.number(p, link)) {
+            for (to, ..) in page.links().filter_map(|(p, link)| plan.number(p, link)) {
                 crossing[to as usize].0 += u32::from(to != n);
                 crossing[n as usize].1 += u32::from(to != n);
             }
         }
         let mut first_cell = THUNKS;
         for ((page, number), crossing) in pages.values().zip(0..).zip(crossing) {
-            let laid = lay_out(page, number, crossing, first_cell);
+            let laid = plan.lay_out(page, number, crossing, first_cell);
             first_cell += (laid.counts[LINKS] + laid.counts[SITES]) as usize;
             plan.pages.push(laid);
         }
@@ -83,62 +89,74 @@ impl Plan {
         self.pages.last().map_or(THUNKS, |l| l.first_cell + (l.counts[LINKS] + l.counts[SITES]) as usize)
     }
 
-    /// The page of the region that a link leads to, and which it is there.
-    fn number(&self, p: &Piece, link: &Link) -> Option<(u32, u32)> {
+    /// The page of the region that a link leads to, which it is there, and how far in its code.
+    fn number(&self, p: &Piece, link: &Link) -> Option<(u32, u32, u32)> {
         self.index.get(&(link.pc, link.mode | p.mode & CAREFUL)).copied()
     }
 
-    /// The region that a link leads to, and its page.
-    pub(super) fn leads(&self, p: &Piece, link: &Link) -> Option<(u32, &Region)> {
-        let (page, n) = self.number(p, link)?;
-        Some((page, &self.pages[page as usize].regions[n as usize]))
+    /// The page that a link leads to, and the code there, from its blob's start.
+    pub(super) fn leads(&self, p: &Piece, link: &Link) -> Option<(u32, u32)> {
+        let (page, n, at) = self.number(p, link)?;
+        Some((page, self.pages[page as usize].regions[n as usize].code + at))
     }
 
     /// Enters the links of a page to others there.
     fn enter_links(&mut self, page: &Page, from: u32) {
         let first = self.pages[from as usize].first_cell as u32;
         for ((p, link), cell) in page.links().zip(first..) {
-            let leads = self.leads(p, link).filter(|(to, _)| *to != from).map(|(to, r)| (to, r.code));
-            if let Some((to, code)) = leads {
+            if let Some((to, code)) = self.leads(p, link).filter(|(to, _)| *to != from) {
                 self.pages[to as usize].incoming.push(Incoming { from, cell, code });
                 self.pages[from as usize].outgoing.push(Outgoing { cell, to, code });
             }
         }
     }
-}
 
-/// A page's blob, its links from and to elsewhere counted and not yet entered.
-fn lay_out(page: &Page, number: u32, (incoming, outgoing): (u32, u32), first_cell: usize) -> Laid {
-    let mut counts = [0u32; SHARED];
-    let mut regions = Vec::with_capacity(page.pieces.len());
-    for p in page.pieces.values() {
-        let share = [1, p.exits.len(), p.faults.len(), p.links.len(), p.sites.len(), p.refs.len(), p.homes.len()];
-        let share = share.map(|n| n as u32);
-        regions.push(Region {
-            pc: p.pc,
-            start: p.start,
-            end: p.end,
-            mode: p.mode,
-            pieces: p.pieces,
-            code: 0,
-            code_len: p.code.len() as u32,
-            first: counts,
-            counts: share,
-        });
-        for (all, n) in counts.iter_mut().zip(share) {
-            *all += n;
+    /// A page's blob, its links from and to elsewhere counted and not yet entered.
+    fn lay_out(&self, page: &Page, number: u32, (incoming, outgoing): (u32, u32), first_cell: usize) -> Laid {
+        let mut counts = [0u32; SHARED];
+        let mut regions = Vec::with_capacity(page.pieces.len());
+        for p in page.pieces.values() {
+            let share = [1, p.exits.len(), p.faults.len(), p.links.len(), p.sites.len(), p.refs.len(), p.homes.len()];
+            let share = share.map(|n| n as u32);
+            regions.push(Region {
+                pc: p.pc,
+                start: p.start,
+                end: p.end,
+                mode: p.mode,
+                pieces: p.pieces,
+                code: 0,
+                code_len: p.code.len() as u32,
+                first: counts,
+                counts: share,
+            });
+            for (all, n) in counts.iter_mut().zip(share) {
+                *all += n;
+            }
         }
+        let side_entries = self.side_entries(page, number);
+        let mut all = [0; PARTS];
+        all[..SHARED].copy_from_slice(&counts);
+        (all[INCOMING], all[OUTGOING], all[SIDE_ENTRIES]) = (incoming, outgoing, side_entries.len() as u32);
+        debug_assert_eq!(all[REGIONS] as usize, regions.len());
+        let at = offsets(&all);
+        let mut code_at = at[PARTS];
+        for r in &mut regions {
+            r.code = code_at as u32;
+            code_at = (code_at + r.code_len as usize).next_multiple_of(16);
+        }
+        let side_entries = side_entries
+            .into_iter()
+            .map(|((pc, mode), r, at)| SideEntry { pc, mode, code: regions[r as usize].code + at })
+            .collect();
+        let (incoming, outgoing) = (Vec::with_capacity(incoming as usize), Vec::with_capacity(outgoing as usize));
+        Laid { number, counts: all, at, regions, stubs: code_at, incoming, outgoing, side_entries, first_cell }
     }
-    let mut all = [0; PARTS];
-    all[..SHARED].copy_from_slice(&counts);
-    (all[INCOMING], all[OUTGOING]) = (incoming, outgoing);
-    debug_assert_eq!(all[REGIONS] as usize, regions.len());
-    let at = offsets(&all);
-    let mut code_at = at[PARTS];
-    for r in &mut regions {
-        r.code = code_at as u32;
-        code_at = (code_at + r.code_len as usize).next_multiple_of(16);
+
+    /// The side entries that a page is found by, in order: the region that each is of, and how far in its code it is.
+    fn side_entries(&self, page: &Page, number: u32) -> Vec<(Key, u32, u32)> {
+        let all = page.pieces.values().flat_map(|p| p.side_entries.iter().map(|e| (e.0, p.mode)));
+        let keys: BTreeSet<Key> = all.filter(|key| !page.pieces.contains_key(key)).collect();
+        let place = |key: Key| self.index.get(&key).filter(|place| place.0 == number).map(|(_, r, at)| (key, *r, *at));
+        keys.into_iter().filter_map(place).collect()
     }
-    let (incoming, outgoing) = (Vec::with_capacity(incoming as usize), Vec::with_capacity(outgoing as usize));
-    Laid { number, counts: all, at, regions, stubs: code_at, incoming, outgoing, first_cell }
 }

@@ -10,6 +10,8 @@ const PAGE_NUMBER: u64 = 3;
 const A: u64 = 0x3000;
 const B: u64 = 0x3040;
 const FAR: u64 = 0x9000;
+/// Where else A is entered: at its jump.
+const SIDE: u64 = A + 8;
 /// A region of another page.
 const C: u64 = 0x5000;
 
@@ -44,6 +46,7 @@ fn piece<'a>(pc: u64, links: &'a [Link], exits: &'a [Exit]) -> Piece<'a> {
         links,
         sites: &[],
         homes: Cow::Borrowed(&[]),
+        side_entries: if pc == A { vec![(SIDE, JUMP)] } else { Vec::new() },
     }
 }
 
@@ -163,6 +166,28 @@ fn links_to_other_pages_and_to_heads_of_loops_are_not() {
             assert_eq!(r.leads, if linked { b } else { r.stub });
         }
     }
+}
+
+#[test]
+fn side_entries_are_led_to_and_found() {
+    let regions = read(&file([B, SIDE], false));
+    let side = Written { code: regions[0].code + i64::from(JUMP), ..regions[0] };
+    assert!(regions[1].is_direct(&side), "{regions:?}");
+    let source = Zeros { changed: u64::MAX.into() };
+    let (mut unit, _) = linked_pages();
+    let mut find = |pc| unit.find(pc, 0, &source, &mut Vec::new()).map(|f| f.code);
+    let a = find(A).expect("stored");
+    assert_eq!([find(SIDE), find(SIDE + 1)], [Some(a + u64::from(JUMP)), None]);
+}
+
+#[test]
+fn a_region_of_its_own_comes_before_a_side_entry() {
+    let links = [A, B, SIDE].map(|_| link_to(SIDE));
+    let pieces = [A, B, SIDE].into_iter().zip(&links).map(|(pc, links)| ((pc, 0), piece(pc, links, &[]))).collect();
+    let page = Page { pieces, start: 0, end: 64, guest: 0 };
+    let regions = read(&write(KEY, &BTreeMap::from([(PAGE_NUMBER, page)])).expect("a small file"));
+    let own = &regions[1];
+    assert!(regions.iter().all(|r| r.is_direct(own)), "{regions:?}");
 }
 
 #[test]

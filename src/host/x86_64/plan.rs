@@ -96,8 +96,9 @@ impl Plan {
             return;
         }
         let mut from = vec![(0, 0); r.blocks.len()];
-        // The region's own beginning.
+        // The region's own beginning, and others.
         from[0].0 = 1;
+        r.side_entries.iter().for_each(|(_, block)| from[block.0 as usize].0 = 1);
         for (n, b) in r.blocks.iter().enumerate() {
             for to in b.term.successors() {
                 let (ways, last) = &mut from[to.0 as usize];
@@ -429,6 +430,7 @@ impl Order {
         self.blocks.clear();
         self.seen.clear();
         self.seen.resize(r.blocks.len(), false);
+        self.open.extend(r.side_entries.iter().map(|(_, block)| (block.0 as usize, false)));
         self.open.push((0, false));
         while let Some((at, done)) = self.open.pop() {
             if done {

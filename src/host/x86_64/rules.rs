@@ -243,6 +243,7 @@ pub(super) fn at_entries(
     // The outer option: whether anything has led there yet.
     let mut at: Vec<Option<Option<FlagsRule>>> = vec![None; r.blocks.len()];
     at[0] = Some(None);
+    r.side_entries.iter().for_each(|(_, block)| at[block.0 as usize] = Some(None));
     let mut changed = r.blocks.len() > 1 && map.flags.is_some();
     while changed {
         changed = false;

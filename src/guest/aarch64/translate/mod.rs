@@ -79,7 +79,11 @@ pub(crate) fn block(t: &mut Translation<'_>, pc: u64, mode: u32) {
     let mut buffer = [0; 4 * FETCH];
     let (mut at, mut filled) = (0, 0);
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && (cx.b.is_target(cx.pc) || t.leaders.has(cx.pc, mode)) {
+        if n > 0 && t.leaders.has(cx.pc, mode) {
+            break;
+        }
+        // What may be come to by a computed jump looks at how that was done.
+        if cx.b.is_target(cx.pc) && (cx.guards || !cx.b.meet(cx.pc)) {
             break;
         }
         if at + 4 > filled {

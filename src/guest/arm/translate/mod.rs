@@ -240,8 +240,15 @@ fn instructions(t: &mut Translation<'_>, pc: u64, mode: u32) {
     // An IT block stays together, but for single steps.
     while n < t.max_insns || n == 0 || cx.it != 0 && t.max_insns > 1 {
         let at = cx.pc_t(cx.pc);
-        if n > 0 && cx.it == 0 && (cx.b.is_target(at) || t.leaders.has(at, mode)) {
+        if n > 0 && cx.it == 0 && t.leaders.has(at, mode) {
             break;
+        }
+        if cx.it == 0 && cx.b.is_target(at) {
+            cx.close(&mut run);
+            if !cx.b.meet(at) {
+                break;
+            }
+            cx.last = None;
         }
         let w = if thumb || cx.pc & 3 == 0 { code.at(cx.pc, thumb) } else { None };
         let Some(w) = w else {

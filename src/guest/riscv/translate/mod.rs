@@ -196,8 +196,16 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
     };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0 };
     for n in 0..t.max_insns.max(1) {
-        if n > 0 && (cx.b.is_target(cx.pc) || t.leaders.has(cx.pc, cx.mode)) {
+        if n > 0 && t.leaders.has(cx.pc, cx.mode) {
             break;
+        }
+        if cx.b.is_target(cx.pc) {
+            // Conditional branches keep the region's mode.
+            if cx.mode != mode || !cx.b.meet(cx.pc) {
+                break;
+            }
+            (cx.now, cx.compared) = (Quiet::None, None);
+            cx.bottoms.clear();
         }
         let Some(w) = window.at(cx.pc, xlen) else {
             // The trap is the first instruction of a region of its own.

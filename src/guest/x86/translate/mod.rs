@@ -176,7 +176,11 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
     let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
     for n in 0..insns {
-        if n > 0 && (cx.b.is_target(cx.pc) || t.leaders.has(cx.pc, mode)) {
+        if n > 0 && t.leaders.has(cx.pc, mode) {
+            break;
+        }
+        // Code that changes is looked at where its region begins.
+        if cx.b.is_target(cx.pc) && (changing || !cx.b.meet(cx.pc)) {
             break;
         }
         let Some(i) = window.at(cx.pc) else {

@@ -5,7 +5,7 @@ use host::cpu::{Cpu, GUEST_SIZE, OPEN_PAIRS, UNKNOWN};
 use host::x86_64::{Compiler, Features, Map, Request, thunks};
 use host::{FaultRecord, FlagsAt, Place, Site, StateMap, SyscallSlots, Thunks};
 use ir::opt::Pair;
-use ir::{NanRule, Op, Region, Round, Slot, Term, Ty, Val, fpflag};
+use ir::{BlockId, NanRule, Op, Region, Round, Slot, Term, Ty, Val, fpflag};
 use std::sync::atomic::Ordering;
 
 use crate::traps::{self, MASK_INVALID};
@@ -86,6 +86,8 @@ pub(crate) struct Machine {
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     sites: Vec<Box<Site>>,
     entry: u64,
+    /// Where else the code is entered, from its start.
+    side_entries: Vec<(u64, u32)>,
     pub(crate) memory: Box<[u8; MEMORY]>,
     mxcsr: u32,
     /// Whether invalid operations trap: in every other region.
@@ -179,6 +181,7 @@ impl Machine {
             shadow: vec![0; 4096],
             sites: Vec::new(),
             entry: 0,
+            side_entries: Vec::new(),
             memory: Box::new([0; MEMORY]),
             mxcsr: 0,
             traps: false,
@@ -202,6 +205,7 @@ impl Machine {
         };
         let (asm, out) = self.compiler.compile(request);
         self.sites.extend(out.sites.into_iter().map(Box::new));
+        self.side_entries = out.side_entries;
         self.entry = self.code as u64 + self.free as u64;
         asm.relocate(self.entry).expect("all is near");
         let slow_path = |f: &FaultRecord| (self.entry + u64::from(f.at), self.entry + f.pc);
@@ -223,6 +227,16 @@ impl Machine {
 
     /// Runs the loaded region from `state`: the state afterwards, and how many operations were done by a call.
     pub(crate) fn run(&mut self, state: &State) -> (State, u64) {
+        self.run_from(state, self.entry)
+    }
+
+    /// The same from the side entry at a guest address.
+    pub(crate) fn run_aside(&mut self, state: &State, pc: u64) -> State {
+        let side = self.side_entries.iter().find(|e| e.0 == pc).expect("a side entry");
+        self.run_from(state, self.entry + u64::from(side.1)).0
+    }
+
+    fn run_from(&mut self, state: &State, code: u64) -> (State, u64) {
         let cpu = &mut *self.cpu;
         cpu.guest = [0; GUEST_SIZE];
         for (s, bits) in state.slots.iter().enumerate() {
@@ -241,7 +255,7 @@ impl Machine {
         // SAFETY: the thunk was written for exactly this; code, Cpu and shadow stack outlive the call.
         traps::with(&self.slow_paths, || unsafe {
             let enter: extern "C" fn(*mut Cpu, u64) = std::mem::transmute(self.thunks.enter as *const ());
-            enter(cpu, self.entry);
+            enter(cpu, code);
         });
         let mut after =
             State { fp_flags: cpu.fp_flags | cpu.mxcsr & fpflag::IEEE, memory: *self.memory, ..State::default() };
@@ -275,12 +289,16 @@ fn mask(ty: Ty) -> u128 {
 
 /// Runs a region by `ir::eval`, to the end of a block that leaves. Memory is at address `memory` for the region.
 pub(crate) fn interpret(r: &Region, state: &State, memory: u64) -> State {
+    interpret_from(r, BlockId(0), state, memory)
+}
+
+pub(crate) fn interpret_from(r: &Region, block: BlockId, state: &State, memory: u64) -> State {
     let mut s = state.clone();
     for (slot, bits) in s.slots.iter_mut().enumerate() {
         *bits &= mask(TYPES[slot]);
     }
     let mut values = vec![0u128; r.insts.len()];
-    let mut at = 0;
+    let mut at = block.0 as usize;
     loop {
         let block = &r.blocks[at];
         run_block(r, block.start..block.end, &mut values, &mut s, memory);

@@ -308,6 +308,31 @@ fn random_loops() {
     }
 }
 
+/// What leads to where ways meet hands over flags in its own way; from outside it finds them in their slot.
+#[test]
+fn side_entries() {
+    let mut rng = Rng(0x0bad_cafe_1234_567d + number("RQEMU_SEED", 0));
+    let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
+    let mut maker = Maker::new();
+    for i in 0..number("RQEMU_REGIONS", 3000) / 10 {
+        let machine = rng.pick_mut(&mut machines);
+        maker.start(ir::Round::NearestEven);
+        let (pc, block) = maker.branch_ahead(&mut rng);
+        machine.load(maker.region(), false);
+        for _ in 0..4 {
+            let state = random_state(&mut rng);
+            compare(machine, &maker, &state, &i);
+            let want = machine::interpret_from(maker.region(), block, &state, machine.memory.as_ptr() as u64);
+            assert_eq!(
+                machine.run_aside(&state, pc),
+                want,
+                "{}",
+                ir::text::region(maker.region(), &|s| format!("{s:?}"))
+            );
+        }
+    }
+}
+
 #[test]
 fn rounds_of_ciphers() {
     let mut rng = Rng(0x0bad_cafe_1234_567b + number("RQEMU_SEED", 0));

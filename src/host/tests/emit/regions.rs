@@ -4,8 +4,8 @@ use crate::cases::Case;
 use crate::machine::{COUNTS, F64S, FLAGS, I32S, I64S, MEMORY, MORE_FLAGS, TYPES, V128S};
 use crate::values::{self, Rng};
 use ir::{
-    Align, Bin, Builder, Env, Ext, Fmt, Fp1, Fp2, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round, Shape, Slot,
-    Term, Ty, Un, V1, V2, V3, Val,
+    Align, Bin, BlockId, Builder, Cc, Env, Ext, Fmt, Fp1, Fp2, FpControl, IntCc, Lane, Mem, Op, Order, Region, Round,
+    Shape, Slot, Term, Ty, Un, V1, V2, V3, Val,
 };
 
 pub(crate) struct Maker {
@@ -35,6 +35,41 @@ impl Maker {
 
     pub(crate) fn end(&mut self) {
         self.b.end(Term::Resume { pc: 0x2000 });
+    }
+
+    /// A comparison, a branch by it over a sum that may set flags, and where both ways meet the condition once more, or a comparison first. Where that is.
+    pub(crate) fn branch_ahead(&mut self, rng: &mut Rng) -> (u64, BlockId) {
+        let b = &mut self.b;
+        b.lasting = true;
+        let [x, y] = [(); 2].map(|()| b.get(slot(rng, I64S)));
+        let flags = b.push(Op::FlagsSub(x, y), Ty::Flags);
+        b.set(Slot(FLAGS), flags);
+        let cc = rng.pick(&[Cc::Eq, Cc::Ne, Cc::Lt, Cc::Hi]);
+        let holds = b.cond(cc, flags);
+        b.leave_if(holds, Term::Goto { pc: 0x1008 });
+        b.insn(0x1004, 0, 0x1008);
+        let [x, y] = [(); 2].map(|()| b.get(slot(rng, I64S)));
+        if rng.one_in(2) {
+            let flags = b.push(Op::FlagsAdd(x, y), Ty::Flags);
+            b.set(Slot(FLAGS), flags);
+        }
+        let sum = b.add(x, y);
+        b.set(slot(rng, I64S), sum);
+        assert!(b.meet(0x1008), "a branch leads there");
+        b.insn(0x1008, 0, 0x100c);
+        if rng.one_in(3) {
+            let [x, y] = [(); 2].map(|()| b.get(slot(rng, I64S)));
+            let flags = b.push(Op::FlagsSub(x, y), Ty::Flags);
+            b.set(Slot(FLAGS), flags);
+        }
+        let flags = b.get(Slot(FLAGS));
+        let holds = b.cond(cc, flags);
+        let [x, y] = [(); 2].map(|()| b.get(slot(rng, I64S)));
+        let one = b.select(holds, x, y);
+        b.set(slot(rng, I64S), one);
+        self.end();
+        self.b.lasting = false;
+        self.b.region.side_entries[0]
     }
 
     /// Scalars made of one another: products that are added at once, squares, their sums and roots, sums with what is finite.

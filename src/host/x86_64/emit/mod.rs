@@ -130,6 +130,7 @@ impl Compiler {
         code.faults.clear();
         code.sites.clear();
         code.refs.clear();
+        code.side_entries.clear();
         code.homes = None;
         self.spare = code;
     }
@@ -325,6 +326,10 @@ impl Emitter<'_> {
         self.own_thunks();
         self.place_constants();
         self.place_tables();
+        for &(pc, block) in &self.r.side_entries {
+            let at = self.a.offset_of(self.blocks[block.0 as usize].label).expect("side entries are come to");
+            self.out.side_entries.push((pc, at));
+        }
     }
 
     fn block(&mut self, id: BlockId) {
