@@ -159,19 +159,27 @@ fn toolchains() {
     scripted("toolchains", "one", &[harness::rqemu(&GUESTS[0])], None, "");
 }
 
-/// stress-ng's stressors, beside the host's results and the reference's.
+/// stress-ng's stressors, beside the host's results and the reference's: `RQEMU_TEST_CASE=arm64/reference/` keeps it to those that have this in
+/// their names (the host's are `host/NAME`, rqemu's `arm64/NAME`), and leaves the report's other results.
 #[test]
 #[ignore = "tests/run --long stress"]
 fn stress() {
     if let Some(why) = stress::why_not() {
         return harness::leave_out("stress", &why);
     }
-    let (ours, others): (Vec<_>, Vec<_>) = stress::cases().into_iter().partition(|case| case.by == stress::By::Rqemu);
+    let (selection, mut cases) = (selection(), stress::cases());
+    cases.retain(|case| case.title().contains(&selection));
+    let (ours, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.by == stress::By::Rqemu);
     let mut progress = Progress::open("stress");
     progress.run(&ours, stress::Case::title, stress::Case::run);
     let known = Progress::of("stress-others", GUESTS.iter().filter_map(harness::reference));
     known.run(&others, stress::Case::title, stress::Case::run);
-    let known = known.done.into_inner().unwrap();
+    let mut known = known.done.into_inner().unwrap();
+    // Of rqemu every verdict is kept below, so none are left to be taken from the last report.
+    progress.keep_all_but("stress", &selection, &[], |_| true);
+    if !selection.is_empty() {
+        stress::keep(&progress::last_report("stress"), progress.done.get_mut().unwrap(), &mut known);
+    }
     let mut lines = String::from("# columns\tstressor\thost\treference\trqemu\n");
     for (name, done) in progress.done.get_mut().unwrap() {
         let (arch, stressor) = name.split_once('/').expect("an architecture");
