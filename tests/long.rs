@@ -103,7 +103,34 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     let done = progress.done.lock().unwrap().clone();
     let same = done.iter().filter(|(_, (class, _))| class == "same");
     let lines: String = same.map(|(name, (_, remark))| format!("# same\t{name}\t{remark}\n")).collect();
-    progress.report_with(suite, &lines);
+    progress.report_with(suite, &(test_counts(&done) + &lines));
+}
+
+/// Of each group whose remarks begin with such counts as "7 tests, 2 skipped", a line with their sums.
+fn test_counts(done: &BTreeMap<String, (String, String)>) -> String {
+    let mut sums: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    for (name, (_, remark)) in done {
+        let counts = remark.split(';').next().unwrap_or("").split(", ").map(|count| {
+            let (number, what) = count.split_once(' ')?;
+            Some((number.parse::<usize>().ok()?, what))
+        });
+        let Some(counts) = counts.collect::<Option<Vec<_>>>().filter(|counts| counts[0].1 == "tests") else { continue };
+        let (cases, sums) = sums.entry(name.split('/').next().unwrap_or("")).or_default();
+        *cases += 1;
+        counts.into_iter().for_each(|(number, what)| *sums.entry(what).or_default() += number);
+    }
+    let line = |(group, (cases, sums)): (&str, (usize, BTreeMap<&str, usize>))| {
+        let sums: Vec<_> = sums.iter().map(|(what, number)| format!("{number} {what}")).collect();
+        format!("# sum\t{group}\t{} in {cases} cases\n", sums.join(", "))
+    };
+    sums.into_iter().map(line).collect()
+}
+
+#[test]
+fn tests_are_counted_by_group() {
+    let row = |name: &str, remark: &str| (name.to_owned(), ("same".to_owned(), remark.to_owned()));
+    let done = [row("a/1", "7 tests, 2 skipped; without b: 3"), row("a/2", "1 tests, 0 skipped"), row("b/1", "70 ms")];
+    assert_eq!(test_counts(&done.into()), "# sum\ta\t2 skipped, 8 tests in 2 cases\n");
 }
 
 /// What `RQEMU_TEST_CASE` keeps a suite to.
