@@ -234,22 +234,23 @@ fn answers() {
     fs::write(file, linux::answers_of_reference(&page, asked)).expect("the page");
 }
 
-/// Hostile arguments of system calls: a million calls or so of each guest.
+/// Hostile arguments of system calls: a million calls or so of each guest. `RQEMU_TEST_CASE=/105` keeps it to parts that have this in their
+/// names, which are a guest and a seed, and leaves the report's other rows.
 #[test]
 #[ignore = "tests/run --long syscalls"]
 fn syscalls() {
-    let progress = Progress::open("syscalls");
+    let (mut progress, selection) = (Progress::open("syscalls"), selection());
     let subjects = hostile::subjects();
-    let parts: Vec<(&hostile::Subject, u64)> =
+    let mut parts: Vec<(&hostile::Subject, u64)> =
         (0..100).flat_map(|seed| subjects.iter().map(move |s| (s, 1000 + seed))).collect();
-    progress.run(
-        &parts,
-        |(subject, seed)| format!("{}/{seed}", subject.guest.name),
-        |(subject, seed)| match hostile::rounds(subject, *seed, 400) {
-            Ok(said) => ("same".into(), said),
-            Err(why) => ("differs".into(), why),
-        },
-    );
+    let name = |(subject, seed): &(&hostile::Subject, u64)| format!("{}/{seed}", subject.guest.name);
+    let names: Vec<_> = parts.iter().map(name).collect();
+    parts.retain(|part| name(part).contains(&selection));
+    progress.run(&parts, name, |(subject, seed)| match hostile::rounds(subject, *seed, 400) {
+        Ok(said) => ("same".into(), said),
+        Err(why) => ("differs".into(), why),
+    });
+    progress.keep_others("syscalls", &selection, &names);
     progress.report("syscalls");
 }
 
