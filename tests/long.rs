@@ -84,7 +84,8 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     let mut command = Command::new(folder.join("registered/namespace"));
     // A script may leave out what has a verdict already.
     command.env("RQEMU_TEST_DONE", &progress.file);
-    command.arg(namespace).arg(folder.join(suite).join("suite")).args(arguments).arg(selection);
+    command.arg(namespace).arg(folder.join(suite).join("suite")).args(arguments);
+    command.args((!selection.is_empty()).then_some(selection));
     if let Some(why) = why_not {
         progress.record(suite.into(), "left-out".into(), &why);
     } else {
@@ -103,7 +104,34 @@ fn scripted(suite: &str, namespace: &str, arguments: &[PathBuf], why_not: Option
     let done = progress.done.lock().unwrap().clone();
     let same = done.iter().filter(|(_, (class, _))| class == "same");
     let lines: String = same.map(|(name, (_, remark))| format!("# same\t{name}\t{remark}\n")).collect();
-    progress.report_with(suite, &lines);
+    progress.report_with(suite, &(test_counts(&done) + &lines));
+}
+
+/// Of each group whose remarks begin with such counts as "7 tests, 2 skipped", a line with their sums.
+fn test_counts(done: &BTreeMap<String, (String, String)>) -> String {
+    let mut sums: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    for (name, (_, remark)) in done {
+        let counts = remark.split(';').next().unwrap_or("").split(", ").map(|count| {
+            let (number, what) = count.split_once(' ')?;
+            Some((number.parse::<usize>().ok()?, what))
+        });
+        let Some(counts) = counts.collect::<Option<Vec<_>>>().filter(|counts| counts[0].1 == "tests") else { continue };
+        let (cases, sums) = sums.entry(name.split('/').next().unwrap_or("")).or_default();
+        *cases += 1;
+        counts.into_iter().for_each(|(number, what)| *sums.entry(what).or_default() += number);
+    }
+    let line = |(group, (cases, sums)): (&str, (usize, BTreeMap<&str, usize>))| {
+        let sums: Vec<_> = sums.iter().map(|(what, number)| format!("{number} {what}")).collect();
+        format!("# sum\t{group}\t{} in {cases} cases\n", sums.join(", "))
+    };
+    sums.into_iter().map(line).collect()
+}
+
+#[test]
+fn tests_are_counted_by_group() {
+    let row = |name: &str, remark: &str| (name.to_owned(), ("same".to_owned(), remark.to_owned()));
+    let done = [row("a/1", "7 tests, 2 skipped; without b: 3"), row("a/2", "1 tests, 0 skipped"), row("b/1", "70 ms")];
+    assert_eq!(test_counts(&done.into()), "# sum\ta\t2 skipped, 8 tests in 2 cases\n");
 }
 
 /// What `RQEMU_TEST_CASE` keeps a suite to.
@@ -143,13 +171,16 @@ fn python() {
     scripted("python", "many", &[harness::rqemu(&GUESTS[0]), harness::cache()], not_root(), &selection());
 }
 
-/// debootstrap's second stage, apt and builds in what it made.
+/// debootstrap's second stage, apt and builds in what it made: `RQEMU_TEST_CASE=armhf` keeps it to this architecture, and leaves the report's
+/// other rows.
 #[test]
 #[ignore = "tests/run --long debootstrap"]
 fn debootstrap() {
-    let words = ["whole", "arm64", "armhf", "riscv64"].map(PathBuf::from);
-    let arguments = [&[harness::rqemu(&GUESTS[0]), harness::cache()], &words[..]].concat();
-    scripted("debootstrap", "many", &arguments, not_root(), "");
+    let (selection, mut words) = (selection(), vec![harness::rqemu(&GUESTS[0]), harness::cache(), "whole".into()]);
+    if selection.is_empty() {
+        words.extend(["arm64", "armhf", "riscv64"].map(PathBuf::from));
+    }
+    scripted("debootstrap", "many", &words, not_root(), &selection);
 }
 
 /// CMake, Meson, autoconf, Go and cargo, as README says.
@@ -159,19 +190,27 @@ fn toolchains() {
     scripted("toolchains", "one", &[harness::rqemu(&GUESTS[0])], None, "");
 }
 
-/// stress-ng's stressors, beside the host's results and the reference's.
+/// stress-ng's stressors, beside the host's results and the reference's: `RQEMU_TEST_CASE=arm64/reference/` keeps it to those that have this in
+/// their names (the host's are `host/NAME`, rqemu's `arm64/NAME`), and leaves the report's other results.
 #[test]
 #[ignore = "tests/run --long stress"]
 fn stress() {
     if let Some(why) = stress::why_not() {
         return harness::leave_out("stress", &why);
     }
-    let (ours, others): (Vec<_>, Vec<_>) = stress::cases().into_iter().partition(|case| case.by == stress::By::Rqemu);
+    let (selection, mut cases) = (selection(), stress::cases());
+    cases.retain(|case| case.title().contains(&selection));
+    let (ours, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.by == stress::By::Rqemu);
     let mut progress = Progress::open("stress");
     progress.run(&ours, stress::Case::title, stress::Case::run);
     let known = Progress::of("stress-others", GUESTS.iter().filter_map(harness::reference));
     known.run(&others, stress::Case::title, stress::Case::run);
-    let known = known.done.into_inner().unwrap();
+    let mut known = known.done.into_inner().unwrap();
+    // Of rqemu every verdict is kept below, so none are left to be taken from the last report.
+    progress.keep_all_but("stress", &selection, &[], |_| true);
+    if !selection.is_empty() {
+        stress::keep(&progress::last_report("stress"), progress.done.get_mut().unwrap(), &mut known);
+    }
     let mut lines = String::from("# columns\tstressor\thost\treference\trqemu\n");
     for (name, done) in progress.done.get_mut().unwrap() {
         let (arch, stressor) = name.split_once('/').expect("an architecture");
@@ -195,22 +234,23 @@ fn answers() {
     fs::write(file, linux::answers_of_reference(&page, asked)).expect("the page");
 }
 
-/// Hostile arguments of system calls: a million calls or so of each guest.
+/// Hostile arguments of system calls: a million calls or so of each guest. `RQEMU_TEST_CASE=/105` keeps it to parts that have this in their
+/// names, which are a guest and a seed, and leaves the report's other rows.
 #[test]
 #[ignore = "tests/run --long syscalls"]
 fn syscalls() {
-    let progress = Progress::open("syscalls");
+    let (mut progress, selection) = (Progress::open("syscalls"), selection());
     let subjects = hostile::subjects();
-    let parts: Vec<(&hostile::Subject, u64)> =
+    let mut parts: Vec<(&hostile::Subject, u64)> =
         (0..100).flat_map(|seed| subjects.iter().map(move |s| (s, 1000 + seed))).collect();
-    progress.run(
-        &parts,
-        |(subject, seed)| format!("{}/{seed}", subject.guest.name),
-        |(subject, seed)| match hostile::rounds(subject, *seed, 400) {
-            Ok(said) => ("same".into(), said),
-            Err(why) => ("differs".into(), why),
-        },
-    );
+    let name = |(subject, seed): &(&hostile::Subject, u64)| format!("{}/{seed}", subject.guest.name);
+    let names: Vec<_> = parts.iter().map(name).collect();
+    parts.retain(|part| name(part).contains(&selection));
+    progress.run(&parts, name, |(subject, seed)| match hostile::rounds(subject, *seed, 400) {
+        Ok(said) => ("same".into(), said),
+        Err(why) => ("differs".into(), why),
+    });
+    progress.keep_others("syscalls", &selection, &names);
     progress.report("syscalls");
 }
 

@@ -113,10 +113,7 @@ impl Progress {
         let done = self.done.get_mut().unwrap();
         let others = merge(&text, done, &mut self.vague, names, selected);
         let before = text.lines().find_map(|line| line.strip_prefix("# commit\t")).unwrap_or("never run");
-        let now = format!("{} (of those named {selection})", self.commit);
-        if !before.starts_with(&now) {
-            self.commit = format!("{now}; {before}");
-        }
+        self.commit = commits(&format!("{} (of those named {selection})", self.commit), before);
         harness::tell(&format!("{suite}: {others} cases are of earlier runs"));
     }
 
@@ -149,6 +146,11 @@ impl Progress {
         let differ = done.values().filter(|(class, _)| class == "differs").count();
         assert!(differ == 0, "{differ} of {} cases differ", done.len());
     }
+}
+
+/// What was tested of the cases that are run now, and before that of the others.
+fn commits(now: &str, before: &str) -> String {
+    if before.starts_with(now) { before.into() } else { format!("{now}; {before}") }
 }
 
 fn report_of(suite: &str) -> PathBuf {
@@ -233,6 +235,12 @@ fn a_group_that_was_run_in_part_is_not_taken_for_whole() {
         done.keys().eq(["a/1"]) && vague == "# part\ta\t3 of 4 had been run before; which is not known\n",
         "{vague}"
     );
+}
+
+#[test]
+fn a_part_that_is_run_again_leaves_the_other_commits() {
+    let twice = commits("2 (of those named a)", &commits("2 (of those named a)", "1"));
+    assert_eq!(twice, "2 (of those named a); 1");
 }
 
 fn commit() -> String {

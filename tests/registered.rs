@@ -1,6 +1,7 @@
 //! `rqemu binfmt` and what the kernel's registrations promise: argv[0], programs in any root (F), unreadable ones (O), set-id ones (C). Each test is
 //! a shell script in a user namespace with a binfmt_misc of its own; nothing of the machine's changes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -329,6 +330,7 @@ fn the_action_registers() {
         .map(|s| s.lines().take_while(|l| l.starts_with("        ")).map(|l| format!("{}\n", l.trim_start())).collect())
         .collect();
     assert_eq!(steps.len(), 2, "{text}");
+    built_by(&steps[0]);
     let script = format!(
         "sudo() {{ \"$@\"; }}; out=$(mktemp); export PROGRAM=$RQEMU FOLDER=/nonexistent GITHUB_OUTPUT=$out\n{}\nsed -n 's/^program=//p' $out; \
          rm $out; GUESTS=arm64\n{}\n$HELLO/aarch64",
@@ -338,6 +340,23 @@ fn the_action_registers() {
     let first = out.lines().next().unwrap_or_default();
     assert_eq!(first, std::fs::canonicalize(env!("CARGO_BIN_EXE_rqemu")).expect("rqemu").display().to_string());
     assert!(out.contains("\"linux/arm64\"") && out.ends_with("Hello from an aarch64 program.\n"), "{out}");
+}
+
+/// Whatever a workflow has cargo do with its own programs, the step that builds rqemu builds it as it is.
+fn built_by(step: &str) {
+    let dir = harness::scratch("action");
+    let cargo = dir.join("cargo");
+    std::fs::create_dir_all(dir.join("binfmt")).expect("a folder");
+    std::fs::write(&cargo, "#!/bin/sh\necho \"$@\" >said; env | grep -e FLAGS -e '^CARGO_BUILD' >>said || :\n")
+        .expect("a script");
+    std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755)).expect("a program");
+    let mut build = Command::new("bash");
+    build.args(["-c", step]).env("PROGRAM", "").env("FOLDER", dir.join("binfmt")).env("GITHUB_OUTPUT", dir.join("out"));
+    build.env("PATH", format!("{}:/usr/bin:/bin", dir.display())).env("RUSTFLAGS", "-D warnings");
+    build.env("CARGO_BUILD_TARGET", "aarch64-unknown-linux-gnu").env("CARGO_TARGET_DIR", "/nonexistent");
+    let done = harness::run(&mut build, Duration::from_secs(30));
+    let said = std::fs::read_to_string(dir.join("said")).unwrap_or_else(|e| panic!("{e}: {done:?}"));
+    assert_eq!(said, "build --release --locked --target-dir target\n");
 }
 
 /// As README says: what is put there needs no library, and runs a program. It is built already, unless with other settings than the tests.

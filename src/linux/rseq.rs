@@ -7,7 +7,8 @@
 //! Differs: code that a program writes itself is not searched.
 
 use crate::call;
-use crate::host::{Errno, Res};
+use crate::host::{self, Errno, Res};
+use crate::ptrace::{peek, poke};
 use crate::task::Task;
 use std::arch::asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,6 +65,7 @@ pub(crate) fn rseq(t: &mut Task, addr: u64, len: u32, flags: u32, signature: u32
         return Err(lacking(t));
     }
     t.rseq = Some(Area { addr, len, signature, withdrawn: false });
+    t.inbox.rseq.store(addr, Ordering::Relaxed);
     Ok(0)
 }
 
@@ -105,7 +107,17 @@ fn unregister(t: &mut Task, addr: u64, len: u32, signature: u32) -> Res {
         _ => _ = host(t, addr, len, UNREGISTER, signature)?,
     }
     t.rseq = None;
+    t.inbox.rseq.store(0, Ordering::Relaxed);
     Ok(0)
+}
+
+/// In a handler: whether the host's kernel kills for what it finds in the area at this address, or does not find. No guest has a sequence.
+pub(crate) fn is_lost(area: u64) -> bool {
+    let (sequence, mut bytes) = (area + 8, [0; 8]);
+    area != 0
+        && (peek(host::getpid(), sequence, &mut bytes).is_err()
+            || bytes != [0; 8]
+            || poke(host::getpid(), sequence, &bytes).is_err())
 }
 
 fn lacking(t: &Task) -> Errno {
@@ -132,6 +144,7 @@ impl Task {
             && SIGNATURES.iter().any(|s| s.load(Ordering::SeqCst) == FOUND | KNOWN | u64::from(a.signature))
         {
             a.withdrawn = true;
+            self.inbox.rseq.store(0, Ordering::Relaxed);
             // SAFETY: the kernel writes the guest's area, if it is still there.
             let _ = unsafe { call!(libc::SYS_rseq, a.addr, a.len, UNREGISTER, a.signature) };
         }

@@ -16,7 +16,8 @@ use crate::mm::CodeAt;
 use crate::options::Log;
 use crate::process::Process;
 use crate::ptrace::board::{self, Board};
-use crate::siginfo::HostInfo;
+use crate::rseq;
+use crate::siginfo::{HostInfo, SI_KERNEL};
 use crate::stats;
 use crate::stored;
 use crate::strace_signal;
@@ -187,6 +188,8 @@ pub struct Inbox {
     put: AtomicU32,
     taken: AtomicU32,
     sent_info: [UnsafeCell<HostInfo>; 5],
+    /// Where the area is that the host's kernel writes for this thread, or 0.
+    pub(crate) rseq: AtomicU64,
     /// What a tracer reads and writes.
     pub(crate) board: Board,
 }
@@ -208,6 +211,7 @@ impl Inbox {
             put: AtomicU32::new(0),
             taken: AtomicU32::new(0),
             sent_info: [const { UnsafeCell::new(HostInfo::ZERO) }; 5],
+            rseq: AtomicU64::new(0),
             board: Board::new(0),
         }
     }
@@ -417,9 +421,8 @@ unsafe extern "C" fn on_early_fault(signo: i32, info: *mut libc::siginfo_t, cont
         // SAFETY: for a fault si_addr is set.
         report_own_fault(signo, *rip as u64, unsafe { info.si_addr() } as u64);
     } else {
-        // Sent by somebody: taken once the handler is left.
-        // SAFETY: no memory is involved.
-        let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
+        // Sent by somebody.
+        die_of(signo);
     }
 }
 
@@ -470,10 +473,7 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     let addr = unsafe { info.si_addr() } as u64;
     let cause = cause(signo, info.si_code, addr, &context.uc_mcontext.gregs);
     if cause == Cause::Kernel {
-        let _ = host_action(signo, Some(&HostAction::default()));
-        // SAFETY: no memory is involved. It is taken once the handler is left.
-        let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
-        return;
+        return die_of(signo);
     }
     if cause == Cause::Fault {
         let fixup = memory::fault_fixup(rip).or_else(|| compat::fault_fixup(rip)).or_else(|| direct::fault_fixup(rip));
@@ -484,6 +484,10 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
         // SAFETY: as the engine asks: first thing in the handler, with the task's Cpu.
         if unsafe { engine::fault::on_signal(signo, info, context, inbox.cpu.load(Ordering::Relaxed)) } {
             return;
+        }
+        // It looks like a fault once there was such a fault.
+        if info.si_code == SI_KERNEL && rseq::is_lost(inbox.rseq.load(Ordering::Relaxed)) {
+            return die_of(signo);
         }
         // A fault of rqemu's own: it happens again, with nobody to catch it.
         report_own_fault(signo, rip, addr);
@@ -521,6 +525,13 @@ unsafe extern "C" fn on_signal(signo: i32, info: *mut libc::siginfo_t, context: 
     }
 }
 
+/// In a handler: once it is left, the signal kills.
+fn die_of(signo: i32) {
+    let _ = host_action(signo, Some(&HostAction::default()));
+    // SAFETY: no memory is involved.
+    let _ = unsafe { call!(libc::SYS_tgkill, host::getpid(), host::gettid(), signo) };
+}
+
 /// Why a signal came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Cause {
@@ -534,7 +545,6 @@ enum Cause {
 
 /// Only the processor's own account tells faults from what looks like them (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
 fn cause(signo: i32, code: i32, addr: u64, gregs: &[libc::greg_t; 23]) -> Cause {
-    const SI_KERNEL: i32 = 128;
     // Exceptions: segment not present, stack, general protection, page fault, alignment check.
     const NP: i64 = 11;
     const SS: i64 = 12;
@@ -759,7 +769,7 @@ impl Task {
 
     /// A frame that cannot be written is a SIGSEGV, and one for a SIGSEGV is the end.
     fn cannot_deliver(&mut self, signo: i32) {
-        let info = HostInfo::fault(libc::SIGSEGV, crate::siginfo::SI_KERNEL, 0);
+        let info = HostInfo::fault(libc::SIGSEGV, SI_KERNEL, 0);
         if signo == libc::SIGSEGV {
             self.tell_of(&info, SIG_DFL);
             self.die(libc::SIGSEGV);
@@ -794,7 +804,7 @@ impl Task {
             return self.force(&HostInfo::fault(signo as i32, code, 0), None);
         }
         // An address that x86 cannot form at all: for most guests it is one without memory.
-        let unformed = fault.code == crate::siginfo::SI_KERNEL && !self.abi().signals.no_such_address;
+        let unformed = fault.code == SI_KERNEL && !self.abi().signals.no_such_address;
         let code = if unformed { libc_code::SEGV_MAPERR } else { fault.code };
         let protection =
             fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR && self.process.mm.is_present(fault.addr);

@@ -174,7 +174,12 @@ static void child(int say)
 		int call = below(count);
 		unsigned long a[6];
 		for (int i = 0; i < 6; i++)
-			last->args[i] = last->notes[n].args[i] = a[i] = value();
+			a[i] = value();
+		/* of the parent, which it would end: of processor time, say */
+		if (!strcmp(calls[call].name, "prlimit64") && a[0] == 1)
+			a[0] = 0;
+		for (int i = 0; i < 6; i++)
+			last->args[i] = last->notes[n].args[i] = a[i];
 		last->call = last->notes[n].call = call;
 		last->made = n;
 		if (say)

@@ -96,7 +96,7 @@ fn is_hidden(pid: i32) -> bool {
     peek(pid, 0, &mut [0]) == Err(Errno::EPERM)
 }
 
-fn poke(pid: i32, addr: u64, bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn poke(pid: i32, addr: u64, bytes: &[u8]) -> Result<(), Errno> {
     transfer(libc::SYS_process_vm_writev, pid, (bytes.as_ptr() as u64, bytes.len()), addr)
 }
 
