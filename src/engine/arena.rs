@@ -1,8 +1,13 @@
 //! Memory for generated code: written through one mapping, run through another, never writable and executable at one address.
 //!
 //! An arena is a range of addresses, so that everything in it is within reach of everything else: link slots (private memory: they change) and their
-//! records, site cells (each points to what a call of Rust is for), exits, and code. Code comes in segments, each shared memory of its own. Published
-//! code never changes, so a fork may share it; the child goes on in fresh segments.
+//! records, site cells (each points to what a call of Rust is for), exits, and code. Code comes in segments, each shared memory of its own, which a fork
+//! shares; the child goes on in fresh segments.
+//!
+//! Published code does not change, but for its jumps through link slots: while nobody else shares the code, a slot that is linked makes its jump a direct
+//! one, which the host predicts far better. The slot has the truth all the same: what is shared may always become a jump through the slot again, which
+//! each process has for itself. A jump is within a naturally aligned quadword, which is written at once, so that a thread that runs it finds the old one or
+//! the new (AMD64 Architecture Programmer's Manual vol. 2, 7.6.1, asynchronous modification).
 
 use host::x86_64::thunks::{self, STUB};
 use host::{Exit, Link};
@@ -16,6 +21,11 @@ const EXIT_BYTES: usize = size_of::<Exit>();
 const LINK_BYTES: usize = size_of::<Link>();
 /// Stubs that are written at once.
 const STUBS: usize = 128;
+
+/// A jump and a call through a cell, and the same right to the code that it leads to, as long by a prefix that changes nothing.
+pub(crate) const THROUGH: [([u8; 2], [u8; 2]); 2] = [([0xff, 0x25], [0x67, 0xe9]), ([0xff, 0x15], [0x67, 0xe8])];
+/// Bytes of such a jump.
+const JUMP: usize = 6;
 
 /// See the module.
 #[derive(Debug)]
@@ -33,11 +43,15 @@ pub(crate) struct Arena {
     link_next: usize,
     site_next: usize,
     exit_next: usize,
-    /// Code is placed at `next`, which is writable at `next + alias` up to `segment_end`.
+    /// Code is placed at `next`, up to `segment_end`.
     next: usize,
     segment_end: usize,
-    alias: isize,
-    alias_at: usize,
+    /// Segments, and where each is writable.
+    segments: Vec<(usize, usize)>,
+    /// Code from here on is shared with no other process.
+    own: usize,
+    /// Of each link slot: where the jump through it is, from `base`; 0: nowhere.
+    jumps: Vec<u32>,
     /// [`host::Thunks::link`].
     thunk: u64,
     /// Where the stubs of link slots are, so many slots each.
@@ -85,8 +99,9 @@ impl Arena {
             exit_next: exits_at,
             next: code_at,
             segment_end: code_at,
-            alias: 0,
-            alias_at: 0,
+            segments: Vec::new(),
+            own: code_at,
+            jumps: Vec::new(),
             thunk: 0,
             stubs: Vec::new(),
         }
@@ -129,7 +144,10 @@ impl Arena {
     }
 
     fn open_segment(&mut self) {
-        self.seal();
+        if let Some((_, full)) = self.segments.last() {
+            // SAFETY: the code stays; this mapping of it needs no memory but for jumps that change.
+            unsafe { libc::madvise(*full as *mut _, SEGMENT, libc::MADV_DONTNEED) };
+        }
         let at = self.segment_end.max(self.next.next_multiple_of(SEGMENT));
         assert!(at + SEGMENT <= self.base + self.size, "the caller has asked for room");
         let shared = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
@@ -146,38 +164,44 @@ impl Arena {
         }
         self.next = at;
         self.segment_end = at + SEGMENT;
-        self.alias = rw.wrapping_sub(at).cast_signed();
-        self.alias_at = rw;
+        self.segments.push((at, rw));
     }
 
-    /// No more is written to the open segment: the next code opens a fresh one. What a fork's child does.
+    /// Before a fork: what has been placed will be shared.
+    pub(crate) fn share(&mut self) {
+        self.own = self.next;
+    }
+
+    /// No more code goes to the open segment: the next opens a fresh one. What a fork's child does.
     pub(crate) fn seal(&mut self) {
-        if self.alias_at != 0 {
-            // SAFETY: the writable alias of the open segment is used by nobody else.
-            unsafe { libc::munmap(self.alias_at as *mut _, SEGMENT) };
-            self.alias_at = 0;
-        }
-        self.next = self.segment_end;
+        (self.next, self.own) = (self.segment_end, self.segment_end);
+    }
+
+    /// Where what is at an address of a segment can be written.
+    fn writable(&self, at: usize) -> usize {
+        let of = |s: &&(usize, usize)| (s.0..s.0 + SEGMENT).contains(&at);
+        let (segment, rw) = self.segments.iter().rev().find(of).expect("a segment of code");
+        rw + (at - segment)
     }
 
     /// Code that was published.
     pub(crate) fn bytes(&self, from: u64, to: u64) -> &[u8] {
         assert!(self.exits_end as u64 <= from && from <= to && to <= self.next as u64, "code of this arena");
-        // SAFETY: published code stays mapped while the arena is not cleared, and does not change.
+        // SAFETY: published code stays mapped while the arena is not cleared, and changes under the lock alone that the caller has.
         unsafe { std::slice::from_raw_parts(from as *const u8, (to - from) as usize) }
     }
 
     /// Publishes code at the address `place` gave.
     pub(crate) fn write(&mut self, code: &[u8]) {
         assert!(self.next + code.len() <= self.segment_end, "placed before");
-        let to = self.next.wrapping_add_signed(self.alias) as *mut u8;
-        // SAFETY: the alias is mapped writable for the whole segment, and these bytes of it are unused.
+        let to = self.writable(self.next) as *mut u8;
+        // SAFETY: it is mapped writable for the whole segment, and these bytes of it are unused.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
         self.next += code.len();
     }
 
-    /// Adds a link slot, which is not linked, and its record.
-    pub(crate) fn add_link(&mut self, pc: u64, mode: u32) {
+    /// Adds a link slot, which is not linked, and its record. `jump`: where the code is that jumps through it.
+    pub(crate) fn add_link(&mut self, pc: u64, mode: u32, jump: Option<u64>) {
         let (slot, n) = (self.link_next, (self.link_next - self.base) / 8);
         assert!(slot < self.links_end, "the caller has asked for room");
         if n == self.stubs.len() * STUBS {
@@ -187,6 +211,7 @@ impl Arena {
         let link = Link { pc, mode, slot: (slot as i64 - record as i64) as i32 };
         // SAFETY: within the table, aligned, written once before anybody can have its address.
         unsafe { (record as *mut Link).write(link) };
+        self.jumps.push(jump.map_or(0, |at| (at as usize - self.base) as u32));
         self.set_link(slot as u64, self.stub_of(slot as u64));
         self.link_next += 8;
     }
@@ -229,6 +254,34 @@ impl Arena {
         debug_assert!((self.base as u64..self.links_end as u64).contains(&slot), "a link slot");
         // SAFETY: the slot is aligned and in memory of ours; running code reads it as a whole.
         unsafe { (*(slot as *const AtomicU64)).store(target, Ordering::Release) };
+        let n = (slot as usize - self.base) / 8;
+        if self.jumps[n] != 0 {
+            self.set_jump(self.base + self.jumps[n] as usize, slot, target);
+        }
+    }
+
+    /// Lets the jump through a slot go straight to the target, if that is no stub and may be; else through the slot.
+    fn set_jump(&self, at: usize, slot: u64, target: u64) {
+        let word = at & !7;
+        // SAFETY: published code of ours, aligned.
+        let mut bytes = unsafe { (*(word as *const AtomicU64)).load(Ordering::Relaxed) }.to_le_bytes();
+        let jump = &mut bytes[at - word..][..JUMP];
+        let before = <[u8; JUMP]>::try_from(&*jump).expect("within a quadword");
+        let opcode = [jump[0], jump[1]];
+        let (cell, code) = THROUGH.into_iter().find(|way| opcode == way.0 || opcode == way.1).expect("a jump by link");
+        let distance = |to: u64| i32::try_from(to.wrapping_sub((at + JUMP) as u64).cast_signed());
+        let direct = distance(target).ok().filter(|_| at >= self.own && target != self.stub_of(slot));
+        let (opcode, field) = match direct {
+            Some(field) => (code, field),
+            None => (cell, distance(slot).expect("slots are within reach")),
+        };
+        jump[..2].copy_from_slice(&opcode);
+        jump[2..].copy_from_slice(&field.to_le_bytes());
+        if *jump != before {
+            let to = self.writable(word) as *const AtomicU64;
+            // SAFETY: the same quadword where it may be written, by whoever has the lock alone.
+            unsafe { (*to).store(u64::from_le_bytes(bytes), Ordering::Release) };
+        }
     }
 
     pub(crate) fn add_exit(&mut self, exit: Exit) {
@@ -247,12 +300,17 @@ impl Arena {
     pub(crate) fn clear(&mut self) {
         self.seal();
         let used = self.next - self.kept;
+        for (_, rw) in self.segments.extract_if(.., |s| s.0 >= self.kept) {
+            // SAFETY: nobody else uses this mapping.
+            unsafe { libc::munmap(rw as *mut _, SEGMENT) };
+        }
         if used > 0 {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
             map(self.kept, used, libc::PROT_NONE, flags, -1, 0).expect("addresses of ours");
         }
         (self.link_next, self.site_next, self.exit_next) = (self.base, self.sites_at, self.exits_at);
         self.stubs.clear();
-        (self.next, self.segment_end) = (self.kept, self.kept);
+        self.jumps.clear();
+        (self.next, self.segment_end, self.own) = (self.kept, self.kept, self.kept);
     }
 }

@@ -11,7 +11,7 @@ use crate::unit::{Found, StoredSite};
 use crate::{CodeSource, Options};
 use arch::{Code, Guest, Leaders, Translation};
 use host::x86_64::{Compiler, Homes, Map, Request, thunks};
-use host::{FaultRecord, Place, Site, StateMap, SyscallSlots};
+use host::{FaultRecord, Outside, Place, Site, StateMap, SyscallSlots};
 use ir::Builder;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -311,13 +311,35 @@ impl Cache {
             self.sites.push(Box::new(*site));
             self.arena.add_site(std::ptr::from_ref(&**self.sites.last().expect("just pushed")));
         }
-        out.links.iter().for_each(|link| self.arena.add_link(link.pc, link.mode));
+        let mut jumps = vec![None; out.links.len()];
+        for r in &out.refs {
+            if let Outside::Link(n) = r.to {
+                jumps[n as usize] = Some(at + u64::from(r.at) - 2);
+            }
+        }
+        out.links.iter().zip(jumps).for_each(|(link, jump)| self.arena.add_link(link.pc, link.mode, jump));
         let recipe = made.read_to.and_then(|end| self.recipe(&made, end, &out, code));
         self.add(key, &made, (at, at + len), &out, recipe);
+        if self.options.chain {
+            self.link_known(key, first_link, &out);
+        }
         self.compiler.take_back(out);
         clock.end(Stage::BackEnd);
         self.count(&made, len);
         at
+    }
+
+    /// Links the links of a region that lead to fresh code that is there.
+    fn link_known(&mut self, key: Key, first_link: u64, out: &host::Code) {
+        for (link, slot) in out.links.iter().zip((first_link..).step_by(8)) {
+            let to = (link.pc, link.mode | key.1 & CAREFUL);
+            if let Some(&n) = self.table.get(&to) {
+                let region = &mut self.regions[n as usize];
+                region.incoming.push(slot);
+                let code = region.code_of(to);
+                self.set_slot(slot, code);
+            }
+        }
     }
 
     /// Counts the region that was made.
@@ -567,6 +589,7 @@ impl Cache {
     }
 
     pub(crate) fn before_fork(&mut self) {
+        self.arena.share();
         if let Some(store) = &mut self.store {
             store.renew();
         }

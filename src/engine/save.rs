@@ -1,6 +1,7 @@
 //! Writes fresh translations to their units: what is stored and what is new become one file, which takes the old one's place.
 
 use crate::CodeSource;
+use crate::arena::THROUGH;
 use crate::cache::{Cache, address};
 use crate::folder::Contents;
 use crate::hash::hash;
@@ -328,9 +329,6 @@ const LINK_THUNK: usize = THUNKS - 1;
 fn thunk_at(n: usize) -> usize {
     std::mem::offset_of!(Header, thunks) + 8 * n
 }
-
-/// A jump and a call through a cell, and the same right to the code that it leads to, as long by a prefix that changes nothing.
-const THROUGH: [([u8; 2], [u8; 2]); 2] = [([0xff, 0x25], [0x67, 0xe9]), ([0xff, 0x15], [0x67, 0xe8])];
 
 /// Writes a page's blob, which begins at `blob` in the file, to memory that begins with it.
 struct BlobWriter<'a> {

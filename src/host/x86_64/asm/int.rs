@@ -844,6 +844,13 @@ impl Asm {
     pub fn align(&mut self, to: usize) {
         self.nop(self.buf.len().wrapping_neg() & (to - 1));
     }
+
+    /// Appends nops until what follows, of `len` bytes, lies within one naturally aligned quadword.
+    pub fn keep_within_quadword(&mut self, len: usize) {
+        if self.buf.len() % 8 + len > 8 {
+            self.align(8);
+        }
+    }
 }
 
 /// The recommended nops of 1 to 9 bytes (SDM vol. 2, NOP).

@@ -12,8 +12,8 @@ use crate::cpu::at;
 use crate::{Exit, FlagsRule, Link};
 use ir::{BlockId, Term, Val, is_stub};
 
-/// Bytes of a jump through a link slot.
-const JUMP_BY_LINK: u32 = 6;
+/// Bytes of a jump or a call through a link slot. They are replaced as a whole when it is linked.
+const BY_LINK: usize = 6;
 
 impl Emitter<'_> {
     pub(super) fn term(&mut self, id: BlockId, term: &Term) {
@@ -125,10 +125,10 @@ impl Emitter<'_> {
         (self.pc, self.extra) = self.blocks[id.0 as usize].stub_at;
         let term = self.r.blocks[id.0 as usize].term;
         let link = self.out.links.len() as u32;
+        self.jump_at = u32::MAX;
         self.exit(&term);
         let label = self.blocks[id.0 as usize].label;
-        let written = self.a.offset_of(label).map(|at| self.a.here() - at);
-        if matches!(term, Term::Goto { .. } | Term::Switch { .. }) && written == Some(JUMP_BY_LINK) {
+        if matches!(term, Term::Goto { .. } | Term::Switch { .. }) && self.a.offset_of(label) == Some(self.jump_at) {
             self.bare.push((label, link));
         }
     }
@@ -154,6 +154,7 @@ impl Emitter<'_> {
                 self.push_return(ret);
                 self.restore_homes();
                 let slot = self.link(pc, self.mode_behind());
+                self.a.keep_within_quadword(BY_LINK);
                 self.a.call_mem(Mem::external(slot));
                 self.landing(ret);
             }
@@ -277,6 +278,8 @@ impl Emitter<'_> {
 
     fn goto(&mut self, pc: u64, mode: u32) {
         let slot = self.link(pc, mode);
+        self.jump_at = self.a.here();
+        self.a.keep_within_quadword(BY_LINK);
         self.a.jmp_mem(Mem::external(slot));
     }
 

@@ -190,6 +190,7 @@ impl Compiler {
             slot_holds: &mut self.slot_holds,
             fenced: false,
             cold: Vec::new(),
+            jump_at: u32::MAX,
             bare: Vec::new(),
             suspected: None,
             trapping: Vec::new(),
@@ -288,6 +289,8 @@ pub(super) struct Emitter<'a> {
     /// Nothing has been accessed since a locked instruction: a fence would do nothing. And at the start of blocks with one predecessor.
     fenced: bool,
     cold: Vec<Cold>,
+    /// Where the last jump through a link begins.
+    jump_at: u32,
     /// Blocks that are a jump through a link and nothing else: their labels and links.
     bare: Vec<(Label, u32)>,
     /// Where a product that is looked at closer in cold code has just been made, and the number of that piece; behind it is its slow path.
