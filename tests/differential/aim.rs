@@ -22,7 +22,10 @@ impl Code for Bytes<'_> {
 
 /// Addresses that a case may neither access nor go to: the other slots, the runner, and where emulators put stacks and the kernel's pages.
 fn foreign(addr: u64) -> bool {
-    const RANGES: [(u64, u64); 4] = [
+    const RANGES: [(u64, u64); 6] = [
+        // The reference's stack for RV32, and ours.
+        (0x2a00_0000, 0x2c00_0000),
+        (0xb000_0000, 0xc000_1000),
         (CODE, CODE + SLOT * SLOTS as u64),
         (0x300a_0000, 0x3100_0000),
         (0x3f00_0000, 0x5000_0000),
