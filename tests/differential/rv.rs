@@ -73,6 +73,7 @@ const MEMORY_AT: usize = 640;
 const V_AT: usize = 896;
 
 const GP: u32 = 3;
+const VSTART: u32 = 0x008;
 const VXRM: u32 = 0x00a;
 const C_NOP: u32 = 0x0001_0000;
 
@@ -442,7 +443,9 @@ fn checked(isa: &RvIsa, record: Record, rows: Vec<usize>, slot: u64) -> Option<C
     // The reference aborts where a vector access reaches beyond a page (probe_access_flags), and where a whole register's begins at vstart.
     let all: Vec<&Row> = rows.iter().map(|r| self::rows(isa)[*r].1).collect();
     let is_beyond = |&(at, size): &(u64, usize)| at < SCRATCH || at + size as u64 > SCRATCH + PAGE;
-    let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && record.get(VSTART_AT, 8) != 0;
+    let writes_vstart = |&w: &u32| w & 0x7f == 0x73 && w >> 20 == VSTART;
+    let is_started = record.get(VSTART_AT, 8) != 0 || record.words().iter().any(writes_vstart);
+    let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && is_started;
     // It looks at all of what a fault-only-first load of segments might read, before it looks at vl; a single one is aimed well before the end.
     let first_only = rows.len() > 1 && all.iter().any(|r| r.name == "vle_ff");
     // Where LMUL is less than 1 the reference has no SHA-2, though a group of elements may fit (the manual asks for no more).
