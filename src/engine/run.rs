@@ -352,6 +352,7 @@ impl Engine {
                 Next::Go(key)
             }
             host::Exit::Resume { pc } => Next::Go((pc, self.read_mode(cpu))),
+            host::Exit::ResumeAt => Next::Go((cpu.raw.exit_value, self.read_mode(cpu))),
             host::Exit::OpenPair { pc, extra } => {
                 self.set_position(cpu, pc, extra);
                 self.begin_open_pairs();
