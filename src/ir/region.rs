@@ -192,7 +192,9 @@ impl Term {
     pub fn for_each_arg(&self, mut f: impl FnMut(Val)) {
         match *self {
             Term::Branch { cond, .. } => f(cond),
-            Term::CallIndirect { pc, .. } | Term::Return { pc } | Term::Indirect { pc } | Term::ResumeAt { pc } => f(pc),
+            Term::CallIndirect { pc, .. } | Term::Return { pc } | Term::Indirect { pc } | Term::ResumeAt { pc } => {
+                f(pc)
+            }
             Term::FlushCode { addr, .. } => f(addr),
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use arch::Guest;
 use decode::{Field, Random, Table};
-use ir::{Slot, Ty};
+use ir::{Slot, Ty, fpflag};
 use riscv::{RISCV32, RISCV64, RV, RV32, RV64, RVC, RVC32, RVC64, RVV, state};
 
 use super::aim::{self, Dry, Start, dry_run};
@@ -417,23 +417,35 @@ fn features(isa: &RvIsa) -> u64 {
     arch::Cpu::parse(isa.guest, &model).expect("a model").features
 }
 
+/// The record's fflags as the engine has them.
+fn sticky_flags(record: &Record) -> u32 {
+    use fpflag::{DIV_BY_ZERO, INEXACT, INVALID, OVERFLOW, UNDERFLOW};
+    let flags = [INEXACT, UNDERFLOW, OVERFLOW, DIV_BY_ZERO, INVALID];
+    let fcsr = record.get(FCSR_AT, 8);
+    flags.iter().enumerate().filter(|(bit, _)| fcsr >> bit & 1 != 0).map(|(_, flag)| flag).sum()
+}
+
 /// Runs words that begin at `pc`.
 fn dry(isa: &RvIsa, words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     static SLOTS: [OnceLock<Vec<(usize, Ty)>>; 2] = [const { OnceLock::new() }; 2];
     let slots = SLOTS[usize::from(isa.is_wide())].get_or_init(|| aim::slots(isa.guest));
     let state = state_of(isa, record, pc & !(SLOT - 1));
-    let features = features(isa);
-    dry_run(isa.guest, Start { features, at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..V_AT] })
+    let (features, fp_flags) = (features(isa), sticky_flags(record));
+    dry_run(
+        isa.guest,
+        Start { features, fp_flags, at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..V_AT] },
+    )
 }
 
 /// Whether it is a fault-only-first load that would reach beyond the page, at either end: the reference faults in the middle of a segment, too, and we
-/// stop before the page's end whatever the mask says.
+/// stop before the page's end whatever the mask says. The reference looks at as many elements as there may be.
 fn reaches_beyond(row: &Row, record: &Record) -> bool {
     let Some(&word) = record.words().last().filter(|_| row.name == "vle_ff") else { return false };
     let of = |name| u64::from(get(row, word, name).unwrap_or(0));
     let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
-    let size = ((of("f") + 1) * (record.get(VL_AT, 8) as u64)) << (of("e") & 3);
+    let most = state::Vector::of_type(record.get(VTYPE_AT, 1) as u32).max(vlenb(record) as u32);
+    let size = ((of("f") + 1) * u64::from(most)) << (of("e") & 3);
     base < SCRATCH || base.saturating_add(size) > SCRATCH + PAGE
 }
 

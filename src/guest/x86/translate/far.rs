@@ -5,8 +5,8 @@
 use super::Cx;
 use super::descriptor;
 use super::segment::{TLS, layout};
-use crate::linux::USER_CS32;
 use crate::insn::rows;
+use crate::linux::USER_CS32;
 use crate::state::{CS, DIRECTION, OTHER, RSP, SS, mode, selector};
 use iced_x86::{Code, Instruction, MemorySize, OpKind};
 use ir::{Frame, Helper, IntCc, Mem, Term, Touches, Trap, Ty, Val};
