@@ -285,7 +285,13 @@ fn culprit(isa: &dyn Isa, cases: &[Case], first: usize, count: usize, fails: imp
         }
     }
     match cases.get(first + from) {
-        Some(case) => format!("case {}: {}", first + from, isa.text(&case.record, (first + from) % SLOTS)),
+        Some(case) => {
+            let read = isa.read(&case.record);
+            let parts = isa.layout().parts.iter().filter(|p| p.size <= 8 && read.contains(&p.name));
+            let state: Vec<_> = parts.map(|p| format!("{}={:x}", p.name, case.record.value(p))).collect();
+            let text = isa.text(&case.record, (first + from) % SLOTS);
+            format!("case {}: {text} | {}", first + from, state.join(" "))
+        }
         None => "no case".into(),
     }
 }
