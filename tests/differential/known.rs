@@ -97,8 +97,6 @@ pub(crate) fn x86_operands(i: &Instruction) -> Option<&'static str> {
         Shld | Shrd if narrow && i.op2_kind() == OpKind::Immediate8 && i.immediate8() & 31 > 16 => {
             Some("a result that is open")
         }
-        // AMD's read four bytes.
-        Movsxd if narrow && i.op1_kind() == OpKind::Memory && !is_intel() => Some("a read that is the maker's"),
         // Differs: processors look whether the new top of the stack can be written.
         Enter if i.immediate16() > 64 || i.immediate8_2nd() & 31 > 3 => Some("a frame beyond the window"),
         _ => None,
