@@ -35,7 +35,8 @@ fn isas_of(guest: &Guest) -> Vec<&'static dyn Isa> {
     match guest.name {
         "aarch64" => vec![&a64::A64Isa],
         "arm" => vec![&a32::ArmIsa],
-        "riscv64" => rv::ALL.iter().map(|isa| isa as &dyn Isa).collect(),
+        "riscv64" => rv::WIDE.iter().map(|isa| isa as &dyn Isa).collect(),
+        "riscv32" => vec![&rv::NARROW],
         "x86_64" => vec![&x86::LONG],
         "i386" => vec![&x86::SHORT],
         _ => vec![],

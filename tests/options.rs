@@ -40,6 +40,34 @@ fn stats_are_told_at_the_end() {
     }
 }
 
+/// A function that sets another rounding mode leaves generated code for that, but not once more for its return.
+#[test]
+fn what_sets_a_mode_returns_without_leaving() {
+    let dir = harness::scratch("modes");
+    fs::create_dir_all(&dir).unwrap();
+    let source = dir.join("source.c");
+    let program_text = "#include <fenv.h>\nint main(void) { double volatile d = 0; \
+        for (int i = 0; i < 20000; i++) { fesetround(FE_UPWARD); d += 0.1; fesetround(FE_TONEAREST); d += 0.1; } return d < 4000; }";
+    fs::write(&source, program_text).unwrap();
+    // x86 has the mode in two units, and sets each.
+    for guest in GUESTS.iter().filter(|g| ["aarch64", "arm", "riscv64"].contains(&g.name)) {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("rounding modes for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let program = dir.join(guest.name);
+        harness::compile(&compiler, &["-static", "-O1"], &source, &program).expect("a program");
+        let mut command = Command::new(harness::rqemu(guest));
+        command.args(["-cache", "off", "-stats", "/dev/stderr"]).arg(&program);
+        let done = harness::run(&mut command, Duration::from_secs(60));
+        assert_eq!(done.end, "exit 0");
+        let log = text(&done.stderr);
+        let (resumed, missed): (u64, u64) = (after(&log, "\"resume\": "), after(&log, "\"indirect\": "));
+        assert!((40_000..41_000).contains(&resumed) && missed < 1_000, "{}: {resumed}, {missed}", guest.name);
+    }
+}
+
 /// A loop that is hot, or not, before its conversions are out of range: traps, which take microseconds, end after `-fp-traps` of them.
 #[test]
 fn traps_of_invalid_operations_end() {

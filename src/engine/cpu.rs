@@ -60,6 +60,8 @@ pub struct Cpu {
     pub(crate) jump_mask: AtomicU32,
     pub(crate) jumps_entered: u32,
     pub(crate) jumps_filled: [u16; REMEMBERED],
+    /// Where the next return was to go when the shadow stack was emptied for a new mode, or 0.
+    pub(crate) returns_to: u64,
     /// The interpreter's exclusive monitor.
     pub(crate) monitor: Option<Monitor>,
     /// What a helper that left asked for.
@@ -269,6 +271,12 @@ impl Cpu {
         self.raw.fp_flags = other.fp_flags();
         (self.raw.mxcsr, self.raw.known_flags) = (other.raw.mxcsr & !0x3f | WATCHED << MASKS, UNKNOWN);
         self.mode = other.mode;
+    }
+
+    /// The guest address on top of the shadow stack.
+    pub(crate) fn next_return(&self) -> u64 {
+        // SAFETY: an entry of the shadow stack or one of the sentinels above it: the host's address, then the guest's.
+        unsafe { *((self.raw.shadow + 8) as *const u64) }
     }
 
     /// Empties the shadow stack.

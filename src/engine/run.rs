@@ -7,7 +7,7 @@ use crate::serve;
 use crate::stats::{Cause, Clock, Made, Report, Stage, Stats};
 use crate::{CodeSource, Exit, Options};
 use arch::Guest;
-use host::cpu::{ALONE, CLOSED_PAIRS, ExitKind, OPEN_PAIRS};
+use host::cpu::{ALONE, CLOSED_PAIRS, ExitKind, NOWHERE, OPEN_PAIRS};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
@@ -234,6 +234,7 @@ impl Engine {
         if mode != cpu.mode {
             // Code for another mode may not be reached through what this one has remembered.
             cpu.mode = mode;
+            cpu.returns_to = cpu.next_return();
             cpu.clear_jumps();
             cpu.reset_shadow();
         }
@@ -275,10 +276,22 @@ impl Engine {
                 if self.chain && is_for_all {
                     cpu.enter_jump(pc, code);
                 }
+                self.expect_return(cpu, &mut cache);
                 return code;
             }
             drop(cache);
             self.drop_all();
+        }
+    }
+
+    /// What sets a mode is mostly a function, whose return the shadow stack has just forgotten: the jump cache has it, if there is code for it.
+    fn expect_return(&self, cpu: &mut Cpu, cache: &mut Cache) {
+        let pc = std::mem::take(&mut cpu.returns_to);
+        if [0, NOWHERE].contains(&pc) || !self.chain {
+            return;
+        }
+        if let Some(code) = cache.find(((self.guest.branch_target)(pc), cpu.mode), self.code) {
+            cpu.enter_jump(pc, code);
         }
     }
 
@@ -339,6 +352,7 @@ impl Engine {
                 Next::Go(key)
             }
             host::Exit::Resume { pc } => Next::Go((pc, self.read_mode(cpu))),
+            host::Exit::ResumeAt => Next::Go((cpu.raw.exit_value, self.read_mode(cpu))),
             host::Exit::OpenPair { pc, extra } => {
                 self.set_position(cpu, pc, extra);
                 self.begin_open_pairs();

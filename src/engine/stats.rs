@@ -69,7 +69,7 @@ impl Cause {
         match exit {
             host::Exit::Poll { .. } => Cause::Poll,
             host::Exit::Hot { .. } => Cause::Hot,
-            host::Exit::Resume { .. } | host::Exit::OpenPair { .. } => Cause::Resume,
+            host::Exit::Resume { .. } | host::Exit::ResumeAt | host::Exit::OpenPair { .. } => Cause::Resume,
             host::Exit::FlushCode { .. } => Cause::FlushCode,
             host::Exit::Trap { .. } => Cause::Trap,
             host::Exit::HelperTrap { .. } => Cause::HelperTrap,

@@ -59,6 +59,8 @@ pub enum Exit {
     Resume {
         pc: u64,
     },
+    /// The address is in `Cpu::exit_value`.
+    ResumeAt,
     /// The exclusive store at pc is the first of an open pair ([`cpu::CLOSED_PAIRS`]); it is to be done anew.
     OpenPair {
         pc: u64,

@@ -258,6 +258,7 @@ impl Run<'_, '_, '_> {
             Term::Indirect { pc } => Outcome::Indirect(address(pc)),
             Term::Syscall { next } => Outcome::Syscall { next },
             Term::Resume { pc } => Outcome::Resume { pc },
+            Term::ResumeAt { pc } => Outcome::Resume { pc: address(pc) },
             Term::FlushCode { addr, len, next } => Outcome::FlushCode { addr: address(addr), len, next },
             Term::Trap(trap) => self.left_by(Stop::Trap { trap, addr: 0 }),
         })

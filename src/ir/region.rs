@@ -100,6 +100,10 @@ pub enum Term {
     Resume {
         pc: u64,
     },
+    /// The same at a value.
+    ResumeAt {
+        pc: Val,
+    },
     /// The guest's code in the `len` bytes at `addr` may have changed (IC IVAU), or that anywhere if `len` is 0 (FENCE.I): forget
     /// translations, go on at `next`.
     FlushCode {
@@ -193,7 +197,9 @@ impl Term {
     pub fn for_each_arg(&self, mut f: impl FnMut(Val)) {
         match *self {
             Term::Branch { cond, .. } => f(cond),
-            Term::CallIndirect { pc, .. } | Term::Return { pc } | Term::Indirect { pc } => f(pc),
+            Term::CallIndirect { pc, .. } | Term::Return { pc } | Term::Indirect { pc } | Term::ResumeAt { pc } => {
+                f(pc)
+            }
             Term::FlushCode { addr, .. } => f(addr),
             _ => {}
         }
@@ -205,6 +211,7 @@ impl Term {
             | Term::CallIndirect { pc: v, .. }
             | Term::Return { pc: v }
             | Term::Indirect { pc: v }
+            | Term::ResumeAt { pc: v }
             | Term::FlushCode { addr: v, .. } => *v = f(*v),
             _ => {}
         }

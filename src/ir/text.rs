@@ -50,6 +50,7 @@ pub fn term(r: &Region, block: &Block) -> String {
         Term::Indirect { pc } => format!("indirect {pc:?}"),
         Term::Syscall { next } => format!("syscall, on at {next:#x}"),
         Term::Resume { pc } => format!("resume {pc:#x}"),
+        Term::ResumeAt { pc } => format!("resume at {pc:?}"),
         Term::FlushCode { addr, len, next } => format!("flush_code {addr:?}, {len}, on at {next:#x}"),
         Term::Trap(trap) => format!("trap {}", snake(trap)),
     }

@@ -363,6 +363,7 @@ fn dry(code: &[u8], pc: u64, record: &Record) -> Dry {
     dry_run(
         &ARM,
         Start {
+            fp_flags: 0,
             at: pc,
             code,
             pc: pc | thumb,

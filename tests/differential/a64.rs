@@ -201,6 +201,7 @@ fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
     dry_run(
         &AARCH64,
         Start {
+            fp_flags: 0,
             at: pc,
             code: &code,
             pc,

@@ -22,7 +22,10 @@ impl Code for Bytes<'_> {
 
 /// Addresses that a case may neither access nor go to: the other slots, the runner, and where emulators put stacks and the kernel's pages.
 fn foreign(addr: u64) -> bool {
-    const RANGES: [(u64, u64); 4] = [
+    const RANGES: [(u64, u64); 6] = [
+        // The reference's stack for RV32, and ours.
+        (0x2a00_0000, 0x2c00_0000),
+        (0xb000_0000, 0xc000_1000),
         (CODE, CODE + SLOT * SLOTS as u64),
         (0x300a_0000, 0x3100_0000),
         (0x3f00_0000, 0x5000_0000),
@@ -126,6 +129,8 @@ pub(crate) struct Start<'a> {
     pub(crate) slots: &'a [(usize, Ty)],
     /// Guest state.
     pub(crate) state: Vec<u8>,
+    /// Sticky flags of floating point.
+    pub(crate) fp_flags: u32,
     /// What the processor has.
     pub(crate) features: u64,
     /// The window.
@@ -143,7 +148,7 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
     page[(WINDOW - SCRATCH) as usize..].copy_from_slice(start.window);
     let (at, code) = (start.at, start.code);
     let mut memory = Scratch { page, at, code, guessed: false, read: [0; 64], accesses: vec![], foreign: false };
-    let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, 0, None);
+    let (mut state, mut pc, mut fp_flags, mut monitor) = (start.state, start.pc, start.fp_flags, None);
     let end = start.at + start.code.len() as u64;
     let (mut ends, mut trapped) = (false, None);
     // As many regions as a loop of a few rounds has.

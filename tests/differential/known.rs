@@ -34,7 +34,7 @@ pub(crate) fn encoding(section: &str, name: &str, word: u32) -> Option<&'static 
             Some("an ID register")
         }
         // The reference takes what these load for zero from then on, and may divide by it.
-        ("rv" | "rv64", "amocas" | "amocas_pair") if word >> 7 & 31 == 0 => Some("AMOCAS of x0"),
+        ("rv" | "rv32" | "rv64", "amocas" | "amocas_pair") if word >> 7 & 31 == 0 => Some("AMOCAS of x0"),
         // ID registers say what each has; counters and random numbers differ from call to call.
         ("a64", "mrs") if word >> 16 & 7 == 0 && word >> 12 & 15 == 0 => Some("an ID register"),
         ("a64", "mrs") if word >> 16 & 7 == 3 && [0, 2, 14].contains(&(word >> 12 & 15)) => {

@@ -70,8 +70,9 @@ impl Layout {
         Layout { size: 672, parts }
     }
 
-    /// RISC-V's, with vector registers of so many bytes at the end: their further parts of 16 are named v0.1 and so on.
-    pub(crate) fn riscv64(vlenb: usize) -> Layout {
+    /// RISC-V's, with vector registers of so many bytes at the end: their further parts of 16 are named v0.1 and so on. RV32 has each
+    /// register in the low half of its place.
+    pub(crate) fn riscv(vlenb: usize) -> Layout {
         let mut parts = vec![];
         let mut part = |name: &str, at, size| parts.push(Part { name: name.into(), at, size });
         (1..32).for_each(|n| part(&format!("x{n}"), 64 + 8 * n, 8));

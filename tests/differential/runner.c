@@ -96,15 +96,17 @@ static void leave(struct frame *frame)
 }
 #elif defined(__riscv)
 struct frame {
-    u64 flags, link, stack[3], mask[16];
-    u64 pc __attribute__((aligned(16))), x[31], f[32];
+    unsigned long flags, link, stack[3];
+    u8 mask[128];
+    unsigned long pc __attribute__((aligned(16))), x[31];
+    u64 f[32];
     u32 fcsr;
 };
 
 static void take_state(u8 *record, struct frame *frame)
 {
-    copy(record + R_X + 8, frame->x, 8 * 31);
-    *(u64 *)(record + R_X + 8 * 3) = 0;
+    for (int i = 1; i < 32; i++)
+        *(u64 *)(record + R_X + 8 * i) = i == 3 ? 0 : frame->x[i - 1];
     *(u64 *)(record + R_PC) = frame->pc;
     *(u64 *)(record + R_FCSR) = frame->fcsr;
     copy(record + R_F, frame->f, 256);
@@ -112,7 +114,7 @@ static void take_state(u8 *record, struct frame *frame)
 
 static void leave(struct frame *frame)
 {
-    frame->pc = (u64)case_left;
+    frame->pc = (unsigned long)case_left;
 }
 #elif defined(__x86_64__)
 struct frame {
@@ -216,7 +218,7 @@ static void handler(int signal, int *info, struct frame *frame)
     take_state(record, frame);
     put32(record + R_SIGNAL, signal);
     put32(record + R_SIGNAL + 4, info[2]);
-#if defined(__aarch64__) || defined(__riscv) || defined(__x86_64__)
+#ifdef __LP64__
     *(u64 *)(record + R_ADDRESS) = *(u64 *)(info + 4);
 #else
     put32(record + R_ADDRESS, info[3]);
@@ -289,7 +291,7 @@ static void *fill_slot(const u8 *record, u32 n)
     *end = 0x14000000 | (((u64)case_end - (u64)end) >> 2 & 0x3ffffff);
 #elif defined(__riscv)
     /* J: imm[20|10:1|11|19:12], the distance forward and below 1 MiB. */
-    u32 distance = (u64)case_end - (u64)end;
+    u32 distance = (unsigned long)case_end - (unsigned long)end;
     slot[0] = PREFIX;
     *end = 0x6f | (distance >> 1 & 0x3ff) << 21 | (distance >> 11 & 1) << 20 | (distance & 0xff000);
 #else

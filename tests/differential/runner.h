@@ -18,6 +18,8 @@
 #define R_MEMORY 880
 #define R_SIZE 1136
 #elif defined(__riscv)
+/* One layout for both: words of eight bytes, of which RV32's registers are the low halves. VLENB is defined by the compiler's argument, and 0 where
+ * there are no vectors. */
 #define R_CODE 0
 #define R_X 64
 #define R_FCSR 320
@@ -31,7 +33,7 @@
 #define R_VTYPE 632
 #define R_MEMORY 640
 #define R_V 896
-#define R_SIZE (896 + 32 * VLENB) /* VLENB is defined by the compiler's argument */
+#define R_SIZE (896 + 32 * VLENB)
 #elif defined(__x86_64__) || defined(__i386__)
 /* One layout for both: words of eight bytes. Of 32 bits the first eight registers of each kind are there. */
 #define R_CODE 0

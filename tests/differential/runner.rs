@@ -32,8 +32,12 @@ fn parts(guest: &Guest) -> (&'static str, &'static [&'static str]) {
     match guest.name {
         "arm" => ("arm.S", &["-marm", "-Wl,-Ttext-segment=0x30200000"]),
         "riscv64" => (
-            "riscv64.S",
+            "riscv.S",
             &["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Wl,--no-relax", "-Wl,-Ttext-segment=0x300c0000"],
+        ),
+        "riscv32" => (
+            "riscv.S",
+            &["-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany", "-Wl,--no-relax", "-Wl,-Ttext-segment=0x300c0000"],
         ),
         "x86_64" => ("x86_64.S", &["-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
         "i386" => ("i386.S", &["-m32", "-mgeneral-regs-only", "-Wl,-Ttext-segment=0x30200000"]),
@@ -50,8 +54,12 @@ pub(crate) fn built(guest: &Guest, vlenb: usize) -> Result<PathBuf, String> {
 }
 
 fn build(guest: &Guest, vlenb: usize) -> Result<PathBuf, String> {
-    // The host's compiler makes code of 32 bits, too, if it needs no library.
-    let name = if guest.native { "gcc".into() } else { format!("{}-gcc", guest.triplets[0]) };
+    // The host's compiler makes code of 32 bits, too, if it needs no library, and so does that of riscv64.
+    let name = match guest.name {
+        "riscv32" => "riscv64-linux-gnu-gcc".into(),
+        _ if guest.native => "gcc".into(),
+        _ => format!("{}-gcc", guest.triplets[0]),
+    };
     let compiler = harness::find_program(&name).ok_or(format!("no {name}"))?;
     let (folder, out) = (harness::repository().join("tests/differential"), harness::scratch("differential"));
     let (code, flags) = parts(guest);
@@ -115,7 +123,7 @@ impl Emulator {
 /// floating-point operations do not trap.
 pub(crate) const WAYS: [&str; 4] = ["jit", "hot", "interpreter", "careful"];
 /// The guests for which the last is another than the first: their invalid operations trap.
-pub(crate) const CAREFUL: [&str; 3] = ["aarch64", "arm", "riscv64"];
+pub(crate) const CAREFUL: [&str; 4] = ["aarch64", "arm", "riscv64", "riscv32"];
 /// All that are invalid trap.
 const TRAPS: (&str, &str) = ("RQEMU_FP_TRAPS", "4000000000");
 
@@ -277,7 +285,13 @@ fn culprit(isa: &dyn Isa, cases: &[Case], first: usize, count: usize, fails: imp
         }
     }
     match cases.get(first + from) {
-        Some(case) => format!("case {}: {}", first + from, isa.text(&case.record, (first + from) % SLOTS)),
+        Some(case) => {
+            let read = isa.read(&case.record);
+            let parts = isa.layout().parts.iter().filter(|p| p.size <= 8 && read.contains(&p.name));
+            let state: Vec<_> = parts.map(|p| format!("{}={:x}", p.name, case.record.value(p))).collect();
+            let text = isa.text(&case.record, (first + from) % SLOTS);
+            format!("case {}: {text} | {}", first + from, state.join(" "))
+        }
         None => "no case".into(),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::OnceLock;
 
+use arch::Guest;
 use decode::{Field, Random, Table};
-use ir::{Slot, Ty};
-use riscv::{RISCV64, RV, RV64, RVC, RVC64, RVV, state};
+use ir::{Slot, Ty, fpflag};
+use riscv::{RISCV32, RISCV64, RV, RV32, RV64, RVC, RVC32, RVC64, RVV, state};
 
 use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
@@ -17,12 +18,49 @@ type Rows = Table<fn(&mut riscv::Cx<'_>, u32)>;
 
 /// See [`Isa`].
 #[derive(Debug)]
-pub(crate) struct RvIsa(usize);
+pub(crate) struct RvIsa {
+    guest: &'static Guest,
+    /// Bytes of a vector register, if there are such.
+    vlenb: usize,
+}
 
 /// With vector registers of 128 bits all rows, with others those of vectors.
-pub(crate) static ALL: [RvIsa; 4] = [RvIsa(16), RvIsa(32), RvIsa(64), RvIsa(128)];
+pub(crate) static WIDE: [RvIsa; 4] = [wide(16), wide(32), wide(64), wide(128)];
+/// RV32, which has no vectors.
+pub(crate) static NARROW: RvIsa = RvIsa { guest: &RISCV32, vlenb: 0 };
 
-const TABLES: [&Rows; 5] = [&RV, &RV64, &RVC, &RVC64, &RVV];
+const fn wide(vlenb: usize) -> RvIsa {
+    RvIsa { guest: &RISCV64, vlenb }
+}
+
+/// Tables of whole words, of halves.
+const TABLES64: [&[&Rows]; 2] = [&[&RV, &RV64, &RVV], &[&RVC, &RVC64]];
+const TABLES32: [&[&Rows]; 2] = [&[&RV, &RV32], &[&RVC, &RVC32]];
+
+impl RvIsa {
+    fn tables(&self) -> [&'static [&'static Rows]; 2] {
+        if self.is_wide() { TABLES64 } else { TABLES32 }
+    }
+
+    fn is_wide(&self) -> bool {
+        self.guest.elf.class == 64
+    }
+
+    /// Bits of an integer register.
+    fn xlen(&self) -> u32 {
+        self.guest.elf.class.into()
+    }
+
+    /// What fits an integer register.
+    fn mask(&self) -> u64 {
+        u64::MAX >> (64 - self.xlen())
+    }
+
+    /// Sets a record's integer register.
+    fn set_x(&self, record: &mut Record, n: u32, v: u64) {
+        record.set(64 + 8 * n as usize, 8, (v & self.mask()).into());
+    }
+}
 
 /// Places in a record.
 const FCSR_AT: usize = 320;
@@ -35,27 +73,29 @@ const MEMORY_AT: usize = 640;
 const V_AT: usize = 896;
 
 const GP: u32 = 3;
+const VSTART: u32 = 0x008;
 const VXRM: u32 = 0x00a;
 const C_NOP: u32 = 0x0001_0000;
 
-/// The CSRs that are drawn: fflags, frm, fcsr; V's.
+/// The CSRs that are drawn: fflags, frm, fcsr; V's, which the reference has at RV32, too.
 const CSRS: [u32; 13] = [1, 2, 3, 1, 2, 3, 8, 9, 10, 15, 0xc20, 0xc21, 0xc22];
 
 /// All rows, each with its table.
-fn rows() -> &'static [(&'static Rows, &'static Row)] {
-    static ROWS: OnceLock<Vec<(&Rows, &Row)>> = OnceLock::new();
-    ROWS.get_or_init(|| {
-        let all = TABLES.iter().flat_map(|table| table.rows().iter().map(move |row| (*table, row)));
+fn rows(isa: &RvIsa) -> &'static [(&'static Rows, &'static Row)] {
+    static ROWS: [OnceLock<Vec<(&Rows, &Row)>>; 2] = [const { OnceLock::new() }; 2];
+    ROWS[usize::from(isa.is_wide())].get_or_init(|| {
+        let tables = isa.tables().into_iter().flatten();
+        let all = tables.flat_map(|table| table.rows().iter().map(move |row| (*table, row)));
         all.filter(|(_, row)| !known::left_out(row.name)).collect()
     })
 }
 
 /// Groups of rows, so that a sequence is not all floating point: integer, memory, floating point, vectors.
-fn groups() -> &'static [Vec<usize>; 4] {
-    static GROUPS: OnceLock<[Vec<usize>; 4]> = OnceLock::new();
-    GROUPS.get_or_init(|| {
+fn groups(isa: &RvIsa) -> &'static [Vec<usize>; 4] {
+    static GROUPS: [OnceLock<[Vec<usize>; 4]>; 2] = [const { OnceLock::new() }; 2];
+    GROUPS[usize::from(isa.is_wide())].get_or_init(|| {
         let mut groups = [vec![], vec![], vec![], vec![]];
-        for (i, (_, row)) in rows().iter().enumerate().filter(|(_, (_, row))| !is_control(row)) {
+        for (i, (_, row)) in rows(isa).iter().enumerate().filter(|(_, (_, row))| !is_control(row)) {
             let group = if is_vector(row) {
                 3
             } else if is_memory(row) {
@@ -75,10 +115,11 @@ fn is_branch(row: &Row) -> bool {
 
 /// Whether the row leaves the straight line, or is a case of its own for another reason.
 fn is_control(row: &Row) -> bool {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "jal",
         "jalr",
         "c_j",
+        "c_jal",
         "c_jr",
         "c_jalr",
         "ecall",
@@ -188,11 +229,12 @@ fn spares_gp(row: &Row, word: u32) -> bool {
 }
 
 /// An instruction of the row that may be run.
-fn draw((table, row): (&Rows, &Row), random: &mut Random) -> Option<u32> {
+fn draw(isa: &RvIsa, (table, row): (&Rows, &Row), random: &mut Random) -> Option<u32> {
     (0..50).find_map(|_| {
         let mut word = table.random(row, random)?;
         if field(row, "c").is_some() {
-            put(table, row, &mut word, "c", CSRS[random.below(CSRS.len())]);
+            let csrs = if isa.vlenb > 0 { &CSRS[..] } else { &CSRS[..6] };
+            put(table, row, &mut word, "c", csrs[random.below(csrs.len())]);
         }
         // Mostly the mode in force, as compilers have it.
         if random.below(2) == 0 {
@@ -229,7 +271,7 @@ fn random_record(isa: &RvIsa, random: &mut Random) -> Record {
         let v = match random.below(10) {
             0 => WINDOW + random.below(WINDOW_SIZE as usize) as u64,
             1 if n > 1 => record.get(64 + 8 * (1 + random.below(n - 1)), 8) as u64,
-            _ => values::integer(random, 64),
+            _ => values::integer(random, isa.xlen()),
         };
         record.set(64 + 8 * n, 8, v.into());
     }
@@ -252,7 +294,9 @@ fn random_record(isa: &RvIsa, random: &mut Random) -> Record {
         let v = if random.below(2) == 0 { boxed(random) } else { values::integer(random, 64) };
         record.set(at, 8, v.into());
     }
-    random_vectors(&mut record, random);
+    if isa.vlenb > 0 {
+        random_vectors(&mut record, random);
+    }
     record
 }
 
@@ -326,14 +370,18 @@ fn prepare_vector((table, row): (&Rows, &Row), word: &mut u32, record: &mut Reco
 }
 
 /// Guest state as a record has it, fflags left out.
-fn state_of(record: &Record, slot: u64) -> Vec<u8> {
-    let mut bytes = vec![0; RISCV64.state.size];
-    let mut set = |slot: Slot, v: u64| RISCV64.state.set(&mut bytes, slot, v);
+fn state_of(isa: &RvIsa, record: &Record, slot: u64) -> Vec<u8> {
+    let mut bytes = vec![0; isa.guest.state.size];
+    let mut set = |slot: Slot, v: u64| isa.guest.state.set(&mut bytes, slot, v);
     (1..32).for_each(|n| set(state::x(n), record.get(64 + 8 * n as usize, 8) as u64));
     set(state::x(GP), slot);
     (0..32).for_each(|n| set(state::f(n), record.get(F_AT + 8 * n as usize, 8) as u64));
     set(state::FRM, record.get(FCSR_AT, 8) as u64 >> 5);
     let get = |at| record.get(at, 8) as u64;
+    if isa.vlenb == 0 {
+        set(state::VTYPE, state::VILL);
+        return bytes;
+    }
     // VSETVL's part, which has no type for some.
     let legal = state::Vector::of_register(get(VTYPE_AT), vlenb(record) as u32).is_some();
     let (vl, vtype) = if legal { (get(VL_AT), get(VTYPE_AT)) } else { (0, state::VILL) };
@@ -347,9 +395,8 @@ fn state_of(record: &Record, slot: u64) -> Vec<u8> {
 }
 
 /// Sets a base register so that the access goes where we want it.
-fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) {
+fn aim(isa: &RvIsa, row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) {
     let Some(n) = base(row, word).filter(|&n| n != 0) else { return };
-    let at = 64 + 8 * n as usize;
     // Atomics at other addresses fault.
     let unit = if is_atomic(row) && random.below(8) != 0 { 16 } else { 1 << random.below(5) };
     let place = (random.below(WINDOW_SIZE as usize) as u64) & !(unit - 1);
@@ -359,44 +406,58 @@ fn aim(row: &Row, word: u32, pc: u64, record: &mut Record, random: &mut Random) 
         2..6 => WINDOW + WINDOW_SIZE - 64 + place % 64,
         _ => WINDOW + place % (WINDOW_SIZE - 64),
     };
-    record.set(at, 8, target.into());
-    let Some(&(addr, _)) = dry(&[padded(word)], pc, record).accesses.first() else { return };
-    record.set(at, 8, target.wrapping_add(target.wrapping_sub(addr)).into());
+    isa.set_x(record, n, target);
+    let Some(&(addr, _)) = dry(isa, &[padded(word)], pc, record).accesses.first() else { return };
+    isa.set_x(record, n, target.wrapping_add(target.wrapping_sub(addr)));
 }
 
 /// What the processor has that all rows are for.
-fn features(vlenb: usize) -> u64 {
-    let cpu = arch::Cpu::parse(&RISCV64, &format!("max,vlen={}", 8 * vlenb));
-    cpu.expect("a model").features
+fn features(isa: &RvIsa) -> u64 {
+    let model = if isa.vlenb > 0 { format!("max,vlen={}", 8 * isa.vlenb) } else { "max".into() };
+    arch::Cpu::parse(isa.guest, &model).expect("a model").features
+}
+
+/// The record's fflags as the engine has them.
+fn sticky_flags(record: &Record) -> u32 {
+    use fpflag::{DIV_BY_ZERO, INEXACT, INVALID, OVERFLOW, UNDERFLOW};
+    let flags = [INEXACT, UNDERFLOW, OVERFLOW, DIV_BY_ZERO, INVALID];
+    let fcsr = record.get(FCSR_AT, 8);
+    flags.iter().enumerate().filter(|(bit, _)| fcsr >> bit & 1 != 0).map(|(_, flag)| flag).sum()
 }
 
 /// Runs words that begin at `pc`.
-fn dry(words: &[u32], pc: u64, record: &Record) -> Dry {
+fn dry(isa: &RvIsa, words: &[u32], pc: u64, record: &Record) -> Dry {
     let code: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    static SLOTS: OnceLock<Vec<(usize, Ty)>> = OnceLock::new();
-    let slots = SLOTS.get_or_init(|| aim::slots(&RISCV64));
-    let state = state_of(record, pc & !(SLOT - 1));
-    let features = features(vlenb(record));
-    dry_run(&RISCV64, Start { features, at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..V_AT] })
+    static SLOTS: [OnceLock<Vec<(usize, Ty)>>; 2] = [const { OnceLock::new() }; 2];
+    let slots = SLOTS[usize::from(isa.is_wide())].get_or_init(|| aim::slots(isa.guest));
+    let state = state_of(isa, record, pc & !(SLOT - 1));
+    let (features, fp_flags) = (features(isa), sticky_flags(record));
+    dry_run(
+        isa.guest,
+        Start { features, fp_flags, at: pc, code: &code, pc, slots, state, window: &record.0[MEMORY_AT..V_AT] },
+    )
 }
 
 /// Whether it is a fault-only-first load that would reach beyond the page, at either end: the reference faults in the middle of a segment, too, and we
-/// stop before the page's end whatever the mask says.
+/// stop before the page's end whatever the mask says. The reference looks at as many elements as there may be.
 fn reaches_beyond(row: &Row, record: &Record) -> bool {
     let Some(&word) = record.words().last().filter(|_| row.name == "vle_ff") else { return false };
     let of = |name| u64::from(get(row, word, name).unwrap_or(0));
     let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
-    let size = ((of("f") + 1) * (record.get(VL_AT, 8) as u64)) << (of("e") & 3);
+    let most = state::Vector::of_type(record.get(VTYPE_AT, 1) as u32).max(vlenb(record) as u32);
+    let size = ((of("f") + 1) * u64::from(most)) << (of("e") & 3);
     base < SCRATCH || base.saturating_add(size) > SCRATCH + PAGE
 }
 
 /// The case, if it may be run.
-fn checked(record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
-    let ran = dry(&record.words(), slot + 4, &record);
+fn checked(isa: &RvIsa, record: Record, rows: Vec<usize>, slot: u64) -> Option<Case> {
+    let ran = dry(isa, &record.words(), slot + 4, &record);
     // The reference aborts where a vector access reaches beyond a page (probe_access_flags), and where a whole register's begins at vstart.
-    let all: Vec<&Row> = rows.iter().map(|r| self::rows()[*r].1).collect();
+    let all: Vec<&Row> = rows.iter().map(|r| self::rows(isa)[*r].1).collect();
     let is_beyond = |&(at, size): &(u64, usize)| at < SCRATCH || at + size as u64 > SCRATCH + PAGE;
-    let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && record.get(VSTART_AT, 8) != 0;
+    let writes_vstart = |&w: &u32| w & 0x7f == 0x73 && w >> 20 == VSTART;
+    let is_started = record.get(VSTART_AT, 8) != 0 || record.words().iter().any(writes_vstart);
+    let whole = all.iter().any(|r| ["vlr", "vsr"].contains(&r.name)) && is_started;
     // It looks at all of what a fault-only-first load of segments might read, before it looks at vl; a single one is aimed well before the end.
     let first_only = rows.len() > 1 && all.iter().any(|r| r.name == "vle_ff");
     // Where LMUL is less than 1 the reference has no SHA-2, though a group of elements may fit (the manual asks for no more).
@@ -419,7 +480,7 @@ fn distance(name: &str, d: i64) -> u32 {
     // Destination of each bit, high ones of the field first.
     let places: &[u32] = match name {
         "jal" => &[20, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11, 19, 18, 17, 16, 15, 14, 13, 12],
-        "c_j" => &[11, 4, 9, 8, 10, 6, 7, 3, 2, 1, 5],
+        "c_j" | "c_jal" => &[11, 4, 9, 8, 10, 6, 7, 3, 2, 1, 5],
         "c_beqz" | "c_bnez" => &[8, 4, 3, 7, 6, 2, 1, 5],
         _ => &[12, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11],
     };
@@ -437,7 +498,7 @@ fn prepare((table, row): (&Rows, &Row), word: &mut u32, pc: u64, record: &mut Re
                 record.set(64 + 8 * n, 8, u128::from(pc + 4));
             }
         }
-        "jal" | "c_j" => {
+        "jal" | "c_j" | "c_jal" => {
             // Behind the scratch page there is nothing.
             let away = (SCRATCH + 2 * PAGE + 2 * random.below(64) as u64).wrapping_sub(pc) as i64;
             let d = if row.name == "jal" && random.below(3) == 0 { away } else { 4 };
@@ -450,8 +511,8 @@ fn prepare((table, row): (&Rows, &Row), word: &mut u32, pc: u64, record: &mut Re
 
 /// A case of one instruction.
 fn single(isa: &RvIsa, index: usize, slot: u64, random: &mut Random) -> Option<Case> {
-    let (table, row) = rows()[index];
-    let mut word = draw((table, row), random)?;
+    let (table, row) = rows(isa)[index];
+    let mut word = draw(isa, (table, row), random)?;
     let mut record = random_record(isa, random);
     let mut words = vec![];
     // A store-conditional mostly follows its load-reserved, into x0.
@@ -466,10 +527,10 @@ fn single(isa: &RvIsa, index: usize, slot: u64, random: &mut Random) -> Option<C
         }
     }
     prepare((table, row), &mut word, pc, &mut record, random);
-    aim(row, word, pc, &mut record, random);
+    aim(isa, row, word, pc, &mut record, random);
     words.push(padded(word));
     record.set_words(&words);
-    checked(record, vec![index], slot)
+    checked(isa, record, vec![index], slot)
 }
 
 /// Makes the instruction use the sequence's registers: bases are not written, sources are what was written last.
@@ -518,19 +579,20 @@ fn sequence(isa: &RvIsa, slot: u64, random: &mut Random) -> Option<Case> {
     }
     let length = 3 + random.below(6);
     let (mut words, mut indices, mut recent, mut targets) = (vec![], vec![], [10, 10], vec![]);
-    let mix = if isa.0 > 16 || random.below(3) == 0 { [0, 1, 3, 3, 3, 3, 3, 3] } else { [0, 0, 0, 1, 1, 2, 2, 2] };
+    let vectors = isa.vlenb > 16 || random.below(3) == 0 && isa.vlenb > 0;
+    let mix = if vectors { [0, 1, 3, 3, 3, 3, 3, 3] } else { [0, 0, 0, 1, 1, 2, 2, 2] };
     while words.len() < length {
         let left = length - words.len() - 1;
         let index = if left > 0 && random.below(8) == 0 {
-            rows()
+            rows(isa)
                 .iter()
                 .position(|(_, r)| r.name == ["beq", "bne", "blt", "bgeu", "c_beqz", "c_bnez"][random.below(6)])?
         } else {
-            let group = &groups()[mix[random.below(8)]];
+            let group = &groups(isa)[mix[random.below(8)]];
             group[random.below(group.len())]
         };
-        let (table, row) = rows()[index];
-        let Some(mut word) = draw((table, row), random) else { continue };
+        let (table, row) = rows(isa)[index];
+        let Some(mut word) = draw(isa, (table, row), random) else { continue };
         // What the reference keeps in VXRM beyond its two bits would go on from there.
         if field(row, "c").is_some() && word >> 20 == VXRM {
             continue;
@@ -563,7 +625,7 @@ fn sequence(isa: &RvIsa, slot: u64, random: &mut Random) -> Option<Case> {
         go_round(&mut words, &mut record, random);
     }
     record.set_words(&words);
-    checked(record, indices, slot)
+    checked(isa, record, indices, slot)
 }
 
 /// Lets the words be run some times over. They may read the counter; if they write it, the dry run does not end. What the loop ends with may be a
@@ -596,36 +658,31 @@ fn jal(link: u32, bytes: u32) -> u32 {
     (bytes >> 1) << 21 | link << 7 | 0x6f
 }
 
-/// Text of a word.
-fn text(word: u32, pc: u64) -> String {
-    (RISCV64.disassemble)(&word.to_le_bytes(), pc, 0).0
-}
-
 /// The row and word of a case's instruction at `pc`.
-fn row_at(record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
+fn row_at(isa: &RvIsa, record: &Record, pc: u64) -> Option<(&'static Row, u32)> {
     let n = (pc % SLOT / 4).checked_sub(1)?;
     let word = *record.words().get(n as usize)?;
-    let tables: &[&'static Rows] = if word & 3 == 3 { &[&RV, &RV64, &RVV] } else { &[&RVC, &RVC64] };
+    let tables = isa.tables()[usize::from(word & 3 != 3)];
     let word = if word & 3 == 3 { word } else { word & 0xffff };
     Some((tables.iter().find_map(|t| t.rows().get(t.decode(word)?.index))?, word))
 }
 
 impl Isa for RvIsa {
     fn name(&self) -> &'static str {
-        "riscv64"
+        self.guest.name
     }
     fn vlenb(&self) -> usize {
-        self.0
+        self.vlenb
     }
     fn takes(&self, row: usize) -> bool {
-        self.0 == 16 || is_vector(rows()[row].1)
+        self.vlenb <= 16 || is_vector(rows(self)[row].1)
     }
     fn layout(&self) -> &'static Layout {
-        static LAYOUTS: [OnceLock<Layout>; 4] = [const { OnceLock::new() }; 4];
-        LAYOUTS[(self.0 / 16).ilog2() as usize].get_or_init(|| Layout::riscv64(self.0))
+        static LAYOUTS: [OnceLock<Layout>; 5] = [const { OnceLock::new() }; 5];
+        LAYOUTS[(self.vlenb / 16).checked_ilog2().map_or(4, |n| n as usize)].get_or_init(|| Layout::riscv(self.vlenb))
     }
     fn rows(&self) -> Vec<RowName> {
-        rows().iter().map(|(_, r)| RowName { section: r.section, name: r.name, line: r.line }).collect()
+        rows(self).iter().map(|(_, r)| RowName { section: r.section, name: r.name, line: r.line }).collect()
     }
     fn case(&self, row: Option<usize>, index: usize, random: &mut Random) -> Option<Case> {
         let slot = CODE + SLOT * index as u64;
@@ -636,15 +693,19 @@ impl Isa for RvIsa {
     }
     fn text(&self, record: &Record, index: usize) -> String {
         let pc = CODE + SLOT * index as u64 + 4;
-        let line = |(i, w): (usize, &u32)| format!("{w:08x} {}", text(*w, pc + 4 * i as u64));
+        let text = |w: &u32, pc| (self.guest.disassemble)(&w.to_le_bytes(), pc, 0).0;
+        let line = |(i, w): (usize, &u32)| format!("{w:08x} {}", text(w, pc + 4 * i as u64));
         record.words().iter().enumerate().map(line).collect::<Vec<_>>().join("; ")
     }
     fn read(&self, record: &Record) -> Vec<String> {
         let mut names = vec![];
         for (i, _) in record.words().iter().enumerate() {
-            let Some((row, word)) = row_at(record, 4 * (i as u64 + 1)) else { continue };
+            let Some((row, word)) = row_at(self, record, 4 * (i as u64 + 1)) else { continue };
             for f in row.fields.iter().filter(|f| ["d", "n", "m", "a"].contains(&f.name())) {
                 let n = f.of(word) + if bits(*f) == 3 { 8 } else { 0 };
+                if row.name == "amocas_pair" && f.name() != "n" {
+                    names.extend([format!("x{}", 2 * n), format!("x{}", 2 * n + 1)]);
+                }
                 if is_vector(row) {
                     names.extend(["v0", "vtype", "vl", "vstart", "vcsr"].map(String::from));
                     names.extend((n..n + 2).map(|n| format!("v{n}")));
@@ -657,18 +718,18 @@ impl Isa for RvIsa {
         names
     }
     fn accesses_twice(&self, record: &Record, pc: u64) -> bool {
-        row_at(record, pc).is_some_and(|(row, _)| row.name == "cbo_zero" || is_vector(row))
+        row_at(self, record, pc).is_some_and(|(row, _)| row.name == "cbo_zero" || is_vector(row))
     }
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         // All atomics: the reference does misaligned ones, which are SIGBUS on Linux.
-        row_at(record, pc).is_some_and(|(row, _)| is_atomic(row))
+        row_at(self, record, pc).is_some_and(|(row, _)| is_atomic(row))
     }
     fn maintains_cache(&self, record: &Record, pc: u64) -> bool {
-        row_at(record, pc).is_some_and(|(row, _)| row.name.starts_with("cbo_"))
+        row_at(self, record, pc).is_some_and(|(row, _)| row.name.starts_with("cbo_"))
     }
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String> {
         // How far a vector access came, and vstart with it.
-        let is_vector = row_at(record, pc).is_some_and(|(row, _)| is_vector(row));
+        let is_vector = row_at(self, record, pc).is_some_and(|(row, _)| is_vector(row));
         let names = self.layout().parts.iter().map(|p| p.name.clone()).filter(|name| name.starts_with('v'));
         if is_vector { names.filter(|name| !["vcsr", "vtype"].contains(&&**name)).collect() } else { vec![] }
     }

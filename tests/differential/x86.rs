@@ -332,6 +332,7 @@ impl X86Isa {
         dry_run(
             self.guest(),
             Start {
+                fp_flags: 0,
                 at: slot,
                 code: code_of(record),
                 pc: slot,

@@ -241,10 +241,15 @@ pub fn overlooked(mode: u32) -> u32 {
 
 /// The mode word: frm, [`Vector`], which of [`PMLENS`] there is. Behind a call or a return nothing is known of vectors, nor is it where code begins that
 /// the engine has no link to: compiled code names a type before it uses it.
+#[inline(always)]
 fn mode(state: &[u8], layout: &State) -> u32 {
-    let [frm, start, vl, vtype, vlenb] = [FRM, VSTART, VL, VTYPE, VLENB].map(|s| layout.get(state, s));
-    let started = start != 0;
-    let mask = PMLENS.iter().position(|n| u64::from(*n) == layout.get(state, PMLEN)).unwrap_or(0) as u32;
+    let get = |slot| layout.get(state, slot);
+    let (frm, vl, vtype, vlenb) = (get(FRM), get(VL), get(VTYPE), get(VLENB));
+    let started = get(VSTART) != 0;
+    let mask = match get(PMLEN) {
+        0 => 0,
+        pmlen => PMLENS.iter().position(|n| u64::from(*n) == pmlen).unwrap_or(0) as u32,
+    };
     let v = if vtype & VILL != 0 {
         Vector { ill: true, ..Vector::of_type(0) }
     } else {

@@ -1,7 +1,7 @@
 //! Signal frames of Linux on x86, and what debuggers see of registers: layouts from the kernel's asm/sigcontext.h, asm/ucontext.h and asm/sigframe.h,
 //! registers at a handler's entry from what arch/x86/kernel/signal_32.c and signal_64.c do.
 
-use crate::linux::{ABI64, OLD_RETURN};
+use crate::linux::{ABI64, OLD_RETURN, USER_CS32, USER_CS64};
 use crate::segments;
 use crate::state::{
     self, CS, DS, ERROR, ES, EXCEPTION, FS, FS_BASE, GS, GS_BASE, MXCSR, OTHER, PC, R8, R9, R10, R11, RAX, RBP, RBX,
@@ -145,6 +145,7 @@ pub(crate) fn deliver64(state: &mut [u8], d: &Delivery) -> SignalFrame {
     put(&mut b, REGS64 + 17 * 8, frame_eflags(l, state, d, vector).into(), 8);
     put(&mut b, SEGMENTS64, l.get(state, selector(CS)), 2);
     put(&mut b, SEGMENTS64 + 6, l.get(state, selector(SS)), 2);
+    l.set(state, selector(CS), USER_CS64);
     put(&mut b, ERROR64, error, 8);
     put(&mut b, ERROR64 + 8, vector, 8);
     put(&mut b, ERROR64 + 16, d.mask, 8);
@@ -190,6 +191,11 @@ pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Op
         l.set(state, *slot, word(&b, REGS64 + 8 * n, 8));
     }
     restore_eflags(l, state, word(&b, REGS64 + 17 * 8, 4) as u32);
+    // The program's 64-bit code or its 32-bit code.
+    let code = word(&b, SEGMENTS64, 2) | 3;
+    if [USER_CS32, USER_CS64].contains(&code) {
+        l.set(state, selector(CS), code);
+    }
     let fp_flags = restore_image(l, state, word(&b, FPSTATE64, 8), 16, read)?;
     Some(Restored { mask: word(&b, MASK64, 8), fp_flags, altstack: Some(altstack(&b, STACK64, 8)) })
 }

@@ -4,6 +4,7 @@
 //! comparisons leave). DF is a slot and part of the mode word, and [`OTHER`] has the rest as they stand in EFLAGS. MXCSR's exceptions are the engine's
 //! sticky flags, in the same order.
 
+use crate::linux::USER_CS32;
 use arch::state::{self, numbered};
 use arch::{SlotInfo, State};
 use ir::{FpControl, Round, Slot, Ty};
@@ -199,8 +200,8 @@ const fn layout(
     }
 }
 
-/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, [`CHECKED`], and
-/// whether instructions are followed by traps.
+/// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, [`CHECKED`],
+/// whether instructions are followed by traps, and whether a 64-bit program runs 32-bit code.
 pub mod mode {
     pub const DIRECTION: u32 = 1;
     pub const ROUND: u32 = 1;
@@ -209,6 +210,7 @@ pub mod mode {
     pub const UNMASKED: u32 = 1 << 5;
     pub const CHECKED: u32 = 6;
     pub const STEP: u32 = 1 << 12;
+    pub const NARROW: u32 = 1 << 13;
 }
 
 const MXCSR_DAZ: u32 = 1 << 6;
@@ -220,12 +222,15 @@ fn mode(l: &State, state: &[u8]) -> u32 {
     let [direction, mxcsr, checked, other, stepped] =
         [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED].map(|slot| l.get(state, slot) as u32);
     let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
+    let is_wide = l.types[PC.0 as usize] == Ty::I64;
+    let narrow = is_wide && l.get(state, selector(CS)) == USER_CS32;
     direction & mode::DIRECTION
         | (mxcsr >> 13 & 3) << mode::ROUND
         | bit(mxcsr & MXCSR_FTZ != 0, mode::FLUSH_OUT)
         | bit(mxcsr & MXCSR_DAZ != 0, mode::FLUSH_IN)
         | bit(mxcsr & MXCSR_MASKS != MXCSR_MASKS, mode::UNMASKED)
-        | checked << mode::CHECKED
+        | bit(narrow, mode::NARROW)
+        | if narrow || !is_wide { checked << mode::CHECKED } else { 0 }
         | bit(other & TF != 0 || stepped != 0, mode::STEP)
 }
 

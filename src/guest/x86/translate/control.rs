@@ -41,7 +41,7 @@ impl Cx<'_> {
     }
 
     fn target(&self, i: &Instruction) -> u64 {
-        i.near_branch_target() & self.xlen.mask()
+        i.near_branch_target() & self.pointer().mask()
     }
 
     /// The value of an indirect jump's operand.
@@ -82,6 +82,7 @@ fn call(cx: &mut Cx, i: &Instruction) {
         if let Some(thunk) = cx.called {
             return cx.call_thunk(thunk, pc);
         }
+        let link = cx.b.trunc(cx.pointer(), link);
         cx.push(link);
         // The next instruction's address is asked for so; there is no return from it.
         return cx.b.end(if pc == ret { Term::Goto { pc } } else { Term::Call { pc, ret } });

@@ -262,7 +262,7 @@ fn leave(cx: &mut Cx, i: &Instruction) {
 /// Bytes that ENTER and LEAVE push at once.
 fn stack_bytes(cx: &Cx, i: &Instruction) -> usize {
     use iced_x86::Code;
-    if matches!(i.code(), Code::Enterw_imm16_imm8 | Code::Leavew) { 2 } else { cx.xlen.bytes() }
+    if matches!(i.code(), Code::Enterw_imm16_imm8 | Code::Leavew) { 2 } else { cx.pointer().bytes() }
 }
 
 fn xlat(cx: &mut Cx, i: &Instruction) {

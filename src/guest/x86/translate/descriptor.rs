@@ -97,14 +97,14 @@ pub(crate) fn named(l: &State, state: &[u8], selector: u16) -> Option<Descriptor
     Some(Descriptor(d)).filter(|d| d.is_users())
 }
 
-/// Whether a selector names the flat code that runs, of 64 bits or of 32.
-pub(crate) fn is_own_code(l: &State, state: &[u8], selector: u16) -> Result<(), Trap> {
+/// Whether a selector names flat code that can be run, of 64 bits or of 32: those have both in 64-bit programs.
+pub(crate) fn is_flat_code(l: &State, state: &[u8], selector: u16) -> Result<(), Trap> {
     let d = named(l, state, selector).filter(|d| d.is_code()).ok_or(Trap::Privileged)?;
     if !d.is_present() {
         return Err(Trap::NotPresent);
     }
-    let own = if is_long(l) { FLAT_CODE64 } else { FLAT_CODE32 };
-    if d.0 == own { Ok(()) } else { Err(Trap::Unimplemented) }
+    let flat = d.0 == FLAT_CODE32 || is_long(l) && d.0 == FLAT_CODE64;
+    if flat { Ok(()) } else { Err(Trap::Unimplemented) }
 }
 
 /// Loads segment register `n`, as MOV does. All that Linux gives to programs has their privilege level.
@@ -142,8 +142,8 @@ fn put(l: &State, state: &mut [u8], n: u32, sel: u16, d: Descriptor) {
         GS => l.set(state, GS_BASE, d.base().into()),
         _ => {}
     }
-    // 64-bit mode has no limits; programs that use no FS and GS have null in them.
-    let is_plain = is_long(l) || d.is_open() && (n >= FS || d.base() == 0) || n >= FS && d.0 == 0;
+    // Programs that use no FS and GS have null in them. 64-bit code does not ask.
+    let is_plain = d.is_open() && (n >= FS || d.base() == 0) || n >= FS && d.0 == 0;
     let checked = l.get(state, CHECKED) & !(1 << n);
     l.set(state, CHECKED, checked | u64::from(!is_plain) << n);
 }
@@ -153,9 +153,8 @@ pub(crate) fn begin(l: &State, state: &mut [u8]) {
     l.set(state, selector(CS), if is_long(l) { USER_CS64 } else { USER_CS32 });
     let flat = |state: &mut [u8], n| put(l, state, n, USER_DS as u16, Descriptor(FLAT_DATA));
     flat(state, SS);
-    if !is_long(l) {
-        flat(state, ES);
-        flat(state, DS);
+    for n in [ES, DS] {
+        if is_long(l) { put(l, state, n, 0, Descriptor(0)) } else { flat(state, n) }
     }
 }
 

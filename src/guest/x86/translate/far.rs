@@ -1,11 +1,12 @@
-//! Far jumps, calls and returns, and IRET, within the flat code that runs: SDM vol. 2, JMP, CALL, RET, IRET.
+//! Far jumps, calls and returns, and IRET, to flat code: SDM vol. 2, JMP, CALL, RET, IRET. 64-bit programs may go to 32-bit code and back.
 //!
-//! Differs: code of the other width and code with a base or limit of its own are known and not there.
+//! Differs: code with a base or limit of its own is known and not there.
 
 use super::Cx;
 use super::descriptor;
 use super::segment::{TLS, layout};
 use crate::insn::rows;
+use crate::linux::USER_CS32;
 use crate::state::{CS, DIRECTION, OTHER, RSP, SS, mode, selector};
 use iced_x86::{Code, Instruction, MemorySize, OpKind};
 use ir::{Frame, Helper, IntCc, Mem, Term, Touches, Trap, Ty, Val};
@@ -33,7 +34,7 @@ fn enter(f: &mut Frame<'_>) {
     let (selector, returns, eflags, l) = (f.args[0] as u16, f.args[1] != 0, f.args[2] as u32, layout(f.args[3] != 0));
     // A return goes to no deeper level, and there is no task to return to.
     let refused = returns && selector & 3 != 3 || eflags & NESTED != 0;
-    let allowed = if refused { Err(Trap::Privileged) } else { descriptor::is_own_code(l, f.state, selector) };
+    let allowed = if refused { Err(Trap::Privileged) } else { descriptor::is_flat_code(l, f.state, selector) };
     f.exit = allowed.err();
 }
 
@@ -42,7 +43,7 @@ const NESTED: u32 = 1 << 14;
 
 impl Cx<'_> {
     fn enter_code(&mut self, selector: Val, way: Way) {
-        let [call, back, long] = [0, 1, self.is_long().into()].map(|v| self.b.i32(v));
+        let [call, back, long] = [0, 1, self.is_wide().into()].map(|v| self.b.i32(v));
         let (returns, eflags) = match way {
             Way::Call => (call, call),
             Way::Return(eflags) => (back, eflags),
@@ -81,7 +82,7 @@ impl Cx<'_> {
     pub(super) fn jump_far(&mut self, i: &Instruction) {
         let (pc, selector, _) = self.far_target(i);
         self.enter_code(selector, Way::Call);
-        self.b.end(Term::Indirect { pc });
+        self.go_far(pc, selector);
     }
 
     pub(super) fn call_far(&mut self, i: &Instruction) {
@@ -95,7 +96,22 @@ impl Cx<'_> {
         }
         let sp = self.b.add_imm(sp, (-2 * bytes).into());
         self.set_x(RSP, sp);
-        self.b.end(Term::Indirect { pc });
+        self.go_far(pc, to);
+    }
+
+    /// On at an address in code of a selector. In 64-bit programs that may be of the other width, under another mode word.
+    fn go_far(&mut self, pc: Val, to: Val) {
+        if !self.is_wide() {
+            return self.b.end(Term::Indirect { pc });
+        }
+        // Who runs has the least privilege.
+        let (level, narrow) = (self.b.i32(3), self.b.i32(USER_CS32 as u32));
+        let to = self.b.or(to, level);
+        self.b.set(selector(CS), to);
+        let is_narrow = self.b.cmp(IntCc::Eq, to, narrow);
+        let low = self.b.and_imm(pc, u32::MAX.into());
+        let pc = self.b.select(is_narrow, low, pc);
+        self.b.end(Term::ResumeAt { pc });
     }
 
     fn resized(&mut self, ty: Ty, v: Val) -> Val {
@@ -114,7 +130,7 @@ fn ret(cx: &mut Cx, i: &Instruction) {
     let sp = cx.b.add_imm(sp, i.stack_pointer_increment().into());
     cx.set_x(RSP, sp);
     let pc = cx.b.zext(cx.xlen, pc);
-    cx.b.end(Term::Indirect { pc });
+    cx.go_far(pc, selector);
 }
 
 /// Where the parts of what IRET pops stand; in 64-bit mode the stack comes back, too.
@@ -147,7 +163,8 @@ fn iret(cx: &mut Cx, i: &Instruction) {
     let flags = cx.resized(Ty::I32, popped[place::FLAGS]);
     cx.with_direction(flags);
     // Another block, which knows nothing of the one before.
-    let [pc, flags] = [place::PC, place::FLAGS].map(|n| cx.on_stack(ty, n));
+    let [pc, code, flags] = [place::PC, place::CODE, place::FLAGS].map(|n| cx.on_stack(ty, n));
+    let code = cx.resized(Ty::I32, code);
     let sp = if cx.is_long() {
         let sp = cx.on_stack(ty, place::POINTER);
         cx.b.zext(Ty::I64, sp)
@@ -159,7 +176,7 @@ fn iret(cx: &mut Cx, i: &Instruction) {
     cx.set_eflags(flags, ty);
     cx.set_x(RSP, sp);
     let pc = cx.b.zext(cx.xlen, pc);
-    cx.b.end(Term::Indirect { pc });
+    cx.go_far(pc, code);
 }
 
 impl Cx<'_> {

@@ -117,6 +117,11 @@ pub(crate) fn block64(t: &mut Translation<'_>, pc: u64, mode: u32) {
     block(t, pc, mode, &state::STATE64, Ty::I64);
 }
 
+/// The type of addresses in code under this mode word, where registers have that of `xlen`.
+fn pointer(xlen: Ty, mode: u32) -> Ty {
+    if mode & mode::NARROW != 0 { Ty::I32 } else { xlen }
+}
+
 /// The longest instruction.
 const LONGEST: usize = 15;
 
@@ -170,10 +175,11 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
 /// Translates from `pc` to the first branch, system call or trap, or to the limit, and if code changes to the first store.
 fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
-    let moves = mode & (mode::UNMASKED | mode::STEP) == 0 && !changing;
+    let moves = mode & (mode::UNMASKED | mode::STEP | mode::NARROW) == 0 && !changing;
+    let pointer = pointer(xlen, mode);
     let (vex, called, rehearsing) = (None, None, false);
     let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, rehearsing, moves, called };
-    let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: xlen.bits() };
+    let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: pointer.bits() };
     let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
     for n in 0..insns {
         if n > 0 && t.leaders.has(cx.pc, mode) {
@@ -186,14 +192,14 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
         let Some(i) = window.at(cx.pc) else {
             // The trap is the first instruction of a region of its own.
             if n == 0 {
-                cx.b.insn(pc, 0, pc.wrapping_add(1) & xlen.mask());
+                cx.b.insn(pc, 0, pc.wrapping_add(1) & pointer.mask());
                 return cx.b.trap(Trap::Fetch);
             }
             break;
         };
-        cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & xlen.mask();
+        cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & pointer.mask();
         cx.bytes = window.bytes(cx.pc);
-        cx.called = if changing { None } else { Thunk::called(window.code, &i) };
+        cx.called = if changing || mode & mode::NARROW != 0 { None } else { Thunk::called(window.code, &i) };
         if cx.steps() {
             cx.step(&i);
         }
@@ -242,8 +248,18 @@ impl Cx<'_> {
         self.b.end(Term::Resume { pc });
     }
 
-    /// Whether registers have 64 bits.
-    pub(crate) fn is_long(&self) -> bool {
+    /// Whether the program is one of 64 bits, though its code may have 32.
+    pub(crate) fn is_wide(&self) -> bool {
         self.xlen == Ty::I64
+    }
+
+    /// The type of the code's addresses, and of what it pushes.
+    pub(crate) fn pointer(&self) -> Ty {
+        pointer(self.xlen, self.mode)
+    }
+
+    /// Whether the code has registers of 64 bits.
+    pub(crate) fn is_long(&self) -> bool {
+        self.pointer() == Ty::I64
     }
 }

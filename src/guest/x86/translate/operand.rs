@@ -1,7 +1,7 @@
 //! Operands: registers whole and in part, immediates, memory.
 
 use super::Cx;
-use super::segment::IN_SEGMENT;
+use super::segment::{IN_SEGMENT, WIDE};
 use crate::state::{self, CS, FS, FS_BASE, GS, GS_BASE, RSP, mode, selector};
 use iced_x86::{Instruction, OpAccess, OpKind, Register, UsedMemory};
 use ir::{Align, Bin, Mem, Slot, Ty, Val};
@@ -63,10 +63,21 @@ pub(super) fn operand_type(i: &Instruction, n: u32) -> Ty {
 impl Cx<'_> {
     /// A whole general register.
     pub(super) fn x(&mut self, n: u32) -> Val {
-        self.b.get(state::r(n))
+        let v = self.b.get(state::r(n));
+        self.narrowed(n, v)
+    }
+
+    /// Where code is narrower than registers, what it computes with the stack pointer stays within 32 bits.
+    fn narrowed(&mut self, n: u32, v: Val) -> Val {
+        if n != RSP || self.mode & mode::NARROW == 0 {
+            return v;
+        }
+        let low = self.b.trunc(Ty::I32, v);
+        self.b.zext(self.xlen, low)
     }
 
     pub(super) fn set_x(&mut self, n: u32, v: Val) {
+        let v = self.narrowed(n, v);
         if n == RSP && self.moves {
             self.b.set_moving(state::r(n), v);
         } else {
@@ -157,7 +168,9 @@ impl Cx<'_> {
         let Some(slot) = segment_base(segment) else { return self.widened(mem) };
         let base = self.b.get(slot);
         let offset = self.sum(mem);
-        let offset = self.b.zext(self.xlen, offset);
+        // In 32-bit code the sum goes round its end.
+        let ty = self.pointer();
+        let (base, offset) = (self.b.trunc(ty, base), self.b.zext(ty, offset));
         let base = self.b.add(base, offset);
         Mem { base, index: Val::NONE, disp: 0, ..mem }
     }
@@ -166,6 +179,7 @@ impl Cx<'_> {
     fn checked(&mut self, segment: u32, mem: Mem, writes: bool) -> Mem {
         let offset = self.sum(mem);
         let offset = self.b.zext(Ty::I32, offset);
+        let segment = if self.is_wide() { segment | WIDE } else { segment };
         let [n, size, writes] = [segment, mem.size.into(), writes.into()].map(|v| self.b.i32(v));
         let base = self.b.call(&IN_SEGMENT, Ty::I32, &[n, offset, size, writes]);
         Mem { base, index: Val::NONE, disp: 0, ..mem }

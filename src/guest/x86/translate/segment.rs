@@ -37,7 +37,7 @@ static LOAD: Helper = Helper {
     pure: false,
 };
 
-/// The address of an access, in 32-bit code: segment, offset, bytes, whether it writes. What the segment does not hold is a trap.
+/// The address of an access, in 32-bit code: segment (and [`WIDE`]), offset, bytes, whether it writes. What the segment does not hold is a trap.
 pub(super) static IN_SEGMENT: Helper = Helper {
     name: "in_segment",
     run: in_segment,
@@ -46,9 +46,12 @@ pub(super) static IN_SEGMENT: Helper = Helper {
     pure: false,
 };
 
+/// The program is one of 64 bits.
+pub(super) const WIDE: u32 = 1 << 8;
+
 fn in_segment(f: &mut Frame<'_>) {
     let [n, offset, size, writes] = f.args.map(|v| v as u32);
-    let d = Descriptor::of(&STATE32, f.state, n);
+    let d = Descriptor::of(layout(n & WIDE != 0), f.state, n & !WIDE);
     let allowed = d.is_present() && if writes != 0 { d.is_writable() } else { d.is_readable() };
     if allowed && d.holds(offset, offset.wrapping_add(size.saturating_sub(1))) {
         f.ret = d.base().wrapping_add(offset).into();
@@ -93,7 +96,7 @@ impl Cx<'_> {
         if n == state::CS {
             return self.undefined();
         }
-        let (n, long) = (self.b.i32(n), self.b.i32(self.is_long().into()));
+        let (n, long) = (self.b.i32(n), self.b.i32(self.is_wide().into()));
         self.b.call(&LOAD, Ty::Void, &[n, selector, long]);
     }
 
@@ -127,7 +130,7 @@ fn describe(cx: &mut Cx, i: &Instruction, ask: Ask) {
             cx.b.load(Ty::I16, mem)
         }
     };
-    let (ask, long) = (cx.b.i32(ask as u32), cx.b.i32(cx.is_long().into()));
+    let (ask, long) = (cx.b.i32(ask as u32), cx.b.i32(cx.is_wide().into()));
     let answer = cx.b.call(&DESCRIBE, Ty::I64, &[ask, selector, long]);
     let (there, zero) = (cx.b.extract(answer, 32, 1, false), cx.b.i64(0));
     let there = cx.b.cmp(IntCc::Ne, there, zero);

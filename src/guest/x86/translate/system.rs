@@ -108,7 +108,7 @@ fn show(cx: &mut Cx, i: &Instruction, v: u32) {
 
 /// A table's limit, which is none, and its address.
 fn show_table(cx: &mut Cx, i: &Instruction, base: u64) {
-    let (limit, base) = (cx.b.constant(Ty::I16, 0), cx.imm(base & cx.xlen.mask()));
+    let (limit, base) = (cx.b.constant(Ty::I16, 0), cx.b.constant(cx.pointer(), base & cx.pointer().mask()));
     for (at, v) in [(0, limit), (2, base)] {
         let mem = cx.part_of_memory(i, at, cx.b.ty(v).bytes());
         cx.b.store(mem, v);
@@ -135,7 +135,7 @@ fn syscall(cx: &mut Cx, _: &Instruction) {
 /// INT 0x80 is i386's system call. Of the others user mode may raise none but 3 and 4.
 fn int(cx: &mut Cx, i: &Instruction) {
     match i.immediate8() {
-        0x80 if !cx.is_long() => {
+        0x80 if !cx.is_wide() => {
             let next = cx.next;
             cx.b.end(Term::Syscall { next });
         }
@@ -229,7 +229,7 @@ fn nop(_: &mut Cx, _: &Instruction) {}
 
 fn cpuid(cx: &mut Cx, _: &Instruction) {
     let (leaf, sub) = (cx.low(Ty::I32, RAX), cx.low(Ty::I32, RCX));
-    let features = cx.b.i64(cx.features << 1 | u64::from(cx.is_long()));
+    let features = cx.b.i64(cx.features << 1 | u64::from(cx.is_wide()));
     let halves = [0, 1].map(|n| {
         let n = cx.b.i32(n);
         cx.b.call(&CPUID, Ty::I64, &[leaf, sub, features, n])

@@ -57,7 +57,7 @@ impl Cx<'_> {
     }
 
     pub(super) fn on_image(&mut self, helper: &'static Helper, form: u64) {
-        let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
+        let (form, long) = (self.b.i64(form), self.b.i32(self.is_wide().into()));
         self.b.call(helper, Ty::Void, &[form, long]);
     }
 
@@ -75,7 +75,7 @@ impl Cx<'_> {
     /// The unit's image, which has been saved, to the staging slots.
     pub(super) fn fill_stages(&mut self, form: u64) {
         let ip = self.last_ip();
-        let (form, long) = (self.b.i64(form), self.b.i32(self.is_long().into()));
+        let (form, long) = (self.b.i64(form), self.b.i32(self.is_wide().into()));
         self.b.call(&FILL, Ty::Void, &[form, long, ip]);
     }
 }

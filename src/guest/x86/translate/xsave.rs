@@ -82,7 +82,7 @@ impl Cx<'_> {
     }
 
     fn used(&mut self) -> Val {
-        let long = self.b.i32(self.is_long().into());
+        let long = self.b.i32(self.is_wide().into());
         self.b.call(&USED, Ty::I64, &[long])
     }
 }

@@ -137,6 +137,7 @@ impl Emitter<'_> {
         if let Term::CallIndirect { pc, .. }
         | Term::Return { pc }
         | Term::Indirect { pc }
+        | Term::ResumeAt { pc }
         | Term::FlushCode { addr: pc, .. } = *term
             && matches!(self.loc(pc), Loc::Cc(_))
         {
@@ -176,6 +177,11 @@ impl Emitter<'_> {
             }
             Term::Syscall { next } => self.syscall(next),
             Term::Resume { pc } => self.leave(Exit::Resume { pc }),
+            Term::ResumeAt { pc } => {
+                self.copy_to(pc, SCRATCH);
+                self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);
+                self.leave(Exit::ResumeAt);
+            }
             Term::FlushCode { addr, len, next } => {
                 self.copy_to(addr, SCRATCH);
                 self.a.mov_mr(Size::Q, field(at::EXIT_VALUE), SCRATCH);

@@ -1,10 +1,24 @@
 # The runner's part for RISC-V: state from a record, the case, state into the record. gp holds the slot's address and takes no part, for
-# no register is free otherwise. Linked without relaxation, which would use it.
+# no register is free otherwise. Linked without relaxation, which would use it. Of 32 bits there are no vectors.
 #include "runner.h"
+
+#if __riscv_xlen == 64
+#define WORD 8
+#define lx ld
+#define sx sd
+#define scx sc.d
+#else
+#define WORD 4
+#define lx lw
+#define sx sw
+#define scx sc.w
+#endif
 
         .option arch, +d
         .option arch, +zifencei
+#if VLENB
         .option arch, +v
+#endif
         .text
         .globl  _start
 _start: la      sp, stack_end
@@ -14,38 +28,40 @@ _start: la      sp, stack_end
         .globl  run_case
 run_case:
         addi    sp, sp, -128
-        sd      ra, 0(sp)
-        sd      gp, 8(sp)
-        sd      tp, 16(sp)
+        sx      ra, 0(sp)
+        sx      gp, WORD(sp)
+        sx      tp, 2 * WORD(sp)
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-        sd      s\n, 24 + 8 * \n(sp)
+        sx      s\n, WORD * (3 + \n)(sp)
         .endr
         la      t0, home
-        sd      sp, 0(t0)
+        sx      sp, 0(t0)
         # No reservation is left.
-        sc.d    zero, zero, (t0)
-        sd      sp, 0(t0)
-        ld      t0, R_FCSR(a0)
+        scx     zero, zero, (t0)
+        sx      sp, 0(t0)
+        lx      t0, R_FCSR(a0)
         fscsr   t0
+#if VLENB
         csrw    vstart, zero
         addi    t0, a0, R_V
         .irp    n, 0, 8, 16, 24
         vl8re8.v v\n, (t0)
         addi    t0, t0, 8 * VLENB
         .endr
-        ld      t0, R_VCSR(a0)
+        lx      t0, R_VCSR(a0)
         csrw    vcsr, t0
-        ld      t0, R_VL(a0)
-        ld      t1, R_VTYPE(a0)
+        lx      t0, R_VL(a0)
+        lx      t1, R_VTYPE(a0)
         vsetvl  zero, t0, t1
-        ld      t0, R_VSTART(a0)
+        lx      t0, R_VSTART(a0)
         csrw    vstart, t0
+#endif
         mv      gp, a1
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         fld     f\n, R_F + 8 * \n(a0)
         .endr
         .irp    n, 1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 10
-        ld      x\n, R_X + 8 * \n(a0)
+        lx      x\n, R_X + 8 * \n(a0)
         .endr
         jr      gp
 
@@ -53,12 +69,12 @@ run_case:
         .globl  case_end
 case_end:
         la      gp, current
-        ld      gp, 0(gp)
+        lx      gp, 0(gp)
         .irp    n, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-        sd      x\n, R_X + 8 * \n(gp)
+        sx      x\n, R_X + 8 * \n(gp)
         .endr
         frcsr   t0
-        sd      t0, R_FCSR(gp)
+        sx      t0, R_FCSR(gp)
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         fsd     f\n, R_F + 8 * \n(gp)
         .endr
@@ -67,29 +83,31 @@ case_end:
         .globl  case_left
 case_left:
         la      gp, current
-        ld      gp, 0(gp)
+        lx      gp, 0(gp)
+#if VLENB
         csrr    t0, vstart
-        sd      t0, R_VSTART(gp)
+        sx      t0, R_VSTART(gp)
         csrr    t0, vcsr
-        sd      t0, R_VCSR(gp)
+        sx      t0, R_VCSR(gp)
         csrr    t0, vl
-        sd      t0, R_VL(gp)
+        sx      t0, R_VL(gp)
         csrr    t0, vtype
-        sd      t0, R_VTYPE(gp)
+        sx      t0, R_VTYPE(gp)
         csrw    vstart, zero
         addi    t0, gp, R_V
         .irp    n, 0, 8, 16, 24
         vs8r.v  v\n, (t0)
         addi    t0, t0, 8 * VLENB
         .endr
+#endif
         fscsr   zero
         la      t0, home
-        ld      sp, 0(t0)
-        ld      ra, 0(sp)
-        ld      gp, 8(sp)
-        ld      tp, 16(sp)
+        lx      sp, 0(t0)
+        lx      ra, 0(sp)
+        lx      gp, WORD(sp)
+        lx      tp, 2 * WORD(sp)
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-        ld      s\n, 24 + 8 * \n(sp)
+        lx      s\n, WORD * (3 + \n)(sp)
         .endr
         addi    sp, sp, 128
         ret
@@ -98,8 +116,12 @@ case_left:
         .globl  copy_window
 copy_window:
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-        ld      t0, 8 * \n(a1)
-        sd      t0, 8 * \n(a0)
+        lx      t0, 8 * \n(a1)
+        sx      t0, 8 * \n(a0)
+#if WORD == 4
+        lw      t0, 8 * \n + 4(a1)
+        sw      t0, 8 * \n + 4(a0)
+#endif
         .endr
         ret
 
