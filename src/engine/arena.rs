@@ -314,3 +314,6 @@ impl Arena {
         (self.next, self.segment_end, self.own) = (self.kept, self.kept, self.kept);
     }
 }
+
+#[cfg(test)]
+mod tests;
