@@ -313,7 +313,8 @@ impl Emitter<'_> {
 
     /// Where a call returns to.
     fn landing(&mut self, ret: u64) {
-        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, 8));
+        // The guest's address; in one byte.
+        self.a.pop(SCRATCH);
         self.goto(ret, self.mode_behind());
     }
 
