@@ -123,6 +123,51 @@ fn instructions_are_translated_once() {
     }
 }
 
+/// A function that a loop calls by a pointer becomes part of it, by a guess; what else the pointer leads to is called.
+#[test]
+fn loops_take_in_what_they_call_by_pointers() {
+    let dir = harness::scratch("pointers");
+    fs::create_dir_all(&dir).unwrap();
+    let source = dir.join("source.c");
+    let text = "#include <stdio.h>
+        __attribute__((noinline)) static unsigned plus(unsigned x) { return x + 1; }
+        __attribute__((noinline)) static unsigned times(unsigned x) { return x * 3; }
+        __attribute__((noinline)) static unsigned by(unsigned (**f)(unsigned), unsigned x) { return (*f)(x) ^ 5; }
+        static unsigned (*volatile one)(unsigned) = plus;
+        int main(void) {
+            unsigned (*several[])(unsigned) = { plus, plus, plus, times };
+            unsigned sum = 1;
+            for (int i = 0; i < 300000; i++) { if (i == 200000) one = times; sum += one(sum) + i; }
+            for (int i = 0; i < 300000; i++) sum += by(&several[i & 3], sum);
+            printf(\"%u %llx\\n\", sum, (unsigned long long) (__SIZE_TYPE__) plus);
+        }";
+    fs::write(&source, text).unwrap();
+    let (plus, times) = (|x: u32| x.wrapping_add(1), |x: u32| x.wrapping_mul(3));
+    let first =
+        (0..300_000).fold(1u32, |s, i| s.wrapping_add(if i < 200_000 { plus(s) } else { times(s) }).wrapping_add(i));
+    let by = |s: u32, i: u32| if i % 4 == 3 { times(s) ^ 5 } else { plus(s) ^ 5 };
+    let sum = (0..300_000).fold(first, |s, i| s.wrapping_add(by(s, i)));
+    for guest in GUESTS {
+        let Some(compiler) = harness::find_program(&format!("{}-gcc", guest.triplets[0])) else {
+            harness::leave_out(&format!("calls by pointers of {}", guest.name), "no cross compiler");
+            continue;
+        };
+        let (program, log) = (dir.join(guest.name), dir.join(format!("{}.log", guest.name)));
+        harness::compile(&compiler, &["-static", "-O2"], &source, &program).expect("a program");
+        for hot in ["1000", "0", "off"] {
+            let mut command = Command::new(harness::rqemu(guest));
+            command.args(["-cache", "off", "-hot", hot, "-d", "op_opt", "-D"]).arg(&log).arg(&program);
+            let outcome = harness::run(&mut command, Duration::from_secs(60));
+            let said = String::from_utf8(outcome.stdout).expect("numbers");
+            let (result, address) = said.trim_end().split_once(' ').unwrap_or_else(|| panic!("{}: {said}", guest.name));
+            assert_eq!(result, sum.to_string(), "{}, -hot {hot}", guest.name);
+            let log = fs::read_to_string(&log).unwrap();
+            let inside = log.split("HOT_OP ").filter(|region| region.contains(&format!("-- 0x{address}\n"))).count();
+            assert!(hot != "1000" || inside > 0, "{}: no loop has the function", guest.name);
+        }
+    }
+}
+
 /// Sanitizers know the layouts of machines alone: with -R addresses end where those of such a machine do.
 #[test]
 fn sanitizers_find_what_they_look_for() {

@@ -5,7 +5,7 @@
 //! once more and stitched together. What has not been run so far stays outside.
 
 use crate::cache::{CAREFUL, Cache, Key, MOST_SPAN, Made};
-use crate::{CodeSource, Cpu, Engine};
+use crate::{CodeSource, Cpu, Engine, guess};
 use ir::opt::{Expected, Stitch, look_for};
 use ir::{Op, Slot, Term};
 use std::collections::{BTreeSet, VecDeque};
@@ -120,11 +120,11 @@ impl Cache {
         let mut read_to = 0;
         for &piece in leaders {
             read_to = read_to.max(self.front_end(with_careful(piece, key), code, PIECE_INSNS, leaders));
-            let (returns, jumps) = (pieces.returns_of(piece), pieces.jumps_of(piece));
-            if returns.is_empty() && jumps.is_empty() {
+            let (returns, jumps, call) = (pieces.returns_of(piece), pieces.jumps_of(piece), pieces.guess_of(piece));
+            if returns.is_empty() && jumps.is_empty() && call.is_none() {
                 stitch.add(&self.builder.region);
             } else {
-                let expected = Expected { returns: &returns, jumps, mode: called };
+                let expected = Expected { returns: &returns, jumps, call, mode: called };
                 stitch.add(&look_for(&self.builder.region, &expected, state.types, state.pc));
             }
         }
@@ -184,13 +184,13 @@ impl Cache {
             if all.insns >= MOST_INSNS {
                 break;
             }
-            for term in self.ends(with_careful(piece, key), code, &mut all, &mut left) {
+            for term in self.ends(with_careful(piece, key), code, &mut all, &mut left, cpu) {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
                     Term::Call { pc, ret } if all.returns.len() < MOST_CALLS && left > 0 => {
                         let (around, to) = (all.around.clone(), (pc, called | key.1 & CAREFUL));
-                        let Some(function) = self.function(to, code, around, &[key.0], &mut left) else {
+                        let Some(function) = self.function(to, code, around, &[key.0], &mut left, cpu) else {
                             continue;
                         };
                         all.call(function, ret);
@@ -227,7 +227,7 @@ impl Cache {
         near.sort_unstable();
         near.dedup();
         let leads: Vec<bool> =
-            near.iter().map(|&pc| self.leads_into((pc, mode | key.1 & CAREFUL), code, all, &mut left)).collect();
+            near.iter().map(|&pc| self.leads_into((pc, mode | key.1 & CAREFUL), code, all, &mut left, cpu)).collect();
         let mut found: Vec<u64> = near.iter().zip(&leads).filter(|(_, leads)| **leads).map(|(pc, _)| *pc).collect();
         // Those among them that do not (most have calls) leave the region, and registers would change homes each time.
         let [Some(first), Some(last)] = [leads.iter().position(|l| *l), leads.iter().rposition(|l| *l)] else {
@@ -238,13 +238,12 @@ impl Cache {
         }
         found.truncate(MOST_JUMPS);
         let new = found.iter().map(|&pc| (pc, mode)).filter(|&next| all.add(next)).collect();
-        all.jumps.retain(|j| j.0 != piece);
-        all.jumps.push((piece, found));
+        all.jump(piece, found);
         new
     }
 
     /// Whether direct jumps lead from `key` to a piece of `all`.
-    fn leads_into(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32) -> bool {
+    fn leads_into(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32, cpu: &Cpu) -> bool {
         let mut seen = vec![(key.0, key.1 & !CAREFUL)];
         let insns = all.insns;
         let mut at = 0;
@@ -255,7 +254,7 @@ impl Cache {
             if !self.has_run(with_careful(piece, key), code) {
                 continue;
             }
-            for term in self.ends(with_careful(piece, key), code, all, left) {
+            for term in self.ends(with_careful(piece, key), code, all, left, cpu) {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
@@ -271,12 +270,28 @@ impl Cache {
         leads
     }
 
-    /// How the blocks end of the piece at `key`, which goes to the next of `all` at most. `left`: instructions that may still be looked at.
-    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32) -> Vec<Term> {
+    /// How the blocks end of the piece at `key`, which goes to the next of `all` at most: a computed call as a call of what it is guessed to lead to, and
+    /// where a computed jump is, `all` knows.
+    /// `left`: instructions that may still be looked at.
+    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32, cpu: &Cpu) -> Vec<Term> {
         self.front_end(key, code, PIECE_INSNS, &all.starts);
-        all.insns += self.builder.region.guest_insns;
-        *left = left.saturating_sub(self.builder.region.guest_insns);
-        self.builder.region.blocks.iter().map(|b| b.term).collect()
+        let region = &self.builder.region;
+        all.insns += region.guest_insns;
+        *left = left.saturating_sub(region.guest_insns);
+        let mut known = |term: &Term| match *term {
+            Term::CallIndirect { pc, ret } => {
+                let pc = guess::value(region, pc, cpu)?;
+                all.expect((key.0, key.1 & !CAREFUL), pc);
+                Some(Term::Call { pc, ret })
+            }
+            Term::Indirect { pc } => {
+                let pc = guess::value(region, pc, cpu)?;
+                all.expect((key.0, key.1 & !CAREFUL), pc);
+                None
+            }
+            _ => None,
+        };
+        region.blocks.iter().map(|b| known(&b.term).unwrap_or(b.term)).collect()
     }
 
     /// The function at `key`, if it has been run, is small, and a way to its end has no calls but of such functions. `callers`: those that it is to
@@ -288,6 +303,7 @@ impl Cache {
         around: Range<u64>,
         callers: &[u64],
         left: &mut u32,
+        cpu: &Cpu,
     ) -> Option<Pieces> {
         let too_deep = callers.len() > DEEPEST || callers.contains(&key.0);
         if too_deep || !around.contains(&key.0) || !self.has_run(key, code) {
@@ -299,16 +315,24 @@ impl Cache {
         let mut returns = false;
         while let Some(piece) = open.pop() {
             all.own.push(piece);
-            for term in self.ends(with_careful(piece, key), code, &mut all, left) {
+            for term in self.ends(with_careful(piece, key), code, &mut all, left, cpu) {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
                     Term::Call { pc, ret } => {
                         let callers = [callers, &[key.0]].concat();
                         let around = all.around.clone();
-                        let Some(function) = self.function((pc, key.1), code, around, &callers, left) else { continue };
+                        let Some(function) = self.function((pc, key.1), code, around, &callers, left, cpu) else {
+                            continue;
+                        };
                         all.call(function, ret);
                         (ret, start.1)
+                    }
+                    // A function that goes on in another: how programs come to those of libraries.
+                    Term::Indirect { .. } => {
+                        let Some(to) = all.guess_of(piece) else { continue };
+                        all.jump(piece, vec![to]);
+                        (to, start.1)
                     }
                     Term::Return { .. } => {
                         returns = true;
@@ -344,6 +368,8 @@ struct Pieces {
     returns: Vec<(Vec<Key>, u64)>,
     /// Pieces that end by a computed jump, and where it leads.
     jumps: Vec<(Key, Vec<u64>)>,
+    /// Pieces that end by a computed call or jump, and where that is guessed to lead.
+    guesses: Vec<(Key, u64)>,
 }
 
 /// A guest's key as the engine's, by another of the same loop.
@@ -353,7 +379,15 @@ fn with_careful((pc, mode): Key, key: Key) -> Key {
 
 impl Pieces {
     fn new(start: Key, around: Range<u64>) -> Pieces {
-        Pieces { around, starts: vec![start], insns: 0, own: Vec::new(), returns: Vec::new(), jumps: Vec::new() }
+        Pieces {
+            around,
+            starts: vec![start],
+            insns: 0,
+            own: Vec::new(),
+            returns: Vec::new(),
+            jumps: Vec::new(),
+            guesses: Vec::new(),
+        }
     }
 
     /// Adds a piece; false if it was there, or is too far away.
@@ -370,11 +404,29 @@ impl Pieces {
     fn call(&mut self, function: Pieces, ret: u64) {
         function.starts.into_iter().for_each(|piece| _ = self.add(piece));
         self.insns += function.insns;
+        function.guesses.into_iter().for_each(|(piece, pc)| self.expect(piece, pc));
+        function.jumps.into_iter().for_each(|(piece, to)| self.jump(piece, to));
         // A call may have been met before: pieces overlap until all leaders are known, and functions are called from several places.
         for (own, ret) in function.returns.into_iter().chain([(function.own, ret)]) {
             self.returns.retain(|r| r.1 != ret);
             self.returns.push((own, ret));
         }
+    }
+
+    /// A piece's computed call or jump is guessed to lead to `pc`.
+    fn expect(&mut self, piece: Key, pc: u64) {
+        self.guesses.retain(|g| g.0 != piece);
+        self.guesses.push((piece, pc));
+    }
+
+    fn guess_of(&self, piece: Key) -> Option<u64> {
+        self.guesses.iter().find(|g| g.0 == piece).map(|g| g.1)
+    }
+
+    /// A piece's computed jump may lead to these.
+    fn jump(&mut self, piece: Key, to: Vec<u64>) {
+        self.jumps.retain(|j| j.0 != piece);
+        self.jumps.push((piece, to));
     }
 
     /// Where the computed jump at a piece's end may lead.

@@ -7,6 +7,7 @@ mod carried;
 mod cpu;
 pub mod fault;
 mod folder;
+mod guess;
 mod hash;
 mod hot;
 mod interpret;

@@ -14,6 +14,8 @@ pub struct Expected<'a> {
     pub returns: &'a [u64],
     /// Other jumps.
     pub jumps: &'a [u64],
+    /// A call of a value.
+    pub call: Option<u64>,
     /// The mode word behind them.
     pub mode: u32,
 }
@@ -31,12 +33,21 @@ pub fn look_for(piece: &Region, expected: &Expected, types: &'static [Ty], pc: S
             let pc = end(b, to, expected.jumps, expected.mode, pc);
             b.end(Term::Indirect { pc });
         }
+        Term::CallIndirect { pc: to, ret } => {
+            let pc = end_with(b, to, expected.call.as_slice(), pc, |pc| Term::Call { pc, ret });
+            b.end(Term::CallIndirect { pc, ret });
+        }
         term => b.end(term),
     })
 }
 
 /// Where a block goes to `to`: the address where it is none of those.
 fn end(b: &mut Builder, to: Val, expected: &[u64], mode: u32, pc: Slot) -> Val {
+    end_with(b, to, expected, pc, |pc| Term::Switch { pc, mode })
+}
+
+/// The same, where an expected address ends the block by `known`.
+fn end_with(b: &mut Builder, to: Val, expected: &[u64], pc: Slot, known: impl Fn(u64) -> Term) -> Val {
     if expected.is_empty() {
         return to;
     }
@@ -49,7 +60,7 @@ fn end(b: &mut Builder, to: Val, expected: &[u64], mode: u32, pc: Slot) -> Val {
         let (then, other) = (b.block(), b.block());
         b.end(Term::Branch { cond, then, other });
         b.enter(then);
-        b.end(Term::Switch { pc: ret, mode });
+        b.end(known(ret));
         b.enter(other);
         to = b.get(pc);
     }
@@ -102,7 +113,7 @@ mod tests {
         });
         let mut stitch = Stitch::new((0x1000, 0), returns.to_vec(), 0);
         [call, behind].iter().for_each(|p| stitch.add(p));
-        stitch.add(&look_for(&function, &Expected { returns, jumps: &[], mode: 0 }, &TYPES, PC));
+        stitch.add(&look_for(&function, &Expected { returns, jumps: &[], call: None, mode: 0 }, &TYPES, PC));
         stitch.finish().map(|(region, _)| region)
     }
 
@@ -127,7 +138,7 @@ mod tests {
         });
         let stitched = |jumps: &[u64]| {
             let mut stitch = Stitch::new((0x1000, 0), Vec::new(), 0);
-            stitch.add(&look_for(&head, &Expected { returns: &[], jumps, mode: 0 }, &TYPES, PC));
+            stitch.add(&look_for(&head, &Expected { returns: &[], jumps, call: None, mode: 0 }, &TYPES, PC));
             for pc in [0x2000, 0x3000] {
                 stitch.add(&piece(pc, |b| b.end(Term::Goto { pc: 0x1000 })));
             }
@@ -138,6 +149,26 @@ mod tests {
         assert_eq!(r.blocks.iter().filter(|b| matches!(b.term, Term::Branch { .. })).count(), 2);
         assert!(r.blocks.iter().any(|b| matches!(b.term, Term::Indirect { .. })));
         assert!(stitched(&[]).is_none());
+    }
+
+    #[test]
+    fn a_computed_call_is_one_of_what_it_is_expected_to_be() {
+        let piece = piece(0x1000, |b| {
+            let pc = b.get(LINK);
+            b.end(Term::CallIndirect { pc, ret: 0x1004 });
+        });
+        let call = |call| {
+            let r = look_for(&piece, &Expected { returns: &[], jumps: &[], call, mode: 0 }, &TYPES, PC);
+            assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+            let ends: Vec<Term> = r.blocks.iter().map(|b| b.term).collect();
+            ends
+        };
+        let [Term::Branch { .. }, Term::Call { pc: 0x2000, ret: 0x1004 }, Term::CallIndirect { ret: 0x1004, .. }] =
+            call(Some(0x2000))[..]
+        else {
+            panic!("{:?}", call(Some(0x2000)))
+        };
+        assert!(matches!(call(None)[..], [Term::CallIndirect { .. }]));
     }
 
     #[test]

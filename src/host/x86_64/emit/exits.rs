@@ -313,8 +313,7 @@ impl Emitter<'_> {
 
     /// Where a call returns to.
     fn landing(&mut self, ret: u64) {
-        // The guest's address; in one byte.
-        self.a.pop(SCRATCH);
+        self.a.lea(Size::Q, Reg::RSP, Mem::base(Reg::RSP, 8));
         self.goto(ret, self.mode_behind());
     }
 
