@@ -61,7 +61,7 @@ pub(crate) struct RegionInfo {
     start: u64,
     end: u64,
     /// Further ranges of guest bytes, of a hot region.
-    more: Vec<(u64, u64)>,
+    more: Box<[(u64, u64)]>,
     /// The pieces that a hot region was made of; 0: it is none.
     pub(crate) pieces: u32,
     /// Host code [code, code_end).
@@ -70,7 +70,7 @@ pub(crate) struct RegionInfo {
     /// Where else it can be entered: guest addresses, and how far in the code that is.
     pub(crate) side_entries: Box<[(u64, u32)]>,
     pub(crate) faults: Box<[FaultRecord]>,
-    pub(crate) homes: Option<Homes>,
+    pub(crate) homes: Option<Box<Homes>>,
     /// Link slots that lead here.
     incoming: Vec<u64>,
     pub(crate) live: bool,
@@ -434,7 +434,7 @@ impl Cache {
             code,
             code_end,
             faults: out.faults.as_slice().into(),
-            homes: out.homes.clone(),
+            homes: out.homes.clone().map(Box::new),
             side_entries: out.side_entries.as_slice().into(),
             incoming: Vec::new(),
             live: true,
@@ -612,7 +612,7 @@ impl Cache {
     pub(crate) fn homes_at(&self, host: u64) -> Cow<'_, Homes> {
         let border = &self.compiler.map.homes;
         match (self.region_at(host), &self.store) {
-            (Some(r), _) => Cow::Borrowed(r.homes.as_ref().unwrap_or(border)),
+            (Some(r), _) => Cow::Borrowed(r.homes.as_deref().unwrap_or(border)),
             (None, Some(s)) => s.homes_at(host, border.gpr.len()).map_or(Cow::Borrowed(border), Cow::Owned),
             (None, None) => Cow::Borrowed(border),
         }

@@ -80,6 +80,9 @@ const MOST: usize = 1 << 30;
 impl Cache {
     /// Writes what is fresh to the store.
     pub(crate) fn save(&mut self, source: &dyn CodeSource) {
+        // Mostly it is the end: what has been used for translating serves for writing.
+        self.builder.region = ir::Region::default();
+        self.compiler.rest();
         let Some(store) = &self.store else { return };
         let mut fresh: Vec<Vec<usize>> = vec![Vec::new(); store.units.len()];
         for (n, r) in self.regions.iter().enumerate().skip(self.inherited) {
@@ -169,7 +172,7 @@ impl Cache {
                 faults: &r.faults,
                 links: &recipe.links,
                 sites: &recipe.sites,
-                homes: r.homes.as_ref().map(StoredHome::list).unwrap_or_default().into(),
+                homes: r.homes.as_deref().map(StoredHome::list).unwrap_or_default().into(),
                 side_entries: r.side_entries.to_vec(),
             };
             page.pieces.insert(r.key, piece);

@@ -123,6 +123,14 @@ impl Compiler {
         }
     }
 
+    /// Gives back the memory that it keeps from region to region.
+    pub fn rest(&mut self) {
+        self.asm.buf = Vec::new();
+        (self.plan, self.ways, self.tracker) = (Plan::default(), Ways::default(), Tracker::default());
+        (self.locs, self.blocks, self.slot_holds) = (Vec::new(), Vec::new(), Vec::new());
+        self.spare = Code::default();
+    }
+
     /// The code of a region is not needed any more.
     pub fn take_back(&mut self, mut code: Code) {
         code.exits.clear();
