@@ -1,6 +1,6 @@
 //! The regions there are: where their code is, how they are linked, which guest bytes they come from.
 //!
-//! All under the engine's one lock. Running code reads link slots only, each of which changes by one aligned store.
+//! All under the engine's one lock. Running code reads link slots and runs the jumps through them, each of which changes by one aligned store.
 
 use crate::arena::Arena;
 use crate::hot::Head;
@@ -332,14 +332,25 @@ impl Cache {
     /// Links the links of a region that lead to fresh code that is there.
     fn link_known(&mut self, key: Key, first_link: u64, out: &host::Code) {
         for (link, slot) in out.links.iter().zip((first_link..).step_by(8)) {
-            let to = (link.pc, link.mode | key.1 & CAREFUL);
-            if let Some(&n) = self.table.get(&to) {
-                let region = &mut self.regions[n as usize];
-                region.incoming.push(slot);
-                let code = region.code_of(to);
-                self.set_slot(slot, code);
-            }
+            self.link_fresh(slot, (link.pc, link.mode | key.1 & CAREFUL));
         }
+    }
+
+    /// Points a link slot, which is not linked, at the fresh code of `key`; false if there is none.
+    fn link_fresh(&mut self, slot: u64, key: Key) -> bool {
+        let Some(&n) = self.table.get(&key) else { return false };
+        let region = &mut self.regions[n as usize];
+        region.incoming.push(slot);
+        let code = region.code_of(key);
+        self.link_to(slot, code);
+        true
+    }
+
+    fn link_to(&self, slot: u64, code: u64) {
+        if let Some(s) = self.stats {
+            s.made(Counted::Links, 1);
+        }
+        self.set_slot(slot, code);
     }
 
     /// Counts the region that was made.
@@ -459,24 +470,14 @@ impl Cache {
 
     /// Points the link slot at the region of `key`, which must be there.
     pub(crate) fn link(&mut self, slot: u64, key: Key, source: &dyn CodeSource) {
-        if self.is_linked(slot) {
+        if self.is_linked(slot) || self.link_fresh(slot, key) {
             return;
         }
-        let code = if let Some(&n) = self.table.get(&key) {
-            let region = &mut self.regions[n as usize];
-            region.incoming.push(slot);
-            region.code_of(key)
-        } else {
-            let Some((Found { code, page, .. }, unit)) = self.stored(key, source) else { return };
-            if let Some(store) = &mut self.store {
-                store.units[unit].linked(page, slot);
-            }
-            code
-        };
-        if let Some(s) = self.stats {
-            s.made(Counted::Links, 1);
+        let Some((Found { code, page, .. }, unit)) = self.stored(key, source) else { return };
+        if let Some(store) = &mut self.store {
+            store.units[unit].linked(page, slot);
         }
-        self.set_slot(slot, code);
+        self.link_to(slot, code);
     }
 
     /// What leads to stored code of `key` leads to the fresh code from now on, if there is some.
