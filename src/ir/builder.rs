@@ -608,6 +608,9 @@ impl Builder {
         self.push(Op::FlagsStep { down, v, flags }, Ty::Flags)
     }
     pub fn flags_shift_x86(&mut self, shift: Shift, v: Val, amount: Val, flags: Val) -> Val {
+        let mask = if self.ty(v) == Ty::I64 { 63 } else { 31 };
+        let moves = self.const_of(amount).is_some_and(|n| n & mask != 0);
+        let flags = if moves && !matches!(shift, Shift::Rol | Shift::Ror) { Val::NONE } else { flags };
         self.push(Op::FlagsShiftX86 { shift, v, amount, flags }, Ty::Flags)
     }
     pub fn flags_product(&mut self, signed: bool, a: Val, b: Val) -> Val {

@@ -668,7 +668,8 @@ pub enum Op {
         flags: Val,
     },
     /// Flags after x86's shift of `v`: C is the opposite of CF. An amount of zero leaves `flags`, rotations leave all of them but C and V. Of the
-    /// others A is of no meaning, nor is V for an amount other than one, nor C beyond the width.
+    /// others A is of no meaning, nor is V for an amount other than one, nor C beyond the width. `flags` is [`Val::NONE`] where none of them stay: nothing
+    /// is rotated, by a constant that is not zero.
     FlagsShiftX86 {
         shift: Shift,
         v: Val,
@@ -882,7 +883,6 @@ impl Op {
             | SubC(a, b, c)
             | FlagsAdc(a, b, c)
             | FlagsSbc(a, b, c)
-            | FlagsShiftX86 { v: a, amount: b, flags: c, .. }
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
             | DivWide { hi: a, lo: b, divisor: c, .. }
@@ -891,6 +891,13 @@ impl Op {
                 *a = f(*a);
                 *b = f(*b);
                 *c = f(*c);
+            }
+            FlagsShiftX86 { v: a, amount: b, flags: c, .. } => {
+                *a = f(*a);
+                *b = f(*b);
+                if !c.is_none() {
+                    *c = f(*c);
+                }
             }
             X87 { v, .. } => {
                 if !v.is_none() {

@@ -1,7 +1,7 @@
 //! Loops that are also entered in the middle, as unrolled ones are that begin with what is left over: who comes in there does the rest of that round
 //! in a copy of its own, and goes on at the head. So the loop has one entry, which is what other passes look for.
 
-use super::peel::loops;
+use super::peel::{loops, pc};
 use super::rebuild::copy_of_block;
 use crate::op::Op;
 use crate::region::{Block, BlockId, Region};
@@ -18,8 +18,22 @@ pub fn one_entry(r: &mut Region) {
             continue;
         }
         if let Some(round) = round(r, head, |_| true).filter(|round| insns(r, round) <= MOST_INSNS) {
-            copy_rest(r, &round);
+            copy_rest(r, &round, |_| true);
         }
+    }
+    natural.into_iter().for_each(|head| leave_outer(r, head));
+}
+
+/// A loop whose code does not begin with its test is entered at that, from the loop around it too. Where a region begins at the inner one's code,
+/// the two have changed places: what is around seems to go round inside. Its way in, from before or behind the round, gets a copy of the rest of it.
+fn leave_outer(r: &mut Region, head: usize) {
+    let Some(round) = round(r, head, |_| true).filter(|round| insns(r, round) <= MOST_INSNS) else { return };
+    let code: Vec<u64> = round.iter().filter_map(|&b| pc(r, b)).collect();
+    let (Some(first), Some(&last)) = (pc(r, head), code.iter().max()) else { return };
+    if code.iter().min() == Some(&first) && first < last {
+        let outside = |n: usize| pc(r, n).is_some_and(|at| at < first || at > last);
+        let outside: Vec<bool> = (0..r.blocks.len()).map(outside).collect();
+        copy_rest(r, &round, |n| outside[n]);
     }
 }
 
@@ -51,11 +65,11 @@ pub(super) fn round(r: &Region, head: usize, by: impl Fn(usize) -> bool) -> Opti
     None
 }
 
-/// Lets ways into a round's blocks other than the first lead to copies, the last of which goes on at the first.
-fn copy_rest(r: &mut Region, round: &[usize]) {
+/// Lets ways into a round's blocks other than the first lead to copies, the last of which goes on at the first, if such a block has such a way in.
+fn copy_rest(r: &mut Region, round: &[usize], from: impl Fn(usize) -> bool) {
     let enters = |at: &usize| {
         let comes = |n: usize| r.blocks[n].term.successors().any(|s| s.0 as usize == round[*at]);
-        (0..r.blocks.len()).any(|n| n != round[*at - 1] && comes(n))
+        (0..r.blocks.len()).any(|n| n != round[*at - 1] && from(n) && comes(n))
     };
     let Some(rest) = (1..round.len()).find(enters).map(|at| &round[at..]) else { return };
     let first = r.blocks.len();

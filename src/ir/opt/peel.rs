@@ -19,7 +19,7 @@ fn has(set: &[u64], n: usize) -> bool {
 
 /// Peels the region's small innermost loops whose heads are among the first `narrow` blocks: [`scan`](super::scan) has made the others.
 pub fn peel(r: &mut Region, narrow: usize) {
-    let loops = loops(r);
+    let loops = loops_among(r, narrow);
     for (n, (head, body)) in loops.iter().enumerate().filter(|(_, l)| l.0 < narrow) {
         let inner = loops
             .iter()
@@ -63,8 +63,13 @@ fn insns(r: &Region, block: usize) -> usize {
 }
 
 /// Natural loops: their heads and their blocks, in order. A region that begins in the middle of an outer loop, at the head of an inner one, has both
-/// with one head. The outer one's code begins before that head, which tells them apart.
+/// with one head. The outer one's code begins before that head, or has a copy of what the inner one has (`entries.rs`), which tells them apart.
 pub(super) fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
+    loops_among(r, r.blocks.len())
+}
+
+/// The same where copies are only looked for among the first `narrow` blocks.
+fn loops_among(r: &Region, narrow: usize) -> Vec<(usize, Vec<usize>)> {
     let dominators = dominators(r);
     let mut before = vec![Vec::new(); r.blocks.len()];
     for (n, b) in r.blocks.iter().enumerate() {
@@ -77,7 +82,11 @@ pub(super) fn loops(r: &Region) -> Vec<(usize, Vec<usize>)> {
             continue;
         }
         let whole = natural_loop(&before, head, &back);
-        let is_outer = |body: &[usize]| body.iter().any(|&b| pc(r, b).is_some_and(|at| Some(at) < pc(r, head)));
+        let is_outer = |body: &[usize]| {
+            let mut pcs: Vec<u64> = body.iter().filter(|&&b| b < narrow).filter_map(|&b| pc(r, b)).collect();
+            pcs.sort_unstable();
+            pcs.first().copied() < pc(r, head) || pcs.windows(2).any(|w| w[0] == w[1])
+        };
         if is_outer(&whole) {
             let inner: Vec<usize> =
                 back.iter().copied().filter(|&b| !is_outer(&natural_loop(&before, head, &[b]))).collect();
@@ -104,7 +113,7 @@ fn natural_loop(before: &[Vec<usize>], head: usize, back: &[usize]) -> Vec<usize
 }
 
 /// The block's first guest instruction.
-fn pc(r: &Region, block: usize) -> Option<u64> {
+pub(super) fn pc(r: &Region, block: usize) -> Option<u64> {
     let Block { start, end, .. } = r.blocks[block];
     r.insts[start as usize..end as usize].iter().find_map(|i| match i.op {
         Op::Insn { pc, .. } | Op::Poll { pc } => Some(pc),

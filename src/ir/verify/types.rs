@@ -311,7 +311,7 @@ impl Check<'_> {
             Op::FlagsShiftX86 { v, amount, flags, .. } => {
                 self.operands(&[v, amount], self.r.ty(v))?;
                 self.number(self.r.ty(v))?;
-                self.operand(flags, Ty::Flags)
+                if flags.is_none() { Ok(()) } else { self.operand(flags, Ty::Flags) }
             }
             Op::FlagsProduct { a, b, .. } => {
                 self.number(self.r.ty(a))?;

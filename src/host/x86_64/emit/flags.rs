@@ -143,11 +143,6 @@ impl Emitter<'_> {
         self.host.cur.is_some() || !self.host.conds.is_empty()
     }
 
-    /// Whether `clobber` would have anything to save.
-    pub(super) fn host_flags_live(&self) -> bool {
-        self.host_flags_wanted() || self.host.pending.is_some()
-    }
-
     /// Whether operations of this block still read the host's flags (beside the slot that they are to stand in).
     pub(super) fn host_flags_wanted(&self) -> bool {
         let conds = self

@@ -251,4 +251,10 @@ impl Emitter<'_> {
             && self.plan.flags_dead[at]
             && op.is_some_and(|op| !op.can_fault() && !matches!(op, Op::Call(..)))
     }
+
+    /// Whether `clobber` would have anything to save.
+    pub(super) fn host_flags_live(&self) -> bool {
+        let seen = |slot| Some(slot) != self.map.flags || !self.flags_die_here();
+        self.host_flags_wanted() || self.host.pending.is_some_and(seen)
+    }
 }

@@ -133,7 +133,7 @@ impl Emitter<'_> {
         let is = |op: &Op| match *op {
             Op::FlagsShiftX86 { shift, v: x, amount, flags } => {
                 // Flags that are read between the two are not there yet.
-                let there = flags < v || !matches!(shift, Shift::Rol | Shift::Ror);
+                let there = flags.is_none() || flags < v;
                 there && x == a && by(shift).is_some_and(|n| self.const_of(amount) == Some(n.into()))
             }
             _ => false,
