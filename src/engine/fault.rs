@@ -126,13 +126,18 @@ pub unsafe fn on_signal(sig: c_int, info: *const siginfo_t, context: *mut uconte
         }
     }
     let eflags = gregs[libc::REG_EFL as usize] as u32;
+    // Rules are made for slots as they are: sums come last.
     for record in records.iter().filter(|r| r.flags != FlagsAt::Slot) {
         let slot = ir::Slot(record.flags_slot);
-        let flags = match record.flags {
-            FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot)), cpu.get(slot) as u32),
-            at => host_flags(at, eflags, cpu.get(slot) as u32),
+        let value = match record.flags {
+            FlagsAt::Rule(rule) => rule.evaluate(|slot| cpu.get(ir::Slot(slot)), cpu.get(slot) as u32).into(),
+            FlagsAt::Sum { base, index, scale, disp } => {
+                let held = |r: u8| GREGS.get(usize::from(r)).map_or(0, |at| gregs[*at as usize] as u64);
+                held(base).wrapping_add(held(index) << scale).wrapping_add_signed(disp.into())
+            }
+            at => host_flags(at, eflags, cpu.get(slot) as u32).into(),
         };
-        cpu.set(slot, flags.into());
+        cpu.set(slot, value);
     }
     if let Some(entry) = std::num::NonZero::new(std::mem::take(&mut cpu.raw.excl_lock)) {
         // An exclusive store faulted with its granule's lock held.
@@ -193,7 +198,7 @@ fn host_flags(at: FlagsAt, eflags: u32, slot: u32) -> u32 {
     let bit = |n: u32| eflags >> n & 1;
     let (c, p, a, z, s, o) = (bit(0), bit(2), bit(4), bit(6), bit(7), bit(11));
     match at {
-        FlagsAt::Slot | FlagsAt::Rule(_) | FlagsAt::SlowPath => slot,
+        FlagsAt::Slot | FlagsAt::Rule(_) | FlagsAt::Sum { .. } | FlagsAt::SlowPath => slot,
         FlagsAt::Host { inverted } => s << 15 | z << 14 | a << 12 | p << 10 | (c ^ u32::from(inverted)) << 8 | o,
         FlagsAt::HostPart { carry } => s << 15 | z << 14 | (if carry { c << 8 } else { slot & 0x100 }) | slot & 1,
         FlagsAt::HostFcmp { swapped } => {

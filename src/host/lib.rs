@@ -109,10 +109,15 @@ pub enum FlagsAt {
     HostFcmp { swapped: bool },
     /// Nowhere: this makes them again.
     Rule(FlagsRule),
+    /// This is of an integer slot: it gets a sum of the host's registers (by number, [`NO_REGISTER`] if there is none), the second shifted, and a constant.
+    Sum { base: u8, index: u8, scale: u8, disp: i32 },
     /// This is no access of the guest's but an operation of floating point, or a load ahead ([`ir::Op::LoadAhead`]): if it traps, on at the offset in `pc`, its
     /// slow path.
     SlowPath,
 }
+
+/// See [`FlagsAt::Sum`].
+pub const NO_REGISTER: u8 = 0xff;
 
 /// What makes flags: an operation on what is in slots. They are those of `a - b`, of `a + b`, or N and Z of `a & b`; with it C and V are clear, or
 /// those in the flags slot's memory.

@@ -5,7 +5,7 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
+use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
@@ -37,6 +37,8 @@ pub struct Builder {
     back: Option<u64>,
     /// The slots of flags: those are read anew in each block.
     flags: Vec<usize>,
+    /// The last three operations of the current block that can fault.
+    faults: [Val; 3],
 }
 
 /// A slot that holds a value yet that something constant has been added to: see [`Builder::set_moving`].
@@ -82,6 +84,7 @@ impl Builder {
             consts: Vec::new(),
             aligned: Vec::new(),
             late: None,
+            faults: [Val::NONE; 3],
             moved: None,
             lasting: false,
             at: 0,
@@ -131,6 +134,7 @@ impl Builder {
         self.known.fill(Val::NONE);
         self.consts.clear();
         self.aligned.clear();
+        self.faults = [Val::NONE; 3];
     }
 
     fn is_of_this_block(&self, v: Val) -> bool {
@@ -286,7 +290,11 @@ impl Builder {
     pub fn push(&mut self, op: Op, ty: Ty) -> Val {
         debug_assert!(!self.ended(), "the block has ended");
         self.region.insts.push(Inst { op, ty });
-        Val(self.region.insts.len() as u32 - 1)
+        let at = Val(self.region.insts.len() as u32 - 1);
+        if op.can_fault() {
+            self.faults = [self.faults[1], self.faults[2], at];
+        }
+        at
     }
 
     /// Appends operation `v` of region `r` once more, with operands from `now`, or what it folds to by now.
@@ -396,8 +404,27 @@ impl Builder {
         let at = slot.0 as usize;
         assert_eq!(self.ty(v), self.slot_types[at], "type of slot {at}");
         if self.known[at] != v {
+            self.forget_address(slot);
             self.push(Op::Set(slot, v), Ty::Void);
             self.known[at] = v;
+        }
+    }
+    /// A slot is about to be written. If it holds the address of a load that is all that could see it, the load tells it should it fault, and may take
+    /// the address apart.
+    fn forget_address(&mut self, slot: Slot) {
+        let [before, _, load] = self.faults;
+        if load.is_none() {
+            return;
+        }
+        let Op::Load(mem) = *self.region.op(load) else { return };
+        let held = self.known[slot.0 as usize];
+        if mem.base == held
+            && (before.is_none() || before < held)
+            && self.known.iter().filter(|v| **v == held).count() == 1
+            && let Some(apart) = fold::address_apart(&self.region, mem)
+        {
+            let on_fault = Some(OnFault { slot, back: mem.disp });
+            self.region.insts[load.0 as usize].op = Op::Load(Mem { on_fault, ..apart });
         }
     }
     /// A slot gets a constant, at the latest where the block ends or a helper may see it. Until then only a fault can, whose record must tell: the

@@ -1,9 +1,9 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
 use crate::eval::int;
-use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, Val};
+use crate::op::{Align, Bin, Ext, Mem, Op, Un, V1, V2, Val};
 use crate::region::Region;
-use crate::types::{Cc, IntCc, Lane, Ty};
+use crate::types::{Cc, IntCc, Lane, Order, Ty};
 
 /// What an operation folds to.
 #[derive(Debug)]
@@ -294,6 +294,29 @@ fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Fo
 /// The low `bits` bits of `v`, sign-extended to 64.
 pub fn sign_extend(v: u64, bits: u32) -> u64 {
     ((v << (64 - bits)) as i64 >> (64 - bits)) as u64
+}
+
+/// A plain load's address as a sum of two, or of one and a constant, if it is one.
+pub(crate) fn address_apart(r: &Region, m: Mem) -> Option<Mem> {
+    let plain = m.index.is_none() && !m.big && m.size <= 8 && m.order == Order::Plain && m.align == Align::Any;
+    let Op::Bin(Bin::Add, a, b) = *r.op(m.base) else { return None };
+    if !plain {
+        return None;
+    }
+    if let Some(c) = r.const_of(b) {
+        let c = i32::try_from(sign_extend(c, r.ty(b).bits()) as i64).ok()?;
+        return Some(Mem { base: a, disp: m.disp.checked_add(c)?, ..m });
+    }
+    let scaled = |v: Val| match *r.op(v) {
+        Op::Bin(Bin::Shl, x, n) => Some((x, r.const_of(n).filter(|n| *n <= 3)? as u8)),
+        _ => None,
+    };
+    let (base, (index, scale)) = match (scaled(a), scaled(b)) {
+        (_, Some(index)) => (a, index),
+        (Some(index), None) => (b, index),
+        (None, None) => (a, (b, 0)),
+    };
+    Some(Mem { base, index, scale, ..m })
 }
 
 /// Folds additions and shifts of the base into the address mode. `known` are the values of the slots: a sum that a slot has while none has its

@@ -357,7 +357,11 @@ impl Run<'_, '_, '_> {
     fn load(&mut self, mem: Mem, ty: Ty) -> Result<u128, Stop> {
         let addr = self.address(&mem);
         check_aligned(mem.align, addr, mem.size.into())?;
-        let loaded = self.machine.memory.load(addr, mem.size.into())?;
+        let loaded = self.machine.memory.load(addr, mem.size.into());
+        if let (Err(_), Some(told)) = (&loaded, mem.on_fault) {
+            self.set(told.slot, addr.wrapping_sub(i64::from(told.back) as u64).into());
+        }
+        let loaded = loaded?;
         self.order_after(mem.order);
         let value = if mem.big { swapped(loaded, mem.size.into()) } else { loaded };
         Ok(match mem.ext {

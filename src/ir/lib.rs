@@ -21,7 +21,7 @@ pub use builder::{Builder, Mark, moved_by};
 pub use eval::{SM4_BOX, eval};
 pub use helper::{Frame, Helper, Touches};
 pub use op::{
-    Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
+    Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
 };
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};
 pub use types::{Cc, Env, Fence, Fmt, IntCc, Lane, NanRule, Order, Round, Shape, Ty, fpflag};

@@ -461,6 +461,15 @@ pub struct Mem {
     /// Address space (0 is the only one in user mode).
     pub space: u8,
     pub align: Align,
+    /// Of a load: a slot that nobody sees before it is written again, unless this faults.
+    pub on_fault: Option<OnFault>,
+}
+
+/// The slot gets the address of the access, less `back`, if that faults.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OnFault {
+    pub slot: Slot,
+    pub back: i32,
 }
 
 impl Mem {
@@ -477,6 +486,7 @@ impl Mem {
             big: false,
             space: 0,
             align: Align::Any,
+            on_fault: None,
         }
     }
     pub const fn disp(self, disp: i32) -> Mem {

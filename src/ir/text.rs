@@ -245,6 +245,9 @@ fn memory(m: &Mem) -> String {
         disp => _ = write!(out, " + {disp:#x}"),
     }
     out.push(']');
+    if let Some(told) = m.on_fault {
+        let _ = write!(out, " or slot {} {:#x} before", told.slot.0, told.back);
+    }
     if m.space != 0 {
         let _ = write!(out, " space {}", m.space);
     }

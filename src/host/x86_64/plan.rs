@@ -282,6 +282,9 @@ impl Plan {
         if op.can_fault() {
             self.all_seen(i);
         }
+        if let Op::Load(ir::Mem { on_fault: Some(told), .. }) = *op {
+            self.dead[told.slot.0 as usize] = true;
+        }
         if let Some(round) = self.keyed_round(r, i) {
             self.skip[at] = true;
             self.pass_home_to(r, i, homed, (round.state, None));

@@ -14,6 +14,7 @@ impl Emitter<'_> {
     /// The host's operand for a guest address.
     fn address(&mut self, m: &ir::Mem) -> Mem {
         let mem = self.plain_address(m);
+        self.told = m.on_fault.map(|told| (self.now, told, mem));
         if !self.mask_tags || self.r.ty(m.base) != Ty::I64 {
             return mem;
         }

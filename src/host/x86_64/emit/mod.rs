@@ -31,12 +31,12 @@ use super::reads::{self, Held};
 use super::rules::{self, Tracker};
 use super::{Features, Map, SCRATCH, STAGING, XSCRATCH};
 use crate::cpu::SPILLS;
-use crate::{Code, Exit, FaultRecord, FlagsAt, FlagsRule, Outside, Ref, Thunks};
+use crate::{Code, Exit, FaultRecord, FlagsAt, FlagsRule, NO_REGISTER, Outside, Ref, Thunks};
 use choice::Choice;
 use cold::Cold;
 use crypto::Sha256;
 use flags::HostFlags;
-use ir::{BlockId, Op, Region, Round, Ty, Val, Ways, is_stub};
+use ir::{BlockId, OnFault, Op, Region, Round, Ty, Val, Ways, is_stub};
 
 /// What the back end keeps from region to region.
 #[derive(Debug)]
@@ -204,6 +204,7 @@ impl Compiler {
             trapping: Vec::new(),
             ahead: Vec::new(),
             folded: None,
+            told: None,
             rounding: request.region.fp.round,
             constants: Vec::new(),
             choice: None,
@@ -311,6 +312,8 @@ pub(super) struct Emitter<'a> {
     ahead: Vec<u32>,
     /// One that the operation at hand does itself, and where it reads.
     folded: Option<(Val, Mem)>,
+    /// The operation whose access tells of a slot if it faults, what, and its address.
+    told: Option<(u32, OnFault, Mem)>,
     /// Constants behind the code.
     pub(super) constants: Vec<(u128, Label)>,
     /// What the block at hand ends with, if it is the first of many comparisons of one value.
@@ -583,7 +586,13 @@ impl Emitter<'_> {
         };
         match flags {
             [None, None] => record((FlagsAt::Slot, 0)),
-            some => some.into_iter().flatten().for_each(record),
+            some => some.into_iter().flatten().for_each(&mut record),
+        }
+        if let Some((_, told, mem)) = self.told.filter(|told| told.0 == self.now) {
+            let (index, scale) = mem.index.map_or((NO_REGISTER, 0), |(r, scale)| (r.0, scale));
+            let base = mem.base.map_or(NO_REGISTER, |r| r.0);
+            let disp = mem.disp.wrapping_sub(told.back);
+            record((FlagsAt::Sum { base, index, scale, disp }, told.slot.0));
         }
     }
 
