@@ -5,7 +5,9 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
+use crate::op::{
+    Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
+};
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
@@ -50,6 +52,9 @@ struct Moved {
     value: Val,
     by: i16,
 }
+
+/// Operations behind a load that may take its address's slot from it ([`Builder::forget_address`]).
+const FEW: usize = 16;
 
 /// Of the pages by which translations are stored.
 const PAGE_BITS: u32 = 12;
@@ -409,23 +414,37 @@ impl Builder {
             self.known[at] = v;
         }
     }
-    /// A slot is about to be written. If it holds the address of a load that is all that could see it, the load tells it should it fault, and may take
+    /// A slot is about to be written. If it holds the address of a load that is all that could see it, the load tells it should it fault, and takes
     /// the address apart.
     fn forget_address(&mut self, slot: Slot) {
-        let [before, _, load] = self.faults;
-        if load.is_none() {
+        let ([before, _, load], held) = (self.faults, self.known[slot.0 as usize]);
+        if load.is_none() || held.is_none() || !before.is_none() && before > held {
             return;
         }
         let Op::Load(mem) = *self.region.op(load) else { return };
-        let held = self.known[slot.0 as usize];
-        if mem.base == held
-            && (before.is_none() || before < held)
-            && self.known.iter().filter(|v| **v == held).count() == 1
-            && let Some(apart) = fold::address_apart(&self.region, mem)
-        {
-            let on_fault = Some(OnFault { slot, back: mem.disp });
-            self.region.insts[load.0 as usize].op = Op::Load(Mem { on_fault, ..apart });
+        // What the slot has got since does not count.
+        let since = &self.region.insts[load.0 as usize + 1..];
+        if since.len() > FEW || since.iter().any(|i| matches!(i.op, Op::Set(s, _) if s == slot)) {
+            return;
         }
+        let plain = !mem.big && mem.size <= 8 && mem.order == Order::Plain && mem.align == Align::Any;
+        if !plain || self.known.iter().filter(|v| **v == held).count() > 1 {
+            return;
+        }
+        let sum = fold::address(&self.region, &[], Mem { base: held, index: Val::NONE, scale: 0, disp: 0, ..mem });
+        let parts = |m: &Mem| (m.base, m.index, m.scale);
+        let (disp, back) = if sum.base == held {
+            return;
+        } else if parts(&mem) == (held, Val::NONE, 0) {
+            let Some(disp) = mem.disp.checked_add(sum.disp) else { return };
+            (disp, mem.disp)
+        } else if parts(&mem) == parts(&sum) {
+            let Some(back) = mem.disp.checked_sub(sum.disp) else { return };
+            (mem.disp, back)
+        } else {
+            return;
+        };
+        self.region.insts[load.0 as usize].op = Op::Load(Mem { disp, on_fault: Some(OnFault { slot, back }), ..sum });
     }
     /// A slot gets a constant, at the latest where the block ends or a helper may see it. Until then only a fault can, whose record must tell: the
     /// guest says what it has been told so far by [`Builder::late`] in the word beside pc ([`Op::Insn`]). There is one such slot.

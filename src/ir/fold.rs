@@ -1,9 +1,9 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
 use crate::eval::int;
-use crate::op::{Align, Bin, Ext, Mem, Op, Un, V1, V2, Val};
+use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, Val};
 use crate::region::Region;
-use crate::types::{Cc, IntCc, Lane, Order, Ty};
+use crate::types::{Cc, IntCc, Lane, Ty};
 
 /// What an operation folds to.
 #[derive(Debug)]
@@ -31,10 +31,18 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
                 Op::Trunc(inner) if r.ty(inner) == ty && r.ty(a).bits() < 32 => {
                     Folded::Op(Op::Extract { v: inner, lsb: 0, width: r.ty(a).bits() as u8, signed: false })
                 }
+                Op::Trunc(inner) if r.ty(inner) == ty && possible(r, inner, 4) <= r.ty(a).mask() => Folded::Val(inner),
                 _ => Folded::No,
             },
         },
-        Op::Sext(a) => r.const_of(a).map_or(Folded::No, |c| Folded::Const(sign_extend(c, r.ty(a).bits()))),
+        Op::Sext(a) => match r.const_of(a) {
+            Some(c) => Folded::Const(sign_extend(c, r.ty(a).bits())),
+            None if possible(r, a, 4) <= r.ty(a).mask() >> 1 => Folded::Op(Op::Zext(a)),
+            None => match *r.op(a) {
+                Op::Trunc(inner) if r.ty(inner) == ty && is_extended(r, inner, r.ty(a).bits(), 4) => Folded::Val(inner),
+                _ => Folded::No,
+            },
+        },
         Op::Trunc(a) => match r.const_of(a) {
             Some(c) => Folded::Const(c),
             None => match *r.op(a) {
@@ -207,6 +215,7 @@ fn fold_bin(r: &Region, bin: Bin, a: Val, b: Val, ty: Ty) -> Folded {
         (Bin::Mul, 1) => Folded::Val(a),
         (Bin::And, c) if c == all => Folded::Val(a),
         (Bin::And, c) if possible(r, a, 8) & c == 0 => Folded::Const(0),
+        (Bin::And, c) if possible(r, a, 4) & !c == 0 => Folded::Val(a),
         (Bin::And, c) => match *r.op(a) {
             Op::Bin(Bin::Or, x, y) if possible(r, y, 8) & c == 0 => Folded::Op(Op::Bin(Bin::And, x, b)),
             Op::Bin(Bin::Or, x, y) if possible(r, x, 8) & c == 0 => Folded::Op(Op::Bin(Bin::And, y, b)),
@@ -242,7 +251,7 @@ fn possible(r: &Region, v: Val, depth: u32) -> u64 {
     let by = |n: Val| r.const_of(n).filter(|n| *n < u64::from(r.ty(v).bits()));
     all & match *r.op(v) {
         Op::Const(c) => c,
-        Op::Zext(x) => of(x),
+        Op::Zext(x) | Op::Trunc(x) => of(x),
         Op::Extract { width, signed: false, .. } => int::ones(width),
         Op::FlagsToBits(_) => 0xf000_0000,
         Op::Load(m) if m.ext == Ext::Zero && m.size < 8 => int::ones(8 * m.size),
@@ -252,6 +261,24 @@ fn possible(r: &Region, v: Val, depth: u32) -> u64 {
         Op::Bin(Bin::Shl, x, n) => by(n).map_or(all, |n| of(x) << n),
         Op::Bin(Bin::Shr, x, n) => by(n).map_or(all, |n| of(x) >> n),
         _ => all,
+    }
+}
+
+/// Whether a 64-bit integer is its low `bits` bits (at most 32), sign-extended, as far as the last `depth` operations tell.
+fn is_extended(r: &Region, v: Val, bits: u32, depth: u32) -> bool {
+    if depth == 0 {
+        return false;
+    }
+    let of = |v| is_extended(r, v, bits, depth - 1);
+    match *r.op(v) {
+        Op::Const(c) => sign_extend(c, bits) == c,
+        Op::Sext(x) => r.ty(x).bits() <= bits,
+        Op::Zext(x) => r.ty(x).bits() < bits,
+        Op::Extract { width, signed, .. } => u32::from(width) <= bits - u32::from(!signed),
+        Op::Load(m) => m.size < 8 && 8 * u32::from(m.size) <= bits - u32::from(m.ext == Ext::Zero),
+        Op::Bin(Bin::And | Bin::Or | Bin::Xor, x, y) => of(x) && of(y),
+        Op::Bin(Bin::Sar, x, n) => r.const_of(n).is_some_and(|n| n < 64) && of(x),
+        _ => false,
     }
 }
 
@@ -277,8 +304,12 @@ fn fold_extract(r: &Region, v: Val, lsb: u8, width: u8, signed: bool, ty: Ty) ->
     if lsb == 0 && width as u32 == ty.bits() {
         return Folded::Val(v);
     }
-    let Some(c) = r.const_of(v) else { return Folded::No };
-    Folded::Const(int::extract(c, lsb, width, signed) & ty.mask())
+    match r.const_of(v) {
+        Some(c) => Folded::Const(int::extract(c, lsb, width, signed) & ty.mask()),
+        // Nothing above, and no sign.
+        None if lsb == 0 && possible(r, v, 4) <= int::ones(width) >> u32::from(signed) => Folded::Val(v),
+        None => Folded::No,
+    }
 }
 
 fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Folded {
@@ -294,29 +325,6 @@ fn fold_deposit(r: &Region, into: Val, v: Val, lsb: u8, width: u8, ty: Ty) -> Fo
 /// The low `bits` bits of `v`, sign-extended to 64.
 pub fn sign_extend(v: u64, bits: u32) -> u64 {
     ((v << (64 - bits)) as i64 >> (64 - bits)) as u64
-}
-
-/// A plain load's address as a sum of two, or of one and a constant, if it is one.
-pub(crate) fn address_apart(r: &Region, m: Mem) -> Option<Mem> {
-    let plain = m.index.is_none() && !m.big && m.size <= 8 && m.order == Order::Plain && m.align == Align::Any;
-    let Op::Bin(Bin::Add, a, b) = *r.op(m.base) else { return None };
-    if !plain {
-        return None;
-    }
-    if let Some(c) = r.const_of(b) {
-        let c = i32::try_from(sign_extend(c, r.ty(b).bits()) as i64).ok()?;
-        return Some(Mem { base: a, disp: m.disp.checked_add(c)?, ..m });
-    }
-    let scaled = |v: Val| match *r.op(v) {
-        Op::Bin(Bin::Shl, x, n) => Some((x, r.const_of(n).filter(|n| *n <= 3)? as u8)),
-        _ => None,
-    };
-    let (base, (index, scale)) = match (scaled(a), scaled(b)) {
-        (_, Some(index)) => (a, index),
-        (Some(index), None) => (b, index),
-        (None, None) => (a, (b, 0)),
-    };
-    Some(Mem { base, index, scale, ..m })
 }
 
 /// Folds additions and shifts of the base into the address mode. `known` are the values of the slots: a sum that a slot has while none has its
@@ -339,10 +347,13 @@ pub(crate) fn address(r: &Region, known: &[Val], mut m: Mem) -> Mem {
                     _ => return m,
                 },
                 None if m.index.is_none() => {
-                    (m.base, m.index, m.scale) = match *r.op(b) {
-                        Op::Bin(Bin::Shl, x, n) if r.const_of(n).is_some_and(|n| n <= 3) => {
-                            (a, x, r.const_of(n).unwrap_or(0) as u8)
-                        }
+                    let scaled = |v: Val| match *r.op(v) {
+                        Op::Bin(Bin::Shl, x, n) => r.const_of(n).filter(|n| *n <= 3).map(|n| (x, n as u8)),
+                        _ => None,
+                    };
+                    (m.base, m.index, m.scale) = match (scaled(b), scaled(a)) {
+                        (Some((x, n)), _) => (a, x, n),
+                        (None, Some((x, n))) if !known.contains(&a) => (b, x, n),
                         _ => (a, b, 0),
                     };
                 }

@@ -553,7 +553,9 @@ impl Check<'_> {
         self.alignment(mem.align)?;
         self.that(mem.align != Align::Vector || mem.size == 16 && !mem.big, "a vector of 16 bytes is aligned as such")?;
         if let Some(told) = mem.on_fault {
-            need(self.slot_types.get(told.slot.0 as usize) == Some(&self.r.ty(mem.base)), || "a slot for the address".to_owned())?;
+            need(self.slot_types.get(told.slot.0 as usize) == Some(&self.r.ty(mem.base)), || {
+                "a slot for the address".to_owned()
+            })?;
         }
         self.that(mem.scale <= 3, "the index is shifted by 3 at most")?;
         self.that(matches!(mem.size, 1 | 2 | 4 | 8 | 16), "1, 2, 4, 8 or 16 bytes")?;
