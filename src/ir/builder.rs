@@ -5,9 +5,8 @@
 
 use crate::fold;
 use crate::helper::{Helper, Touches};
-use crate::op::{
-    Align, Bin, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
-};
+use crate::mem::{Align, Mem, OnFault};
+use crate::op::{Bin, Fp1, Fp2, FpCc, Inst, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
 use crate::opt::origin;
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
@@ -53,8 +52,8 @@ struct Moved {
     by: i16,
 }
 
-/// Operations behind a load that may take its address's slot from it ([`Builder::forget_address`]).
-const FEW: usize = 16;
+/// Operations from an address on to where its slot is written again ([`Builder::forget_address`]).
+const FEW: usize = 24;
 
 /// Of the pages by which translations are stored.
 const PAGE_BITS: u32 = 12;
@@ -422,9 +421,14 @@ impl Builder {
             return;
         }
         let Op::Load(mem) = *self.region.op(load) else { return };
-        // What the slot has got since does not count.
-        let since = &self.region.insts[load.0 as usize + 1..];
-        if since.len() > FEW || since.iter().any(|i| matches!(i.op, Op::Set(s, _) if s == slot)) {
+        // Whoever else wants the address has it computed. What the slot has got behind the load is none.
+        let since = &self.region.insts[held.0 as usize + 1..];
+        let (is_set, mut uses) = (|i: &Inst| matches!(i.op, Op::Set(s, _) if s == slot), 0);
+        if since.len() > FEW || self.region.insts[load.0 as usize + 1..].iter().any(is_set) {
+            return;
+        }
+        since.iter().for_each(|i| i.op.for_each_arg(|v| uses += u32::from(v == held)));
+        if uses > 1 + u32::from(matches!(self.region.op(load), Op::Load(m) if m.base == held)) {
             return;
         }
         let plain = !mem.big && mem.size <= 8 && mem.order == Order::Plain && mem.align == Align::Any;

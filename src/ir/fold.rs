@@ -1,7 +1,8 @@
 //! Folding while building: constants, identities, address modes. Pure functions on the region built so far.
 
 use crate::eval::int;
-use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, Val};
+use crate::mem::{Ext, Mem};
+use crate::op::{Bin, Op, Un, V1, V2, Val};
 use crate::region::Region;
 use crate::types::{Cc, IntCc, Lane, Ty};
 

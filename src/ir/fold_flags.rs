@@ -39,7 +39,8 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Bin, Mem, Slot};
+    use crate::mem::Mem;
+    use crate::op::{Bin, Slot};
     use crate::region::FpControl;
     use crate::types::{Round, Ty};
 

@@ -9,7 +9,8 @@ mod x87;
 
 use crate::eval::{eval, mask};
 use crate::helper::{Frame, Helper};
-use crate::op::{Align, Ext, Mem, Op, Rmw, Slot, Val};
+use crate::mem::{Align, Ext, Mem};
+use crate::op::{Op, Rmw, Slot, Val};
 use crate::region::{Block, BlockId, Region, Term, Trap};
 use crate::types::{Fence, Order, Ty};
 

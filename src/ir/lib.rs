@@ -9,6 +9,7 @@ mod fold_flags;
 mod fold_vector;
 pub mod helper;
 pub mod interp;
+pub mod mem;
 pub mod op;
 pub mod opt;
 pub mod region;
@@ -20,9 +21,8 @@ mod ways;
 pub use builder::{Builder, Mark, moved_by};
 pub use eval::{SM4_BOX, eval};
 pub use helper::{Frame, Helper, Touches};
-pub use op::{
-    Align, Bin, Crypto, Ext, Fp1, Fp2, FpCc, Inst, Mem, OnFault, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87,
-};
+pub use mem::{Align, Ext, Mem, OnFault};
+pub use op::{Bin, Crypto, Fp1, Fp2, FpCc, Inst, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
 pub use region::{Block, BlockId, FpControl, Region, Term, Trap};
 pub use types::{Cc, Env, Fence, Fmt, IntCc, Lane, NanRule, Order, Round, Shape, Ty, fpflag};
 pub use ways::{Ways, is_stub};

@@ -1,6 +1,7 @@
 //! A region as text, one operation per line: `v12: i64 = add v3, v7`. For `-d op` and for messages; it is not read back.
 
-use crate::op::{Align, Ext, Mem, Op, Slot, Val, X87};
+use crate::mem::{Align, Ext, Mem};
+use crate::op::{Op, Slot, Val, X87};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::types::{Env, Fmt, Lane, NanRule, Order, Round, Shape, Ty};
 use std::fmt::{Debug, Write};

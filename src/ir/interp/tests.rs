@@ -3,7 +3,8 @@
 use super::{Machine, MemFault, Memory, Monitor, Outcome, run};
 use crate::builder::Builder;
 use crate::helper::{Frame, Helper, Touches};
-use crate::op::{Align, Bin, Inst, Mem, Op, Rmw, Slot, Val};
+use crate::mem::{Align, Mem};
+use crate::op::{Bin, Inst, Op, Rmw, Slot, Val};
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fmt, IntCc, Order, Round, Shape, Ty, fpflag};
 use crate::verify;

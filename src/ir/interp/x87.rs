@@ -1,7 +1,8 @@
 //! Operations of the x87 unit, on its image in guest state.
 
 use super::{Run, Stop};
-use crate::op::{Mem, Slot, X87};
+use crate::mem::Mem;
+use crate::op::{Slot, X87};
 use crate::region::Trap;
 use x87::{IMAGE, Image, code};
 

@@ -1,7 +1,8 @@
 //! Alignment that holds anyway is not asked for again. An access that demands it shows that its base has it; adding a constant moves the remainder
 //! along; a slot keeps what is known of its value from block to block. So a loop over an array asks in its first round.
 
-use crate::op::{Align, Bin, Op, Slot, Val};
+use crate::mem::Align;
+use crate::op::{Bin, Op, Slot, Val};
 use crate::region::Region;
 
 /// The largest power of two that is followed, as an exponent.
@@ -181,7 +182,7 @@ pub fn align(r: &mut Region, slots: usize) {
 mod tests {
     use super::*;
     use crate::builder::Builder;
-    use crate::op::Mem;
+    use crate::mem::Mem;
     use crate::region::{FpControl, Term};
     use crate::types::{Round, Ty};
 

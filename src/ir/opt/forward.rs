@@ -3,7 +3,8 @@
 
 use super::align::origin;
 use super::rebuild::rebuild;
-use crate::op::{Align, Bin, Mem, Op, Val};
+use crate::mem::{Align, Mem};
+use crate::op::{Bin, Op, Val};
 use crate::region::Region;
 use crate::types::{Order, Ty};
 

@@ -86,7 +86,8 @@ pub fn join(r: &Region, pairs: &[Pair], types: &'static [Ty]) -> Option<Region> 
 mod tests {
     use super::*;
     use crate::builder::Builder;
-    use crate::op::{Mem, V1};
+    use crate::mem::Mem;
+    use crate::op::V1;
     use crate::region::{FpControl, Term};
     use crate::types::Round;
 

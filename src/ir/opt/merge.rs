@@ -238,7 +238,8 @@ fn same(r: &Region, a: BlockId, b: BlockId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Bin, Mem};
+    use crate::mem::Mem;
+    use crate::op::Bin;
     use crate::opt::Stitch;
     use crate::region::FpControl;
     use crate::types::{Cc, Round};

@@ -162,7 +162,7 @@ fn make(r: &mut Region, held: &[(Val, Slot)], made: &mut Vec<(Val, Val)>, v: Val
 mod tests {
     use super::*;
     use crate::builder::Builder;
-    use crate::op::Mem;
+    use crate::mem::Mem;
     use crate::region::FpControl;
     use crate::types::Round;
 

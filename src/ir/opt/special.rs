@@ -117,7 +117,7 @@ fn cost(r: &Region, first: usize, times: &[u32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::Mem;
+    use crate::mem::Mem;
     use crate::opt::Stitch;
     use crate::region::FpControl;
     use crate::types::Round;

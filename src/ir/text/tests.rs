@@ -2,7 +2,8 @@
 
 use super::region;
 use crate::builder::Builder;
-use crate::op::{Bin, Fp2, Mem, Slot, V2};
+use crate::mem::Mem;
+use crate::op::{Bin, Fp2, Slot, V2};
 use crate::region::{FpControl, Term, Trap};
 use crate::types::{Cc, Env, Fmt, Lane, NanRule, Order, Round, Shape, Ty};
 

@@ -2,7 +2,8 @@
 
 use super::{check, check_made};
 use crate::builder::Builder;
-use crate::op::{Align, Bin, Fp1, Fp2, Inst, Mem, Op, Slot, V1, V2, VShift, Val};
+use crate::mem::{Align, Mem};
+use crate::op::{Bin, Fp1, Fp2, Inst, Op, Slot, V1, V2, VShift, Val};
 use crate::region::{Block, BlockId, FpControl, Region, Term};
 use crate::types::{Env, Fmt, Lane, Order, Round, Shape, Ty};
 

@@ -1,7 +1,8 @@
 //! Types of operations: operands, result, lanes and immediates, as `op.rs` has them.
 
 use super::need;
-use crate::op::{Align, Bin, Ext, Fp1, Mem, Op, V1, V2, VShift, Val};
+use crate::mem::{Align, Ext, Mem};
+use crate::op::{Bin, Fp1, Op, V1, V2, VShift, Val};
 use crate::region::Region;
 use crate::types::{Fmt, Lane, Shape, Ty};
 

@@ -3,7 +3,8 @@
 use super::{A, B, run};
 use crate::builder::Builder;
 use crate::interp::{self, Machine, MemFault, Memory, Outcome};
-use crate::op::{Bin, Mem, Op, Slot, Un, V1, V2, Val};
+use crate::mem::Mem;
+use crate::op::{Bin, Op, Slot, Un, V1, V2, Val};
 use crate::region::{FpControl, Term};
 use crate::types::{IntCc, Lane, Round, Ty};
 use crate::verify;

@@ -3,7 +3,8 @@
 use super::scan;
 use crate::builder::Builder;
 use crate::interp::{Machine, MemFault, Memory, Outcome, run};
-use crate::op::{Bin, Mem, Slot, V2, Val};
+use crate::mem::Mem;
+use crate::op::{Bin, Slot, V2, Val};
 use crate::opt::Stitch;
 use crate::region::{FpControl, Region, Term};
 use crate::types::{Cc, IntCc, Lane, Round, Ty};

@@ -2,7 +2,8 @@
 
 use super::{PAGE, Search, Test};
 use crate::builder::Builder;
-use crate::op::{Bin, Ext, Mem, Op, Un, V1, V2, VShift, Val};
+use crate::mem::{Ext, Mem};
+use crate::op::{Bin, Op, Un, V1, V2, VShift, Val};
 use crate::region::{BlockId, Term};
 use crate::types::{Cc, IntCc, Lane, Ty};
 use std::collections::HashMap;
