@@ -1,11 +1,10 @@
 //! F, D, Zfh and Zfa but for conversions. Values narrower than a register stand in it with ones above (NaN boxing); what is not boxed so
 //! reads as the canonical NaN.
 
-use super::helper::FCLASS;
 use super::{Cx, Quiet, rows};
 use crate::insn::*;
 use crate::state;
-use ir::{Cc, Env, Fmt, Fp1, Fp2, Lane, NanRule, Op, Round, Shape, Ty, V2, V3, Val};
+use ir::{Bin, Cc, Env, Fmt, Fp1, Fp2, IntCc, Lane, NanRule, Op, Round, Shape, Ty, V2, V3, Val};
 
 /// The format that the field names.
 pub(super) fn format(f: u32) -> Fmt {
@@ -263,12 +262,40 @@ rows! { compare(f d n m):
     fleq Fleq(LESS_OR_EQUAL, false);
 }
 
+/// FCLASS: which of ten kinds the number is of, as a bit (F, table 27).
 pub(crate) fn fclass(cx: &mut Cx, i: Fclass) {
     let fmt = format(i.f);
     let a = cx.f(fmt, i.n);
     let bits = cx.b.bitcast(fmt.lane().ty(), a);
+    let bits = cx.b.zext(Ty::I64, bits);
     let (exponent, significand) = widths(fmt);
-    let (exponent, significand) = (cx.b.i32(exponent), cx.b.i32(significand));
-    let v = cx.b.call(&FCLASS, cx.xlen, &[bits, exponent, significand]);
-    cx.set_x(i.d, v);
+    // The sign in the highest bit, and without it the exponent from there.
+    let number = cx.b.shift_imm(Bin::Shl, bits, 63 - exponent - significand);
+    let magnitude = cx.b.shift_imm(Bin::Shl, number, 1);
+    let normal = 1 << (64 - exponent);
+    let infinity = u64::MAX << (64 - exponent);
+    let quiet = infinity | normal >> 1;
+    let zero = cx.b.i64(0);
+    let reaches = |cx: &mut Cx, least: u64| {
+        let least = cx.b.i64(least);
+        cx.b.cmp(IntCc::Uge, magnitude, least)
+    };
+    // How far from zero: 0 to 3.
+    let steps = [1, normal, infinity].map(|least| {
+        let there = reaches(cx, least);
+        cx.b.zext(Ty::I64, there)
+    });
+    let far = steps.into_iter().reduce(|a, b| cx.b.add(a, b)).expect("three steps");
+    let (three, positive) = (cx.b.i64(3), cx.b.add_imm(far, 4));
+    let negative = cx.b.sub(three, far);
+    let is_negative = cx.b.cmp(IntCc::Slt, number, zero);
+    let kind = cx.b.select(is_negative, negative, positive);
+    let (is_nan, is_quiet) = (reaches(cx, infinity + 1), reaches(cx, quiet));
+    let is_quiet = cx.b.zext(Ty::I64, is_quiet);
+    let nan = cx.b.add_imm(is_quiet, 8);
+    let kind = cx.b.select(is_nan, nan, kind);
+    let one = cx.b.i64(1);
+    let bit = cx.b.bin(Bin::Shl, one, kind);
+    let bit = cx.b.trunc(cx.xlen, bit);
+    cx.set_x(i.d, bit);
 }

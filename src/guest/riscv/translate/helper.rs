@@ -41,12 +41,6 @@ pub(crate) static SM4: Helper = function("sm4", |f| {
     f.ret = turns.iter().fold(word, |v, n| v ^ word.rotate_left(*n)).swap_bytes().into();
 });
 
-/// FCLASS: the value's bits, the widths of its exponent and of its significand.
-pub(crate) static FCLASS: Helper = function("fclass", |f| {
-    let (bits, exponent, significand) = (f.args[0] as u64, f.args[1] as u32, f.args[2] as u32);
-    f.ret = 1 << class(bits, exponent, significand);
-});
-
 /// The bit of FCLASS's result (F, table 27).
 pub(super) fn class(bits: u64, exponent: u32, significand: u32) -> u32 {
     let negative = bits >> (exponent + significand) & 1 == 1;

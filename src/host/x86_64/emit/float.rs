@@ -12,7 +12,7 @@ use super::Emitter;
 use super::cold::{Arg, Cold};
 use super::float_check::{Check, Guard, PRODUCT, PRODUCT_IN_SUM, QUOTIENT, tiny, wanted};
 use crate::cpu::{UNKNOWN, at};
-use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Ty, Val};
+use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
 
 /// MXCSR's sticky flags.
 const MXCSR_FLAGS: i32 = 0x3f;
@@ -145,7 +145,6 @@ impl Emitter<'_> {
         let (env, shape) = match *self.r.op(v) {
             Op::Fp1(Fp1::Sqrt, shape, env, _) => (env, shape),
             Op::FpCvt { from: Fmt::F64, to: Fmt::F32, lanes: 0, env, .. } => (env, Shape::scalar(Fmt::F32)),
-            Op::FpFromInt { shape, env, fbits: 0, v, .. } if matches!(self.r.ty(v), Ty::I32 | Ty::I64) => (env, shape),
             Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, env, ..) | Op::Fma { shape, env, .. } => {
                 (env, shape)
             }

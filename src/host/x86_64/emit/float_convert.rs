@@ -347,29 +347,33 @@ impl Emitter<'_> {
 
     fn int_to_scalar(&mut self, v: Val, fmt: Fmt, env: Env, signed: bool, fbits: u8, a: Val) -> bool {
         let wide = self.r.ty(a) == Ty::I64;
-        let exact = fmt == Fmt::F64 && !wide;
-        if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) || !exact && env.round != self.rounding {
+        if !matches!(self.r.ty(a), Ty::I32 | Ty::I64) {
             return false;
         }
-        let half = wide && !signed;
-        if half {
+        // Under another rounding than that in force only those that need none.
+        let small = (fmt == Fmt::F32 || wide) && env.round != self.rounding;
+        let half = wide && !signed && !small;
+        if half || small {
             self.clobber();
         }
         let r = self.reg(a);
         let d = self.xdef(v, None);
         let label = self.a.label();
         let mut from = r;
-        if half {
+        if small {
+            self.within_precision(fmt, (r, if wide { Size::Q } else { Size::D }), signed, label);
+        } else if half {
             // 2^63 and more: slowly.
             self.a.test(Size::Q, r, r);
             self.a.jcc(X::S, label);
-        } else if !wide && !signed {
+        }
+        if !wide && !signed {
             self.a.mov(Size::D, SCRATCH, r);
             from = SCRATCH;
         }
         self.int_to_float(d, fmt, wide || !signed, from);
         self.scale(Shape::scalar(fmt), d, fbits);
-        if half {
+        if half || small {
             let back = self.a.label_here();
             self.cold.push(super::cold::Cold::Eval {
                 label,
@@ -381,6 +385,22 @@ impl Emitter<'_> {
             });
         }
         true
+    }
+
+    /// To the label if the integer has more bits than the format has for its significand. Takes scratch.
+    fn within_precision(&mut self, fmt: Fmt, (r, size): (Reg, Size), signed: bool, label: Label) {
+        let bits = if fmt == Fmt::F64 { 53 } else { 24 };
+        self.a.mov(size, SCRATCH, r);
+        if signed {
+            // All that is above is as the sign.
+            self.a.shift_i(Shift::Sar, size, SCRATCH, bits);
+            self.a.alu_i(Alu::Add, size, SCRATCH, 1);
+            self.a.alu_i(Alu::Cmp, size, SCRATCH, 1);
+            self.a.jcc(X::A, label);
+        } else {
+            self.a.shift_i(Shift::Shr, size, SCRATCH, bits);
+            self.a.jcc(X::Ne, label);
+        }
     }
 
     fn int_to_float(&mut self, d: Xmm, fmt: Fmt, wide: bool, from: Reg) {
