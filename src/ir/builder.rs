@@ -417,7 +417,8 @@ impl Builder {
     /// the address apart.
     fn forget_address(&mut self, slot: Slot) {
         let ([before, _, load], held) = (self.faults, self.known[slot.0 as usize]);
-        if load.is_none() || held.is_none() || !before.is_none() && before > held {
+        // Where the block began, who left before may have seen the slot.
+        if load.is_none() || !self.is_of_this_block(load) || held.is_none() || !before.is_none() && before > held {
             return;
         }
         let Op::Load(mem) = *self.region.op(load) else { return };

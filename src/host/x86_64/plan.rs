@@ -280,10 +280,13 @@ impl Plan {
             _ => {}
         }
         if op.can_fault() {
+            let told = match *op {
+                Op::Load(m) => m.on_fault.map(|told| (told.slot.0 as usize, self.dead[told.slot.0 as usize])),
+                _ => None,
+            };
             self.all_seen(i);
-        }
-        if let Op::Load(ir::Mem { on_fault: Some(told), .. }) = *op {
-            self.dead[told.slot.0 as usize] = true;
+            // A slot that its record tells of is not seen by the fault.
+            told.into_iter().for_each(|(slot, dead)| self.dead[slot] = dead);
         }
         if let Some(round) = self.keyed_round(r, i) {
             self.skip[at] = true;

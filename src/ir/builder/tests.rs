@@ -1,4 +1,4 @@
-//! Where ways of a region meet.
+//! Where ways of a region meet, and what loads tell of their addresses.
 
 use super::*;
 use crate::{Round, Ways};
@@ -69,4 +69,56 @@ fn where_ways_meet_is_come_to_from_outside_too() {
 fn a_region_is_entered_on_its_own_page_alone() {
     let (b, met) = branch_over(START + 0x1000, |b| b.get(Slot(1)));
     assert!(!met && b.region.side_entries.is_empty());
+}
+
+/// A load from X + 8, by the address in X or in another value; between it and where X is written again, `between`. What the load tells should it fault.
+fn load_between(by_slot: bool, before: impl Fn(&mut Builder), between: impl Fn(&mut Builder, Val)) -> Option<OnFault> {
+    let mut b = Builder::new(&TYPES);
+    b.lasting = true;
+    b.start(START, 0, FpControl { round: Round::NearestEven });
+    b.insn(START, 0, START + 4);
+    let x = b.get(X);
+    let sum = b.add_imm(x, 8);
+    if by_slot {
+        b.set(X, sum);
+    }
+    before(&mut b);
+    let loaded = b.load(Ty::I64, Mem::at(sum, 8).disp(4));
+    if !by_slot {
+        b.set(X, sum);
+    }
+    between(&mut b, sum);
+    b.set(X, loaded);
+    let op = b.region.insts.iter().find_map(|i| match i.op {
+        Op::Load(mem) if mem.size == 8 => Some(mem.on_fault),
+        _ => None,
+    });
+    op.expect("there is a load")
+}
+
+#[test]
+fn a_load_tells_of_its_address_if_nothing_else_does() {
+    let nothing = |_: &mut Builder| {};
+    assert_eq!(load_between(true, nothing, |_, _| {}), Some(OnFault { slot: X, back: 4 }));
+    // The slot has got the address behind the load only.
+    assert_eq!(load_between(false, nothing, |_, _| {}), None);
+    // Somebody leaves and sees it.
+    let leaves = |b: &mut Builder, _| {
+        let cond = b.get(Slot(1));
+        b.leave_if(cond, Term::Goto { pc: MET });
+    };
+    assert_eq!(load_between(true, nothing, leaves), None);
+    // Another access faults and shows it.
+    let reads = |b: &mut Builder| {
+        let at = b.i64(START);
+        b.load(Ty::I64, Mem::at(at, 4));
+    };
+    assert_eq!(load_between(true, nothing, |b, _| reads(b)), None);
+    // It is computed for somebody else anyway.
+    let wants = |b: &mut Builder, sum| {
+        let twice = b.add(sum, sum);
+        let cond = b.trunc(Ty::I1, twice);
+        b.set(Slot(1), cond);
+    };
+    assert_eq!(load_between(true, nothing, wants), None);
 }
