@@ -12,8 +12,8 @@ use super::cold::Cold;
 use super::flags_x86::packed_eflags;
 use super::float_check::Guard;
 use super::int::shift_of;
+use crate::FlagsAt;
 use crate::cpu::at;
-use crate::{FlagsAt, FlagsOp, FlagsRule};
 use ir::{Cc, Env, Fmt, NanRule, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
@@ -115,7 +115,7 @@ impl Emitter<'_> {
     }
 
     /// Truth values that are conditions on the host's flags go to registers.
-    fn save_conditions(&mut self) {
+    pub(super) fn save_conditions(&mut self) {
         // They are no operands of the current operation: they are not locked.
         let locked = self.gpr.locked;
         for v in std::mem::take(&mut self.host.conds) {
@@ -438,14 +438,10 @@ impl Emitter<'_> {
             Op::FlagsOppositeC(f) => self.flags_opposite_c(v, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
             Op::FlagsShift { shift, v: x, amount, flags } => {
-                let whole = matches!(self.r.ty(x), Ty::I32 | Ty::I64);
-                match whole.then(|| self.rest_in_slot(v, flags)).flatten() {
-                    Some(slot) => {
-                        let r = self.in_scratch(x);
-                        self.a.shift_i(shift_of(shift), super::super::alloc::wide(self.r.ty(x)), r, amount);
-                        self.now_hold(v, Kind::Part { slot, carry: true });
-                    }
-                    None => self.eval(v),
+                if matches!(self.r.ty(x), Ty::I32 | Ty::I64) {
+                    self.flags_shift(v, x, shift_of(shift), amount, flags);
+                } else {
+                    self.eval(v);
                 }
             }
             Op::Select(c, x, y) => self.select_flags(v, c, x, y),
@@ -702,88 +698,6 @@ impl Emitter<'_> {
         self.load_flags(SCRATCH, m);
         self.a.pext(Size::D, d, SCRATCH, d);
         self.a.shift_i(Shift::Shl, Size::D, d, 28);
-    }
-
-    /// Before flags `v` are made in the host's, of which C (perhaps) and V are those of `old`: the slot that they are going to, with `old` in its
-    /// memory. None if they go to no slot at once. Nothing in the host's flags is needed any more then.
-    pub(super) fn rest_in_slot(&mut self, v: Val, old: Val) -> Option<u16> {
-        let Op::Set(slot, set) = self.r.insts.get(v.0 as usize + 1)?.op else { return None };
-        let slot = slot.0;
-        if set != v || self.r.ty(old) != Ty::Flags {
-            return None;
-        }
-        let rests = matches!(self.rule_now(), Some((s, FlagsRule { op: FlagsOp::AndPart, .. })) if s == slot);
-        if rests && self.host.ruled_val == Some(old) && self.plan.last_use[old.0 as usize] <= v.0 {
-            // Only N and Z are stale in memory.
-            self.clobber();
-            self.host.ruled = false;
-            return Some(slot);
-        }
-        let other_needed = self.ruled_value_needed().is_some_and(|v| v != old);
-        let in_host = self.host.cur.is_some_and(|(name, _)| name == old);
-        if self.host.ruled && (Some(slot) != self.map.flags || other_needed || !in_host) {
-            self.clobber();
-            self.save_ruled();
-        }
-        match self.host.cur {
-            Some((name, _)) if name == old && self.host.pending.is_some_and(|p| p != slot) => return None,
-            Some((name, Kind::Part { slot: rest, carry: false }))
-                if name == old && rest == slot && self.plan.last_use[old.0 as usize] <= v.0 =>
-            {
-                // What is in memory is still the rest.
-                self.save_conditions();
-                self.host.forget();
-                return Some(slot);
-            }
-            Some((name, kind)) if name == old => {
-                self.save_conditions();
-                self.spill_flags_in_slot(slot, old);
-                self.pack_last(kind);
-                self.store_flags_slot(slot);
-                self.host.forget();
-                self.slot_holds[slot as usize] = old;
-                self.set_loc(old, Loc::Slot(slot));
-                return Some(slot);
-            }
-            _ => {}
-        }
-        let from = self.flags_mem(old);
-        self.clobber();
-        if self.loc(old) != Loc::Slot(slot) {
-            self.spill_flags_in_slot(slot, old);
-            self.load_flags(SCRATCH, from);
-            self.store_flags_slot(slot);
-        }
-        Some(slot)
-    }
-
-    /// Flags in a slot's memory, which is going to be overwritten, move out if they are still needed and not `except`.
-    pub(super) fn spill_flags_in_slot(&mut self, slot: u16, except: Val) {
-        let held = std::mem::replace(&mut self.slot_holds[slot as usize], Val::NONE);
-        if !held.is_none() && held != except && self.loc(held) == Loc::Slot(slot) && self.live_after(held) {
-            let m = self.map.mem(slot as usize);
-            self.load_flags(SCRATCH, m);
-            self.spill_scratch_flags(held);
-        }
-    }
-
-    fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
-        if let Some(slot) = self.rest_in_slot(v, f) {
-            let r = self.reg(x);
-            self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
-            return self.now_hold(v, Kind::Part { slot, carry: false });
-        }
-        let m = self.flags_mem(f);
-        let r = self.reg(x);
-        self.clobber();
-        let t = self.temp();
-        self.a.test(super::super::alloc::size(self.r.ty(x)), r, r);
-        self.a.lahf();
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc000);
-        self.load_flags(t, m);
-        self.a.alu_i(Alu::And, Size::D, t, 0x101);
-        self.a.alu(Alu::Or, Size::D, SCRATCH, t);
-        self.spill_scratch_flags(v);
     }
 
     /// Another name for what stands in the host's flags, if nobody else needs that.

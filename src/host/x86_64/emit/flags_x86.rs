@@ -16,7 +16,7 @@ impl Emitter<'_> {
     pub(super) fn flags_x86(&mut self, v: Val) -> bool {
         match *self.r.op(v) {
             Op::FlagsStep { down, v: x, flags } => self.step(v, None, down, x, flags),
-            Op::FlagsShiftX86 { shift, v: x, amount, flags } => self.flags_shift(v, shift, x, amount, flags),
+            Op::FlagsShiftX86 { shift, v: x, amount, flags } => self.shift_keeping(v, shift, x, amount, flags),
             Op::FlagsProduct { signed: true, a, b } if self.r.ty(a) != Ty::I8 => self.flags_product(v, a, b),
             Op::FlagsTest(a, b) => {
                 self.clobber();
@@ -89,7 +89,7 @@ impl Emitter<'_> {
     }
 
     /// Shifts and rotations, by the host's.
-    fn flags_shift(&mut self, v: Val, shift: Shift, x: Val, amount: Val, old: Val) {
+    fn shift_keeping(&mut self, v: Val, shift: Shift, x: Val, amount: Val, old: Val) {
         let ty = self.r.ty(x);
         let mask = if ty == Ty::I64 { 63 } else { 31 };
         let known = self.const_of(amount).map(|n| (n & mask) as u8).filter(|n| *n != 0);

@@ -8,6 +8,7 @@ mod exclusive;
 mod exits;
 mod flags;
 mod flags_by_rule;
+mod flags_part;
 mod flags_x86;
 mod float;
 mod float_check;
