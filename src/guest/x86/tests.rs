@@ -273,7 +273,10 @@ fn code_of_32_bits_calls_by_interrupt() {
         matches!(region.blocks[0].term, Term::Trap(ir::Trap::Undefined | ir::Trap::Unimplemented))
     };
     for (guest, mode) in [(&I386, 0), (&X86_64, mode::NARROW)] {
-        assert_eq!([&[0x0f, 0x05], &[0x0f, 0x34], &[0xcd, 0x80]].map(|bytes| traps(guest, bytes, mode)), [true, true, false]);
+        assert_eq!(
+            [&[0x0f, 0x05], &[0x0f, 0x34], &[0xcd, 0x80]].map(|bytes| traps(guest, bytes, mode)),
+            [true, true, false]
+        );
     }
     assert_eq!([&[0x0f, 0x05], &[0x0f, 0x34]].map(|bytes| traps(&X86_64, bytes, 0)), [false, true]);
 }
