@@ -103,6 +103,17 @@ pub(crate) fn x86_operands(i: &Instruction) -> Option<&'static str> {
     }
 }
 
+/// Why an instruction of x86 is not run with its operand in memory at this address, if so.
+pub(crate) fn x86_place(i: &Instruction, addr: u64) -> Option<&'static str> {
+    let of_page = addr & (super::record::PAGE - 1);
+    // The manual says that it reads two bytes; AMD's processors read four, and fault behind a page's end.
+    (i.code() == Code::Movsxd_r16_rm16
+        && i.op1_kind() == OpKind::Memory
+        && [4093, 4094].contains(&of_page)
+        && !is_intel())
+    .then_some("two bytes that are read with two more")
+}
+
 /// What the instruction needs and the host's processor has not.
 pub(crate) fn lacks(i: &Instruction) -> Option<&'static str> {
     #[rustfmt::skip]
