@@ -75,6 +75,10 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss => {
             Some("an estimate of the maker's own")
         }
+        // Intel's alone have far pointers of 64 bits in memory; AMD's overlook REX.W.
+        Jmp | Call if matches!(i.code(), Code::Jmp_m1664 | Code::Call_m1664) && !is_intel() => {
+            Some("a far pointer of the maker's own size")
+        }
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
