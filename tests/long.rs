@@ -282,6 +282,17 @@ fn named_guests() -> Vec<&'static harness::Guest> {
     GUESTS.iter().filter(|g| names.is_empty() || names.split(',').any(|name| name == g.name)).collect()
 }
 
+/// The seeds of the random cases' parts; `RQEMU_TEST_SEEDS=1009,1400-1420` names others.
+fn seeds(usual: std::ops::Range<u64>) -> Vec<u64> {
+    let Ok(text) = std::env::var("RQEMU_TEST_SEEDS") else { return usual.collect() };
+    let number = |text: &str| text.parse::<u64>().expect("RQEMU_TEST_SEEDS: a number");
+    let range = |part: &str| match part.split_once('-') {
+        Some((first, last)) => number(first)..=number(last),
+        None => number(part)..=number(part),
+    };
+    text.split(',').flat_map(range).collect()
+}
+
 /// 10⁷ random cases of each guest, every row at least 1,000 times; fewer where `RQEMU_TEST_MINUTES` ends it before.
 #[test]
 #[ignore = "tests/run --long differential"]
@@ -289,12 +300,13 @@ fn differential() {
     const PARTS: u64 = 10_000_000 / differential::PART as u64;
     let mut progress = Progress::open("differential");
     let guests = named_guests();
-    let parts = |guests: &[&'static harness::Guest]| -> Vec<(&harness::Guest, u64)> {
-        (0..PARTS).flat_map(|seed| guests.iter().map(move |g| (*g, 1000 + seed))).collect()
+    let usual = 1000..1000 + PARTS;
+    let parts = |guests: &[&'static harness::Guest], seeds: Vec<u64>| -> Vec<(&harness::Guest, u64)> {
+        seeds.into_iter().flat_map(|seed| guests.iter().map(move |g| (*g, seed))).collect()
     };
     let name = |(guest, seed): &(&harness::Guest, u64)| format!("{}/{seed}", guest.name);
-    let names: Vec<_> = parts(&GUESTS.iter().collect::<Vec<_>>()).iter().map(name).collect();
-    let parts = parts(&guests);
+    let names: Vec<_> = parts(&GUESTS.iter().collect::<Vec<_>>(), usual.clone().collect()).iter().map(name).collect();
+    let parts = parts(&guests, seeds(usual));
     let named =
         |rows: &BTreeMap<String, usize>| rows.iter().map(|(r, n)| format!("{r}={n}")).collect::<Vec<_>>().join(" ");
     // Two, for one waits now and then while records are written and read.

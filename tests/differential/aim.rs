@@ -183,6 +183,8 @@ pub(crate) fn dry_run(guest: &Guest, start: Start<'_>) -> Dry {
                 break;
             }
         };
+        // RISC-V's jumps clear bit 0, for one.
+        pc = (guest.branch_target)(pc);
         let target = guest.address(pc);
         if target == end || !(start.at..end).contains(&target) {
             ends = target == end || !foreign(target);

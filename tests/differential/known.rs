@@ -75,6 +75,10 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss => {
             Some("an estimate of the maker's own")
         }
+        // Intel's alone have far pointers of 64 bits in memory; AMD's overlook REX.W.
+        Jmp | Call if matches!(i.code(), Code::Jmp_m1664 | Code::Call_m1664) && !is_intel() => {
+            Some("a far pointer of the maker's own size")
+        }
         // Hypervisors report it at itself, not behind.
         Int1 => Some("a trap that virtual machines get wrong"),
         Bswap if i.code() == Code::Bswap_r16 => Some("a result that is open"),
@@ -101,6 +105,17 @@ pub(crate) fn x86_operands(i: &Instruction) -> Option<&'static str> {
         Enter if i.immediate16() > 64 || i.immediate8_2nd() & 31 > 3 => Some("a frame beyond the window"),
         _ => None,
     }
+}
+
+/// Why an instruction of x86 is not run with its operand in memory at this address, if so.
+pub(crate) fn x86_place(i: &Instruction, addr: u64) -> Option<&'static str> {
+    let of_page = addr & (super::record::PAGE - 1);
+    // The manual says that it reads two bytes; AMD's processors read four, and fault behind a page's end.
+    (i.code() == Code::Movsxd_r16_rm16
+        && i.op1_kind() == OpKind::Memory
+        && [4093, 4094].contains(&of_page)
+        && !is_intel())
+    .then_some("two bytes that are read with two more")
 }
 
 /// What the instruction needs and the host's processor has not.

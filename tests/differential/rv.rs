@@ -445,8 +445,10 @@ fn reaches_beyond(row: &Row, record: &Record) -> bool {
     let of = |name| u64::from(get(row, word, name).unwrap_or(0));
     let base = record.get(64 + 8 * of("n") as usize, 8) as u64;
     let most = state::Vector::of_type(record.get(VTYPE_AT, 1) as u32).max(vlenb(record) as u32);
-    let size = ((of("f") + 1) * u64::from(most)) << (of("e") & 3);
-    base < SCRATCH || base.saturating_add(size) > SCRATCH + PAGE
+    // From the element that vstart names on.
+    let started = record.get(VSTART_AT, 8) as u64;
+    let size = ((of("f") + 1) * (u64::from(most) + started)) << (of("e") & 3);
+    base < SCRATCH || base.saturating_add(size) >= SCRATCH + PAGE
 }
 
 /// The case, if it may be run.

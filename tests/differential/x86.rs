@@ -374,6 +374,9 @@ impl X86Isa {
         if is_branch(&d.i) {
             d = draw(code, (slot, after - slot + not.len() as u64), &mut record, &taste, random)?;
         }
+        if known::x86_place(&d.i, d.target).is_some() {
+            return None;
+        }
         x86_draw::prepare(&d, &mut record, random);
         self.lead(&d, after, &mut record, random)?;
         let mut bytes = d.bytes;

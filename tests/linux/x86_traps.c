@@ -76,6 +76,11 @@ static const struct {
 	CASE("overflow", WIDE("\xb0\x7f\x04\x01\xce", "\x90\x90\x90\xcd\x04"), SIGSEGV, SI_KERNEL, 5, 4, 0),
 	CASE("no overflow", WIDE("\x31\xc0\xce", "\x31\xc0"), 0, 0, 0, 0, 0),
 	CASE("the kernel's memory", WIDE("\xa1\x00\xf0\xff\xff", "\x48\xb8\x00\x00\x00\x00\x00\x80\xff\xff\x8b\x00"), SIGSEGV, SEGV_MAPERR, WIDE(0, 10), 14, WIDE(4, 5)),
+	CASE("a selector of nothing", "\xb8\x34\x12\x00\x00\x8e\xc0", SIGSEGV, SI_KERNEL, 5, 13, 0x1234),
+	CASE("null for the stack", "\x31\xc0\x8e\xd0", SIGSEGV, SI_KERNEL, 2, 13, 0),
+	CASE("a stack of another level", "\xb8\x2a\x00\x00\x00\x8e\xd0", SIGSEGV, SI_KERNEL, 5, 13, 0x28),
+	CASE("a far return to nothing", "\x68\x37\x12\x00\x00\x6a\x00" WIDE("\xcb", "\x48\xcb"), SIGSEGV, SI_KERNEL, 7, 13, 0x1234),
+	CASE("a far return to data", "\x6a\x2b\x6a\x00" WIDE("\xcb", "\x48\xcb"), SIGSEGV, SI_KERNEL, 4, 13, 0x28),
 	CASE("one step", START_STEPPING "\x90" STOP_STEPPING, SIGTRAP, TRAP_TRACE, sizeof START_STEPPING, 1, 0),
 	CASE("a step that is a jump", START_STEPPING "\xeb\x02\x90\x90" STOP_STEPPING, SIGTRAP, TRAP_TRACE, sizeof START_STEPPING - 1 + 4, 1, 0),
 };

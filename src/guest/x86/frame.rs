@@ -32,7 +32,7 @@ fn exception(l: &State, state: &[u8], d: &Delivery) -> (u64, u64) {
     let unformed = word(d.info, SI_CODE, 4) == SI_KERNEL as u64;
     let told = l.get(state, EXCEPTION);
     match (d.signo, d.fault.as_ref()) {
-        (11, None) if unformed && told != 0 => (told & ((1 << ERROR) - 1), told >> ERROR),
+        (11 | 7, None) if unformed && told != 0 => (told & ((1 << ERROR) - 1), told >> ERROR),
         // A protection fault, which has no address.
         (11, _) if unformed => (13, 0),
         // A page fault: present, which the kernel says of all of its own memory, write, user, fetch.

@@ -265,6 +265,22 @@ fn undefined_instructions_trap() {
     }
 }
 
+/// SYSCALL is for 64-bit code, and no model announces SYSENTER (SEP): such processors have neither in 32-bit code.
+#[test]
+fn code_of_32_bits_calls_by_interrupt() {
+    let traps = |guest, bytes: &[u8], mode| {
+        let region = translate(guest, bytes, 1, mode);
+        matches!(region.blocks[0].term, Term::Trap(ir::Trap::Undefined | ir::Trap::Unimplemented))
+    };
+    for (guest, mode) in [(&I386, 0), (&X86_64, mode::NARROW)] {
+        assert_eq!(
+            [&[0x0f, 0x05], &[0x0f, 0x34], &[0xcd, 0x80]].map(|bytes| traps(guest, bytes, mode)),
+            [true, true, false]
+        );
+    }
+    assert_eq!([&[0x0f, 0x05], &[0x0f, 0x34]].map(|bytes| traps(&X86_64, bytes, 0)), [false, true]);
+}
+
 #[test]
 fn a_new_program_has_linux_selectors() {
     let mut state = vec![0; X86_64.state.size];

@@ -1,9 +1,11 @@
 //! Segments as user mode sees them: descriptors, the tables that Linux has, what loading a selector does. Manual: SDM vol. 3, 3.4, 3.5 and 5.5;
 //! Linux's tables: asm/segment.h, asm/ldt.h.
 
+use super::system::vector;
 use crate::linux::{FIRST_TLS, TLS_ENTRIES, USER_CS32, USER_CS64, USER_DS};
 use crate::state::{
-    CHECKED, CS, DS, ES, FS, FS_BASE, GS, GS_BASE, PC, SS, STATE32, STATE64, descriptor, selector, tls,
+    CHECKED, CS, DS, ERROR, ES, EXCEPTION, FS, FS_BASE, GS, GS_BASE, PC, SS, STATE32, STATE64, descriptor, selector,
+    tls,
 };
 use arch::State;
 use ir::{Slot, Trap, Ty};
@@ -130,6 +132,18 @@ pub(crate) fn load(l: &State, state: &mut [u8], n: u32, selector: u16) -> Result
     Ok(())
 }
 
+/// The trap of a selector that is refused: the frame names it in its error code.
+pub(crate) fn refuse(l: &State, state: &mut [u8], n: u32, selector: u16, trap: Trap) -> Trap {
+    let vector = match trap {
+        Trap::Privileged => vector::PROTECTION,
+        Trap::NotPresent if n == SS => vector::STACK,
+        Trap::NotPresent => vector::NOT_PRESENT,
+        _ => return trap,
+    };
+    l.set(state, EXCEPTION, u64::from(vector | u32::from(selector & !3) << ERROR));
+    trap
+}
+
 fn is_long(l: &State) -> bool {
     l.types[PC.0 as usize] == Ty::I64
 }
@@ -183,12 +197,12 @@ pub(crate) fn reload64(state: &mut [u8], all: bool, changed: &dyn Fn(u16) -> boo
     reload(&STATE64, state, all, changed);
 }
 
-/// What [`load`] reads and writes.
+/// What [`load`] and [`refuse`] read and write.
 #[rustfmt::skip]
-pub(crate) static SLOTS: [Slot; 18] = [
+pub(crate) static SLOTS: [Slot; 19] = [
     selector(ES), selector(CS), selector(SS), selector(DS), selector(FS), selector(GS),
     descriptor(ES), descriptor(CS), descriptor(SS), descriptor(DS), descriptor(FS), descriptor(GS),
-    FS_BASE, GS_BASE, CHECKED, tls(0), tls(1), tls(2),
+    FS_BASE, GS_BASE, CHECKED, EXCEPTION, tls(0), tls(1), tls(2),
 ];
 
 #[cfg(test)]

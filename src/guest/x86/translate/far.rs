@@ -4,12 +4,12 @@
 
 use super::Cx;
 use super::descriptor;
-use super::segment::{TLS, layout};
+use super::segment::layout;
 use crate::insn::rows;
 use crate::linux::USER_CS32;
-use crate::state::{CS, DIRECTION, OTHER, RSP, SS, mode, selector};
+use crate::state::{CS, DIRECTION, EXCEPTION, OTHER, RSP, SS, mode, selector, tls};
 use iced_x86::{Code, Instruction, MemorySize, OpKind};
-use ir::{Frame, Helper, IntCc, Mem, Term, Touches, Trap, Ty, Val};
+use ir::{Frame, Helper, IntCc, Mem, Slot, Term, Touches, Trap, Ty, Val};
 
 rows! {
     Retf => ret();
@@ -28,15 +28,21 @@ enum Way {
 
 /// Whether code of a selector may be gone on with; the other arguments say whether as a return, EFLAGS, and whether registers have 64 bits.
 static ENTER: Helper =
-    Helper { name: "enter_code_segment", run: enter, touches: Touches::Reads(&TLS), can_exit: true, pure: false };
+    Helper { name: "enter_code_segment", run: enter, touches: Touches::Writes(&TOLD), can_exit: true, pure: false };
 
 fn enter(f: &mut Frame<'_>) {
     let (selector, returns, eflags, l) = (f.args[0] as u16, f.args[1] != 0, f.args[2] as u32, layout(f.args[3] != 0));
     // A return goes to no deeper level, and there is no task to return to.
-    let refused = returns && selector & 3 != 3 || eflags & NESTED != 0;
-    let allowed = if refused { Err(Trap::Privileged) } else { descriptor::is_flat_code(l, f.state, selector) };
-    f.exit = allowed.err();
+    let allowed = match (eflags & NESTED != 0, returns && selector & 3 != 3) {
+        (true, _) => return f.exit = Some(Trap::Privileged),
+        (_, true) => Err(Trap::Privileged),
+        _ => descriptor::is_flat_code(l, f.state, selector),
+    };
+    f.exit = allowed.err().map(|trap| descriptor::refuse(l, f.state, CS, selector, trap));
 }
+
+/// What a selector is found by, and what is told of one that is refused.
+static TOLD: [Slot; 4] = [tls(0), tls(1), tls(2), EXCEPTION];
 
 /// EFLAGS.NT.
 const NESTED: u32 = 1 << 14;

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::segments::{Descriptor, SLOTS, load, named};
+use crate::segments::{Descriptor, SLOTS, load, named, refuse};
 use crate::state::{self, DS, ES, FS, GS, SS, STATE32, STATE64, descriptor, tls};
 use arch::State;
 use iced_x86::{Instruction, OpKind};
@@ -30,7 +30,7 @@ static LOAD: Helper = Helper {
     name: "load_segment",
     run: |f| {
         let (n, selector, l) = (f.args[0] as u32, f.args[1] as u16, layout(f.args[2] != 0));
-        f.exit = load(l, f.state, n, selector).err();
+        f.exit = load(l, f.state, n, selector).err().map(|trap| refuse(l, f.state, n, selector, trap));
     },
     touches: Touches::Writes(&SLOTS),
     can_exit: true,
@@ -88,7 +88,7 @@ static DESCRIBE: Helper = Helper {
     pure: false,
 };
 
-pub(super) static TLS: [Slot; 3] = [tls(0), tls(1), tls(2)];
+static TLS: [Slot; 3] = [tls(0), tls(1), tls(2)];
 
 impl Cx<'_> {
     /// Loads a segment register: before the instruction writes anything. The mode word may be another one then.

@@ -156,10 +156,12 @@ fn int(cx: &mut Cx, i: &Instruction) {
 const IN_GATES: u32 = 2;
 
 /// Numbers of exceptions.
-mod vector {
+pub(super) mod vector {
     pub(super) const OVERFLOW: u32 = 4;
     pub(super) const BOUND: u32 = 5;
-    pub(super) const PROTECTION: u32 = 13;
+    pub(crate) const NOT_PRESENT: u32 = 11;
+    pub(crate) const STACK: u32 = 12;
+    pub(crate) const PROTECTION: u32 = 13;
 }
 
 impl Cx<'_> {

@@ -5,6 +5,7 @@ use super::super::field;
 use super::super::{SCRATCH, thunks};
 use super::Emitter;
 use super::flags::Kind;
+use super::float_nans::Nans;
 use crate::cpu::at;
 use crate::{Exit, FlagsRule, Site};
 use ir::{BlockId, Fmt, Helper, Shape, Ty, Val};
@@ -41,6 +42,8 @@ pub(super) enum Cold {
     Judge { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, slow: Label, beyond: Option<Label> },
     /// RISC-V's NaN where the result in `t` is one; but one of a sum of products goes on to the addend's label if the `addend` is a NaN. `m` is free.
     Canonical { label: Label, back: Label, shape: Shape, t: Xmm, m: Xmm, addend: Option<(Xm, Label)> },
+    /// A scalar that is a NaN, as Arm has it.
+    Nans(Nans),
     /// The scalar `a` is an integer and a half: to `t`, rounded away from zero; `m` is free.
     Tie { label: Label, back: Label, fmt: Fmt, t: Xmm, m: Xmm, a: Xmm },
     /// The conversion of the scalar `a` to `to` has given the most negative number: right for what is as low or lower, the greatest otherwise, and for
@@ -148,6 +151,7 @@ impl Emitter<'_> {
                 self.canonical(*shape, *t, *m, *addend);
                 self.a.jmp(*back);
             }
+            Cold::Nans(nans) => self.nans(nans),
             Cold::Tie { label, back, fmt, t, m, a } => {
                 self.a.bind(*label);
                 self.tie_away(*fmt, *t, *m, *a);

@@ -11,6 +11,7 @@ use super::super::{SCRATCH, XSCRATCH, XTEMPS, field};
 use super::Emitter;
 use super::cold::{Arg, Cold};
 use super::float_check::{Check, Guard, PRODUCT, PRODUCT_IN_SUM, QUOTIENT, tiny, wanted};
+use super::float_nans::Nans;
 use crate::cpu::{UNKNOWN, at};
 use ir::{Env, Fmt, Fp1, Fp2, FpCc, NanRule, Op, Round, Shape, Val};
 
@@ -325,22 +326,27 @@ impl Emitter<'_> {
     ) {
         // What traps goes to the slow path still.
         let replaced = check == Check::Nan && (label.is_none() || self.traps) && self.nans_are_one(v);
-        let trap = label.filter(|_| replaced);
-        let mut label = self.check(shape, check, label.filter(|_| !replaced), t, m);
+        let made = self.makes_nans(v, shape, check);
+        let (trap, joined) = if replaced || made.is_some() { (label, None) } else { (None, label) };
+        let mut label = self.check(shape, check, joined, t, m);
         if replaced && let Some(nan) = label {
             let back = self.a.label_here();
             let addend = if let [_, _, c] = *args { Some((c, trap.unwrap_or_else(|| self.a.label()))) } else { None };
             label = trap.or(addend.map(|(_, label)| label));
             self.cold.push(Cold::Canonical { label: nan, back, shape, t, m, addend });
         }
-        if shape.lanes == 0 && !zero && self.is_wide(v) {
-            self.fp_move(Shape { lanes: 1, ..shape }, d, t);
-        } else {
-            self.fp_move(shape, d, t);
+        let suspect = label.filter(|_| made.is_some());
+        if suspect.is_some() {
+            label = Some(trap.unwrap_or_else(|| self.a.label()));
         }
-        if let Some(label) = label {
-            let back = self.a.label_here();
-            self.cold_eval(v, label, back, args, Arg::Xmm(d));
+        let moved = if shape.lanes == 0 && !zero && self.is_wide(v) { Shape { lanes: 1, ..shape } } else { shape };
+        self.fp_move(moved, d, t);
+        let Some(slow) = label else { return };
+        let back = self.a.label_here();
+        self.cold_eval(v, slow, back, args, Arg::Xmm(d));
+        if let (Some(label), Some(negate)) = (suspect, made) {
+            let args = args.to_vec();
+            self.cold.push(Cold::Nans(Nans { label, back, slow, fmt: shape.fmt, t, to: d, moved, args, negate }));
         }
     }
 

@@ -209,6 +209,9 @@ impl Emitter<'_> {
         if let Cold::Eval { back, .. } = &mut self.cold[n + 1] {
             *back = label;
         }
+        if let Some(Cold::Nans(nans)) = self.cold.get_mut(n + 2) {
+            nans.back = label;
+        }
         Some(label)
     }
 

@@ -13,6 +13,7 @@ mod flags_x86;
 mod float;
 mod float_check;
 mod float_convert;
+mod float_nans;
 mod float_round;
 mod int;
 mod mem;
