@@ -249,6 +249,17 @@ impl Emitter<'_> {
     }
 
     fn set_lane(&mut self, v: Val, lane: Lane, a: Val, s: Val, n: u8) {
+        if (lane, n) == (Lane::S, 0) && matches!(self.r.op(a), Op::ConstV(_)) && !self.r.ty(s).is_int() {
+            let (x, rest) = (self.x(s), self.xm(a));
+            let d = self.xdef(v, None);
+            // The shorter instruction has no form for the registers of AVX-512.
+            return if d.0 < 16 && x.0 < 16 && !matches!(rest, Xm::Reg(r) if r.0 >= 16) {
+                self.a.v3i(vop::VBLENDPS, L128, d, x, rest, 0b1110);
+            } else {
+                let rest = self.x(a);
+                self.a.v3i(vop::VINSERTPS, L128, d, rest, x, 0);
+            };
+        }
         let ra = self.x(a);
         if self.r.ty(s).is_int() {
             let r = self.insertable(s);
