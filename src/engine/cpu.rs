@@ -1,10 +1,11 @@
 //! One guest thread's state: what generated code works on, with its shadow stack, in a mapping of its own.
 
-use crate::jumps::REMEMBERED;
+use crate::jumps::{FIRST, REMEMBERED};
 use crate::{Engine, Fault};
 use host::cpu::{FCMP, GRANULES, MASKS, NOWHERE, UNKNOWN, WATCHED};
 use ir::interp::Monitor;
 use ir::{Round, Slot};
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -74,7 +75,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// A Cpu with zeroed guest state, known to the engine until [`Cpu::drop`].
+    /// A Cpu with zeroed guest state, known to the engine until [`Cpu::retire`].
     ///
     /// # Panics
     /// If the host has no memory.
@@ -88,7 +89,14 @@ impl Cpu {
             libc::mprotect(base, PAGE, libc::PROT_NONE);
             base.cast::<u8>().add(PAGE + SHADOW).cast::<Cpu>()
         };
-        // SAFETY: zeroed memory of the right size and alignment; the fields that may not be zero are set here.
+        // SAFETY: zeroed memory of the right size and alignment.
+        unsafe { Self::begin(cpu, engine, CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS) }
+    }
+
+    /// # Safety
+    /// All is zero.
+    unsafe fn begin(cpu: *mut Cpu, engine: &Engine, stamp: u64) -> NonNull<Cpu> {
+        // SAFETY: the fields that may not be zero are set here.
         let this = unsafe {
             (&raw mut (*cpu).guest).write(engine.guest());
             (&raw mut (*cpu).engine).write(engine);
@@ -102,7 +110,7 @@ impl Cpu {
         r.excl_addr = u64::MAX;
         r.concurrent = AtomicU32::new(engine.concurrent());
         r.granules = (&raw const GRANULE_TABLE) as u64;
-        r.excl_stamp = CPUS.fetch_add(1, Ordering::Relaxed) << STAMP_BITS;
+        r.excl_stamp = stamp;
         (r.newest, r.calls) = (engine.newest(), engine.calls());
         (r.mxcsr, r.host_mxcsr) = (MASKED, MASKED);
         (r.known_flags, r.watches) = (UNKNOWN, WATCHES);
@@ -114,21 +122,42 @@ impl Cpu {
         cpu
     }
 
-    /// Ends a Cpu: the engine forgets it and its memory goes.
+    /// For a thread that ends: the engine forgets its Cpu, which keeps its memory for [`Cpu::renew`], or has none left (`false`) where it has grown.
     ///
     /// # Safety
-    /// It came from [`Cpu::new`] and nobody uses it afterwards.
-    pub unsafe fn free(cpu: NonNull<Cpu>) {
+    /// It came from [`Cpu::new`] or [`Cpu::renew`] and nobody uses it afterwards.
+    pub unsafe fn retire(cpu: NonNull<Cpu>) -> bool {
         // SAFETY: the caller's promise; the engine outlives its Cpus.
         unsafe {
             (*(*cpu.as_ptr()).engine).remove_cpu(cpu);
-            Self::unmap(cpu);
+            let keeps = (*cpu.as_ptr()).has_few_jumps();
+            if !keeps {
+                Self::unmap(cpu);
+            }
+            keeps
+        }
+    }
+
+    /// What [`Cpu::new`] would make, in the place of one that is retired.
+    ///
+    /// # Safety
+    /// It was retired, kept its memory and was not renewed since.
+    pub unsafe fn renew(cpu: NonNull<Cpu>, engine: &Engine) {
+        let cpu = cpu.as_ptr();
+        // SAFETY: the caller's promise. No more of the jump cache was used.
+        unsafe {
+            let stamp = (*cpu).raw.excl_stamp;
+            let used = offset_of!(host::Cpu, jumps) + FIRST as usize * size_of::<host::cpu::JumpEntry>();
+            cpu.cast::<u8>().write_bytes(0, used);
+            cpu.cast::<host::Cpu>().add(1).cast::<u8>().write_bytes(0, size_of::<Cpu>() - size_of::<host::Cpu>());
+            // No other thread has had its stamps.
+            Self::begin(cpu, engine, stamp);
         }
     }
 
     /// # Safety
-    /// As [`Cpu::free`], and the engine does not know it (any more).
-    pub(crate) unsafe fn unmap(cpu: NonNull<Cpu>) {
+    /// Nobody uses it any more, nor does the engine know it.
+    pub unsafe fn unmap(cpu: NonNull<Cpu>) {
         let base = cpu.as_ptr() as usize - PAGE - SHADOW;
         // SAFETY: the mapping that `new` made.
         unsafe { libc::munmap(base as *mut _, Self::mapping_len()) };

@@ -7,7 +7,7 @@ use host::cpu::{JUMP_CACHE, JumpEntry, NOWHERE};
 use std::sync::atomic::Ordering;
 
 /// Entries of a new Cpu's: a page.
-const FIRST: u32 = 256;
+pub(crate) const FIRST: u32 = 256;
 /// How many times as large it grows, when half of it has been filled.
 const GROWTH: u32 = 4;
 
@@ -28,6 +28,11 @@ impl Cpu {
         self.jump_mask.store(mask(FIRST), Ordering::Relaxed);
         self.raw.going.store(mask(FIRST), Ordering::Relaxed);
         self.raw.jumps[0] = JumpEntry { pc: NOWHERE, code: self.engine().thunks().indirect };
+    }
+
+    /// Whether it is as small as it was made.
+    pub(crate) fn has_few_jumps(&self) -> bool {
+        self.jump_mask.load(Ordering::Relaxed) == mask(FIRST)
     }
 
     fn jump_entry(&self, pc: u64) -> usize {

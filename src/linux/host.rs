@@ -3,6 +3,7 @@
 //! Not here: what a guest's call means (`sys/`), and memory of the guest (`memory.rs`).
 
 use std::arch::{asm, global_asm};
+use std::sync::atomic::AtomicU64;
 
 /// An error number as Linux has it. Beside the public ones there are the kernel's internal ones below, which never reach a guest.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,10 +148,10 @@ pub fn safe_syscall_fixup(rip: u64, rcx: u64) -> Option<u64> {
 
 // Clones whose child starts on a stack of its own, which holds (from its top down, as popped): entry, arg. The child calls entry(arg).
 // rqemu_clone(flags, stack, parent_tid, child_tid, tls); rqemu_clone3(args, size).
-// rqemu_unmap_and_exit(addr, len, status) never uses the stack that it frees.
+// rqemu_unmap_and_exit(addr, len, status) and rqemu_leave_and_exit(place, addr, status) never use the stack that they give away.
 global_asm!(
     ".pushsection .text.rqemu_clone, \"ax\"",
-    ".globl rqemu_clone, rqemu_clone3, rqemu_unmap_and_exit",
+    ".globl rqemu_clone, rqemu_clone3, rqemu_unmap_and_exit, rqemu_leave_and_exit",
     "rqemu_clone:",
     "mov r10, rcx",
     "mov eax, 56",
@@ -168,6 +169,12 @@ global_asm!(
     "ud2",
     "2:",
     "ret",
+    "rqemu_leave_and_exit:",
+    "mov [rdi], rsi",
+    "mov rdi, rdx",
+    "mov eax, 60",
+    "syscall",
+    "ud2",
     "rqemu_unmap_and_exit:",
     "mov r12, rdx",
     "mov eax, 11",
@@ -183,6 +190,7 @@ unsafe extern "C" {
     fn rqemu_clone(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64) -> i64;
     fn rqemu_clone3(args: *const CloneArgs, size: usize) -> i64;
     fn rqemu_unmap_and_exit(addr: u64, len: u64, status: i32) -> !;
+    fn rqemu_leave_and_exit(place: *const AtomicU64, addr: u64, status: i32) -> !;
 }
 
 /// clone3's argument (uapi `struct clone_args`).
@@ -255,6 +263,15 @@ pub unsafe fn fork_with(args: &CloneArgs) -> Res {
 pub unsafe fn unmap_and_exit(addr: u64, len: u64, status: i32) -> ! {
     // SAFETY: the caller's promise.
     unsafe { rqemu_unmap_and_exit(addr, len, status) }
+}
+
+/// Ends the calling thread, which stands on a stack that belongs to whoever reads `addr` in `place` from then on.
+///
+/// # Safety
+/// As [`unmap_and_exit`]; all signals are blocked.
+pub unsafe fn leave_and_exit(place: &AtomicU64, addr: u64, status: i32) -> ! {
+    // SAFETY: the caller's promise; the store is the last that the thread does, after all others on this host.
+    unsafe { rqemu_leave_and_exit(place, addr, status) }
 }
 
 /// set_robust_list of the host's 32-bit table.

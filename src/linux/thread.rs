@@ -8,17 +8,20 @@ use crate::seccomp::{Layer, Seat};
 use crate::signal::{self, Actions, Inbox, STACK_SIZE};
 use crate::task::{FirstStop, Task};
 use arch::abi::AltStack;
-use engine::Cpu;
+use engine::{Cpu, Engine};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Host stack of a thread that the guest made: it holds the run loop, the translator and the system calls.
 const HOST_STACK: u64 = 1 << 20;
 const GUARD: u64 = 4096;
+/// The length of such a thread's mapping.
+const ROOM: u64 = 2 * STACK_SIZE + GUARD + HOST_STACK;
 
 /// A mapping with the signal stack at its first multiple of [`STACK_SIZE`], then, if asked for, a guard page and a host stack.
 fn map_stacks(with_host_stack: bool) -> Result<(u64, u64), Errno> {
-    let len = STACK_SIZE + if with_host_stack { STACK_SIZE + GUARD + HOST_STACK } else { STACK_SIZE };
+    let len = if with_host_stack { ROOM } else { 2 * STACK_SIZE };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let prot = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: new memory.
@@ -33,6 +36,64 @@ fn map_stacks(with_host_stack: bool) -> Result<(u64, u64), Errno> {
 
 fn signal_stack((addr, _): (u64, u64)) -> u64 {
     addr.next_multiple_of(STACK_SIZE)
+}
+
+/// Where a thread that ends leaves the address of its Cpu, behind what the signal stack begins with.
+fn cpu_left(stacks: (u64, u64)) -> *mut NonNull<Cpu> {
+    (signal_stack(stacks) + 8) as *mut NonNull<Cpu>
+}
+
+/// The stacks of threads that are gone, with their Cpus, for the next ones: to make, touch and unmap them anew costs as much as all else about a
+/// thread. 0: none; [`LEAVING`]: of one that still stands on them.
+static LEFT: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
+const LEAVING: u64 = 1;
+
+/// A place among them, which is the caller's from then on.
+fn place() -> Option<&'static AtomicU64> {
+    LEFT.iter().find(|place| place.compare_exchange(0, LEAVING, Ordering::Relaxed, Ordering::Relaxed).is_ok())
+}
+
+/// Stacks and a Cpu for a new thread.
+fn take_room(engine: &Engine) -> Result<((u64, u64), NonNull<Cpu>), Errno> {
+    for place in &LEFT {
+        let addr = place.load(Ordering::Relaxed);
+        if addr > LEAVING && place.compare_exchange(addr, 0, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            let stacks = (addr, ROOM);
+            // SAFETY: `leave_room` wrote it, of a thread that is gone.
+            let cpu = unsafe { *cpu_left(stacks) };
+            // SAFETY: it was retired.
+            unsafe { Cpu::renew(cpu, engine) };
+            return Ok((stacks, cpu));
+        }
+    }
+    Ok((map_stacks(true)?, Cpu::new(engine)))
+}
+
+/// The end of a Cpu: where the address of its stacks is to be left once nobody stands on them, or they are to be unmapped.
+///
+/// # Safety
+/// As [`Cpu::retire`].
+unsafe fn leave_room(stacks: (u64, u64), cpu: NonNull<Cpu>) -> Option<&'static AtomicU64> {
+    // SAFETY: the caller's promise; the stacks are there for as long as the task is.
+    unsafe {
+        if !Cpu::retire(cpu) {
+            return None;
+        }
+        let place = place();
+        if place.is_some() {
+            cpu_left(stacks).write(cpu);
+        } else {
+            Cpu::unmap(cpu);
+        }
+        place
+    }
+}
+
+/// In a fork's child, whose only thread this is: what others were about to leave stays lost.
+fn forget_leaving() {
+    for place in &LEFT {
+        let _ = place.compare_exchange(LEAVING, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
 }
 
 fn unmap((addr, len): (u64, u64)) {
@@ -88,8 +149,7 @@ impl Task {
     /// A clone with CLONE_VM: a new host thread with its own stacks, which runs the guest from this task's state after `prepare` has
     /// changed it. `prepare` runs in the parent, before the child exists.
     pub(crate) fn spawn(&mut self, args: &CloneArgs, prepare: &dyn Fn(&mut Task)) -> Res {
-        let stacks = map_stacks(true)?;
-        let cpu = Cpu::new(&self.process.engine);
+        let (stacks, cpu) = take_room(&self.process.engine)?;
         let sighand = args.flags & libc::CLONE_SIGHAND as u64 != 0;
         let vfork = args.flags & libc::CLONE_VFORK as u64 != 0;
         let actions = if sighand { self.actions.clone() } else { Arc::new(self.actions.copy()) };
@@ -139,10 +199,10 @@ impl Task {
         if result.is_err() || vfork {
             // After a vfork the child has its own memory or is gone.
             // SAFETY: nobody else uses them any more.
-            unsafe {
-                drop_task(Box::from_raw(child));
+            match unsafe { drop_task(Box::from_raw(child)) } {
+                Some(place) => place.store(stacks.0, Ordering::Release),
+                None => unmap(stacks),
             }
-            unmap(stacks);
         }
         result
     }
@@ -157,6 +217,7 @@ impl Task {
         self.actions.release();
         self.process.after_fork(result == Ok(0), self.cpu);
         if result == Ok(0) {
+            forget_leaving();
             self.tid = host::gettid();
             self.pass_tracer(self, args);
             self.name_board();
@@ -196,20 +257,23 @@ impl Task {
         }
         // SAFETY: the task was made by `spawn` and is used no more; the fields needed are copied.
         unsafe {
-            drop_task(Box::from_raw(self));
-            host::unmap_and_exit(addr, len, status)
+            match drop_task(Box::from_raw(self)) {
+                Some(place) => host::leave_and_exit(place, addr, status),
+                None => host::unmap_and_exit(addr, len, status),
+            }
         }
     }
 }
 
-/// Frees what hangs on a task; not its stacks.
-fn drop_task(task: Box<Task>) {
+/// Frees what hangs on a task; not its stacks, whose address belongs into a place if there is one.
+fn drop_task(task: Box<Task>) -> Option<&'static AtomicU64> {
     task.seat.leave();
     // SAFETY: the Cpu was made for this task.
-    unsafe { Cpu::free(task.cpu) };
+    let place = unsafe { leave_room(task.host_stack, task.cpu) };
     task.board().leave();
     // SAFETY: the inbox was leaked by `new_inbox`; no signal reaches it any more.
     drop(unsafe { Box::from_raw(std::ptr::from_ref(task.inbox).cast_mut()) });
+    place
 }
 
 /// Where a child with its own stack begins.

@@ -109,6 +109,8 @@ static void *runner(void *unused)
 	return unused;
 }
 
+static void *call(void *where) { return (void *)(intptr_t)((function)where)(); }
+
 int main(void)
 {
 	enum { SIZE = 65536 };
@@ -122,6 +124,14 @@ int main(void)
 	ok("code that a system call writes", right);
 	ok("code that changes itself", changes_itself(code + 512, 3000));
 	ok("code beside data", on_stack(code + 1024, 3000));
+	for (int i = 0; i < 200; i++) {
+		pthread_t thread;
+		void *result;
+		write_code(code, i);
+		flush(code);
+		right &= pthread_create(&thread, NULL, call, code) == 0 && pthread_join(thread, &result) == 0 && (intptr_t)result == i;
+	}
+	ok("changed between threads that come and go", right);
 	for (int i = 0; i < SIZE / LENGTH; i++)
 		write_code(code + i * LENGTH, i & 4095);
 	__builtin___clear_cache(code, code + SIZE);

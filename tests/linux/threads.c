@@ -1,5 +1,6 @@
 /* Threads: mutexes of each kind, condition variables, barriers, read-write locks, thread-local storage, cancellation. */
 #include "ok.h"
+#include <fenv.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/syscall.h>
@@ -217,6 +218,79 @@ static void *name_self(void *tid)
 
 static void *short_life(void *unused) { return unused; }
 
+static int short_lives(int count)
+{
+	int made = 0;
+	pthread_t thread;
+	for (int i = 0; i < count; i++)
+		made += pthread_create(&thread, NULL, short_life, NULL) == 0 && pthread_join(thread, NULL) == 0;
+	return made;
+}
+
+/* What a thread may change of itself, and what the next one must not begin with. */
+static void *leave_traces(void *unused)
+{
+	stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
+	sigset_t all;
+	sigfillset(&all);
+	fesetround(FE_UPWARD);
+	feraiseexcept(FE_DIVBYZERO | FE_INEXACT);
+	return sigaltstack(&stack, NULL) == 0 && pthread_sigmask(SIG_BLOCK, &all, NULL) == 0 ? unused : NULL;
+}
+
+static void *find_traces(void *unused)
+{
+	stack_t stack;
+	sigset_t mask;
+	sigaltstack(NULL, &stack);
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	int clean = fegetround() == FE_TONEAREST && (fetestexcept(FE_DIVBYZERO) == 0 || FE_DIVBYZERO == 0) && stack.ss_flags == SS_DISABLE && !sigismember(&mask, SIGUSR1);
+	return clean ? unused : NULL;
+}
+
+static void traces(void)
+{
+	pthread_t thread;
+	void *left = NULL, *clean = NULL;
+	int all = 1;
+	feclearexcept(FE_ALL_EXCEPT);
+	for (int i = 0; i < 20; i++) {
+		pthread_create(&thread, NULL, leave_traces, &mutex);
+		pthread_join(thread, &left);
+		pthread_create(&thread, NULL, find_traces, &mutex);
+		pthread_join(thread, &clean);
+		all &= left && clean;
+	}
+	ok("a thread begins as its maker is", all);
+}
+
+static int enough;
+static void *come_and_go(void *unused)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		short_lives(1);
+	return unused;
+}
+
+/* Children of a fork make threads, whatever the parent's were about. */
+static void forks(void)
+{
+	pthread_t thread[2];
+	int right = 0;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, come_and_go, NULL);
+	for (int i = 0; i < 50; i++) {
+		pid_t child = fork();
+		if (child == 0)
+			_exit(short_lives(50));
+		right += ended(child) == 50;
+	}
+	__atomic_store_n(&enough, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	same("threads in children that were forked while others ended", right, 50);
+}
+
 int main(void)
 {
 	mutexes();
@@ -239,9 +313,8 @@ int main(void)
 	pthread_join(thread, &named);
 	ok("thread name", named != NULL);
 	ok("thread id", tid != 0 && tid != getpid() && syscall(SYS_gettid) == getpid());
-	int made = 0;
-	for (int i = 0; i < 500; i++)
-		made += pthread_create(&thread, NULL, short_life, NULL) == 0 && pthread_join(thread, NULL) == 0;
-	same("many short threads", made, 500);
+	same("many short threads", short_lives(500), 500);
+	traces();
+	forks();
 	return done();
 }
