@@ -142,4 +142,52 @@ mod tests {
         one_entry(&mut r);
         assert_eq!(r.blocks.len(), blocks);
     }
+
+    /// A loop of two blocks, the second its test, around which a third goes that leads to the test. The region begins at the first.
+    fn rotated() -> Region {
+        let mut b = Builder::new(&TYPES);
+        b.start(0x1010, 0, FpControl { round: Round::NearestEven });
+        let [code, test, around, out] = std::array::from_fn(|_| b.block());
+        b.end(Term::Jump(code));
+        for (block, pc, to) in
+            [(code, 0x1010, [test; 2]), (test, 0x1014, [code, around]), (around, 0x1004, [test, out])]
+        {
+            b.enter(block);
+            b.push(if block == around { Op::Insn { pc, extra: 0 } } else { Op::Poll { pc } }, Ty::Void);
+            let v = b.get(Slot(1));
+            let v = b.add_imm(v, 1);
+            b.set(Slot(1), v);
+            let cond = b.get(Slot(0));
+            b.branch(cond, to[0], to[1]);
+        }
+        b.enter(out);
+        b.end(Term::Goto { pc: 0x1020 });
+        b.region
+    }
+
+    #[test]
+    fn what_is_around_a_rotated_loop_comes_in_by_a_copy() {
+        let mut r = rotated();
+        assert_eq!(loops(&r)[1], (2, vec![2, 3]), "it seems to go round inside");
+        one_entry(&mut r);
+        assert_eq!(crate::verify::check(&r, &TYPES), Ok(()));
+        let copy = r.blocks[3].term.successors().next().expect("it leads on");
+        assert!(copy.0 > 4 && r.blocks[copy.0 as usize].term.successors().any(|b| b == BlockId(1)));
+        assert_eq!(loops(&r)[0], (1, vec![1, 2]), "the inner one");
+    }
+
+    #[test]
+    fn a_loop_around_another_stays() {
+        let mut r = rotated();
+        // The same with the code in the order of a loop that begins with its own.
+        for (block, pc) in [(1, 0x1000), (2, 0x1004), (3, 0x1008)] {
+            let at = r.blocks[block].start as usize;
+            r.insts[at].op = if block == 3 { Op::Insn { pc, extra: 0 } } else { Op::Poll { pc } };
+        }
+        r.blocks[2].term.map_successors(|b| if b == BlockId(1) { BlockId(2) } else { b });
+        r.blocks[3].term.map_successors(|b| if b == BlockId(2) { BlockId(1) } else { b });
+        let blocks = r.blocks.len();
+        one_entry(&mut r);
+        assert_eq!(r.blocks.len(), blocks);
+    }
 }
