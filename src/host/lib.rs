@@ -96,7 +96,7 @@ pub struct Link {
     pub slot: i32,
 }
 
-/// Where the flags of guest state are at a faulting access.
+/// Where the flags of guest state are at a faulting access, or what makes up an integer slot that was not written ([`ir::OnFault`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlagsAt {
     /// In their slot.
@@ -109,7 +109,7 @@ pub enum FlagsAt {
     HostFcmp { swapped: bool },
     /// Nowhere: this makes them again.
     Rule(FlagsRule),
-    /// This is of an integer slot: it gets a sum of the host's registers (by number, [`NO_REGISTER`] if there is none), the second shifted, and a constant.
+    /// The integer slot is a sum of the host's registers (by number, [`NO_REGISTER`] if there is none), the second shifted, and a constant.
     Sum { base: u8, index: u8, scale: u8, disp: i32 },
     /// This is no access of the guest's but an operation of floating point, or a load ahead ([`ir::Op::LoadAhead`]): if it traps, on at the offset in `pc`, its
     /// slow path.
@@ -212,7 +212,7 @@ impl FlagsRule {
     }
 }
 
-/// What an access that can fault needs, for guest state to be exact when it does. Two that follow each other may be of one access: for two slots of flags.
+/// What an access that can fault needs, for guest state to be exact when it does. Several that follow each other may be of one access: for two slots of flags, and an integer.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultRecord {
     /// Offset of the host instruction in the region's code.
@@ -220,7 +220,7 @@ pub struct FaultRecord {
     pub pc: u64,
     pub extra: u32,
     pub flags: FlagsAt,
-    /// The slot those flags belong to, if they are not in it.
+    /// The slot that is of, if it is not in it.
     pub flags_slot: u16,
 }
 
