@@ -417,7 +417,7 @@ impl Builder {
     /// the address apart.
     fn forget_address(&mut self, slot: Slot) {
         let ([before, _, load], held) = (self.faults, self.known[slot.0 as usize]);
-        // Where the block began, who left before may have seen the slot.
+        // Behind a load of an earlier block somebody may have left, who sees the slot.
         if load.is_none() || !self.is_of_this_block(load) || held.is_none() || !before.is_none() && before > held {
             return;
         }
@@ -429,7 +429,7 @@ impl Builder {
             return;
         }
         since.iter().for_each(|i| i.op.for_each_arg(|v| uses += u32::from(v == held)));
-        if uses > 1 + u32::from(matches!(self.region.op(load), Op::Load(m) if m.base == held)) {
+        if uses > 1 + u32::from(mem.base == held) {
             return;
         }
         let plain = !mem.big && mem.size <= 8 && mem.order == Order::Plain && mem.align == Align::Any;

@@ -2,7 +2,7 @@
 
 use super::super::SCRATCH;
 use super::super::alloc::{Loc, size, wide};
-use super::super::asm::{Alu, Shift, Size};
+use super::super::asm::{Alu, Mem, Reg, Shift, Size};
 use super::Emitter;
 use super::flags::Kind;
 use crate::{FlagsOp, FlagsRule};
@@ -83,12 +83,7 @@ impl Emitter<'_> {
         self.clobber();
         let t = self.temp();
         self.a.test(size(self.r.ty(x)), r, r);
-        self.a.lahf();
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc000);
-        self.load_flags(t, m);
-        self.a.alu_i(Alu::And, Size::D, t, 0x101);
-        self.a.alu(Alu::Or, Size::D, SCRATCH, t);
-        self.spill_scratch_flags(v);
+        self.with_rest(v, 0xc000, (t, m));
     }
 
     /// N, Z and C of a shift, V of `f`.
@@ -104,10 +99,15 @@ impl Emitter<'_> {
         let t = self.temp();
         self.copy_to(x, t);
         self.a.shift_i(shift, width, t, amount);
+        self.with_rest(v, 0xc100, (t, m));
+    }
+
+    /// Flags `v`: these bits of N, Z, C and V as the host has them now, the rest from memory. Takes the register.
+    fn with_rest(&mut self, v: Val, made: i32, (t, rest): (Reg, Mem)) {
         self.a.lahf();
-        self.a.alu_i(Alu::And, Size::D, SCRATCH, 0xc100);
-        self.load_flags(t, m);
-        self.a.alu_i(Alu::And, Size::D, t, 1);
+        self.a.alu_i(Alu::And, Size::D, SCRATCH, made);
+        self.load_flags(t, rest);
+        self.a.alu_i(Alu::And, Size::D, t, 0xc101 & !made);
         self.a.alu(Alu::Or, Size::D, SCRATCH, t);
         self.spill_scratch_flags(v);
     }
