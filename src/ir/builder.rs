@@ -817,6 +817,11 @@ impl Builder {
         let mem = self.access(mem);
         self.push(Op::LoadAhead(mem), Ty::V128)
     }
+    /// A vector written ahead, in such a block.
+    pub(crate) fn store_ahead(&mut self, mem: Mem, v: Val) {
+        let mem = self.access(mem);
+        self.push(Op::StoreAhead(mem, v), Ty::Void);
+    }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {
         let mem = self.access(mem);

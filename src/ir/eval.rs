@@ -127,6 +127,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         | Op::Load(_)
         | Op::LoadAhead(_)
         | Op::Store(..)
+        | Op::StoreAhead(..)
         | Op::AtomicRmw(..)
         | Op::CmpXchg { .. }
         | Op::LoadExcl(..)

@@ -178,7 +178,7 @@ enum Stop {
         addr: u64,
     },
     Fault(MemFault),
-    /// Of [`Op::LoadAhead`]: it is completed without.
+    /// Of [`Op::LoadAhead`] and [`Op::StoreAhead`]: it is completed without.
     Ahead,
 }
 
@@ -278,6 +278,7 @@ impl Run<'_, '_, '_> {
             Op::Load(mem) => return self.load(mem, ty),
             Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
+            Op::StoreAhead(mem, v) => self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?,
             Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;
                 check_aligned(align, addr, ty.bytes())?;

@@ -663,6 +663,8 @@ pub enum Op {
     /// Sixteen bytes that a loop reads ahead of what the guest's does, and which may not be there: the block then ends as if the branch at its end were
     /// taken. It is no access of the guest's: the block writes no slots.
     LoadAhead(Mem),
+    /// The same of a store. The block may be done again from its beginning, by code that stores the same bytes there.
+    StoreAhead(Mem, Val),
     /// The value's low `size` bytes.
     Store(Mem, Val),
     /// The old value. `size` as in the result's type (I8 … I64).
@@ -804,7 +806,7 @@ impl Op {
                 }
             }
             Load(m) | LoadAhead(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
-            Store(m, v) => {
+            Store(m, v) | StoreAhead(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
             }
@@ -844,6 +846,7 @@ impl Op {
         match self {
             Op::Load(_)
             | Op::Store(..)
+            | Op::StoreAhead(..)
             | Op::AtomicRmw(..)
             | Op::CmpXchg { .. }
             | Op::LoadExcl(..)
@@ -869,6 +872,7 @@ impl Op {
             Set(..)
             | FpFlagsSet(_)
             | Store(..)
+            | StoreAhead(..)
             | AtomicRmw(..)
             | CmpXchg { .. }
             | LoadExcl(..)

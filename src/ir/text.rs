@@ -72,6 +72,7 @@ fn op(r: &Region, op: &Op, names: Names) -> String {
         Op::Set(slot, v) => format!("set {}, {v:?}", names(slot)),
         Op::Load(mem) => format!("load{}", memory(&mem)),
         Op::LoadAhead(mem) => format!("load_ahead{}", memory(&mem)),
+        Op::StoreAhead(mem, v) => format!("store_ahead{}, {v:?}", memory(&mem)),
         Op::Store(mem, v) => format!("store{}, {v:?}", memory(&mem)),
         Op::Call(helper, _) => format!("call {}{}", helper.name, list(&operands(op))),
         Op::X87Mem { code, mem, .. } => format!("x87 {code:04x}{}", memory(&mem)),

@@ -59,7 +59,7 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
             };
             let late = set_since_insn && op.can_raise();
             need(!late, || blame("it can fault after its guest instruction has set a slot".to_owned()))?;
-            let ends_early = matches!(op, Op::LoadAhead(_)) && !reads_ahead(r, block);
+            let ends_early = matches!(op, Op::LoadAhead(_) | Op::StoreAhead(..)) && !reads_ahead(r, block);
             need(!ends_early, || blame("its block writes slots, or does not branch".to_owned()))?;
         }
         let blame = |what: String| format!("block {b}: {}: {what}", text::term(r, block));
@@ -75,7 +75,8 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
 
 /// Whether a block can end before it is done.
 fn reads_ahead(r: &Region, block: &Block) -> bool {
-    let writes = |i: u32| r.op(Val(i)).has_effect() && !matches!(r.op(Val(i)), Op::Insn { .. } | Op::Poll { .. });
+    let once = |op: &Op| matches!(op, Op::Insn { .. } | Op::Poll { .. } | Op::StoreAhead(..));
+    let writes = |i: u32| r.op(Val(i)).has_effect() && !once(r.op(Val(i)));
     matches!(block.term, Term::Branch { .. }) && !(block.start..block.end).any(writes)
 }
 

@@ -185,6 +185,29 @@ double least(const double *p, size_t n)
 	return m;
 }
 
+/* Copies that no compiler has seen to. */
+#define PLAIN __attribute__((optimize("no-tree-loop-distribute-patterns", "no-tree-vectorize")))
+
+PLAIN void copy_text(uint8_t *restrict to, const uint8_t *restrict from)
+{
+	while ((*to++ = *from++))
+		;
+}
+
+PLAIN void copy_words(uint64_t *restrict to, const uint64_t *from, const uint64_t *end)
+{
+	for (; from != end; from += 4, to += 4) {
+		uint64_t a = from[0], b = from[1], c = from[2], d = from[3];
+		to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+	}
+}
+
+PLAIN void fill_halves(uint16_t *to, uint16_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = v;
+}
+
 /* What C libraries write by hand: a conditional comparison, the largest of pairs, sums of bytes with their carries. */
 #ifdef __aarch64__
 const uint64_t *equal_words(const uint64_t *a, const uint64_t *b)

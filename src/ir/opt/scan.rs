@@ -1,9 +1,12 @@
-//! Loops that search memory, element after element, go over many elements at once: as long as none of these ends the search, nothing of a round is
-//! seen but what its last one leaves. A C library's string functions are such loops, and compilers make no vector code of their like.
+//! Loops that go over memory, element after element, to search, copy or fill it, go over many elements at once: as long as none of these ends the
+//! search, nothing of a round is seen but what it stores and what the last one leaves. A C library's string functions are such loops, and compilers make
+//! no vector code of most.
 //!
-//! The loop stays as it is, and beside it stands one that takes a chunk of them a round. That one is entered from the loop's end, where a chunk
-//! begins, and left as soon as a chunk may hold what is looked for, crosses into another page, or cannot be read: the loop itself then finds what there
-//! is, be it a fault. Loads that a program does one after the other are done in another order here, so this is for guests that allow it.
+//! The loop stays as it is, and beside it stand ones that take a chunk of elements a round: a small chunk, so that short strings gain too, and a large
+//! one. They are entered from the loop's end, where a chunk begins, and left as soon as a chunk may hold what is looked for, crosses into another page that
+//! the loop itself may not come to, overlaps with what is stored, or cannot be accessed: the loop itself then finds what there is, be it a fault. Stores
+//! that had been done by then are done again, with the same values. Accesses that a program does one after the other are done in another order here, so
+//! this is for guests that allow it.
 
 mod wide;
 
@@ -19,14 +22,15 @@ use std::collections::HashMap;
 
 /// A page, at least.
 const PAGE: u64 = 4096;
-/// Operations in a loop, arrays, and elements of one that a round reads, at most.
+/// Operations in a loop, arrays that it reads, and elements of one that a round reads, at most: of a search, and of a loop that stores.
 const MOST_OPS: usize = 300;
 const MOST_ARRAYS: usize = 2;
 const MOST_ELEMENTS: usize = 4;
+const MOST_STORED: usize = 16;
 
-/// The region with a wide loop beside each that searches, if there are any. `types` are all slots'.
+/// The region with wide loops beside each that goes over memory, if there are any. `types` are all slots'.
 pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
-    let found: Vec<Search> = loops(r).iter().filter_map(|(head, body)| Search::of(r, *head, body)).collect();
+    let found: Vec<Sweep> = loops(r).iter().filter_map(|(head, body)| Sweep::of(r, *head, body)).collect();
     if found.is_empty() {
         return None;
     }
@@ -37,7 +41,7 @@ pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
     Some(region)
 }
 
-/// What must hold for the search to go on.
+/// What must hold for the loop to go on.
 #[derive(Clone, Copy, Debug)]
 struct Test {
     cc: IntCc,
@@ -48,13 +52,13 @@ struct Test {
     bytes: bool,
 }
 
-/// Where loads of a round read from: an array of which each round reads the next elements.
+/// Where a round's loads read from, or its stores write to: an array of which each round takes the next elements.
 #[derive(Debug)]
 struct Array {
     /// What the addresses are sums of, but for a constant, and by which power of two the second is multiplied.
     base: ([Root; 2], u8),
-    /// The loads, and their constants, which are in a row.
-    loads: Vec<(i64, Val)>,
+    /// The loads or stores, and their constants, which are in a row.
+    accesses: Vec<(i64, Val)>,
 }
 
 /// What does not depend on the instruction that asks.
@@ -66,8 +70,8 @@ enum Root {
     Value(Val),
 }
 
-/// A loop that searches: its blocks follow one another, and each may leave it.
-struct Search<'a> {
+/// A loop that goes over memory: its blocks follow one another, and each may leave it.
+struct Sweep<'a> {
     r: &'a Region,
     blocks: Vec<usize>,
     pc: u64,
@@ -82,10 +86,15 @@ struct Search<'a> {
     written: Vec<Slot>,
     loads: Vec<Val>,
     arrays: Vec<Array>,
+    stores: Vec<Val>,
+    /// The array that it writes.
+    target: Option<Array>,
+    /// What is stored is computed of the elements before: the first of the one that the last round has left.
+    late: bool,
     lane: Lane,
     /// Elements are whole vectors, which are computed with one by one.
     whole: bool,
-    /// Bytes of each array that a round reads.
+    /// Bytes of each array that a round takes.
     stride: u64,
     /// Conditions on what is loaded.
     data: Vec<Test>,
@@ -96,11 +105,11 @@ struct Search<'a> {
     equal: Vec<(Val, u64)>,
 }
 
-impl<'a> Search<'a> {
-    fn of(r: &'a Region, head: usize, body: &[usize]) -> Option<Search<'a>> {
+impl<'a> Sweep<'a> {
+    fn of(r: &'a Region, head: usize, body: &[usize]) -> Option<Sweep<'a>> {
         let blocks = round(r, head, |b| body.contains(&b))?;
         let (pc, extra) = start(r, head)?;
-        let mut s = Search {
+        let mut s = Sweep {
             r,
             blocks,
             pc,
@@ -111,6 +120,9 @@ impl<'a> Search<'a> {
             written: Vec::new(),
             loads: Vec::new(),
             arrays: Vec::new(),
+            stores: Vec::new(),
+            target: None,
+            late: false,
             lane: Lane::B,
             whole: false,
             stride: 0,
@@ -120,7 +132,8 @@ impl<'a> Search<'a> {
             equal: Vec::new(),
         };
         s.follow_slots()?;
-        s.look_at_loads()?;
+        s.look_at_accesses()?;
+        s.look_at_stores()?;
         s.look_at_conditions()?;
         Some(s)
     }
@@ -129,11 +142,11 @@ impl<'a> Search<'a> {
         self.blocks.iter().flat_map(|&n| self.r.blocks[n].start..self.r.blocks[n].end).map(Val)
     }
 
-    /// Finds what slots hold, and which are counted; None if a round hands something else on to the next, or does more than to load and compute.
+    /// Finds what slots hold, and which are counted; None if a round hands something else on to the next, or does more than to load, compute and store.
     fn follow_slots(&mut self) -> Option<()> {
         let mut held: HashMap<Slot, Val> = HashMap::new();
         let mut begins_with: Vec<Slot> = Vec::new();
-        let (mut found, mut loads, mut ops) = (HashMap::new(), Vec::new(), 0);
+        let (mut found, mut loads, mut stores, mut ops) = (HashMap::new(), Vec::new(), Vec::new(), 0);
         for v in self.insts() {
             match *self.r.op(v) {
                 Op::Get(slot) => match held.get(&slot) {
@@ -143,11 +156,12 @@ impl<'a> Search<'a> {
                 Op::Set(slot, is) => _ = held.insert(slot, is),
                 Op::Insn { .. } | Op::Poll { .. } => {}
                 Op::Load(_) => loads.push(v),
+                Op::Store(..) => stores.push(v),
                 op if op.has_effect() || op.can_fault() => return None,
                 _ => ops += 1,
             }
         }
-        (self.found, self.loads) = (found, loads);
+        (self.found, self.loads, self.stores) = (found, loads, stores);
         self.written = held.keys().copied().collect();
         self.written.sort_unstable_by_key(|s| s.0);
         for &slot in &self.written {
@@ -232,64 +246,139 @@ impl<'a> Search<'a> {
         Some(if ty.is_int() { step & ty.mask() } else { step })
     }
 
-    /// Sorts the loads by arrays: all are of one size, and a round reads as many elements of each array, from where the one before ended.
-    fn look_at_loads(&mut self) -> Option<()> {
-        let m = self.mem(*self.loads.first()?);
-        self.stride = self.load_step(&m)?;
-        let size = u64::from(m.size);
-        for &load in &self.loads {
-            let m = self.mem(load);
+    /// Sorts the accesses by arrays: all are of one size, and a round takes as many elements of each array, from where the one before ended.
+    fn look_at_accesses(&mut self) -> Option<()> {
+        let m = self.mem(*self.loads.first().or(self.stores.first())?);
+        self.stride = self.access_step(&m)?;
+        self.whole = m.size == 16;
+        self.lane = if self.whole { Lane::B } else { Lane::log2(m.size.trailing_zeros()) };
+        self.arrays = self.arrays_of(&self.loads, m.size)?;
+        let mut targets = self.arrays_of(&self.stores, m.size)?;
+        self.target = targets.pop();
+        let elements = self.arrays.iter().chain(&self.target).next()?.accesses.len();
+        // Vectors of the round that is computed again are all there at once.
+        let (most, vectors) = match self.target {
+            Some(_) => (MOST_STORED, MOST_STORED * 8),
+            None if self.whole => (MOST_ELEMENTS, MOST_ELEMENTS * 16),
+            None => (MOST_ELEMENTS, MOST_ARRAYS * MOST_ELEMENTS * 8),
+        };
+        let fits = m.size <= if self.target.is_some() { 8 } else { 16 }
+            && self.arrays.len() <= MOST_ARRAYS
+            && targets.is_empty()
+            && self.arrays.iter().chain(&self.target).all(|a| a.accesses.len() == elements)
+            && elements <= most
+            && elements.is_power_of_two()
+            && self.loads.len() * usize::from(m.size) <= vectors;
+        (fits && self.stride == u64::from(m.size) * elements as u64).then_some(())
+    }
+
+    fn arrays_of(&self, accesses: &[Val], size: u8) -> Option<Vec<Array>> {
+        let mut arrays: Vec<Array> = Vec::new();
+        for &access in accesses {
+            let m = self.mem(access);
             let aligned = match m.align {
                 Align::Any => true,
-                Align::To(n) => u64::from(n) <= size,
+                Align::To(n) => n <= size,
                 _ => false,
             };
-            let ty = self.r.ty(load);
+            let ty = match *self.r.op(access) {
+                Op::Store(_, v) => self.r.ty(v),
+                _ => self.r.ty(access),
+            };
             let of_type = ty.is_int() || ty == Ty::V128 && size == 16;
             let plain = m.order == Order::Plain && !m.big && m.space == 0 && aligned && of_type;
-            if u64::from(m.size) != size || self.load_step(&m) != Some(self.stride) || !plain {
+            if m.size != size || self.access_step(&m) != Some(self.stride) || !plain {
                 return None;
             }
             let (base, sum) = self.place(&m);
-            match self.arrays.iter_mut().find(|a| a.base == base) {
-                Some(array) => array.loads.push((sum, load)),
-                None => self.arrays.push(Array { base, loads: vec![(sum, load)] }),
+            match arrays.iter_mut().find(|a| a.base == base) {
+                Some(array) => array.accesses.push((sum, access)),
+                None => arrays.push(Array { base, accesses: vec![(sum, access)] }),
             }
         }
-        let elements = self.arrays[0].loads.len();
-        for array in &mut self.arrays {
-            array.loads.sort_unstable();
-            let in_a_row = array.loads.windows(2).all(|w| w[0].0.checked_add_unsigned(size) == Some(w[1].0));
-            if array.loads.len() != elements || !in_a_row {
+        for array in &mut arrays {
+            array.accesses.sort_unstable();
+            let in_a_row = array.accesses.windows(2).all(|w| w[0].0.checked_add_unsigned(size.into()) == Some(w[1].0));
+            if !in_a_row {
                 return None;
             }
         }
-        self.whole = size == 16;
-        self.lane = if self.whole { Lane::B } else { Lane::log2(size.trailing_zeros()) };
-        // Vectors of the round that is computed again are all there at once.
-        let loads = if self.whole { MOST_ELEMENTS } else { MOST_ARRAYS * MOST_ELEMENTS };
-        let fits = size <= 16
-            && self.arrays.len() <= MOST_ARRAYS
-            && elements <= MOST_ELEMENTS
-            && elements.is_power_of_two()
-            && self.loads.len() <= loads;
-        (fits && self.stride == size * elements as u64).then_some(())
+        Some(arrays)
     }
 
-    fn mem(&self, load: Val) -> Mem {
-        match *self.r.op(load) {
-            Op::Load(m) => m,
-            _ => unreachable!("it is a load"),
+    fn mem(&self, access: Val) -> Mem {
+        match *self.r.op(access) {
+            Op::Load(m) | Op::Store(m, _) => m,
+            _ => unreachable!("it is an access"),
         }
     }
 
-    /// How much further each round's load reads.
-    fn load_step(&self, m: &Mem) -> Option<u64> {
+    /// How much further each round's access goes.
+    fn access_step(&self, m: &Mem) -> Option<u64> {
         let index = if m.index.is_none() { 0 } else { self.step(m.index)? << m.scale };
         Some(self.step(m.base)?.wrapping_add(index) & self.r.ty(m.base).mask())
     }
 
-    /// What a load's address is a sum of, and the constant in it.
+    /// What is stored is the same of each element, or of each one before.
+    fn look_at_stores(&mut self) -> Option<()> {
+        let Some(target) = &self.target else { return Some(()) };
+        // Of a round that faults, what stands before that place has been written.
+        if !target.accesses.is_sorted_by_key(|a| a.1.0) {
+            return None;
+        }
+        let values: Vec<Val> = target.accesses.iter().map(|a| self.stored(a.1)).collect();
+        let elements = values.len();
+        let mut late = None;
+        for (n, &v) in values.iter().enumerate() {
+            let mut leaves = Vec::new();
+            self.leaves(v, &mut leaves)?;
+            for leaf in leaves {
+                let before = leaf == (n == 0, (n + elements - 1) % elements);
+                if !before && leaf != (false, n) || late.is_some_and(|late| late != before) {
+                    return None;
+                }
+                late = Some(before);
+            }
+            if !self.same(values[0], v) || !self.low_bits_fit(v) {
+                return None;
+            }
+        }
+        self.late = late == Some(true);
+        Some(())
+    }
+
+    /// What a store stores.
+    fn stored(&self, store: Val) -> Val {
+        match *self.r.op(store) {
+            Op::Store(_, v) => v,
+            _ => unreachable!("it is a store"),
+        }
+    }
+
+    /// Whether as many bits as an element has can be computed in lanes of that size, whatever is above.
+    fn low_bits_fit(&self, v: Val) -> bool {
+        let v = self.itself(v);
+        let ty = self.r.ty(v);
+        if !ty.is_int() || ty.bits() < self.lane.bits() {
+            return false;
+        }
+        match *self.r.op(v) {
+            Op::Const(_) => true,
+            _ if self.element(v).is_some() => true,
+            _ if self.step(v).is_some() => self.step(v) == Some(0),
+            Op::Bin(Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::AndNot, a, b) => {
+                self.low_bits_fit(a) && self.low_bits_fit(b)
+            }
+            Op::Bin(Bin::Shl, a, b) if self.lane != Lane::B => {
+                let amount = self.const_of(b).filter(|c| (1..self.lane.bits().into()).contains(c));
+                amount.is_some() && self.low_bits_fit(a)
+            }
+            Op::Un(Un::Not, a) | Op::Zext(a) | Op::Sext(a) | Op::Trunc(a) => self.low_bits_fit(a),
+            _ => false,
+        }
+    }
+
+    /// What an address is a sum of, and the constant in it.
     fn place(&self, m: &Mem) -> (([Root; 2], u8), i64) {
         let ty = self.r.ty(m.base);
         let root = |v: Val| match self.plus(v) {
@@ -312,7 +401,7 @@ impl<'a> Search<'a> {
             Op::Get(slot) => self.carried.iter().find(|c| c.0 == slot)?.1,
             _ => return None,
         };
-        self.arrays.iter().enumerate().find_map(|(n, a)| Some((n, a.loads.iter().position(|l| l.1 == load)?)))
+        self.arrays.iter().enumerate().find_map(|(n, a)| Some((n, a.accesses.iter().position(|l| l.1 == load)?)))
     }
 
     fn look_at_conditions(&mut self) -> Option<()> {
@@ -334,14 +423,15 @@ impl<'a> Search<'a> {
                 _ => return None,
             }
         }
-        (!self.data.is_empty()).then_some(())
+        let ends = self.counts.iter().any(|test| self.step(test.a) != Some(0));
+        (!self.data.is_empty() || self.target.is_some() && ends).then_some(())
     }
 
     /// Whether what is counted by such steps does not go round the end of numbers more than once in a round of the wide loop.
     fn stays_in_range(&self, step: u64, v: Val) -> bool {
         let mask = self.r.ty(v).mask();
         let size = step.min(step.wrapping_neg() & mask);
-        size.checked_mul(self.rounds()).is_some_and(|way| way <= mask / 2)
+        size.checked_mul(self.most_rounds()).is_some_and(|way| way <= mask / 2)
     }
 
     /// A condition on what is loaded. All elements of an array are asked the same, be it more than the loop asks of each.
@@ -667,7 +757,7 @@ impl<'a> Search<'a> {
         match *self.r.op(v) {
             Op::Const(c) => (c <= self.lane.mask()).then_some(()),
             _ if let Some((array, n)) = self.element(v) => {
-                let m = self.mem(self.arrays[array].loads[n].1);
+                let m = self.mem(self.arrays[array].accesses[n].1);
                 (!is_wide || m.ext == Ext::Zero).then_some(())
             }
             _ if self.step(v) == Some(0) => {

@@ -103,6 +103,7 @@ impl Check<'_> {
             Op::Insn { .. } | Op::Poll { .. } | Op::ClearExcl | Op::Fence(_) => self.result(Ty::Void),
             Op::Load(_)
             | Op::LoadAhead(_)
+            | Op::StoreAhead(..)
             | Op::Store(..)
             | Op::AtomicRmw(..)
             | Op::CmpXchg { .. }
@@ -480,6 +481,12 @@ impl Check<'_> {
             Op::LoadAhead(mem) => {
                 self.place(&mem, ty)?;
                 self.that(ty == Ty::V128 && mem.size == 16 && mem.align == Align::Any, "what is read ahead is a vector")
+            }
+            Op::StoreAhead(mem, v) => {
+                self.result(Ty::Void)?;
+                self.place(&mem, self.r.ty(v))?;
+                let is_vector = self.r.ty(v) == Ty::V128 && mem.size == 16 && mem.align == Align::Any;
+                self.that(is_vector, "what is written ahead is a vector")
             }
             Op::Store(mem, v) => {
                 self.result(Ty::Void)?;

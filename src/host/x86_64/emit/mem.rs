@@ -100,6 +100,14 @@ impl Emitter<'_> {
         self.a.v2(vop::VMOVDQU, L128, x, mem);
     }
 
+    /// The same of a store.
+    pub(super) fn store_ahead(&mut self, m: &ir::Mem, v: Val) {
+        let mem = self.address(m);
+        let x = self.x(v);
+        self.ahead.push(self.a.here());
+        self.a.vst(vop::VMOVDQU_ST, L128, mem, x);
+    }
+
     /// Whether a vector that is loaded is an operand of the next operation and of no other, which can have it in memory ([`Self::vop2`]).
     fn goes_into_next(&self, v: Val) -> bool {
         let next = Val(v.0 + 1);

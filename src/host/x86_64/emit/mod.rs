@@ -401,6 +401,7 @@ impl Emitter<'_> {
             Op::FpFlagsSet(x) => self.fp_flags_set(x),
             Op::Load(m) => self.load(v, &m),
             Op::LoadAhead(m) => self.load_ahead(v, &m),
+            Op::StoreAhead(m, x) => self.store_ahead(&m, x),
             Op::Store(m, x) => self.store(&m, x),
             Op::AtomicRmw(op, _, align, addr, x) => self.atomic_rmw(v, op, align, addr, x),
             Op::CmpXchg { addr, expected, new, align } => self.cmpxchg(v, align, addr, expected, new),

@@ -9,6 +9,8 @@ use crate::opt::Stitch;
 use crate::region::{FpControl, Region, Term};
 use crate::types::{Cc, IntCc, Lane, Round, Ty};
 
+mod stores;
+
 const P: Slot = Slot(0);
 const Q: Slot = Slot(1);
 const N: Slot = Slot(2);
@@ -41,6 +43,8 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// Two pages less what is cut off at the end.
 struct Bytes {
     bytes: Vec<u8>,
+    /// From here on they cannot be written.
+    fixed: usize,
     /// Accesses of sixteen bytes: the wide loop's, and vectors that the loop itself loads.
     wide: u32,
 }
@@ -53,8 +57,13 @@ impl Memory for Bytes {
         let bytes = bytes.ok_or(MemFault { addr, write: false })?;
         Ok(bytes.iter().rev().fold(0, |v, &b| v << 8 | u128::from(b)))
     }
-    fn store(&mut self, addr: u64, _: usize, _: u128) -> Result<(), MemFault> {
-        Err(MemFault { addr, write: true })
+    fn store(&mut self, addr: u64, size: usize, v: u128) -> Result<(), MemFault> {
+        self.wide += u32::from(size == 16);
+        let start = addr.wrapping_sub(BASE) as usize;
+        let writable = self.fixed.min(self.bytes.len());
+        let bytes = start.checked_add(size).and_then(|end| self.bytes[..writable].get_mut(start..end));
+        bytes.ok_or(MemFault { addr, write: true })?.copy_from_slice(&v.to_le_bytes()[..size]);
+        Ok(())
     }
     fn cmpxchg(&mut self, addr: u64, _: usize, _: u128, _: u128) -> Result<u128, MemFault> {
         Err(MemFault { addr, write: true })
@@ -323,7 +332,7 @@ fn agree(round: fn(&mut Builder), fill: &[u8], ends: &[u8], wanted: u64) -> u32 
         for (slot, v) in [(P, BASE + p), (Q, BASE + q), (N, n), (E, wanted)] {
             state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
         }
-        let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, wide: 0 });
+        let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, fixed: 0, wide: 0 });
         assert_eq!(
             outcome(&wide, state, &mut one),
             outcome(&plain, state, &mut other),

@@ -1,6 +1,6 @@
-//! The wide loop, as it is written beside the one that searches.
+//! The wide loops, as they are written beside the one that goes over memory.
 
-use super::{PAGE, Search, Test};
+use super::{PAGE, Sweep, Test};
 use crate::builder::Builder;
 use crate::mem::{Ext, Mem};
 use crate::op::{Bin, Op, Un, V1, V2, VShift, Val};
@@ -8,95 +8,196 @@ use crate::region::{BlockId, Term};
 use crate::types::{Cc, IntCc, Lane, Ty};
 use std::collections::HashMap;
 
-impl Search<'_> {
-    /// Bytes of each array that a round reads. (There can be as many narrow rounds before the first, which matters most if they read bytes.)
-    fn chunk(&self) -> u64 {
-        if self.lane == Lane::B && !self.whole { 128 } else { 256 }
+/// Bits of an address that memory is told apart by, at least: of those above, some guests take no notice.
+const ADDRESS_BITS: u32 = 48;
+
+impl Sweep<'_> {
+    /// Bytes of each array that rounds of the wide loops take. A small chunk is one that pays; a loop that looks at what it stores has no other, so that
+    /// what it has read is in registers as it is stored. (There can be as many narrow rounds before the first, which matters most if they take bytes.)
+    fn chunks(&self) -> (u64, Option<u64>) {
+        let large = if self.lane == Lane::B && !self.whole { 128 } else { 256.max(4 * self.stride) };
+        let small = 16.max(4 * self.stride);
+        match small * 4 <= large {
+            true if self.target.is_some() && !self.data.is_empty() => (small, None),
+            true => (small, Some(large)),
+            false => (large, None),
+        }
     }
 
-    /// Elements in a chunk, and rounds of the loop that read them.
-    fn elements(&self) -> usize {
-        self.chunk() as usize / if self.whole { 16 } else { self.lane.bytes() }
+    /// Rounds of the loop that one of a wide loop's does, at most.
+    pub(super) fn most_rounds(&self) -> u64 {
+        let (small, large) = self.chunks();
+        large.unwrap_or(small) / self.stride
     }
 
-    pub(super) fn rounds(&self) -> u64 {
-        self.chunk() / self.stride
-    }
-
-    /// Appends the wide loop. Where the narrow one ends a round, it asks whether a chunk begins here and what does not change is as it must be; what
-    /// else must hold for a chunk to be read is asked before it is, and after it things are left as they are after the chunk's last round.
+    /// Appends the wide loops. Where the narrow one ends a round, it asks whether a chunk begins here and what does not change is as it must be; what
+    /// else must hold for a chunk to be taken is asked before it is, and after it things are left as they are after the chunk's last round.
     pub(super) fn widen(&self, b: &mut Builder) {
-        let [ask, first, head] = std::array::from_fn(|_| b.block());
+        let [ask, first] = std::array::from_fn(|_| b.block());
         let narrow = BlockId(self.blocks[0] as u32);
         let end = self.blocks[self.blocks.len() - 1];
         b.region.blocks[end].term.map_successors(|s| if s == narrow { ask } else { s });
+        let (small, large) = self.chunks();
+        let small = Chunk { s: self, bytes: small };
 
         b.enter(ask);
-        let at = Now::new(self).address(b, self.first_load(0));
-        let rest = b.and_imm(at, self.chunk() - self.stride);
-        let zero = b.constant(b.ty(rest), 0);
-        let begins = b.cmp(IntCc::Eq, rest, zero);
-        b.end(Term::Branch { cond: begins, then: first, other: narrow });
-
+        small.begins(b, first, narrow);
         b.enter(first);
-        let (still, each): (Vec<Guard>, Vec<Guard>) = self.guards().into_iter().partition(|g| self.is_still(g));
-        self.ask(b, &still, narrow);
-        b.end(Term::Jump(head));
+        small.ask(b, |g| self.is_still(g), narrow);
+        let head = b.block();
+        let Some(large) = large.map(|bytes| Chunk { s: self, bytes }) else {
+            b.end(Term::Jump(head));
+            return small.go_round(b, head, narrow, head);
+        };
+        let more = b.block();
+        let in_pages = self.stays_in_pages();
+        b.end(Term::Jump(if in_pages { head } else { more }));
+        // (Values last as long as blocks follow each other: each loop's head stands right before what it leads to.)
+        small.go_round(b, head, narrow, if in_pages { more } else { head });
+        b.enter(more);
+        if in_pages {
+            let begins = b.block();
+            large.begins(b, begins, head);
+            b.enter(begins);
+        }
+        large.ask(b, |g| matches!(g, Guard::Apart(_)), head);
+        let wide = b.block();
+        b.end(Term::Jump(wide));
+        large.go_round(b, wide, head, wide);
+    }
 
-        b.enter(head);
-        b.push(Op::Poll { pc: self.pc }, Ty::Void);
-        b.push(Op::Insn { pc: self.pc, extra: self.extra }, Ty::Void);
-        self.ask(b, &each, narrow);
-        let (ends, vectors) = self.read(b);
-        let last = b.block();
-        b.end(Term::Branch { cond: ends, then: narrow, other: last });
-
-        b.enter(last);
-        self.last(b, &vectors);
-        b.end(Term::Jump(head));
+    /// The access that the first chunk begins with.
+    fn first_access(&self) -> Val {
+        self.arrays.iter().chain(&self.target).next().expect("there is one").accesses[0].1
     }
 
     fn first_load(&self, array: usize) -> Val {
-        self.arrays[array].loads[0].1
+        self.arrays[array].accesses[0].1
     }
 
-    fn guards(&self) -> Vec<Guard> {
-        let pages = (0..self.arrays.len()).map(Guard::Page);
-        let narrow = self.narrow.iter().map(|&v| Guard::Most(v, self.lane.mask()));
-        let equal = self.equal.iter().map(|&(v, is)| Guard::Is(v, is));
-        pages.chain(narrow).chain(equal).chain(self.counts.iter().map(|&t| Guard::Test(t))).collect()
+    /// Whether a chunk may not go on in another page: the loop may end before it comes there, or addresses may begin anew there.
+    fn stays_in_pages(&self) -> bool {
+        !self.data.is_empty() || self.r.ty(self.mem(self.first_access()).base) == Ty::I32
     }
 
     /// Whether what is asked once is known for all rounds.
     fn is_still(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Page(_) => false,
-            Guard::Most(..) | Guard::Is(..) => true,
+            Guard::Most(..) | Guard::Is(..) | Guard::Apart(_) => true,
             Guard::Test(test) => self.step(test.a) == Some(0),
         }
     }
+}
 
-    /// Goes on in another block if all this holds.
-    fn ask(&self, b: &mut Builder, guards: &[Guard], narrow: BlockId) {
-        for &guard in guards {
+/// A loop whose rounds take a chunk of so many bytes.
+struct Chunk<'s, 'a> {
+    s: &'s Sweep<'a>,
+    bytes: u64,
+}
+
+impl Chunk<'_, '_> {
+    /// Elements in a chunk.
+    fn elements(&self) -> usize {
+        self.bytes as usize / if self.s.whole { 16 } else { self.s.lane.bytes() }
+    }
+
+    /// Rounds of the narrow loop that take a chunk.
+    fn rounds(&self) -> u64 {
+        self.bytes / self.s.stride
+    }
+
+    /// Goes on where a chunk begins: at a multiple of its size, so that it crosses no page, or where that does not matter, of a vector's.
+    fn begins(&self, b: &mut Builder, then: BlockId, other: BlockId) {
+        let s = self.s;
+        let size = if s.stays_in_pages() { self.bytes } else { 16.max(s.stride) };
+        if size == s.stride {
+            return b.end(Term::Jump(then));
+        }
+        let at = Now::new(s).address(b, s.first_access());
+        let rest = b.and_imm(at, size - s.stride);
+        let zero = b.constant(b.ty(rest), 0);
+        let begins = b.cmp(IntCc::Eq, rest, zero);
+        b.end(Term::Branch { cond: begins, then, other });
+    }
+
+    /// The loop, whose guards and chunks lead `back` if they fail and `on` if not.
+    fn go_round(&self, b: &mut Builder, head: BlockId, back: BlockId, on: BlockId) {
+        b.enter(head);
+        b.push(Op::Poll { pc: self.s.pc }, Ty::Void);
+        b.push(Op::Insn { pc: self.s.pc, extra: self.s.extra }, Ty::Void);
+        self.ask(b, |g| !self.s.is_still(g), back);
+        let mut lanes = Lanes {
+            sweep: self.s,
+            now: Now::new(self.s),
+            vectors: HashMap::new(),
+            at: 0,
+            late: false,
+            splats: HashMap::new(),
+        };
+        if !self.s.data.is_empty() {
+            let ends = self.read(b, &mut lanes);
+            let next = b.block();
+            b.end(Term::Branch { cond: ends, then: back, other: next });
+            b.enter(next);
+        }
+        if self.s.target.is_some() {
+            let nowhere = self.write(b, &mut lanes);
+            let next = b.block();
+            b.end(Term::Branch { cond: nowhere, then: back, other: next });
+            b.enter(next);
+        }
+        self.last(b, &lanes.vectors);
+        b.end(Term::Jump(on));
+    }
+
+    fn guards(&self) -> Vec<Guard> {
+        let s = self.s;
+        let mut guards: Vec<Guard> = s.counts.iter().map(|&t| Guard::Test(t)).collect();
+        guards.extend(s.narrow.iter().map(|&v| Guard::Most(v, s.lane.mask())));
+        guards.extend(s.equal.iter().map(|&(v, is)| Guard::Is(v, is)));
+        let (arrays, target) = (0..s.arrays.len(), s.target.as_ref().map(|t| t.accesses[0].1));
+        if s.stays_in_pages() {
+            // (Of bytes that begin at a multiple of the chunk's size this is known.)
+            guards.extend(arrays.clone().skip((s.stride == 1).into()).map(|array| Guard::Page(s.first_load(array))));
+            // What is written beyond a page where nothing can be is written again by the loop itself, unless it is elsewhere.
+            guards.extend(target.filter(|&store| s.r.ty(s.mem(store).base) == Ty::I32).map(Guard::Page));
+        }
+        guards.extend(arrays.filter(|_| target.is_some()).map(Guard::Apart));
+        guards
+    }
+
+    /// Goes on in another block if such guards hold.
+    fn ask(&self, b: &mut Builder, which: impl Fn(&Guard) -> bool, back: BlockId) {
+        for guard in self.guards().into_iter().filter(which) {
             let holds = self.holds(b, guard);
             let next = b.block();
-            b.end(Term::Branch { cond: holds, then: next, other: narrow });
+            b.end(Term::Branch { cond: holds, then: next, other: back });
             b.enter(next);
         }
     }
 
     fn holds(&self, b: &mut Builder, guard: Guard) -> Val {
-        let mut now = Now::new(self);
+        let mut now = Now::new(self.s);
         let compare = |b: &mut Builder, cc, v, with| {
             let with = b.constant(b.ty(v), with);
             b.cmp(cc, v, with)
         };
         match guard {
-            Guard::Page(array) => {
-                let at = now.address(b, self.first_load(array));
+            Guard::Page(access) => {
+                let at = now.address(b, access);
                 let in_page = b.and_imm(at, PAGE - 1);
-                compare(b, IntCc::Ule, in_page, PAGE - self.chunk())
+                compare(b, IntCc::Ule, in_page, PAGE - self.bytes)
+            }
+            Guard::Apart(array) => {
+                let store = self.s.target.as_ref().expect("it stores").accesses[0].1;
+                let [from, to] = [self.s.first_load(array), store].map(|access| now.address(b, access));
+                let distance = b.sub(to, from);
+                let unseen = b.ty(distance).bits() - ADDRESS_BITS.min(b.ty(distance).bits());
+                let least = self.bytes - 1;
+                let distance = b.add_imm(distance, least as i64);
+                let distance = b.shift_imm(Bin::Shl, distance, unseen.into());
+                compare(b, IntCc::Ugt, distance, (2 * least) << unseen)
             }
             Guard::Most(v, most) => {
                 let v = now.value(b, v);
@@ -109,21 +210,14 @@ impl Search<'_> {
             Guard::Test(test) => {
                 let v = now.value(b, test.a);
                 let limit = if test.b.is_none() { b.constant(b.ty(v), 0) } else { now.value(b, test.b) };
-                let step = self.step(test.a).unwrap_or(0);
+                let step = self.s.step(test.a).unwrap_or(0);
                 counts_on(b, test.cc, (v, step), limit, self.rounds() - 1)
             }
         }
     }
 
-    /// Reads a chunk: whether one of its elements ends the search, and each array's vectors.
-    fn read(&self, b: &mut Builder) -> (Val, Vec<Vec<Val>>) {
-        let mut lanes = Lanes {
-            search: self,
-            now: Now::new(self),
-            vectors: vec![Vec::new(); self.arrays.len()],
-            at: 0,
-            splats: HashMap::new(),
-        };
+    /// Reads a chunk: whether one of its elements ends the search.
+    fn read(&self, b: &mut Builder, lanes: &mut Lanes) -> Val {
         let least = self.least();
         let add = |b: &mut Builder, sum: Option<Val>, v| match (sum, least) {
             (None, _) => Some(v),
@@ -131,16 +225,16 @@ impl Search<'_> {
             (Some(sum), None) => Some(b.v2(V2::Or, Lane::D, sum, v)),
         };
         let mut sum = None;
-        for at in 0..self.chunk() as usize / 16 {
+        for at in 0..self.bytes as usize / 16 {
             lanes.at = at;
             // One vector's first, so that each waits for the sum once.
             let mut all = None;
-            for test in &self.data {
+            for test in &self.s.data {
                 let one = if least.is_some() { lanes.holds(b, test) } else { lanes.fails(b, test) };
                 all = add(b, all, one);
             }
             sum = all.map_or(sum, |all| add(b, sum, all));
-            (0..self.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
+            (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
         }
         let sum = sum.expect("something is asked");
         let ends = match least {
@@ -151,68 +245,95 @@ impl Search<'_> {
             None => sum,
         };
         let flags = b.flags_test(ends, ends);
-        (b.cond(Cc::Ne, flags), lanes.vectors)
+        b.cond(Cc::Ne, flags)
+    }
+
+    /// Writes a chunk, and reads what it is computed of if that has not been. What is asked at the end is what cannot be, since there was a chunk: that
+    /// memory begins here.
+    fn write(&self, b: &mut Builder, lanes: &mut Lanes) -> Val {
+        let store = self.s.target.as_ref().expect("it stores").accesses[0].1;
+        let v = self.s.stored(store);
+        let vectors = self.bytes as usize / 16;
+        // What cannot be read is in the first vector or in the last, and found before anything is written.
+        lanes.at = vectors - 1;
+        (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
+        for at in 0..vectors {
+            lanes.at = at;
+            (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
+            lanes.late = self.s.late;
+            let v = lanes.value(b, v);
+            let mem = lanes.place(b, store);
+            b.store_ahead(mem, v);
+        }
+        let at = lanes.now.address(b, store);
+        let zero = b.constant(b.ty(at), 0);
+        b.cmp(IntCc::Eq, at, zero)
     }
 
     /// The lane of which none may be zero, where that is what is asked: the least of all says so. There is none of 64 bits.
     fn least(&self) -> Option<Lane> {
+        let s = self.s;
         let asked = |t: &Test| match t.cc {
             _ if t.bytes => Some(Lane::B),
-            IntCc::Ne => Some(self.lane),
+            IntCc::Ne => Some(s.lane),
             _ => None,
         };
-        let lane = self.data.iter().find_map(asked)?;
-        let fits = lane != Lane::D && !self.whole && self.data.iter().all(|t| asked(t).is_none_or(|l| l == lane));
+        let lane = s.data.iter().find_map(asked)?;
+        let fits = lane != Lane::D && !s.whole && s.data.iter().all(|t| asked(t).is_none_or(|l| l == lane));
         fits.then_some(lane)
     }
 
     /// The chunk's last round, of elements that have been read.
-    fn last(&self, b: &mut Builder, vectors: &[Vec<Val>]) {
-        for &(slot, step) in &self.steps {
+    fn last(&self, b: &mut Builder, vectors: &Vectors) {
+        let s = self.s;
+        for &(slot, step) in &s.steps {
             let v = b.get(slot);
             let sum = b.constant(b.ty(v), step.wrapping_mul(self.rounds() - 1));
             let v = b.add(v, sum);
             b.set(slot, v);
         }
-        let in_round = self.arrays[0].loads.len();
-        for &(slot, load) in &self.carried {
+        let in_round = self.elements() / self.rounds() as usize;
+        for &(slot, load) in &s.carried {
             let v = self.loaded(b, load, vectors, self.elements() - 2 * in_round);
             b.set(slot, v);
         }
         let mut now = HashMap::new();
-        for v in self.insts() {
-            let new = match *self.r.op(v) {
-                Op::Insn { .. } | Op::Poll { .. } => continue,
+        for v in s.insts() {
+            let new = match *s.r.op(v) {
+                Op::Insn { .. } | Op::Poll { .. } | Op::Store(..) => continue,
                 Op::Load(_) => self.loaded(b, v, vectors, self.elements() - in_round),
-                _ => b.again(self.r, v, |v| now[&v]),
+                _ => b.again(s.r, v, |v| now[&v]),
             };
             now.insert(v, new);
         }
     }
 
     /// What a load gives in the round whose first element is the one with this number.
-    fn loaded(&self, b: &mut Builder, load: Val, vectors: &[Vec<Val>], first: usize) -> Val {
-        let (array, n) = self.element(load).expect("all loads are known");
+    fn loaded(&self, b: &mut Builder, load: Val, vectors: &Vectors, first: usize) -> Val {
+        let s = self.s;
+        let (array, n) = s.element(load).expect("all loads are known");
         let n = first + n;
-        if self.whole {
-            return vectors[array][n];
+        if s.whole {
+            return vectors[&(array, n)];
         }
-        let in_vector = 16 / self.lane.bytes();
-        let element = b.vget(self.lane.ty(), vectors[array][n / in_vector], (n % in_vector) as u32);
-        let ty = self.r.ty(load);
-        match self.mem(load).ext {
-            _ if ty == self.lane.ty() => element,
+        let in_vector = 16 / s.lane.bytes();
+        let element = b.vget(s.lane.ty(), vectors[&(array, n / in_vector)], (n % in_vector) as u32);
+        let ty = s.r.ty(load);
+        match s.mem(load).ext {
+            _ if ty == s.lane.ty() => element,
             Ext::Zero => b.zext(ty, element),
             Ext::Sign => b.sext(ty, element),
         }
     }
 }
 
-/// What is asked before a chunk is read.
+/// What is asked before a chunk is taken.
 #[derive(Clone, Copy)]
 enum Guard {
-    /// A chunk of an array lies in one page: what the loop need not read may not be there, or be watched.
-    Page(usize),
+    /// The chunk that begins with this access lies in one page: what the loop need not read may not be there, or be watched.
+    Page(Val),
+    /// What is stored is nothing of an array's chunk.
+    Apart(usize),
     /// A value is not above this.
     Most(Val, u64),
     Is(Val, u64),
@@ -221,33 +342,33 @@ enum Guard {
 }
 
 /// Values as the next round begins with them.
-struct Now<'a> {
-    search: &'a Search<'a>,
+struct Now<'s, 'a> {
+    sweep: &'s Sweep<'a>,
     made: HashMap<Val, Val>,
 }
 
-impl<'a> Now<'a> {
-    fn new(search: &'a Search<'a>) -> Now<'a> {
-        Now { search, made: HashMap::new() }
+impl<'s, 'a> Now<'s, 'a> {
+    fn new(sweep: &'s Sweep<'a>) -> Now<'s, 'a> {
+        Now { sweep, made: HashMap::new() }
     }
 
     /// A value that no load is needed for.
     fn value(&mut self, b: &mut Builder, v: Val) -> Val {
-        let v = self.search.itself(v);
+        let v = self.sweep.itself(v);
         if let Some(&made) = self.made.get(&v) {
             return made;
         }
         let mut args = Vec::new();
-        self.search.r.op(v).for_each_arg(|a| args.push(a));
+        self.sweep.r.op(v).for_each_arg(|a| args.push(a));
         let args: HashMap<Val, Val> = args.into_iter().map(|a| (a, self.value(b, a))).collect();
-        let made = b.again(self.search.r, v, |a| args[&a]);
+        let made = b.again(self.sweep.r, v, |a| args[&a]);
         self.made.insert(v, made);
         made
     }
 
-    /// Where a load reads.
-    fn address(&mut self, b: &mut Builder, load: Val) -> Val {
-        let m = self.search.mem(load);
+    /// Where an access is.
+    fn address(&mut self, b: &mut Builder, access: Val) -> Val {
+        let m = self.sweep.mem(access);
         let mut at = self.value(b, m.base);
         if !m.index.is_none() {
             let index = self.value(b, m.index);
@@ -258,29 +379,61 @@ impl<'a> Now<'a> {
     }
 }
 
+/// What has been read so far, by array and place in the chunk.
+type Vectors = HashMap<(usize, usize), Val>;
+
 /// Values of as many elements as a vector has.
-struct Lanes<'a> {
-    search: &'a Search<'a>,
-    now: Now<'a>,
-    /// What has been read so far, by array, up to the vector that is computed with.
-    vectors: Vec<Vec<Val>>,
+struct Lanes<'s, 'a> {
+    sweep: &'s Sweep<'a>,
+    now: Now<'s, 'a>,
+    vectors: Vectors,
+    /// The place of the vector that is computed with.
     at: usize,
+    /// Elements are those before.
+    late: bool,
     /// What does not change, in every lane.
     splats: HashMap<Val, Val>,
 }
 
-impl Lanes<'_> {
+impl Lanes<'_, '_> {
     /// The array's elements.
     fn vector(&mut self, b: &mut Builder, array: usize) -> Val {
-        if self.vectors[array].len() == self.at {
-            let m = self.search.mem(self.search.first_load(array));
-            let base = self.now.value(b, m.base);
-            let index = if m.index.is_none() { Val::NONE } else { self.now.value(b, m.index) };
-            let disp = m.disp + 16 * self.at as i32;
-            let v = b.load_ahead(Mem { index, disp, scale: m.scale, ..Mem::at(base, 16) });
-            self.vectors[array].push(v);
+        if let Some(&v) = self.vectors.get(&(array, self.at)) {
+            return v;
         }
-        self.vectors[array][self.at]
+        let mem = self.place(b, self.sweep.first_load(array));
+        let v = b.load_ahead(mem);
+        self.vectors.insert((array, self.at), v);
+        v
+    }
+
+    /// Where the chunk's vector is of which that access has the first element.
+    fn place(&mut self, b: &mut Builder, access: Val) -> Mem {
+        let m = self.sweep.mem(access);
+        let base = self.now.value(b, m.base);
+        let index = if m.index.is_none() { Val::NONE } else { self.now.value(b, m.index) };
+        Mem { index, disp: m.disp + 16 * self.at as i32, scale: m.scale, ..Mem::at(base, 16) }
+    }
+
+    /// The same less one: the first is what the round before has left.
+    fn vector_before(&mut self, b: &mut Builder, array: usize) -> Val {
+        let lane = self.sweep.lane;
+        let last = 16 / lane.bytes() - 1;
+        let before = match self.at.checked_sub(1) {
+            Some(at) => self.vectors[&(array, at)],
+            None => {
+                let element = self.sweep.arrays[array].accesses.last().expect("there is one").1;
+                let (slot, _) = *self.sweep.carried.iter().find(|c| c.1 == element).expect("it is carried");
+                let mut left = b.get(slot);
+                if b.ty(left) != lane.ty() {
+                    left = b.trunc(lane.ty(), left);
+                }
+                let zero = b.v128(0);
+                b.vset(lane, zero, left, last as u32)
+            }
+        };
+        let now = self.vector(b, array);
+        b.vext(before, now, (last * lane.bytes()) as u32)
     }
 
     /// Lanes that are not zero where the test holds.
@@ -290,7 +443,7 @@ impl Lanes<'_> {
             return x;
         }
         let y = if test.b.is_none() { b.v128(0) } else { self.value(b, test.b) };
-        if test.cc == IntCc::Ne { b.v2(V2::Xor, Lane::D, x, y) } else { b.v2(V2::CmpEq, self.search.lane, x, y) }
+        if test.cc == IntCc::Ne { b.v2(V2::Xor, Lane::D, x, y) } else { b.v2(V2::CmpEq, self.sweep.lane, x, y) }
     }
 
     /// Lanes that are not zero where it does not.
@@ -299,18 +452,18 @@ impl Lanes<'_> {
         let y = if test.b.is_none() { b.v128(0) } else { self.value(b, test.b) };
         match test.cc {
             _ if test.bytes => b.v2(V2::CmpEq, Lane::B, x, y),
-            IntCc::Ne => b.v2(V2::CmpEq, self.search.lane, x, y),
+            IntCc::Ne => b.v2(V2::CmpEq, self.sweep.lane, x, y),
             _ if test.b.is_none() => x,
             _ => b.v2(V2::Xor, Lane::D, x, y),
         }
     }
 
     fn value(&mut self, b: &mut Builder, v: Val) -> Val {
-        let s = self.search;
+        let s = self.sweep;
         let v = s.itself(v);
         let lane = s.lane;
         if let Some((array, _)) = s.element(v) {
-            return self.vector(b, array);
+            return if self.late { self.vector_before(b, array) } else { self.vector(b, array) };
         }
         if s.whole {
             return self.whole(b, v);
@@ -339,14 +492,14 @@ impl Lanes<'_> {
                 let x = self.value(b, x);
                 b.v1(V1::Not, lane, x)
             }
-            Op::Zext(x) | Op::Trunc(x) => self.value(b, x),
+            Op::Zext(x) | Op::Sext(x) | Op::Trunc(x) => self.value(b, x),
             _ => unreachable!("it fits no lanes"),
         }
     }
 
     /// A value of one element that is a vector.
     fn whole(&mut self, b: &mut Builder, v: Val) -> Val {
-        let s = self.search;
+        let s = self.sweep;
         if s.step(v) == Some(0) {
             return self.now.value(b, v);
         }
@@ -360,7 +513,7 @@ impl Lanes<'_> {
         if let Some(&splat) = self.splats.get(&v) {
             return splat;
         }
-        let lane = self.search.lane;
+        let lane = self.sweep.lane;
         let mut element = self.now.value(b, v);
         if b.ty(element) != lane.ty() {
             element = b.trunc(lane.ty(), element);
