@@ -235,4 +235,13 @@ const uint32_t *equal_bytes(const uint32_t *a, const uint32_t *b)
 		: "+r"(a), "+r"(b), "+r"(ones), "=&r"(found) : : "r4", "r5", "r6", "r7", "cc", "memory");
 	return a;
 }
+
+/* Comparisons that are made if the one before found a difference: a count, a character and the end. */
+const uint8_t *character(const uint8_t *p, unsigned c, unsigned n)
+{
+	unsigned is;
+	__asm__("1: ldrb %1, [%0, #1]!\n subs %2, #1\n it ne\n cmpne %1, %3\n it ne\n cmpne %1, #0\n bne 1b"
+		: "+r"(p), "=&r"(is), "+r"(n) : "r"(c) : "cc", "memory");
+	return p;
+}
 #endif

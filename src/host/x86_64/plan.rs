@@ -312,8 +312,8 @@ impl Plan {
         }
         if let (Op::Select(_, x, y), Ty::Flags) = (op, r.insts[at].ty) {
             // The comparison that a conditional comparison selects is emitted at the selection: its operands must last until then.
-            for f in [*x, *y] {
-                r.op(f).for_each_arg(|v| self.note_use(v, i));
+            for f in [x, y].into_iter().filter(|f| matches!(r.op(**f), Op::FlagsSub(..) | Op::FlagsAdd(..))) {
+                r.op(*f).for_each_arg(|v| self.note_use(v, i));
             }
         }
     }

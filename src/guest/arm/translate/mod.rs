@@ -59,8 +59,8 @@ pub struct Cx<'a> {
     pub mode: u32,
     /// ITSTATE at the instruction.
     pub it: u32,
-    /// Holds if the instruction's condition does: writes select by it.
-    pred: Option<Val>,
+    /// The instruction's condition, and the flags that it is one of: writes select by it.
+    pred: Option<(Cc, Val)>,
     /// The last condition computed in the current block, with what it was computed of.
     last: Option<(Cc, Val, Val)>,
     /// [`arch::Cpu::features`] of the model.
@@ -305,11 +305,11 @@ impl Cx<'_> {
             }
             return;
         }
-        let holds = self.cond(cc);
         if self.selects(cc, w, code) {
-            self.pred = Some(holds);
+            self.pred = Some((cc, self.flags()));
             return;
         }
+        let holds = self.cond(cc);
         let (then, skip) = (self.b.block(), self.b.block());
         self.b.branch(holds, then, skip);
         self.enter(then);
@@ -402,9 +402,11 @@ impl Cx<'_> {
     /// Writes a slot if the instruction's condition holds.
     pub fn set(&mut self, slot: Slot, v: Val) {
         let v = match self.pred {
-            Some(pred) => {
+            // The condition right before it is used: what the instruction computes takes the host's flags.
+            Some((cc, flags)) => {
                 let old = self.b.get(slot);
-                self.b.select(pred, v, old)
+                let holds = self.b.cond(cc, flags);
+                self.b.select(holds, v, old)
             }
             None => v,
         };
