@@ -590,6 +590,10 @@ impl Builder {
         let ty = self.ty(lo);
         self.pure(Op::Funnel { hi, lo, amount: amount as u8 }, ty)
     }
+    pub fn shift_double(&mut self, left: bool, a: Val, b: Val, amount: Val) -> Val {
+        let ty = self.ty(a);
+        self.pure(Op::ShiftDouble { left, a, b, amount }, ty)
+    }
     pub fn cmp(&mut self, cc: IntCc, a: Val, b: Val) -> Val {
         self.pure(Op::Cmp(cc, a, b), Ty::I1)
     }
@@ -663,6 +667,12 @@ impl Builder {
         let moves = self.const_of(amount).is_some_and(|n| n & mask != 0);
         let flags = if moves && !matches!(shift, Shift::Rol | Shift::Ror) { Val::NONE } else { flags };
         self.push(Op::FlagsShiftX86 { shift, v, amount, flags }, Ty::Flags)
+    }
+    pub fn flags_shift_double(&mut self, left: bool, a: Val, b: Val, amount: Val, flags: Val) -> Val {
+        let mask = u64::from(self.ty(a).bits() - 1);
+        let moves = self.const_of(amount).is_some_and(|n| n & mask != 0);
+        let flags = if moves { Val::NONE } else { flags };
+        self.push(Op::FlagsShiftDouble { left, a, b, amount, flags }, Ty::Flags)
     }
     pub fn flags_product(&mut self, signed: bool, a: Val, b: Val) -> Val {
         self.push(Op::FlagsProduct { signed, a, b }, Ty::Flags)

@@ -50,6 +50,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::Extract { lsb, width, signed, .. } => int::extract(a64, lsb, width, signed).into(),
         Op::Deposit { lsb, width, .. } => int::deposit(a64, b64, lsb, width).into(),
         Op::Funnel { amount, .. } => (a << ty.bits() | b) >> amount,
+        Op::ShiftDouble { left, .. } => int::shift_double(left, a64, b64, c as u64, ty).into(),
         Op::Cmp(cc, ..) => int::compare(cc, a64, b64, from).into(),
         Op::Select(..) => {
             if a & 1 == 1 {
@@ -80,6 +81,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         }
         Op::FlagsStep { down, .. } => flags::step(a64, down, b as u32, from).into(),
         Op::FlagsShiftX86 { shift, .. } => flags::shift_x86(shift, a64, b64, c as u32, from).into(),
+        Op::FlagsShiftDouble { left, .. } => flags::shift_double(left, a64, b64, c as u64, arg(3) as u32, from).into(),
         Op::FlagsProduct { signed, .. } => flags::product(a64, b64, signed, from).into(),
         Op::FlagsTest(..) => flags::test_vectors(a, b).into(),
         Op::FlagsToEflags(_) => flags::to_eflags(a as u32).into(),

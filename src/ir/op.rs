@@ -500,6 +500,14 @@ pub enum Op {
         lo: Val,
         amount: u8,
     },
+    /// `a` shifted by an amount at run time, of which as many bits count as say less than the width; what comes in are b's bits from the other side on.
+    /// I32, I64.
+    ShiftDouble {
+        left: bool,
+        a: Val,
+        b: Val,
+        amount: Val,
+    },
     /// I1.
     Cmp(IntCc, Val, Val),
     /// cond ? a : b, of any type.
@@ -572,6 +580,14 @@ pub enum Op {
     FlagsShiftX86 {
         shift: Shift,
         v: Val,
+        amount: Val,
+        flags: Val,
+    },
+    /// The same of [`Op::ShiftDouble`]; `flags` is [`Val::NONE`] where the amount is a constant that is not zero.
+    FlagsShiftDouble {
+        left: bool,
+        a: Val,
+        b: Val,
         amount: Val,
         flags: Val,
     },
@@ -787,6 +803,7 @@ impl Op {
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
             | DivWide { hi: a, lo: b, divisor: c, .. }
+            | ShiftDouble { a, b, amount: c, .. }
             | Strings { a, b, lengths: c, .. }
             | CmpXchg { addr: a, expected: b, new: c, .. } => {
                 *a = f(*a);
@@ -798,6 +815,14 @@ impl Op {
                 *b = f(*b);
                 if !c.is_none() {
                     *c = f(*c);
+                }
+            }
+            FlagsShiftDouble { a, b, amount, flags, .. } => {
+                *a = f(*a);
+                *b = f(*b);
+                *amount = f(*amount);
+                if !flags.is_none() {
+                    *flags = f(*flags);
                 }
             }
             X87 { v, .. } => {

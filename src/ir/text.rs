@@ -119,6 +119,8 @@ fn parts(op: &Op) -> (String, Vec<String>) {
         Op::Cond(cc, _) => plain(format!("cond_{}", lower(cc))),
         Op::FlagsStep { down, .. } => plain(if down { "flags_dec" } else { "flags_inc" }.to_owned()),
         Op::FlagsShiftX86 { shift, .. } => plain(format!("flags_{}_x86", lower(shift))),
+        Op::ShiftDouble { left, .. } => plain(if left { "shld" } else { "shrd" }.to_owned()),
+        Op::FlagsShiftDouble { left, .. } => plain(if left { "flags_shld" } else { "flags_shrd" }.to_owned()),
         Op::FlagsProduct { signed, .. } => plain(format!("flags_product_{}", sign(signed))),
         Op::FlagsFcmp { fmt, signalling, env, .. } => {
             let name = if signalling { "flags_fcmp_signalling" } else { "flags_fcmp" };

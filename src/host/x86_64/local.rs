@@ -29,8 +29,9 @@ impl Local {
             for inst in &r.insts[block.start as usize..block.end as usize] {
                 match inst.op {
                     Op::Get(s) => used[s.0 as usize] += times,
-                    Op::Set(s, _) => {
-                        used[s.0 as usize] += times;
+                    Op::Set(s, v) => {
+                        // (A vector that is cleared, as upper halves are behind most of x86's functions, is so in memory as well.)
+                        used[s.0 as usize] += if matches!(r.op(v), Op::ConstV(_)) { 0 } else { times };
                         written[s.0 as usize] = true;
                     }
                     _ => {}

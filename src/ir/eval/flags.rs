@@ -86,6 +86,19 @@ pub(super) fn shift_x86(shift: Shift, v: u64, amount: u64, old: u32, ty: Ty) -> 
     rest | when(!out, C) | when(overflow && n == 1, V)
 }
 
+/// The same after x86's double shifts.
+pub(super) fn shift_double(left: bool, a: u64, b: u64, amount: u64, old: u32, ty: Ty) -> u32 {
+    let bits = u64::from(ty.bits());
+    let n = amount % bits;
+    if n == 0 {
+        return old;
+    }
+    let r = int::shift_double(left, a, b, n, ty);
+    let out = a >> if left { bits - n } else { n - 1 } & 1 == 1;
+    let turns = (a ^ r) >> (bits - 1) & 1 == 1;
+    nz(r, ty) | when(!out, C) | when(turns && n == 1, V)
+}
+
 /// C and V of x86's products: whether they are wider than their low half. C is the opposite of CF.
 pub(super) fn product(a: u64, b: u64, signed: bool, ty: Ty) -> u32 {
     let wider = if signed {

@@ -38,6 +38,13 @@ pub(crate) fn bin(op: Bin, a: u64, b: u64, ty: Ty) -> u64 {
     }
 }
 
+/// `a` shifted by the amount's low bits, with b's bits coming in.
+pub(super) fn shift_double(left: bool, a: u64, b: u64, amount: u64, ty: Ty) -> u64 {
+    let (bits, a, b) = (u64::from(ty.bits()), u128::from(a), u128::from(b));
+    let n = amount % bits;
+    (if left { (a << bits | b) << n >> bits } else { (b << bits | a) >> n }) as u64
+}
+
 /// Where `v` has ones.
 fn places(v: u64) -> impl Iterator<Item = u32> {
     (0..64).filter(move |n| v >> n & 1 == 1)

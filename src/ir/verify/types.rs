@@ -143,6 +143,7 @@ impl Check<'_> {
             | Op::FlagsFromBits(_)
             | Op::FlagsStep { .. }
             | Op::FlagsShiftX86 { .. }
+            | Op::FlagsShiftDouble { .. }
             | Op::FlagsProduct { .. }
             | Op::FlagsTest(..)
             | Op::FlagsToEflags(_)
@@ -177,6 +178,7 @@ impl Check<'_> {
             | Op::Extract { .. }
             | Op::Deposit { .. }
             | Op::Funnel { .. }
+            | Op::ShiftDouble { .. }
             | Op::Cmp(..)
             | Op::Select(..)
             | Op::AddC(..)
@@ -219,6 +221,10 @@ impl Check<'_> {
                 self.integer(ty)?;
                 self.all(ty)?;
                 self.that(u32::from(amount) < ty.bits(), "the amount is below the width")
+            }
+            Op::ShiftDouble { .. } => {
+                self.all(ty)?;
+                self.that(matches!(ty, Ty::I32 | Ty::I64), "it has 32 bits or 64")
             }
             Op::Cmp(_, a, b) => {
                 self.result(Ty::I1)?;
@@ -313,6 +319,12 @@ impl Check<'_> {
             Op::FlagsShiftX86 { v, amount, flags, .. } => {
                 self.operands(&[v, amount], self.r.ty(v))?;
                 self.number(self.r.ty(v))?;
+                if flags.is_none() { Ok(()) } else { self.operand(flags, Ty::Flags) }
+            }
+            Op::FlagsShiftDouble { a, b, amount, flags, .. } => {
+                let ty = self.r.ty(a);
+                self.operands(&[b, amount], ty)?;
+                self.that(matches!(ty, Ty::I32 | Ty::I64), "it has 32 bits or 64")?;
                 if flags.is_none() { Ok(()) } else { self.operand(flags, Ty::Flags) }
             }
             Op::FlagsProduct { a, b, .. } => {

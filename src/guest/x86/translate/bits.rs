@@ -137,8 +137,7 @@ fn count_zeros(cx: &mut Cx, i: &Instruction, leading: bool) {
     let n = cx.b.un(if leading { Un::Clz } else { Un::Ctz }, a);
     let zero = cx.b.constant(cx.b.ty(a), 0);
     let none = cx.b.cmp(IntCc::Eq, a, zero);
-    let flags = cx.flags_of(n);
-    let flags = cx.with_carry(flags, none);
+    let flags = cx.flags_of_with_carry(n, none);
     cx.set_flags(flags);
     cx.write(i, 0, n);
 }
@@ -201,8 +200,7 @@ fn bzhi(cx: &mut Cx, i: &Instruction) {
     let r = low_bits(cx, a, n);
     let width = cx.b.constant(cx.b.ty(a), cx.b.ty(a).bits().into());
     let beyond = cx.b.cmp(IntCc::Uge, n, width);
-    let flags = cx.flags_of(r);
-    let flags = cx.with_carry(flags, beyond);
+    let flags = cx.flags_of_with_carry(r, beyond);
     cx.set_flags(flags);
     cx.write(i, 0, r);
 }
@@ -229,8 +227,7 @@ fn lowest(cx: &mut Cx, i: &Instruction, what: Lowest) {
         Lowest::Reset => (cx.b.and(a, less), IntCc::Eq),
     };
     let carry = cx.b.cmp(cc, a, zero);
-    let flags = cx.flags_of(r);
-    let flags = cx.with_carry(flags, carry);
+    let flags = cx.flags_of_with_carry(r, carry);
     cx.set_flags(flags);
     cx.write(i, 0, r);
 }

@@ -65,6 +65,14 @@ impl Cx<'_> {
         self.set_flags(flags);
     }
 
+    /// The flags of a result, with another CF (I1).
+    pub(super) fn flags_of_with_carry(&mut self, result: Val, carry: Val) -> Val {
+        // First, for it takes the host's flags.
+        let clear = self.b.not(carry);
+        let flags = self.flags_of(result);
+        self.b.flags_set_c(flags, clear)
+    }
+
     /// `flags` with another CF (I1).
     pub(super) fn with_carry(&mut self, flags: Val, carry: Val) -> Val {
         let clear = self.b.not(carry);

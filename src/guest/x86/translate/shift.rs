@@ -208,31 +208,24 @@ fn double(cx: &mut Cx, i: &Instruction, left: bool) {
     if let Amount::Known(0) = n {
         return nothing(cx, i, a);
     }
-    let (r, carry) = if ty == Ty::I16 { double16(cx, a, b, n, left) } else { double_wide(cx, a, b, n, left) };
-    let (sign_a, sign_r) = (cx.sign(a), cx.sign(r));
-    let overflow = cx.b.xor(sign_a, sign_r);
-    let flags = cx.flags_of(r);
-    let flags = cx.with_carry_overflow(flags, carry, overflow);
-    cx.finish(i, n, r, flags);
-}
-
-fn double_wide(cx: &mut Cx, a: Val, b: Val, n: Amount, left: bool) -> (Val, Val) {
-    let ty = cx.b.ty(a);
-    let bits = ty.bits();
-    let op = if left { Bin::Shl } else { Bin::Shr };
-    match n {
-        Amount::Known(n) if left => (cx.b.funnel(a, b, bits - n), cx.bit(a, bits - n)),
-        Amount::Known(n) => (cx.b.funnel(b, a, n), cx.bit(a, n - 1)),
-        Amount::Val(count) => {
-            let amount = cx.amount_value(ty, n);
-            let rest = cx.b.neg(amount);
-            let kept = cx.b.bin(op, a, amount);
-            let come = cx.b.bin(if left { Bin::Shr } else { Bin::Shl }, b, rest);
-            let both = cx.b.or(kept, come);
-            let zero = cx.b.i32(0);
-            let none = cx.b.cmp(IntCc::Eq, count, zero);
-            (cx.b.select(none, a, both), bit_before(cx, op, a, amount))
-        }
+    if ty == Ty::I16 {
+        let (r, carry) = double16(cx, a, b, n, left);
+        let (sign_a, sign_r) = (cx.sign(a), cx.sign(r));
+        let overflow = cx.b.xor(sign_a, sign_r);
+        let flags = cx.flags_of(r);
+        let flags = cx.with_carry_overflow(flags, carry, overflow);
+        return cx.finish(i, n, r, flags);
+    }
+    let by = cx.amount_value(ty, n);
+    let old = cx.flags();
+    let r = cx.b.shift_double(left, a, b, by);
+    if i.op0_kind() == OpKind::Memory {
+        cx.write(i, 0, r);
+    }
+    let flags = cx.b.flags_shift_double(left, a, b, by, old);
+    cx.set_flags(flags);
+    if i.op0_kind() == OpKind::Register {
+        cx.write(i, 0, r);
     }
 }
 

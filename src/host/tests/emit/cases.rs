@@ -390,6 +390,9 @@ pub(crate) fn integer() -> Vec<Case> {
         for amount in [0, 1, 7, 31, bits - 1] {
             c.push(case(Op::Funnel { hi: N, lo: N, amount }, ty, &[ty, ty]));
         }
+        for left in [false, true] {
+            c.push(case(Op::ShiftDouble { left, a: N, b: N, amount: N }, ty, &[ty, ty, ty]));
+        }
         c.push(case(Op::Select(N, N, N), ty, &[Ty::I1, ty, ty]));
         c.push(case(Op::AddC(N, N, N), ty, &[ty, ty, Ty::Flags]));
         c.push(case(Op::SubC(N, N, N), ty, &[ty, ty, Ty::Flags]));

@@ -717,6 +717,15 @@ impl Emitter<'_> {
     }
 
     fn flags_set_c(&mut self, v: Val, f: Val, c: Val) {
+        if let Some(inverted) = self.carry_alone_can_change(f) {
+            let (r, t) = (self.reg(c), self.temp());
+            self.a.mov(Size::D, t, r);
+            self.a.shift_i(Shift::Rcr, Size::D, t, 1);
+            if inverted {
+                self.a.cmc();
+            }
+            return self.now_hold(v, Kind::Int { inverted });
+        }
         let m = self.flags_mem(f);
         let c = self.reg(c);
         self.clobber();
@@ -727,6 +736,21 @@ impl Emitter<'_> {
         self.a.alu_i(Alu::And, Size::D, SCRATCH, !0x100);
         self.a.alu(Alu::Or, Size::D, SCRATCH, t);
         self.spill_scratch_flags(v);
+    }
+
+    /// Whether the host has flags `f`, which nobody reads any more, and neither its C nor V of them is set: then a rotation of a truth value through C brings
+    /// that there, and changes no other flag. Gives which way C stands.
+    fn carry_alone_can_change(&self, f: Val) -> Option<bool> {
+        let (name, Kind::Int { inverted }) = self.host.cur? else { return None };
+        // (The host's own C must be clear, whichever way it stands.)
+        let clear = match *self.r.op(f) {
+            Op::FlagsLogic(_) => !inverted,
+            Op::FlagsSub(_, b) => inverted && self.r.const_of(b) == Some(0),
+            _ => false,
+        };
+        let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
+        let alone = self.host.pending.is_none() && !self.live_after(f) && !asked_again;
+        (name == f && clear && alone).then_some(inverted)
     }
 
     /// A conditional comparison: c ? (flags of a comparison) : constant, or those that `c` is a condition of; or any two flags.

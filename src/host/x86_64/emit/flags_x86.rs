@@ -17,6 +17,10 @@ impl Emitter<'_> {
         match *self.r.op(v) {
             Op::FlagsStep { down, v: x, flags } => self.step(v, None, down, x, flags),
             Op::FlagsShiftX86 { shift, v: x, amount, flags } => self.shift_keeping(v, shift, x, amount, flags),
+            Op::FlagsShiftDouble { left, a, b, amount, flags } => {
+                self.double_in_scratch(left, [a, b, amount], flags);
+                self.now_hold(v, X86);
+            }
             Op::FlagsProduct { signed: true, a, b } if self.r.ty(a) != Ty::I8 => self.flags_product(v, a, b),
             Op::FlagsTest(a, b) => {
                 self.clobber();
@@ -159,6 +163,59 @@ impl Emitter<'_> {
         self.copy_from(before, a, d, ty);
         self.a.shift_i(host(shift), wide(ty), d, by);
         self.now_hold(flags, X86);
+    }
+
+    /// A double shift, with its flags if they follow.
+    pub(super) fn shift_double(&mut self, v: Val, left: bool, args: [Val; 3]) {
+        let flags = self.flags_after(v, |op| match *op {
+            // Flags that are read between the two are not there yet.
+            Op::FlagsShiftDouble { left: same, a, b, amount, flags } => {
+                (same, [a, b, amount]) == (left, args) && (flags.is_none() || flags < v)
+            }
+            _ => false,
+        });
+        let old = match flags.map(|f| *self.r.op(f)) {
+            Some(Op::FlagsShiftDouble { flags, .. }) => flags,
+            _ => Val::NONE,
+        };
+        if let Some(f) = flags {
+            self.together_with(f);
+        }
+        self.double_in_scratch(left, args, old);
+        self.gpr.locked = 0;
+        let d = self.def(v, None);
+        self.a.mov(size(self.r.ty(v)), d, SCRATCH);
+        if let Some(f) = flags {
+            self.now_hold(f, X86);
+        }
+    }
+
+    /// The value of a double shift in scratch, and its flags in the host's: over the older ones if there are any that may stay.
+    fn double_in_scratch(&mut self, left: bool, [a, b, amount]: [Val; 3], old: Val) {
+        let ty = self.r.ty(a);
+        let known = self.const_of(amount).map(|n| (n & u64::from(ty.bits() - 1)) as u8);
+        if known.is_none() {
+            let n = self.reg(amount);
+            if n != Reg::RCX {
+                let t = self.temp_at(Reg::RCX);
+                self.a.mov(Size::D, t, n);
+            }
+        }
+        let second = self.reg(b);
+        self.copy_to_early(a);
+        if old.is_none() {
+            self.clobber();
+        } else {
+            self.old_flags(old, true);
+        }
+        self.copy_to(a, SCRATCH);
+        let size = size(ty);
+        match (known, left) {
+            (Some(n), true) => self.a.shld_i(size, SCRATCH, second, n),
+            (Some(n), false) => self.a.shrd_i(size, SCRATCH, second, n),
+            (None, true) => self.a.shld_cl(size, SCRATCH, second),
+            (None, false) => self.a.shrd_cl(size, SCRATCH, second),
+        }
     }
 
     fn flags_product(&mut self, v: Val, a: Val, b: Val) {

@@ -43,6 +43,7 @@ impl Emitter<'_> {
                 self.deposit(v, into, a, u32::from(lsb), u32::from(width), ty);
             }
             Op::Funnel { hi, lo, amount } if matches!(ty, Ty::I32 | Ty::I64) => self.funnel(v, hi, lo, amount, ty),
+            Op::ShiftDouble { left, a, b, amount } => self.shift_double(v, left, [a, b, amount]),
             Op::Cmp(cc, a, b) => {
                 self.clobber();
                 if !matches!(cc, IntCc::Eq | IntCc::Ne) || !self.compared_with_zero(a, b) {

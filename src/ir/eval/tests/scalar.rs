@@ -1,7 +1,7 @@
 //! Integers and flags.
 
 use super::{A, B, C, run};
-use crate::op::{Bin, Op, Shift, Un};
+use crate::op::{Bin, Op, Shift, Un, Val};
 use crate::types::{Cc, IntCc, Ty};
 
 #[test]
@@ -136,6 +136,15 @@ fn flags_of_x86() {
     assert_eq!(shifted(Shift::Rol, 0x80, 1, Z | PARITY), Z | PARITY | V);
     assert_eq!(shifted(Shift::Ror, 0x02, 1, N), N | CARRY);
     assert_eq!(shifted(Shift::Ror, 0x80, 8, 0), 0);
+    let doubled = |left, v, b, n, old| {
+        let operands = [(Ty::I32, v), (Ty::I32, b), (Ty::I32, n), (Ty::Flags, old)];
+        let r = run(Op::ShiftDouble { left, a: A, b: B, amount: C }, Ty::I32, &operands[..3]).0;
+        (r, flags(Op::FlagsShiftDouble { left, a: A, b: B, amount: C, flags: Val(3) }, &operands))
+    };
+    assert_eq!(doubled(true, 0x4000_0001, 0x8000_0000, 1, 0), (0x8000_0003, N | V | PARITY | CARRY));
+    assert_eq!(doubled(true, 0x1234_5678, 0x9abc_def0, 8, 0), (0x3456_789a, PARITY | CARRY));
+    assert_eq!(doubled(false, 0x1234_5678, 0x9abc_def0, 4, 0), (0x0123_4567, 0));
+    assert_eq!(doubled(false, 0x1234_5678, 0x9abc_def0, 32, N | V), (0x1234_5678, N | V));
     let product = |signed| Op::FlagsProduct { signed, a: A, b: B };
     for (signed, a, b, wider) in
         [(false, 16, 15, false), (false, 16, 16, true), (true, 0xf0, 8, false), (true, 16, 8, true)]
