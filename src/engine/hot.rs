@@ -4,7 +4,7 @@
 //! ends is a sample of what runs. Where several have ended, the pieces of guest code that lie on ways from the loop's head back to it are translated
 //! once more and stitched together. What has not been run so far stays outside.
 
-use crate::cache::{CAREFUL, Cache, Key, MOST_SPAN, Made};
+use crate::cache::{CAREFUL, Cache, Key, MOST_SPAN, Made, address};
 use crate::{CodeSource, Cpu, Engine, guess};
 use ir::opt::{Expected, Stitch, look_for};
 use ir::{Op, Slot, Term};
@@ -184,7 +184,8 @@ impl Cache {
             if all.insns >= MOST_INSNS {
                 break;
             }
-            for term in self.ends(with_careful(piece, key), code, &mut all, &mut left, cpu) {
+            let ends = self.ends(with_careful(piece, key), code, &mut all, &mut left, cpu);
+            for term in ends.terms {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
@@ -202,7 +203,8 @@ impl Cache {
                     }
                     _ => continue,
                 };
-                if self.has_run(with_careful(next, key), code) && all.add(next) {
+                let runs = ends.goes_on == Some(address(next.0)) || self.has_run(with_careful(next, key), code);
+                if runs && all.add(next) {
                     open.push_back(next);
                 }
             }
@@ -254,7 +256,7 @@ impl Cache {
             if !self.has_run(with_careful(piece, key), code) {
                 continue;
             }
-            for term in self.ends(with_careful(piece, key), code, all, left, cpu) {
+            for term in self.ends(with_careful(piece, key), code, all, left, cpu).terms {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
@@ -273,9 +275,10 @@ impl Cache {
     /// How the blocks end of the piece at `key`, which goes to the next of `all` at most: a computed call as a call of what it is guessed to lead to, and
     /// where a computed jump is, `all` knows.
     /// `left`: instructions that may still be looked at.
-    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32, cpu: &Cpu) -> Vec<Term> {
+    fn ends(&mut self, key: Key, code: &dyn CodeSource, all: &mut Pieces, left: &mut u32, cpu: &Cpu) -> Ends {
         self.front_end(key, code, PIECE_INSNS, &all.starts);
         let region = &self.builder.region;
+        let goes_on = (region.guest_insns >= PIECE_INSNS).then_some(address(region.end));
         all.insns += region.guest_insns;
         *left = left.saturating_sub(region.guest_insns);
         let mut known = |term: &Term| match *term {
@@ -291,7 +294,7 @@ impl Cache {
             }
             _ => None,
         };
-        region.blocks.iter().map(|b| known(&b.term).unwrap_or(b.term)).collect()
+        Ends { terms: region.blocks.iter().map(|b| known(&b.term).unwrap_or(b.term)).collect(), goes_on }
     }
 
     /// The function at `key`, if it has been run, is small, and a way to its end has no calls but of such functions. `callers`: those that it is to
@@ -315,7 +318,8 @@ impl Cache {
         let mut returns = false;
         while let Some(piece) = open.pop() {
             all.own.push(piece);
-            for term in self.ends(with_careful(piece, key), code, &mut all, left, cpu) {
+            let ends = self.ends(with_careful(piece, key), code, &mut all, left, cpu);
+            for term in ends.terms {
                 let next = match term {
                     Term::Goto { pc } => (pc, piece.1),
                     Term::Switch { pc, mode } => (pc, mode),
@@ -343,7 +347,8 @@ impl Cache {
                     _ => continue,
                 };
                 // What has not been run stays outside.
-                if self.has_run(with_careful(next, key), code) && all.add(next) {
+                let runs = ends.goes_on == Some(address(next.0)) || self.has_run(with_careful(next, key), code);
+                if runs && all.add(next) {
                     open.push(next);
                 }
             }
@@ -353,6 +358,13 @@ impl Cache {
         }
         returns.then_some(all)
     }
+}
+
+/// How a piece's blocks end.
+struct Ends {
+    terms: Vec<Term>,
+    /// Where it goes on if it ends for nothing but its length: it has been run if the piece has, though regions begin elsewhere.
+    goes_on: Option<u64>,
 }
 
 /// Pieces of guest code that belong together.
