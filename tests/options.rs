@@ -123,6 +123,33 @@ fn instructions_are_translated_once() {
     }
 }
 
+/// A loop's round may be longer than a region of the first tier, whose second part begins elsewhere than the loop's.
+#[test]
+fn long_rounds_become_hot() {
+    let dir = harness::scratch("rounds");
+    fs::create_dir_all(&dir).unwrap();
+    let source = dir.join("source.c");
+    let step = "x = (x ^ x >> 7) * 0x9e3779b1u + i;\n".repeat(40);
+    let text = format!(
+        "int main(void) {{ volatile unsigned y = 1; unsigned x = y;\n for (int i = 0; i < 50000; i++) {{ {step} }} return x == 0; }}"
+    );
+    fs::write(&source, text).unwrap();
+    for guest in GUESTS {
+        let Some(compiler) = harness::find_program(&format!("{}-gcc", guest.triplets[0])) else {
+            harness::leave_out(&format!("long rounds of {}", guest.name), "no cross compiler");
+            continue;
+        };
+        let (program, log) = (dir.join(guest.name), dir.join(format!("{}.log", guest.name)));
+        harness::compile(&compiler, &["-static", "-O2"], &source, &program).expect("a program");
+        let mut command = Command::new(harness::rqemu(guest));
+        command.args(["-cache", "off", "-d", "op_opt", "-D"]).arg(&log).arg(&program);
+        assert_eq!(harness::run(&mut command, Duration::from_secs(60)).end, "exit 0", "{}", guest.name);
+        let log = fs::read_to_string(&log).unwrap();
+        let longest = log.split("HOT_OP ").skip(1).map(|region| after(region, " mode 0x0, ")).max();
+        assert!(longest > Some(80), "{}: {longest:?} instructions", guest.name);
+    }
+}
+
 /// A function that a loop calls by a pointer becomes part of it, by a guess; what else the pointer leads to is called.
 #[test]
 fn loops_take_in_what_they_call_by_pointers() {
