@@ -1,7 +1,7 @@
 //! Memory: loads, stores, atomics, fences. Every access to guest memory has its fault record.
 
 use super::super::alloc::size;
-use super::super::asm::{Alu, Cc as X, L128, Mem, Reg, Shift, Size, vop};
+use super::super::asm::{Alu, Cc as X, L128, L256, Mem, Reg, Shift, Size, vop};
 use super::super::plan::NO_HOME;
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
@@ -90,6 +90,16 @@ impl Emitter<'_> {
 
     /// Where it cannot be done is told by the end of the block.
     pub(super) fn load_ahead(&mut self, v: Val, m: &ir::Mem) {
+        if let Some((to, last)) = self.is_moved_with_next(v, m) {
+            let from = self.address(m);
+            self.ahead.push(self.a.here());
+            self.a.v2(vop::VMOVDQU, L256, XSCRATCH, from);
+            let to = self.address(&to);
+            self.ahead.push(self.a.here());
+            self.a.vst(vop::VMOVDQU_ST, L256, to, XSCRATCH);
+            self.next = last + 1;
+            return;
+        }
         let mem = self.address(m);
         if self.goes_into_next(v) {
             self.folded = Some((v, mem));
@@ -100,12 +110,37 @@ impl Emitter<'_> {
         self.a.v2(vop::VMOVDQU, L128, x, mem);
     }
 
-    /// The same of a store.
+    /// Whether the vector that is loaded here and the one behind it, which the next operation loads, go to memory as they are and nowhere else: where to,
+    /// and the last of these operations.
+    fn is_moved_with_next(&self, v: Val, m: &ir::Mem) -> Option<(ir::Mem, u32)> {
+        let behind = |a: &ir::Mem, b: &ir::Mem| *b == a.disp(a.disp + 16);
+        let op = |n: u32| self.r.insts.get((v.0 + n) as usize).map(|i| i.op);
+        let (Some(Op::LoadAhead(next)), Some(Op::StoreAhead(to, x)), Some(Op::StoreAhead(second, y))) =
+            (op(1), op(2), op(3))
+        else {
+            return None;
+        };
+        let alone = [v, Val(v.0 + 1)].into_iter().all(|v| self.plan.uses[v.0 as usize] == 1);
+        let follow = behind(m, &next) && behind(&to, &second) && (x, y) == (v, Val(v.0 + 1));
+        (alone && follow).then_some((to, v.0 + 3))
+    }
+
+    /// The same of a store; with the next if that stores the same behind it.
     pub(super) fn store_ahead(&mut self, m: &ir::Mem, v: Val) {
         let mem = self.address(m);
         let x = self.x(v);
+        let next = self.r.insts.get(self.now as usize + 1).map(|i| i.op);
+        let twice = matches!(next, Some(Op::StoreAhead(second, w)) if w == v && second == m.disp(m.disp + 16));
+        if twice {
+            self.a.v3i(vop::VINSERTI128, L256, XSCRATCH, x, x, 1);
+            self.done = self.now + 1;
+        }
         self.ahead.push(self.a.here());
-        self.a.vst(vop::VMOVDQU_ST, L128, mem, x);
+        if twice {
+            self.a.vst(vop::VMOVDQU_ST, L256, mem, XSCRATCH);
+        } else {
+            self.a.vst(vop::VMOVDQU_ST, L128, mem, x);
+        }
     }
 
     /// Whether a vector that is loaded is an operand of the next operation and of no other, which can have it in memory ([`Self::vop2`]).

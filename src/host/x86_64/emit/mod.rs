@@ -204,6 +204,7 @@ impl Compiler {
             bare: Vec::new(),
             suspected: None,
             trapping: Vec::new(),
+            next: 0,
             ahead: Vec::new(),
             folded: None,
             told: None,
@@ -310,6 +311,8 @@ pub(super) struct Emitter<'a> {
     trapping: Vec<(u32, Label)>,
     /// The rounding in force: the region's, but around an operation with one of its own.
     rounding: Round,
+    /// Instructions before this one are emitted, together with the current one.
+    next: u32,
     /// Loads ahead of the block at hand.
     ahead: Vec<u32>,
     /// One that the operation at hand does itself, and where it reads.
@@ -365,12 +368,13 @@ impl Emitter<'_> {
         (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
         self.end = block.end;
         self.fenced = self.blocks[id.0 as usize].fenced;
+        self.next = block.start;
         self.choice = if self.hot { Choice::at(self.r, self.ways, id) } else { None };
         for i in block.start..block.end {
             if self.plan.skip[i as usize] || self.choice.as_ref().is_some_and(|c| c.is_condition(i)) {
                 continue;
             }
-            if i != self.done {
+            if i != self.done && i >= self.next {
                 self.now = i;
                 let dies = self.before_rule_is_lost(i);
                 self.inst(Val(i));

@@ -257,13 +257,27 @@ impl Chunk<'_, '_> {
         // What cannot be read is in the first vector or in the last, and found before anything is written.
         lanes.at = vectors - 1;
         (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
-        for at in 0..vectors {
-            lanes.at = at;
-            (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
+        lanes.place(b, store);
+        // By pairs, which hosts have registers for.
+        for first in (0..vectors).step_by(2) {
+            let pair = first..vectors.min(first + 2);
+            for at in pair.clone() {
+                lanes.at = at;
+                (0..self.s.arrays.len()).for_each(|array| _ = lanes.vector(b, array));
+            }
             lanes.late = self.s.late;
-            let v = lanes.value(b, v);
-            let mem = lanes.place(b, store);
-            b.store_ahead(mem, v);
+            let values: Vec<Val> = pair
+                .clone()
+                .map(|at| {
+                    lanes.at = at;
+                    lanes.value(b, v)
+                })
+                .collect();
+            for (at, v) in pair.zip(values) {
+                lanes.at = at;
+                let mem = lanes.place(b, store);
+                b.store_ahead(mem, v);
+            }
         }
         let at = lanes.now.address(b, store);
         let zero = b.constant(b.ty(at), 0);
