@@ -91,6 +91,8 @@ struct Sweep<'a> {
     target: Option<Array>,
     /// What is stored is computed of the elements before: the first of the one that the last round has left.
     late: bool,
+    /// It writes in the order of addresses: of a round that faults, what stands before that place has been written.
+    ordered: bool,
     lane: Lane,
     /// Elements are whole vectors, which are computed with one by one.
     whole: bool,
@@ -123,6 +125,7 @@ impl<'a> Sweep<'a> {
             stores: Vec::new(),
             target: None,
             late: false,
+            ordered: true,
             lane: Lane::B,
             whole: false,
             stride: 0,
@@ -322,10 +325,7 @@ impl<'a> Sweep<'a> {
     /// What is stored is the same of each element, or of each one before.
     fn look_at_stores(&mut self) -> Option<()> {
         let Some(target) = &self.target else { return Some(()) };
-        // Of a round that faults, what stands before that place has been written.
-        if !target.accesses.is_sorted_by_key(|a| a.1.0) {
-            return None;
-        }
+        self.ordered = target.accesses.is_sorted_by_key(|a| a.1.0);
         let values: Vec<Val> = target.accesses.iter().map(|a| self.stored(a.1)).collect();
         let elements = values.len();
         let mut late = None;

@@ -157,11 +157,12 @@ impl Chunk<'_, '_> {
         guards.extend(s.narrow.iter().map(|&v| Guard::Most(v, s.lane.mask())));
         guards.extend(s.equal.iter().map(|&(v, is)| Guard::Is(v, is)));
         let (arrays, target) = (0..s.arrays.len(), s.target.as_ref().map(|t| t.accesses[0].1));
+        // What is written beyond a page where nothing can be is written again by the loop itself, unless it is elsewhere or would not have come so far.
+        let elsewhere = |store: &Val| !s.ordered || s.r.ty(s.mem(*store).base) == Ty::I32;
+        guards.extend(target.filter(elsewhere).map(Guard::Page));
         if s.stays_in_pages() {
             // (Of bytes that begin at a multiple of the chunk's size this is known.)
             guards.extend(arrays.clone().skip((s.stride == 1).into()).map(|array| Guard::Page(s.first_load(array))));
-            // What is written beyond a page where nothing can be is written again by the loop itself, unless it is elsewhere.
-            guards.extend(target.filter(|&store| s.r.ty(s.mem(store).base) == Ty::I32).map(Guard::Page));
         }
         guards.extend(arrays.filter(|_| target.is_some()).map(Guard::Apart));
         guards
