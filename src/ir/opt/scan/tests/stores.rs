@@ -121,7 +121,9 @@ fn agree(round: fn(&mut Builder), apart: &[i64], page: bool) -> u32 {
     let mut random = Random(7);
     let mut accesses = 0;
     for _ in 0..600 {
-        let mut bytes: Vec<u8> = (0..8192 - random.below(2) * random.below(300)).map(|n| (n % 251 + 1) as u8).collect();
+        let mut bytes: Vec<u8> = (0..8192 - if page { 0 } else { random.below(2) * random.below(300) })
+            .map(|n| (n % 251 + 1) as u8)
+            .collect();
         let fixed = match random.below(2) {
             0 => bytes.len(),
             _ if page => 4096,
