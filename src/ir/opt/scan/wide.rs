@@ -3,7 +3,7 @@
 use super::{PAGE, Sweep, Test};
 use crate::builder::Builder;
 use crate::mem::{Ext, Mem};
-use crate::op::{Bin, Op, Un, V1, V2, VShift, Val};
+use crate::op::{Bin, Op, Slot, Un, V1, V2, VShift, Val};
 use crate::region::{BlockId, Term};
 use crate::types::{Cc, IntCc, Lane, Ty};
 use std::collections::HashMap;
@@ -301,21 +301,26 @@ impl Chunk<'_, '_> {
     /// The chunk's last round, of elements that have been read.
     fn last(&self, b: &mut Builder, vectors: &Vectors) {
         let s = self.s;
-        for &(slot, step) in &s.steps {
-            let v = b.get(slot);
-            let sum = b.constant(b.ty(v), step.wrapping_mul(self.rounds() - 1));
-            let v = b.add(v, sum);
-            b.set(slot, v);
-        }
+        // What it begins with: what slots hold now and how much more, or what is left of the round before.
+        let counted: HashMap<Slot, (Val, u64)> =
+            s.steps.iter().map(|&(slot, step)| (slot, (b.get(slot), step.wrapping_mul(self.rounds() - 1)))).collect();
         let in_round = self.elements() / self.rounds() as usize;
+        let mut left = HashMap::new();
         for &(slot, load) in &s.carried {
-            let v = self.loaded(b, load, vectors, self.elements() - 2 * in_round);
-            b.set(slot, v);
+            left.insert(slot, self.loaded(b, load, vectors, self.elements() - 2 * in_round));
         }
         let mut now = HashMap::new();
         for v in s.insts() {
             let new = match *s.r.op(v) {
                 Op::Insn { .. } | Op::Poll { .. } | Op::Store(..) => continue,
+                Op::Get(slot) if !s.found.contains_key(&v) && left.contains_key(&slot) => left[&slot],
+                Op::Get(_) | Op::Bin(Bin::Add | Bin::Sub, ..)
+                    if let Some((slot, sum)) = s.plus(v)
+                        && let Some(&(now, more)) = counted.get(&slot) =>
+                {
+                    let sum = b.constant(b.ty(now), sum.wrapping_add(more));
+                    b.add(now, sum)
+                }
                 Op::Load(_) => self.loaded(b, v, vectors, self.elements() - in_round),
                 _ => b.again(s.r, v, |v| now[&v]),
             };
