@@ -111,7 +111,7 @@ pub enum FlagsAt {
     Rule(FlagsRule),
     /// The integer slot is a sum of the host's registers (by number, [`NO_REGISTER`] if there is none), the second shifted, and a constant.
     Sum { base: u8, index: u8, scale: u8, disp: i32 },
-    /// This is no access of the guest's but an operation of floating point, or a load ahead ([`ir::Op::LoadAhead`]): if it traps, on at the offset in `pc`, its
+    /// This is no access of the guest's but an operation of floating point, or an access ahead ([`ir::Op::LoadAhead`]): if it traps, on at the offset in `pc`, its
     /// slow path.
     SlowPath,
 }
