@@ -6,7 +6,7 @@ use super::simd_float::rounded;
 use super::simd_move::expand_fp_immediate;
 use super::{Cx, width};
 use crate::insn::*;
-use ir::{Fmt, Fp1, Fp2, IntCc, Lane, Round, Shape, Ty, Val};
+use ir::{Fmt, Fp1, Fp2, IntCc, Lane, Round, Shape, Term, Ty, Val};
 
 // ---- one source ----
 
@@ -122,18 +122,23 @@ pub(crate) fn fcmp_zero(cx: &mut Cx, i: FcmpZero) {
     cx.set_flags(flags);
 }
 
-/// FCCMP, FCCMPE. Where the condition fails zeros are compared, which raises no exception.
+/// FCCMP, FCCMPE. Where the condition fails nothing is compared, so no exception is raised.
 pub(crate) fn fccmp(cx: &mut Cx, i: Fccmp) {
-    let fmt = scalar_fmt(i.t);
-    let (a, b, zero) = (cx.fp(fmt, i.n), cx.fp(fmt, i.m), cx.fp_zero(fmt.ty()));
     let cond = cx.cond(i.c);
-    let a = cx.b.select(cond, a, zero);
-    let b = cx.b.select(cond, b, zero);
-    let compared = compare(cx, [i.t, i.s], a, b);
-    let given = cx.b.i32(i.f << 28);
-    let given = cx.b.flags_from_bits(given);
-    let flags = cx.b.select(cond, compared, given);
+    let [compares, given, on] = std::array::from_fn(|_| cx.b.block());
+    cx.b.branch(cond, compares, given);
+    cx.b.enter(compares);
+    let fmt = scalar_fmt(i.t);
+    let (a, b) = (cx.fp(fmt, i.n), cx.fp(fmt, i.m));
+    let flags = compare(cx, [i.t, i.s], a, b);
     cx.set_flags(flags);
+    cx.b.end(Term::Jump(on));
+    cx.b.enter(given);
+    let bits = cx.b.i32(i.f << 28);
+    let flags = cx.b.flags_from_bits(bits);
+    cx.set_flags(flags);
+    cx.b.end(Term::Jump(on));
+    cx.b.enter(on);
 }
 
 pub(crate) fn fcsel(cx: &mut Cx, i: Fcsel) {
