@@ -322,6 +322,63 @@ fn stored_loops_become_hot() {
     }
 }
 
+/// Code among the data of a file that is no ELF image, mapped to be written at an address that the program asks for, as Lisps have it: stored, and compared
+/// when it is changed, in memory or in the file.
+#[test]
+fn code_in_files_of_a_programs_own_is_stored() {
+    const FUNCTIONS: usize = 200;
+    // Those of 32 bits have no addresses that nothing else is put at.
+    for guest in GUESTS.iter().filter(|g| !["arm", "i386", "riscv32"].contains(&g.name)) {
+        let triplet = guest.triplets[0];
+        let Some(compiler) = harness::find_program(&format!("{triplet}-gcc")) else {
+            harness::leave_out(&format!("code in files of programs' own for {triplet}"), "no cross compiler");
+            continue;
+        };
+        let cache = folder(&format!("own-{}", guest.name));
+        let [source, program, core] = ["c", "program", "core"].map(|e| cache.with_extension(e));
+        let text = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <fcntl.h>\n#include <unistd.h>\n#include <sys/mman.h>
+            #define ALONE __attribute__((noinline, aligned(64)))
+            ALONE static int plus(int x) { return x + 3; }
+            ALONE static int times(int x) { return x * 5; }
+            int main(int c, char **v) {
+                static char image[5 << 12];
+                int (*f)(int) = v[2][0] == '+' ? plus : times, sum = 1;
+                for (int i = 0; i < 200; i++) memcpy(image + 4096 + i * 64, (char *) f, 64);
+                int fd = open(v[1], O_RDWR | O_CREAT, 0666);
+                if (c > 3 && write(fd, image, sizeof image) != sizeof image) return 2;
+                char *at = (char *) 0x2000000000;
+                if (mmap(at, sizeof image, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) != at) return 3;
+                for (int i = 0; i < 200; i++) sum = ((int (*)(int)) (at + 4096 + i * 64))(sum) % 1000;
+                printf(\"%d\", sum);
+                memcpy(at + 4096, (char *) (f == plus ? times : plus), 64);
+                __builtin___clear_cache(at + 4096, at + 4160);
+                printf(\" %d\", ((int (*)(int)) (at + 4096))(7));
+                return 0;
+            }";
+        fs::write(&source, text).expect("a source");
+        harness::compile(&compiler, &["-static", "-O2", "-w"], &source, &program).expect("a program");
+        let run = |kind: &str, write: bool| {
+            let _ = fs::remove_file(stats(&cache));
+            let mut c = command(guest, &cache, &program);
+            c.arg(&core).arg(kind).args(write.then_some("write"));
+            let outcome = harness::run(&mut c, LIMIT);
+            let calls = (0..FUNCTIONS).fold(1, |sum, _| if kind == "+" { sum + 3 } else { sum * 5 } % 1000);
+            let changed = if kind == "+" { 7 * 5 } else { 7 + 3 };
+            assert_eq!(String::from_utf8_lossy(&outcome.stdout), format!("{calls} {changed}"), "{}", guest.name);
+            counted(&cache, "regions")
+        };
+        let _ = fs::remove_file(&core);
+        run("+", true);
+        run("+", false);
+        let warm = run("+", false);
+        // The page where one has changed may be made anew.
+        assert!(warm < FUNCTIONS / 2, "{}: {warm}", guest.name);
+        run("*", true);
+        run("*", false);
+        run("+", true);
+    }
+}
+
 /// What a child has stored its parent has for the next ones, or each would make it again.
 #[test]
 fn children_find_what_their_brothers_stored() {

@@ -1,6 +1,7 @@
 //! This program's own image: where it is, and which build it is.
 
 use crate::hash::hash;
+use crate::unit::PAGE;
 
 /// Type of a note that names the build (elf.h: NT_GNU_BUILD_ID).
 const BUILD_ID: u32 = 3;
@@ -36,6 +37,17 @@ pub(crate) fn segments() -> impl Iterator<Item = Segment> {
     headers.iter().map(segment)
 }
 
+/// Takes the image's unwritable pages out of this process's memory; those that are needed come back from the file, a few dozen at a time. (Breakpoints that
+/// a debugger has written there do not.)
+pub(crate) fn rest() {
+    let unwritable = |s: &Segment| s.kind == libc::PT_LOAD && s.flags & libc::PF_W == 0;
+    for s in segments().filter(unwritable) {
+        let (start, end) = (s.start.next_multiple_of(PAGE), (s.start + s.len) & !(PAGE - 1));
+        // SAFETY: pages of a file mapped privately that nobody can have written.
+        unsafe { libc::madvise(start as *mut _, end.saturating_sub(start) as usize, libc::MADV_DONTNEED) };
+    }
+}
+
 /// What identifies the build: no other program has the same code at the same places. Nothing if the linker has not made such a note.
 pub(crate) fn identity() -> Option<u128> {
     let notes = segments().filter(|s| s.kind == libc::PT_NOTE);
@@ -55,5 +67,37 @@ fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
             return rest.get(at..at + desc);
         }
         notes = rest.get(at + desc.next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kilobytes of this program's file that are in this process's memory and executable.
+    fn resident() -> u64 {
+        let code = resident as fn() -> u64 as usize as u64;
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
+        let mut lines = maps.lines();
+        lines.find(|l| {
+            let range = l.split(' ').next().and_then(|r| r.split_once('-'));
+            let number = |n| u64::from_str_radix(n, 16);
+            range.is_some_and(|(a, b)| matches!((number(a), number(b)), (Ok(a), Ok(b)) if (a..b).contains(&code)))
+        });
+        let rss = lines.find_map(|l| l.strip_prefix("Rss:")).expect("a mapping with its size");
+        rss.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    #[test]
+    fn what_rests_leaves_memory_and_comes_back() {
+        let all = segments().find(|s| s.flags & libc::PF_X != 0).expect("code");
+        // SAFETY: the image's code, which can be read.
+        let bytes = unsafe { std::slice::from_raw_parts(all.start as *const u8, all.len as usize) };
+        let before = hash(bytes);
+        let touched = resident();
+        rest();
+        let left = resident();
+        assert!(left < touched / 2, "{left} KB of {touched}");
+        assert_eq!(hash(bytes), before);
     }
 }

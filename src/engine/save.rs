@@ -90,12 +90,17 @@ impl Cache {
                 fresh[recipe.unit].push(n);
             }
         }
+        let mut rested = false;
         for (u, list) in fresh.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
             let unit = store.newest(u);
             let weight = |n: &usize| if self.regions[*n].pieces > 0 { HOT } else { 1 };
             let worth = WORTH * list.iter().map(weight).sum::<u64>();
             if unit.len() == 0 || crate::folder::draw() % unit.len() < worth {
                 let (key, base) = (unit.key, unit.image.base);
+                // So do the pages of what translated: with them the writer's own would be the most that a short process ever has.
+                if !std::mem::replace(&mut rested, true) {
+                    crate::program::rest();
+                }
                 store.folder.replace(key, |old, put| self.merge(key, base, list, old, source, put));
             }
         }

@@ -6,7 +6,7 @@ use crate::host::{self, Errno};
 use crate::map::PAGE;
 use crate::memory;
 use crate::mm::{Mm, Request};
-use crate::stored;
+use crate::stored::{self, Key};
 use arch::Guest;
 
 /// Why a program cannot be run: one line, and the exit status that a shell would give.
@@ -62,7 +62,7 @@ pub struct Executable {
     /// Its first page.
     head: Vec<u8>,
     /// What identifies the file, if it is put where that says, or where it says itself.
-    pub key: Option<u128>,
+    pub key: Option<Key>,
 }
 
 /// Where an executable was put.

@@ -1,5 +1,6 @@
 //! The map of a guest's address space: which ranges are mapped, how, and to what. Plain data; `mm.rs` does what it says on the host.
 
+use crate::stored::Key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub struct Object {
     pub inode: u64,
     /// As /proc/self/maps shows it; empty for a file, whose name the host knows.
     pub path: Vec<u8>,
-    /// Of an image at an address that follows from it: its translations may be stored.
-    pub key: Option<u128>,
+    /// Of an image at an address that follows from it, or of a file at one that the program always asks for: its translations may be stored.
+    pub key: Option<Key>,
 }
 
 /// A range with the same properties.

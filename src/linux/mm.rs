@@ -10,7 +10,7 @@ use crate::map::{Area, Backing, Map, Object, PAGE};
 use crate::memory;
 use crate::perf::Perf;
 use crate::proc;
-use crate::stored::{self, Images, Note};
+use crate::stored::{self, Images, Key, Note};
 use engine::{CodeSource, Engine, Image, Origin};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -174,7 +174,7 @@ pub struct Request {
     /// Name of anonymous memory.
     pub name: &'static str,
     /// See [`Object::key`].
-    pub key: Option<u128>,
+    pub key: Option<Key>,
 }
 
 impl Mm {
@@ -407,16 +407,20 @@ impl Mm {
         Err(Errno::ENOMEM)
     }
 
-    /// The request, with its key if it maps an image's code at an address that follows from it.
+    /// The request, with its key if it maps an image's code at an address that follows from it, or a file's where nobody but the program puts anything.
     fn with_key(&self, r: &Request) -> Request {
         let private = r.flags & (libc::MAP_TYPE | libc::MAP_ANONYMOUS) == libc::MAP_PRIVATE;
         let mut r = r.clone();
         if let Some(images) = self.images
             && private
             && r.key.is_none()
-            && (images.has(r.addr) && r.prot & PROT_EXEC != 0 || r.addr == 0 && r.offset == 0)
         {
-            r.key = stored::image_key(r.fd);
+            let code = r.prot & PROT_EXEC != 0;
+            if images.has(r.addr) && code || r.addr == 0 && r.offset == 0 {
+                r.key = stored::image_key(r.fd);
+            } else if images.leave_to_program(r.addr, self.limits.top) && code {
+                r.key = stored::file_key(r.fd);
+            }
         }
         r
     }
@@ -454,13 +458,14 @@ impl Mm {
 
     /// What a range of the map shows to the engine.
     fn origin_of(&self, start: u64, area: &Area) -> Origin {
-        let fixed = area.prot & PROT_EXEC != 0 && !area.may_change();
+        // What is written is compared before it is used again: when a processor would have to be told, or, where none is, each time.
+        let code = area.prot & PROT_EXEC != 0 && !area.shared;
         let image = match &area.backing {
-            Backing::Object(o) if fixed => o.key.map(|key| {
-                // Guarded code is translated in another way, and all code if there is some that is guarded.
+            Backing::Object(o) if code => o.key.map(|key| {
+                // Guarded code is translated in another way, and all code if there is some that is guarded; code that may change, too.
                 let guarded = area.prot & self.limits.guard != 0;
-                let how = u128::from(guarded) << 1 | u128::from(self.has_guards());
-                Image { key: key ^ how, base: start.wrapping_sub(area.offset) }
+                let how = [area.may_change(), guarded, self.has_guards()].iter().fold(0, |how, b| how << 1 | u128::from(*b));
+                Image { key: key.hash ^ how, base: start.wrapping_sub(area.offset) }
             }),
             _ => None,
         };

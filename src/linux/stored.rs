@@ -48,13 +48,13 @@ impl Images {
     }
 
     /// Where a program goes.
-    pub fn program(self, key: u128) -> u64 {
-        self.places(PROGRAMS, key).next().unwrap_or(0)
+    pub fn program(self, key: Key) -> u64 {
+        self.places(PROGRAMS, key.hash).next().unwrap_or(0)
     }
 
     /// Where a library or an interpreter goes, best first.
-    pub fn library(self, key: u128) -> impl Iterator<Item = u64> {
-        self.places(LIBRARIES, key)
+    pub fn library(self, key: Key) -> impl Iterator<Item = u64> {
+        self.places(LIBRARIES, key.hash)
     }
 
     /// Where a reservation goes that a dynamic linker makes for a library that must be aligned. It does not say which: but lengths that are not of whole
@@ -63,11 +63,24 @@ impl Images {
         self.places(LIBRARIES, u128::from(len))
     }
 
+    /// Whether nothing comes to lie at the address but what the program wants there: below all windows, if addresses that are chosen for it are above.
+    pub fn leave_to_program(self, addr: u64, top: u64) -> bool {
+        top > LIBRARIES[0].start + LIBRARIES[0].pages * PAGE && (1..PROGRAMS[0].start).contains(&addr)
+    }
+
     /// Whether the address is one that follows from what is there.
     pub fn has(self, addr: u64) -> bool {
         let small = usize::from(self.small);
         [LIBRARIES[small], PROGRAMS[small]].iter().any(|w| (w.start..w.start + w.pages * PAGE).contains(&addr))
     }
+}
+
+/// What tells a file with code from others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    pub hash: u128,
+    /// Whether it is an ELF image. Other files have code and data side by side, and what they show is written.
+    image: bool,
 }
 
 /// A remark beside the translations that a piece of an image lacks a word.
@@ -81,7 +94,7 @@ impl Images {
     /// For code of an object from an offset on, if it is an image with a key.
     pub fn note(self, object: &Object, offset: u64, word: u32) -> Option<Note> {
         let [dev, inode] = [object.dev, object.inode].map(u128::from);
-        let parts = [object.key?, dev, inode, offset.into(), word.into()];
+        let parts = [object.key.filter(|k| k.image)?.hash, dev, inode, offset.into(), word.into()];
         Some(Note { folder: self.folder, key: engine::hash(&parts.map(u128::to_le_bytes).concat()) })
     }
 }
@@ -95,22 +108,27 @@ impl Note {
     }
 }
 
+/// The key of an open file that is an image.
+pub fn image_key(fd: i32) -> Option<Key> {
+    file_key(fd).filter(|k| k.image)
+}
+
 /// The key of an open file.
-pub fn image_key(fd: i32) -> Option<u128> {
+pub fn file_key(fd: i32) -> Option<Key> {
     let mut head = [0; PAGE as usize];
     let n = host::pread(fd, &mut head, 0).ok()?;
     key_of(fd, &head[..n])
 }
 
 /// The same of one whose first page is known.
-pub fn key_of(fd: i32, head: &[u8]) -> Option<u128> {
+pub fn key_of(fd: i32, head: &[u8]) -> Option<Key> {
     // SAFETY: all zero is a stat; the kernel writes it.
     let size = unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
         crate::call!(libc::SYS_fstat, fd, &raw mut stat).ok()?;
         stat.st_size
     };
-    head.starts_with(b"\x7fELF").then(|| engine::image_key(head, size as u64))
+    Some(Key { hash: engine::image_key(head, size as u64), image: head.starts_with(b"\x7fELF") })
 }
 
 /// Bytes that a folder may have, unless something else is asked for: on a disk, and in memory.
