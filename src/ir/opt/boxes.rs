@@ -36,7 +36,8 @@ pub(super) fn wanted(r: &Region, held: &dyn Fn(Slot) -> u64, slots: usize) -> Ve
     now.dedup();
     now.retain(|slot| is_box(held(*slot)));
     let chosen = chosen(r, &now, slots).unwrap_or_default();
-    let spared: Vec<Slot> = (0..chosen.len() as u32).filter(|&v| chosen[v as usize].is_some()).filter_map(asked).collect();
+    let spared: Vec<Slot> =
+        (0..chosen.len() as u32).filter(|&v| chosen[v as usize].is_some()).filter_map(asked).collect();
     now.retain(|slot| spared.contains(slot));
     now
 }

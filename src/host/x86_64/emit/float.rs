@@ -286,6 +286,9 @@ impl Emitter<'_> {
     /// Whether zero stands above the scalar in its register.
     pub(super) fn is_zero_above(&self, v: Val) -> bool {
         let root = self.root(v);
+        if matches!(self.loc(root), Loc::Xmm(x) if self.shared >> x.0 & 1 != 0) {
+            return false;
+        }
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
             Op::Get(_) => {
@@ -541,6 +544,8 @@ impl Emitter<'_> {
         }
         // x86 has no sum with a negated NaN.
         let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check, &[a, b]) };
+        let checked = check;
+        let check = self.or_later(v, shape, env, check);
         self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
@@ -584,7 +589,7 @@ impl Emitter<'_> {
         let u = self.guard_reg(env);
         let mut label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
         let mut check = check;
-        let any_order = !matches!(check, Check::Nothing | Check::Trapped | Check::Tiny);
+        let any_order = !matches!(checked, Check::Nothing | Check::Trapped | Check::Tiny);
         if check == Check::Nan
             && op != Fp2::Div
             && shape.lanes <= 1
