@@ -152,7 +152,9 @@ impl Emitter<'_> {
             _ => return None,
         };
         let plain = env.nan == NanRule::RiscV && !env.flush_in && is_plain(env);
-        let own = plain && shape == Shape::scalar(shape.fmt) && is_native(shape.fmt) && env.round != self.r.fp.round;
+        let whole = shape.low_of().is_none() && u32::from(shape.lanes) * shape.fmt.lane().bits() == 128;
+        let fits = shape == Shape::scalar(shape.fmt) || whole;
+        let own = plain && fits && is_native(shape.fmt) && env.round != self.r.fp.round;
         own.then_some(env.round).filter(|round| rounding(*round).is_some())
     }
 
