@@ -126,8 +126,9 @@ pub struct Signals {
     /// (signal, si_code) of a trap where it is not what most ABIs give, as of breakpoints. From the instruction's bytes (fewer where memory ends)
     /// and pc with its low mode bits. With [`SI_KERNEL`] there is no address.
     pub trap: fn(trap: ir::Trap, insn: &[u8], pc: u64) -> Option<SignalCode>,
-    /// An address that no page can have is no page fault: the signal has [`SI_KERNEL`] and no address.
-    pub no_such_address: bool,
+    /// Where an address that no page can have is no page fault: the signal for it, by the instruction's bytes, pc and guest state. It has [`SI_KERNEL`] and no
+    /// address.
+    pub no_such_address: Option<fn(insn: &[u8], pc: u64, state: &[u8]) -> u32>,
     /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
     pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.

@@ -334,3 +334,66 @@ impl Cpu {
         self.raw.mxcsr = self.raw.mxcsr & 0x3f | masks | rc << 13;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CodeSource, Options};
+    use std::ops::Range;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl CodeSource for Nothing {
+        fn fetch(&self, _pc: u64, _buf: &mut [u8]) -> usize {
+            0
+        }
+        fn log(&self, _text: &str) {}
+    }
+
+    /// All of the Cpu but for the part of the jump cache that only threads with much code use.
+    fn used() -> [Range<usize>; 2] {
+        let jumps = offset_of!(host::Cpu, jumps) + FIRST as usize * size_of::<host::cpu::JumpEntry>();
+        [0..jumps, size_of::<host::Cpu>()..size_of::<Cpu>()]
+    }
+
+    /// Registers, modes, flags, the exclusive monitors, the jump cache: a thread gets none of what one left that is gone.
+    #[test]
+    fn a_cpu_that_is_renewed_is_as_a_new_one() {
+        let guests = [&aarch64::AARCH64, &arm::ARM, &riscv::RISCV64, &riscv::RISCV32, &x86::X86_64, &x86::I386];
+        for guest in guests {
+            let engine: &Engine = Box::leak(Box::new(Engine::new(guest, Options::default(), &Nothing)));
+            let cpu = Cpu::new(engine);
+            let at = cpu.as_ptr().cast::<u8>();
+            let seen = || {
+                // SAFETY: the test's own Cpu, which does not run.
+                used().map(|part| unsafe { std::slice::from_raw_parts(at.add(part.start), part.len()) }.to_vec())
+            };
+            let fresh = seen();
+            // What it is retired by, and its stamps, are its own.
+            let own = [
+                (offset_of!(Cpu, engine), 8),
+                (offset_of!(Cpu, guest), 8),
+                (offset_of!(Cpu, jump_mask), 4),
+                (offset_of!(host::Cpu, excl_stamp), 8),
+            ];
+            for n in used().into_iter().flatten().filter(|n| !own.iter().any(|o| (o.0..o.0 + o.1).contains(n))) {
+                // SAFETY: as above; nobody looks before it is renewed.
+                unsafe { *at.add(n) ^= 0xa5 };
+            }
+            // SAFETY: nobody uses it.
+            unsafe {
+                assert!(Cpu::retire(cpu), "it has few jumps");
+                Cpu::renew(cpu, engine);
+            }
+            for (n, (new, old)) in seen().concat().into_iter().zip(fresh.concat()).enumerate() {
+                assert_eq!(new, old, "{}: byte {n}", guest.name);
+            }
+            // SAFETY: nobody uses it.
+            unsafe {
+                Cpu::retire(cpu);
+                Cpu::unmap(cpu);
+            }
+        }
+    }
+}

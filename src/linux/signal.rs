@@ -803,23 +803,32 @@ impl Task {
         {
             return self.force(&HostInfo::fault(signo as i32, code, 0), None);
         }
-        // An address that x86 cannot form at all: for most guests it is one without memory.
-        let unformed = fault.code == SI_KERNEL && !self.abi().signals.no_such_address;
-        let code = if unformed { libc_code::SEGV_MAPERR } else { fault.code };
+        let (signo, code) = match self.abi().signals.no_such_address.filter(|_| fault.code == SI_KERNEL) {
+            Some(signal) => (self.of_instruction(|insn, pc| signal(insn, pc, self.cpu().state())) as i32, fault.code),
+            // An address that x86 cannot form at all: for most guests it is one without memory.
+            None if fault.code == SI_KERNEL => (fault.signo, libc_code::SEGV_MAPERR),
+            None => (fault.signo, fault.code),
+        };
         let protection =
-            fault.signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR && self.process.mm.is_present(fault.addr);
+            signo == libc::SIGSEGV && code == libc_code::SEGV_ACCERR && self.process.mm.is_present(fault.addr);
         let facts = FaultFacts { addr: fault.addr, write: fault.write, fetch: false, protection };
-        self.force(&HostInfo::fault(fault.signo, code, fault.addr), Some(facts));
+        self.force(&HostInfo::fault(signo, code, fault.addr), Some(facts));
+    }
+
+    /// What the bytes of the instruction at pc, and pc, come to.
+    fn of_instruction<T>(&self, of: impl Fn(&[u8], u64) -> T) -> T {
+        let guest = self.process.guest;
+        let pc = self.get(guest.state.pc);
+        let mut insn = [0; LONGEST_INSN];
+        let n = memory::read_some(guest.address(pc), &mut insn[..guest.longest_insn]);
+        of(&insn[..n], pc)
     }
 
     pub(crate) fn trap(&mut self, trap: Trap) {
         use libc_code::*;
         let pc = self.get(self.process.guest.state.pc);
         let at = self.process.guest.address(pc);
-        let mut insn = [0; LONGEST_INSN];
-        let longest = self.process.guest.longest_insn;
-        let n = memory::read_some(at, &mut insn[..longest]);
-        if let Some((signo, code)) = (self.abi().signals.trap)(trap, &insn[..n], pc) {
+        if let Some((signo, code)) = self.of_instruction(|insn, pc| (self.abi().signals.trap)(trap, insn, pc)) {
             let addr = if code == arch::abi::SI_KERNEL { 0 } else { at };
             return self.force(&HostInfo::fault(signo as i32, code, addr), None);
         }

@@ -33,7 +33,7 @@ pub static ABI: Abi = Abi {
         deliver: frame::deliver,
         restore: frame::restore,
         trap,
-        no_such_address: false,
+        no_such_address: None,
         min_altstack: 5120,
         has_restorer: true,
         return_symbol: Some("__kernel_rt_sigreturn"),

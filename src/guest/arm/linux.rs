@@ -34,7 +34,7 @@ pub static ABI: Abi = Abi {
         deliver: frame::deliver,
         restore: frame::restore,
         trap,
-        no_such_address: false,
+        no_such_address: None,
         min_altstack: 2048,
         has_restorer: true,
         return_symbol: None,

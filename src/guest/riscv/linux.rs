@@ -82,7 +82,7 @@ const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,
     restore: frame::restore32,
     trap,
-    no_such_address: false,
+    no_such_address: None,
     min_altstack: 2048,
     has_restorer: false,
     return_symbol: Some("__vdso_rt_sigreturn"),

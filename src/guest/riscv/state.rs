@@ -20,6 +20,8 @@ pub const SP: u32 = 2;
 pub const TP: u32 = 4;
 /// Rounding mode: 0 to 4, or an invalid one.
 pub const FRM: Slot = Slot(64);
+/// Its bits in the mode word.
+pub const FRM_MASK: u32 = 7;
 
 /// Register xn, n from 1 on: x0 has no slot.
 pub const fn x(n: u32) -> Slot {

@@ -35,6 +35,8 @@ fn exception(l: &State, state: &[u8], d: &Delivery) -> (u64, u64) {
         (11 | 7, None) if unformed && told != 0 => (told & ((1 << ERROR) - 1), told >> ERROR),
         // A protection fault, which has no address.
         (11, _) if unformed => (13, 0),
+        // The stack's segment's.
+        (7, Some(_)) if unformed => (12, 0),
         // A page fault: present, which the kernel says of all of its own memory, write, user, fetch.
         (11 | 7, Some(f)) => {
             let error = u64::from(f.protection || f.addr >= ABI64.task_size)

@@ -4,8 +4,8 @@ use crate::features as f;
 use crate::state::{
     FS, FS_BASE, GS, GS_BASE, PC, RANDOM, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, STATE32, STATE64, r, selector, tls,
 };
-use crate::translate::vsyscall;
-use crate::{frame, layouts, segments, xsave};
+use crate::translate::{operand, vsyscall};
+use crate::{frame, insn, layouts, segments, xsave};
 use arch::abi::{Gate, SI_KERNEL, Segments, Signals, SyscallRegs, Vdso, VdsoSymbol};
 use arch::layout::{ILP32, X86_64};
 use arch::{Abi, Cpu, Property};
@@ -114,13 +114,14 @@ const SIGNALS: Signals = Signals {
     deliver: frame::deliver32,
     restore: frame::restore32,
     trap,
-    no_such_address: true,
+    no_such_address: Some(|_, _, _| SIGSEGV),
     min_altstack: 2048,
     has_restorer: true,
     return_symbol: Some("__kernel_rt_sigreturn"),
 };
 
-const SIGNALS64: Signals = Signals { deliver: frame::deliver64, restore: frame::restore64, ..SIGNALS };
+const SIGNALS64: Signals =
+    Signals { deliver: frame::deliver64, restore: frame::restore64, no_such_address: Some(no_such_address), ..SIGNALS };
 
 const SIGTRAP: u32 = 5;
 const SIGBUS: u32 = 7;
@@ -136,6 +137,13 @@ fn trap(trap: Trap, _: &[u8], _: u64) -> Option<(u32, i32)> {
         Trap::Undefined | Trap::Unimplemented => Some((4, 2)),
         _ => None,
     }
+}
+
+/// An access to an address that is not canonical is a fault of the stack's segment if that is where it goes (SDM vol. 1, 3.7.4): by the stack pointer
+/// or with it or RBP as its base.
+fn no_such_address(insn: &[u8], pc: u64, state: &[u8]) -> u32 {
+    let is_stack = insn::decode(insn, pc, 64).is_some_and(|i| operand::leaves_stack(&i, state));
+    if is_stack { SIGBUS } else { SIGSEGV }
 }
 
 /// SYSCALL has two bytes.

@@ -397,23 +397,33 @@ impl Emitter<'_> {
             self.locs[v.0 as usize] = Loc::Slot(slot);
             return;
         }
+        if let Some(home) = self.low.iter().position(|low| *low == v) {
+            self.xhold(v, Xmm(home as u8));
+            self.shared |= 1 << home;
+            return;
+        }
         let n = self.take_spill();
         self.a.vst(vop::VMOVDQU_ST, asm::L128, Self::spill_mem(n), x);
         self.now_spilled(v, n);
     }
 
     pub(super) fn free_xhome(&mut self, x: Xmm) {
+        self.low[x.0 as usize] = Val::NONE;
         let v = std::mem::replace(&mut self.xmm.holds[x.0 as usize], Val::NONE);
         if v.is_none() || self.plan.last_use[v.0 as usize] <= self.now {
             return;
         }
         let t = self.xtemp();
         self.a.v2(vop::VMOVAPS, asm::L128, t, x);
+        let shared = self.shared >> x.0 & 1;
         self.xhold(v, t);
+        self.shared |= shared << t.0;
     }
 
     pub(super) fn xhold(&mut self, root: Val, x: Xmm) {
         self.xmm.holds[x.0 as usize] = root;
+        self.shared &= !(1 << x.0);
+        self.low[x.0 as usize] = Val::NONE;
         self.locs[root.0 as usize] = Loc::Xmm(x);
     }
 

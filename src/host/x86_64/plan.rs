@@ -2,7 +2,7 @@
 //! computed straight into the host register that is a slot's home. One backward pass over each block, what it leads to first.
 
 use super::Map;
-use ir::{Bin, Crypto, Fp1, Fp2, Lane, Op, Region, Slot, Ty, Un, Val};
+use ir::{Bin, Crypto, Fp1, Fp2, Lane, NanRule, Op, Region, Slot, Ty, Un, Val};
 use ir::{Touches, V1, V2};
 
 /// No home wanted.
@@ -26,6 +26,8 @@ pub(super) struct Plan {
     pub(super) flags_dead: Vec<bool>,
     /// A scalar that a vector shares its register with: zero must stand above it.
     pub(super) wide: Vec<bool>,
+    /// A result of which somebody sees which NaN it is: not only operations to which all are the same.
+    pub(super) nan_seen: Vec<bool>,
     /// Slots: overwritten before anybody can see them. (Scratch for the pass.)
     dead: Vec<bool>,
     pairs: Vec<Pair>,
@@ -167,6 +169,8 @@ impl Plan {
         }
         self.uses.clear();
         self.uses.resize(n, 0);
+        self.nan_seen.clear();
+        self.nan_seen.resize(n, false);
         self.skip.clear();
         self.skip.resize(n, false);
         self.home.clear();
@@ -229,6 +233,12 @@ impl Plan {
     }
 
     fn note_use(&mut self, v: Val, at: u32) {
+        self.note_number(v, at);
+        self.nan_seen[self.root[v.0 as usize].0 as usize] = true;
+    }
+
+    /// The same for an operand of which it does not matter what NaN it is.
+    fn note_number(&mut self, v: Val, at: u32) {
         let root = self.root[v.0 as usize];
         let last = &mut self.last_use[root.0 as usize];
         *last = (*last).max(at);
@@ -305,6 +315,7 @@ impl Plan {
                 [a, b, carry_of(r, f).0].into_iter().for_each(|v| self.note_use(v, i));
             }
             Op::V2(V2::PMulWide, Lane::D, a, b) => [a, b].into_iter().for_each(|v| self.note_use(half(r, v).0, i)),
+            _ if is_blind_to_nans(op) => op.for_each_arg(|v| self.note_number(v, i)),
             _ => op.for_each_arg(|v| self.note_use(v, i)),
         }
         if let (Op::StoreExcl(..), Some(pair)) = (op, self.pair_of_store(Val(i))) {
@@ -419,6 +430,17 @@ impl Plan {
                 self.wanting.push(slot.0);
             }
         }
+    }
+}
+
+/// Scalar operations that do the same with each quiet NaN, and have a result of their own to be checked.
+fn is_blind_to_nans(op: &Op) -> bool {
+    match op {
+        Op::Fp1(Fp1::Sqrt, shape, env, _)
+        | Op::Fp2(Fp2::Add | Fp2::Sub | Fp2::Mul | Fp2::Div, shape, env, ..)
+        | Op::Fma { shape, env, .. } => shape.lanes == 0 && env.nan == NanRule::RiscV,
+        Op::FlagsFcmp { env, .. } => env.nan == NanRule::RiscV,
+        _ => false,
     }
 }
 

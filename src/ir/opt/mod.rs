@@ -1,6 +1,7 @@
 //! Passes over regions that are worth more time: those of hot code.
 
 mod align;
+mod boxes;
 mod entries;
 mod forward;
 mod join;
@@ -17,6 +18,7 @@ mod stitch;
 
 pub use align::align;
 pub(crate) use align::origin;
+pub use boxes::boxes;
 pub use entries::one_entry;
 pub use forward::forward;
 pub use join::{Pair, join};
@@ -46,7 +48,14 @@ pub fn optimize(
     let region = join(&region, pairs, types).unwrap_or(region);
     let mut region = merge(&region, types).unwrap_or(region);
     one_entry(&mut region);
-    let mut region = specialize(&region, held, types).unwrap_or(region);
+    // Slots that are two others change with them.
+    let boxed = if pairs.is_empty() {
+        region = boxes(&region, types).unwrap_or(region);
+        boxes::wanted(&region, held, types.len())
+    } else {
+        Vec::new()
+    };
+    let mut region = specialize(&region, &boxed, held, types).unwrap_or(region);
     sink(&mut region);
     let narrow = region.blocks.len();
     let mut region = if weak { scan(&region, types).unwrap_or(region) } else { region };

@@ -1,21 +1,22 @@
-//! Loops in a version for registers that hold 0 or all ones throughout: masks, zeros to compare with, what string functions add to bytes. The version
-//! is made when it is shorter, by what the registers hold as the loop becomes hot; the region's entry asks whether they (still) do.
+//! Loops in a version for registers that hold 0 or all ones throughout: masks, zeros to compare with, what string functions add to bytes; and for those that
+//! hold boxes at the beginning ([`boxes`]). The version is made when it is shorter, by what the registers hold as the loop becomes hot; the region's entry
+//! asks whether they (still) do.
 
-use super::frequencies;
+use super::{boxes, frequencies};
 use crate::builder::Builder;
 use crate::helper::Touches;
-use crate::op::{Op, Slot, Val};
+use crate::op::{Op, Slot, V2, Val};
 use crate::region::{BlockId, Region, Term};
-use crate::types::{IntCc, Ty};
+use crate::types::{IntCc, Lane, Ty};
 
 /// A slot and what it holds.
 type Held = (Slot, u64);
 
-/// The region with a version for what slots hold now (`held`), if that is worth it. `types` are all slots'.
-pub fn specialize(r: &Region, held: &dyn Fn(Slot) -> u64, types: &'static [Ty]) -> Option<Region> {
+/// The region with a version for what slots hold now (`held`), if that is worth it: numbers, and boxes in these slots. `types` are all slots'.
+pub fn specialize(r: &Region, boxed: &[Slot], held: &dyn Fn(Slot) -> u64, types: &'static [Ty]) -> Option<Region> {
     let constants = constants(r, held, types);
     let Term::Jump(head) = r.blocks[0].term else { return None };
-    if constants.is_empty() || r.blocks[0].start != r.blocks[0].end {
+    if constants.is_empty() && boxed.is_empty() || r.blocks[0].start != r.blocks[0].end {
         return None;
     }
     let mut b = Builder::new(types);
@@ -23,9 +24,10 @@ pub fn specialize(r: &Region, held: &dyn Fn(Slot) -> u64, types: &'static [Ty]) 
     let n = r.blocks.len();
     (1..2 * n - 1).for_each(|_| _ = b.block());
     // Block k of the version stands at n - 1 + k.
-    guard(&mut b, &constants, BlockId(head.0 + n as u32 - 1), head);
-    copy(&mut b, r, &[], 0);
-    copy(&mut b, r, &constants, n as u32 - 1);
+    guard(&mut b, (&constants, boxed), BlockId(head.0 + n as u32 - 1), head);
+    copy(&mut b, r, (&[], &[]), 0);
+    let chosen = boxes::chosen(r, boxed, types.len()).unwrap_or_default();
+    copy(&mut b, r, (&constants, &chosen), n as u32 - 1);
     let times = frequencies(r);
     let [plain, special] = [1, n].map(|first| cost(&b.region, first, &times[1..]));
     if special * 8 > plain * 7 {
@@ -59,8 +61,11 @@ fn constants(r: &Region, held: &dyn Fn(Slot) -> u64, types: &[Ty]) -> Vec<Held> 
 }
 
 /// The entry: to the version if all slots hold what it was made for.
-fn guard(b: &mut Builder, constants: &[Held], special: BlockId, plain: BlockId) {
-    let mut same = b.i1(true);
+fn guard(b: &mut Builder, (constants, boxed): (&[Held], &[Slot]), special: BlockId, plain: BlockId) {
+    let mut same = match boxed {
+        [first, others @ ..] => all_boxed(b, *first, others),
+        [] => b.i1(true),
+    };
     for &(slot, value) in constants {
         let v = b.get(slot);
         let wanted = b.constant(b.ty(v), value);
@@ -70,8 +75,19 @@ fn guard(b: &mut Builder, constants: &[Held], special: BlockId, plain: BlockId) 
     b.branch(same, special, plain);
 }
 
-/// Appends the region's blocks but for the entry, `shift` further on, with constants for what these slots hold.
-fn copy(b: &mut Builder, r: &Region, constants: &[Held], shift: u32) {
+/// Whether all of these slots hold boxes.
+fn all_boxed(b: &mut Builder, first: Slot, others: &[Slot]) -> Val {
+    let mut all = b.get(first);
+    for slot in others {
+        let v = b.get(*slot);
+        all = b.v2(V2::And, Lane::D, all, v);
+    }
+    let (above, ones) = (b.vget(Ty::I32, all, 1), b.i32(u32::MAX));
+    b.cmp(IntCc::Eq, above, ones)
+}
+
+/// Appends the region's blocks but for the entry, `shift` further on, with constants for what these slots hold, and values for choices that are known.
+fn copy(b: &mut Builder, r: &Region, (constants, chosen): (&[Held], &[Option<Val>]), shift: u32) {
     let mut now = vec![Val::NONE; r.insts.len()];
     for (n, block) in r.blocks.iter().enumerate().skip(1) {
         b.enter(BlockId(n as u32 + shift));
@@ -81,9 +97,10 @@ fn copy(b: &mut Builder, r: &Region, constants: &[Held], shift: u32) {
                 Op::Get(slot) => constants.iter().find(|c| c.0 == slot),
                 _ => None,
             };
-            now[i as usize] = match constant {
-                Some(&(_, value)) => b.constant(inst.ty, value),
-                None => b.again(r, Val(i), |v| now[v.0 as usize]),
+            now[i as usize] = match (constant, chosen.get(i as usize)) {
+                (Some(&(_, value)), _) => b.constant(inst.ty, value),
+                (_, Some(Some(v))) => now[v.0 as usize],
+                _ => b.again(r, Val(i), |v| now[v.0 as usize]),
             };
         }
         let mut term = block.term;
@@ -156,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_zero_that_the_loop_does_not_write_gets_a_version() {
-        let r = specialize(&region(3), &|s| u64::from(s != MASK), &TYPES).expect("it is shorter");
+        let r = specialize(&region(3), &[], &|s| u64::from(s != MASK), &TYPES).expect("it is shorter");
         let Term::Branch { then, other, .. } = r.blocks[0].term else { panic!("the entry asks") };
         let reads = |b: BlockId| {
             let b = &r.blocks[b.0 as usize];
@@ -168,16 +185,16 @@ mod tests {
 
     #[test]
     fn other_values_get_none() {
-        assert!(specialize(&region(3), &|_| 1, &TYPES).is_none());
+        assert!(specialize(&region(3), &[], &|_| 1, &TYPES).is_none());
     }
 
     #[test]
     fn what_the_loop_writes_gets_none() {
-        assert!(specialize(&region(3), &|s| u64::from(s == MASK), &TYPES).is_none());
+        assert!(specialize(&region(3), &[], &|s| u64::from(s == MASK), &TYPES).is_none());
     }
 
     #[test]
     fn a_version_that_is_hardly_shorter_is_not_made() {
-        assert!(specialize(&region(0), &|s| u64::from(s != MASK), &TYPES).is_none());
+        assert!(specialize(&region(0), &[], &|s| u64::from(s != MASK), &TYPES).is_none());
     }
 }

@@ -215,6 +215,10 @@ fn block(t: &mut Translation<'_>, pc: u64, mode: u32, state: &State, xlen: Ty) {
             }
             break;
         };
+        // So do jumps keep the rounding mode: where they lead to is found without it.
+        if cx.rounds_apart() && w.row.as_ref().is_none_or(is_jump) {
+            break;
+        }
         // Conditional branches keep the region's mode.
         if cx.mode != mode && w.row.as_ref().is_some_and(is_branch) {
             break;
@@ -244,6 +248,12 @@ fn is_branch(row: &Row<Translate>) -> bool {
     ["beq", "bne", "blt", "bge", "bltu", "bgeu", "c_beqz", "c_bnez"].contains(&row.name)
 }
 
+/// Whether an instruction leaves the region.
+fn is_jump(row: &Row<Translate>) -> bool {
+    let names = ["jal", "jalr", "c_j", "c_jal", "c_jr", "c_jalr", "ecall", "ebreak", "c_ebreak", "fence_i"];
+    names.contains(&row.name) || is_branch(row)
+}
+
 /// Whether what an instruction does depends on vtype or on vstart: all of V but what sets them.
 fn needs_type(row: &Row<Translate>) -> bool {
     row.name.starts_with('v') && !row.name.starts_with("vset")
@@ -252,8 +262,22 @@ fn needs_type(row: &Row<Translate>) -> bool {
 impl Cx<'_> {
     /// Ends the region: on at `pc` under the mode word that holds by now.
     pub(super) fn go_to(&mut self, pc: u64) {
-        let mode = self.mode;
-        self.b.end(if mode == self.b.region.mode { Term::Goto { pc } } else { Term::Switch { pc, mode } });
+        self.go_on(pc, self.mode);
+    }
+
+    /// The same under another mode word.
+    pub(super) fn go_on(&mut self, pc: u64, mode: u32) {
+        let term = match self.b.region.mode {
+            _ if self.rounds_apart() => Term::Resume { pc },
+            own if own == mode => Term::Goto { pc },
+            _ => Term::Switch { pc, mode },
+        };
+        self.b.end(term);
+    }
+
+    /// Whether the rounding mode is another than the region began with.
+    fn rounds_apart(&self) -> bool {
+        (self.mode ^ self.b.region.mode) & state::FRM_MASK != 0
     }
 
     fn insn(&mut self, w: &Word) {

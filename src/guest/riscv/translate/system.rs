@@ -4,7 +4,7 @@ use super::helper::COUNTER;
 use super::{Cx, Quiet, rows, vector_config as vector};
 use crate::features::V;
 use crate::insn::*;
-use crate::state::FRM;
+use crate::state::{FRM, FRM_MASK};
 use ir::{Bin, Cc, IntCc, Mem, Term, Trap, Ty, Val, fpflag};
 
 /// Bits of FENCE's sets: input, output, reads, writes.
@@ -107,7 +107,8 @@ enum Write {
 
 /// The value of a CSR (I32 if it is one of floating point, else a register wide); None if there is none.
 fn read(cx: &mut Cx, csr: u32) -> Option<Val> {
-    let frm = |cx: &mut Cx| cx.b.get(FRM);
+    // The mode word says it.
+    let frm = |cx: &mut Cx| cx.b.i32(cx.mode & FRM_MASK);
     Some(match csr {
         FFLAGS => fflags(cx),
         FRM_CSR => frm(cx),
@@ -188,7 +189,6 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
         let Some(old) = read(cx, csr) else { return cx.undefined() };
         old
     };
-    let rounding = cx.b.get(FRM);
     if let Some(v) = v {
         let v = cx.b.trunc(Ty::I32, v);
         let new = match kind {
@@ -207,11 +207,26 @@ fn access(cx: &mut Cx, d: u32, csr: u32, kind: Write, v: Option<Val>) {
     if v.is_some() && is_vector {
         cx.b.end(Term::Resume { pc });
     } else if v.is_some() && csr != FFLAGS {
-        // C libraries write the mode that is in force, around each function that needs a certain one.
-        let new = cx.b.get(FRM);
-        let changed = cx.b.cmp(IntCc::Ne, new, rounding);
-        cx.b.leave_if(changed, Term::Resume { pc });
+        rounds(cx);
     }
+}
+
+/// frm has been written. What is known is the mode of what follows, up to the region's end: compilers write FSRMI, what is to be rounded so, and FSRM of what was before.
+/// Else it is taken for the region's own: C libraries write the mode that is in force, around each function that needs a certain one.
+fn rounds(cx: &mut Cx) {
+    let new = cx.b.get(FRM);
+    let mode = match cx.b.region.const_of(new) {
+        Some(mode) => mode as u32,
+        None => {
+            let own = cx.b.region.mode & FRM_MASK;
+            let expected = cx.b.i32(own);
+            let other = cx.b.cmp(IntCc::Ne, new, expected);
+            let pc = cx.next;
+            cx.b.leave_if(other, Term::Resume { pc });
+            own
+        }
+    };
+    cx.mode = cx.mode & !FRM_MASK | mode;
 }
 
 /// FSFLAGS after a comparison, of what they were before it: something was raised only if the operands were unordered.

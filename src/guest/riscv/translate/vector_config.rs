@@ -99,7 +99,7 @@ fn unknown(cx: &mut Cx, d: u32, wanted: impl Fn(&mut Cx) -> Val, v: Vector, befo
     cx.b.enter(leave);
     of(cx, !full);
     let mode = Vector { full: !full, ..v }.in_mode(cx.mode);
-    cx.b.end(Term::Switch { pc, mode });
+    cx.go_on(pc, mode);
     cx.b.enter(go_on);
     of(cx, full);
     cx.mode = Vector { full, ..v }.in_mode(cx.mode);

@@ -252,7 +252,7 @@ pub(crate) fn vle_ff(cx: &mut Cx, i: VleFf) {
         cx.b.set(VL, room);
         // It is less than it was.
         let mode = Vector { full: false, ..Vector::of_mode(cx.mode) }.in_mode(cx.mode);
-        cx.b.end(Term::Switch { pc, mode });
+        cx.go_on(pc, mode);
     }
     cx.b.enter(all);
     unit(cx, [i.d, i.n, i.v, i.f, i.e], true);

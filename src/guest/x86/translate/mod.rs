@@ -21,7 +21,7 @@ mod helper;
 mod integer;
 pub(crate) mod mmx;
 mod multiply;
-mod operand;
+pub(crate) mod operand;
 mod segment;
 mod shift;
 mod sse_convert;

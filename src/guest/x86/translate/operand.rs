@@ -49,6 +49,24 @@ fn writes_in(i: &Instruction, segment: Register) -> bool {
     factory.info(i).used_memory().iter().any(|m| m.segment() == segment && writes(m))
 }
 
+/// Whether an instruction's first access that goes to an address which is not canonical is one of the stack's segment. Registers are as they are before it.
+/// 64-bit code has no other segment's prefix than those of FS and GS.
+pub(crate) fn leaves_stack(i: &Instruction, state: &[u8]) -> bool {
+    let value = |reg: Register| match reg {
+        _ if reg.is_gpr64() => state::STATE64.get(state, state::r(reg.number() as u32)),
+        _ => segment_base(reg).map_or(0, |slot| state::STATE64.get(state, slot)),
+    };
+    let address = |m: &UsedMemory| {
+        let index = value(m.index()).wrapping_mul(m.scale().into());
+        [value(m.base()), index, value(m.segment())].into_iter().fold(m.displacement(), u64::wrapping_add)
+    };
+    let is_canonical = |at: u64| (at as i64) << 16 >> 16 == at as i64;
+    let is_stack =
+        |m: &UsedMemory| segment_base(m.segment()).is_none() && matches!(m.base(), Register::RSP | Register::RBP);
+    let mut factory = iced_x86::InstructionInfoFactory::new();
+    factory.info(i).used_memory().iter().find(|m| !is_canonical(address(m))).is_some_and(is_stack)
+}
+
 /// The type of an operand.
 pub(super) fn operand_type(i: &Instruction, n: u32) -> Ty {
     match i.op_kind(n) {

@@ -208,10 +208,15 @@ fn products_and_their_sums() {
     let mut machines: Vec<Machine> = features().into_iter().map(Machine::new).collect();
     let mut maker = Maker::new();
     let environments = cases::environments();
+    let riscv = Env { nan: ir::NanRule::RiscV, ..Env::IEEE_ARM };
     for i in 0..number("RQEMU_REGIONS", 3000) / 2 {
         let machine = rng.pick_mut(&mut machines);
         let round = if rng.one_in(3) { rng.pick(&cases::ROUNDS) } else { ir::Round::NearestEven };
-        let env = if rng.one_in(4) { rng.pick(&environments) } else { Env::IEEE_ARM };
+        let env = match rng.below(4) {
+            0 => rng.pick(&environments),
+            1 => riscv,
+            _ => Env::IEEE_ARM,
+        };
         maker.start(round);
         maker.products(env.round(round), &mut rng);
         maker.end();

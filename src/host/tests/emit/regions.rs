@@ -87,6 +87,7 @@ impl Maker {
         values.push(self.b.push(op, ty));
         let bits = if ty == Ty::F64 { values::f64(rng) } else { values::f32(rng).into() };
         values.push(self.b.constant(ty, bits));
+        let few = V128S.start..V128S.start + 4;
         for _ in 0..8 {
             let [a, b, c] = [(); 3].map(|()| rng.pick(&values));
             let b = if rng.one_in(3) { a } else { b };
@@ -106,8 +107,23 @@ impl Maker {
             };
             let made = self.b.push(made, ty);
             values.push(made);
+            // Slots may keep some of them below something else, for a while.
+            for _ in 0..rng.below(3) {
+                let above = self.b.v128(rng.pick(&[0, u128::from(u64::MAX << 32), u128::MAX]));
+                let low = rng.pick(&values);
+                let whole = self.b.push(Op::VSet(fmt.lane(), above, low, 0), Ty::V128);
+                let other = self.b.get(slot(rng, few.clone()));
+                let whole = rng.pick(&[whole, whole, whole, above, other]);
+                self.b.set(slot(rng, few.clone()), whole);
+                if rng.one_in(4) {
+                    let other = self.b.get(slot(rng, few.clone()));
+                    values.push(self.b.vget(ty, other, 0));
+                }
+            }
         }
-        for (n, v) in values.into_iter().rev().take(V128S.len()).enumerate() {
+        // Of some nobody sees but what was made of them.
+        let seen = rng.pick(&[2, V128S.len()]);
+        for (n, v) in values.into_iter().rev().take(seen).enumerate() {
             let whole = self.b.push(Op::VFromScalar(v), Ty::V128);
             self.b.set(Slot(V128S.start + n as u16), whole);
         }

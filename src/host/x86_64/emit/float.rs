@@ -152,7 +152,9 @@ impl Emitter<'_> {
             _ => return None,
         };
         let plain = env.nan == NanRule::RiscV && !env.flush_in && is_plain(env);
-        let own = plain && shape == Shape::scalar(shape.fmt) && is_native(shape.fmt) && env.round != self.r.fp.round;
+        let whole = shape.low_of().is_none() && u32::from(shape.lanes) * shape.fmt.lane().bits() == 128;
+        let fits = shape == Shape::scalar(shape.fmt) || whole;
+        let own = plain && fits && is_native(shape.fmt) && env.round != self.r.fp.round;
         own.then_some(env.round).filter(|round| rounding(*round).is_some())
     }
 
@@ -286,6 +288,9 @@ impl Emitter<'_> {
     /// Whether zero stands above the scalar in its register.
     pub(super) fn is_zero_above(&self, v: Val) -> bool {
         let root = self.root(v);
+        if matches!(self.loc(root), Loc::Xmm(x) if self.shared >> x.0 & 1 != 0) {
+            return false;
+        }
         match *self.r.op(root) {
             Op::Load(m) => m.size <= self.r.ty(v).bytes() as u8,
             Op::Get(_) => {
@@ -541,6 +546,8 @@ impl Emitter<'_> {
         }
         // x86 has no sum with a negated NaN.
         let check = if op == Fp2::AddNeg { check } else { self.or_trap(shape, env, check, &[a, b]) };
+        let checked = check;
+        let check = self.or_later(v, shape, env, check);
         self.save_for(check, env);
         let host = width(shape, ops);
         if is_half(shape) {
@@ -584,7 +591,7 @@ impl Emitter<'_> {
         let u = self.guard_reg(env);
         let mut label = self.guard(shape, env, guard, &[Xm::Reg(ra), mb], (t, m, u));
         let mut check = check;
-        let any_order = !matches!(check, Check::Nothing | Check::Trapped | Check::Tiny);
+        let any_order = !matches!(checked, Check::Nothing | Check::Trapped | Check::Tiny);
         if check == Check::Nan
             && op != Fp2::Div
             && shape.lanes <= 1

@@ -171,11 +171,38 @@ impl Emitter<'_> {
         }
     }
 
+    /// What is left of the check of a scalar if only operations will see it to which all NaNs are the same: they check their own results.
+    pub(super) fn or_later(&mut self, v: Val, shape: Shape, env: Env, check: Check) -> Check {
+        let own_rule = env.nan == NanRule::RiscV && !env.flush_in && shape.lanes == 0;
+        if check != Check::Nan || !own_rule || self.plan.nan_seen[v.0 as usize] || self.traps && !self.reader_checks(v)
+        {
+            return check;
+        }
+        self.unchecked.push(v);
+        if self.traps { Check::Trapped } else { Check::Nothing }
+    }
+
+    /// Whether the one operation that reads the scalar, which does not care for what NaN it is, would not be spared its check by this one's.
+    fn reader_checks(&self, v: Val) -> bool {
+        if self.plan.uses[v.0 as usize] != 1 {
+            return false;
+        }
+        let reader = Val(self.plan.last_use[v.0 as usize]);
+        match *self.r.op(reader) {
+            Op::Fma { .. } | Op::FlagsFcmp { .. } => true,
+            Op::Fp2(_, shape, env, a, b) => {
+                let other = if self.root(a) == v { b } else { a };
+                !self.have_own_nans(shape, env, &[other])
+            }
+            _ => false,
+        }
+    }
+
     /// Whether none of the scalars can be another NaN than RISC-V's.
     pub(super) fn have_own_nans(&self, shape: Shape, env: Env, operands: &[Val]) -> bool {
         let own = |v: &Val| {
             let root = self.root(*v);
-            self.r.ty(root) == self.r.ty(*v) && !reads::any_nan(self.r, root, &self.reads)
+            self.unchecked.binary_search(&root).is_err() && reads::is_own(self.r, root, self.r.ty(*v), &self.reads)
         };
         env.nan == NanRule::RiscV && shape.lanes == 0 && operands.iter().all(own)
     }

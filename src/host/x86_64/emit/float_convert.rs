@@ -13,8 +13,9 @@ use super::float_check::{Check, Guard, tiny, wanted};
 use super::vector::splat;
 use ir::{Env, Fmt, Lane, NanRule, Op, Round, Shape, Ty, Val};
 
-/// In vround: no inexact exception.
+/// In vround: no inexact exception; the rounding in force.
 const QUIET: u8 = 8;
+const IN_FORCE: u8 = 4;
 
 impl Emitter<'_> {
     pub(super) fn float_convert(&mut self, v: Val) -> bool {
@@ -251,11 +252,13 @@ impl Emitter<'_> {
         }
         let round = env.round;
         let in_force = round == self.rounding;
-        let Some(mode) = rounding(round) else { return false };
+        let away = round == Round::NearestAway && shape.lanes == 4 && !env.flush_in;
+        let Some(mode) = rounding(round).or(away.then_some(IN_FORCE)) else { return false };
         self.clobber();
         let ra = self.x(a);
         let d = self.xdest(v);
         let (t, m) = if d == ra { (XSCRATCH, self.xtemp()) } else { (d, XSCRATCH) };
+        let u = if away { self.xtemp() } else { XSCRATCH };
         let label = self.guard_operand(shape, env, ra, t, m);
         let mut from = ra;
         if shape.lanes < 4 {
@@ -273,6 +276,11 @@ impl Emitter<'_> {
         let truncate = round == Round::Zero;
         if truncate || in_force {
             self.a.v2(if truncate { vop::VCVTTPS2DQ } else { vop::VCVTPS2DQ }, L128, t, from);
+        } else if away {
+            self.ties_away(shape, (t, m, u), from, label);
+            // What was no integer is inexact.
+            self.a.v2i(vop::VROUNDPS, L128, m, from, mode);
+            self.a.v2(vop::VCVTTPS2DQ, L128, t, t);
         } else {
             self.a.v2i(vop::VROUNDPS, L128, t, from, mode);
             self.a.v2(vop::VCVTTPS2DQ, L128, t, t);
@@ -303,18 +311,28 @@ impl Emitter<'_> {
     fn double_lanes_to_int(&mut self, v: Val, shape: Shape, env: Env, signed: bool, a: Val) -> bool {
         let round = env.round;
         let in_force = round == self.rounding;
-        let truncate = round == Round::Zero;
-        let Some(mode) = rounding(round) else { return false };
+        // Without a sign it is known lane by lane what is in range.
+        let away = round == Round::NearestAway && shape.lanes == 2 && signed && !env.flush_in;
+        let truncate = round == Round::Zero || away;
+        let Some(mode) = rounding(round).or(away.then_some(IN_FORCE)) else { return false };
         self.clobber();
         let ra = self.x(a);
         let g = self.temp();
         let d = self.xdest(v);
-        let w = self.xwork(d, &[Xm::Reg(ra)]);
+        let mut w = self.xwork(d, &[Xm::Reg(ra)]);
+        let u = if away { self.xtemp() } else { XSCRATCH };
         let label = self.guard_operand(shape, env, ra, XSCRATCH, w);
+        let mut source = ra;
+        if away {
+            self.ties_away(shape, (w, XSCRATCH, u), ra, label);
+            // What was no integer is inexact.
+            self.a.v2i(vop::VROUNDPD, L128, XSCRATCH, ra, mode);
+            (source, w) = (w, u);
+        }
         for lane in 0..shape.lanes {
-            let mut from = ra;
+            let mut from = source;
             if lane > 0 {
-                self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, ra, 0xee);
+                self.a.v2i(vop::VPSHUFD, L128, XSCRATCH, source, 0xee);
                 from = XSCRATCH;
             }
             if !signed {

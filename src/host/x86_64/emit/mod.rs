@@ -173,6 +173,9 @@ impl Compiler {
             plan: &self.plan,
             ways: &self.ways,
             reads,
+            unchecked: Vec::new(),
+            low: [Val::NONE; 32],
+            shared: 0,
             way_out: None,
             own_site: None,
             tracker: &mut self.tracker,
@@ -266,6 +269,11 @@ pub(super) struct Emitter<'a> {
     ways: &'a Ways,
     /// By instruction: what is known of a slot that is read, if that was asked for.
     pub(super) reads: Vec<Held>,
+    /// Scalars that may be another NaN than the guest's, for their readers check theirs. In order.
+    pub(super) unchecked: Vec<Val>,
+    /// What scalar stands at the bottom of the vector in a home, and the registers that hold one of these and something above it.
+    pub(super) low: [Val; 32],
+    pub(super) shared: u32,
     tracker: &'a mut Tracker,
     pub(super) locs: &'a mut Vec<Loc>,
     blocks: &'a mut Vec<AtBlock>,
@@ -360,6 +368,7 @@ impl Emitter<'_> {
         self.a.bind(self.blocks[id.0 as usize].label);
         if self.ways.falls[id.0 as usize].is_none() {
             (self.gpr, self.xmm, self.spills) = (File::EMPTY, File::EMPTY, 0);
+            (self.low, self.shared) = ([Val::NONE; 32], 0);
             self.slot_holds.fill(Val::NONE);
         }
         self.sha256 = None;
@@ -434,6 +443,9 @@ impl Emitter<'_> {
             self.gpr.holds[r.0 as usize] = v;
             self.set_loc(v, Loc::Reg(r));
         } else if let Some(x) = self.map.homes.xmm[s] {
+            if self.shared >> x.0 & 1 != 0 {
+                self.free_xhome(x);
+            }
             self.xhold(v, x);
         } else if self.r.ty(v) == Ty::Flags {
             self.get_flags(slot, v);
@@ -451,6 +463,7 @@ impl Emitter<'_> {
             self.set_gpr(r, v);
         } else if let Some(x) = self.map.homes.xmm[s] {
             self.set_xmm(x, v);
+            self.share_home(x, v);
         } else {
             self.set_memory(slot, v);
         }
@@ -498,6 +511,16 @@ impl Emitter<'_> {
         if super::XTEMPS.contains(&x) && self.r.ty(root) == self.r.ty(v) {
             self.xmm.holds[x.0 as usize] = Val::NONE;
             self.xhold(root, home);
+        }
+    }
+
+    /// A scalar has just been put into a vector that nobody needs but the slot: it stands in that one's home, too.
+    fn share_home(&mut self, home: super::Xmm, v: Val) {
+        let Op::VSet(_, _, scalar, 0) = *self.r.op(v) else { return };
+        let root = self.root(scalar);
+        let alone = self.xmm.holds[home.0 as usize] == v && !self.live_after(v);
+        if alone && self.r.ty(root) == self.r.ty(scalar) && !self.plan.wide[root.0 as usize] {
+            self.low[home.0 as usize] = root;
         }
     }
 
