@@ -464,7 +464,8 @@ impl Mm {
             Backing::Object(o) if code => o.key.map(|key| {
                 // Guarded code is translated in another way, and all code if there is some that is guarded; code that may change, too.
                 let guarded = area.prot & self.limits.guard != 0;
-                let how = [area.may_change(), guarded, self.has_guards()].iter().fold(0, |how, b| how << 1 | u128::from(*b));
+                let how =
+                    [area.may_change(), guarded, self.has_guards()].iter().fold(0, |how, b| how << 1 | u128::from(*b));
                 Image { key: key.hash ^ how, base: start.wrapping_sub(area.offset) }
             }),
             _ => None,
