@@ -113,6 +113,9 @@ pub type ReadMemory<'a> = dyn Fn(u64, &mut [u8]) -> bool + 'a;
 /// A signal's number and si_code.
 pub type SignalCode = (u32, i32);
 
+/// A signal's number, by an instruction's bytes, pc and guest state.
+pub type SignalOfInstruction = fn(insn: &[u8], pc: u64, state: &[u8]) -> u32;
+
 /// si_code of signals that the kernel sends by itself.
 pub const SI_KERNEL: i32 = 0x80;
 
@@ -128,7 +131,7 @@ pub struct Signals {
     pub trap: fn(trap: ir::Trap, insn: &[u8], pc: u64) -> Option<SignalCode>,
     /// Where an address that no page can have is no page fault: the signal for it, by the instruction's bytes, pc and guest state. It has [`SI_KERNEL`] and no
     /// address.
-    pub no_such_address: Option<fn(insn: &[u8], pc: u64, state: &[u8]) -> u32>,
+    pub no_such_address: Option<SignalOfInstruction>,
     /// The smallest alternative stack (the kernel's MINSIGSTKSZ).
     pub min_altstack: u64,
     /// SA_RESTORER exists in this ABI.

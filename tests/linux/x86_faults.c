@@ -48,6 +48,8 @@ static void nowhere(void)
 	same("with RBP as its base", NOWHERE("mov 8(%%rbp), %%ecx"), of_stack);
 	same("for an addition", NOWHERE("lock incl 8(%%rbp,%%rsi)"), of_stack);
 	same("for a vector", NOWHERE("movaps (%%rbp), %%xmm0"), of_stack);
+	same("for one that is not aligned", NOWHERE("movaps 8(%%rbp), %%xmm0"), data);
+	same("for one that need not be", NOWHERE("movups 8(%%rbp), %%xmm0"), of_stack);
 	same("for the unit", NOWHERE("fldl (%%rbp)"), of_stack);
 	same("in another segment", NOWHERE("mov %%fs:(%%rbp), %%ecx"), data);
 	same("with a prefix that is none", NOWHERE(".byte 0x3e\n mov (%%rbp), %%ecx"), of_stack);

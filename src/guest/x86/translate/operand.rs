@@ -49,8 +49,8 @@ fn writes_in(i: &Instruction, segment: Register) -> bool {
     factory.info(i).used_memory().iter().any(|m| m.segment() == segment && writes(m))
 }
 
-/// Whether an instruction's first access that goes to an address which is not canonical is one of the stack's segment. Registers are as they are before it.
-/// 64-bit code has no other segment's prefix than those of FS and GS.
+/// Whether an instruction's first access that goes to an address which is not canonical is one of the stack's segment, and not misaligned, for that is looked
+/// at before. Registers are as they are before it. 64-bit code has no other segment's prefix than those of FS and GS.
 pub(crate) fn leaves_stack(i: &Instruction, state: &[u8]) -> bool {
     let value = |reg: Register| match reg {
         _ if reg.is_gpr64() => state::STATE64.get(state, state::r(reg.number() as u32)),
@@ -61,8 +61,11 @@ pub(crate) fn leaves_stack(i: &Instruction, state: &[u8]) -> bool {
         [value(m.base()), index, value(m.segment())].into_iter().fold(m.displacement(), u64::wrapping_add)
     };
     let is_canonical = |at: u64| (at as i64) << 16 >> 16 == at as i64;
-    let is_stack =
-        |m: &UsedMemory| segment_base(m.segment()).is_none() && matches!(m.base(), Register::RSP | Register::RBP);
+    let alignment = super::vector::demanded_alignment(i) as u64;
+    let is_stack = |m: &UsedMemory| {
+        let by_stack = segment_base(m.segment()).is_none() && matches!(m.base(), Register::RSP | Register::RBP);
+        by_stack && address(m).is_multiple_of(alignment)
+    };
     let mut factory = iced_x86::InstructionInfoFactory::new();
     factory.info(i).used_memory().iter().find(|m| !is_canonical(address(m))).is_some_and(is_stack)
 }

@@ -7,7 +7,7 @@
 use super::Cx;
 use crate::insn::Translate;
 use crate::state::{xmm, ymm_high};
-use iced_x86::{Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register};
 use ir::{Align, Lane, Mem, Ty, V2, Val};
 
 /// The VEX form being translated.
@@ -67,6 +67,17 @@ fn may_be_misaligned(i: &Instruction) -> bool {
     there
 }
 
+/// What an operand of 16 or 32 bytes must be aligned to; 1: nothing.
+pub(super) fn demanded_alignment(i: &Instruction) -> usize {
+    use Mnemonic::*;
+    let size = i.memory_size().size();
+    let aligned = match i.encoding() {
+        EncodingKind::Legacy => size == 16 && !may_be_misaligned(i),
+        _ => matches!(i.mnemonic(), Vmovaps | Vmovapd | Vmovdqa | Vmovntps | Vmovntpd | Vmovntdq | Vmovntdqa),
+    };
+    if aligned && matches!(size, 16 | 32) { size } else { 1 }
+}
+
 impl Cx<'_> {
     /// An XMM register.
     pub(super) fn xmm(&mut self, reg: Register) -> Val {
@@ -119,15 +130,9 @@ impl Cx<'_> {
 
     /// What an operand of 16 or 32 bytes must be aligned to.
     fn alignment(&self, i: &Instruction) -> Align {
-        use Mnemonic::*;
-        let size = i.memory_size().size();
-        let aligned = match self.vex {
-            None => size == 16 && !may_be_misaligned(i),
-            Some(_) => matches!(i.mnemonic(), Vmovaps | Vmovapd | Vmovdqa | Vmovntps | Vmovntpd | Vmovntdq | Vmovntdqa),
-        };
-        match size {
-            32 if aligned => Align::To(32),
-            _ if aligned => Align::Vector,
+        match demanded_alignment(i) {
+            32 => Align::To(32),
+            16 => Align::Vector,
             _ => Align::Any,
         }
     }
