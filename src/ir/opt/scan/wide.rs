@@ -197,7 +197,7 @@ impl Chunk<'_, '_> {
                 let unseen = b.ty(distance).bits() - ADDRESS_BITS.min(b.ty(distance).bits());
                 let least = self.bytes - 1;
                 let distance = b.add_imm(distance, least as i64);
-                let distance = b.shift_imm(Bin::Shl, distance, unseen.into());
+                let distance = b.shift_imm(Bin::Shl, distance, unseen);
                 compare(b, IntCc::Ugt, distance, (2 * least) << unseen)
             }
             Guard::Most(v, most) => {
