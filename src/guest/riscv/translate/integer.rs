@@ -148,8 +148,9 @@ pub(crate) fn mulhsu(cx: &mut Cx, i: Mulhsu) {
 fn divide(cx: &mut Cx, d: u32, op: Bin, a: Val, b: Val) {
     let ty = cx.b.ty(a);
     let (zero, ones) = (cx.b.constant(ty, 0), cx.b.constant(ty, u64::MAX));
-    let by_zero = cx.b.cmp(IntCc::Eq, b, zero);
     let v = cx.b.bin(op, a, b);
+    // Asked when it is needed: the division takes the host's flags.
+    let by_zero = cx.b.cmp(IntCc::Eq, b, zero);
     let otherwise = if matches!(op, Bin::DivS | Bin::DivU) { ones } else { a };
     let v = cx.b.select(by_zero, otherwise, v);
     cx.set_x(d, v);
