@@ -1,8 +1,7 @@
 /* Loops that copy, fill and compute, at every alignment and distance and up to memory that is not there or cannot be written: what they leave, and where
    they fault. */
+#include "fault_at.h"
 #include "ok.h"
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -143,15 +142,6 @@ static long wrong(int what)
 	return n;
 }
 
-static sigjmp_buf out;
-static void *volatile fault_at;
-static void on_fault(int s, siginfo_t *info, void *context)
-{
-	(void)s, (void)context;
-	fault_at = info->si_addr;
-	siglongjmp(out, 1);
-}
-
 /* Copies over the end, from or to so far before it: whether it faults there and nowhere else, and has done all before that. */
 static int faults(int what, size_t before, int writing)
 {
@@ -176,8 +166,7 @@ int main(void)
 	wanted = malloc(PAGES * page);
 	end = memory + PAGES * page;
 	ok("memory that ends", mprotect(end, page, PROT_NONE) == 0);
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-	sigaction(SIGSEGV, &action, NULL);
+	note_faults();
 	for (int what = 0; what < LOOPS; what++) {
 		same(loops[what].name, wrong(what), 0);
 		same(loops[what].name, wrong(what), 0);

@@ -1,7 +1,6 @@
 /* Loops that search memory, at every alignment and up to the last byte before a page that is not there: what they find, and where they fault. */
+#include "fault_at.h"
 #include "ok.h"
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,15 +102,6 @@ static long wrong(void)
 	return n;
 }
 
-static sigjmp_buf out;
-static void *volatile fault_at;
-static void on_fault(int s, siginfo_t *info, void *context)
-{
-	(void)s, (void)context;
-	fault_at = info->si_addr;
-	siglongjmp(out, 1);
-}
-
 /* Runs over the end from so far before it: whether it faults there and nowhere else. */
 static int faults(int what, size_t before)
 {
@@ -135,8 +125,7 @@ int main(void)
 	ok("memory that ends", mprotect(end, page, PROT_NONE) == 0);
 	same("searches", wrong(), 0);
 	same("once more", wrong(), 0);
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-	sigaction(SIGSEGV, &action, NULL);
+	note_faults();
 	for (int what = 0; what < 4; what++) {
 		long n = 0;
 		for (size_t before = 8; before < 5000; before += before < 300 ? 8 : 272)

@@ -134,11 +134,11 @@ fn shifted(cx: &mut Cx, shift: Shift, a: Val, n: Amount) -> Val {
     cx.b.bin(op, a, by)
 }
 
-/// The bit that the last of `amount` steps puts out.
-fn bit_before(cx: &mut Cx, op: Bin, a: Val, amount: Val) -> Val {
+/// The bit that the last of `amount` steps to the right puts out.
+fn bit_before(cx: &mut Cx, a: Val, amount: Val) -> Val {
     let before = cx.b.add_imm(amount, -1);
-    let v = cx.b.bin(op, a, before);
-    if op == Bin::Shl { cx.sign(v) } else { cx.b.trunc(Ty::I1, v) }
+    let v = cx.b.bin(Bin::Shr, a, before);
+    cx.b.trunc(Ty::I1, v)
 }
 
 /// RCL and RCR.
@@ -244,7 +244,7 @@ fn double16(cx: &mut Cx, a: Val, b: Val, n: Amount, left: bool) -> (Val, Val) {
         cx.b.deposit(v, z, 32, 16)
     };
     let r = cx.b.bin(op, all, amount);
-    let carry = if left { cx.bit(r, 48) } else { bit_before(cx, op, all, amount) };
+    let carry = if left { cx.bit(r, 48) } else { bit_before(cx, all, amount) };
     let r = if left { cx.b.shift_imm(Bin::Shr, r, 32) } else { r };
     (cx.b.trunc(Ty::I16, r), carry)
 }

@@ -748,8 +748,7 @@ impl Emitter<'_> {
             Op::FlagsSub(_, b) => inverted && self.r.const_of(b) == Some(0),
             _ => false,
         };
-        let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
-        let alone = self.host.pending.is_none() && !self.live_after(f) && !asked_again;
+        let alone = self.host.pending.is_none() && !self.live_after(f) && !self.asked_again();
         (name == f && clear && alone).then_some(inverted)
     }
 
@@ -772,8 +771,7 @@ impl Emitter<'_> {
         }
         let constant = self.const_flags(other);
         let named = self.host.cur.is_some_and(|(name, _)| !name.is_none() && self.live_after(name));
-        let asked_again = self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v));
-        if self.host.pending.is_some() || named || asked_again {
+        if self.host.pending.is_some() || named || self.asked_again() {
             if constant.is_none() {
                 return self.select_flags_in_memory(v, c, x, y);
             }
@@ -806,6 +804,11 @@ impl Emitter<'_> {
         }
         self.host.conds.clear();
         self.now_hold(v, Kind::Int { inverted });
+    }
+
+    /// Whether conditions on the host's flags are read after the current operation.
+    fn asked_again(&self) -> bool {
+        self.host.conds.iter().any(|v| matches!(self.loc(*v), Loc::Cc(_)) && self.live_after(*v))
     }
 
     /// Whether flags `f` stand in the host's as a comparison leaves them, `c` is one condition of them, and `v` is the last to use them.
