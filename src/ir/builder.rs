@@ -644,6 +644,11 @@ impl Builder {
         let cv = self.carry_and_overflow_of(cv);
         self.push(Op::FlagsNz(v, cv), Ty::Flags)
     }
+    /// N and Z of `v`, C the truth value `c`, V from `flags`.
+    pub fn flags_nzc(&mut self, v: Val, c: Val, flags: Val) -> Val {
+        let flags = self.overflow_of(flags);
+        self.push(Op::FlagsNzc(v, c, flags), Ty::Flags)
+    }
     /// N and Z of `v` shifted by a constant above 0 and below the width, C the bit shifted out last, V from `flags`.
     pub fn flags_shift(&mut self, shift: Bin, v: Val, amount: u32, flags: Val) -> Val {
         let flags = self.overflow_of(flags);
@@ -693,7 +698,7 @@ impl Builder {
         self.push(Op::FlagsFromBits(bits), Ty::Flags)
     }
     pub fn cond(&mut self, cc: Cc, flags: Val) -> Val {
-        if let (Cc::Cs | Cc::Cc, Op::FlagsSetC(_, c)) = (cc, *self.region.op(flags)) {
+        if let (Cc::Cs | Cc::Cc, Op::FlagsSetC(_, c) | Op::FlagsNzc(_, c, _)) = (cc, *self.region.op(flags)) {
             return if cc == Cc::Cs { c } else { self.not(c) };
         }
         match fold::condition(&self.region, cc, flags) {

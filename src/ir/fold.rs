@@ -286,7 +286,7 @@ fn is_extended(r: &Region, v: Val, bits: u32, depth: u32) -> bool {
 /// Whether a condition on the flags of a constant holds.
 pub(crate) fn condition(r: &Region, cc: Cc, flags: Val) -> Option<bool> {
     let result = match *r.op(flags) {
-        Op::FlagsNz(x, _) | Op::FlagsLogic(x) => x,
+        Op::FlagsNz(x, _) | Op::FlagsNzc(x, ..) | Op::FlagsLogic(x) => x,
         Op::FlagsSetC(f, _) if matches!(cc, Cc::Eq | Cc::Ne | Cc::Mi | Cc::Pl) => return condition(r, cc, f),
         _ => return None,
     };

@@ -16,9 +16,11 @@ impl Builder {
     /// The oldest flags with the V of these.
     pub(crate) fn overflow_of(&self, flags: Val) -> Val {
         self.older(flags, |op| match *op {
-            Op::FlagsNz(_, f) | Op::FlagsShift { flags: f, .. } | Op::FlagsSetC(f, _) | Op::FlagsOppositeC(f) => {
-                Some(f)
-            }
+            Op::FlagsNz(_, f)
+            | Op::FlagsNzc(_, _, f)
+            | Op::FlagsShift { flags: f, .. }
+            | Op::FlagsSetC(f, _)
+            | Op::FlagsOppositeC(f) => Some(f),
             _ => None,
         })
     }

@@ -548,6 +548,8 @@ pub enum Op {
     FlagsLogic(Val),
     /// N and Z of the value, C and V from the flags.
     FlagsNz(Val, Val),
+    /// N and Z of the value, C an I1, V from the flags.
+    FlagsNzc(Val, Val, Val),
     /// The flags with the opposite C.
     FlagsOppositeC(Val),
     /// The flags with C set to an I1.
@@ -800,6 +802,7 @@ impl Op {
             | SubC(a, b, c)
             | FlagsAdc(a, b, c)
             | FlagsSbc(a, b, c)
+            | FlagsNzc(a, b, c)
             | Fma { a, b, c, .. }
             | V3(_, _, a, b, c)
             | DivWide { hi: a, lo: b, divisor: c, .. }

@@ -506,7 +506,7 @@ impl<'a> Sweep<'a> {
                 self.comparison(after_subtraction(cc)?, a, b, tests);
                 Some(())
             }
-            Op::FlagsLogic(v) | Op::FlagsNz(v, _) => {
+            Op::FlagsLogic(v) | Op::FlagsNz(v, _) | Op::FlagsNzc(v, ..) => {
                 let cc = after_subtraction(cc).filter(|cc| matches!(cc, IntCc::Eq | IntCc::Ne))?;
                 self.comparison(cc, v, Val::NONE, tests);
                 Some(())

@@ -135,6 +135,7 @@ impl Check<'_> {
             | Op::FlagsSbc(..)
             | Op::FlagsLogic(_)
             | Op::FlagsNz(..)
+            | Op::FlagsNzc(..)
             | Op::FlagsSetC(..)
             | Op::FlagsOppositeC(_)
             | Op::FlagsShift { .. }
@@ -295,6 +296,11 @@ impl Check<'_> {
                 self.operand(flags, Ty::Flags)
             }
             Op::FlagsLogic(v) => self.number(self.r.ty(v)),
+            Op::FlagsNzc(v, c, flags) => {
+                self.number(self.r.ty(v))?;
+                self.operand(c, Ty::I1)?;
+                self.operand(flags, Ty::Flags)
+            }
             Op::FlagsNz(v, flags) => {
                 self.number(self.r.ty(v))?;
                 self.operand(flags, Ty::Flags)

@@ -153,10 +153,9 @@ fn flags_of(cx: &mut Cx, o: u32, n: Val, m: Operand, result: Val) -> Val {
             if let (13, Some((shift, v, amount))) = (o, m.shift) {
                 return cx.b.flags_shift(shift, v, amount, old);
             }
-            let flags = cx.b.flags_nz(result, old);
             match m.carry {
-                Some(c) => cx.b.flags_set_c(flags, c),
-                None => flags,
+                Some(c) => cx.b.flags_nzc(result, c, old),
+                None => cx.b.flags_nz(result, old),
             }
         }
     }

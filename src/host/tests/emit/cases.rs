@@ -410,6 +410,7 @@ pub(crate) fn integer() -> Vec<Case> {
             c.push(case(Op::FlagsSbc(N, N, N), Ty::Flags, &[ty, ty, Ty::Flags]));
         }
         c.push(case(Op::FlagsNz(N, N), Ty::Flags, &[ty, Ty::Flags]));
+        c.push(case(Op::FlagsNzc(N, N, N), Ty::Flags, &[ty, Ty::I1, Ty::Flags]));
         for down in [false, true] {
             c.push(case(Op::FlagsStep { down, v: N, flags: N }, Ty::Flags, &[ty, Ty::Flags]));
         }

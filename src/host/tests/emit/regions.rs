@@ -498,7 +498,13 @@ impl Maker {
             let v = self.operand(ty, rng);
             self.b.and_imm(v, 1)
         });
-        let flags = match rng.below(5) {
+        let flags = match rng.below(7) {
+            5 | 6 => {
+                let old = self.b.get(Slot(FLAGS));
+                let c = if rng.one_in(3) { self.operand(Ty::I1, rng) } else { self.b.i1(rng.one_in(2)) };
+                let x = if rng.one_in(2) { x } else { self.b.and(x, y) };
+                self.b.push(Op::FlagsNzc(x, c, old), Ty::Flags)
+            }
             0 => self.b.flags_sub(x, y),
             1 => self.b.flags_logic(x),
             2 => {

@@ -435,6 +435,7 @@ impl Emitter<'_> {
             Op::FlagsSub(..) | Op::FlagsAdd(..) | Op::FlagsLogic(_) if self.is_deferred(v) => {}
             Op::FlagsFromBits(b) => self.flags_from_bits(v, b),
             Op::FlagsNz(x, f) => self.flags_nz(v, x, f),
+            Op::FlagsNzc(x, c, f) => self.flags_nzc(v, x, c, f),
             Op::FlagsOppositeC(f) => self.flags_opposite_c(v, f),
             Op::FlagsSetC(f, c) => self.flags_set_c(v, f, c),
             Op::FlagsShift { shift, v: x, amount, flags } => {

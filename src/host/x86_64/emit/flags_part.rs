@@ -86,6 +86,36 @@ impl Emitter<'_> {
         self.with_rest(v, 0xc000, (t, m));
     }
 
+    /// N and Z of `x`, C the truth value `c`, V of `f`.
+    pub(super) fn flags_nzc(&mut self, v: Val, x: Val, c: Val, f: Val) {
+        let slot = self.rest_in_slot(v, f);
+        let rest = if slot.is_none() { Some(self.flags_mem(f)) } else { None };
+        let r = self.reg(x);
+        let carry = if self.const_of(c).is_none() { Some(self.reg(c)) } else { None };
+        self.clobber();
+        let t = self.temp();
+        if let Some(carry) = carry {
+            self.a.mov(Size::D, t, carry);
+        }
+        self.a.test(size(self.r.ty(x)), r, r);
+        match carry {
+            // A rotation changes none of the others but V.
+            Some(_) => self.a.shift_i(Shift::Rcr, Size::D, t, 1),
+            None => self.set_carry(c),
+        }
+        match (slot, rest) {
+            (Some(slot), _) => self.now_hold(v, Kind::Part { slot, carry: true }),
+            (None, rest) => self.with_rest(v, 0xc100, (t, rest.expect("it is in memory"))),
+        }
+    }
+
+    /// The host's C, which is clear, to a constant truth value.
+    pub(super) fn set_carry(&mut self, c: Val) {
+        if self.const_of(c).is_some_and(|c| c & 1 == 1) {
+            self.a.stc();
+        }
+    }
+
     /// N, Z and C of a shift, V of `f`.
     pub(super) fn flags_shift(&mut self, v: Val, x: Val, shift: Shift, amount: u8, f: Val) {
         let width = wide(self.r.ty(x));

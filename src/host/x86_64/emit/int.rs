@@ -102,7 +102,9 @@ impl Emitter<'_> {
     /// The same for flags of which the rest stays in their slot, made ready for it.
     fn part_after(&mut self, v: Val, is: impl Fn(&Op) -> bool) -> Option<(Val, u16)> {
         let f = self.flags_after(v, is)?;
-        let (Op::FlagsNz(_, old) | Op::FlagsShift { flags: old, .. }) = *self.r.op(f) else { return None };
+        let (Op::FlagsNz(_, old) | Op::FlagsNzc(_, _, old) | Op::FlagsShift { flags: old, .. }) = *self.r.op(f) else {
+            return None;
+        };
         if let (Op::Get(slot), true) = (*self.r.op(old), old > v) {
             // It stands between the two.
             self.get_flags(slot.0, old);
@@ -110,6 +112,28 @@ impl Emitter<'_> {
         let slot = self.rest_in_slot(f, old)?;
         self.done = f.0;
         Some((f, slot))
+    }
+
+    /// The same for N and Z of the result, with a C that stays or, behind what clears the host's, is a constant.
+    fn part_of_result_after(&mut self, v: Val, alu: Alu) -> Option<(Val, u16)> {
+        let (r, clears) = (self.r, matches!(alu, Alu::And | Alu::Or | Alu::Xor));
+        self.part_after(v, |op| match *op {
+            Op::FlagsNz(x, _) => x == v,
+            Op::FlagsNzc(x, c, _) => x == v && clears && r.const_of(c).is_some(),
+            _ => false,
+        })
+    }
+
+    /// The host holds what [`Self::part_of_result_after`] has found.
+    fn now_hold_part(&mut self, f: Val, slot: u16) {
+        let carry = match *self.r.op(f) {
+            Op::FlagsNzc(_, c, _) => {
+                self.set_carry(c);
+                true
+            }
+            _ => false,
+        };
+        self.now_hold(f, Kind::Part { slot, carry });
     }
 
     /// The current operation is emitted together with that which makes `flags`: what both use last ends here.
@@ -178,13 +202,13 @@ impl Emitter<'_> {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
             self.now_hold(f, Kind::Int { inverted: matches!(self.r.op(f), Op::FlagsSub(..)) });
-        } else if let Some((f, slot)) = self.part_after(v, |op| exact && matches!(*op, Op::FlagsNz(x, _) if x == v)) {
+        } else if let Some((f, slot)) = exact.then(|| self.part_of_result_after(v, alu)).flatten() {
             if test {
                 self.test(a, b, ty);
             } else {
                 self.alu(v, alu, a, b, ty, Flags::Own);
             }
-            self.now_hold(f, Kind::Part { slot, carry: false });
+            self.now_hold_part(f, slot);
         } else if alu == Alu::Sub && self.host_holds_flags_of(a, b, ty) {
             // The flags stay what they are.
             self.alu(v, alu, a, b, ty, Flags::Own);
@@ -422,7 +446,7 @@ impl Emitter<'_> {
     fn and_not(&mut self, v: Val, a: Val, b: Val, ty: Ty) {
         let flags = self.flags_after(v, |op| *op == Op::FlagsLogic(v));
         let part = match flags {
-            None => self.part_after(v, |op| matches!(*op, Op::FlagsNz(x, _) if x == v)),
+            None => self.part_of_result_after(v, Alu::And),
             Some(_) => None,
         };
         self.clobber();
@@ -446,7 +470,7 @@ impl Emitter<'_> {
             self.now_hold(f, Kind::Int { inverted: false });
         }
         if let Some((f, slot)) = part {
-            self.now_hold(f, Kind::Part { slot, carry: false });
+            self.now_hold_part(f, slot);
         }
     }
 
