@@ -178,24 +178,27 @@ fn places(list: u32, low: i64) -> impl Iterator<Item = (u32, i32)> {
     (0..16).filter(move |r| list >> r & 1 == 1).enumerate().map(move |(i, r)| (r, low as i32 + 4 * i as i32))
 }
 
-/// Loads registers from ascending words; the base is written first, so that a base in the list is loaded.
+/// Loads registers from ascending words. Where one faults those before it are loaded, but for the base, from which it is done again (Arm ARM G1.16, effects of
+/// data-aborted instructions: the others are unknown): held until all are there, they were spilled. A base in the list is loaded, not moved.
 fn load_list(cx: &mut Cx, n: u32, list: u32, (low, step): (i64, i64), back: bool) {
     let base = cx.r(n);
-    let mut values = [None; 16];
+    let (mut loaded_base, mut pc) = (None, None);
     for (r, disp) in places(list, low) {
         let mem = cx.mem(base, 4).disp(disp).aligned_to(if disp == low as i32 { 4 } else { 1 });
-        values[r as usize] = Some(cx.b.load(Ty::I32, mem));
+        let v = cx.b.load(Ty::I32, mem);
+        match r {
+            15 => pc = Some(v),
+            _ if r == n => loaded_base = Some(v),
+            _ => cx.set_r(r, v),
+        }
     }
-    if back {
+    if let Some(v) = loaded_base {
+        cx.set_r(n, v);
+    } else if back {
         let moved = cx.b.add_imm(base, step);
         cx.set_r(n, moved);
     }
-    for (r, v) in (0..15).zip(values) {
-        if let Some(v) = v {
-            cx.set_r(r, v);
-        }
-    }
-    if let Some(pc) = values[15] {
+    if let Some(pc) = pc {
         cx.bx_write_pc(pc, n == 13);
     }
 }

@@ -18,13 +18,17 @@ impl Emitter<'_> {
         Some((self.map.flags?, self.tracker.rule.expect("what is ruled has a rule")))
     }
 
-    /// The rule of a difference of two constants, which nothing can make wrong.
+    /// The rule of flags of constants, which nothing can make wrong.
     pub(super) fn constant_rule(&self, v: Val) -> Option<FlagsRule> {
-        let Op::FlagsSub(a, b) = *self.r.op(v) else { return None };
+        let (op, a, b) = match *self.r.op(v) {
+            Op::FlagsSub(a, b) => (FlagsOp::Sub, a, b),
+            Op::FlagsNz(x, _) => (FlagsOp::AndPart, x, x),
+            _ => return None,
+        };
         let ty = self.r.ty(a);
         let of = |v: Val| i32::try_from(ir::fold::sign_extend(self.const_of(v)?, ty.bits()) as i64).ok();
         let (a, b) = (RuleOperand::Const(of(a)?), RuleOperand::Const(of(b)?));
-        matches!(ty, Ty::I32 | Ty::I64).then_some(FlagsRule { op: FlagsOp::Sub, wide: ty == Ty::I64, a, b })
+        matches!(ty, Ty::I32 | Ty::I64).then_some(FlagsRule { op, wide: ty == Ty::I64, a, b })
     }
 
     /// Flags at the start of a block.
@@ -144,9 +148,21 @@ impl Emitter<'_> {
             let m = self.map.mem(slot as usize);
             return self.a.mov_mi(Size::D, m, flags as i32);
         }
+        if let (FlagsOp::AndPart, RuleOperand::Const(_), RuleOperand::Const(_)) = (rule.op, rule.a, rule.b) {
+            return self.set_nz(slot, rule.evaluate(|_| 0, 0));
+        }
         let kind = self.make_by_rule(rule);
         self.pack_last(kind);
         self.store_flags_slot(slot);
+    }
+
+    /// Known N and Z to a slot whose memory has C and V.
+    fn set_nz(&mut self, slot: u16, flags: u32) {
+        let m = Rm::Mem(self.map.mem_at(slot as usize, 1));
+        self.a.alu_i(Alu::And, Size::B, m, 1);
+        if flags != 0 {
+            self.a.alu_i(Alu::Or, Size::B, m, i32::from((flags >> 8) as i8));
+        }
     }
 
     pub(super) fn make_by_rule(&mut self, rule: FlagsRule) -> Kind {

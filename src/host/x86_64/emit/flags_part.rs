@@ -74,6 +74,10 @@ impl Emitter<'_> {
 
     pub(super) fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
         if let Some(slot) = self.rest_in_slot(v, f) {
+            if Some(slot) == self.map.flags && self.constant_rule(v).is_some() {
+                // By rule, from when they are set.
+                return;
+            }
             let r = self.reg(x);
             self.a.test(size(self.r.ty(x)), r, r);
             return self.now_hold(v, Kind::Part { slot, carry: false });

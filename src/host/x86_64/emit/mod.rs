@@ -194,6 +194,7 @@ impl Compiler {
             spills: 0,
             spilled: [Val::NONE; SPILLS],
             now: 0,
+            begin: 0,
             end: 0,
             done: u32::MAX,
             pc: request.region.pc,
@@ -294,7 +295,8 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; SPILLS],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
-    /// The end of the block being emitted.
+    /// The block being emitted; none if it only leaves.
+    begin: u32,
     end: u32,
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
@@ -375,7 +377,7 @@ impl Emitter<'_> {
         (self.zero_tells, self.suspected) = (None, None);
         self.flags_at_block(id);
         (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
-        self.end = block.end;
+        (self.begin, self.end) = (block.start, block.end);
         self.fenced = self.blocks[id.0 as usize].fenced;
         self.next = block.start;
         self.choice = if self.hot { Choice::at(self.r, self.ways, id) } else { None };
