@@ -395,7 +395,8 @@ impl Builder {
         }
         self.known[at]
     }
-    /// Writes a slot. Only after the last operation of the guest instruction that can fault.
+    /// Writes a slot. Only after the last operation of the guest instruction that can fault, unless that is a load that can be done again: its address
+    /// stands in another slot.
     ///
     /// # Panics
     /// If the value has another type than the slot.

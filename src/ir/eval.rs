@@ -71,9 +71,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         Op::FlagsSbc(..) => flags::sub(a64, b64, flags::carry(c), from).1.into(),
         Op::FlagsLogic(_) => flags::nz(a64, from).into(),
         Op::FlagsNz(..) => (flags::nz(a64, from) | b as u32 & (flags::C | flags::V)).into(),
-        Op::FlagsNzc(..) => {
-            (flags::nz(a64, from) | flags::when(b & 1 == 1, flags::C) | c as u32 & flags::V).into()
-        }
+        Op::FlagsNzc(..) => (flags::nz(a64, from) | flags::when(b & 1 == 1, flags::C) | c as u32 & flags::V).into(),
         Op::FlagsOppositeC(_) => (a as u32 ^ flags::C).into(),
         Op::FlagsSetC(..) => (a as u32 & !flags::C | flags::when(b & 1 == 1, flags::C)).into(),
         Op::FlagsShift { shift, amount, .. } => {

@@ -1,14 +1,14 @@
 //! Checks a region against its rules: those of `region.rs` here, the operations' types in `verify/types.rs`.
 //!
 //! One rule is checked within blocks only: that a slot is written after the last operation of its guest instruction that can
-//! fault (`Builder::set`). A guest instruction of several blocks can break it unseen.
+//! fault (`Builder::set`), but for loads of several registers whose address stands in its own. A guest instruction of several blocks can break it unseen.
 
 mod types;
 
 #[cfg(test)]
 mod tests;
 
-use crate::op::{Op, Val};
+use crate::op::{Op, Slot, Val};
 use crate::region::{Block, BlockId, Region, Term};
 use crate::text;
 use crate::types::Ty;
@@ -46,6 +46,7 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
         let id = BlockId(b as u32);
         let params = params_first(r, id)?;
         let mut set_since_insn = false;
+        let mut standing = Standing::default();
         for i in block.start + params..block.end {
             let v = Val(i);
             let blame = |what: String| format!("block {b}: {}: {what}", line(r, v));
@@ -57,7 +58,8 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
                 Op::Set(..) => true,
                 _ => set_since_insn,
             };
-            let late = set_since_insn && op.can_raise();
+            let late = set_since_insn && op.can_raise() && !standing.can_be_done_again(r, op);
+            standing.step(op, v);
             need(!late, || blame("it can fault after its guest instruction has set a slot".to_owned()))?;
             let ends_early = matches!(op, Op::LoadAhead(_) | Op::StoreAhead(..)) && !reads_ahead(r, block);
             need(!ends_early, || blame("its block writes slots, or does not branch".to_owned()))?;
@@ -71,6 +73,30 @@ fn far_uses(r: &Region, slot_types: &[Ty]) -> Result<Vec<Far>, String> {
         end(r, id).map_err(blame)?;
     }
     Ok(far)
+}
+
+/// What slots hold, as far as a block tells.
+#[derive(Default)]
+struct Standing(Vec<(Slot, Val)>);
+
+impl Standing {
+    fn step(&mut self, op: &Op, at: Val) {
+        let (slot, holds) = match *op {
+            Op::Get(slot) => (slot, at),
+            Op::Set(slot, v) => (slot, v),
+            Op::Call(..) => return self.0.clear(),
+            _ => return,
+        };
+        self.0.retain(|s| s.0 != slot);
+        self.0.push((slot, holds));
+    }
+
+    /// Whether the instruction can be done again from its beginning when this load of it faults, though some of its registers have been loaded: its address
+    /// stands in its register still.
+    fn can_be_done_again(&self, r: &Region, op: &Op) -> bool {
+        let Op::Load(m) = op else { return false };
+        m.index.is_none() && (r.const_of(m.base).is_some() || self.0.iter().any(|s| s.1 == m.base))
+    }
 }
 
 /// Whether a block can end before it is done.

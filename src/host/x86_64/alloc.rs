@@ -224,6 +224,10 @@ impl Emitter<'_> {
         if v.is_none() || self.plan.last_use[v.0 as usize] <= self.now {
             return;
         }
+        if matches!(self.r.op(v), Op::Const(_)) {
+            self.locs[v.0 as usize] = Loc::None;
+            return;
+        }
         let t = self.temp();
         self.a.mov(Size::Q, t, r);
         self.gpr.holds[t.0 as usize] = v;
@@ -272,6 +276,15 @@ impl Emitter<'_> {
                 self.load_as(root, if own.bytes() < whole.bytes() { own } else { whole }, to);
             }
         }
+    }
+
+    /// A register in which a constant stands.
+    pub(super) fn register_with(&self, constant: u64) -> Option<Reg> {
+        let homes = self.map.homes.gpr.iter().flatten().copied();
+        homes.chain(TEMPS).find(|r| {
+            let v = self.gpr.holds[r.0 as usize];
+            !v.is_none() && self.const_of(v) == Some(constant) && self.loc(v) == Loc::Reg(*r)
+        })
     }
 
     fn load_into(&mut self, root: Val, to: Reg) {

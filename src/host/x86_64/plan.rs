@@ -226,10 +226,21 @@ impl Plan {
         self.wanted.resize(homed.len(), Val::NONE);
         self.wanting.drain(..).for_each(|s| self.wanted[usize::from(s)] = Val::NONE);
         term.for_each_arg(|v| self.note_use(v, end));
+        if let ir::Term::Call { ret, .. } | ir::Term::CallIndirect { ret, .. } = *term {
+            self.keep_for_call(r, start..end, ret);
+        }
         for i in (start..end).rev() {
             self.flags_dead[i as usize] = flags.is_some_and(|f| self.dead[f as usize]);
             self.inst(r, i, homed);
         }
+    }
+
+    /// The address that a call returns to has been made for a register or the stack: it is pushed once more.
+    fn keep_for_call(&mut self, r: &Region, block: std::ops::Range<u32>, ret: u64) {
+        const BACK: usize = 8;
+        let end = block.end;
+        let made = block.rev().take(BACK).find(|&i| matches!(r.insts[i as usize].op, Op::Const(c) if c == ret));
+        made.into_iter().for_each(|i| self.note_use(Val(i), end));
     }
 
     fn note_use(&mut self, v: Val, at: u32) {

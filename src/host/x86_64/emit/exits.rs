@@ -10,7 +10,7 @@ use super::Emitter;
 use super::cold::Cold;
 use crate::cpu::at;
 use crate::{Exit, FlagsRule, Link};
-use ir::{BlockId, Op, Term, Val, is_stub};
+use ir::{BlockId, Term, Val, is_stub};
 
 /// Bytes of a jump or a call through a link slot. They are replaced as a whole when it is linked.
 const BY_LINK: usize = 6;
@@ -20,6 +20,7 @@ impl Emitter<'_> {
         match *term {
             Term::None => panic!("block {id:?} has no end"),
             Term::Jump(b) => {
+                self.save_later_conditions();
                 self.prepare_successor(b, self.tracker.rule);
                 self.jump_to(b);
             }
@@ -123,7 +124,6 @@ impl Emitter<'_> {
         self.a.bind(self.blocks[id.0 as usize].label);
         self.flags_at_block(id);
         (self.pc, self.extra) = self.blocks[id.0 as usize].stub_at;
-        (self.begin, self.end) = (0, 0);
         let term = self.r.blocks[id.0 as usize].term;
         let link = self.out.links.len() as u32;
         self.jump_at = u32::MAX;
@@ -290,10 +290,10 @@ impl Emitter<'_> {
         self.a.jmp_mem(Mem::external(slot));
     }
 
-    /// Pushes the guest's return address.
+    /// Pushes the guest's return address, which the link register has just been set to, or the guest's stack.
     fn push_return(&mut self, ret: u64) {
-        if let Some(link) = self.home_just_set_to(ret) {
-            return self.a.push(link);
+        if let Some(r) = self.register_with(ret) {
+            return self.a.push(r);
         }
         match i32::try_from(ret) {
             Ok(imm) => self.a.push_i(imm),
@@ -303,19 +303,6 @@ impl Emitter<'_> {
                 self.a.push(t);
             }
         }
-    }
-
-    /// The home that one of the block's last operations has set to a constant: a link register's.
-    fn home_just_set_to(&self, value: u64) -> Option<Reg> {
-        const BACK: usize = 3;
-        let ops = self.r.insts[self.begin as usize..self.end as usize].iter().rev().map(|i| i.op).take(BACK);
-        let mut sets = ops.filter_map(|op| if let Op::Set(slot, v) = op { Some((slot, v)) } else { None });
-        let (slot, v) = sets.next()?;
-        if self.const_of(v) == Some(value) {
-            return self.map.homes.gpr[usize::from(slot.0)];
-        }
-        let (link, v) = sets.find(|(link, _)| *link != slot)?;
-        (self.const_of(v) == Some(value)).then(|| self.map.homes.gpr[usize::from(link.0)]).flatten()
     }
 
     /// Where a call returns to.

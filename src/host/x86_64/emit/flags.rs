@@ -12,8 +12,8 @@ use super::cold::Cold;
 use super::flags_x86::packed_eflags;
 use super::float_check::Guard;
 use super::int::shift_of;
-use crate::FlagsAt;
 use crate::cpu::at;
+use crate::{FlagsAt, FlagsOp};
 use ir::{Cc, Env, Fmt, NanRule, Op, Shape, Ty, Val};
 
 /// What the host's flags mean.
@@ -342,7 +342,8 @@ impl Emitter<'_> {
         if self.host.pending == Some(slot) {
             self.host.pending = None;
         }
-        if Some(slot) == self.map.flags && self.constant_rule(v).is_some() {
+        let by_rule = self.constant_rule(v).filter(|rule| rule.op != FlagsOp::AndPart || self.loc(v) == Loc::None);
+        if Some(slot) == self.map.flags && by_rule.is_some() {
             (self.host.ruled, self.host.ruled_val) = (true, Some(v));
             return;
         }

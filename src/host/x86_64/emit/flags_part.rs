@@ -75,7 +75,7 @@ impl Emitter<'_> {
     pub(super) fn flags_nz(&mut self, v: Val, x: Val, f: Val) {
         if let Some(slot) = self.rest_in_slot(v, f) {
             if Some(slot) == self.map.flags && self.constant_rule(v).is_some() {
-                // By rule, from when they are set.
+                // By rule, from when they are set, which is next: the value is nowhere else.
                 return;
             }
             let r = self.reg(x);

@@ -370,7 +370,12 @@ impl Emitter<'_> {
     pub(super) fn canonical(&mut self, shape: Shape, t: Xmm, m: Xmm, addend: Option<(Xm, Label)>) {
         let double = shape.fmt == Fmt::F64;
         if let Some((c, label)) = addend {
-            self.a.v2(vop::VMOVUPS, L128, m, c);
+            if is_half(shape) {
+                // A signalling NaN above them would be invalid.
+                self.low_lanes(shape, m, c);
+            } else {
+                self.a.v2(vop::VMOVUPS, L128, m, c);
+            }
             let unordered = width(shape, [vop::VCMPSS, vop::VCMPSD, vop::VCMPPS, vop::VCMPPD]);
             self.a.v3i(unordered, L128, m, m, Xm::Reg(m), UNORD_Q);
             self.jump_if_lanes(shape, m, label);

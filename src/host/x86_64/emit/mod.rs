@@ -194,7 +194,6 @@ impl Compiler {
             spills: 0,
             spilled: [Val::NONE; SPILLS],
             now: 0,
-            begin: 0,
             end: 0,
             done: u32::MAX,
             pc: request.region.pc,
@@ -295,8 +294,7 @@ pub(super) struct Emitter<'a> {
     pub(super) spilled: [Val; SPILLS],
     /// The instruction being emitted; a block's end counts as one.
     pub(super) now: u32,
-    /// The block being emitted; none if it only leaves.
-    begin: u32,
+    /// The end of the block being emitted.
     end: u32,
     /// An instruction further on that has been emitted together with an earlier one.
     done: u32,
@@ -377,7 +375,7 @@ impl Emitter<'_> {
         (self.zero_tells, self.suspected) = (None, None);
         self.flags_at_block(id);
         (self.pc, self.extra) = self.ways.begins_at[id.0 as usize];
-        (self.begin, self.end) = (block.start, block.end);
+        self.end = block.end;
         self.fenced = self.blocks[id.0 as usize].fenced;
         self.next = block.start;
         self.choice = if self.hot { Choice::at(self.r, self.ways, id) } else { None };
@@ -488,10 +486,12 @@ impl Emitter<'_> {
                 return;
             }
             self.gpr.holds[r.0 as usize] = Val::NONE;
-        } else if !matches!(self.loc(v), Loc::Spill(_)) || self.r.ty(root) != ty {
-            return;
-        } else if let Loc::Spill(n) = self.loc(v) {
+        } else if let Loc::Spill(n) = self.loc(v)
+            && self.r.ty(root) == ty
+        {
             self.spills &= !(1 << n);
+        } else if self.const_of(root).is_none() || self.r.ty(root) != ty {
+            return;
         }
         self.gpr.holds[home.0 as usize] = root;
         self.set_loc(v, Loc::Reg(home));
