@@ -50,6 +50,7 @@ pub(crate) fn fold(r: &Region, op: &Op, ty: Ty) -> Folded {
                 Op::Zext(inner) | Op::Sext(inner) if r.ty(inner) == ty => Folded::Val(inner),
                 Op::Zext(inner) | Op::Trunc(inner) if r.ty(inner).bits() > ty.bits() => Folded::Op(Op::Trunc(inner)),
                 Op::Bin(Bin::Or, x, y) if possible(r, y, 4) & ty.mask() == 0 => Folded::Op(Op::Trunc(x)),
+                Op::Deposit { v, lsb: 0, width, .. } if u32::from(width) >= ty.bits() => Folded::Op(Op::Trunc(v)),
                 _ => Folded::No,
             },
         },

@@ -756,7 +756,27 @@ impl Emitter<'_> {
         self.a.shift_i(if signed { Shift::Sar } else { Shift::Shr }, size, d, (bits - width) as u8);
     }
 
+    /// A move to the low part of a register, which leaves the rest of it and the flags.
+    fn deposit_low(&mut self, v: Val, into: Val, a: Val, low: Size, ty: Ty) {
+        let (from, old) = (self.reg(a), self.reg(into));
+        let d = self.def(v, Some(into));
+        let from = if d == from && d != old {
+            self.a.mov(wide(ty), SCRATCH, from);
+            SCRATCH
+        } else {
+            from
+        };
+        // What is narrower than the value that it renames may have bits above it.
+        if d != old || self.r.ty(self.root(into)) != ty {
+            self.a.mov(wide(ty), d, old);
+        }
+        self.a.mov(low, d, from);
+    }
+
     fn deposit(&mut self, v: Val, into: Val, a: Val, lsb: u32, width: u32, ty: Ty) {
+        if lsb == 0 && (width == 8 || width == 16) && self.const_of(into) != Some(0) {
+            return self.deposit_low(v, into, a, if width == 8 { Size::B } else { Size::W }, ty);
+        }
         self.clobber();
         let size = wide(ty);
         let field = (u64::MAX >> (64 - width)) << lsb;
