@@ -7,7 +7,7 @@ use crate::fold;
 use crate::helper::{Helper, Touches};
 use crate::mem::{Align, Mem, OnFault};
 use crate::op::{Bin, Fp1, Fp2, FpCc, Inst, Op, Rmw, Shift, Slot, Un, V1, V2, V3, VShift, Val, X87};
-use crate::opt::origin;
+use crate::opt::{origin, stored_before};
 use crate::region::{Block, BlockId, FpControl, Region, Term, Trap};
 use crate::types::{Cc, Env, Fence, Fmt, IntCc, Lane, Order, Shape, Ty};
 use crate::ways::is_stub;
@@ -826,6 +826,12 @@ impl Builder {
     #[inline(never)]
     pub fn load(&mut self, ty: Ty, mem: Mem) -> Val {
         let mem = self.access(mem);
+        if ty == Ty::V128 {
+            let start = self.region.blocks[self.current.0 as usize].start;
+            if let Some(known) = stored_before(&self.region, start, &mem, ty) {
+                return known.build(self, |v| v);
+            }
+        }
         self.push(Op::Load(mem), ty)
     }
     /// A vector read ahead, in a block that ends with a branch and writes nothing.

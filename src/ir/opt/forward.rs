@@ -1,12 +1,14 @@
 //! Loads of what the same block has just stored need no access: they take the value. It matters most where a pair of registers is loaded from words
-//! that were stored one by one: the host would wait until both are in its cache.
+//! that were stored one by one, or a vector from registers: the host would wait until all are in its cache. Vectors are, also where nothing else is optimized
+//! ([`stored_before`]): variadic functions of aarch64 copy what they have just stored.
 
 use super::align::origin;
 use super::rebuild::rebuild;
+use crate::builder::Builder;
 use crate::mem::{Align, Mem};
-use crate::op::{Bin, Op, Val};
+use crate::op::{Bin, Op, V2, Val};
 use crate::region::Region;
-use crate::types::{Order, Ty};
+use crate::types::{Lane, Order, Ty};
 
 /// How many stores are remembered.
 const MOST: usize = 16;
@@ -41,10 +43,50 @@ impl Place {
 
 /// What a load gives.
 #[derive(Clone, Copy, Debug)]
-enum Known {
+pub(crate) enum Known {
     Value(Val),
+    /// A number of 64 bits, or the half of a vector.
+    Half(Half),
+    /// A vector's low and high half.
+    Halves(Half, Half),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    Whole(Val),
     /// A low and a high word.
     Words(Val, Val),
+}
+
+impl Known {
+    /// The value in the region that `b` builds, in which values are what `now` says.
+    pub(crate) fn build(self, b: &mut Builder, now: impl Fn(Val) -> Val) -> Val {
+        match self {
+            Known::Value(v) => now(v),
+            Known::Half(half) => half.build(b, &now),
+            Known::Halves(low, high) => {
+                let [low, high] = [low, high].map(|half| {
+                    let v = half.build(b, &now);
+                    let scalar = b.bitcast(Ty::F64, v);
+                    b.v_low(scalar)
+                });
+                b.v2(V2::ConcatLo, Lane::D, low, high)
+            }
+        }
+    }
+}
+
+impl Half {
+    fn build(self, b: &mut Builder, now: &impl Fn(Val) -> Val) -> Val {
+        match self {
+            Half::Whole(v) => now(v),
+            Half::Words(low, high) => {
+                let [low, high] = [low, high].map(|v| b.zext(Ty::I64, now(v)));
+                let high = b.shift_imm(Bin::Shl, high, 32);
+                b.or(low, high)
+            }
+        }
+    }
 }
 
 /// The region without loads of what its blocks know, if there are any. `types` are all slots'.
@@ -54,12 +96,7 @@ pub fn forward(r: &Region, types: &'static [Ty]) -> Option<Region> {
         return None;
     }
     Some(rebuild(r, types, |b, v, now| match known[v.0 as usize] {
-        Some(Known::Value(v)) => now[v.0 as usize],
-        Some(Known::Words(low, high)) => {
-            let [low, high] = [low, high].map(|v| b.zext(Ty::I64, now[v.0 as usize]));
-            let high = b.shift_imm(Bin::Shl, high, 32);
-            b.or(low, high)
-        }
+        Some(known) => known.build(b, |v| now[v.0 as usize]),
         None => b.again(r, v, |v| now[v.0 as usize]),
     }))
 }
@@ -68,51 +105,66 @@ pub fn forward(r: &Region, types: &'static [Ty]) -> Option<Region> {
 fn known(r: &Region) -> Vec<Option<Known>> {
     let mut known = vec![None; r.insts.len()];
     for block in &r.blocks {
-        let mut stored: Vec<(Place, Val)> = Vec::new();
+        let mut stored = Vec::new();
         for i in block.start..block.end {
-            match r.op(Val(i)) {
-                Op::Store(m, v) => {
-                    let place = Place::of(r, m);
-                    stored.retain(|(before, _)| place.is_some_and(|p| p.is_apart(before)));
-                    if let Some(place) = place.filter(|p| r.ty(*v).bytes() == usize::from(p.size)) {
-                        stored.truncate(MOST - 1);
-                        stored.insert(0, (place, *v));
-                    }
-                }
-                // (A vector that is not aligned is told by its store, or was stored there by an access that need not be.)
-                Op::Load(m) if matches!(m.align, Align::Any | Align::Vector) => {
-                    known[i as usize] = Place::of(r, m).and_then(|place| find(r, &stored, place, r.ty(Val(i))));
-                }
-                op if op.can_fault() && !matches!(op, Op::Load(_)) => stored.clear(),
-                Op::Call(..) | Op::Fence(_) | Op::ClearExcl => stored.clear(),
-                _ => {}
+            if let Op::Load(m) = r.op(Val(i)) {
+                known[i as usize] = find(r, &stored, m, r.ty(Val(i)));
             }
+            step(r, r.op(Val(i)), &mut stored);
         }
     }
     known
 }
 
-fn find(r: &Region, stored: &[(Place, Val)], place: Place, ty: Ty) -> Option<Known> {
-    let at = |sum: u64, ty: Ty| {
-        let wanted = Place { sum, size: ty.bytes() as u8, ..place };
-        stored.iter().find(|(p, v)| *p == wanted && r.ty(*v) == ty).map(|s| s.1)
-    };
+/// What a load at the end of the block that begins at `start` would give, if the last instructions tell.
+pub(crate) fn stored_before(r: &Region, start: u32, m: &Mem, ty: Ty) -> Option<Known> {
+    const BACK: usize = 40;
+    let begin = r.insts.len().saturating_sub(BACK).max(start as usize);
+    let mut stored = Vec::new();
+    r.insts[begin..].iter().for_each(|i| step(r, &i.op, &mut stored));
+    find(r, &stored, m, ty)
+}
+
+/// Goes past an operation; the latest store comes first.
+fn step(r: &Region, op: &Op, stored: &mut Vec<(Place, Val)>) {
+    match op {
+        Op::Store(m, v) => {
+            let place = Place::of(r, m);
+            stored.retain(|(before, _)| place.is_some_and(|p| p.is_apart(before)));
+            if let Some(place) = place.filter(|p| r.ty(*v).bytes() == usize::from(p.size)) {
+                stored.truncate(MOST - 1);
+                stored.insert(0, (place, *v));
+            }
+        }
+        op if op.can_fault() && !matches!(op, Op::Load(_)) => stored.clear(),
+        Op::Call(..) | Op::Fence(_) | Op::ClearExcl => stored.clear(),
+        _ => {}
+    }
+}
+
+/// (A vector that is not aligned is told by its store, or was stored there by an access that need not be.)
+fn find(r: &Region, stored: &[(Place, Val)], m: &Mem, ty: Ty) -> Option<Known> {
+    let place = Place::of(r, m).filter(|_| matches!(m.align, Align::Any | Align::Vector))?;
     if usize::from(place.size) != ty.bytes() {
         return None;
     }
-    match at(place.sum, ty) {
-        Some(v) => Some(Known::Value(v)),
-        None if ty == Ty::I64 => {
-            Some(Known::Words(at(place.sum, Ty::I32)?, at(place.sum.wrapping_add(4) & place.mask, Ty::I32)?))
-        }
-        None => None,
+    let at = |by: u64, ty: Ty| {
+        let wanted = Place { sum: place.sum.wrapping_add(by) & place.mask, size: ty.bytes() as u8, ..place };
+        stored.iter().find(|(p, v)| *p == wanted && r.ty(*v) == ty).map(|s| s.1)
+    };
+    let words = |by: u64| Some(Half::Words(at(by, Ty::I32)?, at(by.wrapping_add(4), Ty::I32)?));
+    let half = |by: u64| at(by, Ty::I64).or_else(|| at(by, Ty::F64)).map(Half::Whole).or_else(|| words(by));
+    match (at(0, ty), ty) {
+        (Some(v), _) => Some(Known::Value(v)),
+        (None, Ty::I64) => words(0).map(Known::Half),
+        (None, Ty::V128) => Some(Known::Halves(half(0)?, half(8)?)),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builder::Builder;
     use crate::op::Slot;
     use crate::region::{FpControl, Term};
     use crate::types::Round;
@@ -147,6 +199,38 @@ mod tests {
             r.insts.iter().filter_map(|i| if let Op::Set(_, v) = i.op { Some(v) } else { None }).collect();
         assert!(sets.iter().all(|v| matches!(r.op(*v), Op::Get(_))), "words are taken whole");
         !r.insts.iter().any(|i| matches!(i.op, Op::Load(_)))
+    }
+
+    /// A vector that the front end loads where a number and two words were stored, and what `between` does.
+    fn is_joined(between: impl Fn(&mut Builder)) -> bool {
+        static TYPES: [Ty; 4] = [Ty::I64, Ty::I64, Ty::I32, Ty::V128];
+        let mut b = Builder::new(&TYPES);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let [at, v, word] = [0, 1, 2].map(|n| b.get(Slot(n)));
+        b.store(Mem::at(at, 8).disp(-8), v);
+        b.store(Mem::at(at, 4).disp(4), word);
+        let three = b.i32(3);
+        b.store(Mem::at(at, 4), three);
+        between(&mut b);
+        let both = b.load(Ty::V128, Mem::at(at, 16).disp(-8));
+        b.set(Slot(3), both);
+        b.end(Term::Goto { pc: 0x1000 });
+        assert_eq!(crate::verify::check(&b.region, &TYPES), Ok(()));
+        !b.region.insts.iter().any(|i| matches!(i.op, Op::Load(_)))
+    }
+
+    #[test]
+    fn a_vector_is_made_of_what_its_parts_were_stored_from() {
+        assert!(is_joined(|_| {}));
+        let store = |slot: u16, size: u8, disp: i32| {
+            move |b: &mut Builder| {
+                let (at, v) = (b.get(Slot(slot)), b.get(Slot(1)));
+                b.store(Mem::at(at, size).disp(disp), v);
+            }
+        };
+        assert!(is_joined(store(0, 8, 8)) && is_joined(store(0, 8, 0)));
+        assert!(!is_joined(store(0, 8, 4)) && !is_joined(store(0, 1, 0)) && !is_joined(store(1, 8, 0)));
+        assert!(!is_joined(|b| b.fence(crate::types::Fence::Full)));
     }
 
     #[test]

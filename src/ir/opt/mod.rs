@@ -21,6 +21,7 @@ pub(crate) use align::origin;
 pub use boxes::boxes;
 pub use entries::one_entry;
 pub use forward::forward;
+pub(crate) use forward::stored_before;
 pub use join::{Pair, join};
 pub use known::known;
 pub use merge::merge;
