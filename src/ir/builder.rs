@@ -823,7 +823,7 @@ impl Builder {
         self.push(Op::Load(mem), ty)
     }
     /// A vector read ahead, in a block that ends with a branch and writes nothing.
-    pub(crate) fn load_ahead(&mut self, mem: Mem) -> Val {
+    pub fn load_ahead(&mut self, mem: Mem) -> Val {
         let mem = self.access(mem);
         self.push(Op::LoadAhead(mem), Ty::V128)
     }

@@ -13,6 +13,13 @@ mod crypto;
 mod data;
 mod decimal;
 pub(crate) mod descriptor;
+mod evex;
+mod evex_float;
+mod evex_integer;
+mod evex_mask;
+mod evex_memory;
+mod evex_move;
+mod evex_special;
 mod exceptions;
 mod far;
 mod flags;
@@ -60,6 +67,8 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     crypto::ROWS,
     data::ROWS,
     decimal::ROWS,
+    evex_mask::own::ROWS,
+    evex_integer::shared::ROWS,
     far::ROWS,
     flags::ROWS,
     integer::ROWS,
@@ -81,6 +90,14 @@ pub(crate) const GROUPS: &[&[Row]] = &[
 
 /// The rows of what has a VEX form alone and works within halves.
 pub(crate) const BY_HALVES: &[&[Row]] = &[avx_lanes::ROWS, fma::ROWS];
+
+/// The rows of EVEX forms that look at all pieces of their operands.
+pub(crate) const EVEX: &[&[Row]] =
+    &[evex_integer::whole::ROWS, evex_mask::whole::ROWS, evex_memory::ROWS, evex_move::whole::ROWS, evex_float::whole::ROWS];
+
+/// The rows of EVEX forms that work within pieces and are no rows of SSE and VEX.
+pub(crate) const EVEX_PIECES: &[&[Row]] =
+    &[evex_float::ROWS, evex_float::scalar::ROWS, evex_integer::ROWS, evex_mask::ROWS, evex_move::ROWS];
 
 /// What an instruction function works with.
 #[derive(Debug)]
@@ -222,8 +239,11 @@ impl Cx<'_> {
         // See `state::settle`.
         let back = self.b.late().map_or(0, |last| self.pc.wrapping_sub(last) as u32);
         self.b.insn(self.pc, back, self.next);
-        match insn::row(i) {
-            Some(_) if insn::needs(i) & !self.features != 0 => self.undefined(),
+        let row = insn::row(i).filter(|_| insn::needs(i) & !self.features == 0);
+        if row.is_some() {
+            evex_memory::prepare(self, i);
+        }
+        match row {
             Some(form) if self.mode & mode::UNMASKED != 0 => self.with_exceptions(i, form),
             Some(form) => self.translate(i, form),
             None => self.undefined(),
