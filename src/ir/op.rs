@@ -905,6 +905,7 @@ impl Op {
             | ClearExcl
             | Fence(_)
             | Load(_)
+            | LoadAhead(_)
             | Insn { .. }
             | Poll { .. }
             | Prefetch(_)

@@ -31,9 +31,9 @@ pub(super) fn lane_of(i: &Instruction) -> Lane {
         Vpmovsxbw | Vpmovzxbw | Vcvtps2ph | Vpmaddubsw | Vdbpsadbw => Lane::H,
         Vpmovsxbd | Vpmovzxbd | Vpmovsxwd | Vpmovzxwd | Vpmaddwd | Vpdpbusd | Vpdpbusds | Vpdpwssd | Vpdpwssds
         | Vcvtpd2ps | Vcvtpd2dq | Vcvttpd2dq | Vcvtpd2udq | Vcvttpd2udq | Vcvtqq2ps | Vcvtuqq2ps | Vcvtph2ps
-        | Vcvtsd2ss => Lane::S,
+        | Vmovss | Vcvtsd2ss => Lane::S,
         Vpmovsxbq | Vpmovzxbq | Vpmovsxwq | Vpmovzxwq | Vpmovsxdq | Vpmovzxdq | Vpmuldq | Vpmuludq | Vcvtps2pd
-        | Vcvtdq2pd | Vcvtudq2pd | Vcvtps2qq | Vcvtps2uqq | Vcvttps2qq | Vcvttps2uqq | Vcvtss2sd => Lane::D,
+        | Vmovsd | Vcvtdq2pd | Vcvtudq2pd | Vcvtps2qq | Vcvtps2uqq | Vcvttps2qq | Vcvttps2uqq | Vcvtss2sd => Lane::D,
         Vpacksswb | Vpackuswb | Vgf2p8affineqb | Vgf2p8affineinvqb | Vpmultishiftqb => Lane::B,
         Vpackssdw | Vpackusdw => Lane::H,
         _ => Lane::log2(i.memory_size().element_size().max(1).trailing_zeros().min(3)),
@@ -44,8 +44,11 @@ pub(super) fn lane_of(i: &Instruction) -> Lane {
 pub(super) fn is_scalar(i: &Instruction) -> bool {
     use Mnemonic::*;
     let size = i.memory_size();
-    size == size.element_type() && size.size() <= 8 && !i.is_broadcast() && !matches!(i.mnemonic(), Vbroadcastss | Vbroadcastsd)
-        && !matches!(i.mnemonic(), Vpbroadcastb | Vpbroadcastw | Vpbroadcastd | Vpbroadcastq)
+    match i.mnemonic() {
+        Vmovss | Vmovsd => true,
+        Vbroadcastss | Vbroadcastsd | Vpbroadcastb | Vpbroadcastw | Vpbroadcastd | Vpbroadcastq | Vmovddup => false,
+        _ => size == size.element_type() && (1..=8).contains(&size.size()) && !i.is_broadcast(),
+    }
 }
 
 /// Bytes that a vector has which one element is broadcast to.

@@ -7,7 +7,7 @@ use super::sse_float::{PD, PS, SD, SS};
 use super::vector::last;
 use crate::insn::{Row, rows as all_rows};
 use iced_x86::{Instruction, OpKind};
-use ir::{Env, Fmt, Frame, Helper, Lane, Round, Shape, Touches, Ty, V1, V2, Val};
+use ir::{Env, Fmt, Frame, Helper, Lane, Round, Shape, Touches, Ty, V1, V2, Val, fpflag};
 
 /// What writes no vector or has a row in VEX that is another.
 pub(crate) mod scalar {
@@ -103,9 +103,23 @@ fn rounded(cx: &Cx, truncate: bool) -> Env {
 }
 
 fn to_general(cx: &mut Cx, i: &Instruction, fmt: Fmt, truncate: bool) {
-    let v = cx.fp(i, Shape::scalar(fmt));
-    let v = cx.b.fp_to_int(fmt, rounded(cx, truncate), false, Ty::int(i.op0_register().size()), 0, v);
+    let (v, env) = (cx.fp(i, Shape::scalar(fmt)), rounded(cx, truncate));
+    let v = cx.without_denormal(|cx| cx.b.fp_to_int(fmt, env, false, Ty::int(i.op0_register().size()), 0, v));
     cx.set_reg(i.op0_register(), v);
+}
+
+impl Cx<'_> {
+    /// A conversion to a number of 64 bits without sign, of which the host makes several operations: no denormal operand is told of.
+    fn without_denormal<T>(&mut self, convert: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.b.fp_flags();
+        let v = convert(self);
+        let after = self.b.fp_flags();
+        let before = self.b.and_imm(before, fpflag::INPUT_DENORMAL.into());
+        let after = self.b.and_imm(after, (!fpflag::INPUT_DENORMAL).into());
+        let flags = self.b.or(before, after);
+        self.b.set_fp_flags(flags);
+        v
+    }
 }
 
 fn from_general(cx: &mut Cx, i: &Instruction, fmt: Fmt) {
@@ -121,16 +135,20 @@ fn lanes_from(cx: &mut Cx, i: &Instruction, fmt: Fmt, to: Lane, signed: bool, tr
         let shape = if fmt == Fmt::F32 { PS } else { PD };
         let v = cx.source(i, 16);
         let v = cx.live(to, shape.lanes.into(), v);
-        let v = cx.b.fp_to_int_lanes(shape, env, signed, 0, v);
+        let convert = |cx: &mut Cx| cx.b.fp_to_int_lanes(shape, env, signed, 0, v);
+        let v = if signed || to != Lane::D { convert(cx) } else { cx.without_denormal(convert) };
         return cx.set_vector(i, v);
     }
     let v = if fmt == Fmt::F32 { cx.narrow(i, 8) } else { cx.source(i, 16) };
     let v = cx.live(fmt.lane(), 2, v);
-    let parts = [0, 1].map(|n| {
-        let lane = cx.b.vget(fmt.ty(), v, n);
-        let v = cx.b.fp_to_int(fmt, env, signed, to.ty(), 0, lane);
-        cx.b.v_from_scalar(v)
-    });
+    let convert = |cx: &mut Cx| {
+        [0, 1].map(|n| {
+            let lane = cx.b.vget(fmt.ty(), v, n);
+            let v = cx.b.fp_to_int(fmt, env, signed, to.ty(), 0, lane);
+            cx.b.v_from_scalar(v)
+        })
+    };
+    let parts = if signed || to != Lane::D { convert(cx) } else { cx.without_denormal(convert) };
     let v = cx.b.v2(V2::ZipLo, to, parts[0], parts[1]);
     cx.set_vector(i, v);
 }

@@ -109,7 +109,7 @@ pub(super) fn is_staged(i: &Instruction) -> bool {
             | Vpunpckhqdq | Vpunpckhwd | Vpunpcklbw | Vpunpckldq | Vpunpcklqdq | Vpunpcklwd | Vshuff32x4 | Vshuff64x2 | Vshufi32x4
             | Vshufi64x2 | Vshufps | Vshufpd | Vunpckhps | Vunpckhpd | Vunpcklps | Vunpcklpd | Vdbpsadbw | Vpconflictd | Vpconflictq
             | Vmovddup | Vmovsldup | Vmovshdup | Vpmaddwd | Vpmaddubsw | Vinsertf32x4 | Vinsertf32x8 | Vinsertf64x2 | Vinsertf64x4
-            | Vinserti32x4 | Vinserti32x8 | Vinserti64x2 | Vinserti64x4 | Vpshufbitqmb
+            | Vinserti32x4 | Vinserti32x8 | Vinserti64x2 | Vinserti64x4
             | Vgf2p8affineqb | Vgf2p8affineinvqb
     );
     // A count for all lanes.
@@ -130,9 +130,8 @@ pub(super) fn prepare(cx: &mut Cx, i: &Instruction) {
     if !is_staged(i) {
         return;
     }
-    let (lane, size) = (Lane::log2(i.memory_size().element_size().max(1).trailing_zeros().min(3)), i.memory_size().size());
+    let (lane, size) = (lane_in_memory(i), i.memory_size().size());
     let Some(mask) = cx.mask(i) else { return };
-    check_alignment(cx, i);
     if is_repeated(i) {
         let count = (i.op0_register().size() / lane_of(i).bytes()) as u32;
         let chosen = cx.b.and_imm(mask, below(count));
@@ -150,7 +149,9 @@ pub(super) fn prepare(cx: &mut Cx, i: &Instruction) {
     let count = (size / lane.bytes()) as u32;
     let mask = cx.b.and_imm(mask, below(count));
     let mask = if compacted { compacted_mask(cx, mask) } else { mask };
-    stage_lanes(cx, i, lane, size as u32, mask);
+    cx.b.set(TODO, mask);
+    check_alignment(cx, i);
+    stage_lanes(cx, i, lane, size as u32);
 }
 
 /// Instructions whose memory operand is wanted by many lanes: it is accessed if there is one.
@@ -164,6 +165,15 @@ fn is_repeated(i: &Instruction) -> bool {
             | Vpbroadcastq
     );
     there
+}
+
+/// The elements of the memory operand that the mask's bits stand for.
+fn lane_in_memory(i: &Instruction) -> Lane {
+    use Mnemonic::*;
+    match i.mnemonic() {
+        Vpmuldq | Vpmuludq | Vpdpbusd | Vpdpbusds | Vpdpwssd | Vpdpwssds => lane_of(i),
+        _ => Lane::log2(i.memory_size().element_size().max(1).trailing_zeros().min(3)),
+    }
 }
 
 /// Pieces of the results that the mask is for.
@@ -183,15 +193,19 @@ fn compacted_mask(cx: &mut Cx, mask: Val) -> Val {
     cx.b.select(whole, ones, v)
 }
 
-/// A protection fault for what has to be aligned and is not.
+/// A protection fault for what has to be aligned and is not, if there is anything to do.
 fn check_alignment(cx: &mut Cx, i: &Instruction) {
     let bytes = demanded_alignment(i);
     if bytes == 1 {
         return;
     }
-    let addr = cx.linear(i);
-    let (low, zero) = (cx.b.and_imm(addr, bytes as u64 - 1), cx.b.constant(cx.b.ty(addr), 0));
+    let (addr, todo) = (cx.linear(i), cx.b.get(TODO));
+    let low = cx.b.and_imm(addr, bytes as u64 - 1);
+    let low = cx.b.zext(Ty::I64, low);
+    let zero = cx.b.i64(0);
     let bad = cx.b.cmp(IntCc::Ne, low, zero);
+    let any = cx.b.cmp(IntCc::Ne, todo, zero);
+    let bad = cx.b.and(bad, any);
     let (trap, on) = (cx.b.block(), cx.b.block());
     cx.b.branch(bad, trap, on);
     cx.b.enter(trap);
@@ -224,8 +238,7 @@ fn stage_if(cx: &mut Cx, chosen: Val, load: impl FnOnce(&mut Cx) -> [Val; 4]) {
 }
 
 /// Elements from memory that the mask chooses; what is between them may be as memory has it.
-fn stage_lanes(cx: &mut Cx, i: &Instruction, lane: Lane, size: u32, mask: Val) {
-    cx.b.set(TODO, mask);
+fn stage_lanes(cx: &mut Cx, i: &Instruction, lane: Lane, size: u32) {
     let ahead = (size >= 16).then(|| [cx.b.block(), cx.b.block()]);
     let (slow, body, on) = (cx.b.block(), cx.b.block(), cx.b.block());
     if let Some([ahead, fast]) = ahead {
@@ -294,7 +307,6 @@ impl Cx<'_> {
             }
             return;
         };
-        check_alignment(self, i);
         let mask = self.b.and_imm(mask, below(if evex.lanes == 1 { 1 } else { size / evex.lane.bytes() as u32 }));
         self.store_chosen(i, results, evex.lane, size, mask);
     }
@@ -306,7 +318,8 @@ impl Cx<'_> {
             }
         }
         self.b.set(TODO, mask);
-        let all = self.b.i64(below(size / lane.bytes() as u32));
+        check_alignment(self, i);
+        let (mask, all) = (self.b.get(TODO), self.b.i64(below(size / lane.bytes() as u32)));
         let whole = self.b.cmp(IntCc::Eq, mask, all);
         let (fast, slow, body, on) = (self.b.block(), self.b.block(), self.b.block(), self.b.block());
         self.b.branch(whole, fast, slow);

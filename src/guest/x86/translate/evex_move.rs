@@ -3,7 +3,7 @@
 use super::Cx;
 use super::evex::lane_of;
 use crate::insn::{Row, rows as all_rows};
-use iced_x86::{Instruction, OpKind};
+use iced_x86::{Instruction, OpKind, Register};
 use ir::{Lane, V1, V2, VShift, Val};
 
 /// What looks at all pieces.
@@ -187,6 +187,11 @@ fn insert(cx: &mut Cx, i: &Instruction, size: usize) {
 }
 
 fn extract(cx: &mut Cx, i: &Instruction, size: usize) {
+    if i.op0_kind() == OpKind::Memory && i.op_mask() != Register::None {
+        // All of it has to be there, whatever the mask has.
+        // Differs: that it can be written is not asked.
+        cx.load_whole(i);
+    }
     let all = cx.whole_source(i, 1);
     let count = i.op1_register().size() / 16;
     let at = usize::from(i.immediate8()) % (count / size) * size;

@@ -144,12 +144,13 @@ pub(super) fn reduce(l: Layout, [v, ..]: [u64; 3], imm: u32, env: &mut Env) -> u
         return 0;
     }
     let v = if env.flush_in && l.is_denormal(v) { v & l.sign() } else { v };
-    let (rounded, inexact) = to_multiple(l, v, imm, env);
-    if inexact && imm & 8 == 0 {
+    let (rounded, _) = to_multiple(l, v, imm, env);
+    let mut own = Env { flush_in: false, round: rounding(imm, env), flags: Flags::NONE, unmasked: false, ..*env };
+    let rest = sub(l.fmt, v, rounded, &mut own);
+    if own.flags.contains(Flags::INEXACT) && imm & 8 == 0 {
         raise(env, Flags::INEXACT);
     }
-    let mut own = Env { flush_in: false, round: rounding(imm, env), flags: Flags::NONE, unmasked: false, ..*env };
-    sub(l.fmt, v, rounded, &mut own)
+    rest
 }
 
 pub(super) fn exponent(l: Layout, [v, ..]: [u64; 3], _: u32, env: &mut Env) -> u64 {
@@ -213,7 +214,8 @@ pub(super) fn scale(l: Layout, [a, b, _]: [u64; 3], _: u32, env: &mut Env) -> u6
     if l.is_nan(b) {
         return b | l.quiet();
     }
-    let (a, b) = (taken(l, a, env), taken(l, b, env));
+    let a = taken(l, a, env);
+    let b = if env.flush_in && l.is_denormal(b) { b & l.sign() } else { b };
     if is_up && l.magnitude(a) == 0 || is_down && l.is_infinite(a) {
         raise(env, Flags::INVALID);
         return l.indefinite();
@@ -267,7 +269,7 @@ pub(super) fn range(l: Layout, [a, b, _]: [u64; 3], imm: u32, env: &mut Env) -> 
         let order = compare(l.fmt, of(a), of(b), false, &mut own);
         let first = match order {
             Ordering::Less => true,
-            Ordering::Equal if (a ^ b) & l.sign() != 0 => (a & l.sign() != 0) != (imm & 2 != 0 && false),
+            Ordering::Equal if (a ^ b) & l.sign() != 0 => a & l.sign() != 0,
             Ordering::Equal => true,
             _ => false,
         };
