@@ -345,6 +345,7 @@ impl X86Isa {
         let mut bytes = vec![0; state.size];
         (self.guest().reset)(&mut bytes, &self.model());
         if self.bits == 64 {
+            state.set(&mut bytes, state::DIRTY, 1);
             for n in 0..8 {
                 state.set(&mut bytes, state::opmask(n), record.get(OPMASK_AT + 8 * n as usize, 8) as u64);
             }

@@ -117,8 +117,11 @@ pub const fn opmask(n: u32) -> Slot {
 }
 /// Elements that an instruction has still to load or store: between its blocks only.
 pub const TODO: Slot = Slot(203);
+/// Whether the upper halves of ZMM0 to ZMM15 may be other than zero; and how often they have been cleared by VZEROUPPER.
+pub const DIRTY: Slot = Slot(204);
+pub const CLEARED: Slot = Slot(205);
 
-const COUNT: usize = 204;
+const COUNT: usize = 206;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -159,6 +162,7 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("zmm28_0", V128), ("zmm28_1", V128), ("zmm28_2", V128), ("zmm28_3", V128), ("zmm29_0", V128), ("zmm29_1", V128), ("zmm29_2", V128), ("zmm29_3", V128),
         ("zmm30_0", V128), ("zmm30_1", V128), ("zmm30_2", V128), ("zmm30_3", V128), ("zmm31_0", V128), ("zmm31_1", V128), ("zmm31_2", V128), ("zmm31_3", V128),
         ("k0", I64), ("k1", I64), ("k2", I64), ("k3", I64), ("k4", I64), ("k5", I64), ("k6", I64), ("k7", I64), ("todo", I64),
+        ("dirty", I32), ("cleared", I32),
     ]
 }
 
@@ -242,7 +246,7 @@ const fn layout(
 }
 
 /// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, [`CHECKED`],
-/// whether instructions are followed by traps, and whether a 64-bit program runs 32-bit code.
+/// whether instructions are followed by traps, whether a 64-bit program runs 32-bit code, and [`DIRTY`].
 pub mod mode {
     pub const DIRECTION: u32 = 1;
     pub const ROUND: u32 = 1;
@@ -252,6 +256,7 @@ pub mod mode {
     pub const CHECKED: u32 = 6;
     pub const STEP: u32 = 1 << 12;
     pub const NARROW: u32 = 1 << 13;
+    pub const DIRTY: u32 = 1 << 14;
 }
 
 const MXCSR_DAZ: u32 = 1 << 6;
@@ -260,8 +265,8 @@ pub const MXCSR_MASKS: u32 = 0x3f << 7;
 const MXCSR_FTZ: u32 = 1 << 15;
 
 fn mode(l: &State, state: &[u8]) -> u32 {
-    let [direction, mxcsr, checked, other, stepped] =
-        [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED].map(|slot| l.get(state, slot) as u32);
+    let [direction, mxcsr, checked, other, stepped, dirty] =
+        [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED, DIRTY].map(|slot| l.get(state, slot) as u32);
     let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
     let is_wide = l.types[PC.0 as usize] == Ty::I64;
     let narrow = is_wide && l.get(state, selector(CS)) == USER_CS32;
@@ -273,6 +278,7 @@ fn mode(l: &State, state: &[u8]) -> u32 {
         | bit(narrow, mode::NARROW)
         | if narrow || !is_wide { checked << mode::CHECKED } else { 0 }
         | bit(other & TF != 0 || stepped != 0, mode::STEP)
+        | bit(dirty != 0, mode::DIRTY)
 }
 
 /// See [`mode`].

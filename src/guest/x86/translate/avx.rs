@@ -2,7 +2,6 @@
 
 use super::Cx;
 use super::sse_integer::test_flags;
-use crate::features::AVX512F;
 use crate::insn::rows;
 use crate::state::{vector, xmm};
 use iced_x86::{Instruction, OpKind};
@@ -43,16 +42,20 @@ fn count(cx: &Cx) -> u32 {
 }
 
 fn zero_upper(cx: &mut Cx, _: &Instruction) {
-    let (zero, parts) = (cx.b.v128(0), if cx.features & AVX512F != 0 { 4 } else { 2 });
+    let (zero, parts) = (cx.b.v128(0), if cx.is_dirty() { 4 } else { 2 });
     for part in 1..parts {
         (0..count(cx)).for_each(|n| cx.b.set(vector(n, part), zero));
+    }
+    // Of 32-bit code some registers are left.
+    if cx.is_dirty() && cx.is_long() {
+        cx.clean();
     }
 }
 
 fn zero_all(cx: &mut Cx, i: &Instruction) {
-    zero_upper(cx, i);
     let zero = cx.b.v128(0);
     (0..count(cx)).for_each(|n| cx.b.set(xmm(n), zero));
+    zero_upper(cx, i);
 }
 
 /// Both halves of an operand of 256 bits, or an XMM register and nothing.

@@ -5,9 +5,9 @@
 use super::Cx;
 use super::vector::{Vex, last};
 use crate::insn::Translate;
-use crate::state::{self, opmask, stage};
+use crate::state::{self, CLEARED, DIRTY, mode, opmask, stage};
 use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind, Register, RoundingControl};
-use ir::{Align, Bin, Lane, Round, Ty, V1, V2, V3, Val};
+use ir::{Align, Bin, IntCc, Lane, Round, Term, Ty, V1, V2, V3, Val};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,45 @@ fn mask_of(i: &Instruction) -> Option<u32> {
     Some(i.op_mask()).filter(|reg| *reg != Register::None).map(|reg| reg.number() as u32)
 }
 
+/// How often a thread's upper halves are known to be zero again. Each time its jump caches are emptied, so that programs that go to and fro stay as they are.
+const CLEARINGS: u32 = 256;
+
 impl Cx<'_> {
+    /// Whether the upper halves of ZMM0 to ZMM15 may be other than zero. Code for where they are not neither reads nor clears them.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.mode & mode::DIRTY != 0
+    }
+
+    /// An instruction that writes such an upper half goes on under the mode word that says so. Whether it does.
+    pub(super) fn soils(&mut self, i: &Instruction) -> bool {
+        if !self.would_soil(i) {
+            return false;
+        }
+        let (one, pc) = (self.b.i32(1), self.pc);
+        self.b.set(DIRTY, one);
+        self.b.end(Term::Switch { pc, mode: self.mode | mode::DIRTY });
+        true
+    }
+
+    pub(super) fn would_soil(&self, i: &Instruction) -> bool {
+        let to = i.op0_register();
+        !self.is_dirty() && i.op0_kind() == OpKind::Register && to.is_zmm() && to.number() < 16
+    }
+
+    /// They have been cleared, and from now on are known to be zero, if that has not been so too often.
+    pub(super) fn clean(&mut self) {
+        let (times, most) = (self.b.get(CLEARED), self.b.i32(CLEARINGS));
+        let may = self.b.cmp(IntCc::Ult, times, most);
+        let more = self.b.zext(Ty::I32, may);
+        let sum = self.b.add(times, more);
+        self.b.set(CLEARED, sum);
+        let one = self.b.i32(1);
+        let dirty = self.b.sub(one, more);
+        self.b.set(DIRTY, dirty);
+        let pc = self.next;
+        self.b.leave_if(may, Term::Switch { pc, mode: self.mode & !mode::DIRTY });
+    }
+
     /// The bits of the instruction's opmask.
     pub(super) fn mask(&mut self, i: &Instruction) -> Option<Val> {
         mask_of(i).map(|n| self.b.get(opmask(n)))

@@ -217,7 +217,8 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & pointer.mask();
         cx.bytes = window.bytes(cx.pc);
         cx.called = if changing || mode & mode::NARROW != 0 { None } else { Thunk::called(window.code, &i) };
-        if cx.steps() {
+        // What only changes the mode word is no step.
+        if cx.steps() && !cx.would_soil(&i) {
             cx.step(&i);
         }
         let first = cx.b.region.insts.len();
@@ -241,6 +242,9 @@ impl Cx<'_> {
         self.b.insn(self.pc, back, self.next);
         let row = insn::row(i).filter(|_| insn::needs(i) & !self.features == 0);
         if row.is_some() {
+            if self.soils(i) {
+                return;
+            }
             evex_memory::prepare(self, i);
         }
         match row {

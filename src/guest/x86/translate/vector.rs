@@ -8,7 +8,6 @@
 use super::Cx;
 use super::evex::Evex;
 use crate::insn::Translate;
-use crate::features::AVX512F;
 use crate::state::vector;
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind, Register};
 use ir::{Align, Lane, Mem, Ty, V2, Val};
@@ -113,6 +112,9 @@ impl Cx<'_> {
 
     /// Sixteen bytes of a vector register.
     pub(super) fn part(&mut self, reg: Register, n: u32) -> Val {
+        if n >= 2 && reg.number() < 16 && !self.is_dirty() {
+            return self.b.v128(0);
+        }
         self.b.get(vector(reg.number() as u32, n))
     }
 
@@ -138,8 +140,8 @@ impl Cx<'_> {
 
     /// Writes all of a vector register; what is [`Val::NONE`] is zero.
     pub(super) fn set_parts(&mut self, reg: Register, parts: [Val; 4]) {
-        // What the processor lacks stays zero.
-        let there = if self.features & AVX512F != 0 { 4 } else { 2 };
+        // What the processor lacks stays zero, and so does what is known to be.
+        let there = if self.is_dirty() || reg.number() >= 16 { 4 } else { 2 };
         for (n, v) in (0..there).zip(parts) {
             let v = if v.is_none() { self.b.v128(0) } else { v };
             self.b.set(vector(reg.number() as u32, n), v);

@@ -6,7 +6,7 @@ use super::x87_control::{load_staged, place, store_staged_from};
 use super::x87_image::{FX, FX_WIDE, INITIAL, TAKE};
 use crate::features::{AVX512F, XSAVEC};
 use crate::insn::rows;
-use crate::state::{RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE};
+use crate::state::{DIRTY, RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE};
 use crate::xsave::{
     self, AVX, Component, FX_MXCSR, FX_MXCSR_MASK, FX_XMM, MXCSR_INITIAL, MXCSR_MASK, SSE, X87 as UNIT, XCOMP_BV, XSTATE_BV, YMM,
 };
@@ -307,6 +307,10 @@ fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
         cx.on_image(&TAKE, if wide { FX_WIDE } else { FX });
         cx.x87(X87::Load);
     });
+    cx.where_set(xsave::ZMM_HIGH << MOVED, |cx| {
+        let one = cx.b.i32(1);
+        cx.b.set(DIRTY, one);
+    });
     // MXCSR: from memory, or as processors begin, or as it is.
     let mem = area(cx, i);
     let (loaded, initial, old) =
@@ -320,4 +324,9 @@ fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
     let v = cx.b.select(asked, initial, old);
     let v = cx.b.select(from_memory, loaded, v);
     cx.set_mxcsr(v);
+    if cx.features & AVX512F != 0 && !cx.is_dirty() {
+        let (dirty, zero, pc) = (cx.b.get(DIRTY), cx.b.i32(0), cx.next);
+        let changed = cx.b.cmp(IntCc::Ne, dirty, zero);
+        cx.b.leave_if(changed, Term::Resume { pc });
+    }
 }

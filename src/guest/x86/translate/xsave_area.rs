@@ -1,6 +1,6 @@
 //! XSAVE's area, of which that of FXSAVE is the beginning: SDM vol. 1, 13.4; what Linux adds to it in signal frames: asm/sigcontext.h.
 
-use crate::state::{MXCSR, XCR0, opmask, vector, xmm, ymm_high};
+use crate::state::{DIRTY, MXCSR, XCR0, opmask, vector, xmm, ymm_high};
 use crate::translate::x87_image;
 use arch::State;
 use ir::Slot;
@@ -27,7 +27,7 @@ pub(crate) const SSE: u64 = 2;
 pub(crate) const AVX: u64 = 4;
 /// The opmask registers, the upper halves of the first 16 ZMM registers, the others.
 const OPMASKS: u64 = 1 << 5;
-const ZMM_HIGH: u64 = 1 << 6;
+pub(crate) const ZMM_HIGH: u64 = 1 << 6;
 const ZMM_MORE: u64 = 1 << 7;
 pub(crate) const AVX512: u64 = OPMASKS | ZMM_HIGH | ZMM_MORE;
 
@@ -185,6 +185,10 @@ pub(crate) fn restore(l: &State, state: &mut [u8], b: &[u8], count: u32, compone
         image.copy_from_slice(&b[..x87::IMAGE]);
     }
     x87_image::set_image(l, state, &image);
+    let enabled = l.get(state, XCR0);
+    if components & enabled & ZMM_HIGH != 0 {
+        l.set(state, DIRTY, 1);
+    }
     // What is not enabled is not in use.
     for c in components_of(l.get(state, XCR0)) {
         for (slot, at) in registers(c.bit, count) {
