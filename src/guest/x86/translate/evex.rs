@@ -3,6 +3,7 @@
 //! nothing. A broadcast element is loaded once. Memory operands under a mask are another file's affair (`evex_memory.rs`).
 
 use super::Cx;
+use super::evex_memory;
 use super::vector::{Vex, last};
 use crate::insn::Translate;
 use crate::state::{self, CLEARED, DIRTY, mode, opmask, stage};
@@ -24,6 +25,20 @@ pub(crate) struct Evex {
     pub(super) round: Option<Round>,
 }
 
+/// Bits, of which those from `first` on, `count` of them, are known as lanes; in the lanes behind them all ones. Values of another block are never asked for: its
+/// bits are others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes {
+    bits: Val,
+    lane: Lane,
+    first: u32,
+    count: u32,
+    lanes: Val,
+}
+
+/// How many are remembered.
+const REMEMBERED: usize = 16;
+
 /// The lanes of results, which the opmask's bits stand for: as memory has them, but for what says otherwise.
 pub(super) fn lane_of(i: &Instruction) -> Lane {
     use Mnemonic::*;
@@ -38,6 +53,11 @@ pub(super) fn lane_of(i: &Instruction) -> Lane {
         Vpackssdw | Vpackusdw => Lane::H,
         _ => Lane::log2(i.memory_size().element_size().max(1).trailing_zeros().min(3)),
     }
+}
+
+fn is_move(i: &Instruction) -> bool {
+    use Mnemonic::*;
+    matches!(i.mnemonic(), Vmovups | Vmovupd | Vmovaps | Vmovapd | Vmovdqu32 | Vmovdqu64 | Vmovdqa32 | Vmovdqa64 | Vmovss | Vmovsd)
 }
 
 /// Whether only the lowest lane is computed.
@@ -99,7 +119,7 @@ impl Cx<'_> {
         }
         let (one, pc) = (self.b.i32(1), self.pc);
         self.b.set(DIRTY, one);
-        self.b.end(Term::Switch { pc, mode: self.mode | mode::DIRTY });
+        self.b.end(Term::Resume { pc });
         true
     }
 
@@ -119,7 +139,7 @@ impl Cx<'_> {
         let dirty = self.b.sub(one, more);
         self.b.set(DIRTY, dirty);
         let pc = self.next;
-        self.b.leave_if(may, Term::Switch { pc, mode: self.mode & !mode::DIRTY });
+        self.b.leave_if(may, Term::Resume { pc });
     }
 
     /// The bits of the instruction's opmask.
@@ -129,6 +149,34 @@ impl Cx<'_> {
 
     /// Bits from `first` on as lanes, all ones where they are set; and in all lanes from `count` on.
     pub(super) fn lanes_of(&mut self, bits: Val, lane: Lane, first: u32, count: u32) -> Val {
+        let count = count.min(16 / lane.bytes() as u32);
+        let same = |l: &&Lanes| (l.bits, l.lane, l.first, l.count) == (bits, lane, first, count);
+        if let Some(known) = self.lanes.iter().find(same) {
+            return known.lanes;
+        }
+        let lanes = self.spread(bits, lane, first, count);
+        self.remember(Lanes { bits, lane, first, count, lanes });
+        lanes
+    }
+
+    fn remember(&mut self, lanes: Lanes) {
+        if self.lanes.len() == REMEMBERED {
+            self.lanes.remove(0);
+        }
+        self.lanes.push(lanes);
+    }
+
+    /// The same without those behind them.
+    pub(super) fn lanes_alone(&mut self, bits: Val, lane: Lane, first: u32, count: u32) -> Val {
+        let lanes = self.lanes_of(bits, lane, first, count);
+        if count * lane.bytes() as u32 >= 16 {
+            return lanes;
+        }
+        let there = self.b.v128((1 << (count * lane.bits())) - 1);
+        self.b.v2(V2::And, lane, lanes, there)
+    }
+
+    fn spread(&mut self, bits: Val, lane: Lane, first: u32, count: u32) -> Val {
         let each = 16 / lane.bytes() as u32;
         let whole = |lane: Lane, first: u32| (0..each.min(count)).fold(0u128, |all, n| {
             let bit = 1u128 << ((first + n) % if lane == Lane::B { 8 } else { 64 });
@@ -251,8 +299,12 @@ impl Cx<'_> {
     /// An EVEX form by a row for pieces.
     pub(super) fn by_pieces(&mut self, i: &Instruction, row: Translate) {
         let lane = lane_of(i);
-        let evex = self.evex(i, lane, Self::meaningful(i, lane));
+        let mut evex = self.evex(i, lane, Self::meaningful(i, lane));
         let (loaded, raw) = self.loaded_ahead(i);
+        if i.zeroing_masking() && is_move(i) && evex_memory::by_lanes(i).is_some() {
+            // What was not loaded is zero.
+            evex.mask = None;
+        }
         self.vex = Some(Vex { evex: Some(evex), loaded, raw, ..Vex::new(pieces(i)) });
         let before = suppresses_exceptions(i).then(|| self.b.fp_flags());
         let results = self.each_piece(i, row);
@@ -274,7 +326,10 @@ impl Cx<'_> {
 
     /// The memory operand, if it is to be loaded before all else: it was staged under the mask, or is one element for all lanes.
     pub(super) fn loaded_ahead(&mut self, i: &Instruction) -> (Option<[Val; 4]>, bool) {
-        if super::evex_memory::is_staged(i) {
+        if let Some((lane, count)) = evex_memory::by_lanes(i) {
+            return (Some(self.load_chosen(i, lane, count)), true);
+        }
+        if evex_memory::is_staged(i) {
             return (Some([0, 1, 2, 3].map(|n| self.b.get(stage(n)))), true);
         }
         if !i.is_broadcast() {
@@ -282,6 +337,32 @@ impl Cx<'_> {
         }
         let v = self.load_element(i);
         (Some([v; 4]), true)
+    }
+
+    /// Elements of a memory operand under the mask, zero elsewhere: `count` of them.
+    fn load_chosen(&mut self, i: &Instruction, lane: Lane, count: u32) -> [Val; 4] {
+        let mut all = [Val::NONE; 4];
+        let Some(mut mask) = self.mask(i) else { return all };
+        let each = 16 / lane.bytes() as u32;
+        // Elements that several lanes want.
+        let mut lanes = evex_memory::wanted_by(i, count);
+        if lanes > count {
+            mask = self.b.and_imm(mask, evex_memory::below(lanes));
+        }
+        while lanes > count {
+            lanes /= 2;
+            let upper = self.b.shift_imm(Bin::Shr, mask, lanes);
+            mask = self.b.or(mask, upper);
+        }
+        for (n, v) in (0..count.div_ceil(each)).zip(&mut all) {
+            let lanes = self.lanes_alone(mask, lane, n * each, count.min(each));
+            let mem = self.part_of_memory(i, 16 * n, lane.bytes()).align(Align::Any);
+            *v = self.b.load_lanes(mem, lanes);
+        }
+        if i.is_broadcast() {
+            return [self.b.vsplat_lane(lane, all[0], 0); 4];
+        }
+        all
     }
 
     /// The element that is broadcast, in all lanes.
@@ -300,17 +381,30 @@ impl Cx<'_> {
         let to = i.op0_register();
         if to.is_k() {
             let bits = self.bits_of(results, evex.lane, evex.lanes);
-            let bits = match evex.mask {
-                Some(mask) => self.b.and(bits, mask),
-                None => bits,
-            };
-            return self.b.set(opmask(to.number() as u32), bits);
+            return self.set_bits(to.number() as u32, bits, results, evex);
         }
         let mut parts = [Val::NONE; 4];
         for (n, part) in parts.iter_mut().enumerate().take(to.size() / 16) {
             *part = self.merged(i, results[n], n, evex);
         }
         self.set_parts(to, parts);
+    }
+
+    /// Writes an opmask register, whose bits may be asked for as lanes again.
+    fn set_bits(&mut self, n: u32, bits: Val, results: [Val; 4], evex: Evex) {
+        let set = match evex.mask {
+            Some(mask) => self.b.and(bits, mask),
+            None => bits,
+        };
+        let (lane, count) = (evex.lane, 16 / evex.lane.bytes() as u32);
+        for (piece, v) in (0..).zip(results).filter(|(_, v)| !v.is_none() && evex.lanes == count) {
+            let lanes = match evex.mask {
+                Some(_) => self.b.v2(V2::And, lane, v, evex.masks[piece as usize]),
+                None => v,
+            };
+            self.remember(Lanes { bits: set, lane, first: piece * count, count, lanes });
+        }
+        self.b.set(opmask(n), set);
     }
 
     fn merged(&mut self, i: &Instruction, v: Val, n: usize, evex: Evex) -> Val {

@@ -5,7 +5,7 @@ use super::evex::pieces;
 use crate::insn::{Row, rows as all_rows};
 use crate::state::opmask;
 use iced_x86::{Instruction, OpKind, Register};
-use ir::{Bin, IntCc, Lane, Ty, V1, V2, VShift, Val};
+use ir::{Bin, Lane, Ty, V1, V2, VShift, Val};
 
 /// Instructions of opmask registers, which VEX encodes.
 pub(crate) mod own {
@@ -197,19 +197,19 @@ fn unpack(cx: &mut Cx, i: &Instruction, bits: u32) {
 /// ZF: no bit of either; CF: all bits of the two together.
 fn or_test(cx: &mut Cx, i: &Instruction, bits: u32) {
     let [a, b] = [i.op0_register(), i.op1_register()].map(|reg| get(cx, reg, bits));
-    let v = cx.b.or(a, b);
-    let (none, all) = (cx.b.i64(0), cx.b.i64(u64::MAX >> (64 - bits)));
-    let (zero, carry) = (cx.b.cmp(IntCc::Eq, v, none), cx.b.cmp(IntCc::Eq, v, all));
-    cx.set_zero_carry(zero, carry);
+    let v = if a == b { a } else { cx.b.or(a, b) };
+    let all = cx.b.v128((u64::MAX >> (64 - bits)).into());
+    let v = cx.b.v_from_scalar(v);
+    let flags = cx.b.flags_test(v, all);
+    cx.set_flags(flags);
 }
 
 /// ZF: no common bit; CF: no bit of the second that the first lacks.
 fn test(cx: &mut Cx, i: &Instruction, bits: u32) {
     let [a, b] = [i.op0_register(), i.op1_register()].map(|reg| get(cx, reg, bits));
-    let (common, missing) = (cx.b.and(a, b), cx.b.and_not(b, a));
-    let none = cx.b.i64(0);
-    let (zero, carry) = (cx.b.cmp(IntCc::Eq, common, none), cx.b.cmp(IntCc::Eq, missing, none));
-    cx.set_zero_carry(zero, carry);
+    let [a, b] = [a, b].map(|v| cx.b.v_from_scalar(v));
+    let flags = cx.b.flags_test(a, b);
+    cx.set_flags(flags);
 }
 
 // ---- comparisons ----

@@ -120,8 +120,24 @@ pub(super) fn is_staged(i: &Instruction) -> bool {
     !whole && !is_count && !counts && !i.is_vsib()
 }
 
+/// Of a memory operand that would be staged, if its elements are of 32 or 64 bits: it need not be. How many they are.
+pub(super) fn by_lanes(i: &Instruction) -> Option<(Lane, u32)> {
+    use Mnemonic::*;
+    let lane = lane_in_memory(i);
+    let apart = matches!(i.mnemonic(), Vexpandps | Vexpandpd | Vpexpandb | Vpexpandw | Vpexpandd | Vpexpandq)
+        || !matches!(lane, Lane::S | Lane::D);
+    let count = if is_scalar(i) || i.is_broadcast() { 1 } else { (i.memory_size().size() / lane.bytes()) as u32 };
+    (is_staged(i) && !apart).then_some((lane, count))
+}
+
+/// Lanes of results that want the `count` elements of the memory operand, each as many times as there are more.
+pub(super) fn wanted_by(i: &Instruction, count: u32) -> u32 {
+    let widest = lane_of(i).bytes().max(lane_in_memory(i).bytes()) as u32;
+    if is_repeated(i) || i.is_broadcast() { 16 * pieces(i) / widest } else { count }
+}
+
 /// All ones below `n`.
-fn below(n: u32) -> u64 {
+pub(super) fn below(n: u32) -> u64 {
     if n >= 64 { u64::MAX } else { (1 << n) - 1 }
 }
 
@@ -132,6 +148,14 @@ pub(super) fn prepare(cx: &mut Cx, i: &Instruction) {
     }
     let (lane, size) = (lane_in_memory(i), i.memory_size().size());
     let Some(mask) = cx.mask(i) else { return };
+    if let Some((_, count)) = by_lanes(i) {
+        if demanded_alignment(i) > 1 {
+            let mask = cx.b.and_imm(mask, below(count));
+            cx.b.set(TODO, mask);
+            check_alignment(cx, i);
+        }
+        return;
+    }
     if is_repeated(i) {
         let count = (i.op0_register().size() / lane_of(i).bytes()) as u32;
         let chosen = cx.b.and_imm(mask, below(count));
@@ -307,11 +331,24 @@ impl Cx<'_> {
             }
             return;
         };
-        let mask = self.b.and_imm(mask, below(if evex.lanes == 1 { 1 } else { size / evex.lane.bytes() as u32 }));
+        // The bits behind count where elements are stored one by one.
+        let by_lanes = matches!(evex.lane, Lane::S | Lane::D) && demanded_alignment(i) == 1;
+        let count = if evex.lanes == 1 { 1 } else { size / evex.lane.bytes() as u32 };
+        let mask = if by_lanes { mask } else { self.b.and_imm(mask, below(count)) };
         self.store_chosen(i, results, evex.lane, size, mask);
     }
 
     fn store_chosen(&mut self, i: &Instruction, results: [Val; 4], lane: Lane, size: u32, mask: Val) {
+        if matches!(lane, Lane::S | Lane::D) && demanded_alignment(i) == 1 {
+            let each = 16 / lane.bytes() as u32;
+            let count = if is_scalar(i) { 1 } else { size / lane.bytes() as u32 };
+            for (n, v) in (0..count.div_ceil(each)).zip(results) {
+                let lanes = self.lanes_alone(mask, lane, n * each, count.min(each));
+                let mem = self.part_of_memory(i, 16 * n, lane.bytes()).align(Align::Any);
+                self.b.store_lanes(mem, v, lanes);
+            }
+            return;
+        }
         for (slot, v) in STAGES.iter().zip(results) {
             if !v.is_none() {
                 self.b.set(*slot, v);

@@ -53,6 +53,7 @@ use crate::insn::{self, Form, Row};
 use crate::state::{self, mode};
 use arch::{Code, State, Translation};
 use changing::Snapshot;
+use evex::Lanes;
 use iced_x86::Instruction;
 use ir::{Builder, Term, Trap, Ty};
 use thunk::Thunk;
@@ -118,6 +119,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) features: u64,
     /// The VEX form being translated by a row of SSE.
     pub(crate) vex: Option<Vex>,
+    /// Bits of opmask registers that are known as lanes.
+    pub(crate) lanes: Vec<Lanes>,
     /// An instruction is translated to see what exceptions it raises.
     pub(crate) rehearsing: bool,
     /// The stack pointer is written as late as may be.
@@ -194,8 +197,8 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
     let moves = mode & (mode::UNMASKED | mode::STEP | mode::NARROW) == 0 && !changing;
     let pointer = pointer(xlen, mode);
-    let (vex, called, rehearsing) = (None, None, false);
-    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, rehearsing, moves, called };
+    let (vex, called, rehearsing, lanes) = (None, None, false, Vec::new());
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, lanes, rehearsing, moves, called };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: pointer.bits() };
     let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
     for n in 0..insns {
