@@ -641,7 +641,10 @@ pub(crate) fn lines(cases: &[Case], host: &runner::Records) -> Vec<String> {
         let plain = |n| i.op_kind(n) == OpKind::Register || x86_draw::is_immediate(i.op_kind(n));
         let memory = !(0..i.op_count()).all(plain);
         let after = Record(host.get(n).expect("a record").into());
-        let count: &mut usize = counts.entry(row.name).or_default();
+        // EVEX's forms are many and long: one of each mnemonic.
+        let evex = is_avx512(&i);
+        let name = if evex { String::leak(format!("{:?}", i.mnemonic())) } else { row.name };
+        let count: &mut usize = counts.entry(name).or_default();
         // Selectors and x87's control word are no part of a record.
         let other = matches!(i.mnemonic(), Mnemonic::Fninit)
             || (0..i.op_count()).any(|n| i.op_register(n).is_segment_register());
@@ -650,13 +653,17 @@ pub(crate) fn lines(cases: &[Case], host: &runner::Records) -> Vec<String> {
             || i.is_stack_instruction()
             || i.is_string_instruction()
             || row.group == Group::Control && i.is_privileged();
-        if apart || *count == 2 || after.get(216, 4) != 0 || is_branch(&i) {
+        if apart || *count == if evex { 1 } else { 2 } || after.get(216, 4) != 0 || is_branch(&i) {
             continue;
         }
         *count += 1;
         lines.push(line(&i, &case.record, &after));
     }
     lines
+}
+
+fn is_avx512(i: &Instruction) -> bool {
+    i.code().op_code().encoding() == EncodingKind::EVEX || (0..i.op_count()).any(|n| i.op_register(n).is_k())
 }
 
 fn line(i: &Instruction, before: &Record, after: &Record) -> String {
@@ -668,7 +675,12 @@ fn line(i: &Instruction, before: &Record, after: &Record) -> String {
     let names = X86Isa::names(i);
     let layout = LONG.layout();
     let (mut given, mut left) = (vec![], vec![]);
-    for part in layout.parts.iter().filter(|p| names.contains(&p.name)) {
+    // Of VEX's forms what is above their registers is zero before and after.
+    let shown = |name: &str| is_avx512(i) || !name.starts_with("zmm");
+    if is_avx512(i) {
+        given.push("dirty=1".into());
+    }
+    for part in layout.parts.iter().filter(|p| names.contains(&p.name) && shown(&p.name)) {
         let (v, w) = (before.value(part), after.value(part));
         let slot = if part.name.starts_with("ymm") { format!("{}_high", part.name) } else { part.name.clone() };
         if v != 0 {
@@ -686,7 +698,7 @@ fn line(i: &Instruction, before: &Record, after: &Record) -> String {
     } else if v != w {
         left.push(format!("eflags={w:x}"));
     }
-    if names.iter().any(|n| n.starts_with("xmm")) {
+    if names.iter().any(|n| n.starts_with("xmm") || n.starts_with("zmm")) {
         let (v, w) = (before.get(MXCSR_AT, 4), after.get(MXCSR_AT, 4));
         given.push(format!("mxcsr={:x}", v & !0x3f));
         given.extend((v & 0x3f != 0).then(|| format!("fp={}", exceptions(v))));
