@@ -176,6 +176,7 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
         want[at..at + 4].copy_from_slice(&(SIGSEGV as u32).to_le_bytes());
     }
     let same_place = signal == SIGSEGV && number(have, "signal") == SIGSEGV && pc == number(have, "pc");
+    let stopped = signal != 0 && pc == number(have, "pc");
     let mut copy = |want: &[u8], names: &[&str]| {
         for name in names {
             let part = layout.part(name);
@@ -197,7 +198,7 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
     if same_place && code != SI_KERNEL && isa.is_masked(&case.record, pc) {
         copy(want, &["addr", "code"]);
     }
-    if same_place {
+    if stopped {
         let above = isa.above(&case.record, pc);
         copy(want, &above.iter().map(String::as_str).collect::<Vec<_>>());
     }

@@ -152,6 +152,10 @@ fn of_two(cx: &mut Cx, table: u8, b: Val, c: Val) -> Val {
 fn ternary(cx: &mut Cx, i: &Instruction) {
     let imm = i.immediate8();
     if imm == 0xff || imm == 0 {
+        // A memory operand has to be there all the same.
+        if i.op2_kind() == OpKind::Memory {
+            cx.source(i, 16);
+        }
         let v = cx.b.v128(if imm == 0 { 0 } else { u128::MAX });
         return cx.set_vector(i, v);
     }

@@ -4,6 +4,7 @@ use crate::state::{DIRTY, MXCSR, XCR0, opmask, vector, xmm, ymm_high};
 use crate::translate::x87_image;
 use arch::State;
 use ir::Slot;
+use std::ops::Range;
 
 /// The FXSAVE image, and where things stand in it.
 pub(crate) const FXSAVE: usize = 512;
@@ -102,9 +103,9 @@ pub(crate) fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
 /// The components of the state that are not as processors begin. The x87 unit's is in guest state; `count` registers.
 pub(crate) fn in_use(l: &State, state: &[u8], count: u32) -> u64 {
     let xcr0 = l.get(state, XCR0);
-    let is_used = |slot: Slot| bytes(l, state, slot).iter().any(|b| *b != 0);
+    let is_used = |c: Component| held(l, state, c.bit, count).iter().any(|b| *b != 0);
     let x87 = if x87_image::image(l, state) != x87::INITIAL { X87 } else { 0 };
-    let there = components_of(xcr0).filter(|c| registers(c.bit, count).iter().any(|(slot, _)| is_used(*slot)));
+    let there = components_of(xcr0).filter(|c| is_used(*c));
     (there.fold(0, |all, c| all | c.bit) | x87) & xcr0
 }
 
@@ -113,8 +114,20 @@ fn components_of(xcr0: u64) -> impl Iterator<Item = Component> {
     [XMM].into_iter().chain(EXTENDED.into_iter().filter(move |c| xcr0 & c.bit != 0))
 }
 
-fn bytes<'a>(l: &State, state: &'a [u8], slot: Slot) -> &'a [u8] {
-    &state[l.offset(slot)..][..l.types[usize::from(slot.0)].bytes()]
+/// Where a component's registers stand in guest state, in the order of the area ([`registers`]).
+fn place(l: &State, component: u64, count: u32) -> Range<usize> {
+    let (first, bytes) = match component {
+        SSE => (xmm(0), 16 * count),
+        AVX => (ymm_high(0), 16 * count),
+        OPMASKS => (opmask(0), 64),
+        ZMM_HIGH => (vector(0, 2), 32 * count),
+        _ => (vector(16, 0), if count == 16 { 1024 } else { 0 }),
+    };
+    l.offset(first)..l.offset(first) + bytes as usize
+}
+
+fn held<'a>(l: &State, state: &'a [u8], component: u64, count: u32) -> &'a [u8] {
+    &state[place(l, component, count)]
 }
 
 /// All of the state for a signal frame, as the kernel has XSAVE write it. The image begins `before` bytes into what the frame has of it.
@@ -125,10 +138,8 @@ pub(crate) fn save(l: &State, state: &[u8], fp_flags: u32, count: u32, before: u
     put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
     put(&mut b, FX_MXCSR_MASK, MXCSR_MASK, 4);
     for c in components_of(xcr0) {
-        for (slot, at) in registers(c.bit, count) {
-            let from = bytes(l, state, slot);
-            b[c.at + at..][..from.len()].copy_from_slice(from);
-        }
+        let from = held(l, state, c.bit, count);
+        b[c.at..][..from.len()].copy_from_slice(from);
     }
     if xcr0 != 0 {
         let size = size(xcr0);
@@ -145,12 +156,7 @@ pub(crate) fn save(l: &State, state: &[u8], fp_flags: u32, count: u32, before: u
 
 /// What is behind SSE's is as processors begin.
 pub(crate) fn clear(l: &State, state: &mut [u8]) {
-    for c in components_of(l.get(state, XCR0)).skip(1) {
-        for (slot, _) in registers(c.bit, 16) {
-            let len = bytes(l, state, slot).len();
-            state[l.offset(slot)..][..len].fill(0);
-        }
-    }
+    components_of(l.get(state, XCR0)).skip(1).for_each(|c| state[place(l, c.bit, 16)].fill(0));
 }
 
 /// Which components an image in a frame has, as its first 512 bytes and what follows say; the others are as processors begin.
@@ -191,15 +197,32 @@ pub(crate) fn restore(l: &State, state: &mut [u8], b: &[u8], count: u32, compone
     }
     // What is not enabled is not in use.
     for c in components_of(l.get(state, XCR0)) {
-        for (slot, at) in registers(c.bit, count) {
-            let len = bytes(l, state, slot).len();
-            let to = &mut state[l.offset(slot)..][..len];
-            if components & c.bit != 0 {
-                to.copy_from_slice(&b[c.at + at..][..len]);
-            } else {
-                to.fill(0);
-            }
+        let to = &mut state[place(l, c.bit, count)];
+        if components & c.bit != 0 {
+            to.copy_from_slice(&b[c.at..][..to.len()]);
+        } else {
+            to.fill(0);
         }
     }
     mxcsr as u32 & 0x3f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{STATE32, STATE64};
+
+    #[test]
+    fn registers_stand_in_guest_state_as_in_the_area() {
+        for (l, count) in [(&STATE64, 16), (&STATE32, 8)] {
+            for c in components_of(AVX | AVX512) {
+                let all = registers(c.bit, count);
+                let place = place(l, c.bit, count);
+                assert!(all.iter().all(|(slot, at)| l.offset(*slot) == place.start + at), "{c:?}");
+                let bytes: usize = all.iter().map(|(slot, _)| l.types[usize::from(slot.0)].bytes()).sum();
+                assert_eq!(bytes, place.len(), "{c:?}");
+            }
+        }
+        assert_eq!((size(7), size(0xe7), compacted_size(0xe7)), (832, 2688, 2432));
+    }
 }
