@@ -378,7 +378,10 @@ impl Run<'_, '_, '_> {
     fn chosen(mem: Mem, mask: u128) -> impl Iterator<Item = (u32, Mem)> {
         let size = u32::from(mem.size);
         let sign = move |at: u32| mask >> (8 * (at + size) - 1) & 1 != 0;
-        (0..16).step_by(size as usize).filter(move |at| sign(*at)).map(move |at| (at, Mem { disp: mem.disp.wrapping_add(at as i32), ..mem }))
+        (0..16)
+            .step_by(size as usize)
+            .filter(move |at| sign(*at))
+            .map(move |at| (at, Mem { disp: mem.disp.wrapping_add(at as i32), ..mem }))
     }
 
     fn load_lanes(&mut self, mem: Mem, mask: u128) -> Result<u128, Stop> {

@@ -73,9 +73,7 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         // The sums are made in an order of each maker's own; ours is Intel's.
         Dpps | Dppd | Vdpps | Vdppd if !is_intel() => Some("a choice of NaNs that is the maker's"),
         Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss | Vrcp14ps | Vrcp14pd | Vrcp14ss
-        | Vrcp14sd | Vrsqrt14ps | Vrsqrt14pd | Vrsqrt14ss | Vrsqrt14sd => {
-            Some("an estimate of the maker's own")
-        }
+        | Vrcp14sd | Vrsqrt14ps | Vrsqrt14pd | Vrsqrt14ss | Vrsqrt14sd => Some("an estimate of the maker's own"),
         // Intel's alone have far pointers of 64 bits in memory; AMD's overlook REX.W.
         Jmp | Call if matches!(i.code(), Code::Jmp_m1664 | Code::Call_m1664) && !is_intel() => {
             Some("a far pointer of the maker's own size")

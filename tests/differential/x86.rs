@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use arch::Guest;
 use decode::Random;
 use iced_x86::{
-    Code, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
-    OpCodeOperandKind, OpKind, Register, RflagsBits,
+    Code, CpuidFeature, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction, InstructionInfoFactory,
+    Mnemonic, OpAccess, OpCodeOperandKind, OpKind, Register, RflagsBits,
 };
 use ir::{Slot, Ty};
 use x86::{I386, X86_64, state};
@@ -116,10 +116,15 @@ fn rows(bits: u32) -> &'static [Row] {
             i.set_code(code);
             // As the translator decodes: AMD's processors have some forms of branches that Intel's have not.
             let decodes = if bits == 64 { op.intel_decoder64() } else { op.intel_decoder32() };
-            let is_avx512 = op.encoding() == EncodingKind::EVEX
-                || op.op_kinds().iter().any(|k| matches!(k, OpCodeOperandKind::k_reg | OpCodeOperandKind::k_rm));
-            let there = (bits == 64 || !is_avx512)
-                && op.is_instruction() && op.is_available_in_mode(bits) && decodes && x86::has_row(&i);
+            // No model of i386 has these.
+            let wide_alone = op.encoding() == EncodingKind::EVEX
+                || op.op_kinds().iter().any(|k| matches!(k, OpCodeOperandKind::k_reg | OpCodeOperandKind::k_rm))
+                || code.cpuid_features().contains(&CpuidFeature::GFNI);
+            let there = (bits == 64 || !wide_alone)
+                && op.is_instruction()
+                && op.is_available_in_mode(bits)
+                && decodes
+                && x86::has_row(&i);
             let drawn = op.op_kinds().iter().all(|&kind| x86_draw::is_drawn(kind, bits));
             // Forms of the first many-core processors alone; what is undefined in this mode.
             let elsewhere = format!("{code:?}").starts_with("VEX_KNC")
@@ -264,7 +269,11 @@ impl X86Isa {
         let vector = |name: &str| {
             let n: usize = name.strip_prefix("zmm")?.parse().ok()?;
             let parts = |from: usize| (from..4).map(move |p| format!("zmm{n}_{p}"));
-            Some(if n < 16 { [format!("xmm{n}"), format!("ymm{n}")].into_iter().chain(parts(2)).collect() } else { parts(0).collect::<Vec<_>>() })
+            Some(if n < 16 {
+                [format!("xmm{n}"), format!("ymm{n}")].into_iter().chain(parts(2)).collect()
+            } else {
+                parts(0).collect::<Vec<_>>()
+            })
         };
         let mut factory = InstructionInfoFactory::new();
         let used = factory.info(i).used_registers().iter().map(|used| name(used.register()));
@@ -615,7 +624,9 @@ impl Isa for X86Isa {
         self.at(record, pc).is_some_and(|i| i.op_mask() != Register::None)
     }
     fn above(&self, record: &Record, pc: u64) -> Vec<String> {
-        let Some(i) = self.at(record, pc).filter(|i| i.is_vsib() && i.op0_kind() == OpKind::Register) else { return vec![] };
+        let Some(i) = self.at(record, pc).filter(|i| i.is_vsib() && i.op0_kind() == OpKind::Register) else {
+            return vec![];
+        };
         let (n, parts) = (i.op0_register().number(), i.op0_register().size() / 16);
         let name = |part: usize| if n < 16 && part == 1 { format!("ymm{n}") } else { format!("zmm{n}_{part}") };
         (parts..4).map(name).collect()

@@ -2,7 +2,9 @@
 //! window.
 
 use decode::Random;
-use iced_x86::{Code, Decoder, DecoderOptions, Encoder, EncodingKind, Instruction, Mnemonic, OpCodeOperandKind, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Encoder, EncodingKind, Instruction, Mnemonic, OpCodeOperandKind, OpKind, Register,
+};
 
 use super::record::{Record, SCRATCH, WINDOW, WINDOW_SIZE, zmm_at};
 use super::values;
@@ -260,12 +262,8 @@ pub(crate) fn draw(
             K::r16_reg | K::r16_rm | K::r16_opcode => named(taste.general(16, random)),
             K::r32_reg | K::r32_rm | K::r32_opcode | K::r32_vvvv => named(taste.general(32, random)),
             K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_vvvv => named(taste.general(64, random)),
-            K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => {
-                named(Register::XMM0 + taste.vector(evex, random))
-            }
-            K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => {
-                named(Register::YMM0 + taste.vector(evex, random))
-            }
+            K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => named(Register::XMM0 + taste.vector(evex, random)),
+            K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => named(Register::YMM0 + taste.vector(evex, random)),
             K::seg_reg => named(Register::ES + random.below(6) as u32),
             K::es | K::cs | K::ss | K::ds | K::fs | K::gs => named(Register::ES + (kind as u32 - K::es as u32)),
             K::al => named(Register::AL),
@@ -298,7 +296,12 @@ pub(crate) fn draw(
                 i.set_memory_displ_size(taste.bits / 8);
                 i.set_memory_displacement64(target);
             }
-            OpKind::Memory if matches!(kind, K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y | K::mem_vsib32z | K::mem_vsib64z) => {
+            OpKind::Memory
+                if matches!(
+                    kind,
+                    K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y | K::mem_vsib32z | K::mem_vsib64z
+                ) =>
+            {
                 target = indexed(&mut i, kind, record, taste, random);
             }
             OpKind::Memory if kind == K::seg_rBX_al => {

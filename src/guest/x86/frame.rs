@@ -634,6 +634,38 @@ mod tests {
     }
 
     #[test]
+    fn frames_are_as_large_as_what_the_processor_has() {
+        let info = [0; 128];
+        for (xcr0, size) in [(0, 512), (3, 580), (7, 836), (0xe7, 2692)] {
+            let l = &STATE64;
+            let mut s = sample(l);
+            l.set(&mut s, XCR0, xcr0);
+            let (k, wide) = (state::opmask(5), l.offset(state::vector(3, 2)));
+            if xcr0 & xsave::AVX512 != 0 {
+                l.set(&mut s, k, 77);
+                s[wide] = 88;
+            }
+            let before = s.clone();
+            let frame = deliver64(&mut s, &delivery(&info, SA_RESTORER | SA_SIGINFO));
+            assert_eq!(xsave::frame_size(xcr0), size);
+            assert!(frame.bytes.len() as u64 <= size64(xcr0) && frame.bytes.len() >= FRAME64 + size);
+            // The handler's are clear, and its own do not come back.
+            assert_eq!((l.get(&s, k), s[wide]), (0, 0));
+            if xcr0 & xsave::AVX512 != 0 {
+                l.set(&mut s, k, 1);
+            }
+            let read = |at: u64, out: &mut [u8]| {
+                out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
+                true
+            };
+            l.set(&mut s, r(RSP), frame.at + 8);
+            assert!(restore64(&mut s, FrameKind::Rt, &read).is_some());
+            assert_eq!((l.get(&s, k), s[wide]), (l.get(&before, k), before[wide]));
+            assert_eq!(l.get(&s, state::DIRTY), u64::from(xcr0 & xsave::AVX512 != 0));
+        }
+    }
+
+    #[test]
     fn a_frame_gives_back_what_it_was_made_of() {
         let frame = round_trip(true, SA_RESTORER | SA_SIGINFO, FrameKind::Rt);
         assert_eq!((frame.at % 16, word(&frame.bytes, 0, 8)), (8, 0x9000));

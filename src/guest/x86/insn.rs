@@ -2,7 +2,9 @@
 
 use crate::features;
 use crate::translate::{BY_HALVES, Cx, EVEX, EVEX_PIECES, GROUPS, mmx};
-use iced_x86::{Code, Decoder, DecoderOptions, EncodingKind, Formatter as _, Instruction, IntelFormatter, Mnemonic, OpKind};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, EncodingKind, Formatter as _, Instruction, IntelFormatter, Mnemonic, OpKind,
+};
 
 /// Translates an instruction.
 pub(crate) type Translate = fn(&mut Cx<'_>, &Instruction);

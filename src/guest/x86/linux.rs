@@ -397,7 +397,9 @@ fn xsave_leaf(sub: u32, features: u64) -> [u32; 4] {
     match sub {
         0 => [xcr0 as u32, size, size, 0],
         1 if features & f::XSAVEC != 0 => [0, xsave::compacted_size(xcr0) as u32, 0, 0],
-        _ => there.filter(|c| Some(c.bit) == 1u64.checked_shl(sub)).fold([0; 4], |_, c| [c.size as u32, c.at as u32, 0, 0]),
+        _ => there
+            .filter(|c| Some(c.bit) == 1u64.checked_shl(sub))
+            .fold([0; 4], |_, c| [c.size as u32, c.at as u32, 0, 0]),
     }
 }
 

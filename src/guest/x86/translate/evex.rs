@@ -57,7 +57,10 @@ pub(super) fn lane_of(i: &Instruction) -> Lane {
 
 fn is_move(i: &Instruction) -> bool {
     use Mnemonic::*;
-    matches!(i.mnemonic(), Vmovups | Vmovupd | Vmovaps | Vmovapd | Vmovdqu32 | Vmovdqu64 | Vmovdqa32 | Vmovdqa64 | Vmovss | Vmovsd)
+    matches!(
+        i.mnemonic(),
+        Vmovups | Vmovupd | Vmovaps | Vmovapd | Vmovdqu32 | Vmovdqu64 | Vmovdqa32 | Vmovdqa64 | Vmovss | Vmovsd
+    )
 }
 
 /// Whether only the lowest lane is computed.
@@ -178,10 +181,12 @@ impl Cx<'_> {
 
     fn spread(&mut self, bits: Val, lane: Lane, first: u32, count: u32) -> Val {
         let each = 16 / lane.bytes() as u32;
-        let whole = |lane: Lane, first: u32| (0..each.min(count)).fold(0u128, |all, n| {
-            let bit = 1u128 << ((first + n) % if lane == Lane::B { 8 } else { 64 });
-            all | bit << (n * lane.bits())
-        });
+        let whole = |lane: Lane, first: u32| {
+            (0..each.min(count)).fold(0u128, |all, n| {
+                let bit = 1u128 << ((first + n) % if lane == Lane::B { 8 } else { 64 });
+                all | bit << (n * lane.bits())
+            })
+        };
         let (spread, chosen) = match lane {
             Lane::B => {
                 let part = self.b.extract(bits, first, 16, false);
@@ -273,7 +278,11 @@ impl Cx<'_> {
         let mut masks = [Val::NONE; 4];
         if let Some(bits) = mask {
             let to = i.op0_register();
-            let count = if i.op0_kind() == OpKind::Register && to.is_vector_register() { to.size() / 16 } else { pieces(i) as usize };
+            let count = if i.op0_kind() == OpKind::Register && to.is_vector_register() {
+                to.size() / 16
+            } else {
+                pieces(i) as usize
+            };
             for (n, v) in masks.iter_mut().enumerate().take(count.max(1)) {
                 *v = self.lanes_of(bits, lane, n as u32 * (16 / lane.bytes() as u32), lanes);
             }

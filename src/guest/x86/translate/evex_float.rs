@@ -314,7 +314,11 @@ fn by_helper(cx: &mut Cx, i: &Instruction, helper: &'static Helper, shape: Shape
         _ => {
             // A positive number raises nothing, whatever the table has.
             let (old, a) = (cx.of_half(i.op0_register()), cx.first(i));
-            let two = if lane == Lane::S { 0x4000_0000_4000_0000_4000_0000_4000_0000 } else { 0x4000_0000_0000_0000_4000_0000_0000_0000 };
+            let two = if lane == Lane::S {
+                0x4000_0000_4000_0000_4000_0000_4000_0000
+            } else {
+                0x4000_0000_0000_0000_4000_0000_0000_0000
+            };
             [old, cx.live_or(lane, lanes, a, two), b]
         }
     };

@@ -314,8 +314,10 @@ fn signed(v: u64, bits: u32) -> i64 {
     (v << (64 - bits)) as i64 >> (64 - bits)
 }
 
-static SHIFT_LEFT: Helper = function("evex_shift_left", |f| each(f, |[a, b, _], bits, _| if b < bits.into() { a << b } else { 0 }));
-static SHIFT_RIGHT: Helper = function("evex_shift_right", |f| each(f, |[a, b, _], bits, _| if b < bits.into() { a >> b } else { 0 }));
+static SHIFT_LEFT: Helper =
+    function("evex_shift_left", |f| each(f, |[a, b, _], bits, _| if b < bits.into() { a << b } else { 0 }));
+static SHIFT_RIGHT: Helper =
+    function("evex_shift_right", |f| each(f, |[a, b, _], bits, _| if b < bits.into() { a >> b } else { 0 }));
 static SHIFT_SIGNED: Helper =
     function("evex_shift_signed", |f| each(f, |[a, b, _], bits, _| (signed(a, bits) >> b.min(63)) as u64));
 static FUNNEL_LEFT: Helper = function("evex_funnel_left", |f| {
@@ -442,7 +444,6 @@ fn conflict(cx: &mut Cx, i: &Instruction, lane: Lane) {
     results[bytes / 16..].fill(Val::NONE);
     cx.finish_whole(i, results);
 }
-
 
 #[cfg(test)]
 mod tests {

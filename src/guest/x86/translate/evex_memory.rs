@@ -113,7 +113,10 @@ pub(super) fn is_staged(i: &Instruction) -> bool {
             | Vgf2p8affineqb | Vgf2p8affineinvqb
     );
     // A count for all lanes.
-    let is_count = i.memory_size().size() == 16 && pieces(i) > 1 && i.op_count() == 3 && i.op1_kind() == OpKind::Register
+    let is_count = i.memory_size().size() == 16
+        && pieces(i) > 1
+        && i.op_count() == 3
+        && i.op1_kind() == OpKind::Register
         && matches!(i.mnemonic(), Vpsllw | Vpslld | Vpsllq | Vpsrlw | Vpsrld | Vpsrlq | Vpsraw | Vpsrad | Vpsraq);
     let counts = matches!(i.mnemonic(), Vpsllw | Vpslld | Vpsllq | Vpsrlw | Vpsrld | Vpsrlq | Vpsraw | Vpsrad | Vpsraq)
         && i.op2_kind() == OpKind::Memory;
@@ -168,7 +171,12 @@ pub(super) fn prepare(cx: &mut Cx, i: &Instruction) {
     }
     let compacted = matches!(
         i.mnemonic(),
-        Mnemonic::Vexpandps | Mnemonic::Vexpandpd | Mnemonic::Vpexpandb | Mnemonic::Vpexpandw | Mnemonic::Vpexpandd | Mnemonic::Vpexpandq
+        Mnemonic::Vexpandps
+            | Mnemonic::Vexpandpd
+            | Mnemonic::Vpexpandb
+            | Mnemonic::Vpexpandw
+            | Mnemonic::Vpexpandd
+            | Mnemonic::Vpexpandq
     );
     let count = (size / lane.bytes()) as u32;
     let mask = cx.b.and_imm(mask, below(count));
@@ -433,7 +441,14 @@ fn place_chosen(cx: &mut Cx, i: &Instruction, results: [Val; 4], lane: Lane, cho
 }
 
 /// What a helper makes of staged pieces: bits, lanes, how many.
-pub(super) fn by_stage(cx: &mut Cx, helper: &'static Helper, from: [Val; 4], bits: Val, lane: Lane, count: u32) -> [Val; 4] {
+pub(super) fn by_stage(
+    cx: &mut Cx,
+    helper: &'static Helper,
+    from: [Val; 4],
+    bits: Val,
+    lane: Lane,
+    count: u32,
+) -> [Val; 4] {
     for (slot, v) in STAGES.iter().zip(from).filter(|(_, v)| !v.is_none()) {
         cx.b.set(*slot, v);
     }

@@ -222,7 +222,7 @@ fn align(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let mut parts = [Val::NONE; 4];
     for (n, part) in parts.iter_mut().enumerate().take(count) {
         let at = n + by / 16;
-        *part = if by % 16 == 0 { all[at] } else { cx.b.vext(all[at], all[at + 1], by as u32 % 16) };
+        *part = if by.is_multiple_of(16) { all[at] } else { cx.b.vext(all[at], all[at + 1], by as u32 % 16) };
     }
     cx.finish_whole(i, parts);
 }

@@ -109,7 +109,14 @@ fn rounding(imm: u32, env: &Env) -> Round {
 /// To a multiple of 2^-M; whether that is another number.
 fn to_multiple(l: Layout, v: u64, imm: u32, env: &Env) -> (u64, bool) {
     let places = (imm >> 4) as i32 & 15;
-    let mut own = Env { flush_in: false, flush_out: false, round: rounding(imm, env), flags: Flags::NONE, unmasked: false, ..*env };
+    let mut own = Env {
+        flush_in: false,
+        flush_out: false,
+        round: rounding(imm, env),
+        flags: Flags::NONE,
+        unmasked: false,
+        ..*env
+    };
     let scaled = mul(l.fmt, v, l.power(places), &mut own);
     if l.is_infinite(scaled) || l.magnitude(scaled) >= l.power(l.fraction as i32) {
         return (v, false);
@@ -232,7 +239,11 @@ pub(super) fn scale(l: Layout, [a, b, _]: [u64; 3], _: u32, env: &mut Env) -> u6
     let most = 4 * l.bias;
     let places = softfloat::to_int(l.fmt, places, softfloat::Int::I64, 0, Round::Zero, &mut own) as i64;
     let huge = l.magnitude(b) > l.power(40);
-    let places = if huge { if b & l.sign() != 0 { -most } else { most } } else { places.clamp(-i64::from(most), most.into()) as i32 };
+    let places = if huge {
+        if b & l.sign() != 0 { -most } else { most }
+    } else {
+        places.clamp(-i64::from(most), most.into()) as i32
+    };
     let (exponent, m) = l.parts(a);
     let limit = l.bias + 2 + l.fraction as i32 + 4;
     let all = (exponent + places).clamp(-limit, limit);
@@ -257,7 +268,8 @@ pub(super) fn range(l: Layout, [a, b, _]: [u64; 3], imm: u32, env: &mut Env) -> 
         }
     }
     let (nan_a, nan_b) = (l.is_nan(a), l.is_nan(b));
-    let taken = |v: u64, other_is_nan: bool, env: &mut Env| if other_is_nan && !env.flush_in { v } else { taken(l, v, env) };
+    let taken =
+        |v: u64, other_is_nan: bool, env: &mut Env| if other_is_nan && !env.flush_in { v } else { taken(l, v, env) };
     let (a, b) = (taken(a, nan_b, env), taken(b, nan_a, env));
     let chosen = if nan_b {
         a
@@ -400,4 +412,47 @@ pub(super) fn reciprocal_root(l: Layout, [v, ..]: [u64; 3], _: u32, env: &mut En
     let half = (exponent - odd) / 2;
     let (m, exponent) = if m >= 1 << 15 { (1 << 14, -half) } else { (m, -half - 1) };
     built(l, 0, m, exponent, env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: u32 = 0;
+
+    #[test]
+    fn estimates_are_as_near_as_the_manual_demands() {
+        let mut v = 0x0080_0000u32;
+        while v < 0x7f00_0000 {
+            let x = f64::from(f32::from_bits(v));
+            let [r, root] = [reciprocal, reciprocal_root].map(|of: Of| {
+                let mut env = Env::X86;
+                f64::from(f32::from_bits(of(SINGLE, [v.into(), 0, 0], NONE, &mut env) as u32))
+            });
+            // Denormal results have fewer bits.
+            let enough = v < 0x7e80_0000;
+            assert!(!enough || (r * x - 1.0).abs() < 1.0 / 16384.0, "{v:x}");
+            assert!((root * x.sqrt() - 1.0).abs() < 1.0 / 16384.0, "{v:x}");
+            v += 0x0001_2345;
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_normal() {
+        let of = |of: Of, v: f64| {
+            let mut env = Env::X86;
+            f64::from_bits(of(DOUBLE, [v.to_bits(), 0, 0], NONE, &mut env))
+        };
+        assert_eq!(
+            [of(reciprocal, 0.0), of(reciprocal, -0.0), of(reciprocal, f64::INFINITY)],
+            [f64::INFINITY, f64::NEG_INFINITY, 0.0]
+        );
+        assert_eq!([of(reciprocal, 1.0), of(reciprocal, -4.0), of(reciprocal_root, 16.0)], [1.0, -0.25, 0.25]);
+        assert_eq!(
+            [of(reciprocal, 2f64.powi(1023)), of(reciprocal, f64::from_bits(1))],
+            [2f64.powi(-1023), f64::INFINITY]
+        );
+        assert_eq!([of(reciprocal_root, f64::INFINITY), of(reciprocal_root, -0.0)], [0.0, f64::NEG_INFINITY]);
+        assert!(of(reciprocal_root, -1.0).is_nan());
+    }
 }

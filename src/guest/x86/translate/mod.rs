@@ -93,8 +93,13 @@ pub(crate) const GROUPS: &[&[Row]] = &[
 pub(crate) const BY_HALVES: &[&[Row]] = &[avx_lanes::ROWS, fma::ROWS];
 
 /// The rows of EVEX forms that look at all pieces of their operands.
-pub(crate) const EVEX: &[&[Row]] =
-    &[evex_integer::whole::ROWS, evex_mask::whole::ROWS, evex_memory::ROWS, evex_move::whole::ROWS, evex_float::whole::ROWS];
+pub(crate) const EVEX: &[&[Row]] = &[
+    evex_integer::whole::ROWS,
+    evex_mask::whole::ROWS,
+    evex_memory::ROWS,
+    evex_move::whole::ROWS,
+    evex_float::whole::ROWS,
+];
 
 /// The rows of EVEX forms that work within pieces and are no rows of SSE and VEX.
 pub(crate) const EVEX_PIECES: &[&[Row]] =

@@ -8,7 +8,8 @@ use crate::features::{AVX512F, XSAVEC};
 use crate::insn::rows;
 use crate::state::{DIRTY, RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE};
 use crate::xsave::{
-    self, AVX, Component, FX_MXCSR, FX_MXCSR_MASK, FX_XMM, MXCSR_INITIAL, MXCSR_MASK, SSE, X87 as UNIT, XCOMP_BV, XSTATE_BV, YMM,
+    self, AVX, Component, FX_MXCSR, FX_MXCSR_MASK, FX_XMM, MXCSR_INITIAL, MXCSR_MASK, SSE, X87 as UNIT, XCOMP_BV,
+    XSTATE_BV, YMM,
 };
 use iced_x86::Instruction;
 use ir::{Align, Bin, Frame, Helper, IntCc, Mem, Term, Touches, Ty, Val, X87};
