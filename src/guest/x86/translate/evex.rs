@@ -34,6 +34,8 @@ pub(crate) struct Lanes {
     first: u32,
     count: u32,
     lanes: Val,
+    /// From here on all bits are zero.
+    width: u32,
 }
 
 /// How many are remembered.
@@ -158,7 +160,19 @@ impl Cx<'_> {
             return known.lanes;
         }
         let lanes = self.spread(bits, lane, first, count);
-        self.remember(Lanes { bits, lane, first, count, lanes });
+        self.remember(Lanes { bits, lane, first, count, lanes, width: u64::BITS });
+        lanes
+    }
+
+    /// The low 32 bits in each of four lanes.
+    fn everywhere(&mut self, bits: Val) -> Val {
+        let (lane, first, count) = (Lane::S, u32::MAX, 0);
+        if let Some(known) = self.lanes.iter().find(|l| (l.bits, l.first) == (bits, first)) {
+            return known.lanes;
+        }
+        let low = self.b.trunc(Ty::I32, bits);
+        let lanes = self.b.vsplat(Lane::S, low);
+        self.remember(Lanes { bits, lane, first, count, lanes, width: u64::BITS });
         lanes
     }
 
@@ -167,6 +181,11 @@ impl Cx<'_> {
             self.lanes.remove(0);
         }
         self.lanes.push(lanes);
+    }
+
+    /// Whether bits are known to be zero from `width` on.
+    pub(super) fn is_narrow(&self, bits: Val, width: u32) -> bool {
+        self.lanes.iter().any(|l| l.bits == bits && l.width <= width)
     }
 
     /// The same without those behind them.
@@ -200,10 +219,7 @@ impl Cx<'_> {
                 let part = self.b.trunc(Ty::I16, part);
                 (self.b.vsplat(Lane::H, part), whole(lane, 0))
             }
-            _ => {
-                let low = self.b.trunc(Ty::I32, bits);
-                (self.b.vsplat(Lane::S, low), whole(lane, first))
-            }
+            _ => (self.everywhere(bits), whole(lane, first)),
         };
         let chosen = self.b.v128(chosen);
         let v = self.b.v2(V2::And, lane, spread, chosen);
@@ -406,12 +422,13 @@ impl Cx<'_> {
             None => bits,
         };
         let (lane, count) = (evex.lane, 16 / evex.lane.bytes() as u32);
+        let width = count * results.iter().filter(|v| !v.is_none()).count() as u32;
         for (piece, v) in (0..).zip(results).filter(|(_, v)| !v.is_none() && evex.lanes == count) {
             let lanes = match evex.mask {
                 Some(_) => self.b.v2(V2::And, lane, v, evex.masks[piece as usize]),
                 None => v,
             };
-            self.remember(Lanes { bits: set, lane, first: piece * count, count, lanes });
+            self.remember(Lanes { bits: set, lane, first: piece * count, count, lanes, width });
         }
         self.b.set(opmask(n), set);
     }

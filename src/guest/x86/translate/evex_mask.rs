@@ -110,7 +110,7 @@ const _: &[&[Row]] = &[ROWS, own::ROWS, whole::ROWS];
 
 fn get(cx: &mut Cx, reg: Register, bits: u32) -> Val {
     let v = cx.b.get(opmask(reg.number() as u32));
-    if bits == 64 { v } else { cx.b.and_imm(v, (1 << bits) - 1) }
+    if bits == 64 || cx.is_narrow(v, bits) { v } else { cx.b.and_imm(v, (1 << bits) - 1) }
 }
 
 fn set(cx: &mut Cx, i: &Instruction, v: Val, bits: u32) {
