@@ -107,6 +107,25 @@ static int rounding(void)
 	return good;
 }
 
+/* Exceptions that are not masked come of lanes that are chosen, and of no instruction that suppresses them. */
+#define TRY(csr_value, k, insns) signal_of(({ __builtin_ia32_ldmxcsr(csr_value); \
+	__asm__ volatile("kmovw %2, %%k1\n\tvmovupd %0, %%zmm1\n\tvmovupd %1, %%zmm2\n\t" insns : : "m"(number), "m"(divisor), "r"(k) : "memory"); }))
+static int unmasked(void)
+{
+	double number[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, divisor[8] = { 1, 1, 0, 1, 1, 1, 1, 1 };
+	uint64_t signalling = 0x7ff0000000000001;
+	int good = TRY(0x1d80, 0x04, "vdivpd %%zmm2, %%zmm1, %%zmm3%{%%k1%}") == SIGFPE && TRY(0x1d80, 0xfb, "vdivpd %%zmm2, %%zmm1, %%zmm3%{%%k1%}") == 0
+		&& TRY(0x1d80, 0xff, "vdivpd %%zmm2, %%zmm1, %%zmm3") == SIGFPE && TRY(0x1d80, 0xff, "vdivpd %%zmm1, %%zmm2, %%zmm3") == 0
+		&& TRY(0x1d80, 0x04, "vdivpd %1, %%zmm1, %%zmm3%{%%k1%}%{z%}") == SIGFPE && TRY(0x1d80, 0xff, "vdivpd %{rn-sae%}, %%zmm2, %%zmm1, %%zmm3") == 0
+		&& TRY(0x1f80, 0xff, "vdivpd %%zmm2, %%zmm1, %%zmm3") == 0;
+	memcpy(&number[5], &signalling, 8);
+	good &= TRY(0x1f00, 0x20, "vgetexppd %%zmm1, %%zmm3%{%%k1%}") == SIGFPE && TRY(0x1f00, 0xdf, "vgetexppd %%zmm1, %%zmm3%{%%k1%}") == 0
+		&& TRY(0x1f00, 0xff, "vgetexppd %{sae%}, %%zmm1, %%zmm3") == 0 && TRY(0x1f00, 0xff, "vcmppd $0, %%zmm2, %%zmm1, %%k2") == SIGFPE
+		&& TRY(0x1f00, 0xff, "vcmppd $0, %{sae%}, %%zmm2, %%zmm1, %%k2") == 0;
+	__builtin_ia32_ldmxcsr(0x1f80);
+	return good;
+}
+
 enum { BV = 512, COMP = 520, AREA = 2752 };
 static unsigned char area[AREA] __attribute__((aligned(64)));
 static unsigned at(unsigned component) { unsigned w, x, y, z; __cpuid_count(13, component, w, x, y, z); return x; }
@@ -195,7 +214,7 @@ int main(void)
 	int have = HAVE;
 	double x;
 	struct sigaction act = { .sa_handler = leave };
-	sigaction(SIGSEGV, &act, 0);
+	sigaction(SIGSEGV, &act, 0), sigaction(SIGFPE, &act, 0);
 	ok("choices of 32 bits", !have || BOTH(where));
 	ok("bytes", !have || BOTH(bytes));
 	ok("16 bits", !have || BOTH(halves));
@@ -205,6 +224,7 @@ int main(void)
 	ok("from all over", !have || BOTH(indexed));
 	ok("under a mask at a page's end", !have || masked(page()));
 	ok("rounding of its own, and lanes that raise nothing", !have || rounding());
+	ok("exceptions that are not masked", !have || unmasked());
 	ok("XSAVE and its kin", !have || kept());
 	ok("frames", !have || framed());
 	ok("seen by a tracer", !have || traced());
@@ -214,7 +234,7 @@ int main(void)
 int main(void)
 {
 	static const char *const checks[] = { "choices of 32 bits", "bytes", "16 bits", "64 bits", "singles", "doubles", "from all over", "under a mask at a page's end",
-		"rounding of its own, and lanes that raise nothing", "XSAVE and its kin", "frames", "seen by a tracer" };
+		"rounding of its own, and lanes that raise nothing", "exceptions that are not masked", "XSAVE and its kin", "frames", "seen by a tracer" };
 	for (unsigned n = 0; n < sizeof checks / sizeof *checks; n++)
 		ok(checks[n], 1);
 	return done();
