@@ -483,7 +483,7 @@ impl Cx<'_> {
     }
 
     /// Writes results of an instruction that looks across pieces.
-    pub(super) fn finish_whole(&mut self, i: &Instruction, results: [Val; 4]) {
+    pub(super) fn deliver_whole(&mut self, i: &Instruction, results: [Val; 4]) {
         let lane = lane_of(i);
         let evex = self.evex(i, lane, 16 / lane.bytes() as u32);
         self.deliver(i, results, evex);

@@ -442,7 +442,7 @@ fn conflict(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let bits = cx.b.i64(0);
     let mut results = by_stage(cx, &CONFLICT, from, bits, lane, (bytes / lane.bytes()) as u32);
     results[bytes / 16..].fill(Val::NONE);
-    cx.finish_whole(i, results);
+    cx.deliver_whole(i, results);
 }
 
 #[cfg(test)]

@@ -403,8 +403,11 @@ fn store_part(cx: &mut Cx, mem: Mem, size: u32, v: Val) {
 
 fn compress(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let from = cx.whole_source(i, 1);
+    if i.op_mask() == Register::None {
+        return cx.deliver_whole(i, from);
+    }
     let count = i.op1_register().size() as u32 / lane.bytes() as u32;
-    let mask = cx.mask(i).unwrap_or_else(|| cx.b.i64(u64::MAX));
+    let Some(mask) = cx.mask(i) else { return };
     let mask = cx.b.and_imm(mask, below(count));
     let results = by_stage(cx, &COMPRESS, from, mask, lane, count);
     let chosen = compacted_mask(cx, mask);
@@ -416,8 +419,11 @@ fn compress(cx: &mut Cx, i: &Instruction, lane: Lane) {
 
 fn expand(cx: &mut Cx, i: &Instruction, lane: Lane) {
     let from = cx.whole_source(i, 1);
+    if i.op_mask() == Register::None {
+        return cx.deliver_whole(i, from);
+    }
     let count = i.op0_register().size() as u32 / lane.bytes() as u32;
-    let mask = cx.mask(i).unwrap_or_else(|| cx.b.i64(u64::MAX));
+    let Some(mask) = cx.mask(i) else { return };
     let mask = cx.b.and_imm(mask, below(count));
     let results = by_stage(cx, &EXPAND, from, mask, lane, count);
     place_chosen(cx, i, results, lane, mask);
@@ -429,7 +435,7 @@ fn place_chosen(cx: &mut Cx, i: &Instruction, results: [Val; 4], lane: Lane, cho
     let each = 16 / lane.bytes() as u32;
     let mut parts = [Val::NONE; 4];
     for (n, part) in parts.iter_mut().enumerate().take(to.size() / 16) {
-        *part = if i.zeroing_masking() || i.op_mask() == Register::None {
+        *part = if i.zeroing_masking() {
             results[n]
         } else {
             let mask = cx.lanes_of(chosen, lane, n as u32 * each, each);

@@ -183,7 +183,7 @@ fn insert(cx: &mut Cx, i: &Instruction, size: usize) {
     let count = i.op0_register().size() / 16;
     let at = usize::from(i.immediate8()) % (count / size) * size;
     all[at..at + size].copy_from_slice(&new[..size]);
-    cx.finish_whole(i, all);
+    cx.deliver_whole(i, all);
 }
 
 fn extract(cx: &mut Cx, i: &Instruction, size: usize) {
@@ -197,7 +197,7 @@ fn extract(cx: &mut Cx, i: &Instruction, size: usize) {
     let at = usize::from(i.immediate8()) % (count / size) * size;
     let mut parts = [Val::NONE; 4];
     parts[..size].copy_from_slice(&all[at..at + size]);
-    cx.finish_whole(i, parts);
+    cx.deliver_whole(i, parts);
 }
 
 /// The lower half of the result's pieces are of the first source, the upper half of the second.
@@ -210,7 +210,7 @@ fn shuffle_pieces(cx: &mut Cx, i: &Instruction) {
         let which = usize::from(i.immediate8()) >> (n as u32 * bits) & (count - 1);
         *part = if n < count / 2 { a[which] } else { b[which] };
     }
-    cx.finish_whole(i, parts);
+    cx.deliver_whole(i, parts);
 }
 
 /// Both sources side by side, the second one low, moved down by lanes.
@@ -224,7 +224,7 @@ fn align(cx: &mut Cx, i: &Instruction, lane: Lane) {
         let at = n + by / 16;
         *part = if by.is_multiple_of(16) { all[at] } else { cx.b.vext(all[at], all[at + 1], by as u32 % 16) };
     }
-    cx.finish_whole(i, parts);
+    cx.deliver_whole(i, parts);
 }
 
 // ---- permutations ----
@@ -265,7 +265,7 @@ fn permuted(cx: &mut Cx, i: &Instruction, table: &[Val], which: [Val; 4], lane: 
         let which = numbers_of_bytes(cx, which, lane, table.len() * 16 / lane.bytes());
         *part = look_up(cx, table, which);
     }
-    cx.finish_whole(i, parts);
+    cx.deliver_whole(i, parts);
 }
 
 /// By the first source's lanes, or VPERMQ and VPERMPD by a constant, which is for each half.
@@ -282,7 +282,7 @@ fn permute(cx: &mut Cx, i: &Instruction, lane: Lane) {
             });
             *part = super::avx::pair(cx, first, second);
         }
-        return cx.finish_whole(i, parts);
+        return cx.deliver_whole(i, parts);
     }
     let which = cx.whole_source(i, 1);
     permuted(cx, i, &table[..count], which, lane);
