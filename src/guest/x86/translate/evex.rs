@@ -489,7 +489,7 @@ impl Cx<'_> {
         self.deliver(i, results, evex);
     }
 
-    /// The lowest lane of zero, all others of ones, and the like: `v` moved to the low half with zero above.
+    /// The low half of a piece, zero above.
     pub(super) fn low_half(&mut self, v: Val) -> Val {
         self.b.v1(V1::ZeroHi, Lane::D, v)
     }

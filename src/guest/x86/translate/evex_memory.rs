@@ -1,6 +1,7 @@
 //! EVEX: memory under a mask. Elements that are not chosen are not accessed, so that they cannot fault.
 //!
-//! What is loaded is staged. All of it is read ahead at once; where that cannot be, or nothing is chosen, each chosen element is loaded by itself, in a loop.
+//! Elements of 32 and 64 bits are lanes of [`ir::Op::LoadLanes`] and [`ir::Op::StoreLanes`]. Smaller ones are staged: all of them are read ahead at once, and
+//! where that cannot be, or nothing is chosen, each chosen element is loaded by itself, in a loop. So are they stored, unless all are chosen.
 
 use super::Cx;
 use super::evex::{Evex, is_scalar, lane_of, pieces};
@@ -112,23 +113,16 @@ pub(super) fn is_staged(i: &Instruction) -> bool {
             | Vinserti32x4 | Vinserti32x8 | Vinserti64x2 | Vinserti64x4
             | Vgf2p8affineqb | Vgf2p8affineinvqb
     );
-    // A count for all lanes.
-    let is_count = i.memory_size().size() == 16
-        && pieces(i) > 1
-        && i.op_count() == 3
-        && i.op1_kind() == OpKind::Register
-        && matches!(i.mnemonic(), Vpsllw | Vpslld | Vpsllq | Vpsrlw | Vpsrld | Vpsrlq | Vpsraw | Vpsrad | Vpsraq);
+    // One count for all lanes.
     let counts = matches!(i.mnemonic(), Vpsllw | Vpslld | Vpsllq | Vpsrlw | Vpsrld | Vpsrlq | Vpsraw | Vpsrad | Vpsraq)
         && i.op2_kind() == OpKind::Memory;
-    !whole && !is_count && !counts && !i.is_vsib()
+    !whole && !counts && !i.is_vsib()
 }
 
 /// Of a memory operand that would be staged, if its elements are of 32 or 64 bits: it need not be. How many they are.
 pub(super) fn by_lanes(i: &Instruction) -> Option<(Lane, u32)> {
-    use Mnemonic::*;
     let lane = lane_in_memory(i);
-    let apart = matches!(i.mnemonic(), Vexpandps | Vexpandpd | Vpexpandb | Vpexpandw | Vpexpandd | Vpexpandq)
-        || !matches!(lane, Lane::S | Lane::D);
+    let apart = is_expansion(i) || !matches!(lane, Lane::S | Lane::D);
     let count = if is_scalar(i) || i.is_broadcast() { 1 } else { (i.memory_size().size() / lane.bytes()) as u32 };
     (is_staged(i) && !apart).then_some((lane, count))
 }
@@ -164,26 +158,18 @@ pub(super) fn prepare(cx: &mut Cx, i: &Instruction) {
         let chosen = cx.b.and_imm(mask, below(count));
         return stage_whole(cx, i, chosen);
     }
-    if i.is_broadcast() || is_scalar(i) {
-        let count = if is_scalar(i) { 1 } else { 16 * pieces_of_mask(i) / lane_of(i).bytes() as u32 };
-        let chosen = cx.b.and_imm(mask, below(count));
-        return stage_one(cx, i, chosen);
-    }
-    let compacted = matches!(
-        i.mnemonic(),
-        Mnemonic::Vexpandps
-            | Mnemonic::Vexpandpd
-            | Mnemonic::Vpexpandb
-            | Mnemonic::Vpexpandw
-            | Mnemonic::Vpexpandd
-            | Mnemonic::Vpexpandq
-    );
     let count = (size / lane.bytes()) as u32;
     let mask = cx.b.and_imm(mask, below(count));
-    let mask = if compacted { compacted_mask(cx, mask) } else { mask };
+    let mask = if is_expansion(i) { compacted_mask(cx, mask) } else { mask };
     cx.b.set(TODO, mask);
     check_alignment(cx, i);
     stage_lanes(cx, i, lane, size as u32);
+}
+
+/// Instructions that load as many elements as are chosen, one behind the other.
+fn is_expansion(i: &Instruction) -> bool {
+    use Mnemonic::*;
+    matches!(i.mnemonic(), Vexpandps | Vexpandpd | Vpexpandb | Vpexpandw | Vpexpandd | Vpexpandq)
 }
 
 /// Instructions whose memory operand is wanted by many lanes: it is accessed if there is one.
@@ -206,11 +192,6 @@ fn lane_in_memory(i: &Instruction) -> Lane {
         Vpmuldq | Vpmuludq | Vpdpbusd | Vpdpbusds | Vpdpwssd | Vpdpwssds => lane_of(i),
         _ => Lane::log2(i.memory_size().element_size().max(1).trailing_zeros().min(3)),
     }
-}
-
-/// Pieces of the results that the mask is for.
-fn pieces_of_mask(i: &Instruction) -> u32 {
-    if i.op0_register().is_k() { pieces(i) } else { (i.op0_register().size() / 16) as u32 }
 }
 
 /// As many bits as `mask` has.
@@ -245,17 +226,8 @@ fn check_alignment(cx: &mut Cx, i: &Instruction) {
     cx.b.enter(on);
 }
 
-/// One element, in all lanes, if it is wanted.
-fn stage_one(cx: &mut Cx, i: &Instruction, chosen: Val) {
-    stage_if(cx, chosen, |cx| [cx.load_element(i); 4]);
-}
-
 /// All of the operand, if any of it is wanted.
 fn stage_whole(cx: &mut Cx, i: &Instruction, chosen: Val) {
-    stage_if(cx, chosen, |cx| cx.load_whole(i));
-}
-
-fn stage_if(cx: &mut Cx, chosen: Val, load: impl FnOnce(&mut Cx) -> [Val; 4]) {
     let zero = cx.b.i64(0);
     let wanted = cx.b.cmp(IntCc::Ne, chosen, zero);
     let none = cx.b.v128(0);
@@ -263,7 +235,7 @@ fn stage_if(cx: &mut Cx, chosen: Val, load: impl FnOnce(&mut Cx) -> [Val; 4]) {
     let (there, on) = (cx.b.block(), cx.b.block());
     cx.b.branch(wanted, there, on);
     cx.b.enter(there);
-    let all = load(cx);
+    let all = cx.load_whole(i);
     STAGES.iter().zip(all).filter(|(_, v)| !v.is_none()).for_each(|(slot, v)| cx.b.set(*slot, v));
     cx.b.end(Term::Jump(on));
     cx.b.enter(on);
@@ -278,12 +250,12 @@ fn stage_lanes(cx: &mut Cx, i: &Instruction, lane: Lane, size: u32) {
         cx.b.enter(ahead);
         let (todo, zero) = (cx.b.get(TODO), cx.b.i64(0));
         let none = cx.b.cmp(IntCc::Eq, todo, zero);
-        let mem = cx.mem(i, 16);
-        let mut all = Vec::new();
-        for n in 0..size as i32 / 16 {
-            let Some(disp) = mem.disp.checked_add(16 * n) else { break };
-            all.push(cx.b.load_ahead(Mem { disp, ..mem }));
-        }
+        let all: Vec<Val> = (0..size / 16)
+            .map(|n| {
+                let mem = cx.part_of_memory(i, 16 * n, 16).align(Align::Any);
+                cx.b.load_ahead(mem)
+            })
+            .collect();
         cx.b.branch(none, slow, fast);
         cx.b.enter(fast);
         STAGES.iter().zip(all).for_each(|(slot, v)| cx.b.set(*slot, v));
