@@ -272,7 +272,7 @@ impl Builder {
     /// What was built since then writes neither state nor memory; it may still fault and raise floating-point exceptions.
     pub fn unwrite(&mut self, mark: &Mark) {
         for i in &mut self.region.insts[mark.insts..] {
-            if matches!(i.op, Op::Set(..) | Op::Store(..) | Op::X87 { op: X87::SetMmx(_), .. }) {
+            if matches!(i.op, Op::Set(..) | Op::Store(..) | Op::StoreLanes(..) | Op::X87 { op: X87::SetMmx(_), .. }) {
                 *i = Inst { op: Op::Const(0), ty: Ty::I1 };
             }
         }
@@ -835,7 +835,7 @@ impl Builder {
         self.push(Op::Load(mem), ty)
     }
     /// A vector read ahead, in a block that ends with a branch and writes nothing.
-    pub(crate) fn load_ahead(&mut self, mem: Mem) -> Val {
+    pub fn load_ahead(&mut self, mem: Mem) -> Val {
         let mem = self.access(mem);
         self.push(Op::LoadAhead(mem), Ty::V128)
     }
@@ -848,6 +848,15 @@ impl Builder {
     pub fn store(&mut self, mem: Mem, v: Val) {
         let mem = self.access(mem);
         self.push(Op::Store(mem, v), Ty::Void);
+    }
+    /// Lanes of a vector, of the access's size, where the mask's are all ones; zero elsewhere.
+    pub fn load_lanes(&mut self, mem: Mem, mask: Val) -> Val {
+        let mem = self.access(mem);
+        self.push(Op::LoadLanes(mem, mask), Ty::V128)
+    }
+    pub fn store_lanes(&mut self, mem: Mem, v: Val, mask: Val) {
+        let mem = self.access(mem);
+        self.push(Op::StoreLanes(mem, v, mask), Ty::Void);
     }
     /// An access in its shortest form: its address folded, its alignment not asked for where an access before would have trapped.
     fn access(&mut self, mem: Mem) -> Mem {

@@ -129,6 +129,8 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         | Op::FpFlagsSet(_)
         | Op::Load(_)
         | Op::LoadAhead(_)
+        | Op::LoadLanes(..)
+        | Op::StoreLanes(..)
         | Op::Store(..)
         | Op::StoreAhead(..)
         | Op::AtomicRmw(..)

@@ -278,6 +278,8 @@ impl Run<'_, '_, '_> {
             Op::Load(mem) => return self.load(mem, ty),
             Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
+            Op::LoadLanes(mem, mask) => return self.load_lanes(mem, self.value(mask)),
+            Op::StoreLanes(mem, v, mask) => self.store_lanes(mem, self.value(v), self.value(mask))?,
             Op::StoreAhead(mem, v) => self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?,
             Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;
@@ -370,6 +372,31 @@ impl Run<'_, '_, '_> {
             Ext::Zero => value,
             Ext::Sign => sign_extended(value, mem.size.into()) & mask(ty),
         })
+    }
+
+    /// Places, in bytes, of the lanes that a mask chooses, and their accesses.
+    fn chosen(mem: Mem, mask: u128) -> impl Iterator<Item = (u32, Mem)> {
+        let size = u32::from(mem.size);
+        let sign = move |at: u32| mask >> (8 * (at + size) - 1) & 1 != 0;
+        (0..16)
+            .step_by(size as usize)
+            .filter(move |at| sign(*at))
+            .map(move |at| (at, Mem { disp: mem.disp.wrapping_add(at as i32), ..mem }))
+    }
+
+    fn load_lanes(&mut self, mem: Mem, mask: u128) -> Result<u128, Stop> {
+        let mut all = 0;
+        for (at, mem) in Self::chosen(mem, mask) {
+            all |= self.load(mem, Ty::V128)? << (8 * at);
+        }
+        Ok(all)
+    }
+
+    fn store_lanes(&mut self, mem: Mem, v: u128, mask: u128) -> Result<(), Stop> {
+        for (at, mem) in Self::chosen(mem, mask) {
+            self.store(mem, v >> (8 * at))?;
+        }
+        Ok(())
     }
 
     fn store(&mut self, mem: Mem, v: u128) -> Result<(), Stop> {

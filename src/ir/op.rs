@@ -685,6 +685,10 @@ pub enum Op {
     StoreAhead(Mem, Val),
     /// The value's low `size` bytes.
     Store(Mem, Val),
+    /// Lanes of a vector, as large as the access says (4, 8), where the mask's (the last operand) are all ones. Others are not accessed: of what is loaded
+    /// they are zero.
+    LoadLanes(Mem, Val),
+    StoreLanes(Mem, Val, Val),
     /// The old value. `size` as in the result's type (I8 … I64).
     AtomicRmw(Rmw, Order, Align, Val, Val),
     /// Compares memory with expected, stores new if equal; the old value. I8 … I64, V128 (which the host wants aligned to 16).
@@ -834,9 +838,14 @@ impl Op {
                 }
             }
             Load(m) | LoadAhead(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
-            Store(m, v) | StoreAhead(m, v) => {
+            Store(m, v) | StoreAhead(m, v) | LoadLanes(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
+            }
+            StoreLanes(m, v, mask) => {
+                Self::map_mem(m, &mut f);
+                *v = f(*v);
+                *mask = f(*mask);
             }
             Call(_, args) => {
                 for a in args.iter_mut().filter(|a| !a.is_none()) {
@@ -874,6 +883,8 @@ impl Op {
         match self {
             Op::Load(_)
             | Op::Store(..)
+            | Op::LoadLanes(..)
+            | Op::StoreLanes(..)
             | Op::StoreAhead(..)
             | Op::AtomicRmw(..)
             | Op::CmpXchg { .. }
@@ -908,6 +919,9 @@ impl Op {
             | ClearExcl
             | Fence(_)
             | Load(_)
+            | LoadAhead(_)
+            | LoadLanes(..)
+            | StoreLanes(..)
             | Insn { .. }
             | Poll { .. }
             | Prefetch(_)

@@ -72,6 +72,8 @@ fn op(r: &Region, op: &Op, names: Names) -> String {
         Op::Set(slot, v) => format!("set {}, {v:?}", names(slot)),
         Op::Load(mem) => format!("load{}", memory(&mem)),
         Op::LoadAhead(mem) => format!("load_ahead{}", memory(&mem)),
+        Op::LoadLanes(mem, mask) => format!("load_lanes{}, {mask:?}", memory(&mem)),
+        Op::StoreLanes(mem, v, mask) => format!("store_lanes{}, {v:?}, {mask:?}", memory(&mem)),
         Op::StoreAhead(mem, v) => format!("store_ahead{}, {v:?}", memory(&mem)),
         Op::Store(mem, v) => format!("store{}, {v:?}", memory(&mem)),
         Op::Call(helper, _) => format!("call {}{}", helper.name, list(&operands(op))),

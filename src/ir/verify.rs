@@ -101,7 +101,7 @@ impl Standing {
 
 /// Whether a block can end before it is done.
 fn reads_ahead(r: &Region, block: &Block) -> bool {
-    let once = |op: &Op| matches!(op, Op::Insn { .. } | Op::Poll { .. } | Op::StoreAhead(..));
+    let once = |op: &Op| matches!(op, Op::Insn { .. } | Op::Poll { .. } | Op::LoadAhead(_) | Op::StoreAhead(..));
     let writes = |i: u32| r.op(Val(i)).has_effect() && !once(r.op(Val(i)));
     matches!(block.term, Term::Branch { .. }) && !(block.start..block.end).any(writes)
 }

@@ -75,7 +75,7 @@ static ROWS: &[Row] = &[
         o.stack_size = Some(size(v)?);
         Ok(())
     }, true),
-    row("cpu", "CPU", Value("model"), "the processor (-cpu help lists them)", |o, v| {
+    row("cpu", "CPU", Value("model"), "the processor (-cpu help lists them; with AVX-512: x86-64-v4)", |o, v| {
         o.cpu = Some(text(v)?);
         Ok(())
     }, true),

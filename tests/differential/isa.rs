@@ -56,6 +56,13 @@ pub(crate) trait Isa: Sync + Debug {
     fn maintains_cache(&self, record: &Record, pc: u64) -> bool;
     /// Names of the parts that it loads.
     fn loaded(&self, record: &Record, pc: u64) -> Vec<String>;
+    /// Whether its access is one of elements that a mask chooses, and which parts stand above what a gather loads.
+    fn is_masked(&self, _record: &Record, _pc: u64) -> bool {
+        false
+    }
+    fn above(&self, _record: &Record, _pc: u64) -> Vec<String> {
+        vec![]
+    }
     /// Condition flags that the manual leaves open at the case's end, which is at `pc`, or 0 where nothing stopped it.
     fn open_flags(&self, _record: &Record, _pc: u64) -> u64 {
         0

@@ -72,9 +72,8 @@ pub(crate) fn x86(i: &Instruction) -> Option<&'static str> {
         }
         // The sums are made in an order of each maker's own; ours is Intel's.
         Dpps | Dppd | Vdpps | Vdppd if !is_intel() => Some("a choice of NaNs that is the maker's"),
-        Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss => {
-            Some("an estimate of the maker's own")
-        }
+        Rcpps | Rcpss | Rsqrtps | Rsqrtss | Vrcpps | Vrcpss | Vrsqrtps | Vrsqrtss | Vrcp14ps | Vrcp14pd | Vrcp14ss
+        | Vrcp14sd | Vrsqrt14ps | Vrsqrt14pd | Vrsqrt14ss | Vrsqrt14sd => Some("an estimate of the maker's own"),
         // Intel's alone have far pointers of 64 bits in memory; AMD's overlook REX.W.
         Jmp | Call if matches!(i.code(), Code::Jmp_m1664 | Code::Call_m1664) && !is_intel() => {
             Some("a far pointer of the maker's own size")
@@ -121,12 +120,16 @@ pub(crate) fn x86_place(i: &Instruction, addr: u64) -> Option<&'static str> {
 /// What the instruction needs and the host's processor has not.
 pub(crate) fn lacks(i: &Instruction) -> Option<&'static str> {
     #[rustfmt::skip]
-    const FEATURES: [(CpuidFeature, &str); 16] = [
+    const FEATURES: [(CpuidFeature, &str); 28] = [
         (CpuidFeature::AVX, "avx"), (CpuidFeature::AVX2, "avx2"), (CpuidFeature::FMA, "fma"), (CpuidFeature::F16C, "f16c"),
         (CpuidFeature::BMI1, "bmi1"), (CpuidFeature::BMI2, "bmi2"), (CpuidFeature::ADX, "adx"), (CpuidFeature::LZCNT, "abm"),
         (CpuidFeature::MOVBE, "movbe"), (CpuidFeature::AES, "aes"), (CpuidFeature::PCLMULQDQ, "pclmulqdq"), (CpuidFeature::SHA, "sha_ni"),
         (CpuidFeature::VAES, "vaes"), (CpuidFeature::VPCLMULQDQ, "vpclmulqdq"), (CpuidFeature::FSGSBASE, "fsgsbase"),
-        (CpuidFeature::SSE4_2, "sse4_2"),
+        (CpuidFeature::SSE4_2, "sse4_2"), (CpuidFeature::AVX512F, "avx512f"), (CpuidFeature::AVX512BW, "avx512bw"),
+        (CpuidFeature::AVX512CD, "avx512cd"), (CpuidFeature::AVX512DQ, "avx512dq"), (CpuidFeature::AVX512VL, "avx512vl"),
+        (CpuidFeature::AVX512_IFMA, "avx512ifma"), (CpuidFeature::AVX512_VBMI, "avx512vbmi"), (CpuidFeature::AVX512_VBMI2, "avx512_vbmi2"),
+        (CpuidFeature::AVX512_VNNI, "avx512_vnni"), (CpuidFeature::AVX512_BITALG, "avx512_bitalg"),
+        (CpuidFeature::AVX512_VPOPCNTDQ, "avx512_vpopcntdq"), (CpuidFeature::GFNI, "gfni"),
     ];
     static FLAGS: OnceLock<Vec<&str>> = OnceLock::new();
     let absent = FLAGS.get_or_init(|| {
@@ -171,6 +174,7 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
         want[at..at + 4].copy_from_slice(&(SIGSEGV as u32).to_le_bytes());
     }
     let same_place = signal == SIGSEGV && number(have, "signal") == SIGSEGV && pc == number(have, "pc");
+    let stopped = signal != 0 && pc == number(have, "pc");
     let mut copy = |want: &[u8], names: &[&str]| {
         for name in names {
             let part = layout.part(name);
@@ -186,6 +190,15 @@ fn level_x86(isa: &dyn Isa, case: &Case, want: &mut [u8], have: &mut [u8]) {
     if same_place && is_intel() {
         let loaded = isa.loaded(&case.record, pc);
         copy(want, &loaded.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    // Which byte of an operand under a mask is told of as the one that is not there is each maker's own affair; so is what a gather has made of what is
+    // above its elements.
+    if same_place && code != SI_KERNEL && isa.is_masked(&case.record, pc) {
+        copy(want, &["addr", "code"]);
+    }
+    if stopped {
+        let above = isa.above(&case.record, pc);
+        copy(want, &above.iter().map(String::as_str).collect::<Vec<_>>());
     }
     // Differs: of a repeated move or store many steps are one: at a fault none of them is done.
     // Those of two operands may take either first; the flags are those before it with Intel's, those of the last step with AMD's. Which of its

@@ -105,7 +105,15 @@ impl Layout {
         (0..registers).for_each(|n| part(&format!("xmm{n}"), 240 + 16 * n, 16));
         (0..registers).for_each(|n| part(&format!("ymm{n}"), 496 + 16 * n, 16));
         part("memory", 752, 256);
-        Layout { size: 1008, parts }
+        if registers == 8 {
+            return Layout { size: 1008, parts };
+        }
+        (0..8).for_each(|n| part(&format!("k{n}"), OPMASK_AT + 8 * n, 8));
+        for n in 0..32 {
+            let first = if n < 16 { 2 } else { 0 };
+            (first..4).for_each(|p| part(&format!("zmm{n}_{p}"), zmm_at(n, p), 16));
+        }
+        Layout { size: 2608, parts }
     }
 
     /// The part of this name.
@@ -114,6 +122,17 @@ impl Layout {
     /// If there is none.
     pub(crate) fn part(&self, name: &str) -> &Part {
         self.parts.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no part {name}"))
+    }
+}
+
+/// Where x86-64's opmask registers stand, and sixteen bytes of a ZMM register: the upper half of the first 16, all of the others.
+pub(crate) const OPMASK_AT: usize = 1008;
+pub(crate) const fn zmm_at(n: usize, part: usize) -> usize {
+    match (n, part) {
+        (0..16, 0) => 240 + 16 * n,
+        (0..16, 1) => 496 + 16 * n,
+        (0..16, _) => 1072 + 32 * n + 16 * (part - 2),
+        _ => 1584 + 64 * (n - 16) + 16 * part,
     }
 }
 

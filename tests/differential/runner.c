@@ -123,6 +123,17 @@ struct frame {
     u8 *more;
 };
 
+/* What XSAVE keeps of AVX-512 stands where CPUID says; nothing where the processor has none. */
+static void take_component(u8 *to, const u8 *more, u32 n, u32 size)
+{
+    u32 a = 13, b, c = n, d;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (!a)
+        return;
+    for (u32 i = 0; i < size; i += 8)
+        *(u64 *)(to + i) = get32(more + 512) >> n & 1 ? *(u64 *)(more + b + i) : 0;
+}
+
 /* FXSAVE's image, and behind it XSAVE's header and the upper halves of the YMM registers, if the frame has them. */
 static void take_vectors(u8 *record, const u8 *more)
 {
@@ -132,6 +143,9 @@ static void take_vectors(u8 *record, const u8 *more)
         return;
     for (int i = 0; i < 256; i += 8)
         *(u64 *)(record + R_YMM + i) = get32(more + 512) & 4 ? *(u64 *)(more + 576 + i) : 0;
+    take_component(record + R_K, more, 5, 64);
+    take_component(record + R_ZMM, more, 6, 512);
+    take_component(record + R_MORE, more, 7, 1024);
 }
 
 static void take_state(u8 *record, struct frame *frame)

@@ -46,7 +46,14 @@
 #define R_XMM 240
 #define R_YMM 496 /* the upper halves */
 #define R_MEMORY 752
+#if defined(__i386__)
 #define R_SIZE 1008
+#else
+#define R_K 1008
+#define R_ZMM 1072 /* the upper halves of the first 16, then the others */
+#define R_MORE 1584
+#define R_SIZE 2608
+#endif
 #else
 #define R_CODE 0
 #define R_R 64

@@ -132,6 +132,8 @@ pub(crate) fn emulators(guest: &Guest, cpu: &'static str, vlenb: usize, ways: &[
     let vlen = (vlenb > 16).then(|| format!("max,vlen={}", 8 * vlenb));
     let (cpu, ours) = match vlen {
         Some(model) => (model.clone(), vec!["-cpu".into(), model]),
+        // The model that has all there is.
+        None if guest.name == "x86_64" => (cpu.into(), vec!["-cpu".into(), super::x86::MODEL.into()]),
         None => (cpu.into(), vec![]),
     };
     let rqemu = harness::rqemu(guest);

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use arch::Guest;
 use decode::Random;
 use iced_x86::{
-    Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
-    Register, RflagsBits,
+    Code, CpuidFeature, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction, InstructionInfoFactory,
+    Mnemonic, OpAccess, OpCodeOperandKind, OpKind, Register, RflagsBits,
 };
 use ir::{Slot, Ty};
 use x86::{I386, X86_64, state};
@@ -15,7 +15,7 @@ use x86::{I386, X86_64, state};
 use super::aim::{self, Dry, Start, dry_run};
 use super::isa::{Case, Isa, RowName};
 use super::known;
-use super::record::{CODE, Layout, Record, SLOT, SLOTS, WINDOW, WINDOW_SIZE};
+use super::record::{CODE, Layout, OPMASK_AT, Record, SLOT, SLOTS, WINDOW, WINDOW_SIZE, zmm_at};
 use super::runner;
 use super::values;
 use super::x86_draw::{self, Drawn, RBP, RCX, RDI, RDX, RSI, RSP, Taste, draw, equalise, gpr_at};
@@ -25,6 +25,9 @@ use super::x86_draw::{self, Drawn, RBP, RCX, RDI, RDX, RSI, RSP, Taste, draw, eq
 pub(crate) struct X86Isa {
     bits: u32,
 }
+
+/// The model of x86-64 that has all there is.
+pub(crate) const MODEL: &str = "Icelake-Server";
 
 pub(crate) const LONG: X86Isa = X86Isa { bits: 64 };
 pub(crate) const SHORT: X86Isa = X86Isa { bits: 32 };
@@ -83,7 +86,7 @@ fn group(i: &Instruction) -> Group {
         return Group::Control;
     }
     let kinds = || op.op_kinds().iter().map(|k| format!("{k:?}"));
-    if kinds().any(|k| k.starts_with("xmm") || k.starts_with("ymm")) {
+    if kinds().any(|k| ["xmm", "ymm", "zmm", "k_"].iter().any(|start| k.starts_with(start))) {
         Group::Vector
     } else if kinds().any(|k| k.contains("mem") || k.contains("rSI") || k.contains("rDI") || k.contains("rBX"))
         || i.is_stack_instruction()
@@ -113,7 +116,15 @@ fn rows(bits: u32) -> &'static [Row] {
             i.set_code(code);
             // As the translator decodes: AMD's processors have some forms of branches that Intel's have not.
             let decodes = if bits == 64 { op.intel_decoder64() } else { op.intel_decoder32() };
-            let there = op.is_instruction() && op.is_available_in_mode(bits) && decodes && x86::has_row(&i);
+            // No model of i386 has these.
+            let wide_alone = op.encoding() == EncodingKind::EVEX
+                || op.op_kinds().iter().any(|k| matches!(k, OpCodeOperandKind::k_reg | OpCodeOperandKind::k_rm))
+                || code.cpuid_features().contains(&CpuidFeature::GFNI);
+            let there = (bits == 64 || !wide_alone)
+                && op.is_instruction()
+                && op.is_available_in_mode(bits)
+                && decodes
+                && x86::has_row(&i);
             let drawn = op.op_kinds().iter().all(|&kind| x86_draw::is_drawn(kind, bits));
             // Forms of the first many-core processors alone; what is undefined in this mode.
             let elsewhere = format!("{code:?}").starts_with("VEX_KNC")
@@ -255,14 +266,27 @@ impl X86Isa {
     /// Names of the registers that an instruction uses.
     fn names(i: &Instruction) -> Vec<String> {
         let name = |r: Register| format!("{:?}", r.full_register()).to_lowercase();
-        let vector = |name: &str| name.starts_with("zmm").then(|| ["xmm", "ymm"].map(|half| name.replace("zmm", half)));
+        let vector = |name: &str| {
+            let n: usize = name.strip_prefix("zmm")?.parse().ok()?;
+            let parts = |from: usize| (from..4).map(move |p| format!("zmm{n}_{p}"));
+            Some(if n < 16 {
+                [format!("xmm{n}"), format!("ymm{n}")].into_iter().chain(parts(2)).collect()
+            } else {
+                parts(0).collect::<Vec<_>>()
+            })
+        };
         let mut factory = InstructionInfoFactory::new();
         let used = factory.info(i).used_registers().iter().map(|used| name(used.register()));
-        used.flat_map(|name| vector(&name).map_or(vec![name.clone()], |halves| halves.to_vec())).collect()
+        used.flat_map(|name| vector(&name).unwrap_or_else(|| vec![name.clone()])).collect()
     }
 
     fn guest(&self) -> &'static Guest {
         if self.bits == 64 { &X86_64 } else { &I386 }
+    }
+
+    fn model(&self) -> arch::Cpu {
+        let name = if self.bits == 64 { MODEL } else { "max" };
+        *self.guest().cpus.iter().find(|cpu| cpu.name == name).expect("the model")
     }
 
     fn registers(&self) -> usize {
@@ -303,6 +327,23 @@ impl X86Isa {
         if random.below(4) != 0 {
             (0..self.registers()).for_each(|n| record.set(YMM_AT + 16 * n, 16, vectors[(n + 5) % 16].rotate_left(8)));
         }
+        if self.bits == 64 {
+            for n in 0..32 {
+                for part in if n < 16 { 2 } else { 0 }..4 {
+                    let v = vectors[(3 * n + 7 * part + 1) % 16].rotate_left(8 * (n as u32 % 3));
+                    record.set(zmm_at(n, part), 16, v);
+                }
+            }
+            for n in 0..8 {
+                let v = match random.below(6) {
+                    0 => 0,
+                    1 => u64::MAX,
+                    2 => random.next() & random.next() & random.next(),
+                    _ => random.next(),
+                };
+                record.set(OPMASK_AT + 8 * n, 8, v.into());
+            }
+        }
         values::memory(random, &vectors, &mut record.0[MEMORY_AT..MEMORY_AT + WINDOW_SIZE as usize]);
         record
     }
@@ -311,7 +352,17 @@ impl X86Isa {
     fn state_of(&self, record: &Record) -> Vec<u8> {
         let state = &self.guest().state;
         let mut bytes = vec![0; state.size];
-        (self.guest().reset)(&mut bytes, &self.guest().cpus[0]);
+        (self.guest().reset)(&mut bytes, &self.model());
+        if self.bits == 64 {
+            state.set(&mut bytes, state::DIRTY, 1);
+            for n in 0..8 {
+                state.set(&mut bytes, state::opmask(n), record.get(OPMASK_AT + 8 * n as usize, 8) as u64);
+            }
+            for (n, part) in (0..32).flat_map(|n| (0..4).map(move |part| (n, part))) {
+                let at = state.offset(state::vector(n, part));
+                bytes[at..at + 16].copy_from_slice(&record.0[zmm_at(n as usize, part as usize)..][..16]);
+            }
+        }
         for n in 0..self.registers() {
             state.set(&mut bytes, state::r(n as u32), record.get(gpr_at(n), 8) as u64);
             let Slot(slot) = state::xmm(n as u32);
@@ -338,7 +389,7 @@ impl X86Isa {
                 pc: slot,
                 slots,
                 state: self.state_of(record),
-                features: self.guest().cpus[0].features,
+                features: self.model().features,
                 window,
             },
         )
@@ -553,11 +604,12 @@ impl Isa for X86Isa {
             i.is_string_instruction() || matches!(i.mnemonic(), Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu)
         })
     }
-    /// Whether the instruction's access is several of ours: one of 32 bytes, or one by a mask.
+    /// Whether the instruction's access is several of ours: one of 32 bytes or more, or one by a mask.
     fn stores_exclusively(&self, record: &Record, pc: u64) -> bool {
         use Mnemonic::*;
         let by_mask = |i: &Instruction| matches!(i.mnemonic(), Vmaskmovps | Vmaskmovpd | Vpmaskmovd | Vpmaskmovq);
-        self.at(record, pc).is_some_and(|i| i.memory_size().size() == 32 || by_mask(&i))
+        let evex = |i: &Instruction| i.op_mask() != Register::None || i.is_vsib();
+        self.at(record, pc).is_some_and(|i| i.memory_size().size() >= 32 || by_mask(&i) || evex(&i))
     }
     fn maintains_cache(&self, _: &Record, _: u64) -> bool {
         false
@@ -567,6 +619,17 @@ impl Isa for X86Isa {
         let Some(i) = self.at(record, pc).filter(|i| i.is_vsib()) else { return vec![] };
         let half = |name: &str, r: Register| format!("{name}{}", r.number());
         [i.op0_register(), i.op2_register()].iter().flat_map(|r| ["xmm", "ymm"].map(|name| half(name, *r))).collect()
+    }
+    fn is_masked(&self, record: &Record, pc: u64) -> bool {
+        self.at(record, pc).is_some_and(|i| i.op_mask() != Register::None)
+    }
+    fn above(&self, record: &Record, pc: u64) -> Vec<String> {
+        let Some(i) = self.at(record, pc).filter(|i| i.is_vsib() && i.op0_kind() == OpKind::Register) else {
+            return vec![];
+        };
+        let (n, parts) = (i.op0_register().number(), i.op0_register().size() / 16);
+        let name = |part: usize| if n < 16 && part == 1 { format!("ymm{n}") } else { format!("zmm{n}_{part}") };
+        (parts..4).map(name).collect()
     }
     fn open_flags(&self, record: &Record, stop: u64) -> u64 {
         // The slot is not known here: it matters for where a fault stopped, and that has it.
@@ -589,7 +652,10 @@ pub(crate) fn lines(cases: &[Case], host: &runner::Records) -> Vec<String> {
         let plain = |n| i.op_kind(n) == OpKind::Register || x86_draw::is_immediate(i.op_kind(n));
         let memory = !(0..i.op_count()).all(plain);
         let after = Record(host.get(n).expect("a record").into());
-        let count: &mut usize = counts.entry(row.name).or_default();
+        // EVEX's forms are many and long: one of each mnemonic.
+        let evex = is_avx512(&i);
+        let name = if evex { String::leak(format!("{:?}", i.mnemonic())) } else { row.name };
+        let count: &mut usize = counts.entry(name).or_default();
         // Selectors and x87's control word are no part of a record.
         let other = matches!(i.mnemonic(), Mnemonic::Fninit)
             || (0..i.op_count()).any(|n| i.op_register(n).is_segment_register());
@@ -598,13 +664,17 @@ pub(crate) fn lines(cases: &[Case], host: &runner::Records) -> Vec<String> {
             || i.is_stack_instruction()
             || i.is_string_instruction()
             || row.group == Group::Control && i.is_privileged();
-        if apart || *count == 2 || after.get(216, 4) != 0 || is_branch(&i) {
+        if apart || *count == if evex { 1 } else { 2 } || after.get(216, 4) != 0 || is_branch(&i) {
             continue;
         }
         *count += 1;
         lines.push(line(&i, &case.record, &after));
     }
     lines
+}
+
+fn is_avx512(i: &Instruction) -> bool {
+    i.code().op_code().encoding() == EncodingKind::EVEX || (0..i.op_count()).any(|n| i.op_register(n).is_k())
 }
 
 fn line(i: &Instruction, before: &Record, after: &Record) -> String {
@@ -616,7 +686,12 @@ fn line(i: &Instruction, before: &Record, after: &Record) -> String {
     let names = X86Isa::names(i);
     let layout = LONG.layout();
     let (mut given, mut left) = (vec![], vec![]);
-    for part in layout.parts.iter().filter(|p| names.contains(&p.name)) {
+    // Of VEX's forms what is above their registers is zero before and after.
+    let shown = |name: &str| is_avx512(i) || !name.starts_with("zmm");
+    if is_avx512(i) {
+        given.push("dirty=1".into());
+    }
+    for part in layout.parts.iter().filter(|p| names.contains(&p.name) && shown(&p.name)) {
         let (v, w) = (before.value(part), after.value(part));
         let slot = if part.name.starts_with("ymm") { format!("{}_high", part.name) } else { part.name.clone() };
         if v != 0 {
@@ -634,7 +709,7 @@ fn line(i: &Instruction, before: &Record, after: &Record) -> String {
     } else if v != w {
         left.push(format!("eflags={w:x}"));
     }
-    if names.iter().any(|n| n.starts_with("xmm")) {
+    if names.iter().any(|n| n.starts_with("xmm") || n.starts_with("zmm")) {
         let (v, w) = (before.get(MXCSR_AT, 4), after.get(MXCSR_AT, 4));
         given.push(format!("mxcsr={:x}", v & !0x3f));
         given.extend((v & 0x3f != 0).then(|| format!("fp={}", exceptions(v))));

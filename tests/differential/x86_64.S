@@ -17,6 +17,13 @@ _start: lea     stack_end(%rip), %rsp
         not     %ecx
         test    $0x18000000, %ecx
         setz    has_avx(%rip)
+        mov     $7, %eax
+        xor     %ecx, %ecx
+        cpuid
+        # AVX-512 F and BW.
+        not     %ebx
+        test    $0x40010000, %ebx
+        setz    has_avx512(%rip)
         call    runner
 
 # void run_case(struct record *, void *slot)
@@ -35,6 +42,17 @@ run_case:
         je      1f
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         vinsertf128 $1, R_YMM + 16 * \n(%rdi), %ymm\n, %ymm\n
+        .endr
+        cmpb    $0, has_avx512(%rip)
+        je      1f
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        kmovq   R_K + 8 * \n(%rdi), %k\n
+        .endr
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        vinserti64x4 $1, R_ZMM + 32 * \n(%rdi), %zmm\n, %zmm\n
+        .endr
+        .irp    n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        vmovdqu64 R_MORE + 64 * (\n - 16)(%rdi), %zmm\n
         .endr
 1:      push    R_FLAGS(%rdi)
         popf
@@ -64,6 +82,17 @@ case_end:
         je      case_left
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         vextractf128 $1, %ymm\n, R_YMM + 16 * \n(%rdi)
+        .endr
+        cmpb    $0, has_avx512(%rip)
+        je      case_left
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        kmovq   %k\n, R_K + 8 * \n(%rdi)
+        .endr
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        vextracti64x4 $1, %zmm\n, R_ZMM + 32 * \n(%rdi)
+        .endr
+        .irp    n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        vmovdqu64 %zmm\n, R_MORE + 64 * (\n - 16)(%rdi)
         .endr
 
 # The handler of signals lets its frame return here.
@@ -111,6 +140,7 @@ home:   .skip   8
 target: .skip   8
 current: .skip  8
 has_avx: .skip  8
+has_avx512: .skip 8
         .skip   65536
 stack_end:
         .skip   16

@@ -2,9 +2,11 @@
 //! window.
 
 use decode::Random;
-use iced_x86::{Code, Decoder, DecoderOptions, Encoder, Instruction, Mnemonic, OpCodeOperandKind, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Encoder, EncodingKind, Instruction, Mnemonic, OpCodeOperandKind, OpKind, Register,
+};
 
-use super::record::{Record, SCRATCH, WINDOW, WINDOW_SIZE};
+use super::record::{Record, SCRATCH, WINDOW, WINDOW_SIZE, zmm_at};
 use super::values;
 
 pub(crate) const RAX: usize = 0;
@@ -46,6 +48,12 @@ impl Taste<'_> {
         if self.bits == 64 { 16 } else { 8 }
     }
 
+    /// A vector register's number in this form: EVEX has 32 of them.
+    fn vector(&self, evex: bool, random: &mut Random) -> u32 {
+        let more = if evex && random.below(3) == 0 { 16 } else { 0 };
+        self.number(true, random) as u32 % 16 + more
+    }
+
     /// A register's number.
     fn number(&self, vector: bool, random: &mut Random) -> usize {
         let recent = self.recent[usize::from(vector)];
@@ -81,7 +89,7 @@ impl Taste<'_> {
 /// An address in or about the window for an access of this size.
 fn place(size: usize, random: &mut Random) -> u64 {
     // What is aligned by nature stays so more often than not: some instructions fault else.
-    let unit = if size >= 16 && random.below(8) != 0 { size.min(32) as u64 } else { 1 << random.below(5) };
+    let unit = if size >= 16 && random.below(8) != 0 { size.min(64) as u64 } else { 1 << random.below(5) };
     let room = WINDOW_SIZE - (size as u64).min(128);
     match random.below(32) {
         0 => WINDOW + WINDOW_SIZE - random.below(40) as u64,
@@ -177,21 +185,25 @@ fn indexed(
     use OpCodeOperandKind as K;
     let n = random.below(taste.count());
     let base = if taste.bases.is_empty() { random.below(taste.count()) } else { taste.bases[0] };
-    let wide = matches!(kind, K::mem_vsib32y | K::mem_vsib64y);
-    let size = if matches!(kind, K::mem_vsib32x | K::mem_vsib32y) { 4 } else { 8 };
+    let first = match kind {
+        K::mem_vsib32x | K::mem_vsib64x => Register::XMM0,
+        K::mem_vsib32y | K::mem_vsib64y => Register::YMM0,
+        _ => Register::ZMM0,
+    };
+    let size = if matches!(kind, K::mem_vsib32x | K::mem_vsib32y | K::mem_vsib32z) { 4 } else { 8 };
     let target = WINDOW + 64 + random.below(128) as u64;
     if taste.bases.is_empty() {
         record.set(gpr_at(base), 8, target.into());
     }
-    // XMM registers, and the upper halves.
-    for half in [240, 496] {
+    for part in 0..if taste.bits == 64 { 4 } else { 2 } {
+        let half = zmm_at(n, part) - 16 * n;
         for at in (0..16).step_by(size) {
             let v = if random.below(24) == 0 { random.next() as i64 } else { random.below(96) as i64 - 40 };
             record.set(half + 16 * n + at, size, v as u128 & (u128::MAX >> (128 - 8 * size)));
         }
     }
     i.set_memory_base(if taste.bits == 64 { Register::RAX } else { Register::EAX } + base as u32);
-    i.set_memory_index(if wide { Register::YMM0 } else { Register::XMM0 } + n as u32);
+    i.set_memory_index(first + n as u32);
     i.set_memory_index_scale(1 << random.below(3));
     i.set_memory_displ_size(1);
     i.set_memory_displacement64(random.below(16) as u64);
@@ -204,7 +216,8 @@ pub(crate) fn is_drawn(kind: OpCodeOperandKind, bits: u32) -> bool {
     #[rustfmt::skip]
     let always = matches!(kind, mem | mem_offs | r8_or_mem | r16_or_mem | r32_or_mem | r64_or_mem | xmm_or_mem | ymm_or_mem | r8_reg
         | r8_opcode | r16_reg | r16_rm | r16_opcode | r32_reg | r32_rm | r32_opcode | r32_vvvv | r64_reg | r64_rm | r64_opcode | r64_vvvv
-        | seg_reg | xmm_reg | xmm_rm | xmm_vvvv | xmm_is4 | ymm_reg | ymm_rm | ymm_vvvv | ymm_is4 | mem_vsib32x | mem_vsib64x | mem_vsib32y | mem_vsib64y | es | cs | ss | ds | fs | gs | al | cl | ax
+        | seg_reg | xmm_reg | xmm_rm | xmm_vvvv | xmm_is4 | ymm_reg | ymm_rm | ymm_vvvv | ymm_is4 | mem_vsib32x | mem_vsib64x | mem_vsib32y | mem_vsib64y | mem_vsib32z | mem_vsib64z
+        | zmm_or_mem | zmm_reg | zmm_rm | zmm_vvvv | k_or_mem | k_reg | k_rm | k_vvvv | es | cs | ss | ds | fs | gs | al | cl | ax
         | dx | eax | rax | imm8 | imm8_const_1 | imm8sex16 | imm8sex32 | imm8sex64 | imm16 | imm32 | imm32sex64 | imm64 | seg_rSI | es_rDI
         | seg_rDI | seg_rBX_al);
     always || bits == 64 && matches!(kind, br64_1 | br64_4) || bits == 32 && matches!(kind, br32_1 | br32_4)
@@ -222,6 +235,12 @@ pub(crate) fn draw(
     let op = code.op_code();
     let mut i = Instruction::default();
     i.set_code(code);
+    let evex = op.encoding() == EncodingKind::EVEX;
+    if op.can_use_op_mask_register() && (op.require_op_mask_register() || random.below(4) != 0) {
+        i.set_op_mask(Register::K1 + random.below(7) as u32);
+        i.set_zeroing_masking(op.can_use_zeroing_masking() && random.below(2) == 0);
+    }
+    i.set_is_broadcast(op.can_broadcast() && random.below(3) == 0);
     let mut target = 0;
     let mut immediates = 0;
     for n in 0..op.op_count() {
@@ -233,18 +252,18 @@ pub(crate) fn draw(
             K::r16_or_mem if is_register => named(taste.general(16, random)),
             K::r32_or_mem if is_register => named(taste.general(32, random)),
             K::r64_or_mem if is_register => named(taste.general(64, random)),
-            K::xmm_or_mem if is_register => named(Register::XMM0 + taste.number(true, random) as u32),
-            K::ymm_or_mem if is_register => named(Register::YMM0 + taste.number(true, random) as u32),
+            K::xmm_or_mem if is_register => named(Register::XMM0 + taste.vector(evex, random)),
+            K::ymm_or_mem if is_register => named(Register::YMM0 + taste.vector(evex, random)),
+            K::zmm_or_mem if is_register => named(Register::ZMM0 + taste.vector(evex, random)),
+            K::k_or_mem if is_register => named(Register::K0 + random.below(8) as u32),
+            K::k_reg | K::k_rm | K::k_vvvv => named(Register::K0 + random.below(8) as u32),
+            K::zmm_reg | K::zmm_rm | K::zmm_vvvv => named(Register::ZMM0 + taste.vector(evex, random)),
             K::r8_reg | K::r8_opcode => named(taste.general(8, random)),
             K::r16_reg | K::r16_rm | K::r16_opcode => named(taste.general(16, random)),
             K::r32_reg | K::r32_rm | K::r32_opcode | K::r32_vvvv => named(taste.general(32, random)),
             K::r64_reg | K::r64_rm | K::r64_opcode | K::r64_vvvv => named(taste.general(64, random)),
-            K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => {
-                named(Register::XMM0 + taste.number(true, random) as u32)
-            }
-            K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => {
-                named(Register::YMM0 + taste.number(true, random) as u32)
-            }
+            K::xmm_reg | K::xmm_rm | K::xmm_vvvv | K::xmm_is4 => named(Register::XMM0 + taste.vector(evex, random)),
+            K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => named(Register::YMM0 + taste.vector(evex, random)),
             K::seg_reg => named(Register::ES + random.below(6) as u32),
             K::es | K::cs | K::ss | K::ds | K::fs | K::gs => named(Register::ES + (kind as u32 - K::es as u32)),
             K::al => named(Register::AL),
@@ -277,7 +296,12 @@ pub(crate) fn draw(
                 i.set_memory_displ_size(taste.bits / 8);
                 i.set_memory_displacement64(target);
             }
-            OpKind::Memory if matches!(kind, K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y) => {
+            OpKind::Memory
+                if matches!(
+                    kind,
+                    K::mem_vsib32x | K::mem_vsib64x | K::mem_vsib32y | K::mem_vsib64y | K::mem_vsib32z | K::mem_vsib64z
+                ) =>
+            {
                 target = indexed(&mut i, kind, record, taste, random);
             }
             OpKind::Memory if kind == K::seg_rBX_al => {
@@ -296,6 +320,13 @@ pub(crate) fn draw(
             _ => {}
         }
     }
+    let has_memory = (0..op.op_count()).any(|n| i.op_kind(n) == OpKind::Memory);
+    i.set_is_broadcast(i.is_broadcast() && has_memory);
+    if !has_memory && op.can_use_rounding_control() && random.below(3) == 0 {
+        use iced_x86::RoundingControl as R;
+        i.set_rounding_control([R::RoundToNearest, R::RoundDown, R::RoundUp, R::RoundTowardZero][random.below(4)]);
+    }
+    i.set_suppress_all_exceptions(!has_memory && op.can_suppress_all_exceptions() && random.below(3) == 0);
     if op.can_use_lock_prefix() && i.op0_kind() == OpKind::Memory {
         i.set_has_lock_prefix(random.below(3) == 0);
     }

@@ -49,7 +49,22 @@ pub(crate) const XSAVEOPT: u64 = bit(35);
 pub(crate) const XSAVEC: u64 = bit(36);
 pub(crate) const RDSEED: u64 = bit(37);
 
+pub(crate) const AVX512F: u64 = bit(38);
+pub(crate) const AVX512BW: u64 = bit(39);
+pub(crate) const AVX512CD: u64 = bit(40);
+pub(crate) const AVX512DQ: u64 = bit(41);
+pub(crate) const AVX512VL: u64 = bit(42);
+pub(crate) const AVX512_IFMA: u64 = bit(43);
+pub(crate) const AVX512_VBMI: u64 = bit(44);
+pub(crate) const AVX512_VBMI2: u64 = bit(45);
+pub(crate) const AVX512_VNNI: u64 = bit(46);
+pub(crate) const AVX512_BITALG: u64 = bit(47);
+pub(crate) const AVX512_VPOPCNTDQ: u64 = bit(48);
+pub(crate) const GFNI: u64 = bit(49);
+
 /// All there is.
+pub const ALL: u64 = bit(50) - 1;
+/// All but AVX-512 and GFNI, as QEMU's has it: C libraries choose their routines by the one, and the other is slower than what programs do without.
 pub(crate) const MAX: u64 = bit(38) - 1;
 
 // What models have: each what the one before it has.
@@ -70,6 +85,12 @@ pub(crate) const IVY_BRIDGE: u64 = SANDY_BRIDGE | F16C | RDRAND | FSGSBASE;
 pub(crate) const HASWELL: u64 = IVY_BRIDGE | AVX2 | FMA | BMI1 | BMI2 | LZCNT | MOVBE;
 pub(crate) const BROADWELL: u64 = HASWELL | ADX | RDSEED;
 pub(crate) const SKYLAKE: u64 = BROADWELL | XSAVEC | CLFLUSHOPT;
+
+/// x86-64-v4.
+pub(crate) const V4: u64 = HASWELL | AVX512F | AVX512BW | AVX512CD | AVX512DQ | AVX512VL;
+pub(crate) const SKYLAKE_SERVER: u64 = SKYLAKE | CLWB | V4;
+pub(crate) const ICELAKE_SERVER: u64 = SKYLAKE_SERVER | MORE512 | GFNI | VAES | SHA | RDPID;
+const MORE512: u64 = AVX512_IFMA | AVX512_VBMI | AVX512_VBMI2 | AVX512_VNNI | AVX512_BITALG | AVX512_VPOPCNTDQ;
 
 /// What no processor has: features that are not named here.
 const NONE: u64 = bit(63);
@@ -123,6 +144,18 @@ const NAMES: &[(Id, u64)] = &[
     (Id::XSAVE, XSAVE),
     (Id::XSAVEOPT, XSAVEOPT),
     (Id::XSAVEC, XSAVEC),
+    (Id::AVX512F, AVX512F),
+    (Id::AVX512BW, AVX512BW),
+    (Id::AVX512CD, AVX512CD),
+    (Id::AVX512DQ, AVX512DQ),
+    (Id::AVX512VL, AVX512VL),
+    (Id::AVX512_IFMA, AVX512_IFMA),
+    (Id::AVX512_VBMI, AVX512_VBMI),
+    (Id::AVX512_VBMI2, AVX512_VBMI2),
+    (Id::AVX512_VNNI, AVX512_VNNI),
+    (Id::AVX512_BITALG, AVX512_BITALG),
+    (Id::AVX512_VPOPCNTDQ, AVX512_VPOPCNTDQ),
+    (Id::GFNI, GFNI),
 ];
 
 /// The features that an instruction needs.

@@ -5,7 +5,7 @@ use crate::linux::{ABI64, OLD_RETURN, USER_CS32, USER_CS64};
 use crate::segments;
 use crate::state::{
     self, CS, DS, ERROR, ES, EXCEPTION, FS, FS_BASE, GS, GS_BASE, MXCSR, OTHER, PC, R8, R9, R10, R11, RAX, RBP, RBX,
-    RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, STEPPED, TF, XCR0, r, selector, ymm_high,
+    RCX, RDI, RDX, RSI, RSP, SS, STATE32, STATE64, STEPPED, TF, XCR0, r, selector,
 };
 use crate::translate::x87_image::{self, FSAVE};
 use crate::xsave::{self, FX_MXCSR, FXSAVE, MXCSR_INITIAL, MXCSR_MASK, XSTATE_BV, put, word};
@@ -178,7 +178,7 @@ fn enter(l: &State, state: &mut [u8], d: &Delivery, sp: u64) {
     [STEPPED, EXCEPTION].iter().for_each(|slot| l.set(state, *slot, 0));
     l.set(state, MXCSR, MXCSR_INITIAL);
     x87_image::set_image(l, state, &x87::INITIAL);
-    (0..16).for_each(|n| state[l.offset(ymm_high(n))..][..16].fill(0));
+    xsave::clear(l, state);
 }
 
 /// See [`arch::abi::Signals::restore`]. The handler's return has taken the first word off.
@@ -204,7 +204,7 @@ pub(crate) fn restore64(state: &mut [u8], _: FrameKind, read: &ReadMemory) -> Op
 
 /// A frame without an image gives the initial state.
 fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMemory) -> Option<u32> {
-    let mut image = [0; xsave::size(xsave::AVX)];
+    let mut image = vec![0; xsave::size(l.get(state, XCR0))];
     if at == 0 {
         put(&mut image, FX_MXCSR, MXCSR_INITIAL, 4);
         return Some(xsave::restore(l, state, &image, count, 0));
@@ -214,7 +214,8 @@ fn restore_image(l: &State, state: &mut [u8], at: u64, count: u32, read: &ReadMe
     }
     let within = |offset: usize, to: &mut [u8]| read(at.wrapping_add(offset as u64), to);
     let components = xsave::components(l, state, &image[..FXSAVE], within)?;
-    if components & xsave::AVX != 0 && !within(FXSAVE, &mut image[FXSAVE..]) {
+    let end = xsave::size(components);
+    if end > xsave::YMM && !within(FXSAVE, &mut image[FXSAVE..end]) {
         return None;
     }
     Some(xsave::restore(l, state, &image, count, components))
@@ -511,7 +512,7 @@ fn write32(state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
 }
 
 /// The area of all that there may be.
-const XSTATE: usize = xsave::size(xsave::AVX);
+const XSTATE: usize = xsave::size(xsave::AVX | xsave::AVX512);
 /// In what programs may use of FXSAVE's image the kernel says what is enabled.
 const XSTATE_MASK: usize = 464;
 
@@ -534,7 +535,7 @@ fn read_fx(l: &State, state: &[u8], flags: u32) -> Vec<u8> {
 fn write_fx(l: &State, state: &mut [u8], b: &[u8], flags: u32) -> Option<u32> {
     let mut all = area(l, state, flags);
     all[..FXSAVE].copy_from_slice(b);
-    restore(l, state, &all, xsave::X87 | xsave::SSE | xsave::AVX)
+    restore(l, state, &all, xsave::X87 | xsave::SSE | xsave::AVX | xsave::AVX512)
 }
 
 /// Reserved bits of MXCSR are refused.
@@ -630,6 +631,38 @@ mod tests {
             assert_eq!(l.get(&s, Slot(slot)), l.get(&before, Slot(slot)), "{}", l.slots[slot as usize].name());
         }
         frame
+    }
+
+    #[test]
+    fn frames_are_as_large_as_what_the_processor_has() {
+        let info = [0; 128];
+        for (xcr0, size) in [(0, 512), (3, 580), (7, 836), (0xe7, 2692)] {
+            let l = &STATE64;
+            let mut s = sample(l);
+            l.set(&mut s, XCR0, xcr0);
+            let (k, wide) = (state::opmask(5), l.offset(state::vector(3, 2)));
+            if xcr0 & xsave::AVX512 != 0 {
+                l.set(&mut s, k, 77);
+                s[wide] = 88;
+            }
+            let before = s.clone();
+            let frame = deliver64(&mut s, &delivery(&info, SA_RESTORER | SA_SIGINFO));
+            assert_eq!(xsave::frame_size(xcr0), size);
+            assert!(frame.bytes.len() as u64 <= size64(xcr0) && frame.bytes.len() >= FRAME64 + size);
+            // The handler's are clear, and its own do not come back.
+            assert_eq!((l.get(&s, k), s[wide]), (0, 0));
+            if xcr0 & xsave::AVX512 != 0 {
+                l.set(&mut s, k, 1);
+            }
+            let read = |at: u64, out: &mut [u8]| {
+                out.copy_from_slice(&frame.bytes[(at - frame.at) as usize..][..out.len()]);
+                true
+            };
+            l.set(&mut s, r(RSP), frame.at + 8);
+            assert!(restore64(&mut s, FrameKind::Rt, &read).is_some());
+            assert_eq!((l.get(&s, k), s[wide]), (l.get(&before, k), before[wide]));
+            assert_eq!(l.get(&s, state::DIRTY), u64::from(xcr0 & xsave::AVX512 != 0));
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The instructions: rows by mnemonic, from the lists of `translate/`, and text.
 
 use crate::features;
-use crate::translate::{BY_HALVES, Cx, GROUPS, mmx};
-use iced_x86::{Code, Decoder, DecoderOptions, Formatter as _, Instruction, IntelFormatter, Mnemonic, OpKind};
+use crate::translate::{BY_HALVES, Cx, EVEX, EVEX_PIECES, GROUPS, mmx};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, EncodingKind, Formatter as _, Instruction, IntelFormatter, Mnemonic, OpKind,
+};
 
 /// Translates an instruction.
 pub(crate) type Translate = fn(&mut Cx<'_>, &Instruction);
@@ -34,11 +36,14 @@ const MNEMONICS: usize = 2048;
 /// Rows by mnemonic, and those for instructions with MMX registers, whose mnemonics are mostly those of SSE.
 static TABLE: Table = table(GROUPS, BY_HALVES);
 static MMX: Table = table(MMX_GROUPS, &[]);
+/// Those of EVEX's forms, which are mostly rows of SSE and VEX.
+static EVEX_TABLE: Table = table(EVEX, EVEX_PIECES);
 const MMX_GROUPS: &[&[Row]] = &[mmx::ROWS];
 
 /// The functions of all rows, in order: those of `TABLE`, and those of `MMX`. Tables have numbers, since each pointer is relocated whenever the program
 /// starts.
 static FUNCTIONS: [Translate; count(GROUPS) + count(BY_HALVES)] = functions(GROUPS, BY_HALVES);
+static EVEX_FUNCTIONS: [Translate; count(EVEX) + count(EVEX_PIECES)] = functions(EVEX, EVEX_PIECES);
 static MMX_FUNCTIONS: [Translate; count(MMX_GROUPS)] = functions(MMX_GROUPS, &[]);
 
 /// By mnemonic 0, or 1 + the place among the functions, with [`VEX`].
@@ -123,15 +128,25 @@ pub(crate) fn row(i: &Instruction) -> Option<Form> {
     {
         return None;
     }
+    let evex = i.encoding() == EncodingKind::EVEX;
+    if evex && EVEX_TABLE[i.mnemonic() as usize] != 0 {
+        let at = EVEX_TABLE[i.mnemonic() as usize];
+        let function = EVEX_FUNCTIONS[usize::from(at & !VEX) - 1];
+        return Some(if at & VEX == 0 { Form::Own(function) } else { Form::Vex(function) });
+    }
     let (table, functions) = if mmx::is_mmx(i) { (&MMX, &MMX_FUNCTIONS[..]) } else { (&TABLE, &FUNCTIONS[..]) };
     let at = table[i.mnemonic() as usize];
     let function = functions[usize::from(at & !VEX).checked_sub(1)?];
-    Some(if at & VEX == 0 { Form::Own(function) } else { Form::Vex(function) })
+    match at & VEX {
+        0 if evex => None,
+        0 => Some(Form::Own(function)),
+        _ => Some(Form::Vex(function)),
+    }
 }
 
-/// Whether there is a row for an instruction that the default processor has.
+/// Whether there is a row for an instruction that some processor has.
 pub fn has_row(i: &Instruction) -> bool {
-    row(i).is_some() && needs(i) & !features::MAX == 0
+    row(i).is_some() && needs(i) & !features::ALL == 0
 }
 
 /// The features that an instruction needs.
@@ -141,6 +156,7 @@ pub(crate) fn needs(i: &Instruction) -> u64 {
         Mnemonic::Tzcnt | Mnemonic::Lzcnt => 0,
         // And these nothing: compilers write them for all. Unwinders read the shadow stack's pointer so, to learn whether there is one.
         Mnemonic::Rdsspd | Mnemonic::Rdsspq | Mnemonic::Cldemote | Mnemonic::Prefetchit0 | Mnemonic::Prefetchit1 => 0,
+        _ if i.encoding() == EncodingKind::EVEX => features::needs(i.cpuid_features()) | features::AVX512F,
         _ => features::needs(i.cpuid_features()),
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 mod translate;
 use translate::{descriptor as segments, xsave_area as xsave};
 
+pub use features::ALL as ALL_FEATURES;
 pub use insn::has_row;
 
 use arch::{Cpu, Elf, Guest, State};
@@ -38,7 +39,7 @@ pub static X86_64: Guest = Guest {
     abi: &linux::ABI64,
     reset: reset64,
     cpus: &linux::CPUS64,
-    properties: &linux::PROPERTIES,
+    properties: &linux::PROPERTIES64,
     hwcap: linux::hwcap,
     cpuinfo: linux::cpuinfo,
 };

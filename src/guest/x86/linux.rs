@@ -190,11 +190,12 @@ const fn model(name: &'static str, features: u64, platform: &'static str) -> Cpu
 /// What the kernel enables of what a processor's XSAVE can keep.
 pub(crate) fn xcr0(features: u64) -> u64 {
     let avx = if features & f::AVX != 0 { xsave::AVX } else { 0 };
-    if features & f::XSAVE != 0 { xsave::X87 | xsave::SSE | avx } else { 0 }
+    let avx512 = if features & f::AVX512F != 0 { xsave::AVX512 } else { 0 };
+    if features & f::XSAVE != 0 { xsave::X87 | xsave::SSE | avx | avx512 } else { 0 }
 }
 
 /// Models, named as QEMU names them, and x86-64's levels. What a model has of transactions is left out.
-pub static CPUS64: [Cpu; 14] = [
+pub static CPUS64: [Cpu; 17] = [
     model("max", f::MAX, "x86_64"),
     model("qemu64", f::QEMU64, "x86_64"),
     model("core2duo", f::CORE2, "x86_64"),
@@ -206,9 +207,12 @@ pub static CPUS64: [Cpu; 14] = [
     model("Haswell", f::HASWELL, "x86_64"),
     model("Broadwell", f::BROADWELL, "x86_64"),
     model("Skylake-Client", f::SKYLAKE, "x86_64"),
+    model("Skylake-Server", f::SKYLAKE_SERVER, "x86_64"),
+    model("Icelake-Server", f::ICELAKE_SERVER, "x86_64"),
     model("x86-64-v1", f::QEMU64, "x86_64"),
     model("x86-64-v2", f::NEHALEM, "x86_64"),
     model("x86-64-v3", f::HASWELL, "x86_64"),
+    model("x86-64-v4", f::V4, "x86_64"),
 ];
 
 /// See [`CPUS64`].
@@ -228,7 +232,28 @@ pub static CPUS32: [Cpu; 12] = [
 ];
 
 /// Properties, named as QEMU names them.
-pub static PROPERTIES: [Property; 1] = [Property { name: "cx16", features: f::CX16, sets: true, values: &[] }];
+pub static PROPERTIES: [Property; 1] = [property("cx16", f::CX16)];
+
+/// The same for 64 bits, where AVX-512 is.
+pub static PROPERTIES64: [Property; 13] = [
+    property("cx16", f::CX16),
+    property("avx512f", f::AVX512F),
+    property("avx512bw", f::AVX512BW),
+    property("avx512cd", f::AVX512CD),
+    property("avx512dq", f::AVX512DQ),
+    property("avx512vl", f::AVX512VL),
+    property("avx512ifma", f::AVX512_IFMA),
+    property("avx512vbmi", f::AVX512_VBMI),
+    property("avx512vbmi2", f::AVX512_VBMI2),
+    property("avx512vnni", f::AVX512_VNNI),
+    property("avx512bitalg", f::AVX512_BITALG),
+    property("avx512-vpopcntdq", f::AVX512_VPOPCNTDQ),
+    property("gfni", f::GFNI),
+];
+
+const fn property(name: &'static str, features: u64) -> Property {
+    Property { name, features, sets: true, values: &[] }
+}
 
 /// A feature in CPUID: leaf, register (EAX to EDX), bit; its name in /proc/cpuinfo; what of the model it needs; whether it is for 64-bit mode alone.
 struct Flag {
@@ -285,16 +310,28 @@ const FLAGS: &[Flag] = &[
     flag(7, 1, 3, "bmi1", f::BMI1),
     flag(7, 1, 5, "avx2", f::AVX2),
     flag(7, 1, 8, "bmi2", f::BMI2),
+    long_flag(7, 1, 16, "avx512f", f::AVX512F),
+    long_flag(7, 1, 17, "avx512dq", f::AVX512DQ | f::AVX512F),
     flag(7, 1, 18, "rdseed", f::RDSEED),
     flag(7, 1, 19, "adx", f::ADX),
+    long_flag(7, 1, 21, "avx512ifma", f::AVX512_IFMA | f::AVX512F),
     flag(7, 1, 23, "clflushopt", f::CLFLUSHOPT),
     flag(7, 1, 24, "clwb", f::CLWB),
+    long_flag(7, 1, 28, "avx512cd", f::AVX512CD | f::AVX512F),
     flag(7, 1, 29, "sha_ni", f::SHA),
+    long_flag(7, 1, 30, "avx512bw", f::AVX512BW | f::AVX512F),
+    long_flag(7, 1, 31, "avx512vl", f::AVX512VL | f::AVX512F),
     flag(XSAVE_LEAF, 0, 0, "xsaveopt", f::XSAVEOPT),
     flag(XSAVE_LEAF, 0, 1, "xsavec", f::XSAVEC),
     flag(XSAVE_LEAF, 0, 2, "xgetbv1", f::XSAVEC),
+    long_flag(7, 2, 1, "avx512vbmi", f::AVX512_VBMI | f::AVX512F),
+    long_flag(7, 2, 6, "avx512_vbmi2", f::AVX512_VBMI2 | f::AVX512F),
+    flag(7, 2, 8, "gfni", f::GFNI),
     flag(7, 2, 9, "vaes", f::VAES),
     flag(7, 2, 10, "vpclmulqdq", f::VAES),
+    long_flag(7, 2, 11, "avx512_vnni", f::AVX512_VNNI | f::AVX512F),
+    long_flag(7, 2, 12, "avx512_bitalg", f::AVX512_BITALG | f::AVX512F),
+    long_flag(7, 2, 14, "avx512_vpopcntdq", f::AVX512_VPOPCNTDQ | f::AVX512F),
     flag(7, 2, 22, "rdpid", f::RDPID),
 ];
 
@@ -356,11 +393,13 @@ fn cache(n: u32) -> [u32; 4] {
 fn xsave_leaf(sub: u32, features: u64) -> [u32; 4] {
     let xcr0 = xcr0(features);
     let size = if xcr0 == 0 { 0 } else { xsave::size(xcr0) as u32 };
+    let there = xsave::EXTENDED.iter().filter(|c| xcr0 & c.bit != 0);
     match sub {
         0 => [xcr0 as u32, size, size, 0],
-        1 if features & f::XSAVEC != 0 => [0, size, 0, 0],
-        2 if xcr0 & xsave::AVX != 0 => [256, xsave::YMM as u32, 0, 0],
-        _ => [0; 4],
+        1 if features & f::XSAVEC != 0 => [0, xsave::compacted_size(xcr0) as u32, 0, 0],
+        _ => there
+            .filter(|c| Some(c.bit) == 1u64.checked_shl(sub))
+            .fold([0; 4], |_, c| [c.size as u32, c.at as u32, 0, 0]),
     }
 }
 

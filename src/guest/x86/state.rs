@@ -101,7 +101,27 @@ pub const ERROR: u32 = 8;
 /// An instruction has been done under TF, and its trap is due.
 pub const STEPPED: Slot = Slot(98);
 
-const COUNT: usize = 99;
+/// Sixteen bytes of vector register n, of 64, which has more than 16 of 32 on processors with AVX-512 alone.
+pub const fn vector(n: u32, part: u32) -> Slot {
+    match (n, part) {
+        (0..16, 0) => xmm(n),
+        (0..16, 1) => ymm_high(n),
+        (0..16, _) => Slot(99 + (2 * n + part - 2) as u16),
+        _ => Slot(131 + (4 * (n - 16) + part) as u16),
+    }
+}
+
+/// Opmask register n.
+pub const fn opmask(n: u32) -> Slot {
+    Slot(195 + n as u16)
+}
+/// Elements that an instruction has still to load or store: between its blocks only.
+pub const TODO: Slot = Slot(203);
+/// Whether the upper halves of ZMM0 to ZMM15 may be other than zero; and how often they have been cleared by VZEROUPPER.
+pub const DIRTY: Slot = Slot(204);
+pub const CLEARED: Slot = Slot(205);
+
+const COUNT: usize = 206;
 
 /// Names and types of the slots, in order, for general registers of type `x`.
 #[rustfmt::skip]
@@ -129,6 +149,20 @@ const fn slots(x: Ty) -> [(&'static str, Ty); COUNT] {
         ("ymm12_high", V128), ("ymm13_high", V128), ("ymm14_high", V128), ("ymm15_high", V128), ("xcr0", I64), ("xstate", I64),
         ("es_cache", I64), ("cs_cache", I64), ("ss_cache", I64), ("ds_cache", I64), ("fs_cache", I64), ("gs_cache", I64), ("checked", I32),
         ("exception", I32), ("stepped", I32),
+        ("zmm0_2", V128), ("zmm0_3", V128), ("zmm1_2", V128), ("zmm1_3", V128), ("zmm2_2", V128), ("zmm2_3", V128), ("zmm3_2", V128), ("zmm3_3", V128),
+        ("zmm4_2", V128), ("zmm4_3", V128), ("zmm5_2", V128), ("zmm5_3", V128), ("zmm6_2", V128), ("zmm6_3", V128), ("zmm7_2", V128), ("zmm7_3", V128),
+        ("zmm8_2", V128), ("zmm8_3", V128), ("zmm9_2", V128), ("zmm9_3", V128), ("zmm10_2", V128), ("zmm10_3", V128), ("zmm11_2", V128), ("zmm11_3", V128),
+        ("zmm12_2", V128), ("zmm12_3", V128), ("zmm13_2", V128), ("zmm13_3", V128), ("zmm14_2", V128), ("zmm14_3", V128), ("zmm15_2", V128), ("zmm15_3", V128),
+        ("zmm16_0", V128), ("zmm16_1", V128), ("zmm16_2", V128), ("zmm16_3", V128), ("zmm17_0", V128), ("zmm17_1", V128), ("zmm17_2", V128), ("zmm17_3", V128),
+        ("zmm18_0", V128), ("zmm18_1", V128), ("zmm18_2", V128), ("zmm18_3", V128), ("zmm19_0", V128), ("zmm19_1", V128), ("zmm19_2", V128), ("zmm19_3", V128),
+        ("zmm20_0", V128), ("zmm20_1", V128), ("zmm20_2", V128), ("zmm20_3", V128), ("zmm21_0", V128), ("zmm21_1", V128), ("zmm21_2", V128), ("zmm21_3", V128),
+        ("zmm22_0", V128), ("zmm22_1", V128), ("zmm22_2", V128), ("zmm22_3", V128), ("zmm23_0", V128), ("zmm23_1", V128), ("zmm23_2", V128), ("zmm23_3", V128),
+        ("zmm24_0", V128), ("zmm24_1", V128), ("zmm24_2", V128), ("zmm24_3", V128), ("zmm25_0", V128), ("zmm25_1", V128), ("zmm25_2", V128), ("zmm25_3", V128),
+        ("zmm26_0", V128), ("zmm26_1", V128), ("zmm26_2", V128), ("zmm26_3", V128), ("zmm27_0", V128), ("zmm27_1", V128), ("zmm27_2", V128), ("zmm27_3", V128),
+        ("zmm28_0", V128), ("zmm28_1", V128), ("zmm28_2", V128), ("zmm28_3", V128), ("zmm29_0", V128), ("zmm29_1", V128), ("zmm29_2", V128), ("zmm29_3", V128),
+        ("zmm30_0", V128), ("zmm30_1", V128), ("zmm30_2", V128), ("zmm30_3", V128), ("zmm31_0", V128), ("zmm31_1", V128), ("zmm31_2", V128), ("zmm31_3", V128),
+        ("k0", I64), ("k1", I64), ("k2", I64), ("k3", I64), ("k4", I64), ("k5", I64), ("k6", I64), ("k7", I64), ("todo", I64),
+        ("dirty", I32), ("cleared", I32),
     ]
 }
 
@@ -138,13 +172,24 @@ static TYPES32: [Ty; COUNT] = state::types(&slots(Ty::I32));
 static TYPES64: [Ty; COUNT] = state::types(&slots(Ty::I64));
 
 /// By how often compiled code names them.
-static INT_HOMES64: [Slot; 16] = numbered(r(0), [0, 4, 7, 2, 1, 6, 3, 5, 8, 12, 9, 13, 14, 15, 10, 11]);
-static INT_HOMES32: [Slot; 8] = numbered(r(0), [0, 4, 2, 1, 3, 6, 7, 5]);
-/// The upper halves follow: from 40 on, counted from XMM0.
+/// The opmask registers follow: from 194 on, counted from RAX.
 #[rustfmt::skip]
-static VEC_HOMES64: [Slot; 32] = numbered(xmm(0), [
+static INT_HOMES64: [Slot; 24] = numbered(r(0), [
+    0, 4, 7, 2, 1, 6, 3, 5, 8, 12, 9, 13, 14, 15, 10, 11,
+    195, 196, 197, 194, 198, 199, 200, 201,
+]);
+static INT_HOMES32: [Slot; 8] = numbered(r(0), [0, 4, 2, 1, 3, 6, 7, 5]);
+/// The upper halves follow: from 40 on, counted from XMM0; then what AVX-512 has besides, from 67 on.
+#[rustfmt::skip]
+static VEC_HOMES64: [Slot; 128] = numbered(xmm(0), [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
     40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55,
+    99, 103, 107, 111, 115, 119, 123, 127, 131, 135, 139, 143, 147, 151, 155, 159,
+    100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140, 144, 148, 152, 156, 160,
+    67, 69, 71, 73, 75, 77, 79, 81, 83, 85, 87, 89, 91, 93, 95, 97,
+    68, 70, 72, 74, 76, 78, 80, 82, 84, 86, 88, 90, 92, 94, 96, 98,
+    101, 105, 109, 113, 117, 121, 125, 129, 133, 137, 141, 145, 149, 153, 157, 161,
+    102, 106, 110, 114, 118, 122, 126, 130, 134, 138, 142, 146, 150, 154, 158, 162,
 ]);
 static VEC_HOMES32: [Slot; 16] = numbered(xmm(0), [0, 1, 2, 3, 4, 5, 6, 7, 40, 41, 42, 43, 44, 45, 46, 47]);
 
@@ -201,7 +246,7 @@ const fn layout(
 }
 
 /// The mode word: DF, then MXCSR's rounding, flush-to-zero and denormals-are-zero, whether it has exceptions that are not masked, [`CHECKED`],
-/// whether instructions are followed by traps, and whether a 64-bit program runs 32-bit code.
+/// whether instructions are followed by traps, whether a 64-bit program runs 32-bit code, and [`DIRTY`].
 pub mod mode {
     pub const DIRECTION: u32 = 1;
     pub const ROUND: u32 = 1;
@@ -211,6 +256,7 @@ pub mod mode {
     pub const CHECKED: u32 = 6;
     pub const STEP: u32 = 1 << 12;
     pub const NARROW: u32 = 1 << 13;
+    pub const DIRTY: u32 = 1 << 14;
 }
 
 const MXCSR_DAZ: u32 = 1 << 6;
@@ -219,8 +265,8 @@ pub const MXCSR_MASKS: u32 = 0x3f << 7;
 const MXCSR_FTZ: u32 = 1 << 15;
 
 fn mode(l: &State, state: &[u8]) -> u32 {
-    let [direction, mxcsr, checked, other, stepped] =
-        [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED].map(|slot| l.get(state, slot) as u32);
+    let [direction, mxcsr, checked, other, stepped, dirty] =
+        [DIRECTION, MXCSR, CHECKED, OTHER, STEPPED, DIRTY].map(|slot| l.get(state, slot) as u32);
     let bit = |holds: bool, bit: u32| if holds { bit } else { 0 };
     let is_wide = l.types[PC.0 as usize] == Ty::I64;
     let narrow = is_wide && l.get(state, selector(CS)) == USER_CS32;
@@ -232,6 +278,7 @@ fn mode(l: &State, state: &[u8]) -> u32 {
         | bit(narrow, mode::NARROW)
         | if narrow || !is_wide { checked << mode::CHECKED } else { 0 }
         | bit(other & TF != 0 || stepped != 0, mode::STEP)
+        | bit(dirty != 0, mode::DIRTY)
 }
 
 /// See [`mode`].
@@ -286,13 +333,15 @@ mod tests {
         assert_eq!([name(X87), name(X87_IP), name(stage(9))], ["x87_0", "x87_ip", "stage9"]);
         assert_eq!([name(RANDOM[2]), name(ymm_high(15)), name(XCR0)], ["random_count", "ymm15_high", "xcr0"]);
         assert_eq!([name(descriptor(GS)), name(CHECKED)], ["gs_cache", "checked"]);
+        assert_eq!([name(vector(0, 2)), name(vector(15, 3)), name(vector(16, 0))], ["zmm0_2", "zmm15_3", "zmm16_0"]);
+        assert_eq!([name(vector(31, 3)), name(opmask(7)), name(TODO)], ["zmm31_3", "k7", "todo"]);
         assert_eq!((STATE32.size % 16, STATE64.size % 16), (0, 0));
     }
 
     #[test]
     fn each_register_deserves_a_home_once() {
         let distinct = |list: &[Slot]| list.iter().collect::<std::collections::BTreeSet<_>>().len();
-        assert_eq!((distinct(&INT_HOMES64), distinct(&VEC_HOMES64)), (16, 32));
+        assert_eq!((distinct(&INT_HOMES64), distinct(&VEC_HOMES64)), (24, 128));
         assert_eq!((distinct(&INT_HOMES32), distinct(&VEC_HOMES32)), (8, 16));
         assert_eq!((VEC_HOMES64[16], VEC_HOMES32[8]), (ymm_high(0), ymm_high(0)));
     }

@@ -25,7 +25,7 @@ impl Code for Bytes {
 fn translate(guest: &Guest, bytes: &[u8], insns: u32, mode: u32) -> Region {
     let mut b = Builder::new(guest.state.types);
     let mut code = Bytes(bytes.into());
-    let features = guest.cpus[0].features;
+    let features = crate::ALL_FEATURES;
     let mut t = Translation { b: &mut b, code: &mut code, max_insns: insns, leaders: &(), features, guards: false };
     (guest.translate)(&mut t, 0x1000, mode);
     b.region
@@ -42,7 +42,11 @@ fn each_insn(guest: &Guest, bits: u32, mode: u32, mut seed: u64, f: impl Fn(&[u8
             seed ^= seed << 17;
             (seed >> 24) as u8
         };
-        if n % 3 == 0 {
+        if n % 3 == 1 && bits == 64 {
+            // EVEX, of one of the three maps.
+            let [maps, kind] = [random(), random()];
+            bytes.extend([0x62, 0xf0 & maps | 1 + (n / 3 % 3) as u8, kind | 4]);
+        } else if n % 3 == 0 {
             // VEX, of two and of three bytes: one of the three maps.
             bytes.extend([&[0xc5][..], &[0xc4, 0xe1 + (n / 6 % 3) as u8]][n as usize / 3 % 2]);
         } else {

@@ -2,24 +2,32 @@
 //! each round (RISC-V's vtype and vl, a register that has a constant) does so in its first.
 
 use crate::helper::Touches;
-use crate::op::{Op, Slot};
+use crate::op::{Op, Slot, Val};
 use crate::region::Region;
 use crate::types::Ty;
 
 /// The constants that the slots looked at hold, where that is known.
-type Known = Vec<Option<u64>>;
+type Known = Vec<Option<u128>>;
 
-/// The slots looked at: integers that constants are written to.
+/// The slots looked at: integers and vectors that constants are written to.
 struct Pass(Vec<Slot>);
+
+/// The constant that a value is.
+fn constant(r: &Region, v: Val) -> Option<u128> {
+    match *r.op(v) {
+        Op::ConstV(n) => r.vectors.get(n as usize).copied(),
+        _ => r.const_of(v).map(u128::from),
+    }
+}
 
 impl Pass {
     fn of(r: &Region, types: &[Ty]) -> Pass {
         let written = r.insts.iter().filter_map(|i| match i.op {
-            Op::Set(slot, v) if r.const_of(v).is_some() => Some(slot),
+            Op::Set(slot, v) if constant(r, v).is_some() => Some(slot),
             _ => None,
         });
         let mut slots: Vec<Slot> =
-            written.filter(|s| matches!(types.get(s.0 as usize), Some(Ty::I32 | Ty::I64))).collect();
+            written.filter(|s| matches!(types.get(s.0 as usize), Some(Ty::I32 | Ty::I64 | Ty::V128))).collect();
         slots.sort_unstable_by_key(|s| s.0);
         slots.dedup();
         Pass(slots)
@@ -33,7 +41,7 @@ impl Pass {
     fn step(&self, r: &Region, op: &Op, known: &mut Known) -> bool {
         match *op {
             Op::Set(slot, v) => self.number(slot).is_some_and(|n| {
-                let before = std::mem::replace(&mut known[n], r.const_of(v));
+                let before = std::mem::replace(&mut known[n], constant(r, v));
                 before.is_some() && before == known[n]
             }),
             Op::Call(h, _) if !matches!(h.touches, Touches::Reads(_)) => {
@@ -118,6 +126,26 @@ mod tests {
         let mut r = b.region;
         known(&mut r, &SLOTS);
         r.insts.iter().filter(|i| matches!(i.op, Op::Set(LENGTH, _))).count()
+    }
+
+    #[test]
+    fn nor_is_a_vector() {
+        static VECTORS: [Ty; 1] = [Ty::V128];
+        let mut b = Builder::new(&VECTORS);
+        b.start(0x1000, 0, FpControl { round: Round::NearestEven });
+        let on = b.block();
+        for next in [Some(on), None] {
+            b.insn(0x1000, 0, 0x1004);
+            let v = b.v128(1 << 100);
+            b.set(Slot(0), v);
+            b.end(next.map_or(Term::Goto { pc: 0x1008 }, Term::Jump));
+            if let Some(next) = next {
+                b.enter(next);
+            }
+        }
+        let mut r = b.region;
+        known(&mut r, &VECTORS);
+        assert_eq!(r.insts.iter().filter(|i| matches!(i.op, Op::Set(..))).count(), 1);
     }
 
     #[test]

@@ -103,6 +103,8 @@ impl Check<'_> {
             Op::Insn { .. } | Op::Poll { .. } | Op::ClearExcl | Op::Fence(_) => self.result(Ty::Void),
             Op::Load(_)
             | Op::LoadAhead(_)
+            | Op::LoadLanes(..)
+            | Op::StoreLanes(..)
             | Op::StoreAhead(..)
             | Op::Store(..)
             | Op::AtomicRmw(..)
@@ -510,6 +512,16 @@ impl Check<'_> {
                 self.result(Ty::Void)?;
                 self.place(&mem, self.r.ty(v))
             }
+            Op::LoadLanes(mem, mask) => {
+                self.result(Ty::V128)?;
+                self.operand(mask, Ty::V128)?;
+                self.lanes_there(&mem)
+            }
+            Op::StoreLanes(mem, v, mask) => {
+                self.result(Ty::Void)?;
+                self.operands(&[v, mask], Ty::V128)?;
+                self.lanes_there(&mem)
+            }
             Op::AtomicRmw(_, _, align, addr, v) => {
                 self.address(addr)?;
                 self.alignment(align)?;
@@ -571,6 +583,11 @@ impl Check<'_> {
     }
 
     /// An access by a value of type `ty`.
+    fn lanes_there(&self, mem: &Mem) -> Checked {
+        self.place(mem, Ty::V128)?;
+        self.that(matches!(mem.size, 4 | 8) && mem.align == Align::Any && !mem.big, "lanes of 4 or 8 bytes")
+    }
+
     fn place(&self, mem: &Mem, ty: Ty) -> Checked {
         self.address(mem.base)?;
         if !mem.index.is_none() {

@@ -3,7 +3,7 @@
 use super::Cx;
 use super::sse_integer::test_flags;
 use crate::insn::rows;
-use crate::state::{xmm, ymm_high};
+use crate::state::{vector, xmm};
 use iced_x86::{Instruction, OpKind};
 use ir::{Align, Bin, Lane, Ty, V2, V3, VShift, Val};
 
@@ -42,14 +42,20 @@ fn count(cx: &Cx) -> u32 {
 }
 
 fn zero_upper(cx: &mut Cx, _: &Instruction) {
-    let zero = cx.b.v128(0);
-    (0..count(cx)).for_each(|n| cx.b.set(ymm_high(n), zero));
+    let (zero, parts) = (cx.b.v128(0), if cx.is_dirty() { 4 } else { 2 });
+    for part in 1..parts {
+        (0..count(cx)).for_each(|n| cx.b.set(vector(n, part), zero));
+    }
+    // Of 32-bit code some registers are left.
+    if cx.is_dirty() && cx.is_long() {
+        cx.clean();
+    }
 }
 
 fn zero_all(cx: &mut Cx, i: &Instruction) {
-    zero_upper(cx, i);
     let zero = cx.b.v128(0);
     (0..count(cx)).for_each(|n| cx.b.set(xmm(n), zero));
+    zero_upper(cx, i);
 }
 
 /// Both halves of an operand of 256 bits, or an XMM register and nothing.
@@ -153,7 +159,7 @@ fn choose_doubles(cx: &mut Cx, i: &Instruction) {
 }
 
 /// Two lanes of doubles side by side: of which vector, and which of it.
-fn pair(cx: &mut Cx, (a, n): (Val, usize), (b, m): (Val, usize)) -> Val {
+pub(super) fn pair(cx: &mut Cx, (a, n): (Val, usize), (b, m): (Val, usize)) -> Val {
     match (n, m) {
         (0, 1) if a == b => a,
         (0, 0) => cx.b.v2(V2::ConcatLo, Lane::D, a, b),

@@ -81,6 +81,7 @@ fn shift(cx: &mut Cx, i: &Instruction, op: V2, lane: Lane) {
 /// Subnormal numbers are numbers whatever MXCSR says.
 fn from_half_precision(cx: &mut Cx, i: &Instruction) {
     let v = cx.narrow(i, 8);
+    let v = cx.live(Lane::H, 4, v);
     let env = Env { flush_in: false, flush_out: false, ..cx.env() };
     let v = cx.b.fp_cvt_lanes(Fmt::F16, Fmt::F32, 4, env, v);
     cx.set_vector(i, v);

@@ -106,7 +106,7 @@ fn gather(cx: &mut Cx, i: &Instruction, index: Lane, lane: Lane) {
         cx.b.set(mask[half], chosen);
     }
     let zero = cx.b.v128(0);
-    mask.iter().for_each(|slot| cx.b.set(*slot, zero));
+    cx.set_whole(i.op2_register(), [zero, zero]);
     // Above what was gathered there is nothing.
     let bytes = count as usize * lane.bytes();
     if bytes == 8 {
@@ -114,13 +114,12 @@ fn gather(cx: &mut Cx, i: &Instruction, index: Lane, lane: Lane) {
         let v = cx.b.v1(ir::V1::ZeroHi, Lane::D, v);
         cx.b.set(to[0], v);
     }
-    if bytes <= 16 {
-        cx.b.set(to[1], zero);
-    }
+    let halves = [cx.b.get(to[0]), if bytes <= 16 { zero } else { cx.b.get(to[1]) }];
+    cx.set_whole(i.op0_register(), halves);
 }
 
 /// Where the lane with this index is.
-fn element(cx: &mut Cx, i: &Instruction, index: Val, lane: Lane) -> Mem {
+pub(super) fn element(cx: &mut Cx, i: &Instruction, index: Val, lane: Lane) -> Mem {
     let base = cx.address(i, Ty::I64);
     let ty = cx.b.ty(base);
     let index = if ty.bits() > cx.b.ty(index).bits() { cx.b.sext(ty, index) } else { cx.b.trunc(ty, index) };

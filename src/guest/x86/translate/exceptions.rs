@@ -1,12 +1,12 @@
 //! Exceptions of SSE that the program has not masked: SDM vol. 1, 11.5. An instruction that may raise some is first translated without what it writes: to
 //! see whether its operands are there, and what it raises in all of its lanes.
 
-use super::Cx;
+use super::{Cx, evex, evex_float};
 use crate::insn::Form;
 use crate::state::{MXCSR, MXCSR_MASKS};
 use iced_x86::Instruction;
 use ir::fpflag::{DIV_BY_ZERO, INEXACT, INPUT_DENORMAL, INVALID, LOST, OVERFLOW, TINY, UNDERFLOW};
-use ir::{Frame, Helper, Touches, Trap, Ty};
+use ir::{Frame, Helper, Op, Touches, Trap, Ty};
 
 /// MXCSR's flags.
 const ALL: u32 = 0x3f;
@@ -52,10 +52,14 @@ fn out_of_range(raised: u32, unmasked: u32) -> u32 {
 impl Cx<'_> {
     /// Translates an instruction where exceptions are not masked.
     pub(super) fn with_exceptions(&mut self, i: &Instruction, form: Form) {
+        if evex::suppresses_exceptions(i) {
+            return self.translate(i, form);
+        }
         let (old, none) = (self.b.fp_flags(), self.b.i32(0));
         let begin = self.b.mark();
         self.translate(i, form);
-        if !self.b.since(&begin).is_some_and(|insts| insts.iter().any(|i| i.op.env().is_some())) {
+        let raises = |op: &Op| op.env().is_some() || matches!(op, Op::Call(helper, _) if evex_float::raises(helper));
+        if !self.b.since(&begin).is_some_and(|insts| insts.iter().any(|i| raises(&i.op))) {
             return;
         }
         // So its operands are there before the flags change.

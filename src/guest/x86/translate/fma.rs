@@ -81,7 +81,11 @@ rows! {
 /// The two factors and the addend.
 fn operands(cx: &mut Cx, i: &Instruction, order: Order, shape: Shape) -> [Val; 3] {
     let third = if shape.lanes > 0 { cx.fp(i, shape) } else { cx.fp_low(i, shape.fmt) };
-    let [first, second] = [i.op0_register(), i.op1_register()].map(|reg| cx.of_half(reg));
+    let [first, second] = [i.op0_register(), i.op1_register()].map(|reg| {
+        let v = cx.of_half(reg);
+        // What stands above a scalar is not computed.
+        cx.live(shape.fmt.lane(), u32::from(shape.lanes).max(1), v)
+    });
     match order {
         M132 => [first, third, second],
         M213 => [second, first, third],

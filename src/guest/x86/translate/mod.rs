@@ -13,6 +13,13 @@ mod crypto;
 mod data;
 mod decimal;
 pub(crate) mod descriptor;
+mod evex;
+mod evex_float;
+mod evex_integer;
+mod evex_mask;
+mod evex_memory;
+mod evex_move;
+mod evex_special;
 mod exceptions;
 mod far;
 mod flags;
@@ -46,6 +53,7 @@ use crate::insn::{self, Form, Row};
 use crate::state::{self, mode};
 use arch::{Code, State, Translation};
 use changing::Snapshot;
+use evex::Lanes;
 use iced_x86::Instruction;
 use ir::{Builder, Term, Trap, Ty};
 use thunk::Thunk;
@@ -60,6 +68,8 @@ pub(crate) const GROUPS: &[&[Row]] = &[
     crypto::ROWS,
     data::ROWS,
     decimal::ROWS,
+    evex_mask::own::ROWS,
+    evex_integer::shared::ROWS,
     far::ROWS,
     flags::ROWS,
     integer::ROWS,
@@ -82,6 +92,19 @@ pub(crate) const GROUPS: &[&[Row]] = &[
 /// The rows of what has a VEX form alone and works within halves.
 pub(crate) const BY_HALVES: &[&[Row]] = &[avx_lanes::ROWS, fma::ROWS];
 
+/// The rows of EVEX forms that look at all pieces of their operands.
+pub(crate) const EVEX: &[&[Row]] = &[
+    evex_integer::whole::ROWS,
+    evex_mask::whole::ROWS,
+    evex_memory::ROWS,
+    evex_move::whole::ROWS,
+    evex_float::whole::ROWS,
+];
+
+/// The rows of EVEX forms that work within pieces and are no rows of SSE and VEX.
+pub(crate) const EVEX_PIECES: &[&[Row]] =
+    &[evex_float::ROWS, evex_float::scalar::ROWS, evex_integer::ROWS, evex_mask::ROWS, evex_move::ROWS];
+
 /// What an instruction function works with.
 #[derive(Debug)]
 pub(crate) struct Cx<'a> {
@@ -101,6 +124,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) features: u64,
     /// The VEX form being translated by a row of SSE.
     pub(crate) vex: Option<Vex>,
+    /// Bits of opmask registers that are known as lanes.
+    pub(crate) lanes: Vec<Lanes>,
     /// An instruction is translated to see what exceptions it raises.
     pub(crate) rehearsing: bool,
     /// The stack pointer is written as late as may be.
@@ -177,8 +202,8 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
     let (next, bytes, features) = (pc, [0; LONGEST], t.features);
     let moves = mode & (mode::UNMASKED | mode::STEP | mode::NARROW) == 0 && !changing;
     let pointer = pointer(xlen, mode);
-    let (vex, called, rehearsing) = (None, None, false);
-    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, rehearsing, moves, called };
+    let (vex, called, rehearsing, lanes) = (None, None, false, Vec::new());
+    let mut cx = Cx { b: &mut *t.b, pc, next, bytes, mode, xlen, features, vex, lanes, rehearsing, moves, called };
     let mut window = Window { code: &mut *t.code, buffer: [0; 128], start: pc, filled: 0, bits: pointer.bits() };
     let insns = if cx.steps() { 1 } else { t.max_insns.max(1) };
     for n in 0..insns {
@@ -200,7 +225,8 @@ fn run(t: &mut Translation<'_>, pc: u64, mode: u32, xlen: Ty, changing: bool) {
         cx.next = cx.pc.wrapping_add(i.len().max(1) as u64) & pointer.mask();
         cx.bytes = window.bytes(cx.pc);
         cx.called = if changing || mode & mode::NARROW != 0 { None } else { Thunk::called(window.code, &i) };
-        if cx.steps() {
+        // What only changes the mode word is no step.
+        if cx.steps() && !cx.would_soil(&i) {
             cx.step(&i);
         }
         let first = cx.b.region.insts.len();
@@ -222,8 +248,14 @@ impl Cx<'_> {
         // See `state::settle`.
         let back = self.b.late().map_or(0, |last| self.pc.wrapping_sub(last) as u32);
         self.b.insn(self.pc, back, self.next);
-        match insn::row(i) {
-            Some(_) if insn::needs(i) & !self.features != 0 => self.undefined(),
+        let row = insn::row(i).filter(|_| insn::needs(i) & !self.features == 0);
+        if row.is_some() {
+            if self.soils(i) {
+                return;
+            }
+            evex_memory::prepare(self, i);
+        }
+        match row {
             Some(form) if self.mode & mode::UNMASKED != 0 => self.with_exceptions(i, form),
             Some(form) => self.translate(i, form),
             None => self.undefined(),

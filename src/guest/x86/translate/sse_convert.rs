@@ -40,6 +40,7 @@ fn scalars(cx: &mut Cx, i: &Instruction, from: Fmt, to: Fmt) {
 /// Two lanes, zero above.
 fn lanes(cx: &mut Cx, i: &Instruction, from: Fmt, to: Fmt) {
     let v = if from == Fmt::F32 { cx.narrow(i, 8) } else { cx.source(i, 16) };
+    let v = cx.live(from.lane(), 2, v);
     let v = cx.b.fp_cvt_lanes(from, to, 2, cx.env(), v);
     cx.set_vector(i, v);
 }
@@ -59,6 +60,7 @@ fn to_general(cx: &mut Cx, i: &Instruction, fmt: Fmt, truncate: bool) {
 
 fn singles_from_lanes(cx: &mut Cx, i: &Instruction) {
     let v = cx.source(i, 16);
+    let v = cx.live(Lane::S, 4, v);
     let v = cx.b.fp_from_int(Shape::vector(Fmt::F32, 4), cx.env(), true, 0, v);
     cx.set_vector(i, v);
 }
@@ -72,6 +74,7 @@ fn doubles_from_lanes(cx: &mut Cx, i: &Instruction) {
 
 fn lanes_from_singles(cx: &mut Cx, i: &Instruction, truncate: bool) {
     let v = cx.source(i, 16);
+    let v = cx.live(Lane::S, 4, v);
     let env = cx.env().round(cx.rounding_of(truncate));
     let v = cx.b.fp_to_int_lanes(Shape::vector(Fmt::F32, 4), env, true, 0, v);
     cx.set_vector(i, v);
@@ -80,6 +83,7 @@ fn lanes_from_singles(cx: &mut Cx, i: &Instruction, truncate: bool) {
 /// The results are narrower than the lanes: one after the other.
 fn lanes_from_doubles(cx: &mut Cx, i: &Instruction, truncate: bool) {
     let v = cx.source(i, 16);
+    let v = cx.live(Lane::D, 2, v);
     let env = cx.env().round(cx.rounding_of(truncate));
     let parts: [Val; 2] = [0, 1].map(|n| {
         let lane = cx.b.vget(Ty::F64, v, n);

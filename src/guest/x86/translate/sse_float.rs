@@ -67,7 +67,7 @@ impl Cx<'_> {
     /// What the mode word says of MXCSR.
     pub(super) fn env(&self) -> Env {
         Env {
-            round: state::rounding(self.mode >> mode::ROUND),
+            round: self.embedded_rounding().unwrap_or_else(|| state::rounding(self.mode >> mode::ROUND)),
             flush_in: self.mode & mode::FLUSH_IN != 0,
             flush_out: self.mode & mode::FLUSH_OUT != 0,
             unmasked: self.rehearsing,
@@ -83,12 +83,17 @@ impl Cx<'_> {
 
     /// The source in the shape: a scalar's lowest lane, or all lanes.
     pub(super) fn fp(&mut self, i: &Instruction, shape: Shape) -> Val {
+        let lane = shape.fmt.lane();
         if shape.lanes > 0 {
-            return self.source(i, 16);
+            let v = self.source(i, 16);
+            return self.live(lane, shape.lanes.into(), v);
         }
         let (n, ty) = (last(i), shape.fmt.ty());
-        if i.op_kind(n) == OpKind::Register {
-            let v = self.xmm(i.op_register(n));
+        let staged = self.vex.and_then(|vex| vex.loaded);
+        if i.op_kind(n) == OpKind::Register || staged.is_some() {
+            let v = staged.filter(|_| i.op_kind(n) != OpKind::Register).map(|all| all[0]);
+            let v = v.unwrap_or_else(|| self.xmm(i.op_register(n)));
+            let v = self.live(lane, 1, v);
             return self.b.vget(ty, v, 0);
         }
         let mem = self.mem(i, ty.bytes());
@@ -98,7 +103,8 @@ impl Cx<'_> {
     /// A scalar source in the lowest lane of a vector, whatever stands above it.
     pub(super) fn fp_low(&mut self, i: &Instruction, fmt: Fmt) -> Val {
         if i.op_kind(last(i)) == OpKind::Register {
-            return self.xmm(i.op_register(last(i)));
+            let v = self.xmm(i.op_register(last(i)));
+            return self.live(fmt.lane(), 1, v);
         }
         let v = self.fp(i, Shape::scalar(fmt));
         self.b.v_from_scalar(v)
@@ -107,6 +113,7 @@ impl Cx<'_> {
     /// The first of two sources likewise.
     pub(super) fn fp_first(&mut self, i: &Instruction, shape: Shape) -> Val {
         let v = self.first(i);
+        let v = self.live(shape.fmt.lane(), u32::from(shape.lanes).max(1), v);
         if shape.lanes > 0 { v } else { self.b.vget(shape.fmt.ty(), v, 0) }
     }
 
@@ -125,10 +132,20 @@ impl Cx<'_> {
 fn arith(cx: &mut Cx, i: &Instruction, op: Fp2, shape: Shape) {
     if shape.lanes == 0 && cx.is_plain() {
         let (a, b) = (cx.first(i), cx.fp_low(i, shape.fmt));
+        let a = cx.live(shape.fmt.lane(), 1, a);
+        let b = if op == Fp2::Div { cx.divisor(shape.fmt, 1, b) } else { b };
         let v = cx.b.fp2(op, Shape::low(shape.fmt, 0), cx.env(), a, b);
         return cx.set_vector(i, v);
     }
+    if op == Fp2::Div && shape.lanes == 0 && cx.vex.is_some_and(|vex| vex.evex.is_some()) {
+        let (a, b) = (cx.fp_first(i, shape), cx.fp_low(i, shape.fmt));
+        let b = cx.divisor(shape.fmt, 1, b);
+        let b = cx.b.vget(shape.fmt.ty(), b, 0);
+        let v = cx.b.fp2(op, shape, cx.env(), a, b);
+        return cx.set_fp(i, shape, v);
+    }
     let (a, b) = (cx.fp_first(i, shape), cx.fp(i, shape));
+    let b = if op == Fp2::Div && shape.lanes > 0 { cx.divisor(shape.fmt, shape.lanes.into(), b) } else { b };
     let v = cx.b.fp2(op, shape, cx.env(), a, b);
     cx.set_fp(i, shape, v);
 }
@@ -248,6 +265,7 @@ fn mask(cx: &mut Cx, i: &Instruction, shape: Shape) {
     let lane = shape.fmt.lane();
     let a = cx.first(i);
     let b = cx.source(i, if shape.lanes == 0 { lane.bytes() } else { 16 });
+    let [a, b] = [a, b].map(|v| cx.live(lane, lanes.lanes.into(), v));
     let (holds, opposite, signalling) = predicate(i.immediate8() & if cx.vex.is_some() { 31 } else { 7 });
     let v = compared(cx, lanes, holds, signalling, a, b);
     let v = if opposite { cx.b.v1(V1::Not, lane, v) } else { v };

@@ -346,6 +346,12 @@ fn insert_single(cx: &mut Cx, i: &Instruction) {
 
 /// The low lanes, widened `times` times.
 fn widen(cx: &mut Cx, i: &Instruction, op: V1, lane: Lane, times: u32) {
+    let upper = cx.half() % 2 == 1 && i.op_kind(last(i)) == OpKind::Register;
+    if op == V1::WidenU && times == 1 && upper {
+        let (v, zero) = (cx.part(i.op_register(last(i)), cx.half() / 2), cx.b.v128(0));
+        let v = cx.b.v2(V2::ZipHi, lane, v, zero);
+        return cx.set_vector(i, v);
+    }
     let mut v = cx.narrow(i, 16 >> times);
     let mut lane = lane;
     for _ in 0..times {

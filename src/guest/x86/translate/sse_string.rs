@@ -2,8 +2,8 @@
 
 use super::Cx;
 use crate::insn::rows;
-use crate::state::{RAX, RCX, RDX, xmm, ymm_high};
-use iced_x86::Instruction;
+use crate::state::{RAX, RCX, RDX, xmm};
+use iced_x86::{Instruction, Register};
 use ir::{Bin, IntCc, Ty, Val};
 
 rows! {
@@ -39,10 +39,10 @@ fn compare(cx: &mut Cx, i: &Instruction, lengths: Option<Ty>, wanted: Wanted) {
     if wanted == Wanted::Index {
         cx.set_low(RCX, v);
     } else {
-        cx.b.set(xmm(0), v);
         if cx.vex.is_some() {
-            let zero = cx.b.v128(0);
-            cx.b.set(ymm_high(0), zero);
+            cx.set_whole(Register::XMM0, [v, Val::NONE]);
+        } else {
+            cx.b.set(xmm(0), v);
         }
     }
 }

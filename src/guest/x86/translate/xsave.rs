@@ -4,14 +4,15 @@
 use super::Cx;
 use super::x87_control::{load_staged, place, store_staged_from};
 use super::x87_image::{FX, FX_WIDE, INITIAL, TAKE};
-use crate::features::XSAVEC;
+use crate::features::{AVX512F, XSAVEC};
 use crate::insn::rows;
-use crate::state::{RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE, xmm, ymm_high};
+use crate::state::{DIRTY, RAX, RCX, RDX, STATE32, STATE64, XCR0, XSTATE};
 use crate::xsave::{
-    self, AVX, FX_MXCSR, FX_MXCSR_MASK, FX_XMM, MXCSR_INITIAL, MXCSR_MASK, SSE, X87 as UNIT, XCOMP_BV, XSTATE_BV, YMM,
+    self, AVX, Component, FX_MXCSR, FX_MXCSR_MASK, FX_XMM, MXCSR_INITIAL, MXCSR_MASK, SSE, X87 as UNIT, XCOMP_BV,
+    XSTATE_BV, YMM,
 };
 use iced_x86::Instruction;
-use ir::{Align, Bin, Frame, Helper, IntCc, Mem, Slot, Term, Touches, Ty, Val, X87};
+use ir::{Align, Bin, Frame, Helper, IntCc, Mem, Term, Touches, Ty, Val, X87};
 
 rows! {
     Xgetbv => getbv();
@@ -112,7 +113,7 @@ fn getbv(cx: &mut Cx, _: &Instruction) {
 }
 
 fn part(mem: Mem, at: usize, size: usize) -> Mem {
-    Mem { size: size as u8, ..mem }.disp(at as i32)
+    Mem { size: size as u8, ..mem }.disp(mem.disp + at as i32)
 }
 
 /// The area, which is aligned: [`check_aligned`].
@@ -160,12 +161,13 @@ fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
         cx.b.store(part(mem, FX_MXCSR, 4), v);
         cx.b.store(part(mem, FX_MXCSR_MASK, 4), mask);
     });
-    for (bit, at, slot) in VECTORS {
-        cx.where_set(bit << MOVED, |cx| {
-            let mem = area(cx, i);
-            for n in 0..registers(cx) {
-                let v = cx.b.get(slot(n));
-                cx.b.store(part(mem, at + 16 * n as usize, 16), v);
+    for c in components(cx) {
+        cx.where_set(c.bit << MOVED, |cx| {
+            let named = if kind == Kind::Compacted { Some(cx.b.get(XSTATE)) } else { None };
+            let mem = component(cx, i, c, named);
+            for (slot, at) in xsave::registers(c.bit, registers(cx)) {
+                let v = cx.b.get(slot);
+                cx.b.store(part(mem, at, cx.b.ty(v).bytes()), v);
             }
         });
     }
@@ -184,10 +186,25 @@ fn save(cx: &mut Cx, i: &Instruction, kind: Kind, wide: bool) {
     cx.b.store(part(mem, XSTATE_BV, 8), v);
 }
 
-/// A component that is vectors: its bit, where it stands, the slots.
-type Component = (u64, usize, fn(u32) -> Slot);
+/// The components that are vectors, and what the processor has behind them.
+fn components(cx: &Cx) -> Vec<Component> {
+    let there = |c: &Component| c.bit == AVX || cx.features & AVX512F != 0;
+    [xsave::XMM].into_iter().chain(xsave::EXTENDED.into_iter().filter(there)).collect()
+}
 
-const VECTORS: [Component; 2] = [(SSE, FX_XMM, xmm), (AVX, YMM, ymm_high)];
+/// Where a component stands; in the compacted form if bits are given, the components that it has.
+fn component(cx: &mut Cx, i: &Instruction, c: Component, named: Option<Val>) -> Mem {
+    let mem = area(cx, i);
+    let Some(named) = named.filter(|_| c.at > YMM) else { return mem.disp(mem.disp + c.at as i32) };
+    let mut at = cx.linear(i);
+    for before in xsave::EXTENDED.iter().take_while(|before| before.bit != c.bit) {
+        let there = cx.b.extract(named, before.bit.trailing_zeros(), 1, false);
+        let size = cx.b.shift_imm(Bin::Shl, there, before.size.trailing_zeros());
+        let size = cx.b.trunc(cx.b.ty(at), size);
+        at = cx.b.add(at, size);
+    }
+    Mem { base: at, index: Val::NONE, disp: YMM as i32, ..mem }
+}
 
 fn registers(cx: &Cx) -> u32 {
     if cx.is_long() { 16 } else { 8 }
@@ -216,6 +233,25 @@ fn refuse(cx: &mut Cx, i: &Instruction) {
     cx.only_if(bad, Cx::privileged);
 }
 
+/// The size of the component that is no vectors.
+const OPMASKS: usize = 64;
+
+/// Where a component stands in the form that the area has.
+fn loaded_component(cx: &mut Cx, i: &Instruction, c: Component) -> Mem {
+    if c.at <= YMM {
+        return component(cx, i, c, None);
+    }
+    let mem = area(cx, i);
+    let form = cx.b.load(Ty::I64, part(mem, XCOMP_BV, 8));
+    let zero = cx.b.i64(0);
+    let compacted = cx.b.cmp(IntCc::Slt, form, zero);
+    let there = component(cx, i, c, Some(form));
+    let standard = cx.linear(i);
+    let standard = cx.b.add_imm(standard, (c.at - YMM) as i64);
+    let base = cx.b.select(compacted, there.base, standard);
+    Mem { base, ..there }
+}
+
 fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
     refuse(cx, i);
     // All of it is there before anything is written.
@@ -239,20 +275,25 @@ fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
         let mem = area(cx, i);
         cx.check_mxcsr(part(mem, FX_MXCSR, 4));
     });
-    cx.where_set(AVX << MOVED, |cx| {
-        let mem = area(cx, i);
-        cx.b.load(Ty::I64, part(mem, YMM + 248, 8));
-    });
-    for (bit, at, slot) in VECTORS {
-        cx.where_set(bit, |cx| {
-            let zero = cx.b.v128(0);
-            (0..registers(cx)).for_each(|n| cx.b.set(slot(n), zero));
+    for c in components(cx).into_iter().skip(1) {
+        cx.where_set(c.bit << MOVED, |cx| {
+            let mem = loaded_component(cx, i, c);
+            cx.b.load(Ty::I64, part(mem, c.size - 8, 8));
         });
-        cx.where_set(bit << MOVED, |cx| {
-            let mem = area(cx, i);
-            let all: Vec<Val> =
-                (0..registers(cx)).map(|n| cx.b.load(Ty::V128, part(mem, at + 16 * n as usize, 16))).collect();
-            (0..).zip(all).for_each(|(n, v)| cx.b.set(slot(n), v));
+    }
+    for c in components(cx) {
+        let slots = xsave::registers(c.bit, registers(cx));
+        cx.where_set(c.bit, |cx| {
+            for (slot, _) in &slots {
+                let zero = if c.size == OPMASKS { cx.b.i64(0) } else { cx.b.v128(0) };
+                cx.b.set(*slot, zero);
+            }
+        });
+        cx.where_set(c.bit << MOVED, |cx| {
+            let mem = loaded_component(cx, i, c);
+            let ty = if c.size == OPMASKS { Ty::I64 } else { Ty::V128 };
+            let all: Vec<Val> = slots.iter().map(|(_, at)| cx.b.load(ty, part(mem, *at, ty.bytes()))).collect();
+            slots.iter().zip(all).for_each(|((slot, _), v)| cx.b.set(*slot, v));
         });
     }
     cx.where_set(UNIT, |cx| {
@@ -267,6 +308,10 @@ fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
         cx.on_image(&TAKE, if wide { FX_WIDE } else { FX });
         cx.x87(X87::Load);
     });
+    cx.where_set(xsave::ZMM_HIGH << MOVED, |cx| {
+        let one = cx.b.i32(1);
+        cx.b.set(DIRTY, one);
+    });
     // MXCSR: from memory, or as processors begin, or as it is.
     let mem = area(cx, i);
     let (loaded, initial, old) =
@@ -280,4 +325,9 @@ fn restore(cx: &mut Cx, i: &Instruction, wide: bool) {
     let v = cx.b.select(asked, initial, old);
     let v = cx.b.select(from_memory, loaded, v);
     cx.set_mxcsr(v);
+    if cx.features & AVX512F != 0 && !cx.is_dirty() {
+        let (dirty, zero, pc) = (cx.b.get(DIRTY), cx.b.i32(0), cx.next);
+        let changed = cx.b.cmp(IntCc::Ne, dirty, zero);
+        cx.b.leave_if(changed, Term::Resume { pc });
+    }
 }

@@ -1,8 +1,10 @@
 //! XSAVE's area, of which that of FXSAVE is the beginning: SDM vol. 1, 13.4; what Linux adds to it in signal frames: asm/sigcontext.h.
 
-use crate::state::{MXCSR, XCR0, xmm, ymm_high};
+use crate::state::{DIRTY, MXCSR, XCR0, opmask, vector, xmm, ymm_high};
 use crate::translate::x87_image;
 use arch::State;
+use ir::Slot;
+use std::ops::Range;
 
 /// The FXSAVE image, and where things stand in it.
 pub(crate) const FXSAVE: usize = 512;
@@ -24,16 +26,60 @@ pub(crate) const YMM: usize = FXSAVE + HEADER;
 pub(crate) const X87: u64 = 1;
 pub(crate) const SSE: u64 = 2;
 pub(crate) const AVX: u64 = 4;
+/// The opmask registers, the upper halves of the first 16 ZMM registers, the others.
+const OPMASKS: u64 = 1 << 5;
+pub(crate) const ZMM_HIGH: u64 = 1 << 6;
+const ZMM_MORE: u64 = 1 << 7;
+pub(crate) const AVX512: u64 = OPMASKS | ZMM_HIGH | ZMM_MORE;
+
+/// A component that stands behind the header, in the form that is not compacted where Intel's processors have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Component {
+    pub(crate) bit: u64,
+    pub(crate) at: usize,
+    /// A power of two.
+    pub(crate) size: usize,
+}
+
+/// In the order that the compacted form has them in, one behind the other.
+pub(crate) const EXTENDED: [Component; 4] = [
+    Component { bit: AVX, at: YMM, size: 256 },
+    Component { bit: OPMASKS, at: 0x440, size: 64 },
+    Component { bit: ZMM_HIGH, at: 0x480, size: 512 },
+    Component { bit: ZMM_MORE, at: 0x680, size: 1024 },
+];
+
+/// SSE's registers are a part of FXSAVE's image.
+pub(crate) const XMM: Component = Component { bit: SSE, at: FX_XMM, size: 256 };
+
+/// The registers of a component where there are `count` of the first: their slots, and where they stand in it.
+pub(crate) fn registers(component: u64, count: u32) -> Vec<(Slot, usize)> {
+    let at = |n: u32, size: usize| n as usize * size;
+    match component {
+        SSE => (0..count).map(|n| (xmm(n), at(n, 16))).collect(),
+        AVX => (0..count).map(|n| (ymm_high(n), at(n, 16))).collect(),
+        OPMASKS => (0..8).map(|n| (opmask(n), at(n, 8))).collect(),
+        ZMM_HIGH => (0..2 * count).map(|n| (vector(n / 2, 2 + n % 2), at(n, 16))).collect(),
+        // None in 32-bit code.
+        _ => (0..if count == 16 { 64 } else { 0 }).map(|n| (vector(16 + n / 4, n % 4), at(n, 16))).collect(),
+    }
+}
 
 /// The size of the area for what XCR0 has enabled.
 pub(crate) const fn size(xcr0: u64) -> usize {
-    if xcr0 & AVX != 0 {
-        YMM + 256
-    } else if xcr0 != 0 {
-        YMM
-    } else {
-        FXSAVE
+    let (mut end, mut n) = (if xcr0 != 0 { YMM } else { FXSAVE }, 0);
+    while n < EXTENDED.len() {
+        if xcr0 & EXTENDED[n].bit != 0 {
+            end = EXTENDED[n].at + EXTENDED[n].size;
+        }
+        n += 1;
     }
+    end
+}
+
+/// The same of the compacted form.
+pub(crate) fn compacted_size(xcr0: u64) -> usize {
+    YMM + EXTENDED.iter().filter(|c| xcr0 & c.bit != 0).map(|c| c.size).sum::<usize>()
 }
 
 /// Where Linux says that there is more than FXSAVE's image, what it begins that with, and what stands behind all.
@@ -56,10 +102,32 @@ pub(crate) fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
 
 /// The components of the state that are not as processors begin. The x87 unit's is in guest state; `count` registers.
 pub(crate) fn in_use(l: &State, state: &[u8], count: u32) -> u64 {
-    let any = |slot: fn(u32) -> ir::Slot| (0..count).any(|n| state[l.offset(slot(n))..][..16].iter().any(|b| *b != 0));
-    let x87 = x87_image::image(l, state) != x87::INITIAL;
-    let bit = |holds: bool, bit: u64| if holds { bit } else { 0 };
-    (bit(x87, X87) | bit(any(xmm), SSE) | bit(any(ymm_high), AVX)) & l.get(state, XCR0)
+    let xcr0 = l.get(state, XCR0);
+    let is_used = |c: Component| held(l, state, c.bit, count).iter().any(|b| *b != 0);
+    let x87 = if x87_image::image(l, state) != x87::INITIAL { X87 } else { 0 };
+    let there = components_of(xcr0).filter(|c| is_used(*c));
+    (there.fold(0, |all, c| all | c.bit) | x87) & xcr0
+}
+
+/// SSE's and those that are enabled behind it.
+fn components_of(xcr0: u64) -> impl Iterator<Item = Component> {
+    [XMM].into_iter().chain(EXTENDED.into_iter().filter(move |c| xcr0 & c.bit != 0))
+}
+
+/// Where a component's registers stand in guest state, in the order of the area ([`registers`]).
+fn place(l: &State, component: u64, count: u32) -> Range<usize> {
+    let (first, bytes) = match component {
+        SSE => (xmm(0), 16 * count),
+        AVX => (ymm_high(0), 16 * count),
+        OPMASKS => (opmask(0), 64),
+        ZMM_HIGH => (vector(0, 2), 32 * count),
+        _ => (vector(16, 0), if count == 16 { 1024 } else { 0 }),
+    };
+    l.offset(first)..l.offset(first) + bytes as usize
+}
+
+fn held<'a>(l: &State, state: &'a [u8], component: u64, count: u32) -> &'a [u8] {
+    &state[place(l, component, count)]
 }
 
 /// All of the state for a signal frame, as the kernel has XSAVE write it. The image begins `before` bytes into what the frame has of it.
@@ -69,14 +137,9 @@ pub(crate) fn save(l: &State, state: &[u8], fp_flags: u32, count: u32, before: u
     b[..x87::IMAGE].copy_from_slice(&x87_image::image(l, state));
     put(&mut b, FX_MXCSR, l.get(state, MXCSR) | u64::from(fp_flags & 0x3f), 4);
     put(&mut b, FX_MXCSR_MASK, MXCSR_MASK, 4);
-    let mut vectors = |at: usize, slot: fn(u32) -> ir::Slot| {
-        for n in 0..count {
-            b[at + 16 * n as usize..][..16].copy_from_slice(&state[l.offset(slot(n))..][..16]);
-        }
-    };
-    vectors(FX_XMM, xmm);
-    if xcr0 & AVX != 0 {
-        vectors(YMM, ymm_high);
+    for c in components_of(xcr0) {
+        let from = held(l, state, c.bit, count);
+        b[c.at..][..from.len()].copy_from_slice(from);
     }
     if xcr0 != 0 {
         let size = size(xcr0);
@@ -89,6 +152,11 @@ pub(crate) fn save(l: &State, state: &[u8], fp_flags: u32, count: u32, before: u
         put(&mut b, size, MAGIC2, 4);
     }
     b
+}
+
+/// What is behind SSE's is as processors begin.
+pub(crate) fn clear(l: &State, state: &mut [u8]) {
+    components_of(l.get(state, XCR0)).skip(1).for_each(|c| state[place(l, c.bit, 16)].fill(0));
 }
 
 /// Which components an image in a frame has, as its first 512 bytes and what follows say; the others are as processors begin.
@@ -123,15 +191,38 @@ pub(crate) fn restore(l: &State, state: &mut [u8], b: &[u8], count: u32, compone
         image.copy_from_slice(&b[..x87::IMAGE]);
     }
     x87_image::set_image(l, state, &image);
-    for n in 0..count {
-        for (slot, at, bit) in [(xmm(n), FX_XMM, SSE), (ymm_high(n), YMM, AVX)] {
-            let to = &mut state[l.offset(slot)..][..16];
-            if components & bit != 0 {
-                to.copy_from_slice(&b[at + 16 * n as usize..][..16]);
-            } else {
-                to.fill(0);
-            }
+    let enabled = l.get(state, XCR0);
+    if components & enabled & ZMM_HIGH != 0 {
+        l.set(state, DIRTY, 1);
+    }
+    // What is not enabled is not in use.
+    for c in components_of(l.get(state, XCR0)) {
+        let to = &mut state[place(l, c.bit, count)];
+        if components & c.bit != 0 {
+            to.copy_from_slice(&b[c.at..][..to.len()]);
+        } else {
+            to.fill(0);
         }
     }
     mxcsr as u32 & 0x3f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{STATE32, STATE64};
+
+    #[test]
+    fn registers_stand_in_guest_state_as_in_the_area() {
+        for (l, count) in [(&STATE64, 16), (&STATE32, 8)] {
+            for c in components_of(AVX | AVX512) {
+                let all = registers(c.bit, count);
+                let place = place(l, c.bit, count);
+                assert!(all.iter().all(|(slot, at)| l.offset(*slot) == place.start + at), "{c:?}");
+                let bytes: usize = all.iter().map(|(slot, _)| l.types[usize::from(slot.0)].bytes()).sum();
+                assert_eq!(bytes, place.len(), "{c:?}");
+            }
+        }
+        assert_eq!((size(7), size(0xe7), compacted_size(0xe7)), (832, 2688, 2432));
+    }
 }

@@ -345,6 +345,15 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
                 let wide = if m.ext == ir::Ext::Sign { (((raw << spare) as i128) >> spare) as u128 } else { raw };
                 wide & mask(inst.ty)
             }
+            Op::LoadLanes(m, mask) => {
+                let (at, bytes) = (address(&m, &value, memory), chosen(value(mask), m.size));
+                bytes.fold(0, |all, n| all | u128::from(s.memory[at + n]) << (8 * n))
+            }
+            Op::StoreLanes(m, v, mask) => {
+                let (at, bytes) = (address(&m, &value, memory), chosen(value(mask), m.size));
+                bytes.for_each(|n| s.memory[at + n] = value(v).to_le_bytes()[n]);
+                0
+            }
             Op::Store(m, v) => {
                 let at = address(&m, &value, memory);
                 let mut bytes = value(v).to_le_bytes();
@@ -364,6 +373,12 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
             }
         };
     }
+}
+
+/// Bytes of lanes of `size` that a mask chooses.
+fn chosen(mask: u128, size: u8) -> impl Iterator<Item = usize> {
+    let size = usize::from(size);
+    (0..16).filter(move |n| mask >> (8 * (n / size * size + size) - 1) & 1 != 0)
 }
 
 fn address(m: &ir::Mem, value: &impl Fn(Val) -> u128, memory: u64) -> usize {

@@ -601,6 +601,7 @@ impl Maker {
             match rng.below(12) {
                 0 => self.load(rng, memory),
                 1 => self.store(rng, memory),
+                4 if rng.one_in(4) => self.lanes(rng, memory),
                 2 if rng.one_in(4) => {
                     let bits = self.operand(Ty::I32, rng);
                     let bits = self.b.and_imm(bits, 0x3f);
@@ -687,6 +688,22 @@ impl Maker {
         }
         let v = self.b.load(ty, mem);
         self.pool.push(v);
+    }
+
+    /// Some lanes loaded or stored.
+    fn lanes(&mut self, rng: &mut Rng, memory: u64) {
+        let lane = rng.pick(&[ir::Lane::S, ir::Lane::D]);
+        let mem = self.address(rng, memory, 16);
+        let mem = Mem { size: lane.bytes() as u8, big: false, order: Order::Plain, align: Align::Any, ..mem };
+        let (v, zero) = (self.operand(Ty::V128, rng), self.b.v128(0));
+        let mask = self.b.v2(ir::V2::CmpGtS, lane, zero, v);
+        if rng.one_in(2) {
+            let v = self.b.load_lanes(mem, mask);
+            self.pool.push(v);
+        } else {
+            let v = self.operand(Ty::V128, rng);
+            self.b.store_lanes(mem, v, mask);
+        }
     }
 
     fn store(&mut self, rng: &mut Rng, memory: u64) {

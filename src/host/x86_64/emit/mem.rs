@@ -1,7 +1,7 @@
 //! Memory: loads, stores, atomics, fences. Every access to guest memory has its fault record.
 
 use super::super::alloc::size;
-use super::super::asm::{Alu, Cc as X, L128, L256, Mem, Reg, Shift, Size, vop};
+use super::super::asm::{Alu, Cc as X, K, L128, L256, Mem, Reg, Shift, Size, vop};
 use super::super::plan::NO_HOME;
 use super::super::{SCRATCH, XSCRATCH, field};
 use super::Emitter;
@@ -9,6 +9,9 @@ use super::cold::Cold;
 use crate::Exit;
 use crate::cpu::at;
 use ir::{Align, Ext, Fence, Op, Order, Rmw, Trap, Ty, V2, Val};
+
+/// Which lanes of an access are made.
+const LANES: K = K(2);
 
 impl Emitter<'_> {
     /// The host's operand for a guest address.
@@ -141,6 +144,34 @@ impl Emitter<'_> {
         } else {
             self.a.vst(vop::VMOVDQU_ST, L128, mem, x);
         }
+    }
+
+    /// The host's own, by a mask in a vector register or, where registers 16 and up have homes, in one of AVX-512's.
+    pub(super) fn load_lanes(&mut self, v: Val, m: &ir::Mem, mask: Val) {
+        let mem = self.address(m);
+        let mask = self.x(mask);
+        let d = self.xdef(v, None);
+        let wide = usize::from(m.size == 8);
+        if self.features.avx512 {
+            self.a.v2([vop::VPMOVD2M, vop::VPMOVQ2M][wide], L128, LANES, mask);
+            self.fault_here();
+            return self.a.v2([vop::VMOVUPS, vop::VMOVUPD][wide], L128.k(LANES).z(), d, mem);
+        }
+        self.fault_here();
+        self.a.v3([vop::VMASKMOVPS, vop::VMASKMOVPD][wide], L128, d, mask, mem);
+    }
+
+    pub(super) fn store_lanes(&mut self, m: &ir::Mem, v: Val, mask: Val) {
+        let mem = self.address(m);
+        let (x, mask) = (self.x(v), self.x(mask));
+        let wide = usize::from(m.size == 8);
+        if self.features.avx512 {
+            self.a.v2([vop::VPMOVD2M, vop::VPMOVQ2M][wide], L128, LANES, mask);
+            self.fault_here();
+            return self.a.vst([vop::VMOVUPS_ST, vop::VMOVUPD_ST][wide], L128.k(LANES), mem, x);
+        }
+        self.fault_here();
+        self.a.vst3([vop::VMASKMOVPS_ST, vop::VMASKMOVPD_ST][wide], L128, mem, mask, x);
     }
 
     /// Whether a vector that is loaded is an operand of the next operation and of no other, which can have it in memory ([`Self::vop2`]).

@@ -415,6 +415,8 @@ impl Emitter<'_> {
             Op::Load(m) => self.load(v, &m),
             Op::LoadAhead(m) => self.load_ahead(v, &m),
             Op::StoreAhead(m, x) => self.store_ahead(&m, x),
+            Op::LoadLanes(m, mask) => self.load_lanes(v, &m, mask),
+            Op::StoreLanes(m, x, mask) => self.store_lanes(&m, x, mask),
             Op::Store(m, x) => self.store(&m, x),
             Op::AtomicRmw(op, _, align, addr, x) => self.atomic_rmw(v, op, align, addr, x),
             Op::CmpXchg { addr, expected, new, align } => self.cmpxchg(v, align, addr, expected, new),
