@@ -582,12 +582,13 @@ impl Check<'_> {
         self.that(within, "an exclusive access lies within 16 aligned bytes")
     }
 
-    /// An access by a value of type `ty`.
+    /// An access of lanes of a vector.
     fn lanes_there(&self, mem: &Mem) -> Checked {
         self.place(mem, Ty::V128)?;
         self.that(matches!(mem.size, 4 | 8) && mem.align == Align::Any && !mem.big, "lanes of 4 or 8 bytes")
     }
 
+    /// An access by a value of type `ty`.
     fn place(&self, mem: &Mem, ty: Ty) -> Checked {
         self.address(mem.base)?;
         if !mem.index.is_none() {
