@@ -828,9 +828,9 @@ impl Builder {
         self.push(Op::LoadAhead(mem), Ty::V128)
     }
     /// A vector written ahead, in such a block.
-    pub(crate) fn store_ahead(&mut self, mem: Mem, v: Val) {
+    pub(crate) fn store_ahead(&mut self, mem: Mem, v: Val, second: Val) {
         let mem = self.access(mem);
-        self.push(Op::StoreAhead(mem, v), Ty::Void);
+        self.push(Op::StoreAhead(mem, v, second), Ty::Void);
     }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {

@@ -278,7 +278,13 @@ impl Run<'_, '_, '_> {
             Op::Load(mem) => return self.load(mem, ty),
             Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
-            Op::StoreAhead(mem, v) => self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?,
+            Op::StoreAhead(mem, v, second) => {
+                // (All or nothing: where the second can be stored and the first cannot is no multiple of 32.)
+                if !second.is_none() {
+                    self.store(mem.disp(mem.disp + 16), self.value(second)).map_err(|_| Stop::Ahead)?;
+                }
+                self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?;
+            }
             Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;
                 check_aligned(align, addr, ty.bytes())?;

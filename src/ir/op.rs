@@ -679,8 +679,9 @@ pub enum Op {
     /// Sixteen bytes that a loop reads ahead of what the guest's does, and which may not be there: the block then ends as if the branch at its end were
     /// taken. It is no access of the guest's: the block writes no slots.
     LoadAhead(Mem),
-    /// The same of a store. The block may be done again from its beginning, by code that stores the same bytes there.
-    StoreAhead(Mem, Val),
+    /// The same of a store, and of a second vector behind the first if there is one: at a multiple of 32, all is stored or nothing. The block may be done
+    /// again from its beginning, by code that stores the same bytes there.
+    StoreAhead(Mem, Val, Val),
     /// The value's low `size` bytes.
     Store(Mem, Val),
     /// The old value. `size` as in the result's type (I8 … I64).
@@ -831,9 +832,16 @@ impl Op {
                 }
             }
             Load(m) | LoadAhead(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
-            Store(m, v) | StoreAhead(m, v) => {
+            Store(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
+            }
+            StoreAhead(m, v, second) => {
+                Self::map_mem(m, &mut f);
+                *v = f(*v);
+                if !second.is_none() {
+                    *second = f(*second);
+                }
             }
             Call(_, args) => {
                 for a in args.iter_mut().filter(|a| !a.is_none()) {

@@ -414,7 +414,7 @@ impl Emitter<'_> {
             Op::FpFlagsSet(x) => self.fp_flags_set(x),
             Op::Load(m) => self.load(v, &m),
             Op::LoadAhead(m) => self.load_ahead(v, &m),
-            Op::StoreAhead(m, x) => self.store_ahead(&m, x),
+            Op::StoreAhead(m, x, y) => self.store_ahead(&m, x, y),
             Op::Store(m, x) => self.store(&m, x),
             Op::AtomicRmw(op, _, align, addr, x) => self.atomic_rmw(v, op, align, addr, x),
             Op::CmpXchg { addr, expected, new, align } => self.cmpxchg(v, align, addr, expected, new),
