@@ -504,6 +504,10 @@ impl Builder {
             self.push(Op::Insn { pc, extra }, Ty::Void);
         }
     }
+    /// Whether others see guest memory.
+    pub(crate) fn concurrent(&mut self) -> Val {
+        self.push(Op::Concurrent, Ty::I32)
+    }
     pub fn fp_flags(&mut self) -> Val {
         self.push(Op::FpFlagsGet, Ty::I32)
     }

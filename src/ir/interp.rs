@@ -72,6 +72,10 @@ pub trait Memory {
 
     /// Orders accesses before it against accesses after it. Memory that only one thread sees needs nothing.
     fn fence(&mut self, _kind: Fence) {}
+    /// Whether other threads or processes may see it.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// The address, size in bytes and value that the exclusive monitor watches.
@@ -274,6 +278,7 @@ impl Run<'_, '_, '_> {
             Op::Get(slot) => return Ok(self.get(slot)),
             Op::Set(slot, v) => self.set(slot, self.value(v)),
             Op::FpFlagsGet => return Ok(self.machine.fp_flags.into()),
+            Op::Concurrent => return Ok(self.machine.memory.is_shared().into()),
             Op::FpFlagsSet(v) => self.machine.fp_flags = self.value(v) as u32,
             Op::Load(mem) => return self.load(mem, ty),
             Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),

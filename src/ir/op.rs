@@ -473,6 +473,8 @@ pub enum Op {
     /// Sticky floating-point flags as bits of [`crate::types::fpflag`] (I32).
     FpFlagsGet,
     FpFlagsSet(Val),
+    /// Zero as long as no other thread or process can see guest memory (I32).
+    Concurrent,
 
     Bin(Bin, Val, Val),
     Un(Un, Val),
@@ -740,7 +742,15 @@ impl Op {
     pub fn map_args(&mut self, mut f: impl FnMut(Val) -> Val) {
         use Op::*;
         match self {
-            Const(_) | ConstV(_) | Insn { .. } | Poll { .. } | Get(_) | FpFlagsGet | ClearExcl | Fence(_) => {}
+            Const(_)
+            | ConstV(_)
+            | Insn { .. }
+            | Poll { .. }
+            | Get(_)
+            | FpFlagsGet
+            | Concurrent
+            | ClearExcl
+            | Fence(_) => {}
             Set(_, a)
             | FpFlagsSet(a)
             | Un(_, a)

@@ -5,8 +5,8 @@
 //! The loop stays as it is, and beside it stand ones that take a chunk of elements a round: a small chunk, so that short strings gain too, and a large
 //! one. They are entered from the loop's end, where a chunk begins, and left as soon as a chunk may hold what is looked for, crosses into another page that
 //! the loop itself may not come to, overlaps with what is stored, or cannot be accessed: the loop itself then finds what there is, be it a fault. Stores
-//! that had been done by then are done again, with the same values. Accesses that a program does one after the other are done in another order here, so
-//! this is for guests that allow it.
+//! that had been done by then are done again, with the same values. Accesses that a program does one after the other are done in another order here: for
+//! guests that do not allow that, as long as nobody else sees memory.
 
 mod compute;
 mod lanes;
@@ -19,11 +19,11 @@ use sums::Sum;
 use super::entries::round;
 use super::merge::merge_detours;
 use super::peel::loops;
-use super::rebuild::copy;
+use super::rebuild::{copy, copy_of_block};
 use crate::builder::Builder;
 use crate::mem::{Align, Ext, Mem};
 use crate::op::{Bin, Op, Slot, Un, V2, Val};
-use crate::region::{Region, Term};
+use crate::region::{BlockId, Region, Term};
 use crate::types::{Cc, IntCc, Lane, Order, Ty};
 use std::collections::{HashMap, HashSet};
 
@@ -39,14 +39,16 @@ const STORED_AT_ONCE: u64 = 32;
 /// Two places of an array that are closer are both in one chunk.
 const NEAR: u64 = 512;
 
-/// The region with wide loops beside each that goes over memory, if there are any. `types` are all slots'.
-pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
+/// The region with wide loops beside each that goes over memory, if there are any. `types` are all slots'; `weak`: others may see accesses in any order.
+/// And how many blocks there are before theirs.
+pub fn scan(r: &Region, types: &'static [Ty], weak: bool) -> Option<(Region, usize)> {
     // A loop that branches around a little of what it computes is seen as if it chose.
     let chosen = merge_detours(r, types);
     let mut found: Vec<Sweep> = Vec::new();
     let plain = loops(r);
+    let ways = |head: usize| plain.iter().find(|l| l.0 == head);
     for (head, body) in chosen.iter().flat_map(loops) {
-        let (Some(chosen), Some((_, ways))) = (&chosen, plain.iter().find(|l| l.0 == head)) else { continue };
+        let (Some(chosen), Some((_, ways))) = (&chosen, ways(head)) else { continue };
         if found.iter().any(|s| s.blocks.iter().any(|n| body.contains(n))) {
             continue;
         }
@@ -56,19 +58,39 @@ pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
             found.push(s);
         }
     }
-    for (head, body) in plain {
+    for (head, body) in &plain {
         if !found.iter().any(|s| s.blocks.iter().any(|n| body.contains(n))) {
-            found.extend(Sweep::of(r, head, &body));
+            found.extend(Sweep::of(r, *head, body));
         }
     }
     if found.is_empty() {
         return None;
     }
-    let mut b = copy(r, types, |b, v, now| b.again(r, v, |v| now[v.0 as usize]), Builder::end);
+    let mut narrow = r.clone();
+    for s in &mut found {
+        s.alone = !weak;
+        if s.alone || s.arrays.iter().enumerate().any(|(n, _)| s.may_overlap(n)) {
+            let body = &ways(s.blocks[0]).expect("it is a loop").1;
+            s.plain = copy_of_loop(&mut narrow, s.blocks[0], body);
+        }
+    }
+    let mut b = copy(&narrow, types, |b, v, now| b.again(&narrow, v, |v| now[v.0 as usize]), Builder::end);
     found.iter().for_each(|s| s.widen(&mut b));
     let mut region = b.region;
     (region.end, region.guest_insns) = (r.end, r.guest_insns);
-    Some(region)
+    Some((region, narrow.blocks.len()))
+}
+
+/// Appends a copy of a loop that nobody comes to yet: its head.
+fn copy_of_loop(r: &mut Region, head: usize, body: &[usize]) -> BlockId {
+    let first = r.blocks.len();
+    let copy_of = |b: BlockId| body.binary_search(&(b.0 as usize)).map_or(b, |n| BlockId((first + n) as u32));
+    for &b in body {
+        let mut copy = copy_of_block(r, b);
+        copy.term.map_successors(copy_of);
+        r.blocks.push(copy);
+    }
+    copy_of(BlockId(head as u32))
 }
 
 /// What must hold for the loop to go on.
@@ -108,6 +130,10 @@ struct Sweep<'a> {
     backs: Vec<usize>,
     pc: u64,
     extra: u32,
+    /// The wide loops are for when nobody else sees memory.
+    alone: bool,
+    /// A copy of the loop that has no wide ones beside it, for when they cannot be entered.
+    plain: BlockId,
     /// By instruction: the value that a slot's reader finds there, if the same round has written it.
     found: HashMap<Val, Val>,
     /// Slots to which a round adds a constant.
@@ -157,6 +183,8 @@ impl<'a> Sweep<'a> {
             blocks,
             pc,
             extra,
+            alone: false,
+            plain: BlockId(head as u32),
             found: HashMap::new(),
             steps: Vec::new(),
             carried: Vec::new(),

@@ -95,7 +95,7 @@ impl Check<'_> {
                 self.result(Ty::Void)?;
                 self.slot(slot.0, self.r.ty(v))
             }
-            Op::FpFlagsGet => self.result(Ty::I32),
+            Op::FpFlagsGet | Op::Concurrent => self.result(Ty::I32),
             Op::FpFlagsSet(v) => {
                 self.result(Ty::Void)?;
                 self.operand(v, Ty::I32)

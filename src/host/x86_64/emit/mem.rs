@@ -326,6 +326,11 @@ impl Emitter<'_> {
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
     }
 
+    pub(super) fn concurrent(&mut self, v: Val) {
+        let d = self.def(v, None);
+        self.a.mov(Size::D, d, field(at::CONCURRENT));
+    }
+
     /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
     pub(super) fn unless_concurrent(&mut self, label: super::Label) {
         self.a.alu_i(Alu::Cmp, Size::D, field(at::CONCURRENT), 0);

@@ -411,6 +411,7 @@ impl Emitter<'_> {
             Op::Get(slot) => self.get(v, slot.0),
             Op::Set(slot, val) => self.set(slot.0, val),
             Op::FpFlagsGet => self.fp_flags_get(v),
+            Op::Concurrent => self.concurrent(v),
             Op::FpFlagsSet(x) => self.fp_flags_set(x),
             Op::Load(m) => self.load(v, &m),
             Op::LoadAhead(m) => self.load_ahead(v, &m),

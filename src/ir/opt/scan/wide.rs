@@ -50,7 +50,7 @@ impl Sweep<'_> {
         b.enter(ask);
         small.begins(b, first, narrow);
         b.enter(first);
-        small.ask(b, |g| self.is_still(g), narrow);
+        small.ask(b, |g| self.is_still(g), self.plain);
         let head = b.block();
         let Some(large) = large.map(|bytes| Chunk { s: self, bytes }) else {
             b.end(Term::Jump(head));
@@ -90,6 +90,11 @@ impl Sweep<'_> {
         self.arrays[array].accesses[0].1
     }
 
+    /// Whether it has to be asked if a chunk stores something of what it loads from an array.
+    pub(super) fn may_overlap(&self, array: usize) -> bool {
+        self.target.as_ref().is_some_and(|t| self.in_place.is_none() || t.base != self.arrays[array].base)
+    }
+
     /// Whether a chunk may not go on in another page: the loop may end before it comes there, or addresses may begin anew there.
     fn stays_in_pages(&self) -> bool {
         !self.data.is_empty() || self.r.ty(self.mem(self.first_access()).base) == Ty::I32
@@ -99,7 +104,7 @@ impl Sweep<'_> {
     fn is_still(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Page(_) => false,
-            Guard::Within(_) | Guard::Is(..) | Guard::Apart(_) => true,
+            Guard::Alone | Guard::Within(_) | Guard::Is(..) | Guard::Apart(_) => true,
             Guard::Test(test) => self.step(test.a) == Some(0),
         }
     }
@@ -169,7 +174,8 @@ impl Chunk<'_, '_> {
 
     fn guards(&self) -> Vec<Guard> {
         let s = self.s;
-        let mut guards: Vec<Guard> = s.counts.iter().map(|&t| Guard::Test(t)).collect();
+        let mut guards: Vec<Guard> = s.alone.then_some(Guard::Alone).into_iter().collect();
+        guards.extend(s.counts.iter().map(|&t| Guard::Test(t)));
         guards.extend(s.needs.iter().map(|&need| Guard::Within(need)));
         guards.extend(s.equal.iter().map(|&(v, is)| Guard::Is(v, is)));
         let (arrays, target) = (0..s.arrays.len(), s.target.as_ref().map(|t| t.accesses[0].1));
@@ -182,9 +188,7 @@ impl Chunk<'_, '_> {
             let unknown = arrays.clone().filter(|&array| Some(array) != known);
             guards.extend(unknown.map(|array| Guard::Page(s.first_load(array))));
         }
-        let same =
-            |array: usize| s.target.as_ref().is_some_and(|t| s.in_place.is_some() && t.base == s.arrays[array].base);
-        guards.extend(arrays.filter(|&array| target.is_some() && !same(array)).map(Guard::Apart));
+        guards.extend(arrays.filter(|&array| s.may_overlap(array)).map(Guard::Apart));
         guards
     }
 
@@ -205,6 +209,10 @@ impl Chunk<'_, '_> {
             b.cmp(cc, v, with)
         };
         match guard {
+            Guard::Alone => {
+                let others = b.concurrent();
+                compare(b, IntCc::Eq, others, 0)
+            }
             Guard::Page(access) => {
                 let at = self.address(b, &mut now, access);
                 let in_page = b.and_imm(at, PAGE - 1);
@@ -429,6 +437,8 @@ impl Last<'_, '_, '_> {
 /// What is asked before a chunk is taken.
 #[derive(Clone, Copy)]
 enum Guard {
+    /// Nobody else sees memory.
+    Alone,
     /// The chunk that begins with this access lies in one page: what the loop need not read may not be there, or be watched.
     Page(Val),
     /// What is stored is nothing of an array's chunk.

@@ -116,7 +116,7 @@ fn result(r: &Region, mut state: State, memory: &mut Bytes) -> (Outcome, State, 
 /// accesses there were.
 fn agree(round: fn(&mut Builder), apart: &[i64], page: bool) -> u32 {
     let plain = stitched(round);
-    let wide = scan(&plain, &TYPES).expect("it goes over memory");
+    let (wide, _) = scan(&plain, &TYPES, true).expect("it goes over memory");
     assert_eq!(crate::verify::check_made(&wide, &TYPES), Ok(()));
     let mut random = Random(7);
     let mut accesses = 0;
@@ -149,7 +149,7 @@ fn agree(round: fn(&mut Builder), apart: &[i64], page: bool) -> u32 {
         for (slot, v) in [(E, 0x1234_5678_9abc_def0 ^ random.0), (X, random.0), (Y, 2 * random.below(40) + 200)] {
             state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
         }
-        let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, fixed, wide: 0 });
+        let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, fixed, wide: 0, shared: true });
         let same = result(&wide, state, &mut one) == result(&plain, state, &mut other);
         assert!(same, "p {p:#x} q {q:#x} length {length} memory ends at {fixed:#x}");
         accesses += one.wide;
@@ -176,13 +176,13 @@ fn what_they_leave_is_the_same() {
 fn what_overlaps_is_stored_one_by_one() {
     for round in [copy_bytes as fn(&mut Builder), copy_words, copy_until_zero, compute] {
         let (plain, p) = (stitched(round), BASE + 1024);
-        let wide = scan(&plain, &TYPES).expect("it goes over memory");
+        let (wide, _) = scan(&plain, &TYPES, true).expect("it goes over memory");
         for far in [0, 8, 15, 1 << 60] {
             let mut state: State = [0; 96];
             for (slot, v) in [(P, p), (Q, p + far), (N, p + 1024)] {
                 state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
             }
-            let mut memory = Bytes { bytes: vec![1; 8192], fixed: 8192, wide: 0 };
+            let mut memory = Bytes { bytes: vec![1; 8192], fixed: 8192, wide: 0, shared: true };
             outcome(&wide, state, &mut memory);
             assert_eq!(memory.wide, 0, "{far:#x} further");
         }
@@ -313,7 +313,7 @@ fn what_they_leave_backwards_is_the_same() {
     let rounds = [backwards as fn(&mut Builder), words_backwards, backwards_in_place];
     for (round, accesses) in rounds.into_iter().zip(&mut accesses) {
         let plain = stitched(round);
-        let wide = scan(&plain, &TYPES).expect("it goes over memory");
+        let (wide, _) = scan(&plain, &TYPES, true).expect("it goes over memory");
         assert_eq!(crate::verify::check_made(&wide, &TYPES), Ok(()));
         let mut random = Random(11);
         for _ in 0..600 {
@@ -332,7 +332,8 @@ fn what_they_leave_backwards_is_the_same() {
                 state[PLACES[slot.0 as usize].0..][..8].copy_from_slice(&v.to_le_bytes());
             }
             let fixed = if page { 4096 } else { bytes.len() };
-            let [mut one, mut other] = [bytes.clone(), bytes].map(|bytes| Bytes { bytes, fixed, wide: 0 });
+            let [mut one, mut other] =
+                [bytes.clone(), bytes].map(|bytes| Bytes { bytes, fixed, wide: 0, shared: true });
             let same = result(&wide, state, &mut one) == result(&plain, state, &mut other);
             assert!(same, "p {p:#x} q {q:#x} length {length} {page}");
             *accesses += one.wide;
@@ -405,6 +406,6 @@ fn high_half(b: &mut Builder) {
 #[test]
 fn other_stores_are_left_alone() {
     for round in [copy_twice as fn(&mut Builder), copy_apart, count, high_half, recurrence, stored_before] {
-        assert!(scan(&stitched(round), &TYPES).is_none());
+        assert!(scan(&stitched(round), &TYPES, true).is_none());
     }
 }
