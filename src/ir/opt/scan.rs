@@ -69,9 +69,9 @@ pub fn scan(r: &Region, types: &'static [Ty], weak: bool) -> Option<(Region, usi
     let mut narrow = r.clone();
     for s in &mut found {
         s.alone = !weak;
-        if s.alone || s.arrays.iter().enumerate().any(|(n, _)| s.may_overlap(n)) {
-            let body = &ways(s.blocks[0]).expect("it is a loop").1;
-            s.plain = copy_of_loop(&mut narrow, s.blocks[0], body);
+        if s.alone || s.is_counted() || s.arrays.iter().enumerate().any(|(n, _)| s.may_overlap(n)) {
+            s.body.clone_from(&ways(s.blocks[0]).expect("it is a loop").1);
+            s.plain = copy_of_loop(&mut narrow, s.blocks[0], &s.body);
         }
     }
     let mut b = copy(&narrow, types, |b, v, now| b.again(&narrow, v, |v| now[v.0 as usize]), Builder::end);
@@ -132,8 +132,9 @@ struct Sweep<'a> {
     extra: u32,
     /// The wide loops are for when nobody else sees memory.
     alone: bool,
-    /// A copy of the loop that has no wide ones beside it, for when they cannot be entered.
+    /// A copy of the loop that has no wide ones beside it, for when they cannot be entered; and what it is a copy of.
     plain: BlockId,
+    body: Vec<usize>,
     /// By instruction: the value that a slot's reader finds there, if the same round has written it.
     found: HashMap<Val, Val>,
     /// Slots to which a round adds a constant.
@@ -185,6 +186,7 @@ impl<'a> Sweep<'a> {
             extra,
             alone: false,
             plain: BlockId(head as u32),
+            body: Vec::new(),
             found: HashMap::new(),
             steps: Vec::new(),
             carried: Vec::new(),

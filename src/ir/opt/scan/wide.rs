@@ -10,6 +10,8 @@ use crate::region::{BlockId, Term};
 use crate::types::{Cc, IntCc, Lane, Ty};
 use std::collections::HashMap;
 
+/// Bytes of an array from which on chunks pay.
+const WORTH: u64 = 64;
 /// Bits of an address that memory is told apart by, at least: of those above, some guests take no notice.
 const ADDRESS_BITS: u32 = 48;
 
@@ -30,15 +32,51 @@ impl Sweep<'_> {
         }
     }
 
-    /// Rounds of the loop that one of a wide loop's does, at most.
+    /// Rounds of the loop that one of a wide loop's does, at most, or that are asked for.
     pub(super) fn most_rounds(&self) -> u64 {
         let (small, large) = self.chunks();
-        large.unwrap_or(small) / self.stride
+        (large.unwrap_or(small) / self.stride).max(self.worth())
+    }
+
+    /// Rounds that are worth looking for a chunk's beginning: it comes at an unforeseen time, so a few rounds are sooner done in the plain loop.
+    fn worth(&self) -> u64 {
+        (WORTH / self.stride).max(2 * self.chunks().0 / self.stride)
+    }
+
+    /// Whether it is known as the loop begins how many rounds there are.
+    pub(super) fn is_counted(&self) -> bool {
+        self.data.is_empty() && self.ends().next().is_some()
+    }
+
+    /// What is counted.
+    fn ends(&self) -> impl Iterator<Item = &Test> {
+        self.counts.iter().filter(|test| self.step(test.a) != Some(0))
+    }
+
+    /// Lets who comes to the loop from elsewhere go to the plain one if there are few rounds.
+    fn choose(&self, b: &mut Builder) {
+        let (enter, narrow) = (b.block(), BlockId(self.blocks[0] as u32));
+        for (n, block) in b.region.blocks.iter_mut().enumerate() {
+            if self.body.binary_search(&n).is_err() {
+                block.term.map_successors(|s| if s == narrow { enter } else { s });
+            }
+        }
+        b.enter(enter);
+        for test in self.ends() {
+            let many = test_holds(b, self, *test, self.worth() - 1);
+            let next = b.block();
+            b.end(Term::Branch { cond: many, then: next, other: self.plain });
+            b.enter(next);
+        }
+        b.end(Term::Jump(narrow));
     }
 
     /// Appends the wide loops. Where the narrow one ends a round, it asks whether a chunk begins here and what does not change is as it must be; what
     /// else must hold for a chunk to be taken is asked before it is, and after it things are left as they are after the chunk's last round.
     pub(super) fn widen(&self, b: &mut Builder) {
+        if self.is_counted() {
+            self.choose(b);
+        }
         let [ask, first] = std::array::from_fn(|_| b.block());
         let narrow = BlockId(self.blocks[0] as u32);
         for &end in &self.backs {
@@ -54,13 +92,13 @@ impl Sweep<'_> {
         let head = b.block();
         let Some(large) = large.map(|bytes| Chunk { s: self, bytes }) else {
             b.end(Term::Jump(head));
-            return small.go_round(b, head, narrow, head);
+            return small.go_round(b, head, [narrow, self.plain], head);
         };
         let more = b.block();
         let in_pages = self.stays_in_pages();
         b.end(Term::Jump(if in_pages { head } else { more }));
         // (Values last as long as blocks follow each other: each loop's head stands right before what it leads to.)
-        small.go_round(b, head, narrow, if in_pages { more } else { head });
+        small.go_round(b, head, [narrow, self.plain], if in_pages { more } else { head });
         b.enter(more);
         if in_pages {
             let begins = b.block();
@@ -70,7 +108,7 @@ impl Sweep<'_> {
         large.ask(b, |g| matches!(g, Guard::Apart(_)), head);
         let wide = b.block();
         b.end(Term::Jump(wide));
-        large.go_round(b, wide, head, wide);
+        large.go_round(b, wide, [head; 2], wide);
     }
 
     /// An access whose chunks begin at a multiple of their size.
@@ -147,12 +185,14 @@ impl Chunk<'_, '_> {
         b.end(Term::Branch { cond: begins, then, other });
     }
 
-    /// The loop, whose guards and chunks lead `back` if they fail and `on` if not.
-    fn go_round(&self, b: &mut Builder, head: BlockId, back: BlockId, on: BlockId) {
+    /// The loop, whose guards and chunks lead `back` if they fail and `on` if not; and elsewhere if it is known that there is no such chunk any more.
+    fn go_round(&self, b: &mut Builder, head: BlockId, [back, end]: [BlockId; 2], on: BlockId) {
         b.enter(head);
         b.push(Op::Poll { pc: self.s.pc }, Ty::Void);
         b.push(Op::Insn { pc: self.s.pc, extra: self.s.extra }, Ty::Void);
-        self.ask(b, |g| !self.s.is_still(g), back);
+        let ends = |g: &Guard| matches!(g, Guard::Test(_)) && self.s.is_counted();
+        self.ask(b, |g| !self.s.is_still(g) && ends(g), end);
+        self.ask(b, |g| !self.s.is_still(g) && !ends(g), back);
         let mut lanes = Lanes::new(self.s, self.bytes);
         let mut sums = Vec::new();
         if !self.s.data.is_empty() {
@@ -237,12 +277,7 @@ impl Chunk<'_, '_> {
                 let v = now.value(b, v);
                 compare(b, IntCc::Eq, v, is)
             }
-            Guard::Test(test) => {
-                let v = now.value(b, test.a);
-                let limit = if test.b.is_none() { b.constant(b.ty(v), 0) } else { now.value(b, test.b) };
-                let step = self.s.step(test.a).unwrap_or(0);
-                counts_on(b, test.cc, (v, step), limit, self.rounds() - 1)
-            }
+            Guard::Test(test) => test_holds(b, self.s, test, self.rounds() - 1),
         }
     }
 
@@ -447,6 +482,14 @@ enum Guard {
     Is(Val, u64),
     /// This holds in all rounds.
     Test(Test),
+}
+
+/// Whether a test on what a round begins with holds now and for so many more rounds.
+fn test_holds(b: &mut Builder, s: &Sweep, test: Test, more: u64) -> Val {
+    let mut now = Now::new(s);
+    let v = now.value(b, test.a);
+    let limit = if test.b.is_none() { b.constant(b.ty(v), 0) } else { now.value(b, test.b) };
+    counts_on(b, test.cc, (v, s.step(test.a).unwrap_or(0)), limit, more)
 }
 
 /// Whether a comparison of a value that grows by a constant each round holds now and for so many more rounds.
