@@ -31,6 +31,8 @@ use std::collections::{HashMap, HashSet};
 const PAGE: u64 = 4096;
 /// Operations in a loop, arrays that it reads, and elements of one that a round reads, at most: of a search, and of a loop that stores.
 const MOST_OPS: usize = 300;
+/// And in what one value is computed of.
+const MOST_USES: usize = 400;
 const MOST_ARRAYS: usize = 2;
 const MOST_ELEMENTS: usize = 4;
 const MOST_STORED: usize = 16;
@@ -228,10 +230,21 @@ impl<'a> Sweep<'a> {
         let mut held: HashMap<Slot, Val> = HashMap::new();
         let mut begins_with: Vec<(Slot, Val)> = Vec::new();
         let (mut found, mut loads, mut stores, mut ops) = (HashMap::new(), Vec::new(), Vec::new(), 0);
+        // Values and what they are computed of, each as often as it is used.
+        let mut sizes: HashMap<Val, usize> = HashMap::new();
         for v in self.insts() {
+            let mut size = 1;
+            self.r.op(v).for_each_arg(|a| size += sizes.get(&a).unwrap_or(&1));
+            if size > MOST_USES {
+                return None;
+            }
+            sizes.insert(v, size);
             match *self.r.op(v) {
                 Op::Get(slot) => match held.get(&slot) {
-                    Some(&is) => _ = found.insert(v, is),
+                    Some(&is) => {
+                        found.insert(v, is);
+                        sizes.insert(v, sizes.get(&is).copied().unwrap_or(1));
+                    }
                     None => begins_with.push((slot, v)),
                 },
                 Op::Set(slot, is) => _ = held.insert(slot, is),

@@ -291,9 +291,20 @@ fn least_seen(b: &mut Builder) {
     least(b);
 }
 
+/// A long mixture, each step of which uses the one before twice.
+fn mixed(b: &mut Builder) {
+    let mut x = element(b, P, X, 1, false);
+    for _ in 0..40 {
+        let high = b.shift_imm(Bin::Shr, x, 7);
+        x = b.xor(x, high);
+    }
+    add(b, x);
+    leave_at_end(b, P, 1);
+}
+
 #[test]
 fn other_sums_are_left_alone() {
-    for round in [hash as fn(&mut Builder), saturating, least_seen] {
+    for round in [hash as fn(&mut Builder), saturating, least_seen, mixed] {
         assert!(scan(&stitched(round), &TYPES, true).is_none());
     }
 }
