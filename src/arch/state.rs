@@ -51,7 +51,7 @@ pub struct State {
     /// The NaNs of the guest's operations are the host's but for what is invalid: so that may trap, and needs no check (`NanRule::ArmPropagate`, and
     /// `NanRule::RiscV` where no other NaN than its own goes in).
     pub invalid_traps: bool,
-    /// Plain loads of a thread may be done in any order (if nothing they do depends on one another); x86's may not.
+    /// Plain loads of a thread may be done in any order (if nothing they do depends on one another); x86's may not, where others write what they read.
     pub weak_loads: bool,
     /// Those sticky flags ([`ir::fpflag`]) that the host's instructions raise as the guest's do.
     pub host_flags: u32,

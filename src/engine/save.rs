@@ -72,6 +72,8 @@ impl<'a> Page<'a> {
 const WORTH: u64 = 32 << 10;
 /// As many others a hot region counts: it takes some 300 µs, and memory for the compiler in a process that needs none else.
 const HOT: u64 = 30;
+/// Bytes that are written together, at least.
+const AT_ONCE: usize = 32 << 10;
 /// A blob begins in a cache line of its own.
 const BLOB_ALIGN: usize = 64;
 /// Units do not grow beyond this: references are of 32 bits.
@@ -296,9 +298,10 @@ impl<'a> File<'a> {
 }
 
 impl Contents for File<'_> {
-    /// Blob by blob, each in the memory of the one before.
+    /// Blob by blob, each in the memory of the one before, and to the file some whole pages at a time: parts of pages cost the kernel more than these.
     fn write(&self, to: &mut dyn FnMut(u64, &[u8]) -> bool) -> bool {
         let (mut out, mut initial) = (Vec::new(), Vec::new());
+        let (mut ready, mut written) = (Vec::with_capacity(2 * AT_ONCE), self.first_blob());
         let mut entries = Vec::with_capacity(self.pages.len());
         let mut end = self.first_blob();
         for ((number, page), laid) in self.pages.iter().zip(&self.plan.pages) {
@@ -321,9 +324,19 @@ impl Contents for File<'_> {
                 first_cell: laid.first_cell as u32,
                 counts: laid.counts,
             });
-            if !to(blob as u64, &out) {
-                return false;
+            ready.resize(blob - written, 0);
+            ready.extend_from_slice(&out);
+            if ready.len() >= AT_ONCE {
+                let whole = (end & !(PAGE as usize - 1)) - written;
+                if !to(written as u64, &ready[..whole]) {
+                    return false;
+                }
+                ready.drain(..whole);
+                written += whole;
             }
+        }
+        if !to(written as u64, &ready) {
+            return false;
         }
         debug_assert_eq!(end as u64, self.header.len, "as it was planned");
         to(0, &self.front(&entries, &initial))
@@ -389,8 +402,8 @@ impl BlobWriter<'_> {
 
     /// Where the cells lead when the page is opened: to its own code, or to where they are linked.
     fn initial(&self, to: &mut Vec<u8>) {
-        for (n, (p, link)) in self.page.links().enumerate() {
-            let own = self.plan.leads(p, link).filter(|(page, _)| *page == self.laid.number);
+        for n in 0..self.laid.counts[LINKS] as usize {
+            let own = self.plan.leads(self.laid.number, n).filter(|(page, _)| *page == self.laid.number);
             put(to, &[own.map_or(self.laid.stub(n) as u32, |(_, code)| code)]);
         }
         (0..self.laid.counts[SITES]).for_each(|_| put(to, &[0u32]));
@@ -432,10 +445,10 @@ impl BlobWriter<'_> {
             .filter_map(|e| if let Exit::Hot { pc, .. } = e { Some(*pc) } else { None })
             .collect();
         // Code that a link leads to for good: of this page, which is valid as a whole.
-        let direct = |p: &Piece, n: u32| {
-            let link = &p.links[n as usize];
-            let (page, code) = self.plan.leads(p, link).filter(|_| !heads.contains(&link.pc))?;
-            (page == self.laid.number).then(|| (self.blob + code as usize) as i64)
+        let direct = |p: &Piece, r: &Region, n: u32| {
+            let (page, code) = self.plan.leads(self.laid.number, (r.first[LINKS] + n) as usize)?;
+            let is_own = page == self.laid.number && !heads.contains(&p.links[n as usize].pc);
+            is_own.then(|| (self.blob + code as usize) as i64)
         };
         for (p, r) in self.regions() {
             for reference in p.refs {
@@ -447,12 +460,12 @@ impl BlobWriter<'_> {
                         if reference.tail == 0
                             && let Some((cell, code)) = way =>
                     {
-                        let direct = direct(p, n);
+                        let direct = direct(p, r, n);
                         out[field - 2..field].copy_from_slice(if direct.is_some() { code } else { cell });
                         direct.unwrap_or(self.link(r, n))
                     }
                     Outside::Branch { link, jump } => {
-                        direct(p, link).unwrap_or((self.blob + (r.code + jump) as usize) as i64)
+                        direct(p, r, link).unwrap_or((self.blob + (r.code + jump) as usize) as i64)
                     }
                     Outside::Thunk(n) => thunk_at(n as usize) as i64,
                     Outside::Exit(n) => (self.start_of(EXITS, r) + n as usize * size_of::<Exit>()) as i64,

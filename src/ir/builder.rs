@@ -505,6 +505,10 @@ impl Builder {
             self.push(Op::Insn { pc, extra }, Ty::Void);
         }
     }
+    /// Whether others see guest memory.
+    pub(crate) fn concurrent(&mut self) -> Val {
+        self.push(Op::Concurrent, Ty::I32)
+    }
     pub fn fp_flags(&mut self) -> Val {
         self.push(Op::FpFlagsGet, Ty::I32)
     }
@@ -840,9 +844,9 @@ impl Builder {
         self.push(Op::LoadAhead(mem), Ty::V128)
     }
     /// A vector written ahead, in such a block.
-    pub(crate) fn store_ahead(&mut self, mem: Mem, v: Val) {
+    pub(crate) fn store_ahead(&mut self, mem: Mem, v: Val, second: Val) {
         let mem = self.access(mem);
-        self.push(Op::StoreAhead(mem, v), Ty::Void);
+        self.push(Op::StoreAhead(mem, v, second), Ty::Void);
     }
     #[inline(never)]
     pub fn store(&mut self, mem: Mem, v: Val) {

@@ -126,6 +126,7 @@ pub fn eval(op: &Op, ty: Ty, arg_types: &[Ty; 4], args: &[u128; 4], fp_flags: &m
         | Op::Get(_)
         | Op::Set(..)
         | Op::FpFlagsGet
+        | Op::Concurrent
         | Op::FpFlagsSet(_)
         | Op::Load(_)
         | Op::LoadAhead(_)

@@ -72,6 +72,10 @@ pub trait Memory {
 
     /// Orders accesses before it against accesses after it. Memory that only one thread sees needs nothing.
     fn fence(&mut self, _kind: Fence) {}
+    /// Whether other threads or processes may see it.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// The address, size in bytes and value that the exclusive monitor watches.
@@ -274,13 +278,20 @@ impl Run<'_, '_, '_> {
             Op::Get(slot) => return Ok(self.get(slot)),
             Op::Set(slot, v) => self.set(slot, self.value(v)),
             Op::FpFlagsGet => return Ok(self.machine.fp_flags.into()),
+            Op::Concurrent => return Ok(self.machine.memory.is_shared().into()),
             Op::FpFlagsSet(v) => self.machine.fp_flags = self.value(v) as u32,
             Op::Load(mem) => return self.load(mem, ty),
             Op::LoadAhead(mem) => return self.load(mem, ty).map_err(|_| Stop::Ahead),
             Op::Store(mem, v) => self.store(mem, self.value(v))?,
             Op::LoadLanes(mem, mask) => return self.load_lanes(mem, self.value(mask)),
             Op::StoreLanes(mem, v, mask) => self.store_lanes(mem, self.value(v), self.value(mask))?,
-            Op::StoreAhead(mem, v) => self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?,
+            Op::StoreAhead(mem, v, second) => {
+                // (All or nothing: where the second can be stored and the first cannot is no multiple of 32.)
+                if !second.is_none() {
+                    self.store(mem.disp(mem.disp + 16), self.value(second)).map_err(|_| Stop::Ahead)?;
+                }
+                self.store(mem, self.value(v)).map_err(|_| Stop::Ahead)?;
+            }
             Op::AtomicRmw(rmw, _, align, addr, v) => {
                 let addr = self.value(addr) as u64;
                 check_aligned(align, addr, ty.bytes())?;

@@ -473,6 +473,8 @@ pub enum Op {
     /// Sticky floating-point flags as bits of [`crate::types::fpflag`] (I32).
     FpFlagsGet,
     FpFlagsSet(Val),
+    /// Zero as long as no other thread or process can see guest memory (I32).
+    Concurrent,
 
     Bin(Bin, Val, Val),
     Un(Un, Val),
@@ -681,8 +683,9 @@ pub enum Op {
     /// Sixteen bytes that a loop reads ahead of what the guest's does, and which may not be there: the block then ends as if the branch at its end were
     /// taken. It is no access of the guest's: the block writes no slots.
     LoadAhead(Mem),
-    /// The same of a store. The block may be done again from its beginning, by code that stores the same bytes there.
-    StoreAhead(Mem, Val),
+    /// The same of a store, and of a second vector behind the first if there is one: at a multiple of 32, all is stored or nothing. The block may be done
+    /// again from its beginning, by code that stores the same bytes there.
+    StoreAhead(Mem, Val, Val),
     /// The value's low `size` bytes.
     Store(Mem, Val),
     /// Lanes of a vector, as large as the access says (4, 8), where the mask's (the last operand) are all ones. Others are not accessed: of what is loaded
@@ -745,7 +748,15 @@ impl Op {
     pub fn map_args(&mut self, mut f: impl FnMut(Val) -> Val) {
         use Op::*;
         match self {
-            Const(_) | ConstV(_) | Insn { .. } | Poll { .. } | Get(_) | FpFlagsGet | ClearExcl | Fence(_) => {}
+            Const(_)
+            | ConstV(_)
+            | Insn { .. }
+            | Poll { .. }
+            | Get(_)
+            | FpFlagsGet
+            | Concurrent
+            | ClearExcl
+            | Fence(_) => {}
             Set(_, a)
             | FpFlagsSet(a)
             | Un(_, a)
@@ -838,7 +849,7 @@ impl Op {
                 }
             }
             Load(m) | LoadAhead(m) | X87Mem { mem: m, .. } => Self::map_mem(m, &mut f),
-            Store(m, v) | StoreAhead(m, v) | LoadLanes(m, v) => {
+            Store(m, v) | LoadLanes(m, v) => {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
             }
@@ -846,6 +857,13 @@ impl Op {
                 Self::map_mem(m, &mut f);
                 *v = f(*v);
                 *mask = f(*mask);
+            }
+            StoreAhead(m, v, second) => {
+                Self::map_mem(m, &mut f);
+                *v = f(*v);
+                if !second.is_none() {
+                    *second = f(*second);
+                }
             }
             Call(_, args) => {
                 for a in args.iter_mut().filter(|a| !a.is_none()) {

@@ -345,7 +345,9 @@ impl Mm {
         };
         s.map.insert(addr, Area { end: addr + len, prot, shared, backing, offset: r.offset });
         drop(s);
-        if let Some(e) = engine.filter(|_| shared && prot & PROT_WRITE != 0) {
+        // Who may only read sees the order in which others write, if it has an order itself.
+        let seen = |e: &&Engine| shared && (prot & PROT_WRITE != 0 || !e.guest().state.weak_loads);
+        if let Some(e) = engine.filter(seen) {
             e.begin_concurrency();
         }
         if let Some(e) = engine.filter(|_| had_code) {

@@ -11,6 +11,9 @@ use host::x86_64::thunks::STUB;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 
+/// Where a link leads that leads out of the unit.
+const NOWHERE: u32 = u32::MAX;
+
 /// A page's blob: numbers of records, where its parts begin in it, its regions.
 #[derive(Debug)]
 pub(super) struct Laid {
@@ -44,6 +47,8 @@ impl Laid {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) pages: Vec<Laid>,
+    /// By page, of its links in their order: the page that each leads to, or [`NOWHERE`], and the code there, from its blob's start.
+    leads: Vec<Vec<(u32, u32)>>,
     /// By what regions are found by: the page, which region it is there, and how far in its code.
     index: HashMap<Key, (u32, u32, u32), BuildHasherDefault<KeyHasher>>,
 }
@@ -58,14 +63,23 @@ impl Plan {
             // What begins at an entry of another comes first: it may be hot.
             index.extend((0..).zip(page.pieces.keys()).map(|(r, key)| (*key, (n, r, 0))));
         }
-        let mut plan = Plan { pages: Vec::with_capacity(pages.len()), index };
+        let mut plan = Plan { pages: Vec::with_capacity(pages.len()), leads: Vec::with_capacity(pages.len()), index };
         // Links from other pages, and to other pages.
         let mut crossing = vec![(0, 0); pages.len()];
+        let mut regions = Vec::new();
         for (page, n) in pages.values().zip(0..) {
-            for (to, ..) in page.links().filter_map(|(p, link)| plan.number(p, link)) {
+            let mut leads = Vec::with_capacity(page.pieces.values().map(|p| p.links.len()).sum());
+            for (p, link) in page.links() {
+                let Some((to, region, at)) = plan.number(p, link) else {
+                    leads.push((NOWHERE, 0));
+                    continue;
+                };
                 crossing[to as usize].0 += u32::from(to != n);
                 crossing[n as usize].1 += u32::from(to != n);
+                leads.push((to, at));
+                regions.push(region);
             }
+            plan.leads.push(leads);
         }
         let mut first_cell = THUNKS;
         for ((page, number), crossing) in pages.values().zip(0..).zip(crossing) {
@@ -73,9 +87,11 @@ impl Plan {
             first_cell += (laid.counts[LINKS] + laid.counts[SITES]) as usize;
             plan.pages.push(laid);
         }
-        for (page, from) in pages.values().zip(0..) {
-            plan.enter_links(page, from);
+        let known = plan.leads.iter_mut().flatten().filter(|lead| lead.0 != NOWHERE);
+        for ((page, code), region) in known.zip(regions) {
+            *code += plan.pages[*page as usize].regions[region as usize].code;
         }
+        (0..pages.len() as u32).for_each(|from| plan.enter_links(from));
         plan
     }
 
@@ -94,17 +110,16 @@ impl Plan {
         self.index.get(&(link.pc, link.mode | p.mode & CAREFUL)).copied()
     }
 
-    /// The page that a link leads to, and the code there, from its blob's start.
-    pub(super) fn leads(&self, p: &Piece, link: &Link) -> Option<(u32, u32)> {
-        let (page, n, at) = self.number(p, link)?;
-        Some((page, self.pages[page as usize].regions[n as usize].code + at))
+    /// The page that a page's link leads to, and the code there, from its blob's start.
+    pub(super) fn leads(&self, page: u32, link: usize) -> Option<(u32, u32)> {
+        Some(self.leads[page as usize][link]).filter(|lead| lead.0 != NOWHERE)
     }
 
     /// Enters the links of a page to others there.
-    fn enter_links(&mut self, page: &Page, from: u32) {
+    fn enter_links(&mut self, from: u32) {
         let first = self.pages[from as usize].first_cell as u32;
-        for ((p, link), cell) in page.links().zip(first..) {
-            if let Some((to, code)) = self.leads(p, link).filter(|(to, _)| *to != from) {
+        for (&(to, code), cell) in self.leads[from as usize].iter().zip(first..) {
+            if to != from && to != NOWHERE {
                 self.pages[to as usize].incoming.push(Incoming { from, cell, code });
                 self.pages[from as usize].outgoing.push(Outgoing { cell, to, code });
             }

@@ -214,8 +214,10 @@ impl Plan {
         for b in term.successors() {
             let start = &self.dead_at_start[b.0 as usize * slots..][..slots];
             let planned = self.planned[b.0 as usize];
-            for (dead, start) in self.dead.iter_mut().zip(start) {
-                *dead &= planned && *start;
+            if planned {
+                self.dead.iter_mut().zip(start).for_each(|(dead, start)| *dead &= *start);
+            } else {
+                self.dead.fill(false);
             }
         }
     }

@@ -13,6 +13,30 @@ const MOST_OPS: usize = 10;
 
 /// The region with such ways merged, if there are any.
 pub fn merge(r: &Region, types: &'static [Ty]) -> Option<Region> {
+    merge_short(r, types, |b| b.start < b.end)
+}
+
+/// The same where one of the ways may do nothing. (Code that branches around something is mostly right to, so this is for who has use for code without
+/// branches. Blocks keep their numbers.)
+pub(super) fn merge_detours(r: &Region, types: &'static [Ty]) -> Option<Region> {
+    let mut apart = r.clone();
+    for at in 0..r.blocks.len() {
+        let Term::Branch { cond, then, other } = r.blocks[at].term else { continue };
+        let joins = |way: BlockId, at: BlockId| r.blocks[way.0 as usize].term == Term::Jump(at);
+        let nothing = BlockId(apart.blocks.len() as u32);
+        let (term, end) = match () {
+            () if then == other => continue,
+            () if joins(other, then) => (Term::Branch { cond, then: nothing, other }, then),
+            () if joins(then, other) => (Term::Branch { cond, then, other: nothing }, other),
+            () => continue,
+        };
+        apart.blocks[at].term = term;
+        apart.blocks.push(Block { start: 0, end: 0, term: Term::Jump(end), params: Vec::new(), args: Vec::new() });
+    }
+    merge_short(&apart, types, |_| true)
+}
+
+fn merge_short(r: &Region, types: &'static [Ty], may: impl Fn(&Block) -> bool) -> Option<Region> {
     let mut merged: Option<Region> = None;
     let mut times = frequencies(r);
     for at in 0..r.blocks.len() {
@@ -20,7 +44,7 @@ pub fn merge(r: &Region, types: &'static [Ty]) -> Option<Region> {
         if times[at] == 1 {
             continue;
         }
-        let Some(fork) = Fork::at(now, at) else { continue };
+        let Some(fork) = Fork::at(now, at, &may) else { continue };
         if let Some(region) = fork.merged(now, types) {
             times = frequencies(&region);
             merged = Some(region);
@@ -40,12 +64,12 @@ struct Fork {
 }
 
 impl Fork {
-    fn at(r: &Region, at: usize) -> Option<Fork> {
+    fn at(r: &Region, at: usize, may: &impl Fn(&Block) -> bool) -> Option<Fork> {
         let Term::Branch { cond, then, other } = r.blocks[at].term else { return None };
         let ways = [then, other].map(|b| b.0 as usize);
         let alone =
             |way: usize| r.blocks.iter().flat_map(|b| b.term.successors()).filter(|s| s.0 as usize == way).count() == 1;
-        if ways[0] == ways[1] || !ways.into_iter().all(|w| alone(w) && is_short(r, w)) {
+        if ways[0] == ways[1] || !ways.into_iter().all(|w| alone(w) && may(&r.blocks[w]) && is_short(r, w)) {
             return None;
         }
         let fork = |conds, end| Some(Fork { at, cond, ways, conds, end });
@@ -208,24 +232,22 @@ impl Again {
 fn is_short(r: &Region, way: usize) -> bool {
     let block = &r.blocks[way];
     let mut ops = 0;
-    block.start < block.end
-        && (block.start..block.end).all(|i| {
-            let op = r.op(Val(i));
-            // Flags are mostly those of a sum that is there anyway, or nobody's.
-            ops += usize::from(!matches!(op, Op::Get(_) | Op::Const(_)) && r.ty(Val(i)).is_int());
-            let plain = matches!(op, Op::Insn { .. } | Op::Get(_) | Op::Set(..)) || !op.has_effect() && !op.can_fault();
-            let cheap = matches!(r.ty(Val(i)), Ty::Void | Ty::I1 | Ty::I32 | Ty::I64 | Ty::Flags);
-            plain
-                && cheap
-                && !matches!(
-                    op,
-                    Op::Call(..)
-                        | Op::DivWide { .. }
-                        | Op::Strings { .. }
-                        | Op::Bin(crate::Bin::DivS | crate::Bin::DivU | crate::Bin::RemS | crate::Bin::RemU, ..)
-                )
-        })
-        && ops <= MOST_OPS
+    (block.start..block.end).all(|i| {
+        let op = r.op(Val(i));
+        // Flags are mostly those of a sum that is there anyway, or nobody's.
+        ops += usize::from(!matches!(op, Op::Get(_) | Op::Const(_)) && r.ty(Val(i)).is_int());
+        let plain = matches!(op, Op::Insn { .. } | Op::Get(_) | Op::Set(..)) || !op.has_effect() && !op.can_fault();
+        let cheap = matches!(r.ty(Val(i)), Ty::Void | Ty::I1 | Ty::I32 | Ty::I64 | Ty::Flags);
+        plain
+            && cheap
+            && !matches!(
+                op,
+                Op::Call(..)
+                    | Op::DivWide { .. }
+                    | Op::Strings { .. }
+                    | Op::Bin(crate::Bin::DivS | crate::Bin::DivU | crate::Bin::RemS | crate::Bin::RemU, ..)
+            )
+    }) && ops <= MOST_OPS
 }
 
 /// Whether two blocks are one, or both go on to the same place outside.

@@ -38,7 +38,7 @@ use crate::region::Region;
 use crate::types::Ty;
 
 /// All passes, in their order, over what [`Stitch`] made of a loop. `pairs` are slots that may be joined, `types` the slots' types, `held` what integer
-/// slots hold as the loop is entered, now at least; `weak`: loads may be done in any order.
+/// slots hold as the loop is entered, now at least; `weak`: loads may be done in any order, others or not.
 pub fn optimize(
     region: Region,
     pairs: &[Pair],
@@ -59,7 +59,7 @@ pub fn optimize(
     let mut region = specialize(&region, &boxed, held, types).unwrap_or(region);
     sink(&mut region);
     let narrow = region.blocks.len();
-    let mut region = if weak { scan(&region, types).unwrap_or(region) } else { region };
+    let (mut region, narrow) = scan(&region, types, weak).unwrap_or((region, narrow));
     peel(&mut region, narrow);
     known(&mut region, types);
     align(&mut region, types.len());

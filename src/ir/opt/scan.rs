@@ -5,40 +5,94 @@
 //! The loop stays as it is, and beside it stand ones that take a chunk of elements a round: a small chunk, so that short strings gain too, and a large
 //! one. They are entered from the loop's end, where a chunk begins, and left as soon as a chunk may hold what is looked for, crosses into another page that
 //! the loop itself may not come to, overlaps with what is stored, or cannot be accessed: the loop itself then finds what there is, be it a fault. Stores
-//! that had been done by then are done again, with the same values. Accesses that a program does one after the other are done in another order here, so
-//! this is for guests that allow it.
+//! that had been done by then are done again, with the same values. Accesses that a program does one after the other are done in another order here: for
+//! guests that do not allow that, as long as nobody else sees memory.
 
+mod compute;
+mod lanes;
+mod sums;
 mod wide;
 
+use compute::Need;
+use sums::Sum;
+
 use super::entries::round;
+use super::merge::merge_detours;
 use super::peel::loops;
-use super::rebuild::copy;
+use super::rebuild::{copy, copy_of_block};
 use crate::builder::Builder;
 use crate::mem::{Align, Ext, Mem};
 use crate::op::{Bin, Op, Slot, Un, V2, Val};
-use crate::region::{Region, Term};
+use crate::region::{BlockId, Region, Term};
 use crate::types::{Cc, IntCc, Lane, Order, Ty};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A page, at least.
 const PAGE: u64 = 4096;
 /// Operations in a loop, arrays that it reads, and elements of one that a round reads, at most: of a search, and of a loop that stores.
 const MOST_OPS: usize = 300;
+/// And in what one value is computed of.
+const MOST_USES: usize = 400;
 const MOST_ARRAYS: usize = 2;
 const MOST_ELEMENTS: usize = 4;
 const MOST_STORED: usize = 16;
+/// Bytes that a host stores at once, if they begin at a multiple of that.
+const STORED_AT_ONCE: u64 = 32;
+/// Two places of an array that are closer are both in one chunk.
+const NEAR: u64 = 512;
 
-/// The region with wide loops beside each that goes over memory, if there are any. `types` are all slots'.
-pub fn scan(r: &Region, types: &'static [Ty]) -> Option<Region> {
-    let found: Vec<Sweep> = loops(r).iter().filter_map(|(head, body)| Sweep::of(r, *head, body)).collect();
+/// The region with wide loops beside each that goes over memory, if there are any. `types` are all slots'; `weak`: others may see accesses in any order.
+/// And how many blocks there are before theirs.
+pub fn scan(r: &Region, types: &'static [Ty], weak: bool) -> Option<(Region, usize)> {
+    // A loop that branches around a little of what it computes is seen as if it chose.
+    let chosen = merge_detours(r, types);
+    let mut found: Vec<Sweep> = Vec::new();
+    let plain = loops(r);
+    let ways = |head: usize| plain.iter().find(|l| l.0 == head);
+    for (head, body) in chosen.iter().flat_map(loops) {
+        let (Some(chosen), Some((_, ways))) = (&chosen, ways(head)) else { continue };
+        if found.iter().any(|s| s.blocks.iter().any(|n| body.contains(n))) {
+            continue;
+        }
+        if let Some(mut s) = Sweep::of(chosen, head, &body) {
+            let leads_back = |&n: &usize| r.blocks[n].term.successors().any(|s| s.0 as usize == head);
+            s.backs = ways.iter().copied().filter(leads_back).collect();
+            found.push(s);
+        }
+    }
+    for (head, body) in &plain {
+        if !found.iter().any(|s| s.blocks.iter().any(|n| body.contains(n))) {
+            found.extend(Sweep::of(r, *head, body));
+        }
+    }
     if found.is_empty() {
         return None;
     }
-    let mut b = copy(r, types, |b, v, now| b.again(r, v, |v| now[v.0 as usize]), Builder::end);
+    let mut narrow = r.clone();
+    for s in &mut found {
+        s.alone = !weak;
+        if s.alone || s.is_counted() || s.arrays.iter().enumerate().any(|(n, _)| s.may_overlap(n)) {
+            s.body.clone_from(&ways(s.blocks[0]).expect("it is a loop").1);
+            s.plain = copy_of_loop(&mut narrow, s.blocks[0], &s.body);
+        }
+    }
+    let mut b = copy(&narrow, types, |b, v, now| b.again(&narrow, v, |v| now[v.0 as usize]), Builder::end);
     found.iter().for_each(|s| s.widen(&mut b));
     let mut region = b.region;
     (region.end, region.guest_insns) = (r.end, r.guest_insns);
-    Some(region)
+    Some((region, narrow.blocks.len()))
+}
+
+/// Appends a copy of a loop that nobody comes to yet: its head.
+fn copy_of_loop(r: &mut Region, head: usize, body: &[usize]) -> BlockId {
+    let first = r.blocks.len();
+    let copy_of = |b: BlockId| body.binary_search(&(b.0 as usize)).map_or(b, |n| BlockId((first + n) as u32));
+    for &b in body {
+        let mut copy = copy_of_block(r, b);
+        copy.term.map_successors(copy_of);
+        r.blocks.push(copy);
+    }
+    copy_of(BlockId(head as u32))
 }
 
 /// What must hold for the loop to go on.
@@ -74,21 +128,34 @@ enum Root {
 struct Sweep<'a> {
     r: &'a Region,
     blocks: Vec<usize>,
+    /// Those that lead back to the first, in the region that the wide loops are written into.
+    backs: Vec<usize>,
     pc: u64,
     extra: u32,
+    /// The wide loops are for when nobody else sees memory.
+    alone: bool,
+    /// A copy of the loop that has no wide ones beside it, for when they cannot be entered; and what it is a copy of.
+    plain: BlockId,
+    body: Vec<usize>,
     /// By instruction: the value that a slot's reader finds there, if the same round has written it.
     found: HashMap<Val, Val>,
     /// Slots to which a round adds a constant.
     steps: Vec<(Slot, u64)>,
-    /// Slots in which it leaves what it has loaded to the next.
+    /// Slots in which it leaves what it has loaded to the next, with zeros or the sign above it.
     carried: Vec<(Slot, Val)>,
-    /// Slots that the loop writes.
-    written: Vec<Slot>,
+    /// Slots to which it adds something of each element.
+    sums: Vec<Sum>,
+    /// Slots that the loop writes, and what a round leaves in them.
+    written: Vec<(Slot, Val)>,
     loads: Vec<Val>,
     arrays: Vec<Array>,
     stores: Vec<Val>,
     /// The array that it writes.
     target: Option<Array>,
+    /// The one of those read that is the same: each element is read before it is written. If it stands where the other does, its number.
+    in_place: Option<Option<usize>>,
+    /// What is stored is computed in lanes of this size.
+    stored_in: Lane,
     /// What is stored is computed of the elements before: the first of the one that the last round has left.
     late: bool,
     /// It writes in the order of addresses: of a round that faults, what stands before that place has been written.
@@ -98,12 +165,14 @@ struct Sweep<'a> {
     whole: bool,
     /// Bytes of each array that a round takes.
     stride: u64,
+    /// Each round takes those before the last one's.
+    down: bool,
     /// Conditions on what is loaded.
     data: Vec<Test>,
     /// Conditions on what a round begins with.
     counts: Vec<Test>,
-    /// What does not change and must fit an element, or be this.
-    narrow: Vec<Val>,
+    /// What does not change and must fit lanes, or be this.
+    needs: Vec<Need>,
     equal: Vec<(Val, u64)>,
 }
 
@@ -113,32 +182,43 @@ impl<'a> Sweep<'a> {
         let (pc, extra) = start(r, head)?;
         let mut s = Sweep {
             r,
+            backs: vec![*blocks.last()?],
             blocks,
             pc,
             extra,
+            alone: false,
+            plain: BlockId(head as u32),
+            body: Vec::new(),
             found: HashMap::new(),
             steps: Vec::new(),
             carried: Vec::new(),
+            sums: Vec::new(),
             written: Vec::new(),
             loads: Vec::new(),
             arrays: Vec::new(),
             stores: Vec::new(),
             target: None,
+            in_place: None,
+            stored_in: Lane::B,
             late: false,
             ordered: true,
             lane: Lane::B,
             whole: false,
             stride: 0,
+            down: false,
             data: Vec::new(),
             counts: Vec::new(),
-            narrow: Vec::new(),
+            needs: Vec::new(),
             equal: Vec::new(),
         };
         s.follow_slots()?;
         s.look_at_accesses()?;
         s.look_at_stores()?;
+        s.look_at_sums()?;
         s.look_at_conditions()?;
-        Some(s)
+        // What a loop counts besides, where it chooses by what it loads between several ways round, it seldom counts for long.
+        let only_way = s.blocks.len() == body.len();
+        (only_way || s.data.is_empty() || s.sums.is_empty()).then_some(s)
     }
 
     fn insts(&self) -> impl Iterator<Item = Val> + use<'a, '_> {
@@ -148,13 +228,24 @@ impl<'a> Sweep<'a> {
     /// Finds what slots hold, and which are counted; None if a round hands something else on to the next, or does more than to load, compute and store.
     fn follow_slots(&mut self) -> Option<()> {
         let mut held: HashMap<Slot, Val> = HashMap::new();
-        let mut begins_with: Vec<Slot> = Vec::new();
+        let mut begins_with: Vec<(Slot, Val)> = Vec::new();
         let (mut found, mut loads, mut stores, mut ops) = (HashMap::new(), Vec::new(), Vec::new(), 0);
+        // Values and what they are computed of, each as often as it is used.
+        let mut sizes: HashMap<Val, usize> = HashMap::new();
         for v in self.insts() {
+            let mut size = 1;
+            self.r.op(v).for_each_arg(|a| size += sizes.get(&a).unwrap_or(&1));
+            if size > MOST_USES {
+                return None;
+            }
+            sizes.insert(v, size);
             match *self.r.op(v) {
                 Op::Get(slot) => match held.get(&slot) {
-                    Some(&is) => _ = found.insert(v, is),
-                    None => begins_with.push(slot),
+                    Some(&is) => {
+                        found.insert(v, is);
+                        sizes.insert(v, sizes.get(&is).copied().unwrap_or(1));
+                    }
+                    None => begins_with.push((slot, v)),
                 },
                 Op::Set(slot, is) => _ = held.insert(slot, is),
                 Op::Insn { .. } | Op::Poll { .. } => {}
@@ -165,20 +256,47 @@ impl<'a> Sweep<'a> {
             }
         }
         (self.found, self.loads, self.stores) = (found, loads, stores);
-        self.written = held.keys().copied().collect();
-        self.written.sort_unstable_by_key(|s| s.0);
-        for &slot in &self.written {
-            let last = self.itself(held[&slot]);
+        self.written = held.into_iter().map(|(slot, last)| (slot, self.itself(last))).collect();
+        self.written.sort_unstable_by_key(|w| w.0.0);
+        let used = self.used(|_| false);
+        for &(slot, last) in &self.written {
             let step = self.plus(last).filter(|(from, _)| *from == slot);
             match step {
                 Some((_, step)) => self.steps.push((slot, step)),
-                None if !begins_with.contains(&slot) => {}
-                None if self.loads.contains(&last) => self.carried.push((slot, last)),
+                None if !begins_with.iter().any(|b| b.0 == slot && used.contains(&b.1)) => {}
+                None if let Some(load) = self.load_of(last) => self.carried.push((slot, load)),
                 None if self.keeps(slot, last) => {}
-                None => return None,
+                None => self.sums.push(self.sum_of(slot, last).or_else(|| self.extreme_of(slot, last))?),
             }
         }
         (ops <= MOST_OPS).then_some(())
+    }
+
+    /// The load whose value, as a register has it, this is.
+    fn load_of(&self, v: Val) -> Option<Val> {
+        let (load, ext) = match *self.r.op(v) {
+            Op::Zext(x) => (self.itself(x), Some(Ext::Zero)),
+            Op::Sext(x) => (self.itself(x), Some(Ext::Sign)),
+            _ => (v, None),
+        };
+        self.loads.contains(&load).then_some(load).filter(|&load| {
+            let (m, bits) = (self.mem(load), self.r.ty(load).bits());
+            ext.is_none_or(|ext| m.ext == ext && 8 * u32::from(m.size) < bits)
+        })
+    }
+
+    /// The values that a round leaves, stores or goes by, and what these are computed of, but for those of which that is not asked.
+    fn used(&self, but: impl Fn(Val) -> bool) -> HashSet<Val> {
+        let (mut used, mut open) = (HashSet::new(), Vec::new());
+        self.written.iter().for_each(|w| open.push(w.1));
+        self.loads.iter().chain(&self.stores).for_each(|&v| open.push(v));
+        self.blocks.iter().for_each(|&n| self.r.blocks[n].term.for_each_arg(|v| open.push(v)));
+        while let Some(v) = open.pop().map(|v| self.itself(v)) {
+            if !but(v) && used.insert(v) {
+                self.r.op(v).for_each_arg(|a| open.push(a));
+            }
+        }
+        used
     }
 
     /// Whether of a slot's flags C and V stay as they were, and nothing else of what the round begins with matters.
@@ -234,7 +352,7 @@ impl<'a> Sweep<'a> {
         }
         let v = self.itself(v);
         let step = match *self.r.op(v) {
-            Op::Get(slot) if !self.written.contains(&slot) => 0,
+            Op::Get(slot) if !self.written.iter().any(|w| w.0 == slot) => 0,
             Op::Get(slot) => self.steps.iter().find(|s| s.0 == slot)?.1,
             Op::Bin(Bin::Add, a, b) => self.step(a)?.wrapping_add(self.step(b)?),
             Op::Bin(Bin::Sub, a, b) => self.step(a)?.wrapping_sub(self.step(b)?),
@@ -249,10 +367,13 @@ impl<'a> Sweep<'a> {
         Some(if ty.is_int() { step & ty.mask() } else { step })
     }
 
-    /// Sorts the accesses by arrays: all are of one size, and a round takes as many elements of each array, from where the one before ended.
+    /// Sorts the accesses by arrays: all are of one size, and a round takes as many elements of each array, from where the one before ended, or up to where
+    /// it began.
     fn look_at_accesses(&mut self) -> Option<()> {
         let m = self.mem(*self.loads.first().or(self.stores.first())?);
-        self.stride = self.access_step(&m)?;
+        let step = self.access_step(&m)?;
+        let back = step.wrapping_neg() & self.r.ty(m.base).mask();
+        (self.stride, self.down) = (step.min(back), back < step);
         self.whole = m.size == 16;
         self.lane = if self.whole { Lane::B } else { Lane::log2(m.size.trailing_zeros()) };
         self.arrays = self.arrays_of(&self.loads, m.size)?;
@@ -290,7 +411,7 @@ impl<'a> Sweep<'a> {
             };
             let of_type = ty.is_int() || ty == Ty::V128 && size == 16;
             let plain = m.order == Order::Plain && !m.big && m.space == 0 && aligned && of_type;
-            if m.size != size || self.access_step(&m) != Some(self.stride) || !plain {
+            if m.size != size || self.round_step(&m) != Some(self.stride) || !plain {
                 return None;
             }
             let (base, sum) = self.place(&m);
@@ -316,6 +437,12 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// The same of one that goes as the first of all does.
+    fn round_step(&self, m: &Mem) -> Option<u64> {
+        let step = self.access_step(m)?;
+        Some(if self.down { step.wrapping_neg() & self.r.ty(m.base).mask() } else { step })
+    }
+
     /// How much further each round's access goes.
     fn access_step(&self, m: &Mem) -> Option<u64> {
         let index = if m.index.is_none() { 0 } else { self.step(m.index)? << m.scale };
@@ -325,7 +452,11 @@ impl<'a> Sweep<'a> {
     /// What is stored is the same of each element, or of each one before.
     fn look_at_stores(&mut self) -> Option<()> {
         let Some(target) = &self.target else { return Some(()) };
-        self.ordered = target.accesses.is_sorted_by_key(|a| a.1.0);
+        self.ordered = match self.down {
+            false => target.accesses.is_sorted_by_key(|a| a.1.0),
+            true => target.accesses.iter().rev().is_sorted_by_key(|a| a.1.0),
+        };
+        self.in_place = self.place_of(target)?;
         let values: Vec<Val> = target.accesses.iter().map(|a| self.stored(a.1)).collect();
         let elements = values.len();
         let mut late = None;
@@ -339,11 +470,20 @@ impl<'a> Sweep<'a> {
                 }
                 late = Some(before);
             }
-            if !self.same(values[0], v) || !self.low_bits_fit(v) {
+            if !self.same(values[0], v) {
                 return None;
             }
         }
         self.late = late == Some(true);
+        if self.late && self.down {
+            return None;
+        }
+        let mut needs = Vec::new();
+        self.stored_in = (self.lane as u32..4).map(Lane::log2).take(3).find(|&lane| {
+            needs.clear();
+            self.fits(values[0], lane, &mut needs)
+        })?;
+        self.needs.extend(needs);
         Some(())
     }
 
@@ -355,27 +495,23 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Whether as many bits as an element has can be computed in lanes of that size, whatever is above.
-    fn low_bits_fit(&self, v: Val) -> bool {
-        let v = self.itself(v);
-        let ty = self.r.ty(v);
-        if !ty.is_int() || ty.bits() < self.lane.bits() {
-            return false;
-        }
-        match *self.r.op(v) {
-            Op::Const(_) => true,
-            _ if self.element(v).is_some() => true,
-            _ if self.step(v).is_some() => self.step(v) == Some(0),
-            Op::Bin(Bin::Add | Bin::Sub | Bin::And | Bin::Or | Bin::Xor | Bin::AndNot, a, b) => {
-                self.low_bits_fit(a) && self.low_bits_fit(b)
+    /// Whether an array that is read is the one that is written; None if a round reads near there what an earlier one has written.
+    fn place_of(&self, target: &Array) -> Option<Option<Option<usize>>> {
+        let mut found = None;
+        for (n, array) in self.arrays.iter().enumerate().filter(|(_, a)| a.base == target.base) {
+            // How far reading is ahead.
+            let (from, to) = (array.accesses[0].0, target.accesses[0].0);
+            let ahead = if self.down { to.wrapping_sub(from) } else { from.wrapping_sub(to) };
+            if ahead.unsigned_abs() >= NEAR {
+                continue;
             }
-            Op::Bin(Bin::Shl, a, b) if self.lane != Lane::B => {
-                let amount = self.const_of(b).filter(|c| (1..self.lane.bits().into()).contains(c));
-                amount.is_some() && self.low_bits_fit(a)
+            let in_order = |load: &(i64, Val)| target.accesses.iter().all(|s| s.0 != load.0 || load.1.0 < s.1.0);
+            if ahead < 0 || self.stride > STORED_AT_ONCE || !array.accesses.iter().all(in_order) {
+                return None;
             }
-            Op::Un(Un::Not, a) | Op::Zext(a) | Op::Sext(a) | Op::Trunc(a) => self.low_bits_fit(a),
-            _ => false,
+            found = Some((ahead == 0).then_some(n));
         }
+        Some(found)
     }
 
     /// What an address is a sum of, and the constant in it.
@@ -424,7 +560,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let ends = self.counts.iter().any(|test| self.step(test.a) != Some(0));
-        (!self.data.is_empty() || self.target.is_some() && ends).then_some(())
+        (!self.data.is_empty() || (self.target.is_some() || !self.sums.is_empty()) && ends).then_some(())
     }
 
     /// Whether what is counted by such steps does not go round the end of numbers more than once in a round of the wide loop.
@@ -502,6 +638,17 @@ impl<'a> Sweep<'a> {
     fn flags(&self, cc: Cc, flags: Val, tests: &mut Vec<Test>) -> Option<()> {
         let flags = self.itself(flags);
         match *self.r.op(flags) {
+            Op::FlagsSub(a, b) if matches!(cc, Cc::Mi | Cc::Pl) => {
+                // The difference has that sign.
+                let cc = if cc == Cc::Mi { IntCc::Slt } else { IntCc::Sge };
+                tests.push(Test { cc, a: self.computed(Bin::Sub, a, b)?, b: Val::NONE, bytes: false });
+                Some(())
+            }
+            Op::FlagsAdd(a, b) if matches!(cc, Cc::Eq | Cc::Ne) => {
+                let cc = if cc == Cc::Eq { IntCc::Eq } else { IntCc::Ne };
+                self.comparison(cc, self.computed(Bin::Add, a, b)?, Val::NONE, tests);
+                Some(())
+            }
             Op::FlagsSub(a, b) => {
                 self.comparison(after_subtraction(cc)?, a, b, tests);
                 Some(())
@@ -524,6 +671,15 @@ impl<'a> Sweep<'a> {
             },
             _ => None,
         }
+    }
+
+    /// Where the loop has computed something of two values, which it does beside their flags.
+    fn computed(&self, bin: Bin, a: Val, b: Val) -> Option<Val> {
+        let is = |v: &Val| match *self.r.op(*v) {
+            Op::Bin(op, x, y) => op == bin && [(x, a), (y, b)].iter().all(|&(x, a)| self.itself(x) == self.itself(a)),
+            _ => false,
+        };
+        self.insts().find(is)
     }
 
     /// N, Z, C and V of flags that are constant, as bits 3 to 0.
@@ -762,7 +918,7 @@ impl<'a> Sweep<'a> {
             }
             _ if self.step(v) == Some(0) => {
                 if is_wide {
-                    self.narrow.push(v);
+                    self.needs.push(Need { v, least: 0, most: self.lane.mask() });
                 }
                 Some(())
             }

@@ -45,7 +45,7 @@ fn operations() {
         (Op::Get(Slot(9)), Ty::I64, "no such slot"),
         (Op::LoadAhead(Mem::at(X, 16)), Ty::V128, "or does not branch"),
         (Op::LoadAhead(Mem::at(X, 8)), Ty::V128, "what is read ahead is a vector"),
-        (Op::StoreAhead(Mem::at(X, 8), X), Ty::Void, "what is written ahead is a vector"),
+        (Op::StoreAhead(Mem::at(X, 8), X, Val::NONE), Ty::Void, "what is written ahead is a vector"),
         (Op::Get(Slot(0)), Ty::I32, "the slot is I64"),
         (Op::Set(Slot(0), W), Ty::Void, "the slot is I64, the value I32"),
         (Op::Zext(X), Ty::I32, "from I64 to I32"),

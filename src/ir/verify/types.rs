@@ -95,7 +95,7 @@ impl Check<'_> {
                 self.result(Ty::Void)?;
                 self.slot(slot.0, self.r.ty(v))
             }
-            Op::FpFlagsGet => self.result(Ty::I32),
+            Op::FpFlagsGet | Op::Concurrent => self.result(Ty::I32),
             Op::FpFlagsSet(v) => {
                 self.result(Ty::Void)?;
                 self.operand(v, Ty::I32)
@@ -502,10 +502,12 @@ impl Check<'_> {
                 self.place(&mem, ty)?;
                 self.that(ty == Ty::V128 && mem.size == 16 && mem.align == Align::Any, "what is read ahead is a vector")
             }
-            Op::StoreAhead(mem, v) => {
+            Op::StoreAhead(mem, v, second) => {
                 self.result(Ty::Void)?;
                 self.place(&mem, self.r.ty(v))?;
-                let is_vector = self.r.ty(v) == Ty::V128 && mem.size == 16 && mem.align == Align::Any;
+                let vector = |v: Val| self.r.ty(v) == Ty::V128;
+                let is_vector =
+                    vector(v) && (second.is_none() || vector(second)) && mem.size == 16 && mem.align == Align::Any;
                 self.that(is_vector, "what is written ahead is a vector")
             }
             Op::Store(mem, v) => {

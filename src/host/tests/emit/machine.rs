@@ -327,6 +327,7 @@ fn run_block(r: &Region, insts: std::ops::Range<u32>, values: &mut [u128], s: &m
                 0
             }
             Op::FpFlagsGet => s.fp_flags.into(),
+            Op::Concurrent => 0,
             Op::FpFlagsSet(v) => {
                 s.fp_flags = value(v) as u32;
                 0

@@ -116,34 +116,26 @@ impl Emitter<'_> {
     /// Whether the vector that is loaded here and the one behind it, which the next operation loads, go to memory as they are and nowhere else: where to,
     /// and the last of these operations.
     fn is_moved_with_next(&self, v: Val, m: &ir::Mem) -> Option<(ir::Mem, u32)> {
-        let behind = |a: &ir::Mem, b: &ir::Mem| *b == a.disp(a.disp + 16);
         let op = |n: u32| self.r.insts.get((v.0 + n) as usize).map(|i| i.op);
-        let (Some(Op::LoadAhead(next)), Some(Op::StoreAhead(to, x)), Some(Op::StoreAhead(second, y))) =
-            (op(1), op(2), op(3))
-        else {
-            return None;
-        };
+        let (Some(Op::LoadAhead(next)), Some(Op::StoreAhead(to, x, y))) = (op(1), op(2)) else { return None };
         let alone = [v, Val(v.0 + 1)].into_iter().all(|v| self.plan.uses[v.0 as usize] == 1);
-        let follow = behind(m, &next) && behind(&to, &second) && (x, y) == (v, Val(v.0 + 1));
-        (alone && follow).then_some((to, v.0 + 3))
+        let follow = next == m.disp(m.disp + 16) && (x, y) == (v, Val(v.0 + 1));
+        (alone && follow).then_some((to, v.0 + 2))
     }
 
-    /// The same of a store; with the next if that stores the same behind it.
-    pub(super) fn store_ahead(&mut self, m: &ir::Mem, v: Val) {
+    /// The same of a store.
+    pub(super) fn store_ahead(&mut self, m: &ir::Mem, v: Val, second: Val) {
         let mem = self.address(m);
         let x = self.x(v);
-        let next = self.r.insts.get(self.now as usize + 1).map(|i| i.op);
-        let twice = matches!(next, Some(Op::StoreAhead(second, w)) if w == v && second == m.disp(m.disp + 16));
-        if twice {
-            self.a.v3i(vop::VINSERTI128, L256, XSCRATCH, x, x, 1);
-            self.done = self.now + 1;
-        }
-        self.ahead.push(self.a.here());
-        if twice {
-            self.a.vst(vop::VMOVDQU_ST, L256, mem, XSCRATCH);
-        } else {
+        if second.is_none() {
+            self.ahead.push(self.a.here());
             self.a.vst(vop::VMOVDQU_ST, L128, mem, x);
+            return;
         }
+        let y = self.x(second);
+        self.a.v3i(vop::VINSERTI128, L256, XSCRATCH, x, y, 1);
+        self.ahead.push(self.a.here());
+        self.a.vst(vop::VMOVDQU_ST, L256, mem, XSCRATCH);
     }
 
     /// The host's own, by a mask in a vector register or, where registers 16 and up have homes, in one of AVX-512's.
@@ -363,6 +355,11 @@ impl Emitter<'_> {
     /// A locked instruction, for its order; the host's flags are lost.
     pub(super) fn locked_nothing(&mut self) {
         self.a.lock().alu_i(Alu::Or, Size::D, field(at::SCRATCH), 0);
+    }
+
+    pub(super) fn concurrent(&mut self, v: Val) {
+        let d = self.def(v, None);
+        self.a.mov(Size::D, d, field(at::CONCURRENT));
     }
 
     /// Goes to the label as long as nobody else sees guest memory. The host's flags are lost.
