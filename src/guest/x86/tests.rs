@@ -45,7 +45,7 @@ fn each_insn(guest: &Guest, bits: u32, mode: u32, mut seed: u64, f: impl Fn(&[u8
         if n % 3 == 1 && bits == 64 {
             // EVEX, of one of the three maps.
             let [maps, kind] = [random(), random()];
-            bytes.extend([0x62, 0xf0 & maps | 1 + (n / 3 % 3) as u8, kind | 4]);
+            bytes.extend([0x62, (0xf0 & maps) | (1 + (n / 3 % 3) as u8), kind | 4]);
         } else if n % 3 == 0 {
             // VEX, of two and of three bytes: one of the three maps.
             bytes.extend([&[0xc5][..], &[0xc4, 0xe1 + (n / 6 % 3) as u8]][n as usize / 3 % 2]);
