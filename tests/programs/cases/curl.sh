@@ -19,5 +19,5 @@ class H(http.server.BaseHTTPRequestHandler):
     do_PUT = do_POST
 s = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), H); open("ready", "w").close(); s.serve_forever()
 EOF
-python3 srv.py & for i in $(seq 200); do [ -e ready ] && break; sleep 0.1; done; u=http://127.0.0.1:8000
+python3 srv.py & for i in $(seq 2000); do [ -e ready ] && break; sleep 0.1; done; u=http://127.0.0.1:8000
 curl -s $u/t; curl -sI -H 'X-Thing: 5' $u/t; curl -sL -w '%{http_code} %{num_redirects} %{size_download}\n' $u/r; curl -s -d 'a=b&c' $u/p; curl -s -T srv.py $u/put | md5sum; curl -s $u/big | md5sum; curl -sf $u/404; echo "fail $?"; curl -s -o o -w '%{http_code}\n' $u/404; cat o; curl -s -Z -o a $u/big -o b $u/big && cmp a b && echo parallel; curl -s http://127.0.0.1:1/; echo "refused $?"; curl -s -F f=@o $u/p | wc -l; curl -s file:///etc/hosts; curl -s "$u/[1-3]"; curl -s --limit-rate 2M $u/big | wc -c; curl -s nosuch://x; echo $?; kill %1; wait 2>/dev/null; curl -s --resolve a.b:8000:127.0.0.1 http://a.b:8000/ ; echo $?

@@ -493,7 +493,8 @@ impl Emitter<'_> {
             && self.r.ty(root) == ty
         {
             self.spills &= !(1 << n);
-        } else if self.const_of(root).is_none() || self.r.ty(root) != ty {
+        } else if self.r.ty(root) != ty || self.const_of(root).is_none_or(|c| i32::try_from(c).is_ok()) {
+            // What is an immediate is better one.
             return;
         }
         self.gpr.holds[home.0 as usize] = root;
