@@ -235,6 +235,19 @@ fn products_and_their_sums() {
     }
 }
 
+/// What the block that goes on knows of registers is not taken for what they hold on the way out.
+#[test]
+fn a_call_aside_makes_its_own_return_address() {
+    const RET: u64 = 0x1234_5678_9abc_def0;
+    let (mut machine, mut maker) = (Machine::new(Features::detect()), Maker::new());
+    maker.start(ir::Round::NearestEven);
+    maker.call_aside(RET);
+    maker.end();
+    machine.load(maker.region(), false);
+    let made = machine.code_bytes().windows(8).filter(|bytes| *bytes == RET.to_le_bytes()).count();
+    assert_eq!(made, 2, "once for the register, once for the call");
+}
+
 #[test]
 fn narrowed_after_a_spill() {
     let mut rng = Rng(0x0bad_cafe_1234_5671);

@@ -562,6 +562,15 @@ impl Maker {
         self.b.set(Slot(6), square);
     }
 
+    /// A way out by a call that returns to `ret`, which a register holds in the block that goes on, not on this way.
+    pub(crate) fn call_aside(&mut self, ret: u64) {
+        let v = self.b.get(Slot(0));
+        let cond = self.b.trunc(Ty::I1, v);
+        self.b.leave_if(cond, Term::Call { pc: 0x2000, ret });
+        let v = self.b.i64(ret);
+        self.b.set(Slot(0), v);
+    }
+
     /// Flags of a narrow shift, whose rest is that of flags which only their rule knows.
     pub(crate) fn narrow_shift(&mut self, rng: &mut Rng) {
         let (x, y) = (self.b.get(Slot(0)), self.b.get(Slot(1)));

@@ -3,7 +3,7 @@
 //! The shadow stack holds a pair for each call: the guest's return address, and above it (pushed by `call`) the host's. A return compares the
 //! first with where the guest wants to go, and if they agree the host's `ret` predicts it.
 
-use super::super::alloc::{HostCc, Loc};
+use super::super::alloc::{File, HostCc, Loc};
 use super::super::asm::{Alu, Cc as X, Label, Mem, Reg, Size};
 use super::super::{SCRATCH, field, thunks};
 use super::Emitter;
@@ -127,7 +127,10 @@ impl Emitter<'_> {
         let term = self.r.blocks[id.0 as usize].term;
         let link = self.out.links.len() as u32;
         self.jump_at = u32::MAX;
+        // What registers hold is known of the block that was written last, which need not be the one that leads here.
+        let gpr = std::mem::replace(&mut self.gpr, File::EMPTY);
         self.exit(&term);
+        self.gpr = gpr;
         let label = self.blocks[id.0 as usize].label;
         if matches!(term, Term::Goto { .. } | Term::Switch { .. }) && self.a.offset_of(label) == Some(self.jump_at) {
             self.bare.push((label, link));
